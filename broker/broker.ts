@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs'
+import type { Logger } from 'pino'
+import ssh2 from 'ssh2'
+import { buildApp } from './app.js'
+import { Assignments } from './assignments/service.js'
+import { Authority, curlPin } from './certificates/authority.js'
+import { serverCertificate } from './certificates/server-certificate.js'
+import { type Config, dataFile } from './config.js'
+import { consoleRoutes } from './consoles/routes.js'
+import { spiceConsole } from './consoles/service.js'
+import type { App } from './http.js'
+import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
+import { SshLink } from './hypervisors/link.js'
+import { prepareHost } from './hypervisors/prepare.js'
+import { hypervisorRoutes } from './hypervisors/routes.js'
+import { Hypervisors, type OpenLink } from './hypervisors/service.js'
+import { copyJob } from './images/copy-job.js'
+import { importJob } from './images/import-job.js'
+import type { StepHook } from './jobs/context.js'
+import { jobRoutes } from './jobs/routes.js'
+import { JobRunner } from './jobs/runner.js'
+import { defineJob, deleteJob, powerJob } from './machines/jobs.js'
+import { Observer } from './machines/observer.js'
+import { populateJob } from './machines/populate-job.js'
+import { Power } from './machines/power.js'
+import { machineRoutes } from './machines/routes.js'
+import { Machines } from './machines/service.js'
+import { operationsRoutes } from './operations.js'
+import { lockDataDirectory } from './store/data-directory.js'
+import { openStore } from './store/open.js'
+import { ownKey } from './store/own-key.js'
+import { ClientsXmlFile } from './thin-clients/clients-file.js'
+import { thinClientRoutes } from './thin-clients/routes.js'
+import { ThinClients } from './thin-clients/service.js'
+import { userRoutes } from './users/routes.js'
+import { Users } from './users/service.js'
+
+export interface BrokerOptions {
+  readonly config: Config
+  readonly log: Logger
+  /** A test stops the process between two steps of a job here. */
+  readonly hook?: StepHook
+  /** Another kind of line to the hypervisors: the simulated one. */
+  readonly openLink?: OpenLink
+}
+
+export interface Broker { readonly app: App, readonly port: number, readonly caFingerprint: string, readonly madeAdministrator: boolean, stop (): Promise<void> }
+
+export const VERSION = (JSON.parse(readFileSync(new URL(import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json', import.meta.url), 'utf8')) as { version: string }).version
+
+/** Makes every object, connects them and listens. The only place that knows everything. Throws when the data directory is in use or damaged. */
+export async function startBroker ({ config, log, hook, openLink }: BrokerOptions): Promise<Broker> {
+  const unlock = lockDataDirectory(config.dataDir)
+  const store = openStore(dataFile(config, 'berth.sqlite'))
+  const authority = await Authority.open(config.dataDir)
+  const key = ownKey(dataFile(config, 'ssh-key'), ssh2.utils)
+  const users = new Users(store)
+  const madeAdministrator = await users.createFirstAdministrator(dataFile(config, 'admin-password'))
+  await users.forgetExpired()
+
+  const processes = new LibvirtProcesses(config.libvirtProcesses)
+  const toRealHost: OpenLink = (name, settings, events) => new SshLink(name, { settings, events, privateKey: key.privateKey, processes, log })
+  const hypervisors: Hypervisors = new Hypervisors({
+    store, log, openLink: openLink ?? toRealHost,
+    prepare: async (link, row) => { await prepareHost({ authority, log, onVirtType: async (name, type) => { await hypervisors.setVirtType(name, type) } }, link, row) },
+  })
+  const observer = new Observer({ store, hypervisors, log, everyMs: config.observeEveryMs })
+  const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
+  const power = new Power({ store, hypervisors, observer })
+  const machines = new Machines({ store, hypervisors, jobs, observer })
+  const assignments = new Assignments({ store, hypervisors, observer, machines, log, releaseAfterMs: config.releaseAfterMs, now: Date.now })
+  const consoles = { store, hypervisors, ca: authority.certificate }
+  const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
+  const thinClients = new ThinClients({
+    store, hypervisors, observer, machines, assignments, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
+    console: async (machine) => await spiceConsole(consoles, machine),
+  })
+  const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
+  const machineJobs = { store, hypervisors, observer, power }
+  jobs.register(copyJob(images))
+  jobs.register(importJob(images))
+  jobs.register(powerJob(machineJobs))
+  jobs.register(defineJob(machineJobs))
+  jobs.register(deleteJob(machineJobs))
+  jobs.register(populateJob({ ...machineJobs, images, inUse: async (id) => await assignments.inUse(id) }))
+
+  const tls = await serverCertificate(config, authority)
+  const installLine = (host: string): string => `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
+  const app = await buildApp({
+    log, tls, users, version: VERSION,
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines), consoleRoutes(consoles), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users)],
+    rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
+  })
+  await hypervisors.start()
+  await clientsXml.start()
+  for (const part of [observer, assignments, thinClients]) part.start()
+  await app.listen({ host: config.listenAddress, port: config.listenPort })
+  await jobs.start()
+  const address = app.server.address()
+  return {
+    app, caFingerprint: authority.fingerprint, madeAdministrator, port: typeof address === 'object' && address ? address.port : config.listenPort,
+    stop: async () => {
+      await jobs.stop()
+      await thinClients.stop()
+      await app.close()
+      clientsXml.stop()
+      await assignments.stop()
+      await hypervisors.stop()
+      await observer.stop()
+      processes.stop()
+      await store.destroy()
+      unlock()
+    },
+  }
+}

@@ -1,0 +1,64 @@
+import type { Duplex } from 'node:stream'
+import type { Directories } from '../api/hypervisors.js'
+import type { PowerState } from '../api/machines.js'
+import type { HelperEvent, RequestOptions } from './helper-channel.js'
+
+/** A domain as libvirt lists it. */
+export interface DomainState { readonly name: string, readonly uuid: string, readonly power: PowerState }
+
+/** What a host says of itself (the helper's `facts`). */
+export interface HostFacts {
+  readonly hostname: string
+  readonly cores: number
+  readonly memory_mib: number
+  readonly memory_free_mib: number
+  readonly libvirt_version: string
+  readonly qemu_version: string
+  readonly kvm_device: boolean
+  readonly helper_version: string
+  readonly directories: Readonly<Record<'images' | 'overlays' | 'transient', { path: string, free_bytes: number, total_bytes: number, reflink?: boolean }>>
+}
+
+/** connecting, up or unreachable; `reason` is one sentence, empty when up. */
+export interface LinkStatus { readonly state: 'connecting' | 'up' | 'unreachable', readonly reason: string, readonly sinceMs: number, readonly facts: HostFacts | null }
+
+/**
+ * The line to one hypervisor. The real one (`link.ts`) and the simulated one (`simulated.ts`) pass the same contract tests.
+ * Every call rejects with a BrokerError: `hypervisor_unreachable` and `timeout` mean that the effect is unknown.
+ */
+export interface HypervisorLink {
+  readonly name: string
+  status (): LinkStatus
+  /** Ends when the line is up; rejects with `hypervisor_unreachable` and the reason after `withinMs`. */
+  untilUp (withinMs: number): Promise<void>
+  /** One operation of the helper (hypervisor-scripts/README.md). */
+  request<T> (op: string, args: object, options?: RequestOptions): Promise<T>
+  /** A helper of its own whose stream carries raw bytes after the reply line. */
+  openStream (): Promise<Duplex>
+  listDomains (): Promise<DomainState[]>
+  defineDomain (xml: string): Promise<void>
+  startDomain (name: string): Promise<void>
+  /** Asks the guest by ACPI; returns at once. */
+  shutdownDomain (name: string): Promise<void>
+  /** The plug. */
+  destroyDomain (name: string): Promise<void>
+  /** Lets a paused domain go on. */
+  resumeDomain (name: string): Promise<void>
+  domainXml (name: string): Promise<string>
+  close (): Promise<void>
+}
+
+/** What a link tells its owner. */
+export interface LinkEvents {
+  readonly onStatus: (status: LinkStatus) => void
+  readonly onEvent: (event: HelperEvent) => void
+}
+
+/** Settings a link needs; read anew at each connection. */
+export interface LinkSettings {
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  readonly hostKeyFingerprint: string
+  readonly directories: Directories
+}

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import { Client, type ConnectConfig } from 'ssh2'
+import { BrokerError, sentenceOf } from '../errors.js'
+
+export interface SshTarget {
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  /** `SHA256:…` of the one host key that is accepted. */
+  readonly hostKeyFingerprint: string
+}
+
+const USER = 'berth'
+const HANDSHAKE_TIMEOUT_MS = 10_000
+/** A host that says nothing for 3 × 5 s is away; well before TCP notices. */
+const KEEPALIVE: Pick<ConnectConfig, 'keepaliveInterval' | 'keepaliveCountMax'> = { keepaliveInterval: 5_000, keepaliveCountMax: 3 }
+/** A fixed order, so that a host with several keys shows the same one each time. */
+const HOST_KEY_ORDER = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256'] as const
+
+/** As `ssh-keygen -l` prints it. */
+export function fingerprintOf (key: Buffer): string {
+  return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
+}
+
+/**
+ * Opens the one SSH connection to a hypervisor. Throws `host_key_changed` naming both fingerprints, or `hypervisor_unreachable` with the reason.
+ * The returned client emits `close` once when the line is gone.
+ */
+export async function openSsh (target: SshTarget, privateKey: string, signal: AbortSignal): Promise<Client> {
+  const client = new Client()
+  let offered: string | undefined
+  client.connect({
+    host: target.address, port: target.port, username: USER, privateKey, readyTimeout: HANDSHAKE_TIMEOUT_MS, ...KEEPALIVE,
+    algorithms: { serverHostKey: [...HOST_KEY_ORDER] },
+    hostVerifier: (key: Buffer) => {
+      offered = fingerprintOf(key)
+      return offered === target.hostKeyFingerprint
+    },
+  })
+  client.on('error', () => {}) // after `ready` an error is always followed by `close`
+  try {
+    await once(client, 'ready', { signal })
+    return client
+  } catch (cause) {
+    client.destroy()
+    if (offered !== undefined && offered !== target.hostKeyFingerprint) {
+      throw new BrokerError('host_key_changed', `${target.name} shows the host key ${offered}, pinned is ${target.hostKeyFingerprint}: if the host was reinstalled, run "berth hypervisor trust ${target.name}".`, { cause })
+    }
+    throw new BrokerError('hypervisor_unreachable', `${target.name} (${target.address} port ${target.port}): ${reasonOf(cause)}`, { cause })
+  }
+}
+
+function reasonOf (cause: unknown): string {
+  const level = (cause as { level?: string }).level
+  const code = (cause as NodeJS.ErrnoException).code
+  if (level === 'client-authentication') return 'it refuses the broker\'s key; run the install line of "berth hypervisor show" on it as root.'
+  if (code === 'ECONNREFUSED') return 'nothing listens there; is sshd running?'
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name is not known in the DNS.'
+  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'no route to it; is the host on and the network up?'
+  if (level === 'client-timeout' || code === 'ETIMEDOUT') return 'no answer; is the host on and the network up?'
+  return `${sentenceOf(cause)}.`
+}
+
+/** Looks which host key an address shows; nothing else is said to it. Throws `hypervisor_unreachable`. */
+export async function scanHostKey (address: string, port: number): Promise<{ keyType: string, fingerprint: string }> {
+  const client = new Client()
+  let found: { keyType: string, fingerprint: string } | undefined
+  const ended = new Promise<unknown>((resolve) => { client.on('error', resolve).on('close', () => { resolve(undefined) }) })
+  client.connect({
+    host: address, port, username: USER, readyTimeout: HANDSHAKE_TIMEOUT_MS, algorithms: { serverHostKey: [...HOST_KEY_ORDER] },
+    hostVerifier: (key: Buffer) => {
+      const length = key.readUInt32BE(0)
+      found = { keyType: key.subarray(4, 4 + length).toString('latin1'), fingerprint: fingerprintOf(key) }
+      return false
+    },
+  })
+  const fault = await ended
+  client.destroy()
+  if (!found) throw new BrokerError('hypervisor_unreachable', `${address} port ${port}: ${reasonOf(fault ?? new Error('it closed the connection'))}`, { cause: fault })
+  return found
+}
+
+/** Starts the helper by the key's forced command; one of at most 10 channels of this kind (sshd's MaxSessions). */
+export async function openHelper (client: Client): Promise<Duplex> {
+  return await new Promise((resolve, reject) => {
+    client.exec('berth-helper', (error, channel) => {
+      if (error) reject(new BrokerError('hypervisor_unreachable', `The helper could not be started: ${error.message}.`, { cause: error }))
+      else {
+        channel.stderr.resume()
+        resolve(channel)
+      }
+    })
+  })
+}
+
+/** A stream to a unix socket on the host (OpenSSH stream-local forwarding). */
+export async function openSocket (client: Client, path: string): Promise<Duplex> {
+  return await new Promise((resolve, reject) => {
+    client.openssh_forwardOutStreamLocal(path, (error, channel) => {
+      if (error) reject(new BrokerError('hypervisor_unreachable', `The socket ${path} cannot be reached: ${error.message}.`, { cause: error }))
+      else resolve(channel)
+    })
+  })
+}

@@ -1,0 +1,116 @@
+import { basename, dirname } from 'node:path'
+import { BrokerError } from '../errors.js'
+import type { HypervisorLink } from '../hypervisors/hypervisor.js'
+import { endFailed, type JobContext } from '../jobs/context.js'
+import type { JobKind } from '../jobs/runner.js'
+import type { Store } from '../store/open.js'
+import { carryImage } from './carry.js'
+import { activateGeneration, copiesOf, recordCopy, unusedGenerations, type WrittenImage } from './store.js'
+
+export interface CopyInput {
+  readonly generation: { readonly id: string, readonly initialId: string, readonly file: string }
+  readonly source: { readonly name: string, readonly hypervisor: string, readonly disk: string }
+  readonly initial: { readonly name: string, readonly hypervisor: string }
+  /** Further hypervisors on which machines of the initial live. */
+  readonly carryTo: readonly string[]
+}
+
+export interface ImageDeps {
+  readonly store: Store
+  readonly link: (hypervisor: string) => HypervisorLink
+  /** Throws `machine_running` unless libvirt says that the machine is off. */
+  readonly requireOff: (machine: string) => Promise<void>
+}
+
+/** *Copy disk from source*: a new immutable generation, which becomes the current one only when it is written, verified and durable. */
+export function copyJob (deps: ImageDeps): JobKind<CopyInput> {
+  return {
+    kind: 'copy',
+    run: async (context) => {
+      const { generation, source, initial, carryTo } = context.input
+      await context.step(initial.name, 'reserve', async () => {}, async () => {
+        await deps.store.deleteFrom('generation').where('id', '=', generation.id).where('state', '=', 'copying').execute()
+      })
+      const image = await writeGeneration(deps, context)
+      await context.step(initial.name, 'activate', async () => {
+        await deps.store.transaction().execute(async (tx) => {
+          await activateGeneration(tx, generation, image)
+          await recordCopy(tx, generation.id, source.hypervisor)
+        })
+      })
+      context.pointOfNoReturn()
+      await Promise.all(carryTo.map(async (hypervisor) => { await carryTarget(deps, context, hypervisor, image) }))
+      await bootOverlay(deps, context)
+      await context.step(initial.name, 'collect', async () => { await collectGenerations(deps, generation.initialId) })
+    },
+  }
+}
+
+async function writeGeneration (deps: ImageDeps, context: JobContext<CopyInput>): Promise<WrittenImage> {
+  const { generation, source, initial } = context.input
+  const link = deps.link(source.hypervisor)
+  return await context.step(initial.name, 'write', async () => {
+    await deps.requireOff(source.name)
+    await deps.requireOff(initial.name)
+    return await link.request<WrittenImage>('image_copy', { source: diskPlace(link, source.disk), name: generation.file }, {
+      operation: context.operation(initial.name, 'write'), fence: context.job.fence, signal: context.signal, timeoutMs: 0,
+      onProgress: ({ done, total }) => { context.progress(initial.name, done, total) },
+    })
+  }, async () => { await link.request('image_remove', { dir: 'images', names: [generation.file] }) })
+}
+
+async function carryTarget (deps: ImageDeps, context: JobContext<CopyInput>, hypervisor: string, image: WrittenImage): Promise<void> {
+  const { generation } = context.input
+  try {
+    await context.step(hypervisor, 'carry', async () => {
+      await ensureOnHypervisor(deps, { id: generation.id, file: generation.file, sha256: image.sha256, bytes: image.bytes }, hypervisor, context.signal, (done, total) => { context.progress(hypervisor, done, total) })
+    })
+    await context.end(hypervisor, 'done')
+  } catch (error) {
+    await endFailed(context as JobContext<unknown>, hypervisor, error)
+    if (context.signal.aborted) throw error
+  }
+}
+
+/** Brings a generation to a hypervisor unless it lies there; safe to repeat. Throws `hypervisor_unreachable` when no holder of it is up. */
+export async function ensureOnHypervisor (deps: ImageDeps, generation: { id: string, file: string, sha256: string, bytes: number }, hypervisor: string, signal: AbortSignal, onProgress: (done: number, total: number) => void): Promise<void> {
+  const holders = await copiesOf(deps.store, generation.id)
+  if (holders.includes(hypervisor)) return
+  const holder = holders.find((name) => deps.link(name).status().state === 'up')
+  if (holder === undefined) throw new BrokerError('hypervisor_unreachable', `${generation.file} lies on ${holders.join(', ') || 'no hypervisor'}, which does not answer: it is carried to ${hypervisor} when that is back.`)
+  await carryImage(deps.link(holder), deps.link(hypervisor), generation, signal, onProgress)
+  await recordCopy(deps.store, generation.id, hypervisor)
+}
+
+/** The initial's own domain boots an overlay, so that a test boot never touches the generation. */
+async function bootOverlay (deps: ImageDeps, context: JobContext<CopyInput>): Promise<void> {
+  const { initial, generation } = context.input
+  await context.step(initial.name, 'boot-disk', async () => {
+    const { items } = await deps.link(initial.hypervisor).request<{ items: Array<{ ok: boolean, error?: { message: string } }> }>('overlay_create', { items: [{ name: `${initial.name}.qcow2`, base: generation.file, fresh: true }] }, { fence: context.job.fence })
+    const failed = items.find((item) => !item.ok)
+    if (failed) throw new BrokerError('hypervisor_refused', `${initial.hypervisor}: ${failed.error?.message ?? 'the boot disk could not be made'}`)
+    await deps.store.updateTable('machine').set({ generation_id: generation.id }).where('id', '=', generation.initialId).execute()
+  })
+}
+
+/** Removes the files of generations that nobody uses; one that lies on a host that is away is collected another time. */
+export async function collectGenerations (deps: Pick<ImageDeps, 'store' | 'link'>, initialId: string): Promise<void> {
+  for (const generation of await unusedGenerations(deps.store, initialId)) {
+    await deps.store.updateTable('generation').set({ state: 'collecting' }).where('id', '=', generation.id).execute()
+    for (const hypervisor of await copiesOf(deps.store, generation.id)) {
+      if (deps.link(hypervisor).status().state !== 'up') continue
+      const { items } = await deps.link(hypervisor).request<{ items: Array<{ ok: boolean }> }>('image_remove', { dir: 'images', names: [generation.file] })
+      if (items.every((item) => item.ok)) await deps.store.deleteFrom('generation_copy').where('generation_id', '=', generation.id).where('hypervisor', '=', hypervisor).execute()
+    }
+    if ((await copiesOf(deps.store, generation.id)).length === 0) await deps.store.deleteFrom('generation').where('id', '=', generation.id).execute()
+  }
+}
+
+/** A disk's path in the words of the helper: one of its directories and a file name, or a path below one of the roots the host allows. */
+export function diskPlace (link: HypervisorLink, disk: string): { dir: 'images' | 'overlays', name: string } | { path: string } {
+  const directories = link.status().facts?.directories
+  const name = basename(disk)
+  if (dirname(disk) === directories?.images.path) return { dir: 'images', name }
+  if (dirname(disk) === directories?.overlays.path) return { dir: 'overlays', name }
+  return { path: disk }
+}

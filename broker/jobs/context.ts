@@ -1,0 +1,127 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { TargetState } from '../api/jobs.js'
+import { BrokerError, sentenceOf } from '../errors.js'
+import type { Store } from '../store/open.js'
+import { setTarget } from './store.js'
+
+/** Called before a step acts and after its result is durable; a test may end the process there. */
+export type StepHook = (point: { kind: string, target: string, step: string, when: 'before' | 'after' }) => void
+
+export interface ContextDeps {
+  readonly store: Store
+  readonly onChange: () => void
+  readonly onProgress: (target: string, done: number, total: number) => void
+  readonly hook: StepHook
+}
+
+/** A hypervisor that went away comes back within this time, or the step fails. */
+const PATIENCE_MS = 90_000
+
+/**
+ * What a running job sees. Its `run` function is executed again from the top after a crash: a step whose result is in the journal
+ * returns that result without acting; the first other one acts. A step must therefore be idempotent: the crash may fall between its effect and its entry.
+ */
+export class JobContext<I> {
+  readonly #undo: Array<{ target: string, step: string, undo: () => Promise<void> }> = []
+  readonly #journal: Map<string, unknown>
+
+  constructor (readonly job: { id: string, kind: string, subject: string, fence: number, createdBy: string }, readonly input: I, readonly signal: AbortSignal, readonly deps: ContextDeps, journal: Map<string, unknown>) {
+    this.#journal = journal
+  }
+
+  /** The id under which the hypervisor journals the effect of a step, so that a replay returns the first answer. */
+  operation (target: string, step: string): string {
+    return `${this.job.id}:${target}:${step}`
+  }
+
+  isDone (target: string, step: string): boolean {
+    return this.#journal.has(key(target, step))
+  }
+
+  /**
+   * Runs `act` once for this job and target and returns its (JSON) result. `undo` takes the effect back, also a half-made one, when the job
+   * fails or is cancelled later. Throws `cancelled` before a new step when the job is being cancelled.
+   */
+  async step<T> (target: string, step: string, act: () => Promise<T>, undo?: () => Promise<void>): Promise<T> {
+    if (undo) this.#undo.push({ target, step, undo })
+    if (this.isDone(target, step)) return this.#journal.get(key(target, step)) as T
+    this.refuseIfCancelled()
+    await setTarget(this.deps.store, this.job.id, target, { state: 'running', step })
+    this.deps.onChange()
+    this.deps.hook({ kind: this.job.kind, target, step, when: 'before' })
+    const result = await this.patiently(act)
+    await this.record([target], step, result)
+    return result
+  }
+
+  /** Enters a result for several targets of one batch at once. */
+  async record (targets: readonly string[], step: string, result: unknown): Promise<void> {
+    const at = Date.now()
+    await this.deps.store.transaction().execute(async (tx) => {
+      for (const target of targets) {
+        await tx.insertInto('job_step').values({ job_id: this.job.id, target, step, result: JSON.stringify(result ?? null), at })
+          .onConflict((oc) => oc.doNothing()).execute()
+      }
+    })
+    for (const target of targets) {
+      this.#journal.set(key(target, step), result)
+      this.deps.hook({ kind: this.job.kind, target, step, when: 'after' })
+    }
+  }
+
+  async end (target: string, state: TargetState, message = ''): Promise<void> {
+    await setTarget(this.deps.store, this.job.id, target, { state, message })
+    this.deps.onChange()
+  }
+
+  progress (target: string, done: number, total: number): void {
+    this.deps.onProgress(target, done, total)
+    this.deps.onChange()
+  }
+
+  /** From here on nothing is taken back: what was done so far stands, whatever happens to the rest. */
+  pointOfNoReturn (): void {
+    this.#undo.length = 0
+  }
+
+  /** Repeats an idempotent act while the hypervisor's line is lost, up to 90 s. */
+  async patiently<T> (act: () => Promise<T>): Promise<T> {
+    const until = performance.now() + PATIENCE_MS
+    for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, 5_000)) {
+      try {
+        return await act()
+      } catch (error) {
+        const lost = error instanceof BrokerError && (error.code === 'hypervisor_unreachable' || error.code === 'timeout')
+        if (!lost || this.signal.aborted || performance.now() > until) throw error
+        await delay(waitMs, undefined, { signal: this.signal }).catch(() => { this.refuseIfCancelled() })
+      }
+    }
+  }
+
+  refuseIfCancelled (): void {
+    if (this.signal.aborted) throw new BrokerError('cancelled', 'The job was cancelled.')
+  }
+
+  /** Takes back, newest first, what the steps did. Each leaves the journal before it is undone, so that a crash in between repeats it. */
+  async undoAll (onFault: (step: string, error: unknown) => void): Promise<void> {
+    for (const { target, step, undo } of this.#undo.splice(0).reverse()) {
+      await this.deps.store.deleteFrom('job_step').where('job_id', '=', this.job.id).where('target', '=', target).where('step', '=', step).execute()
+      this.deps.hook({ kind: this.job.kind, target, step: `undo ${step}`, when: 'before' })
+      try {
+        await undo()
+      } catch (error) {
+        onFault(step, error)
+      }
+    }
+  }
+}
+
+function key (target: string, step: string): string {
+  return `${target}\n${step}`
+}
+
+/** Ends a target with the sentence of its error; cancellation is not a failure. */
+export async function endFailed (context: JobContext<unknown>, target: string, error: unknown): Promise<void> {
+  const cancelled = error instanceof BrokerError && error.code === 'cancelled'
+  await context.end(target, cancelled ? 'cancelled' : 'failed', sentenceOf(error))
+}

@@ -1,0 +1,48 @@
+import { IdParams } from '../api/common.js'
+import { Job, JOB_ENDED, JobList, JobQuery } from '../api/jobs.js'
+import { type App, callerOf, route } from '../http.js'
+import type { JobRunner } from './runner.js'
+
+const KEEP_ALIVE_MS = 15_000
+/** Progress comes in drops; so many lines a second are enough for an eye. */
+const LEAST_GAP_MS = 200
+
+export function jobRoutes (jobs: JobRunner) {
+  return (app: App): void => {
+    app.get('/jobs', route('observer', 'The recent jobs', { querystring: JobQuery }, { 200: JobList }), async (request) => ({ jobs: await jobs.list(request.query) }))
+    app.get('/jobs/:id', route('observer', 'One job with its targets', { params: IdParams }, { 200: Job }), async (request) => await jobs.get(request.params.id))
+    app.post('/jobs/:id/cancel', route('admin', 'Cancel it; what it half did is taken back', { params: IdParams }, { 200: Job }), async (request) => await jobs.cancel(request.params.id, callerOf(request)))
+    app.get('/jobs/:id/events', route('observer', 'Its progress as server-sent events', { params: IdParams }), async (request, reply) => {
+      const { id } = request.params
+      await jobs.get(id)
+      reply.hijack()
+      reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+      await new Promise<void>((resolve) => { follow(jobs, id, (text) => reply.raw.write(text), (listener) => { request.raw.on('close', listener) }, resolve) })
+      reply.raw.end()
+    })
+  }
+}
+
+function follow (jobs: JobRunner, id: string, write: (text: string) => void, onGone: (listener: () => void) => void, done: () => void): void {
+  let last = ''
+  let due: NodeJS.Timeout | undefined
+  const keepAlive = setInterval(() => { write(': keep-alive\n\n') }, KEEP_ALIVE_MS)
+  const stop = (): void => {
+    clearInterval(keepAlive)
+    clearTimeout(due)
+    unsubscribe()
+    done()
+  }
+  const tell = (): void => {
+    due = undefined
+    jobs.get(id).then((job) => {
+      const text = JSON.stringify(job)
+      if (text !== last) write(`event: job\ndata: ${text}\n\n`)
+      last = text
+      if (JOB_ENDED.includes(job.state)) stop()
+    }, stop)
+  }
+  const unsubscribe = jobs.subscribe(id, () => { due ??= setTimeout(tell, LEAST_GAP_MS) })
+  onGone(stop)
+  tell()
+}

@@ -1,0 +1,190 @@
+import { EventEmitter } from 'node:events'
+import { randomUUID } from 'node:crypto'
+import type { Logger } from 'pino'
+import { type Job, JOB_ENDED, type JobState } from '../api/jobs.js'
+import { type Actor, recordEvent } from '../audit/store.js'
+import { BrokerError, sentenceOf } from '../errors.js'
+import type { Queries, Store } from '../store/open.js'
+import type { JobRow } from '../store/tables.js'
+import { JobContext, type StepHook } from './context.js'
+import { enterState, insertJob, type NewJob, readJobs } from './store.js'
+
+export interface JobKind<I> {
+  readonly kind: string
+  /** Does the work; targets it leaves pending count as done when it returns. Throws when the whole job has failed. */
+  readonly run: (context: JobContext<I>) => Promise<void>
+}
+
+export interface RunnerDeps { readonly store: Store, readonly log: Logger, readonly hook?: StepHook }
+
+const LEASE_MS = 30_000
+const LOOK_EVERY_MS = 1_000
+const ENDED_JOBS_KEPT_MS = 30 * 24 * 3_600_000
+
+/** Runs queued jobs, resumes those that a dead broker left, and tells who listens. Emits `released` with the ids of machines that a job has let go. */
+export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
+  readonly #kinds = new Map<string, JobKind<never>>()
+  readonly #running = new Map<string, { abort: AbortController, ended: Promise<void> }>()
+  readonly #progress = new Map<string, Map<string, { done: number, total: number }>>()
+  readonly #changes = new EventEmitter().setMaxListeners(0)
+  readonly #owner = randomUUID()
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> = Promise.resolve()
+  #stopping = false
+
+  constructor (readonly deps: RunnerDeps) {
+    super()
+    this.setMaxListeners(0)
+  }
+
+  register<I> (kind: JobKind<I>): void {
+    this.#kinds.set(kind.kind, kind as JobKind<never>)
+  }
+
+  /** Records the wish, inside the caller's transaction; call `wake` when it is committed. Throws `busy`. */
+  async create (queries: Queries, job: Omit<NewJob, 'id' | 'createdBy'>, by: Actor): Promise<string> {
+    const id = randomUUID().slice(0, 8)
+    await insertJob(queries, { ...job, id, createdBy: by.actor })
+    await recordEvent(queries, by, `job.${job.kind}`, `machine:${job.subject}`, { job: id, targets: job.targets.length })
+    return id
+  }
+
+  /** Takes up what a crash left, then looks for work by timer and by signal. */
+  async start (): Promise<void> {
+    await this.deps.store.deleteFrom('job').where('finished_at', '<', Date.now() - ENDED_JOBS_KEPT_MS).execute()
+    this.#timer = setInterval(() => { this.wake() }, LOOK_EVERY_MS)
+    this.wake()
+  }
+
+  wake (): void {
+    this.#looking = this.#looking.then(async () => { await this.#look() }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'looking for jobs failed') })
+  }
+
+  async get (id: string): Promise<Job> {
+    const [job] = await readJobs(this.deps.store, this.#progressOf, { id })
+    if (!job) throw new BrokerError('not_found', `There is no job ${id}: "berth job list" shows the recent ones.`)
+    return job
+  }
+
+  async list (filter: { state?: JobState, limit?: number }): Promise<Job[]> {
+    return await readJobs(this.deps.store, this.#progressOf, filter)
+  }
+
+  async cancel (id: string, by: Actor): Promise<Job> {
+    const job = await this.get(id)
+    await this.deps.store.transaction().execute(async (tx) => {
+      const done = job.state === 'queued' ? await enterState(tx, id, 'cancelled', { message: 'Cancelled before it began.' }) : await enterState(tx, id, 'cancelling')
+      if (!done) throw new BrokerError('job_finished', `Job ${id} has ended (${job.state}): there is nothing to cancel.`)
+      await recordEvent(tx, by, 'job.cancel', `job:${id}`)
+    })
+    this.#running.get(id)?.abort.abort()
+    this.#changes.emit(id)
+    return await this.get(id)
+  }
+
+  /** Calls `listener` after every change of the job until the returned function is called. */
+  subscribe (id: string, listener: () => void): () => void {
+    this.#changes.on(id, listener)
+    return () => { this.#changes.off(id, listener) }
+  }
+
+  /** Resolves with the ended job. */
+  async ended (id: string): Promise<Job> {
+    return await new Promise((resolve, reject) => {
+      const look = (): void => {
+        this.get(id).then((job) => {
+          if (!JOB_ENDED.includes(job.state)) return
+          stop()
+          resolve(job)
+        }, reject)
+      }
+      const stop = this.subscribe(id, look)
+      look()
+    })
+  }
+
+  /** Stops looking for work and leaves the running jobs as a crash would: the next start resumes them. */
+  async stop (): Promise<void> {
+    this.#stopping = true
+    clearInterval(this.#timer)
+    await this.#looking
+  }
+
+  readonly #progressOf = (jobId: string, target: string): { done: number, total: number } => this.#progress.get(jobId)?.get(target) ?? { done: 0, total: 0 }
+
+  async #look (): Promise<void> {
+    if (this.#stopping) return
+    const now = Date.now()
+    await this.deps.store.updateTable('job').set({ lease_until: now + LEASE_MS }).where('owner', '=', this.#owner).execute()
+    const rows = await this.deps.store.selectFrom('job').selectAll().where('state', 'in', ['queued', 'running', 'cancelling'])
+      .where((eb) => eb.or([eb('owner', 'is', null), eb('owner', '!=', this.#owner)])).orderBy('created_at').execute()
+    for (const row of rows) await this.#take(row)
+  }
+
+  /** The data directory is locked by one broker, so an owner that is not this process is dead; its lease need not be waited for. */
+  async #take (row: JobRow): Promise<void> {
+    const fence = await this.deps.store.transaction().execute(async (tx) => {
+      const taken = await enterState(tx, row.id, row.state === 'cancelling' ? 'cancelling' : 'running', { owner: this.#owner, leaseUntil: Date.now() + LEASE_MS })
+      if (!taken) return null
+      const highest = await tx.selectFrom('job').select((eb) => eb.fn.max('fence').as('fence')).executeTakeFirst()
+      const next = Number(highest?.fence ?? 0) + 1
+      await tx.updateTable('job').set({ fence: next }).where('id', '=', row.id).execute()
+      return next
+    })
+    if (fence === null) return
+    const abort = new AbortController()
+    if (row.state === 'cancelling') abort.abort()
+    this.#running.set(row.id, { abort, ended: this.#run({ ...row, fence }, abort.signal) })
+  }
+
+  async #run (row: JobRow, signal: AbortSignal): Promise<void> {
+    const log = this.deps.log.child({ job: row.id, kind: row.kind })
+    const kind = this.#kinds.get(row.kind)
+    const steps = await this.deps.store.selectFrom('job_step').select(['target', 'step', 'result']).where('job_id', '=', row.id).execute()
+    const journal = new Map(steps.map((step) => [`${step.target}\n${step.step}`, JSON.parse(step.result) as unknown]))
+    const context = new JobContext<never>({ id: row.id, kind: row.kind, subject: row.subject, fence: row.fence, createdBy: row.created_by }, JSON.parse(row.input) as never, signal, {
+      store: this.deps.store,
+      hook: this.deps.hook ?? (() => {}),
+      onChange: () => { this.#changes.emit(row.id) },
+      onProgress: (target, done, total) => { this.#progressFor(row.id).set(target, { done, total }) },
+    }, journal)
+    log.info({ subject: row.subject, resumed: journal.size > 0 }, 'job runs')
+    let fault: unknown
+    try {
+      if (!kind) throw new BrokerError('internal', `This Berth does not know jobs of the kind ${row.kind}.`)
+      await kind.run(context)
+    } catch (error) {
+      fault = error
+      if (this.#stopping) return
+      await context.undoAll((step, undoError) => { log.error({ err: undoError, step }, 'undo failed') })
+    }
+    if (fault !== undefined) log.warn({ err: fault }, 'job failed')
+    await this.#finish(row.id, fault, signal.aborted)
+    log.info({}, 'job ended')
+  }
+
+  async #finish (id: string, fault: unknown, cancelled: boolean): Promise<void> {
+    const locks = await this.deps.store.selectFrom('job_lock').select('machine_id').where('job_id', '=', id).execute()
+    await this.deps.store.transaction().execute(async (tx) => {
+      const open = cancelled ? 'cancelled' : fault === undefined ? 'done' : 'failed'
+      const message = fault === undefined ? '' : sentenceOf(fault)
+      await tx.updateTable('job_target').set({ state: open, ...(message === '' ? {} : { message }) }).where('job_id', '=', id).where('state', 'in', ['pending', 'running']).execute()
+      const targets = await tx.selectFrom('job_target').select('state').where('job_id', '=', id).execute()
+      const failed = targets.filter((target) => target.state === 'failed').length
+      const good = targets.filter((target) => target.state === 'done' || target.state === 'skipped').length
+      const state = cancelled && (fault !== undefined || targets.some((target) => target.state === 'cancelled')) ? 'cancelled' : fault !== undefined ? 'failed' : failed === 0 ? 'succeeded' : good > 0 ? 'partly' : 'failed'
+      if (state === 'cancelled') await enterState(tx, id, 'cancelling')
+      await enterState(tx, id, state, { message: message !== '' ? message : failed > 0 ? `${failed} of ${targets.length} failed.` : '' })
+    })
+    this.#running.delete(id)
+    this.#progress.delete(id)
+    this.#changes.emit(id)
+    this.emit('released', locks.map((lock) => lock.machine_id))
+  }
+
+  #progressFor (id: string): Map<string, { done: number, total: number }> {
+    const known = this.#progress.get(id) ?? new Map<string, { done: number, total: number }>()
+    this.#progress.set(id, known)
+    return known
+  }
+}

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import Database from 'better-sqlite3'
+import { Kysely, SqliteDialect, type Transaction } from 'kysely'
+import { BrokerError } from '../errors.js'
+import type { Tables } from './tables.js'
+
+export type Store = Kysely<Tables>
+/** Inside `store.transaction()`, or the store itself. */
+export type Queries = Store | Transaction<Tables>
+
+/**
+ * Opens the database file and brings its schema up to date. `path` may be ':memory:'.
+ * WAL with synchronous=FULL: a committed wish survives a power cut (https://sqlite.org/pragma.html#pragma_synchronous).
+ * Throws when the file is damaged, or was written by a newer Berth.
+ */
+export function openStore (path: string): Store {
+  const database = new Database(path)
+  for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON', 'busy_timeout = 5000', 'trusted_schema = OFF']) {
+    database.pragma(pragma)
+  }
+  const check = database.pragma('quick_check(1)', { simple: true })
+  if (check !== 'ok') throw new BrokerError('internal', `The database ${path} is damaged (${String(check)}): restore it from a backup.`)
+  migrate(database, schemaBlocks())
+  return new Kysely<Tables>({ dialect: new SqliteDialect({ database }) })
+}
+
+/** The blocks of schema.sql, in order; block N brings a database from version N-1 to N. */
+export function schemaBlocks (): string[] {
+  const text = readFileSync(fileURLToPath(new URL('./schema.sql', import.meta.url)), 'utf8')
+  return text.split(/^-- v \d+$/m).slice(1)
+}
+
+function migrate (database: Database.Database, blocks: readonly string[]): void {
+  const version = Number(database.pragma('user_version', { simple: true }))
+  if (version > blocks.length) {
+    throw new BrokerError('internal', `The database has schema version ${version}, this Berth knows ${blocks.length}: start the newer Berth.`)
+  }
+  blocks.slice(version).forEach((block, index) => {
+    database.transaction(() => {
+      database.exec(block)
+      database.pragma(`user_version = ${version + index + 1}`)
+    }).immediate()
+  })
+}

@@ -1,0 +1,253 @@
+import { EventEmitter } from 'node:events'
+import type { Logger } from 'pino'
+import type { AskAnswer, AskRequest, Console, ReportRequest, ThinClient } from '../api/thin-clients.js'
+import { type Actor, recordEvent } from '../audit/store.js'
+import type { Assignments } from '../assignments/service.js'
+import { BrokerError } from '../errors.js'
+import type { Hypervisors } from '../hypervisors/service.js'
+import type { JobRunner } from '../jobs/runner.js'
+import type { Observer } from '../machines/observer.js'
+import type { Machines } from '../machines/service.js'
+import { requireMachine } from '../machines/store.js'
+import type { SpiceConsole } from '../api/machines.js'
+import type { Store } from '../store/open.js'
+import type { ThinClientRow } from '../store/tables.js'
+import type { ClientsXmlFile } from './clients-file.js'
+import { type ClientEntry, normalMac } from './clients-xml.js'
+import { identify, type Networks } from './identity.js'
+import { machineFacts } from './machine-facts.js'
+import { entryFor } from './match.js'
+import { askAgainMs, markOf, type MachineFacts, nextStep, type Step } from './policy.js'
+import { DEFAULT_VIEWER_OPTIONS } from '../api/thin-clients.js'
+
+export interface ThinClientsDeps {
+  readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly assignments: Assignments, readonly jobs: JobRunner
+  readonly clientsXml: ClientsXmlFile
+  readonly console: (machine: { id: string, name: string, hypervisor: string }) => Promise<SpiceConsole>
+  readonly networks: Networks
+  readonly horizonServer: string
+  readonly log: Logger
+}
+
+/** What a device was last told, for the administrator; in memory, since it changes all the time. */
+interface Seen { state: AskAnswer['state'], sentence: string, machine: string | null, showing: string | null, note: string, lastSeenMs: number, address: string, version: string, hostname: string }
+interface Question { readonly request: AskRequest, readonly key: string | null, readonly address: string }
+
+const START_FAILURE_COUNTS_MS = 15_000
+const FLUSH_EVERY_MS = 60_000
+/** Jitter on the end of a long poll, so that devices that were switched on together do not stay together. */
+const POLL_JITTER = 0.2
+
+/** What should this thin client do now? */
+export class ThinClients {
+  readonly #seen = new Map<string, Seen>()
+  readonly #entries = new Map<string, ClientEntry | null>()
+  readonly #startFailures = new Map<string, { sentence: string, atMs: number }>()
+  /** `machine:ID`, `hypervisor:NAME`, `device:ID`, `clients-xml`: whoever waits for a change of these. */
+  readonly #changes = new EventEmitter().setMaxListeners(0)
+  #version = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor (readonly deps: ThinClientsDeps) {}
+
+  start (): void {
+    const { observer, hypervisors, clientsXml, jobs } = this.deps
+    jobs.on('released', (machineIds) => { for (const id of machineIds) this.#tell(`machine:${id}`) })
+    observer.on('power', (id) => { this.#tell(`machine:${id}`) })
+    observer.on('viewers', (id) => { this.#tell(`machine:${id}`) })
+    hypervisors.on('change', (name) => { this.#tell(`hypervisor:${name}`) })
+    clientsXml.on('reload', () => {
+      this.#entries.clear()
+      this.#tell('clients-xml')
+    })
+    this.#timer = setInterval(() => { void this.#flushLastSeen() }, FLUSH_EVERY_MS)
+  }
+
+  async stop (): Promise<void> {
+    clearInterval(this.#timer)
+    this.#tell('clients-xml')
+    await this.#flushLastSeen()
+  }
+
+  /** Answers at once when something is new for the device, else when it becomes so, at the latest after `waitMs`. */
+  async ask (question: Question, signal: AbortSignal): Promise<AskAnswer> {
+    const until = performance.now() + (question.request.waitMs ?? 0) * (1 - Math.random() * POLL_JITTER)
+    for (;;) {
+      const versionBefore = this.#version
+      const { answer, wakers } = await this.#answer(question)
+      const left = until - performance.now()
+      if (answer.mark !== question.request.have || answer.state === 'ready' || answer.deviceKey !== undefined || left <= 0 || signal.aborted) return answer
+      if (this.#version === versionBefore) await this.#untilChange(wakers, left, signal) // else something changed while we looked
+    }
+  }
+
+  #tell (what: string): void {
+    this.#version += 1
+    this.#changes.emit(what)
+  }
+
+  async report (question: { macs: readonly string[], key: string | null, address: string }, report: ReportRequest): Promise<void> {
+    const identity = await identify(this.deps.store, [], { ...question, hostname: '', version: '' })
+    if (!identity.known) throw new BrokerError('device_unknown', identity.sentence)
+    const seen = this.#seen.get(identity.device.id)
+    if (!seen) return
+    seen.showing = report.showing === null ? null : `${report.showing.title} (${report.showing.protocol})`
+    seen.note = report.note ?? ''
+    seen.lastSeenMs = Date.now()
+  }
+
+  async list (): Promise<ThinClient[]> {
+    const rows = await this.deps.store.selectFrom('thin_client').leftJoin('machine', 'machine.id', 'thin_client.assigned_machine_id').selectAll('thin_client').select('machine.name as assigned').orderBy('thin_client.mac').execute()
+    return rows.map((row) => this.#toApi(row, row.assigned))
+  }
+
+  async assign (id: string, machineName: string | null, by: Actor): Promise<ThinClient> {
+    const machine = machineName === null ? null : await requireMachine(this.deps.store, machineName)
+    return await this.#change(id, { assigned_machine_id: machine?.id ?? null }, by, 'thin-client.assign', { machine: machineName })
+  }
+
+  /** Forgets its key: the next device that asks with this MAC gets a new one. */
+  async accept (id: string, by: Actor): Promise<ThinClient> {
+    return await this.#change(id, { accepted: 1, key_hash: null, note: '' }, by, 'thin-client.accept', {})
+  }
+
+  async remove (id: string, by: Actor): Promise<void> {
+    const row = await this.#row(id)
+    await this.deps.store.transaction().execute(async (tx) => {
+      await tx.deleteFrom('thin_client').where('id', '=', id).execute()
+      await tx.deleteFrom('assignment').where('thin_client_id', '=', id).execute()
+      await recordEvent(tx, by, 'thin-client.remove', `thin-client:${id}`, { mac: row.mac })
+    })
+    this.#seen.delete(id)
+  }
+
+  async #answer ({ request, key, address }: Question): Promise<{ answer: AskAnswer, wakers: string[] }> {
+    const identity = await identify(this.deps.store, this.deps.networks, { macs: request.macs, key, address, hostname: request.hostname, version: request.version })
+    const device = identity.device
+    const wakers = ['clients-xml', ...(device ? [`device:${device.id}`] : [])]
+    if (!identity.known) {
+      if (device) this.#see(device, { request, key, address }, 'unknown', identity.sentence, null)
+      return { answer: this.#toAnswer(device?.id ?? '', 'unknown', identity.sentence), wakers }
+    }
+    const entry = this.#entryOf(identity.device, request, address)
+    const facts = new Map<string, MachineFacts | null>()
+    const assigned = identity.device.assigned_machine_id === null ? null : await this.deps.store.selectFrom('machine').select('name').where('id', '=', identity.device.assigned_machine_id).executeTakeFirst()
+    const targets = [...(assigned ? [{ protocol: 'spice' as const, machine: assigned.name }] : []), ...entry?.targets ?? []]
+    for (const target of targets) {
+      if (target.protocol !== 'spice') continue
+      const found = await machineFacts(this.deps, target.machine, identity.device.id, this.#startFailure(target.machine))
+      facts.set(target.machine, found)
+      if (found) wakers.push(`machine:${found.id}`, `hypervisor:${found.hypervisor}`)
+    }
+    const step = nextStep(targets, (name) => facts.get(name) ?? null)
+    const answer = await this.#carryOut(step, identity.device)
+    this.#see(identity.device, { request, key, address }, answer.state, answer.sentence, step.machine?.name ?? null)
+    return { wakers, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
+  }
+
+  async #carryOut (step: Step, device: ThinClientRow): Promise<AskAnswer> {
+    if (step.do === 'wait') return this.#toAnswer(device.id, step.state, step.sentence)
+    try {
+      if (step.do === 'start') return await this.#start(step.machine, step.sentence, device)
+      const console = await this.#consoleOf(step, device)
+      return { ...this.#toAnswer(device.id, 'ready', `Opening ${console.title}.`), console }
+    } catch (error) {
+      if (!(error instanceof BrokerError) || error.code === 'internal') throw error
+      return this.#toAnswer(device.id, 'waiting', `${step.machine?.name ?? 'The desktop'} cannot be opened yet: ${error.message}`)
+    }
+  }
+
+  async #consoleOf (step: Extract<Step, { do: 'show' }>, device: ThinClientRow): Promise<Console> {
+    const { target, machine } = step
+    if (target.protocol === 'rdp') return { protocol: 'rdp', address: target.address, title: target.address }
+    if (target.protocol === 'horizon') return { protocol: 'horizon', server: this.deps.horizonServer, desktopPool: target.desktopPool, title: target.desktopPool }
+    if (!machine) throw new BrokerError('not_found', 'The machine was deleted meanwhile.')
+    await this.deps.assignments.claim(machine.id, device.id)
+    const console = await this.deps.console(machine)
+    await this.deps.assignments.noteTicket(machine.id)
+    return console
+  }
+
+  async #start (machine: MachineFacts, sentence: string, device: ThinClientRow): Promise<AskAnswer> {
+    await this.deps.assignments.claim(machine.id, device.id)
+    const job = await this.deps.machines.power(machine.name, { action: 'start' }, { actor: `thin-client:${device.mac}`, address: device.address })
+    this.deps.jobs.ended(job).then((ended) => {
+      if (ended.state !== 'succeeded') this.#startFailures.set(machine.name, { sentence: ended.targets[0]?.message ?? ended.message, atMs: Date.now() })
+      this.#tell(`machine:${machine.id}`)
+    }, (error: unknown) => { this.deps.log.error({ err: error }, 'following a start failed') })
+    return this.#toAnswer(device.id, 'starting', sentence)
+  }
+
+  #startFailure (machine: string): string | null {
+    const failure = this.#startFailures.get(machine)
+    return failure && Date.now() - failure.atMs < START_FAILURE_COUNTS_MS ? failure.sentence : null
+  }
+
+  #toAnswer (device: string, state: AskAnswer['state'], sentence: string): AskAnswer {
+    return { state, sentence, device, askAgainMs: askAgainMs(state), mark: markOf(state, sentence), brokerTimeMs: Date.now() }
+  }
+
+  #entryOf (device: ThinClientRow, request: AskRequest, address: string): ClientEntry | null {
+    const key = `${device.id} ${address} ${request.hostname} ${request.macs.join()}`
+    const known = this.#entries.get(key)
+    if (known !== undefined) return known
+    const entry = entryFor(this.deps.clientsXml.current, { macs: [device.mac, ...request.macs.map(normalMac)], address, hostname: request.hostname })
+    this.#entries.set(key, entry)
+    return entry
+  }
+
+  async #untilChange (wakers: readonly string[], withinMs: number, signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', done)
+        for (const waker of wakers) this.#changes.off(waker, done)
+        resolve()
+      }
+      const timer = setTimeout(done, withinMs)
+      signal.addEventListener('abort', done)
+      for (const waker of wakers) this.#changes.on(waker, done)
+    })
+  }
+
+  #see (device: ThinClientRow, { request, address }: Question, state: AskAnswer['state'], sentence: string, machine: string | null): void {
+    const note = request.note ?? (device.note || '')
+    this.#seen.set(device.id, { state, sentence, machine, note, showing: null, lastSeenMs: Date.now(), address, version: request.version, hostname: request.hostname })
+  }
+
+  async #flushLastSeen (): Promise<void> {
+    await this.deps.store.transaction().execute(async (tx) => {
+      for (const [id, seen] of this.#seen) {
+        await tx.updateTable('thin_client').set({ last_seen: seen.lastSeenMs, address: seen.address, version: seen.version, hostname: seen.hostname }).where('id', '=', id).where('last_seen', '<', seen.lastSeenMs).execute()
+      }
+    })
+  }
+
+  async #row (id: string): Promise<ThinClientRow> {
+    const row = await this.deps.store.selectFrom('thin_client').selectAll().where('id', '=', id).executeTakeFirst()
+    if (!row) throw new BrokerError('not_found', `There is no thin client ${id}: "berth thin-client list" shows all.`)
+    return row
+  }
+
+  async #change (id: string, change: Partial<ThinClientRow>, by: Actor, action: string, detail: unknown): Promise<ThinClient> {
+    await this.#row(id)
+    await this.deps.store.transaction().execute(async (tx) => {
+      await tx.updateTable('thin_client').set(change).where('id', '=', id).execute()
+      await recordEvent(tx, by, action, `thin-client:${id}`, detail)
+    })
+    this.#tell(`device:${id}`)
+    const found = (await this.list()).find((client) => client.id === id)
+    if (!found) throw new BrokerError('not_found', `The thin client ${id} was removed meanwhile.`)
+    return found
+  }
+
+  #toApi (row: ThinClientRow, assigned: string | null): ThinClient {
+    const seen = this.#seen.get(row.id)
+    return {
+      id: row.id, mac: row.mac, address: seen?.address ?? row.address, hostname: seen?.hostname ?? row.hostname, version: seen?.version ?? row.version,
+      state: seen?.state ?? 'unknown', sentence: seen?.sentence ?? 'It has not asked since the broker started.', machine: seen?.machine ?? null, assigned, accepted: row.accepted === 1,
+      showing: seen?.showing ?? null, note: [seen?.note, row.note].filter(Boolean).join(' '), firstSeen: new Date(row.first_seen).toISOString(), lastSeen: new Date(Math.max(row.last_seen, seen?.lastSeenMs ?? 0)).toISOString(),
+    }
+  }
+}
+
