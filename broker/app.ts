@@ -80,7 +80,7 @@ function sentence (error: FastifyError): string {
   if (!first) return `${error.message.replace(/\.$/, '')}.`
   const extra = (first.params as { additionalProperties?: string | string[] } | undefined)?.additionalProperties
   const field = `${error.validationContext ?? 'body'}${first.instancePath.replaceAll('/', '.')}`
-  return `${field}${extra === undefined ? '' : ` ${String(extra)}`}: ${(first.message ?? 'is not accepted').replace(/\.$/, '').toLowerCase()}.`
+  return `${field}${extra === undefined ? '' : ` ${String(extra)}`}: ${(first.message ?? 'is not accepted').replace(/\.$/, '')}.`
 }
 
 function errorTable (): string {

@@ -40,8 +40,8 @@ export interface BrokerOptions {
   readonly log: Logger
   /** A test stops the process between two steps of a job here. */
   readonly hook?: StepHook
-  /** Another kind of line to the hypervisors: the simulated one. */
-  readonly openLink?: OpenLink
+  /** Other hypervisors than real ones: simulated ones, for scale and for seeds of randomness. */
+  readonly hosts?: { readonly openLink: OpenLink }
 }
 
 export interface Broker { readonly app: App, readonly port: number, readonly caFingerprint: string, readonly madeAdministrator: boolean, stop (): Promise<void> }
@@ -49,7 +49,7 @@ export interface Broker { readonly app: App, readonly port: number, readonly caF
 export const VERSION = (JSON.parse(readFileSync(new URL(import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
 /** Makes every object, connects them and listens. The only place that knows everything. Throws when the data directory is in use or damaged. */
-export async function startBroker ({ config, log, hook, openLink }: BrokerOptions): Promise<Broker> {
+export async function startBroker ({ config, log, hook, hosts }: BrokerOptions): Promise<Broker> {
   const unlock = lockDataDirectory(config.dataDir)
   const store = openStore(dataFile(config, 'berth.sqlite'))
   const authority = await Authority.open(config.dataDir)
@@ -61,8 +61,8 @@ export async function startBroker ({ config, log, hook, openLink }: BrokerOption
   const processes = new LibvirtProcesses(config.libvirtProcesses)
   const toRealHost: OpenLink = (name, settings, events) => new SshLink(name, { settings, events, privateKey: key.privateKey, processes, log })
   const hypervisors: Hypervisors = new Hypervisors({
-    store, log, openLink: openLink ?? toRealHost,
-    prepare: async (link, row) => { await prepareHost({ authority, log, onVirtType: async (name, type) => { await hypervisors.setVirtType(name, type) } }, link, row) },
+    store, log, openLink: hosts?.openLink ?? toRealHost,
+    prepare: async (link, row) => { if (!hosts) await prepareHost({ authority, log, onVirtType: async (name, type) => { await hypervisors.setVirtType(name, type) } }, link, row) },
   })
   const observer = new Observer({ store, hypervisors, log, everyMs: config.observeEveryMs })
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })

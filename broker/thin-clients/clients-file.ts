@@ -66,7 +66,8 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [] }> {
   /** Writes and loads a new file; throws `clients_xml_invalid` with every fault, and then nothing has changed. */
   async replace (text: string): Promise<ParsedClients> {
     const parsed = await this.check(text)
-    if (!parsed.file) throw new BrokerError('clients_xml_invalid', `clients.xml has ${parsed.faults.filter((fault) => fault.severity === 'error').length} fault(s); the file in force stays.`, { details: parsed.faults })
+    const errors = parsed.faults.filter((fault) => fault.severity === 'error').length
+    if (!parsed.file) throw new BrokerError('clients_xml_invalid', `clients.xml has ${errors === 1 ? 'a fault' : `${errors} faults`}; the file in force stays.`, { details: parsed.faults })
     const temporary = `${this.deps.path}.new`
     const file = await open(temporary, 'w', 0o644)
     try {

@@ -65,7 +65,7 @@ class Reader {
 
   #client (node: XmlNode): ClientEntry {
     const entry = this.#entry(node, 'client', ['@_ip', '@_mac', '@_cidr', '@_hostname'])
-    if (entry.mac === null && entry.ip === null && entry.cidr === null && entry.hostname === null) this.#error(node, 'this <client> says nobody: it needs ip, mac, cidr or hostname')
+    if (!['@_ip', '@_mac', '@_cidr', '@_hostname'].some((name) => name in node)) this.#error(node, 'this <client> says nobody: it needs ip, mac, cidr or hostname')
     return entry
   }
 

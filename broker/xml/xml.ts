@@ -21,7 +21,7 @@ export function parseXml (text: string, lists: readonly string[], options: { pos
   if (fault) return { fault }
   const parser = new XMLParser({
     ignoreAttributes: false, parseAttributeValue: false, parseTagValue: false, trimValues: true, ignoreDeclaration: true, ignorePiTags: true, processEntities: false,
-    isArray: (name) => lists.includes(name), captureMetaData: options.positions ?? false,
+    isArray: (name) => lists.includes(name), captureMetaData: options.positions ?? false, alwaysCreateTextNode: options.positions ?? false,
     tagValueProcessor: (_name, value) => decode(value), attributeValueProcessor: (_name, value) => decode(value),
   })
   return { root: parser.parse(text) as XmlNode }

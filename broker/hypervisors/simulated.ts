@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BrokerError } from '../errors.js'
+import { parseDomainXml } from './domain-xml.js'
+import { errorOf, type BatchItem, type RequestOptions } from './helper-channel.js'
+import type { DomainState, HostFacts, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
+import type { ManagedLink } from './service.js'
+
+interface SimulatedDomain { uuid: string, running: boolean, disk: string | null, destroyOnReboot: boolean, ticket: string | null }
+type Args = Readonly<Record<string, unknown>>
+type Op = (host: SimulatedHost, args: Args) => unknown
+
+const GIB = 1_073_741_824
+const CHECKSUM = createHash('sha256').update('simulated').digest('hex')
+
+/**
+ * A host in memory: it keeps domains, images and overlays, answers like the helper and libvirt, and can be told to fail. For thousands of machines and
+ * for seeds of randomness; it passes the same contract tests as a real host. It knows nothing of bytes, guests, sockets or time zones.
+ */
+export class SimulatedHost {
+  readonly domains = new Map<string, SimulatedDomain>()
+  /** File name to the name of its base, or null. */
+  readonly images = new Map<string, string | null>()
+  readonly overlays = new Map<string, string | null>()
+  readonly journal = new Map<string, unknown>()
+  readonly viewers = new Map<string, string[]>()
+  /** Called before each call; a fault it throws is the call's. */
+  onCall: (call: string) => void = () => {}
+  /** Called after the effect of each call and before its answer; a fault it throws loses the answer. */
+  onAnswer: (call: string) => void = () => {}
+  latencyMs = 0
+  link: SimulatedLink | undefined
+
+  constructor (readonly name: string) {}
+
+  /** What the host pushes. */
+  push (domain: string, detail: string): void {
+    this.link?.deps.events.onEvent({ event: 'domain', name: domain, kind: 'lifecycle', detail })
+  }
+}
+
+const OPS: Readonly<Record<string, Op>> = {
+  ping: () => ({}),
+  facts: (host) => factsOf(host.name, host.link?.deps.settings()),
+  probe_virt: () => ({ virt_type: 'qemu', reason: 'simulated' }),
+  spice_certificate: () => ({ certificate: null, ca: null }),
+  image_create: (host, { name }) => { host.images.set(String(name), host.images.get(String(name)) ?? null) },
+  image_import: (host, { name }) => { host.images.set(String(name), null); return { virtual_size: GIB, bytes: 1_000 } },
+  image_copy: (host, { name }) => {
+    if (host.images.has(String(name))) throw refusal('exists', `${String(name)} exists`)
+    host.images.set(String(name), null)
+    return { bytes: 1_000, virtual_size: GIB, sha256: CHECKSUM, method: 'convert' }
+  },
+  image_remove: (host, { dir, names }) => ({ items: (names as string[]).map((name) => removeImage(host, dir === 'overlays' ? host.overlays : host.images, name)) }),
+  overlay_create: (host, { items }) => ({ items: (items as Array<{ name: string, base: string, fresh: boolean }>).map((item) => makeOverlay(host, item)) }),
+  transient_clear: () => ({ removed: false }),
+  domain_undefine: (host, { name }) => {
+    if (host.domains.get(String(name))?.running) throw refusal('in_use', `${String(name)} is running`)
+    host.domains.delete(String(name))
+  },
+  domain_reboot: (host, { name }) => { restart(host, String(name)) },
+  domain_reset: (host, { name }) => { restart(host, String(name)) },
+  domain_metadata: () => ({}),
+  ticket: (host, { domain, password }) => {
+    const found = host.domains.get(String(domain))
+    if (!found?.running) throw refusal('not_found', `${String(domain)} is not running`)
+    found.ticket = String(password)
+    return { tls_port: 5901, listen: '0.0.0.0', valid_until_ms: Date.now() + 30_000 }
+  },
+  disconnect: (host, { domain }) => { host.viewers.delete(String(domain)) },
+  displays: (host, { domains }) => ({ items: (domains as string[]).map((name) => ({ name, spice: (host.viewers.get(name) ?? []).map((address) => ({ address })), vnc: [] })) }),
+}
+
+/** The line to a simulated host. */
+export class SimulatedLink implements ManagedLink {
+  #status: LinkStatus = { state: 'connecting', reason: '', sinceMs: Date.now(), facts: null }
+
+  constructor (readonly host: SimulatedHost, readonly deps: { settings: () => LinkSettings, events: LinkEvents }) {
+    host.link = this
+    setImmediate(() => { this.setUp(true) })
+  }
+
+  get name (): string { return this.host.name }
+  status (): LinkStatus { return this.#status }
+  reconnect (): void { this.setUp(true) }
+
+  /** Cuts the line or brings it back. */
+  setUp (up: boolean): void {
+    this.#status = up ? { state: 'up', reason: '', sinceMs: Date.now(), facts: factsOf(this.name, this.deps.settings()) } : { ...this.#status, state: 'unreachable', reason: 'The line was cut.', sinceMs: Date.now() }
+    this.deps.events.onStatus(this.#status)
+  }
+
+  async untilUp (withinMs: number): Promise<void> {
+    for (const until = Date.now() + withinMs; this.#status.state !== 'up'; await delay(10)) if (Date.now() > until) throw this.#away()
+  }
+
+  async request<T> (op: string, args: object, options: RequestOptions = {}): Promise<T> {
+    return await this.#call(op, () => {
+      const known = options.operation === undefined ? undefined : this.host.journal.get(options.operation)
+      if (known !== undefined) return known as T
+      const act = OPS[op]
+      if (!act) throw refusal('bad_request', `the operation ${op} is unknown`)
+      const result = (act(this.host, args as Args) ?? {}) as T
+      if (options.operation !== undefined) this.host.journal.set(options.operation, result)
+      return result
+    }, options.signal)
+  }
+
+  async openStream (): Promise<Duplex> { throw new BrokerError('hypervisor_refused', 'A simulated host carries no images.') }
+
+  async listDomains (): Promise<DomainState[]> {
+    return await this.#call('list', () => [...this.host.domains].map(([name, { uuid, running }]) => ({ name, uuid, power: running ? 'running' as const : 'off' as const })))
+  }
+
+  async defineDomain (xml: string): Promise<void> {
+    const { name, uuid, disk, destroyOnReboot } = parseDomainXml(xml)
+    await this.#call('define', () => {
+      const known = this.host.domains.get(name)
+      if (known && known.uuid !== uuid) throw new BrokerError('hypervisor_refused', `domain '${name}' already exists with uuid ${known.uuid}`)
+      this.host.domains.set(name, { uuid, disk, destroyOnReboot, running: known?.running ?? false, ticket: null })
+    })
+  }
+
+  async startDomain (name: string): Promise<void> {
+    await this.#change('start', name, (domain) => {
+      if (domain.running) throw new BrokerError('hypervisor_refused', 'Requested operation is not valid: domain is already running')
+      domain.running = true
+    }, 'Started Booted')
+  }
+
+  async shutdownDomain (name: string): Promise<void> { await this.#change('shutdown', name, (domain) => { domain.running = false }, 'Stopped Shutdown') }
+  async destroyDomain (name: string): Promise<void> { await this.#change('destroy', name, (domain) => { domain.running = false }, 'Stopped Destroyed') }
+  async resumeDomain (name: string): Promise<void> { await this.#change('resume', name, () => {}, 'Resumed Unpaused') }
+  async domainXml (name: string): Promise<string> { return await this.#call('xml', () => `<domain type='qemu'><name>${name}</name><uuid>${this.#domain(name).uuid}</uuid></domain>`) }
+  async close (): Promise<void> { this.#status = { ...this.#status, state: 'unreachable' } }
+
+  async #change (call: string, name: string, change: (domain: SimulatedDomain) => void, event: string): Promise<void> {
+    await this.#call(call, () => { change(this.#domain(name)) })
+    this.host.push(name, event)
+  }
+
+  #domain (name: string): SimulatedDomain {
+    const domain = this.host.domains.get(name)
+    if (!domain) throw new BrokerError('hypervisor_refused', `Domain not found: no domain with matching name '${name}'`)
+    return domain
+  }
+
+  async #call<T> (call: string, act: () => T, signal?: AbortSignal): Promise<T> {
+    if (this.#status.state !== 'up') throw this.#away()
+    if (signal?.aborted) throw new BrokerError('cancelled', 'The operation was cancelled.')
+    this.host.onCall(call)
+    const result = act()
+    if (this.host.latencyMs > 0) await delay(this.host.latencyMs)
+    this.host.onAnswer(call)
+    return result
+  }
+
+  #away (): BrokerError { return new BrokerError('hypervisor_unreachable', `${this.name} is not reachable: ${this.#status.reason}`) }
+}
+
+function refusal (code: string, message: string): BrokerError { return errorOf('simulated', { code, message }) }
+
+function removeImage (host: SimulatedHost, files: Map<string, string | null>, name: string): BatchItem {
+  const used = files === host.images && [...host.overlays.values()].includes(name)
+  if (used) return { name, ok: false, error: { code: 'in_use', message: `${name} has overlays` } }
+  files.delete(name)
+  return { name, ok: true }
+}
+
+function makeOverlay (host: SimulatedHost, { name, base, fresh }: { name: string, base: string, fresh: boolean }): BatchItem {
+  if (!host.images.has(base)) return { name, ok: false, error: { code: 'not_found', message: `there is no image ${base}` } }
+  if (fresh || host.overlays.get(name) !== base) host.overlays.set(name, base)
+  return { name, ok: true }
+}
+
+function restart (host: SimulatedHost, name: string): void {
+  const domain = host.domains.get(name)
+  if (!domain?.running) throw refusal('not_found', `${name} is not running`)
+  if (domain.destroyOnReboot) domain.running = false
+}
+
+function factsOf (name: string, settings: LinkSettings | undefined): HostFacts {
+  const place = (path = ''): HostFacts['directories']['images'] => ({ path, free_bytes: 500 * GIB, total_bytes: 1_000 * GIB })
+  const { images, overlays, transient } = settings?.directories ?? { images: '', overlays: '', transient: '' }
+  return { hostname: name, cores: 16, memory_mib: 131_072, memory_free_mib: 100_000, libvirt_version: 'simulated', qemu_version: 'simulated', kvm_device: false, helper_version: 'simulated', directories: { images: place(images), overlays: place(overlays), transient: place(transient) } }
+}

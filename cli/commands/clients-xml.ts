@@ -1,0 +1,42 @@
+import type { Command } from 'commander'
+import { ClientsXmlCheck, ClientsXmlState } from '../../broker/api/thin-clients.js'
+import { RefusalError } from '../cli-error.js'
+import type { Invocation } from '../invocation.js'
+import { fieldsOf } from '../output.js'
+import { readTextFile } from '../prompts.js'
+import { detailLine, reportError } from '../report-error.js'
+
+const FILE = 'the file; - is standard input'
+
+export function defineClientsXmlCommands (program: Command, invocation: Invocation): void {
+  const clientsXml = program.command('clients-xml').summary('which device gets which machine').description('The file clients.xml says which thin client gets which machine.\nHorizon: client-to-desktop assignment, kiosk mode accounts. Proxmox VE has none.')
+  clientsXml.command('check').argument('<FILE>', FILE).summary('check a file and change nothing').description('Lets the broker check a file. Faults are printed as FILE:LINE:COLUMN; exit code 1 if it would be refused.').action(async (file: string) => {
+    const answer = await invocation.client.send('POST', '/clients-xml/check', { text: readTextFile(file, 'clients') }, ClientsXmlCheck)
+    showCheck(invocation, file, answer, answer.accepted ? 'good' : 'refused')
+    if (!answer.accepted) invocation.end('refused')
+  })
+  clientsXml.command('load').argument('<FILE>', FILE).summary('replace clients.xml').description('Puts a file in force. A bad one is refused with all its faults, and the last good one stays.').action(async (file: string) => {
+    const text = readTextFile(file, 'clients')
+    try {
+      showCheck(invocation, file, await invocation.client.send('PUT', '/clients-xml', { text }, ClientsXmlCheck), 'in force')
+    } catch (error) {
+      if (!(error instanceof RefusalError)) throw error
+      reportError(error, file)
+      invocation.end(error.exit)
+    }
+  })
+  clientsXml.command('show').summary('show the file in force').description('Prints the clients.xml in force; where it lies, since when, and what is wrong with a newer one go to standard error.').action(async () => {
+    const state = await invocation.client.get('/clients-xml', ClientsXmlState)
+    if (invocation.output.format !== 'table') {
+      invocation.output.show(state, () => '')
+      return
+    }
+    for (const line of fieldsOf([['file', (it: typeof state) => it.path], ['loaded', (it) => it.loadedAt ?? 'never'], ['clients', (it) => it.clients]], state).split('\n')) invocation.say(line)
+    for (const fault of state.faults) invocation.say(detailLine(fault, state.path))
+    invocation.output.raw(state.text)
+  })
+}
+
+function showCheck (invocation: Invocation, file: string, answer: ClientsXmlCheck, verdict: string): void {
+  invocation.output.show(answer, () => [...answer.faults.map((fault) => detailLine(fault, file)), detailLine(`${file}: ${verdict}, ${answer.clients} clients`)].join('\n'))
+}

@@ -1,0 +1,59 @@
+import { type Command, Option } from 'commander'
+import type { Static } from '@sinclair/typebox'
+import { AuditEventList, type Token, TokenCreated, TokenList } from '../../broker/api/users.js'
+import { apiPath, apiQuery } from '../broker-client.js'
+import { CliError } from '../cli-error.js'
+import type { Invocation } from '../invocation.js'
+import type { Column } from '../output.js'
+import { plainLine } from '../plain-text.js'
+import { readSecret } from '../prompts.js'
+import { parseDurationMs, parseInteger } from '../quantities.js'
+
+const TOKENS: ReadonlyArray<Column<Token>> = [['NAME', (it) => it.name], ['USER', (it) => it.user], ['ROLE', (it) => it.role], ['CREATED', (it) => it.createdAt], ['EXPIRES', (it) => it.expiresAt ?? 'never'], ['LAST USED', (it) => it.lastUsedAt ?? 'never']]
+const EVENTS: ReadonlyArray<Column<Static<typeof AuditEventList>['events'][number]>> = [['ID', (it) => it.id], ['AT', (it) => it.at], ['ACTOR', (it) => it.actor], ['ADDRESS', (it) => it.address], ['ACTION', (it) => it.action], ['OBJECT', (it) => it.object], ['RESULT', (it) => it.result]]
+const LONGEST_TOKEN_MS = 315_360_000_000
+const SHORTEST_PASSWORD = 12
+
+export function defineTokenCommands (program: Command, invocation: Invocation): void {
+  const token = program.command('token').summary('keys for scripts').description('Tokens let scripts use the API without a password.\nProxmox VE: API tokens.')
+  token.command('create').argument('<NAME>', 'what it shall be called').summary('make a token; it is shown once').description('Makes a token and prints it, this once. Put it into a file with mode 0600 and name that in BERTH_TOKEN_FILE.')
+    .addOption(new Option('--role <ROLE>', 'observer may look at everything and change nothing').choices(['admin', 'observer']))
+    .option('--valid-for <DURATION>', 'ISO 8601, such as P90D; without it, it does not expire', parseDurationMs)
+    .action(async (name: string, { role, validFor }: { role?: string, validFor?: number }) => {
+      if (validFor !== undefined && (validFor < 1000 || validFor > LONGEST_TOKEN_MS)) throw new CliError('usage', '--valid-for must be from PT1S to P3650D.')
+      const created = await invocation.client.send('POST', '/tokens', { name, role, validForMs: validFor }, TokenCreated)
+      invocation.output.show(created, () => plainLine(created.token))
+    })
+  token.command('list').summary('list tokens').description('Lists tokens, not their secrets.').action(async () => {
+    const answer = await invocation.client.get('/tokens', TokenList)
+    invocation.output.list(answer, TOKENS, answer.tokens)
+  })
+  token.command('revoke').argument('<TOKEN>').summary('make a token worthless').description('Makes a token worthless at once.').action(async (name: string) => {
+    await invocation.client.sendOnly('DELETE', apiPath`/tokens/${name}`)
+    invocation.say(`${name} is revoked.`)
+  })
+}
+
+export function defineEventCommands (program: Command, invocation: Invocation): void {
+  program.command('event').summary('who did what').description('The audit log.\nHorizon: events database. Proxmox VE: cluster log and task history.')
+    .command('list').summary('list events, the newest first').description('Lists events of the audit log; -o json has their details.')
+    .option('--limit <N>', 'how many, 1 to 1000 (100)', parseInteger(1, 1000)).option('--before <ID>', 'only older than this event', parseInteger(1, Number.MAX_SAFE_INTEGER))
+    .action(async (options: { limit?: number, before?: number }) => {
+      const answer = await invocation.client.get(`/events${apiQuery({ ...options })}`, AuditEventList)
+      invocation.output.list(answer, EVENTS, answer.events)
+    })
+}
+
+export function definePasswordCommand (program: Command, invocation: Invocation): void {
+  program.command('password').summary('change your password').description('Changes the password of the account in use. Both passwords are asked for, or read from files; - is standard input, for one of them.')
+    .option('--old-password-file <FILE>', 'file with the present password in its first line').option('--new-password-file <FILE>', 'file with the new one')
+    .action(async (options: { oldPasswordFile?: string, newPasswordFile?: string }) => {
+      if (options.oldPasswordFile === '-' && options.newPasswordFile === '-') throw new CliError('usage', 'Only one of the passwords can come from standard input.')
+      const oldPassword = await readSecret('present password', options.oldPasswordFile, '--old-password-file')
+      const newPassword = await readSecret('new password', options.newPasswordFile, '--new-password-file')
+      if (newPassword.length < SHORTEST_PASSWORD) throw new CliError('usage', `The new password needs at least ${SHORTEST_PASSWORD} characters.`)
+      if (options.newPasswordFile === undefined && await readSecret('new password again', undefined, '--new-password-file') !== newPassword) throw new CliError('usage', 'The new passwords are not the same; nothing was changed.')
+      await invocation.client.sendOnly('POST', '/password', { oldPassword, newPassword })
+      invocation.say('The password is changed.')
+    })
+}

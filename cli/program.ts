@@ -1,0 +1,47 @@
+import { Command, Option } from 'commander'
+import { defineClientsXmlCommands } from './commands/clients-xml.js'
+import { defineCompletionCommands } from './commands/completion.js'
+import { defineHelpCommands } from './commands/help.js'
+import { defineHypervisorCommands } from './commands/hypervisor.js'
+import { defineImageCommands } from './commands/image.js'
+import { defineJobCommands } from './commands/job.js'
+import { defineLoginCommands } from './commands/login.js'
+import { defineMachineCommands } from './commands/machine.js'
+import { defineMaintenanceCommands } from './commands/maintenance.js'
+import { defineThinClientCommands } from './commands/thin-client.js'
+import { defineEventCommands, definePasswordCommand, defineTokenCommands } from './commands/token.js'
+import { HELP_TOPICS } from './help-topics.js'
+import { Invocation } from './invocation.js'
+import { OUTPUT_FORMATS, type OutputFormat } from './output.js'
+import { plainLine } from './plain-text.js'
+import { ownVersion } from './version.js'
+
+/** The whole command tree. Errors of the command line are thrown as CommanderError; what they say is already on standard error. */
+export function buildProgram (): Command {
+  const program = new Command('berth')
+  const invocation = new Invocation(() => program.opts<{ output: OutputFormat }>().output)
+  program
+    .description('Administers Berth, which boots thin clients straight into virtual desktops: a client of the broker\'s API.')
+    .version(`berth ${ownVersion()}`)
+    .addOption(new Option('-o, --output <FORMAT>', 'table, json or yaml').choices(OUTPUT_FORMATS).default('table'))
+    .helpCommand(false)
+    .showHelpAfterError('Add --help for the usage.')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => { write(text.replace(/^error: (.*)/, (_all, message: string) => `berth: ${plainLine(message)}`)) } })
+    .exitOverride()
+    .addHelpText('after', `\nTopics: berth help ${HELP_TOPICS.map((topic) => topic.name).join(' | ')}`)
+  defineLoginCommands(program, invocation)
+  defineHypervisorCommands(program, invocation)
+  defineMachineCommands(program, invocation)
+  defineImageCommands(program, invocation)
+  defineMaintenanceCommands(program, invocation)
+  defineThinClientCommands(program, invocation)
+  defineClientsXmlCommands(program, invocation)
+  defineJobCommands(program, invocation)
+  defineTokenCommands(program, invocation)
+  defineEventCommands(program, invocation)
+  definePasswordCommand(program, invocation)
+  defineCompletionCommands(program, invocation)
+  defineHelpCommands(program, invocation)
+  return program
+}

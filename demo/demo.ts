@@ -1,0 +1,137 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { mustRun } from '../test/fleet/command.js'
+import type { Desk } from '../test/fleet/desk.js'
+import { type Fleet, startFleet } from '../test/fleet/fleet.js'
+import type { FleetHost } from '../test/fleet/fleet-host.js'
+import { guestImage, readGuestScreen, writeIntoImage } from '../test/fleet/guest-image.js'
+import { startScreen } from '../test/fleet/screen.js'
+import { BrokerProcess, ROOT } from '../test/support/broker-process.js'
+import { until } from '../test/support/until.js'
+import type { Steps } from './steps.js'
+
+const MACHINES = ['pc-1', 'pc-2', 'pc-3', 'pc-4']
+const GENERATION = 'g1'
+const IMPORT_FILE = '/var/lib/berth/import/guest.qcow2'
+const PICTURE_WITHIN_MS = 120_000
+
+/** Everything the demo brings up; `stop` takes it down again, however far it came. */
+export class Demo {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'berth-demo-'))
+  readonly #pictures = join(ROOT, 'demo-out')
+  #fleet: Fleet | undefined
+  #broker: BrokerProcess | undefined
+
+  constructor (readonly steps: Steps, readonly options: { boot: boolean }) {}
+
+  async run (): Promise<void> {
+    const { steps } = this
+    mkdirSync(this.#pictures, { recursive: true })
+    const image = await steps.step('Building the guest image (quick when it is there)', guestImage)
+    const fleet = await steps.step('Starting two hypervisors, each with its own sshd and libvirtd', async () => await startFleet({ hosts: 2, name: 'demo' }))
+    this.#fleet = fleet
+    const broker = await steps.step('Starting the broker', async () => await BrokerProcess.start({ directory: join(this.#directory, 'broker'), address: fleet.gateway, thinClientNetworks: [fleet.subnet] }))
+    this.#broker = broker
+    await this.#berth('Logging in as the administrator', ['login', '--broker', `${fleet.gateway}:${broker.port}`, '--user', 'admin', '--password-file', broker.passwordFile, '--ca', await caFingerprint(broker)])
+    for (const host of fleet.hosts) await this.#addHypervisor(host)
+    await this.#makeMachines(fleet, image)
+    await this.#handOut(fleet)
+    await this.#showDesktops(fleet, broker)
+  }
+
+  sayHowToLogIn (): void {
+    const { steps } = this
+    steps.say('')
+    steps.say(`Berth is up at ${this.#broker?.url ?? ''} ; the pictures are in demo-out/ .`)
+    steps.say(`Log in:  dist/cli/main.js login --broker ${this.#broker?.url.replace('https://', '') ?? ''} --user admin --password-file ${this.#broker?.passwordFile ?? ''} --ca-from-file ${join(this.#broker?.options.directory ?? '', 'data', 'ca.pem')}`)
+    steps.say(`Or use the demo's own login:  XDG_CONFIG_HOME=${this.#configHome()} dist/cli/main.js machine list`)
+    steps.say('Ctrl-C takes everything down.')
+  }
+
+  async stop (): Promise<void> {
+    await this.#broker?.stop().catch(() => {})
+    await this.#fleet?.stop()
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+
+  async #addHypervisor (host: FleetHost): Promise<void> {
+    const { steps } = this
+    const fingerprint = await host.hostKeyFingerprint()
+    const added = await this.#berth(`Adding ${host.name} (${host.address}), host key ${fingerprint}`, ['hypervisor', 'add', host.name, '--address', host.address, '--fingerprint', fingerprint, '-o', 'json'])
+    const { installLine } = JSON.parse(added) as { installLine: string }
+    await steps.step(`Pasting the install line as root on ${host.name}`, async () => {
+      await host.mustRun(['bash', '-c', installLine])
+      await host.restart('libvirtd') // there is no systemd on the host that would do it
+    })
+    await steps.step(`Waiting until ${host.name} is up`, async () => {
+      await until(async () => (JSON.parse(await this.#cli(['hypervisor', 'show', host.name, '-o', 'json'])) as { state: string }).state === 'up', { withinMs: 60_000, everyMs: 300, what: `${host.name} is up` })
+      await until(async () => (JSON.parse(await this.#cli(['hypervisor', 'show', host.name, '-o', 'json'])) as { virtType: string | null }).virtType !== null, { withinMs: 60_000, everyMs: 300, what: `${host.name} was probed` })
+    })
+  }
+
+  async #makeMachines (fleet: Fleet, image: string): Promise<void> {
+    const { steps } = this
+    const [home] = fleet.hosts
+    if (!home) throw new Error('the fleet has no host')
+    await this.#berth('Creating the source machine "golden"', ['machine', 'create', 'golden', '--type', 'source', '--hypervisor', home.name, '--disk', '1GiB', '--memory', '256MiB', '--network', 'none'])
+    await steps.step(`Installing its system: the guest's image, with ${GENERATION} written into a file on it`, async () => {
+      copyFileSync(image, home.path(IMPORT_FILE))
+      await writeIntoImage(home.path(IMPORT_FILE), '/etc/berth-generation', `${GENERATION}\n`)
+    })
+    await this.#berth('Importing that disk', ['image', 'import', 'golden', IMPORT_FILE])
+    await this.#berth('Creating the initial machine "base"', ['machine', 'create', 'base', '--type', 'initial', '--parent', 'golden', '--hypervisor', home.name, '--memory', '256MiB', '--network', 'none'])
+    await this.#berth('Creating four vdi machines over both hypervisors', ['machine', 'create', 'pc-{n}', '--count', String(MACHINES.length), '--type', 'vdi', '--parent', 'base', ...fleet.hosts.flatMap((host) => ['--hypervisor', host.name]), '--memory', '256MiB', '--network', 'none', '--vcpus', '1', '--discard-changes'])
+    await this.#berth('Copying the disk from the source', ['image', 'copy', 'base'])
+    await this.#berth('Populating the machines', ['populate', 'base'])
+  }
+
+  async #handOut (fleet: Fleet): Promise<void> {
+    const file = join(this.#directory, 'clients.xml')
+    const client = (machine: string, index: number): string => `  <client ip="${deskAddress(fleet, index)}">\n    <protocol>SPICE</protocol>\n    <machine-name>${machine}</machine-name>\n  </client>\n`
+    writeFileSync(file, `<thin-clients>\n${MACHINES.map(client).join('')}</thin-clients>\n`)
+    await this.#berth('Loading clients.xml', ['clients-xml', 'load', file])
+  }
+
+  async #showDesktops (fleet: Fleet, broker: BrokerProcess): Promise<void> {
+    const { steps } = this
+    const ca = await caFingerprint(broker)
+    const desks = await steps.step('Switching on four thin clients', async () => await Promise.all(MACHINES.map(async () => await fleet.addDesk())))
+    await Promise.all(desks.map(async (desk, index) => { await this.#showDesktop(desk, MACHINES[index] ?? '', `${fleet.gateway}:${broker.port}`, ca) }))
+  }
+
+  async #showDesktop (desk: Desk, machine: string, broker: string, ca: string): Promise<void> {
+    const startMs = performance.now()
+    const screen = await startScreen(desk)
+    const agent = desk.spawnInside([process.execPath, join(ROOT, 'dist/thin-client/berth-thin-client.mjs'), '--broker', broker, '--ca', ca, '--state-dir', join(desk.stateDir, 'agent'), '--display', 'existing'], { env: { DISPLAY: screen.display } })
+    agent.stdout.resume()
+    agent.stderr.resume()
+    const picture = join(this.#pictures, `${desk.name}.png`)
+    const seen = await until(async () => {
+      await screen.screenshot(picture)
+      return await readGuestScreen(picture)
+    }, { withinMs: PICTURE_WITHIN_MS, everyMs: 500, what: `${desk.name} shows the desktop of ${machine}` })
+    const good = seen.name === machine && seen.generation === GENERATION
+    this.steps.say(`           ${desk.name} (${desk.address}) shows ${seen.name}, generation ${seen.generation}, after ${((performance.now() - startMs) / 1000).toFixed(1)} s: ${picture}`)
+    if (!good) this.steps.fault(desk.name, new Error(`it should show ${machine}, generation ${GENERATION}`))
+  }
+
+  async #berth (what: string, args: readonly string[]): Promise<string> {
+    return await this.steps.step(what, async () => await this.#cli(args))
+  }
+
+  async #cli (args: readonly string[]): Promise<string> {
+    return await mustRun([process.execPath, join(ROOT, 'dist/cli/main.js'), ...args], { timeoutMs: 300_000, env: { ...process.env, XDG_CONFIG_HOME: this.#configHome() } })
+  }
+
+  #configHome (): string { return join(this.#directory, 'config') }
+}
+
+function deskAddress (fleet: Fleet, index: number): string {
+  return fleet.gateway.replace(/\.0\.1$/, `.2.${index + 1}`)
+}
+
+async function caFingerprint (broker: BrokerProcess): Promise<string> {
+  const line = await mustRun(['openssl', 'x509', '-noout', '-fingerprint', '-sha256', '-in', join(broker.options.directory, 'data', 'ca.pem')])
+  return `sha256:${(line.split('=')[1] ?? '').trim().replaceAll(':', '').toLowerCase()}`
+}

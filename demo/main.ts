@@ -1,0 +1,31 @@
+/** The main job on this machine, as an administrator and the people at the desks would do it; see demo/run. */
+import { parseArgs } from 'node:util'
+import { Demo } from './demo.js'
+import { Steps } from './steps.js'
+
+const { values } = parseArgs({ options: { once: { type: 'boolean', default: false }, boot: { type: 'boolean', default: false } } })
+const steps = new Steps()
+const demo = new Demo(steps, { boot: values.boot })
+let ending: Promise<void> | undefined
+
+async function end (code: number): Promise<never> {
+  ending ??= demo.stop()
+  await ending.catch((error: unknown) => { steps.fault('Taking it down', error) })
+  process.exit(code)
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    process.stdout.write('\nTaking everything down …\n')
+    void end(steps.failed ? 1 : 0)
+  })
+}
+
+try {
+  await demo.run()
+} catch (error) {
+  steps.fault('The demo stopped', error)
+  await end(1)
+}
+if (values.once) await end(steps.failed ? 1 : 0)
+demo.sayHowToLogIn()
