@@ -110,7 +110,7 @@ export class Demo {
     const seen = await until(async () => {
       await screen.screenshot(picture)
       return await readGuestScreen(picture)
-    }, { withinMs: PICTURE_WITHIN_MS, everyMs: 500, what: `${desk.name} shows the desktop of ${machine}` })
+    }, { withinMs: PICTURE_WITHIN_MS, everyMs: 3000, what: `${desk.name} shows the desktop of ${machine}` })
     const good = seen.name === machine && seen.generation === GENERATION
     this.steps.say(`           ${desk.name} (${desk.address}) shows ${seen.name}, generation ${seen.generation}, after ${((performance.now() - startMs) / 1000).toFixed(1)} s: ${picture}`)
     if (!good) this.steps.fault(desk.name, new Error(`it should show ${machine}, generation ${GENERATION}`))

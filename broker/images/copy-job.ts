@@ -52,9 +52,14 @@ async function writeGeneration (deps: ImageDeps, context: JobContext<CopyInput>)
   return await context.step(initial.name, 'write', async () => {
     await deps.requireOff(source.name)
     await deps.requireOff(initial.name)
-    return await link.request<WrittenImage>('image_copy', { source: diskPlace(link, source.disk), name: generation.file }, {
-      operation: context.operation(initial.name, 'write'), fence: context.job.fence, signal: context.signal, timeoutMs: 0,
-      onProgress: ({ done, total }) => { context.progress(initial.name, done, total) },
+    const copy = async (operation: string): Promise<WrittenImage> => await link.request<WrittenImage>('image_copy', { source: diskPlace(link, source), name: generation.file }, {
+      operation, fence: context.job.fence, signal: context.signal, timeoutMs: 0, onProgress: ({ done, total }) => { context.progress(initial.name, done, total) },
+    })
+    return await copy(context.operation(initial.name, 'write')).catch(async (error: unknown) => {
+      if (!(error instanceof BrokerError) || error.code !== 'name_taken') throw error
+      // Numbers are never used twice, so it is the finished file of an attempt whose answer and journal entry were lost.
+      await link.request('image_remove', { dir: 'images', names: [generation.file] })
+      return await copy(context.operation(initial.name, 'write-again'))
     })
   }, async () => { await link.request('image_remove', { dir: 'images', names: [generation.file] }) })
 }
@@ -106,11 +111,11 @@ export async function collectGenerations (deps: Pick<ImageDeps, 'store' | 'link'
   }
 }
 
-/** A disk's path in the words of the helper: one of its directories and a file name, or a path below one of the roots the host allows. */
-export function diskPlace (link: HypervisorLink, disk: string): { dir: 'images' | 'overlays', name: string } | { path: string } {
+/** A disk in the words of the helper, which touches only files of its own directories. */
+function diskPlace (link: HypervisorLink, source: { name: string, disk: string }): { dir: 'images' | 'overlays', name: string } {
   const directories = link.status().facts?.directories
-  const name = basename(disk)
-  if (dirname(disk) === directories?.images.path) return { dir: 'images', name }
-  if (dirname(disk) === directories?.overlays.path) return { dir: 'overlays', name }
-  return { path: disk }
+  const name = basename(source.disk)
+  if (dirname(source.disk) === directories?.images.path) return { dir: 'images', name }
+  if (dirname(source.disk) === directories?.overlays.path) return { dir: 'overlays', name }
+  throw new BrokerError('invalid_request', `The disk of ${source.name} (${source.disk}) lies outside of ${directories?.images.path ?? 'the image directory'}: move it there, or make its directory the image directory with "berth hypervisor set ${link.name} --images-dir".`)
 }

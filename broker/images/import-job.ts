@@ -11,7 +11,7 @@ export function importJob (deps: ImageDeps): JobKind<ImportInput> {
       const { machine, path } = context.input
       await context.step(machine.name, 'import', async () => {
         await deps.requireOff(machine.name)
-        await deps.link(machine.hypervisor).request('image_import', { path, name: `${machine.name}.qcow2` }, {
+        await deps.link(machine.hypervisor).request('image_import', { path, name: `${machine.name}.qcow2`, replace: true }, {
           operation: context.operation(machine.name, 'import'), fence: context.job.fence, signal: context.signal, timeoutMs: 0,
           onProgress: ({ done, total }) => { context.progress(machine.name, done, total) },
         })

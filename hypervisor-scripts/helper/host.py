@@ -1,0 +1,115 @@
+"""What one helper process knows about its host: settings, directories and long-lived parts."""
+
+import json
+import os
+import threading
+from typing import TYPE_CHECKING, Dict, List, Optional
+
+from channel import Channel
+from durable import read_if_there, write_durably
+from failures import Failure
+from virsh import Shells
+
+if TYPE_CHECKING:
+    from events import Relay
+    from ticket_watch import TicketWatch
+
+SETTINGS = '/etc/berth/helper.json'
+# The last configured directories, for the processes that only carry a stream and are not configured themselves.
+REMEMBERED = '/var/lib/berth/directories.json'
+KINDS = ('images', 'overlays', 'transient')
+
+
+class Directory:
+    """One of the three directories. `handle` pins it, so that nothing is reached through a planted link."""
+
+    def __init__(self, kind: str, path: str) -> None:
+        self.kind = kind
+        self.path = path
+        self.handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def file(self, name: str) -> str:
+        """The full path of a file in it."""
+        return f'{self.path}/{name}'
+
+    def sync(self) -> None:
+        """Makes renames and removals durable."""
+        os.fsync(self.handle)
+
+
+class Host:
+    """The parts that operations share."""
+
+    def __init__(self, channel: Channel, version: str) -> None:
+        self.channel = channel
+        self.version = version
+        self.shells = Shells()
+        self.lock = threading.Lock()
+        self.directories: Dict[str, Directory] = {}
+        self.relay: 'Optional[Relay]' = None
+        self.watch: 'Optional[TicketWatch]' = None
+        self.roots: List[str] = ['/var/lib/berth']
+        self.import_directory = '/var/lib/berth/import'
+
+    def load_settings(self) -> None:
+        """Reads /etc/berth/helper.json; raises Failure('internal') when it is there and is not right."""
+        data = read_if_there(SETTINGS)
+        if data is None:
+            return
+        try:
+            settings = json.loads(data)
+            roots, imports = settings['roots'], settings['import']
+            if not all(isinstance(one, str) and one.startswith('/') for one in [*roots, imports]):
+                raise ValueError('paths must be absolute')
+        except (ValueError, KeyError, TypeError) as error:
+            raise Failure('internal', f'{SETTINGS} is not right ({error}); it must look like '
+                                      '{"roots":["/var/lib/berth"],"import":"/var/lib/berth/import"}.')
+        self.roots, self.import_directory = roots, imports
+
+    def use(self, paths: Dict[str, str]) -> None:
+        """Takes the three directories into use, making those that are missing; raises Failure('bad_path')."""
+        self.load_settings()
+        directories = {kind: self._prepare(kind, paths[kind]) for kind in KINDS}
+        with self.lock:
+            self.directories = directories
+        write_durably(REMEMBERED, json.dumps({kind: one.path for kind, one in directories.items()}).encode())
+
+    def use_remembered(self) -> None:
+        """Takes the directories of the last `configure` on this host, for a process that carries one stream."""
+        if self.directories:
+            return
+        data = read_if_there(REMEMBERED)
+        if data is None:
+            raise Failure('bad_request', 'This host was never configured; send configure first.')
+        self.use(json.loads(data))
+
+    def directory(self, kind: str) -> Directory:
+        """One of the configured directories; raises Failure('bad_request') before `configure`."""
+        if kind not in self.directories:
+            raise Failure('bad_request', 'The directories are not known yet; send configure first.')
+        return self.directories[kind]
+
+    def _prepare(self, kind: str, path: str) -> Directory:
+        real = os.path.realpath(path)
+        roots = [os.path.realpath(root) for root in self.roots]
+        if not any(real == root or real.startswith(root.rstrip('/') + '/') for root in roots):
+            raise Failure('bad_path', f'{kind} {path} is outside of the directories that this host allows '
+                                      f'({", ".join(self.roots)}); to allow it, add it to "roots" in {SETTINGS}.')
+        try:
+            made = _make_directories(real)
+            directory = Directory(kind, real)
+        except OSError as error:
+            raise Failure('bad_path', f'{kind} {path} cannot be used as a directory: {error.strerror}.')
+        if made:
+            os.fchmod(directory.handle, 0o711)
+        return directory
+
+
+def _make_directories(path: str) -> bool:
+    # QEMU runs as another user and must be able to walk through: 0711 regardless of the umask.
+    if os.path.isdir(path):
+        return False
+    _make_directories(os.path.dirname(path))
+    os.mkdir(path, 0o711)
+    os.chmod(path, 0o711)
+    return True

@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { mustRun } from '../fleet/command.js'
+import { type FleetHost } from '../fleet/fleet-host.js'
+import { HelperLine } from './helper-line.js'
+
+export const scripts = join(import.meta.dirname, '../../hypervisor-scripts')
+export const helperPath = '/usr/local/libexec/berth/berth-helper'
+export const roomy = { images: '/var/lib/berth/images', overlays: '/var/lib/berth/overlays', transient: '/var/lib/berth/transient' }
+
+/** Builds helper and installer into `folder`. */
+export async function buildScripts(folder: string): Promise<string> {
+  await mustRun([join(scripts, 'build-installer'), folder])
+  return readFileSync(join(folder, 'hypervisor-installer.sh'), 'utf8')
+}
+
+/** Runs the installer as an administrator does who pastes the broker's line: it comes through a pipe. */
+export function runInstaller(host: FleetHost, installer: string, publicKey: string, ...words: string[]) {
+  return host.run(['bash', '-s', '--', ...words], { input: installer.replace('@PUBLIC_KEY@', publicKey) })
+}
+
+/** A helper on the host, started directly as root. */
+export async function openHelper(host: FleetHost, directories: Record<string, string> | null = roomy): Promise<HelperLine> {
+  const line = new HelperLine(host.spawnInside([helperPath]))
+  if (directories) await line.must('configure', directories)
+  return line
+}
+
+export async function defineDomain(host: FleetHost, xml: string): Promise<void> {
+  writeFileSync(host.path('/root/domain.xml'), xml)
+  await host.mustRun(['virsh', 'define', '/root/domain.xml'])
+}
+
+/** Opens an image for writing as a running machine does, until `close`. */
+export async function openElsewhere(host: FleetHost, path: string): Promise<{ close(): Promise<void> }> {
+  const user = host.spawnInside(['qemu-io', '-f', 'qcow2', path])
+  await once(user.stdout, 'data')
+  return {
+    async close() {
+      const ended = once(user, 'exit')
+      user.stdin.end('quit\n')
+      await ended
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { type IncomingMessage, request } from 'node:http'
+import type { AskAnswer, AskRequest, ReportRequest } from '../broker/api/thin-clients.js'
+import { BadAnswer, checkAnswer } from './answer.js'
+import { type BrokerAddress, formatBrokerAddress } from './broker-address.js'
+import { PinnedAgent, type PinKeeper } from './pinned-connection.js'
+
+/** A question that brought no answer. The message is one sentence for the screen. */
+export class BrokerTrouble extends Error {
+  override readonly name = 'BrokerTrouble'
+
+  constructor (message: string, readonly retryAfterMs: number | null, options: ErrorOptions = {}) {
+    super(message, options)
+  }
+}
+
+const MAX_BODY_BYTES = 256 * 1024
+/** What the network and a busy broker may add to the time that the broker was allowed to wait. */
+export const ANSWER_MARGIN_MS = 15_000
+const MAX_RETRY_AFTER_MS = 600_000
+
+export interface BrokerClient {
+  /** Throws BrokerTrouble. */
+  ask: (question: AskRequest, deviceKey: string | undefined) => Promise<AskAnswer>
+  /** Throws BrokerTrouble. */
+  report: (report: ReportRequest, deviceKey: string | undefined) => Promise<void>
+  close: () => void
+}
+
+interface Reply { readonly status: number, readonly headers: IncomingMessage['headers'], readonly text: string }
+
+export function brokerClient (broker: BrokerAddress, pins: PinKeeper, answerMarginMs = ANSWER_MARGIN_MS): BrokerClient {
+  const agent = new PinnedAgent(broker, pins)
+  const name = formatBrokerAddress(broker)
+
+  async function exchange (path: string, body: unknown, deviceKey: string | undefined, timeLimitMs: number): Promise<Reply> {
+    try {
+      return await post({ agent, broker, path, body: JSON.stringify(body), deviceKey, timeLimitMs })
+    } catch (error) {
+      throw new BrokerTrouble(`The broker ${name} ${reasonOf(error)}.`, null, { cause: error })
+    }
+  }
+
+  return {
+    ask: async (question, deviceKey) => {
+      const reply = await exchange('/api/v1/thin-clients/ask', question, deviceKey, (question.waitMs ?? 0) + answerMarginMs)
+      if (reply.status !== 200) throw refusal(name, reply)
+      try {
+        return checkAnswer(parseJson(reply.text))
+      } catch (error) {
+        throw new BrokerTrouble(`The broker ${name} is not understood: ${error instanceof BadAnswer ? error.message : 'its answer is not JSON'}.`, null, { cause: error })
+      }
+    },
+    report: async (report, deviceKey) => {
+      const reply = await exchange('/api/v1/thin-clients/report', report, deviceKey, answerMarginMs)
+      if (reply.status !== 204) throw refusal(name, reply)
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+interface Post { readonly agent: PinnedAgent, readonly broker: BrokerAddress, readonly path: string, readonly body: string, readonly deviceKey: string | undefined, readonly timeLimitMs: number }
+
+function post (call: Post): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      'content-type': 'application/json', 'content-length': Buffer.byteLength(call.body), accept: 'application/json',
+      ...(call.deviceKey === undefined ? {} : { authorization: `Device ${call.deviceKey}` }),
+    }
+    // node:http over an agent that makes TLS sockets: node:https would do its own, date-bound check.
+    const outgoing = request({ agent: call.agent, host: call.broker.host, port: call.broker.port, path: call.path, method: 'POST', headers })
+    const timer = setTimeout(() => outgoing.destroy(new Error(`does not answer within ${Math.round(call.timeLimitMs / 1000)} s`)), call.timeLimitMs)
+    const end = (finish: () => void): void => {
+      clearTimeout(timer)
+      finish()
+    }
+    outgoing.once('response', incoming => {
+      readBody(incoming).then(text => end(() => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text })), (error: unknown) => {
+        outgoing.destroy()
+        end(() => reject(error))
+      })
+    })
+    outgoing.once('error', (error: NodeJS.ErrnoException) => {
+      // The broker closed a kept connection just as it was used again: nothing was answered, so the same question goes out anew.
+      if (outgoing.reusedSocket && error.code === 'ECONNRESET') end(() => resolve(post(call)))
+      else end(() => reject(error))
+    })
+    outgoing.end(call.body)
+  })
+}
+
+async function readBody (incoming: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > MAX_BODY_BYTES) throw new Error('sent an answer of more than 256 kB')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function refusal (name: string, { status, headers, text }: Reply): BrokerTrouble {
+  const retryAfterMs = retryAfter(headers['retry-after'], Date.now())
+  if (status >= 300 && status < 400) return new BrokerTrouble(`The broker ${name} sends this device elsewhere (${status}), which is not followed; set the right address.`, retryAfterMs)
+  return new BrokerTrouble(`The broker ${name} refused with ${status}${messageOf(text)}.`, retryAfterMs)
+}
+
+function messageOf (text: string): string {
+  try {
+    const body = parseJson(text)
+    const message = typeof body === 'object' && body !== null && 'message' in body ? body.message : undefined
+    return typeof message === 'string' && message !== '' ? `: ${message.slice(0, 300).replace(/\.$/, '')}` : ''
+  } catch {
+    return ''
+  }
+}
+
+function parseJson (text: string): unknown {
+  return JSON.parse(text)
+}
+
+/** The Retry-After header (RFC 9110, 10.2.3: seconds or an HTTP date) in milliseconds from `nowMs`; null without a usable one. */
+export function retryAfter (header: string | undefined, nowMs: number): number | null {
+  if (header === undefined) return null
+  const waitMs = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs
+  return Number.isFinite(waitMs) && waitMs > 0 ? Math.min(waitMs, MAX_RETRY_AFTER_MS) : null
+}
+
+const REASONS: Record<string, string> = {
+  ECONNREFUSED: 'refuses connections', ENOTFOUND: 'has a name that does not resolve', EAI_AGAIN: 'has a name that cannot be resolved now',
+  EHOSTUNREACH: 'cannot be reached', ENETUNREACH: 'cannot be reached: there is no network', ECONNRESET: 'closed the connection', ETIMEDOUT: 'does not answer',
+  EPROTO: 'does not speak TLS', ERR_SSL_WRONG_VERSION_NUMBER: 'does not speak TLS',
+}
+
+function reasonOf (error: unknown): string {
+  if (!(error instanceof Error)) return `failed: ${String(error)}`
+  const code = 'code' in error ? String(error.code) : undefined
+  if (code === undefined) return error.message
+  return REASONS[code] ?? (code.startsWith('HPE_') ? 'does not speak HTTP' : code.startsWith('ERR_SSL') ? 'does not speak TLS' : `failed: ${error.message}`)
+}

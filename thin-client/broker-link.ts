@@ -1,0 +1,98 @@
+import type { AskAnswer, AskRequest, ReportRequest } from '../broker/api/thin-clients.js'
+import { type BrokerAddress, formatBrokerAddress } from './broker-address.js'
+import { type BrokerClient, BrokerTrouble, brokerClient } from './broker-client.js'
+import { DEFAULT_STATE_DIRECTORY, type RunCommand } from './command-line.js'
+import type { Log } from './log.js'
+import type { ScreenFacts } from './screen.js'
+import type { Settings } from './settings.js'
+import { type SystemFiles, brokersOfDns, loadSettings } from './setup.js'
+import { readState, writeState } from './state-directory.js'
+import { type Trust, trustIn } from './trust.js'
+
+interface Line { readonly name: string, readonly client: BrokerClient, readonly trust: Trust }
+
+/** The broker in use: found anew for each question, connected only when it or its CA has changed; holds the key of the device. */
+export class BrokerLink {
+  settings: Settings = {}
+  private line: Line | undefined
+  private lineKey = ''
+  private deviceKey: string | undefined
+  private failures = 0
+  private brokersByDns: BrokerAddress[] = []
+
+  constructor (private readonly command: RunCommand, private readonly files: SystemFiles, private readonly log: Log, private readonly random: () => number) {}
+
+  get stateDirectory (): string {
+    return this.settings.stateDirectory ?? DEFAULT_STATE_DIRECTORY
+  }
+
+  /** Throws SettingsFault or BrokerTrouble. */
+  async ask (question: AskRequest): Promise<AskAnswer> {
+    this.settings = loadSettings(this.command, this.files)
+    try {
+      const line = this.lineTo(await this.findBroker())
+      this.deviceKey ??= this.readKey()
+      const answer = await line.client.ask(question, this.deviceKey)
+      this.failures = 0
+      return answer
+    } catch (error) {
+      this.failures++
+      throw error
+    }
+  }
+
+  /** Throws BrokerTrouble. Before the first question there is nobody to report to. */
+  async report (report: ReportRequest): Promise<void> {
+    await this.line?.client.report(report, this.deviceKey)
+  }
+
+  keepKey (deviceKey: string): void {
+    this.deviceKey = deviceKey
+    try {
+      writeState(this.stateDirectory, 'device-key', deviceKey)
+    } catch (error) {
+      this.log('error', `The device key cannot be kept in ${this.stateDirectory}: ${reason(error)}. After a restart this device must be accepted again.`)
+    }
+  }
+
+  describe (): Pick<ScreenFacts, 'broker' | 'trust'> {
+    return { broker: this.line?.name ?? 'not found yet', trust: this.line?.trust.describe() ?? '' }
+  }
+
+  close (): void {
+    this.line?.client.close()
+  }
+
+  private readKey (): string | undefined {
+    try {
+      return readState(this.stateDirectory, 'device-key')
+    } catch (error) {
+      throw new BrokerTrouble(`The device key in ${this.stateDirectory} cannot be read: ${reason(error)}.`, null, { cause: error })
+    }
+  }
+
+  private async findBroker (): Promise<BrokerAddress> {
+    if (this.settings.broker !== undefined) return this.settings.broker
+    // A failure may mean that the record has changed, and the next target gets its turn.
+    if (this.brokersByDns.length === 0 || this.failures % this.brokersByDns.length === 0) this.brokersByDns = await brokersOfDns(this.files, this.random)
+    const broker = this.brokersByDns[this.failures % Math.max(1, this.brokersByDns.length)]
+    if (broker === undefined) throw new BrokerTrouble(`No broker is set, and DNS knows no _berth._tcp in the search domains; set "broker=" in ${this.command.configurationPath}.`, null)
+    return broker
+  }
+
+  private lineTo (broker: BrokerAddress): Line {
+    const name = formatBrokerAddress(broker)
+    const key = `${name} ${this.settings.ca ?? ''} ${this.stateDirectory}`
+    if (this.line === undefined || this.lineKey !== key) {
+      this.line?.client.close()
+      const trust = trustIn(this.stateDirectory, this.settings.ca, this.log)
+      this.line = { name, trust, client: brokerClient(broker, trust) }
+      this.lineKey = key
+    }
+    return this.line
+  }
+}
+
+function reason (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

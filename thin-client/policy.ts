@@ -1,0 +1,144 @@
+import type { AskAnswer, Console, ReportRequest } from '../broker/api/thin-clients.js'
+import { DEFAULT_VIEWER_OPTIONS, type ViewerOptions } from '../broker/api/thin-clients.js'
+import { type Backoff, nextPauseMs } from './backoff.js'
+
+/** asking: a question is under way. pausing: waits before the next one. showing: a viewer runs. stopping: the viewer is being ended. ended: over. */
+export type Phase = 'asking' | 'pausing' | 'showing' | 'stopping' | 'ended'
+export type Showing = ReportRequest['showing']
+
+export interface State {
+  readonly phase: Phase
+  /** With --once: end after the first viewer. */
+  readonly once: boolean
+  /** Names the last answer, so that the broker can hold the next question until something changes. */
+  readonly mark: string | undefined
+  /** A trouble of this device that the broker should know of. */
+  readonly note: string | undefined
+  /** The last pauses after failures, 0 after a success. */
+  readonly brokerPauseMs: number
+  readonly viewerPauseMs: number
+}
+
+/** `tookMs`: from the question to its answer. `ranMs`: from the viewer's start to its end. */
+export type AgentEvent =
+  | { readonly type: 'started' | 'pause-over' | 'stop' }
+  | { readonly type: 'settings-faulty', readonly sentence: string }
+  | { readonly type: 'answered', readonly answer: AskAnswer, readonly tookMs: number }
+  | { readonly type: 'ask-failed', readonly sentence: string, readonly retryAfterMs: number | null }
+  | { readonly type: 'viewer-missing', readonly sentence: string }
+  | { readonly type: 'viewer-ended', readonly ok: boolean, readonly ranMs: number, readonly sentence: string }
+
+export type Step =
+  | { readonly do: 'ask', readonly have: string | undefined, readonly waitMs: number, readonly note: string | undefined }
+  | { readonly do: 'pause', readonly pauseMs: number }
+  | { readonly do: 'show', readonly sentence: string }
+  | { readonly do: 'keep-key', readonly deviceKey: string }
+  | { readonly do: 'launch', readonly console: Console, readonly viewer: ViewerOptions }
+  | { readonly do: 'report', readonly showing: 'what-runs' | 'nothing' }
+  | { readonly do: 'end-viewer' }
+  | { readonly do: 'exit', readonly ok: boolean }
+
+export interface Next { readonly state: State, readonly steps: readonly Step[] }
+
+export const BROKER_BACKOFF: Backoff = { baseMs: 500, capMs: 30_000 }
+export const VIEWER_BACKOFF: Backoff = { baseMs: 1000, capMs: 30_000 }
+/** How long the broker may hold a question. */
+export const LONG_POLL_MS = 60_000
+export const REPORT_EVERY_MS = 60_000
+/** A viewer that ended sooner than this showed nothing: asking again at once would spin. */
+export const QUICK_END_MS = 3000
+/** A viewer that ran this long worked: the next failure counts as the first. */
+export const GOOD_RUN_MS = 30_000
+export const FAULTY_SETTINGS_PAUSE_MS = 2000
+/** Whatever the broker says, it is not asked more often than this. */
+export const MIN_PAUSE_MS = 500
+/** Spreads devices that were told the same time. */
+const ASK_AGAIN_JITTER = 0.2
+export const MAX_NOTE_LENGTH = 200
+
+export function firstState (once: boolean): State {
+  return { phase: 'pausing', once, mark: undefined, note: undefined, brokerPauseMs: 0, viewerPauseMs: 0 }
+}
+
+/** Decides what happens next. `random`: in [0, 1), for the jitter. Events that do not belong to the phase change nothing. */
+export function nextStep (state: State, event: AgentEvent, random: number): Next {
+  if (state.phase === 'ended') return stay(state)
+  if (event.type === 'stop') return onStop(state)
+  switch (state.phase) {
+    case 'pausing': return event.type === 'started' || event.type === 'pause-over' ? ask(state) : stay(state)
+    case 'asking': return whileAsking(state, event, random)
+    case 'showing': return whileShowing(state, event, random)
+    case 'stopping': return event.type === 'viewer-ended' ? { state: { ...state, phase: 'ended' }, steps: [{ do: 'report', showing: 'nothing' }, { do: 'exit', ok: true }] } : stay(state)
+  }
+}
+
+function whileAsking (state: State, event: AgentEvent, random: number): Next {
+  switch (event.type) {
+    case 'settings-faulty':
+      return { state: { ...state, phase: 'pausing' }, steps: [{ do: 'show', sentence: event.sentence }, { do: 'pause', pauseMs: FAULTY_SETTINGS_PAUSE_MS }] }
+    case 'ask-failed': {
+      const brokerPauseMs = nextPauseMs(BROKER_BACKOFF, state.brokerPauseMs, random)
+      const pauseMs = Math.max(brokerPauseMs, event.retryAfterMs === null ? 0 : jittered(event.retryAfterMs, random))
+      return { state: { ...state, phase: 'pausing', brokerPauseMs }, steps: [{ do: 'show', sentence: event.sentence }, { do: 'pause', pauseMs }] }
+    }
+    case 'answered': return onAnswer({ ...state, brokerPauseMs: 0 }, event.answer, event.tookMs, random)
+    default: return stay(state)
+  }
+}
+
+function onAnswer (state: State, answer: AskAnswer, tookMs: number, random: number): Next {
+  const keep: Step[] = answer.deviceKey === undefined ? [] : [{ do: 'keep-key', deviceKey: answer.deviceKey }]
+  if (answer.state === 'ready' && answer.console !== undefined) {
+    return {
+      // No mark: the next question, after this viewer, must be answered at once and with a new ticket.
+      state: { ...state, phase: 'showing', mark: undefined, note: undefined },
+      steps: [...keep, { do: 'show', sentence: answer.sentence }, { do: 'launch', console: answer.console, viewer: answer.viewer ?? DEFAULT_VIEWER_OPTIONS }, { do: 'report', showing: 'what-runs' }, { do: 'pause', pauseMs: REPORT_EVERY_MS }],
+    }
+  }
+  // After news the next question is the long poll that brings the following news. The stated time is for a broker that did not hold the question.
+  const wantedMs = answer.mark === state.mark ? answer.askAgainMs - tookMs : 0
+  const pauseMs = jittered(Math.max(MIN_PAUSE_MS, wantedMs), random)
+  return { state: { ...state, phase: 'pausing', mark: answer.mark }, steps: [...keep, { do: 'show', sentence: answer.sentence }, { do: 'pause', pauseMs }] }
+}
+
+function whileShowing (state: State, event: AgentEvent, random: number): Next {
+  switch (event.type) {
+    case 'pause-over': return { state, steps: [{ do: 'report', showing: 'what-runs' }, { do: 'pause', pauseMs: REPORT_EVERY_MS }] }
+    case 'viewer-missing': return onViewerTrouble({ ...state, note: event.sentence.slice(0, MAX_NOTE_LENGTH) }, event.sentence, random)
+    case 'viewer-ended': {
+      const note = event.ok ? undefined : event.sentence.slice(0, MAX_NOTE_LENGTH)
+      const viewerPauseMs = event.ranMs >= GOOD_RUN_MS ? 0 : state.viewerPauseMs
+      const after = { ...state, note, viewerPauseMs }
+      if (!state.once && event.ranMs < QUICK_END_MS) return onViewerTrouble(after, event.sentence, random)
+      if (state.once) return { state: { ...after, phase: 'ended' }, steps: [{ do: 'report', showing: 'nothing' }, { do: 'exit', ok: event.ok }] }
+      const asked = ask(after)
+      return { state: asked.state, steps: [{ do: 'show', sentence: event.sentence }, { do: 'report', showing: 'nothing' }, ...asked.steps] }
+    }
+    default: return stay(state)
+  }
+}
+
+function onViewerTrouble (state: State, sentence: string, random: number): Next {
+  if (state.once) return { state: { ...state, phase: 'ended' }, steps: [{ do: 'show', sentence }, { do: 'exit', ok: false }] }
+  const pauseMs = nextPauseMs(VIEWER_BACKOFF, state.viewerPauseMs, random)
+  return { state: { ...state, phase: 'pausing', viewerPauseMs: pauseMs }, steps: [{ do: 'show', sentence }, { do: 'report', showing: 'nothing' }, { do: 'pause', pauseMs }] }
+}
+
+function onStop (state: State): Next {
+  if (state.phase === 'showing') return { state: { ...state, phase: 'stopping' }, steps: [{ do: 'end-viewer' }] }
+  return state.phase === 'stopping' ? stay(state) : { state: { ...state, phase: 'ended' }, steps: [{ do: 'exit', ok: true }] }
+}
+
+function ask (state: State): Next {
+  // A new note is said at once; only a device that waits for a change lets the broker hold the question.
+  const waitMs = state.mark === undefined ? 0 : LONG_POLL_MS
+  return { state: { ...state, phase: 'asking' }, steps: [{ do: 'ask', have: state.mark, waitMs, note: state.note }] }
+}
+
+function jittered (timeMs: number, random: number): number {
+  return Math.round(timeMs * (1 + ASK_AGAIN_JITTER * random))
+}
+
+function stay (state: State): Next {
+  return { state, steps: [] }
+}
