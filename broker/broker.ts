@@ -24,6 +24,7 @@ import { Observer } from './machines/observer.js'
 import { populateJob } from './machines/populate-job.js'
 import { Power } from './machines/power.js'
 import { machineRoutes } from './machines/routes.js'
+import { Restarts } from './machines/restarts.js'
 import { Machines } from './machines/service.js'
 import { operationsRoutes } from './operations.js'
 import { lockDataDirectory } from './store/data-directory.js'
@@ -68,6 +69,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
   const power = new Power({ store, hypervisors, observer })
   const machines = new Machines({ store, hypervisors, jobs, observer })
+  const restarts = new Restarts({ store, hypervisors, observer, machines, log })
   const assignments = new Assignments({ store, hypervisors, observer, machines, log, releaseAfterMs: config.releaseAfterMs, now: Date.now })
   const consoles = { store, hypervisors, ca: authority.certificate }
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
@@ -93,7 +95,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   })
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [observer, assignments, thinClients]) part.start()
+  for (const part of [observer, restarts, assignments, thinClients]) part.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
   const address = app.server.address()

@@ -46,90 +46,6 @@ fail() {
     exit "${2:-1}"
 }
 
-read_arguments() {
-    while (($# > 0)); do
-        case "$1" in
-            --uninstall)
-                wish=uninstall
-                shift
-                continue
-                ;;
-            --public-key | --helper | --helper-base64-file | --root | --import | --from) ;;
-            *) fail "the argument '$1' is unknown; the head of this script lists what it takes." 2 ;;
-        esac
-        (($# > 1)) || fail "the argument $1 needs a value." 2
-        case "$1" in
-            --public-key) public_key="$2" ;;
-            --helper) helper_file="$2" ;;
-            --helper-base64-file) helper_base64_file="$2" ;;
-            --root) roots+=("$2") ;;
-            --import) import_folder="$2" ;;
-            --from) from_addresses="$2" ;;
-        esac
-        shift 2
-    done
-    if ((${#roots[@]} == 0)); then
-        roots=(/var/lib/berth)
-    fi
-}
-
-check_arguments() {
-    local folder
-    local key_form='^ssh-ed25519 [A-Za-z0-9+/]+=*( [A-Za-z0-9@._-]+)?$'
-    local folder_form='^/[A-Za-z0-9._/+-]+$'
-    local from_form='^[0-9A-Fa-f.:/,*]+$'
-    [[ "${public_key}" =~ ${key_form} ]] ||
-        fail "the public key of the broker is missing or is not of the form 'ssh-ed25519 AAAA… name'; pass it with --public-key." 2
-    for folder in "${roots[@]}" "${import_folder}"; do
-        [[ "${folder}" =~ ${folder_form} && "${folder}" != *..* ]] ||
-            fail "the directory '${folder}' must be an absolute path of letters, digits and . _ / + -." 2
-    done
-    [[ -z "${from_addresses}" || "${from_addresses}" =~ ${from_form} ]] ||
-        fail "the value of --from must be addresses or networks with commas between them, such as 192.0.2.0/24." 2
-}
-
-# What must be here already; each with the words that help.
-check_host() {
-    local program
-    ((EUID == 0)) || fail 'this must run as root; use sudo.'
-    [[ -x /usr/bin/python3 ]] || fail 'there is no /usr/bin/python3; install python3.'
-    /usr/bin/python3 -I -c 'import sys; sys.exit(sys.version_info < (3, 9))' ||
-        fail 'Python is older than 3.9; use a newer release of this system.'
-    command -v libvirtd >/dev/null || command -v virtqemud >/dev/null ||
-        fail 'libvirt is not installed; install libvirt-daemon-system (Debian, Ubuntu) or libvirt-daemon-kvm (RHEL).'
-    command -v virsh >/dev/null || fail 'virsh is missing; install libvirt-clients (Debian, Ubuntu) or libvirt-client (RHEL).'
-    command -v qemu-system-x86_64 >/dev/null || [[ -x /usr/libexec/qemu-kvm ]] ||
-        fail 'QEMU is not installed; install qemu-system-x86 (Debian, Ubuntu) or qemu-kvm (RHEL).'
-    command -v qemu-img >/dev/null || fail 'qemu-img is missing; install qemu-utils (Debian, Ubuntu) or qemu-img (RHEL).'
-    for program in sudo visudo openssl setpriv prlimit useradd usermod; do
-        command -v "${program}" >/dev/null || fail "${program} is missing; install it."
-    done
-    getent group libvirt >/dev/null || fail 'there is no group libvirt; is libvirt completely installed?'
-    check_sshd
-}
-
-# The effective settings for our account, Match blocks included.
-check_sshd() {
-    local settings sshd=/usr/sbin/sshd
-    [[ -x "${sshd}" ]] || fail 'there is no /usr/sbin/sshd; install openssh-server.'
-    settings="$("${sshd}" -T -C "user=${account},host=localhost,addr=127.0.0.1" 2>"${work_folder}/sshd")" ||
-        fail "sshd refuses its own settings: $(head -n 1 -- "${work_folder}/sshd")"
-    grep -qxE 'allowtcpforwarding (yes|all|local)' <<<"${settings}" ||
-        fail "sshd forbids port forwarding; set 'AllowTcpForwarding yes' for user ${account} in /etc/ssh/sshd_config and restart sshd."
-    grep -qxE 'allowstreamlocalforwarding (yes|all|local)' <<<"${settings}" ||
-        fail "sshd forbids forwarding to sockets; set 'AllowStreamLocalForwarding yes' for user ${account} in /etc/ssh/sshd_config and restart sshd."
-    if grep -qx 'disableforwarding yes' <<<"${settings}"; then
-        fail "sshd forbids all forwarding; remove 'DisableForwarding yes' from /etc/ssh/sshd_config and restart sshd."
-    fi
-    grep -qx 'pubkeyauthentication yes' <<<"${settings}" ||
-        fail "sshd refuses keys; set 'PubkeyAuthentication yes' in /etc/ssh/sshd_config and restart sshd."
-    grep -qE '^authorizedkeysfile (.* )?(%h/)?\.ssh/authorized_keys( |$)' <<<"${settings}" ||
-        fail "sshd does not read .ssh/authorized_keys; add it to AuthorizedKeysFile in /etc/ssh/sshd_config and restart sshd."
-    if grep -q '^allowusers ' <<<"${settings}" && ! grep -qE "^allowusers ${account}(@|\$)" <<<"${settings}"; then
-        fail "sshd lets only some users in; add ${account} to AllowUsers in /etc/ssh/sshd_config and restart sshd."
-    fi
-}
-
 # Puts standard input into a file, unless it is there already with these rights: put PATH MODE OWNER:GROUP WHAT
 put() {
     local path="$1" mode="$2" owner="$3" what="$4" fresh
@@ -158,35 +74,15 @@ make_folder() {
     changed "made the directory ${path}"
 }
 
-make_account() {
-    local home
-    if ! getent passwd "${account}" >/dev/null; then
-        # A forced command is run by the account's shell, so it must have one.
-        useradd --system --user-group --home-dir "${account_home}" --no-create-home --shell /bin/sh \
-            --comment 'Berth broker' -- "${account}"
-        # "*" is no password that anybody could type; "!" would make sshd without PAM refuse the keys too.
-        usermod --password '*' -- "${account}"
-        changed "made the account ${account}"
-    fi
-    home="$(getent passwd "${account}" | cut -d: -f6)"
-    [[ "${home}" == "${account_home}" ]] ||
-        fail "an account ${account} with the home ${home} exists that is not from this installer; rename or remove it."
-    if ! id -nG "${account}" | tr ' ' '\n' | grep -qx libvirt; then
-        usermod --append --groups libvirt -- "${account}"
-        changed "put ${account} into the group libvirt"
-    fi
-    make_folder "${account_home}" 0755 root:root
-    make_folder "${account_home}/.ssh" 0700 "${account}:${account}"
-}
-
-write_authorized_key() {
-    local options="restrict,port-forwarding,command=\"sudo -n ${helper_path}\""
-    if [[ -n "${from_addresses}" ]]; then
-        options="from=\"${from_addresses}\",${options}"
-    fi
-    printf '%s %s\n' "${options}" "${public_key}" |
-        put "${account_home}/.ssh/authorized_keys" 0600 "${account}:${account}" 'wrote the key of the broker'
-}
+# The build puts the text of these files here, so that what a broker serves is one file.
+# shellcheck source=installer/arguments.sh
+source "${BASH_SOURCE[0]%/*}/installer/arguments.sh"
+# shellcheck source=installer/checks.sh
+source "${BASH_SOURCE[0]%/*}/installer/checks.sh"
+# shellcheck source=installer/account.sh
+source "${BASH_SOURCE[0]%/*}/installer/account.sh"
+# shellcheck source=installer/libvirt.sh
+source "${BASH_SOURCE[0]%/*}/installer/libvirt.sh"
 
 write_helper() {
     make_folder "${helper_path%/*}" 0755 root:root
@@ -212,19 +108,6 @@ check_helper() {
         fail 'the file given as helper is not the Berth helper.' 2
 }
 
-write_sudo_rule() {
-    local draft="${work_folder}/sudoers"
-    # The helper talks through a pipe: without a terminal, and without sudo copying every byte.
-    cat >"${draft}" <<-RULES
-		# Berth: the broker's account may start the helper, without arguments, and nothing else.
-		Defaults:${account} !requiretty, !use_pty
-		${account} ALL=(root) NOPASSWD: ${helper_path} ""
-	RULES
-    visudo -cqf "${draft}" || fail "sudo on this host does not accept the rule in ${sudoers_path}; is its version very old?"
-    make_folder "${sudoers_path%/*}" 0750 root:root
-    put "${sudoers_path}" 0440 root:root 'wrote the sudo rule' <"${draft}"
-}
-
 write_settings() {
     local root list=''
     for root in "${roots[@]}"; do
@@ -235,50 +118,6 @@ write_settings() {
     make_folder "${settings_path%/*}" 0755 root:root
     printf '{"roots": [%s], "import": "%s"}\n' "${list}" "${import_folder}" |
         put "${settings_path}" 0644 root:root 'wrote the settings of the helper'
-}
-
-# The file with KEY = VALUE in force: in place of the line that was, or at the end.
-with_setting() {
-    local file="$1" key="$2" value="$3"
-    awk -v key="${key}" -v line="${key} = ${value}" '
-        $0 ~ "^[[:space:]]*" key "[[:space:]]*=" { if (!done) print line; done = 1; next }
-        { print }
-        END { if (!done) print line }
-    ' "${file}"
-}
-
-set_spice_tls() {
-    local first="${work_folder}/qemu.conf.1" second="${work_folder}/qemu.conf.2"
-    [[ -f "${qemu_settings}" ]] || fail "there is no ${qemu_settings}; is libvirt's QEMU driver installed?"
-    make_folder "${spice_folder}" 0755 root:root
-    with_setting "${qemu_settings}" spice_tls 1 >"${first}"
-    with_setting "${first}" spice_tls_x509_cert_dir "\"${spice_folder}\"" >"${second}"
-    if cmp -s -- "${second}" "${qemu_settings}"; then
-        return
-    fi
-    if [[ ! -e "${qemu_settings}.before-berth" ]]; then
-        cp --preserve=all -- "${qemu_settings}" "${qemu_settings}.before-berth"
-    fi
-    put "${qemu_settings}" "$(stat -c %a -- "${qemu_settings}")" "$(stat -c %U:%G -- "${qemu_settings}")" \
-        'switched SPICE by TLS on (the old file is beside it as qemu.conf.before-berth)' <"${second}"
-    libvirt_restart=yes
-}
-
-restart_libvirt() {
-    local service
-    if [[ "${libvirt_restart}" == no ]]; then
-        return
-    fi
-    if [[ ! -d /run/systemd/system ]]; then
-        say 'libvirtd must be restarted now, so that it reads qemu.conf; running machines go on.'
-        return
-    fi
-    for service in libvirtd virtqemud; do
-        if systemctl is-active --quiet "${service}"; then
-            systemctl restart "${service}"
-            changed "restarted ${service}; running machines went on"
-        fi
-    done
 }
 
 # The same way that the broker's key takes, but for sshd.

@@ -55,7 +55,7 @@ export function parseCommandLine (args: readonly string[]): Command {
   try {
     values = parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
   } catch (error) {
-    return { kind: 'wrong', sentence: `${error instanceof Error ? error.message.split('. ')[0] : String(error)}; see --help.` }
+    return { kind: 'wrong', sentence: `${error instanceof Error ? error.message.split(/\. |\n/)[0] : String(error)}; see --help.` }
   }
   if (values.help === true) return { kind: 'help' }
   if (values.version === true) return { kind: 'version' }

@@ -13,6 +13,7 @@ export const Generation = strictObject({
 })
 export type Generation = Static<typeof Generation>
 export const GenerationList = strictObject({ generations: Type.Array(Generation) })
+export type GenerationList = Static<typeof GenerationList>
 
 export const CopyRequest = strictObject({ source: Type.Optional(Name) })
 export const PopulateRequest = strictObject({

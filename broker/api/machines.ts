@@ -87,6 +87,7 @@ export const DiscardChanges = strictObject({ on: Type.Boolean(), onReboot: Type.
 export type DiscardChanges = Static<typeof DiscardChanges>
 
 export const MachineList = strictObject({ machines: Type.Array(Machine) })
+export type MachineList = Static<typeof MachineList>
 export const MachineQuery = strictObject({ hypervisor: Type.Optional(Name), type: Type.Optional(MachineType), parent: Type.Optional(Name) })
 export const MachinesAndJob = strictObject({ machines: Type.Array(Machine), job: nullable(Type.String({ description: 'The job that carries it out' })) })
 export type MachinesAndJob = Static<typeof MachinesAndJob>

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { type Config, dataFile } from '../config.js'
 import { writePrivate } from '../store/private-file.js'
 import type { Authority } from './authority.js'
@@ -21,5 +22,5 @@ export async function serverCertificate (config: Config, authority: Authority): 
 
 function covers (pem: string, authority: Authority, names: readonly string[]): boolean {
   const certificate = new X509Certificate(pem)
-  return certificate.checkIssued(new X509Certificate(authority.certificate)) && names.every((name) => certificate.checkIP(name) !== undefined || certificate.checkHost(name) !== undefined)
+  return certificate.checkIssued(new X509Certificate(authority.certificate)) && names.every((name) => (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined) // checkIP throws for a name
 }

@@ -159,7 +159,7 @@ function consoleDevices (): Node {
       ...Array.from({ length: 8 + SPARE_PCIE_PORTS }, () => ({ '@_type': 'pci', '@_model': 'pcie-root-port' })),
     ],
     redirdev: Array.from({ length: SPICE_USB_CHANNELS }, () => ({ '@_bus': 'usb', '@_type': 'spicevmc' })),
-    input: [{ '@_type': 'tablet', '@_bus': 'usb' }, { '@_type': 'keyboard', '@_bus': 'usb' }],
+    input: [{ '@_type': 'tablet', '@_bus': 'usb' }], // the keyboard is the PS/2 one that every q35 has: boot loaders and small kernels know it
     sound: [{ '@_model': 'ich9' }],
     audio: { '@_id': '1', '@_type': 'spice' },
     video: [{ model: { '@_type': 'qxl', '@_ram': '65536', '@_vram': '65536', '@_vgamem': '16384', '@_heads': '1', '@_primary': 'yes' } }],

@@ -24,6 +24,8 @@ export class SimulatedHost {
   readonly images = new Map<string, string | null>()
   readonly overlays = new Map<string, string | null>()
   readonly journal = new Map<string, unknown>()
+  /** The highest number of a broker that was here; a lower one is refused. */
+  fence = 0
   readonly viewers = new Map<string, string[]>()
   /** Called before each call; a fault it throws is the call's. */
   onCall: (call: string) => void = () => {}
@@ -97,6 +99,9 @@ export class SimulatedLink implements ManagedLink {
 
   async request<T> (op: string, args: object, options: RequestOptions = {}): Promise<T> {
     return await this.#call(op, () => {
+      const { fence = this.host.fence } = options
+      if (fence < this.host.fence) throw refusal('fenced', `This host already follows a newer broker (fence ${this.host.fence}, this request has ${fence}).`)
+      this.host.fence = fence
       const known = options.operation === undefined ? undefined : this.host.journal.get(options.operation)
       if (known !== undefined) return known as T
       const act = OPS[op]
@@ -169,6 +174,7 @@ function removeImage (host: SimulatedHost, files: Map<string, string | null>, na
 }
 
 function makeOverlay (host: SimulatedHost, { name, base, fresh }: { name: string, base: string, fresh: boolean }): BatchItem {
+  if (host.domains.get(name.replace(/\.qcow2$/, ''))?.running) return { name, ok: false, error: { code: 'in_use', message: `a running machine has ${name} open` } }
   if (!host.images.has(base)) return { name, ok: false, error: { code: 'not_found', message: `there is no image ${base}` } }
   if (fresh || host.overlays.get(name) !== base) host.overlays.set(name, base)
   return { name, ok: true }

@@ -11,7 +11,8 @@ from requests import Request
 # The helper runs as root through sudo: nothing of the caller's environment is trusted.
 ENVIRONMENT: Dict[str, str] = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C', 'HOME': '/root', 'TERM': 'dumb'}
 
-# A child must not outlive a helper that was killed: setpriv(1) asks the kernel for it.
+# A child must not outlive a helper that was killed: setpriv(1) asks the kernel for it. Killed in the millisecond before
+# that, the helper leaves a qemu-img that ends itself at its next word of progress, since nobody reads it any more.
 DIE_WITH_PARENT = ('setpriv', '--pdeathsig', 'KILL', '--')
 
 OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024

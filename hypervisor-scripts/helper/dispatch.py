@@ -64,7 +64,8 @@ class Dispatcher:
                 raise Failure('bad_request', f'There is no operation {shown(request.op)}.')
             else:
                 self._start(request, OPERATIONS[request.op])
-        except Failure as failure:
+        except (Failure, OSError) as error:
+            failure = from_os_error(error, 'The request') if isinstance(error, OSError) else error
             answer = {'ok': False, 'error': failure.as_answer()}
             if request is not None:
                 self._finish(request, answer)

@@ -3,6 +3,7 @@
 import json
 from typing import Any, Dict, List
 
+from arguments import DOMAIN_NAME
 from domains import command
 from failures import Failure
 from host import Host
@@ -32,6 +33,12 @@ def spice_channels(host: Host, name: str) -> Dict[int, List[Dict[str, Any]]]:
     return viewers
 
 
+def running_names(host: Host) -> List[str]:
+    """The running domains that the broker can know. Another name could mean something to virsh, such as "a; destroy b"."""
+    names = [line.strip() for line in host.shells.run('list --name').splitlines()]
+    return [name for name in names if DOMAIN_NAME.fullmatch(name)]
+
+
 def displays(host: Host, request: Request) -> Result:
     """The viewers of some or all running domains: {items: [{name, spice: [...], vnc: [...]}]}.
 
@@ -39,7 +46,7 @@ def displays(host: Host, request: Request) -> Result:
     """
     names = request.args['domains']
     if names is None:
-        names = host.shells.run('list --name').split()
+        names = running_names(host)
     items = []
     for name in names:
         request.stop_if_cancelled()

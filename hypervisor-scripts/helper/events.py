@@ -1,19 +1,25 @@
 """Relays libvirt's events to the broker. They say that something changed; the broker then looks."""
 
+import json
 import os
 import re
 import select
 import subprocess
 import threading
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from channel import Channel, log
 from children import DIE_WITH_PARENT, ENVIRONMENT, last_line
 from virsh import URI
 
-COMMAND = ('virsh', '-k', '5', '-K', '3', '-c', URI, 'event', '--all', '--loop', '--timestamp')
+_VIRSH = ('virsh', '-k', '5', '-K', '3', '-c', URI)
+COMMAND = (*_VIRSH, 'event', '--all', '--loop', '--timestamp')
+# libvirt does not say whether a guest went off or only rebooted into on_reboot=destroy; QEMU's own event does.
+SHUTDOWN_COMMAND = (*_VIRSH, 'qemu-monitor-event', '--event', 'SHUTDOWN', '--loop', '--timestamp')
 # 2026-01-31 10:11:12.345+0000: event 'lifecycle' for domain 'pc-01': Started Booted
 LINE = re.compile(r"^\S+ \S+: event '([a-z0-9-]+)' for domain '?([^':]*)'?(?::? ?(.*))?$")
+# 2026-01-31 10:11:12.345+0000: event SHUTDOWN for domain 'pc-01': {"guest":true,"reason":"guest-reset"}
+SHUTDOWN_LINE = re.compile(r"^\S+ \S+: event SHUTDOWN for domain '?([^':]*)'?: (\{.*\})$")
 # virsh does not say when it has registered; a connection to a libvirtd that answers takes 50 ms.
 REGISTERED_MS = 400
 FIRST_BACKOFF_MS = 500
@@ -22,6 +28,9 @@ LONGEST_BACKOFF_MS = 15_000
 
 def parse(line: str) -> 'Dict[str, Any] | None':
     """An event as it goes to the broker, or None for a line that is none."""
+    shutdown = SHUTDOWN_LINE.match(line)
+    if shutdown:
+        return {'event': 'domain', 'name': shutdown[1], 'kind': 'shutdown', 'detail': str(json.loads(shutdown[2]).get('reason', ''))}
     found = LINE.match(line)
     if not found:
         return None
@@ -30,10 +39,12 @@ def parse(line: str) -> 'Dict[str, Any] | None':
 
 
 class Relay:
-    """Keeps one `virsh event` running, with backoff."""
+    """Keeps one listening virsh running, with backoff. `announced`: the broker is told when it comes and goes."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, command: 'Tuple[str, ...]' = COMMAND, announced: bool = True) -> None:
         self._channel = channel
+        self._command = command
+        self._announced = announced
         self._stopped = threading.Event()
         self._up = False
         self._child: 'Optional[subprocess.Popen[bytes]]' = None
@@ -53,7 +64,7 @@ class Relay:
             reason = self._listen()
             if self._up or not told:
                 told = True
-                self._channel.send({'event': 'events', 'up': False, 'reason': reason})
+                self._announce(False, reason)
             if self._up:
                 backoff_ms = FIRST_BACKOFF_MS
             self._stopped.wait(backoff_ms / 1000)
@@ -62,7 +73,7 @@ class Relay:
     def _listen(self) -> str:
         """Relays until virsh ends; gives the reason."""
         try:
-            child = subprocess.Popen([*DIE_WITH_PARENT, *COMMAND], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            child = subprocess.Popen([*DIE_WITH_PARENT, *self._command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                      stderr=subprocess.PIPE, env=ENVIRONMENT, cwd='/')
         except OSError as error:
             return f'virsh cannot be started: {error.strerror}.'
@@ -80,7 +91,7 @@ class Relay:
         readable, _, _ = select.select([source], [], [], REGISTERED_MS / 1000)
         if not readable or (rest := os.read(source, 65536)):
             self._up = True
-            self._channel.send({'event': 'events', 'up': True, 'reason': 'libvirt sends events.'})
+            self._announce(True, 'libvirt sends events.')
         while True:
             *lines, rest = rest.split(b'\n')
             for line in lines:
@@ -89,6 +100,10 @@ class Relay:
             if not piece:
                 return
             rest += piece
+
+    def _announce(self, up: bool, reason: str) -> None:
+        if self._announced:
+            self._channel.send({'event': 'events', 'up': up, 'reason': reason})
 
     def _send(self, line: str) -> None:
         event = parse(line)

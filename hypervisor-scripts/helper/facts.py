@@ -10,7 +10,7 @@ import time
 from typing import Any, Dict, Optional
 
 import arguments
-from events import Relay
+from events import Relay, SHUTDOWN_COMMAND
 from failures import Failure
 from host import Directory, Host
 from image_copy import FICLONE
@@ -27,8 +27,8 @@ def configure(host: Host, request: Request) -> Result:
     """Takes the directories into use, starts the event relay once, and gives the facts."""
     host.use({kind: arguments.path(kind, request.args[kind]) for kind in ('images', 'overlays', 'transient')})
     with host.lock:
-        if host.relay is None:
-            host.relay = Relay(host.channel)
+        if not host.relays:
+            host.relays = [Relay(host.channel), Relay(host.channel, SHUTDOWN_COMMAND, announced=False)]
     return facts(host, request)
 
 

@@ -46,7 +46,7 @@ class Host:
         self.shells = Shells()
         self.lock = threading.Lock()
         self.directories: Dict[str, Directory] = {}
-        self.relay: 'Optional[Relay]' = None
+        self.relays: 'List[Relay]' = []
         self.watch: 'Optional[TicketWatch]' = None
         self.roots: List[str] = ['/var/lib/berth']
         self.import_directory = '/var/lib/berth/import'

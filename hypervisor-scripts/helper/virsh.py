@@ -21,7 +21,7 @@ from failures import Failure
 URI = 'qemu:///system'
 COMMAND = ('virsh', '-q', '-k', '5', '-K', '3', '-c', URI)
 SHELLS = 8
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 10_000
 
 
 class Lost(Exception):

@@ -134,7 +134,7 @@ async function killedCopy(t: Test, host: FleetHost): Promise<void> {
   const first = await openHelper(host)
   await copyInTheMiddle(host, first, 'k.qcow2')
   await first.kill()
-  const gone = async () => (await host.run(['pgrep', '-x', 'qemu-img'])).code === 1
+  const gone = async () => (await host.run(['pgrep', '-f', 'qemu-im[g] convert'])).code === 1
   await until(gone, { withinMs: 3000, what: 'no child outlives the helper' })
   const second = await openHelper(host)
   t.same(await second.must('parts_remove', { keep: ['k.qcow2'] }), { removed: [] })

@@ -9,6 +9,7 @@ export async function protocolTests(t: Test, host: FleetHost): Promise<void> {
   await t.test('refuses hostile names', (t) => hostileNames(t, host))
   await t.test('answers a repeated operation from its journal', (t) => replay(t, host))
   await t.test('refuses an older broker', (t) => fence(t, host))
+  await t.test('probes how guests run', (t) => probe(t, host))
 }
 
 async function hello(t: Test, host: FleetHost): Promise<void> {
@@ -106,4 +107,15 @@ async function fence(t: Test, host: FleetHost): Promise<void> {
   const other = await openHelper(host)
   t.equal(await other.refusal('ping', {}, { fence: 4 }), 'fenced', 'another process knows it')
   await Promise.all([line.end(), other.end()])
+}
+
+async function probe(t: Test, host: FleetHost): Promise<void> {
+  const line = await openHelper(host)
+  const begun = line.send('probe_virt')
+  t.same(await line.must('ping'), {}, 'nothing waits for the probe')
+  t.match((await line.answer(begun)).result, { virt_type: /^(kvm|qemu)$/, reason: /\.$/ })
+  await host.mustRun(['mv', '/dev/kvm', '/dev/no-kvm']).catch(() => t.comment('there is no /dev/kvm here'))
+  t.match(await line.must('probe_virt'), { virt_type: 'qemu', reason: /no \/dev\/kvm/ })
+  await host.run(['mv', '/dev/no-kvm', '/dev/kvm'])
+  await line.end()
 }

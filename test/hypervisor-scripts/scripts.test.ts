@@ -5,12 +5,13 @@ import t from 'tap'
 import { runCommand } from '../fleet/command.js'
 import { buildScripts, scripts } from './prepared-host.js'
 
-const shellFiles = ['install.sh', 'build-installer'].map((name) => join(scripts, name))
+const parts = readdirSync(join(scripts, 'installer')).map((name) => join('installer', name))
+const shellFiles = ['install.sh', 'build-installer', ...parts].map((name) => join(scripts, name))
 const pythonFiles = readdirSync(join(scripts, 'helper')).map((name) => join(scripts, 'helper', name))
 const longestFile = 250
 
 t.test('shell files pass shellcheck and shfmt', async (t) => {
-  t.match(await runCommand(['shellcheck', ...shellFiles]), { code: 0, stdout: '' })
+  t.match(await runCommand(['shellcheck', '-x', '-P', scripts, ...shellFiles]), { code: 0, stdout: '' })
   t.match(await runCommand(['shfmt', '-i', '4', '-ci', '-d', ...shellFiles]), { code: 0, stdout: '' })
 })
 

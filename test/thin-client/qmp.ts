@@ -13,7 +13,10 @@ export async function connectQmp (path: string): Promise<Qmp> {
   const socket = await until(() => tryConnect(path), { withinMs: 10_000, what: `QEMU listens on ${path}` })
   const waiting = new Map<number, { resolve: (value: unknown) => void, reject: (error: Error) => void }>()
   let lastId = 0
-  createInterface({ input: socket }).on('line', line => {
+  const lines = createInterface({ input: socket })
+  // The socket's own handler tells who waits.
+  lines.on('error', () => undefined)
+  lines.on('line', line => {
     const message = JSON.parse(line) as { id?: number, return?: unknown, error?: { desc: string } }
     const call = message.id === undefined ? undefined : waiting.get(message.id)
     if (call === undefined || message.id === undefined) return

@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { Agent } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ApiClient } from '../test/support/api-client.js'
+import { ROOT } from '../test/support/broker-process.js'
+import { until } from '../test/support/until.js'
+import { createMachines } from './fleet-with-broker.js'
+import type { BenchOptions, Places } from './places.js'
+import { memoryOf, mebibytes, processorMs } from './processes.js'
+import { median, milliseconds, quantile, type Report } from './report.js'
+import { ThinClientStandIn } from './thin-client-stand-in.js'
+
+const PORT = 18_443
+/** As the thin client's own long poll. */
+const POLL_MS = 60_000
+const MOST_SHARE = 0.5
+/** Devices sit at many addresses, and questions are limited for each; Linux answers on all of 127.0.0.0/8. */
+const DEVICES_AN_ADDRESS = 100
+const MACHINES_A_HOST = 500
+const AT_ONCE = 50
+
+interface SimulatedBroker { readonly child: ChildProcess, readonly directory: string, readonly url: string, readonly ca: string, readonly api: ApiClient }
+
+/** Thin clients that wait for a machine in maintenance: what the broker does while nothing happens, and how soon all hear of a change. */
+export async function measureWaiting (places: Places, { small, log }: BenchOptions): Promise<Report> {
+  await places.close()
+  const [count, quietMs] = small ? [500, 15_000] : [10_000, 60_000]
+  const broker = await startSimulatedBroker()
+  try {
+    await makeMachines(broker.api, count)
+    await broker.api.put('/clients-xml', { text: clientsXml(count, 0) })
+    log(`${count} thin clients ask for the first time …`)
+    const agent = new Agent({ keepAlive: true, ca: broker.ca, maxSockets: Number.POSITIVE_INFINITY })
+    const devices = Array.from({ length: count }, (_, number) => new ThinClientStandIn({ url: broker.url, agent, number, localAddress: `127.0.${1 + Math.floor(number / DEVICES_AN_ADDRESS)}.1` }))
+    const firstMs = await inTurn(devices, async (device) => { await device.ask(0) })
+    const crowd = new Crowd(devices)
+    log(`All are known after ${milliseconds(firstMs)}; they wait. Measuring ${quietMs / 1_000} s of quiet …`)
+    await until(() => crowd.waiting === count, { withinMs: 120_000, everyMs: 500, what: `all ${count} wait` })
+    const share = await quietShare(broker.child.pid ?? 0, quietMs)
+    const toldMs = await tellAll(broker, crowd, count)
+    const { rssBytes } = memoryOf(broker.child.pid ?? 0)
+    crowd.stop()
+    agent.destroy()
+    return report(count, quietMs, { share, toldMs, firstMs, rssBytes, asked: crowd.asked })
+  } finally {
+    broker.child.kill('SIGTERM')
+    await once(broker.child, 'exit')
+    rmSync(broker.directory, { recursive: true, force: true })
+  }
+}
+
+function report (count: number, quietMs: number, seen: { share: number, toldMs: number[], firstMs: number, rssBytes: number, asked: number }): Report {
+  return {
+    name: 'waiting', title: `${count} waiting thin clients`,
+    samples: { share: seen.share, toldMs: seen.toldMs, firstMs: seen.firstMs, rssBytes: seen.rssBytes },
+    note: `Simulated thin clients, each with its own key, its own line in clients.xml and its own connection, wait in long polls of ${POLL_MS / 1_000} s for machines in maintenance on simulated hypervisors; the clients are one process on the same machine.`,
+    comparisons: [
+      { what: `processor of the broker while nothing happens, over ${quietMs / 1_000} s`, berth: `${(seen.share * 100).toFixed(1)} % of a core`, otherSide: '', ratio: null, target: `< ${MOST_SHARE * 100} %`, met: seen.share < MOST_SHARE },
+      { what: 'a change of clients.xml is told to half, to all', berth: `${milliseconds(median(seen.toldMs))}, ${milliseconds(quantile(seen.toldMs, 1))}`, otherSide: '', ratio: null, target: '', met: null },
+      { what: 'first contact of all, a key for each', berth: milliseconds(seen.firstMs), otherSide: '', ratio: null, target: '', met: null },
+      { what: 'memory of the broker with all connections (Rss)', berth: mebibytes(seen.rssBytes), otherSide: '', ratio: null, target: '', met: null },
+    ],
+  }
+}
+
+/** The devices' loops: each asks again as soon as it has an answer. */
+class Crowd {
+  waiting = 0
+  asked = 0
+  onAnswer: (sentence: string) => void = () => {}
+  #fault: unknown
+  #stopped = false
+
+  constructor (devices: readonly ThinClientStandIn[]) {
+    for (const device of devices) void this.#live(device)
+  }
+
+  stop (): void {
+    this.#stopped = true
+    if (this.#fault !== undefined) throw this.#fault
+  }
+
+  async #live (device: ThinClientStandIn): Promise<void> {
+    while (!this.#stopped) {
+      this.waiting += 1
+      this.asked += 1
+      try {
+        this.onAnswer((await device.ask(POLL_MS)).sentence)
+      } catch (error) {
+        if (!this.#stopped) this.#fault ??= error
+        return
+      } finally {
+        this.waiting -= 1
+      }
+    }
+  }
+}
+
+async function quietShare (pid: number, quietMs: number): Promise<number> {
+  const [before, startMs] = [processorMs(pid), performance.now()]
+  await delay(quietMs)
+  return (processorMs(pid) - before) / (performance.now() - startMs)
+}
+
+/** Gives every device another machine by a new clients.xml, and the time until each has heard of it. */
+async function tellAll (broker: SimulatedBroker, crowd: Crowd, count: number): Promise<number[]> {
+  const told: number[] = []
+  const startMs = performance.now()
+  crowd.onAnswer = () => { told.push(performance.now() - startMs) }
+  await broker.api.put('/clients-xml', { text: clientsXml(count, 1) })
+  await until(() => told.length >= count, { withinMs: 300_000, everyMs: 50, what: 'every thin client was told' })
+  return told.slice(0, count)
+}
+
+function clientsXml (count: number, shift: number): string {
+  const devices = Array.from({ length: count }, (_, number) => {
+    const { mac } = new ThinClientStandIn({ url: '', agent: new Agent(), number })
+    return `<client mac="${mac}"><protocol>SPICE</protocol><machine-name>w-${1 + (number + shift) % machinesFor(count)}</machine-name></client>`
+  })
+  return `<thin-clients>${devices.join('\n')}</thin-clients>`
+}
+
+function machinesFor (count: number): number { return Math.ceil(count / 10) }
+
+async function makeMachines (api: ApiClient, count: number): Promise<void> {
+  const machines = machinesFor(count)
+  const hypervisors = Array.from({ length: Math.max(2, Math.ceil(machines / MACHINES_A_HOST)) }, (_, index) => `sim${index + 1}`)
+  for (const [index, name] of hypervisors.entries()) await api.post('/hypervisors', { name, address: `192.0.2.${index + 1}`, fingerprint: `SHA256:${'A'.repeat(43)}`, virtType: 'qemu' })
+  await createMachines(api, { name: 'w-golden', type: 'source', hypervisors: hypervisors.slice(0, 1) })
+  await createMachines(api, { name: 'w-base', type: 'initial', parent: 'w-golden', hypervisors: hypervisors.slice(0, 1) })
+  await createMachines(api, { name: 'w-{n}', count: machines, type: 'vdi', parent: 'w-base', hypervisors })
+  await api.put('/machines/w-base/maintenance', { on: true, reason: 'They wait', children: true })
+}
+
+async function startSimulatedBroker (): Promise<SimulatedBroker> {
+  const directory = mkdtempSync(join(tmpdir(), 'berth-bench-'))
+  const url = `https://127.0.0.1:${PORT}`
+  const settings = { 'data-dir': join(directory, 'data'), 'listen-address': '127.0.0.1', 'listen-port': PORT, 'public-names': ['127.0.0.1'], 'clients-xml': join(directory, 'clients.xml'), 'thin-client-networks': ['127.0.0.0/8'], 'log-level': 'warn' }
+  writeFileSync(join(directory, 'broker.yaml'), Object.entries(settings).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`).join(''))
+  const child = spawn(process.execPath, [join(ROOT, 'dist/bench/simulated-broker.js'), join(directory, 'broker.yaml')], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const log = createWriteStream(join(directory, 'broker.log'))
+  child.stdout.pipe(log)
+  child.stderr.pipe(log)
+  const ca = (): string => readFileSync(join(directory, 'data', 'ca.pem'), 'utf8')
+  await until(async () => (await new ApiClient(url, ca()).raw('GET', '/healthz')).status === 200, { withinMs: 20_000, what: `the simulated broker answers (log: ${directory}/broker.log)` })
+  const password = readFileSync(join(directory, 'data', 'admin-password'), 'utf8').trim()
+  const { token } = await new ApiClient(url, ca()).post<{ token: string }>('/login', { name: 'admin', password })
+  return { child, directory, url, ca: ca(), api: new ApiClient(url, ca(), token) }
+}
+
+/** Acts for each, a few at a time; gives the time for all. */
+async function inTurn<T> (all: readonly T[], act: (one: T) => Promise<void>): Promise<number> {
+  const startMs = performance.now()
+  const queue = [...all]
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    for (let one = queue.shift(); one; one = queue.shift()) await act(one)
+  }))
+  return performance.now() - startMs
+}

@@ -1,0 +1,138 @@
+import { copyFileSync, existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Logger, pino } from 'pino'
+import type { Job } from '../../broker/api/jobs.js'
+import { Assignments } from '../../broker/assignments/service.js'
+import { BERTH } from '../../broker/audit/store.js'
+import { Hypervisors } from '../../broker/hypervisors/service.js'
+import { SimulatedHost } from '../../broker/hypervisors/simulated.js'
+import { copyJob } from '../../broker/images/copy-job.js'
+import { importJob } from '../../broker/images/import-job.js'
+import type { StepHook } from '../../broker/jobs/context.js'
+import { JobRunner } from '../../broker/jobs/runner.js'
+import { defineJob, deleteJob, powerJob } from '../../broker/machines/jobs.js'
+import { Observer } from '../../broker/machines/observer.js'
+import { populateJob } from '../../broker/machines/populate-job.js'
+import { Power } from '../../broker/machines/power.js'
+import { Machines } from '../../broker/machines/service.js'
+import { openStore, type Store } from '../../broker/store/open.js'
+import { CarryingLink } from './carrying-link.js'
+import { FINGERPRINT, temporaryDirectory } from './simulated-broker.js'
+import { until } from './until.js'
+
+export interface EngineOptions {
+  readonly hosts: readonly SimulatedHost[]
+  /** An earlier engine's data; without one a new directory is made. */
+  readonly directory?: string
+  readonly log?: Logger
+  readonly releaseAfterMs?: number
+}
+
+const DATABASE = 'berth.sqlite'
+
+/** What broker.ts makes, without its HTTP side, users and thin clients: it starts in milliseconds, so that a job can be ended by a crash at each of its steps. */
+export class Engine {
+  hook: StepHook = () => {}
+
+  private constructor (
+    readonly options: EngineOptions, readonly directory: string, readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer,
+    readonly jobs: JobRunner, readonly machines: Machines, readonly assignments: Assignments
+  ) {}
+
+  static async start (options: EngineOptions): Promise<Engine> {
+    const directory = options.directory ?? temporaryDirectory()
+    const log = options.log ?? pino({ level: 'silent' })
+    const store = openStore(join(directory, DATABASE))
+    const hypervisors = new Hypervisors({
+      store, log, prepare: async () => {},
+      openLink: (name, settings, events) => new CarryingLink(hostNamed(options.hosts, name), { settings, events }),
+    })
+    const observer = new Observer({ store, hypervisors, log, everyMs: 60_000 })
+    const jobs = new JobRunner({ store, log, hook: (point) => { engine.hook(point) } })
+    const machines = new Machines({ store, hypervisors, jobs, observer })
+    const assignments = new Assignments({ store, hypervisors, observer, machines, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: Date.now })
+    const engine = new Engine(options, directory, store, hypervisors, observer, jobs, machines, assignments)
+    engine.#registerJobs()
+    await hypervisors.start()
+    observer.start()
+    assignments.start()
+    await engine.untilUp()
+    await jobs.start()
+    return engine
+  }
+
+  #registerJobs (): void {
+    const { store, hypervisors, observer, jobs, assignments } = this
+    const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
+    const machineJobs = { store, hypervisors, observer, power: new Power({ store, hypervisors, observer }) }
+    jobs.register(copyJob(images))
+    jobs.register(importJob(images))
+    jobs.register(powerJob(machineJobs))
+    jobs.register(defineJob(machineJobs))
+    jobs.register(deleteJob(machineJobs))
+    jobs.register(populateJob({ ...machineJobs, images, inUse: async (id) => await assignments.inUse(id) }))
+  }
+
+  /** Adds all hosts as hypervisors. */
+  async addHypervisors (): Promise<void> {
+    for (const [index, { name }] of this.options.hosts.entries()) {
+      await this.hypervisors.add({ name, address: `10.0.0.${index + 1}`, fingerprint: FINGERPRINT, virtType: 'qemu' }, BERTH)
+    }
+    await this.untilUp()
+  }
+
+  async untilUp (): Promise<void> {
+    for (const name of this.hypervisors.names()) await this.hypervisors.link(name).untilUp(5_000)
+  }
+
+  /** Waits for the end of a job; whatever its end. */
+  async ended (job: string): Promise<Job> { return await this.jobs.ended(job) }
+
+  /** As ended; throws unless it succeeded. */
+  async succeeded (job: string): Promise<void> {
+    const ended = await this.ended(job)
+    if (ended.state !== 'succeeded') throw new Error(`job ${ended.kind} ${ended.state}: ${ended.message} ${ended.targets.map((target) => `${target.name} ${target.state} ${target.message}`).join('; ')}`)
+  }
+
+  /** Waits until no job is left that has not ended. */
+  async idle (withinMs = 20_000): Promise<void> {
+    await until(async () => (await this.store.selectFrom('job').select('id').where('finished_at', 'is', null).execute()).length === 0, { withinMs, everyMs: 3, what: 'every job has ended' })
+  }
+
+  /** What a power cut would leave on the disk at this moment, in a directory of its own. */
+  copyOfDisk (): string {
+    const copy = temporaryDirectory()
+    for (const file of [DATABASE, `${DATABASE}-wal`]) if (existsSync(join(this.directory, file))) copyFileSync(join(this.directory, file), join(copy, file))
+    return copy
+  }
+
+  async stop (): Promise<void> {
+    await this.jobs.stop()
+    await this.assignments.stop()
+    await this.hypervisors.stop()
+    await this.observer.stop()
+    await this.store.destroy()
+  }
+
+  async remove (): Promise<void> {
+    await this.stop()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+/** A host as it is now, in another memory. */
+export function copyOfHost (host: SimulatedHost): SimulatedHost {
+  const copy = new SimulatedHost(host.name)
+  for (const [name, domain] of host.domains) copy.domains.set(name, { ...domain })
+  for (const part of ['images', 'overlays'] as const) for (const [name, base] of host[part]) copy[part].set(name, base)
+  for (const [operation, answer] of host.journal) copy.journal.set(operation, answer)
+  copy.fence = host.fence
+  return copy
+}
+
+function hostNamed (hosts: readonly SimulatedHost[], name: string): SimulatedHost {
+  const host = hosts.find((one) => one.name === name)
+  if (!host) throw new Error(`there is no host ${name}`)
+  return host
+}
+
