@@ -2,7 +2,7 @@ import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, { LogController, type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { BrokerError, ERRORS } from './errors.js'
 import type { App } from './http.js'
@@ -29,7 +29,7 @@ const FASTIFY_CODES: Readonly<Record<string, keyof typeof ERRORS>> = {
 /** Builds the HTTP side; what it may do comes in `deps`. Nothing listens yet. */
 export async function buildApp (deps: AppDeps): Promise<App> {
   const app = Fastify({
-    loggerInstance: deps.log, https: { ...deps.tls, minVersion: 'TLSv1.2' }, bodyLimit: LARGEST_BODY_BYTES, disableRequestLogging: true, forceCloseConnections: true,
+    loggerInstance: deps.log, https: { ...deps.tls, minVersion: 'TLSv1.2' }, bodyLimit: LARGEST_BODY_BYTES, logController: new LogController({ disableRequestLogging: true }), forceCloseConnections: true,
     requestTimeout: 0, keepAliveTimeout: 75_000, genReqId: () => crypto.randomUUID().slice(0, 8), routerOptions: { maxParamLength: 128, ignoreTrailingSlash: true },
   }) as unknown as App
   explainFaults()

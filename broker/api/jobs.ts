@@ -26,6 +26,7 @@ export const Job = strictObject({
 })
 export type Job = Static<typeof Job>
 export const JobList = strictObject({ jobs: Type.Array(Job) })
+export type JobList = Static<typeof JobList>
 export const JobQuery = strictObject({ state: Type.Optional(JobState), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })) })
 /** No job in one of these states changes again. */
 export const JOB_ENDED: readonly JobState[] = ['succeeded', 'partly', 'failed', 'cancelled']

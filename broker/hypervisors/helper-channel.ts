@@ -39,6 +39,7 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent], close: [
   #next = 1
   #rest: Buffer[] = []
   #restBytes = 0
+  readonly #gone = new AbortController()
   #closed = false
 
   constructor (readonly hypervisor: string, readonly stream: Duplex) {
@@ -48,9 +49,12 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent], close: [
     stream.on('close', () => { this.#close() })
   }
 
+  /** Gives up at once what is waited for. */
+  close (): void { this.#close() }
+
   /** The helper's first line. Throws when none comes in time, or when it speaks another protocol. */
   async hello (timeoutMs: number): Promise<{ version: string }> {
-    const [line] = await once(this, 'hello' as 'event', { signal: AbortSignal.timeout(timeoutMs) }).catch((cause: unknown) => {
+    const [line] = await once(this, 'hello' as 'event', { signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#gone.signal]) }).catch((cause: unknown) => {
       throw new BrokerError('hypervisor_unreachable', `${this.hypervisor}: the helper does not answer; run the install line of "berth hypervisor show ${this.hypervisor}" again.`, { cause })
     }) as unknown as [{ protocol?: number, version?: string }]
     if (line.protocol !== 1) throw new BrokerError('hypervisor_refused', `${this.hypervisor} has a helper of another Berth (protocol ${String(line.protocol)}): run the install line again.`)
@@ -134,6 +138,7 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent], close: [
   #close (): void {
     if (this.#closed) return
     this.#closed = true
+    this.#gone.abort()
     for (const id of [...this.#pending.keys()]) this.#settle(id, (pending) => { pending.reject(this.#lost()) })
     this.emit('close')
   }

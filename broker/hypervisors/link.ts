@@ -123,6 +123,9 @@ export class SshLink implements HypervisorLink {
     const ssh = await openSsh(settings, this.deps.privateKey, this.#abort.signal)
     try {
       const helper = new HelperChannel(this.name, await openHelper(ssh))
+      const giveUp = (): void => { helper.close() }
+      this.#abort.signal.addEventListener('abort', giveUp)
+      helper.once('close', () => { this.#abort.signal.removeEventListener('abort', giveUp) })
       helper.on('event', (event) => { this.deps.events.onEvent(event) })
       await helper.hello(HELLO_TIMEOUT_MS)
       const facts = await helper.request<HostFacts>('configure', settings.directories)

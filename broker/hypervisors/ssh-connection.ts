@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
-import { Client, type ConnectConfig } from 'ssh2'
+import { Client, type ClientChannel, type ConnectConfig } from 'ssh2'
 import { BrokerError, sentenceOf } from '../errors.js'
 
 export interface SshTarget {
@@ -84,23 +84,37 @@ export async function scanHostKey (address: string, port: number): Promise<{ key
 
 /** Starts the helper by the key's forced command; one of at most 10 channels of this kind (sshd's MaxSessions). */
 export async function openHelper (client: Client): Promise<Duplex> {
-  return await new Promise((resolve, reject) => {
-    client.exec('berth-helper', (error, channel) => {
-      if (error) reject(new BrokerError('hypervisor_unreachable', `The helper could not be started: ${error.message}.`, { cause: error }))
-      else {
-        channel.stderr.resume()
-        resolve(channel)
-      }
-    })
-  })
+  const channel = await openChannel<ClientChannel>(client, 'The helper', (done) => { client.exec('berth-helper', done) })
+  channel.stderr.resume()
+  return channel
 }
 
 /** A stream to a unix socket on the host (OpenSSH stream-local forwarding). */
 export async function openSocket (client: Client, path: string): Promise<Duplex> {
+  return await openChannel<ClientChannel>(client, `The socket ${path}`, (done) => { client.openssh_forwardOutStreamLocal(path, done) })
+}
+
+/**
+ * ssh2 leaves the channels of a connection that broke as they are, and its `destroy` only asks the other side: whoever reads from one would wait for ever.
+ * So `close` is told here.
+ */
+function endingWith<T extends Duplex> (client: Client, channel: T): T {
+  const end = (): void => { channel.emit('close') }
+  client.setMaxListeners(0).once('close', end)
+  channel.once('close', () => { client.off('close', end) })
+  return channel
+}
+
+/** Opens a channel; a connection that breaks meanwhile is an error, since ssh2 then never calls back. */
+async function openChannel<T extends Duplex> (client: Client, what: string, open: (done: (error: Error | undefined, channel: T) => void) => void): Promise<T> {
   return await new Promise((resolve, reject) => {
-    client.openssh_forwardOutStreamLocal(path, (error, channel) => {
-      if (error) reject(new BrokerError('hypervisor_unreachable', `The socket ${path} cannot be reached: ${error.message}.`, { cause: error }))
-      else resolve(channel)
+    const lost = (cause?: Error): void => { reject(new BrokerError('hypervisor_unreachable', `${what} cannot be reached: ${cause?.message ?? 'the line was lost'}.`, { cause })) }
+    const onClose = (): void => { lost() }
+    client.setMaxListeners(0).once('close', onClose)
+    open((error, channel) => {
+      client.off('close', onClose)
+      if (error) lost(error)
+      else resolve(endingWith(client, channel))
     })
   })
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { finished, pipeline } from 'node:stream/promises'
 import { type Duplex, Transform } from 'node:stream'
 import { BrokerError } from '../errors.js'
@@ -74,8 +75,7 @@ class Conversation {
     for (;;) {
       const chunk = this.stream.read() as Buffer | null
       if (chunk === null) {
-        if (this.stream.readableEnded || this.stream.destroyed) throw new Error('the helper ended')
-        await readableOrEnd(this.stream)
+        if (!await readable(this.stream)) throw new Error('the helper ended')
         continue
       }
       const end = chunk.indexOf(10)
@@ -90,13 +90,15 @@ class Conversation {
   }
 }
 
-async function readableOrEnd (stream: Duplex): Promise<void> {
-  const ended = new AbortController()
-  await Promise.race([
-    new Promise<void>((resolve) => { stream.once('readable', resolve) }),
-    finished(stream, { writable: false, signal: ended.signal }).catch(() => {}),
-  ])
-  ended.abort()
+/** True when there is something to read, false when the stream has ended or is gone. */
+async function readable (stream: Duplex): Promise<boolean> {
+  if (stream.readableEnded || stream.destroyed) return false
+  const stop = new AbortController()
+  const gone = finished(stream, { writable: false, signal: stop.signal }).then(() => false, () => false)
+  const more = once(stream, 'readable', { signal: stop.signal }).then(() => true, () => false)
+  const answer = await Promise.race([gone, more])
+  stop.abort()
+  return answer
 }
 
 /** Reads the frame headers that pass by to tell how far the image is; the bytes go through untouched. */
