@@ -20,7 +20,7 @@ const QUIET_SHARE = 0.25
 const BARE_UPDATE = `
 set -euo pipefail
 file=$(mktemp)
-virsh -q -c qemu:///system dumpxml --security-info "$1" | sed -n "/<graphics type='spice'/,/<.graphics>/p" | sed -E "s/passwd='[^']*'/passwd='bare'/; s/passwdValidTo='[^']*'/passwdValidTo='2049-01-01T00:00:00' connected='keep'/" >"$file"
+virsh -q -c qemu:///system dumpxml --security-info "$1" | sed -n "/<graphics type='spice'/,/<.graphics>/p" | sed -E "s/passwd='[^']*'/passwd='bare'/; s/passwdValidTo='[^']*'/passwdValidTo='2049-01-01T00:00:00'/" >"$file"
 for ((run = 0; run < $2; run++)); do
     from=$EPOCHREALTIME
     virsh -q -c qemu:///system update-device "$1" "$file" --live >/dev/null

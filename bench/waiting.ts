@@ -36,16 +36,22 @@ export async function measureWaiting (places: Places, { small, log }: BenchOptio
     log(`${count} thin clients ask for the first time …`)
     const agent = new Agent({ keepAlive: true, ca: broker.ca, maxSockets: Number.POSITIVE_INFINITY })
     const devices = Array.from({ length: count }, (_, number) => new ThinClientStandIn({ url: broker.url, agent, number, localAddress: `127.0.${1 + Math.floor(number / DEVICES_AN_ADDRESS)}.1` }))
-    const firstMs = await inTurn(devices, async (device) => { await device.ask(0) })
-    const crowd = new Crowd(devices)
-    log(`All are known after ${milliseconds(firstMs)}; they wait. Measuring ${quietMs / 1_000} s of quiet …`)
-    await until(() => crowd.waiting === count, { withinMs: 120_000, everyMs: 500, what: `all ${count} wait` })
+    const crowd = new Crowd()
+    const firstMs = await inTurn(devices, async (device) => {
+      const { state, sentence } = await device.ask(0)
+      if (state !== 'maintenance') throw new Error(`a waiting thin client was told ${state}: ${sentence}`)
+      void crowd.live(device)
+    })
+    log(`All are known after ${milliseconds(firstMs)}; they wait …`)
+    await until(async () => crowd.waiting === count && await answersQuickly(broker), { withinMs: 120_000, everyMs: 1_000, what: `all ${count} wait and the broker is at rest` })
+    log(`Measuring ${quietMs / 1_000} s of quiet …`)
     const share = await quietShare(broker.child.pid ?? 0, quietMs)
+    log(`${(share * 100).toFixed(1)} % of a core. Changing clients.xml …`)
     const toldMs = await tellAll(broker, crowd, count)
     const { rssBytes } = memoryOf(broker.child.pid ?? 0)
     crowd.stop()
     agent.destroy()
-    return report(count, quietMs, { share, toldMs, firstMs, rssBytes, asked: crowd.asked })
+    return report(count, quietMs, { share, toldMs, firstMs, rssBytes, lost: crowd.lost })
   } finally {
     broker.child.kill('SIGTERM')
     await once(broker.child, 'exit')
@@ -53,46 +59,49 @@ export async function measureWaiting (places: Places, { small, log }: BenchOptio
   }
 }
 
-function report (count: number, quietMs: number, seen: { share: number, toldMs: number[], firstMs: number, rssBytes: number, asked: number }): Report {
+function report (count: number, quietMs: number, seen: { share: number, toldMs: number[], firstMs: number, rssBytes: number, lost: number }): Report {
   return {
     name: 'waiting', title: `${count} waiting thin clients`,
-    samples: { share: seen.share, toldMs: seen.toldMs, firstMs: seen.firstMs, rssBytes: seen.rssBytes },
+    samples: { share: seen.share, toldMs: seen.toldMs, firstMs: seen.firstMs, rssBytes: seen.rssBytes, lost: seen.lost },
     note: `Simulated thin clients, each with its own key, its own line in clients.xml and its own connection, wait in long polls of ${POLL_MS / 1_000} s for machines in maintenance on simulated hypervisors; the clients are one process on the same machine.`,
     comparisons: [
       { what: `processor of the broker while nothing happens, over ${quietMs / 1_000} s`, berth: `${(seen.share * 100).toFixed(1)} % of a core`, otherSide: '', ratio: null, target: `< ${MOST_SHARE * 100} %`, met: seen.share < MOST_SHARE },
       { what: 'a change of clients.xml is told to half, to all', berth: `${milliseconds(median(seen.toldMs))}, ${milliseconds(quantile(seen.toldMs, 1))}`, otherSide: '', ratio: null, target: '', met: null },
       { what: 'first contact of all, a key for each', berth: milliseconds(seen.firstMs), otherSide: '', ratio: null, target: '', met: null },
+      { what: 'connections that were lost', berth: String(seen.lost), otherSide: '', ratio: null, target: '0', met: seen.lost === 0 },
       { what: 'memory of the broker with all connections (Rss)', berth: mebibytes(seen.rssBytes), otherSide: '', ratio: null, target: '', met: null },
     ],
   }
 }
 
-/** The devices' loops: each asks again as soon as it has an answer. */
+const QUICK_MS = 200
+const RETRY_MS = 1_000
+
+async function answersQuickly ({ api }: SimulatedBroker): Promise<boolean> {
+  const startMs = performance.now()
+  await api.raw('GET', '/healthz')
+  return performance.now() - startMs < QUICK_MS
+}
+
+/** The devices' loops: each asks again as soon as it has an answer, and as a real one does also after a connection was lost. */
 class Crowd {
   waiting = 0
-  asked = 0
-  onAnswer: (sentence: string) => void = () => {}
-  #fault: unknown
+  lost = 0
+  onNews: () => void = () => {}
   #stopped = false
 
-  constructor (devices: readonly ThinClientStandIn[]) {
-    for (const device of devices) void this.#live(device)
-  }
+  stop (): void { this.#stopped = true }
 
-  stop (): void {
-    this.#stopped = true
-    if (this.#fault !== undefined) throw this.#fault
-  }
-
-  async #live (device: ThinClientStandIn): Promise<void> {
+  async live (device: ThinClientStandIn): Promise<void> {
     while (!this.#stopped) {
       this.waiting += 1
-      this.asked += 1
       try {
-        this.onAnswer((await device.ask(POLL_MS)).sentence)
-      } catch (error) {
-        if (!this.#stopped) this.#fault ??= error
-        return
+        const before = device.mark
+        await device.ask(POLL_MS)
+        if (device.mark !== before) this.onNews()
+      } catch {
+        this.lost += 1
+        await delay(RETRY_MS)
       } finally {
         this.waiting -= 1
       }
@@ -110,7 +119,7 @@ async function quietShare (pid: number, quietMs: number): Promise<number> {
 async function tellAll (broker: SimulatedBroker, crowd: Crowd, count: number): Promise<number[]> {
   const told: number[] = []
   const startMs = performance.now()
-  crowd.onAnswer = () => { told.push(performance.now() - startMs) }
+  crowd.onNews = () => { told.push(performance.now() - startMs) }
   await broker.api.put('/clients-xml', { text: clientsXml(count, 1) })
   await until(() => told.length >= count, { withinMs: 300_000, everyMs: 50, what: 'every thin client was told' })
   return told.slice(0, count)

@@ -9,12 +9,17 @@ import { guestImage, readGuestScreen, writeIntoImage } from '../test/fleet/guest
 import { startScreen } from '../test/fleet/screen.js'
 import { BrokerProcess, ROOT } from '../test/support/broker-process.js'
 import { until } from '../test/support/until.js'
+import { type BootedThinClient, bootImage, bootThinClient } from '../test/systemd/boot.js'
 import type { Steps } from './steps.js'
 
 const MACHINES = ['pc-1', 'pc-2', 'pc-3', 'pc-4']
+/** Whose desktop the bare machine of --boot shows, and that machine's MAC. */
+const BOOT = { machine: 'pc-5', mac: '52:54:00:be:27:05' }
 const GENERATION = 'g1'
 const IMPORT_FILE = '/var/lib/berth/import/guest.qcow2'
 const PICTURE_WITHIN_MS = 120_000
+/** A whole Debian under software emulation takes its time. */
+const BOOT_WITHIN_MS = 400_000
 
 /** Everything the demo brings up; `stop` takes it down again, however far it came. */
 export class Demo {
@@ -22,6 +27,7 @@ export class Demo {
   readonly #pictures = join(ROOT, 'demo-out')
   #fleet: Fleet | undefined
   #broker: BrokerProcess | undefined
+  #booted: BootedThinClient | undefined
 
   constructor (readonly steps: Steps, readonly options: { boot: boolean }) {}
 
@@ -38,6 +44,7 @@ export class Demo {
     await this.#makeMachines(fleet, image)
     await this.#handOut(fleet)
     await this.#showDesktops(fleet, broker)
+    if (this.options.boot) await this.#boot(fleet, broker)
   }
 
   sayHowToLogIn (): void {
@@ -50,6 +57,7 @@ export class Demo {
   }
 
   async stop (): Promise<void> {
+    await this.#booted?.stop()
     await this.#broker?.stop().catch(() => {})
     await this.#fleet?.stop()
     rmSync(this.#directory, { recursive: true, force: true })
@@ -81,7 +89,7 @@ export class Demo {
     })
     await this.#berth('Importing that disk', ['image', 'import', 'golden', IMPORT_FILE])
     await this.#berth('Creating the initial machine "base"', ['machine', 'create', 'base', '--type', 'initial', '--parent', 'golden', '--hypervisor', home.name, '--memory', '256MiB', '--network', 'none'])
-    await this.#berth('Creating four vdi machines over both hypervisors', ['machine', 'create', 'pc-{n}', '--count', String(MACHINES.length), '--type', 'vdi', '--parent', 'base', ...fleet.hosts.flatMap((host) => ['--hypervisor', host.name]), '--memory', '256MiB', '--network', 'none', '--vcpus', '1', '--discard-changes'])
+    await this.#berth('Creating the vdi machines over both hypervisors', ['machine', 'create', 'pc-{n}', '--count', String(MACHINES.length + (this.options.boot ? 1 : 0)), '--type', 'vdi', '--parent', 'base', ...fleet.hosts.flatMap((host) => ['--hypervisor', host.name]), '--memory', '256MiB', '--network', 'none', '--vcpus', '1', '--discard-changes'])
     await this.#berth('Copying the disk from the source', ['image', 'copy', 'base'])
     await this.#berth('Populating the machines', ['populate', 'base'])
   }
@@ -89,7 +97,8 @@ export class Demo {
   async #handOut (fleet: Fleet): Promise<void> {
     const file = join(this.#directory, 'clients.xml')
     const client = (machine: string, index: number): string => `  <client ip="${deskAddress(fleet, index)}">\n    <protocol>SPICE</protocol>\n    <machine-name>${machine}</machine-name>\n  </client>\n`
-    writeFileSync(file, `<thin-clients>\n${MACHINES.map(client).join('')}</thin-clients>\n`)
+    const bare = `  <client mac="${BOOT.mac}">\n    <protocol>SPICE</protocol>\n    <machine-name>${BOOT.machine}</machine-name>\n  </client>\n`
+    writeFileSync(file, `<thin-clients>\n${MACHINES.map(client).join('')}${this.options.boot ? bare : ''}</thin-clients>\n`)
     await this.#berth('Loading clients.xml', ['clients-xml', 'load', file])
   }
 
@@ -114,6 +123,23 @@ export class Demo {
     const good = seen.name === machine && seen.generation === GENERATION
     this.steps.say(`           ${desk.name} (${desk.address}) shows ${seen.name}, generation ${seen.generation}, after ${((performance.now() - startMs) / 1000).toFixed(1)} s: ${picture}`)
     if (!good) this.steps.fault(desk.name, new Error(`it should show ${machine}, generation ${GENERATION}`))
+  }
+
+  /** A bare machine with Debian, systemd and our unit is switched on and not touched. */
+  async #boot (fleet: Fleet, broker: BrokerProcess): Promise<void> {
+    const { steps } = this
+    const image = await steps.step('Building the thin client\'s Debian (minutes at first, quick when it is there)', async () => await bootImage())
+    const picture = join(this.#pictures, 'boot.png')
+    await steps.step(`Switching on a bare thin client; it should show ${BOOT.machine}`, async () => {
+      this.#booted = await bootThinClient({ image, mac: BOOT.mac, broker: `${fleet.gateway}:${broker.port}`, ca: await caFingerprint(broker) })
+      const booted = this.#booted
+      const seen = await until(async () => {
+        await booted.photograph(picture)
+        return await readGuestScreen(picture)
+      }, { withinMs: BOOT_WITHIN_MS, everyMs: 3_000, what: `the bare thin client shows the desktop of ${BOOT.machine}` })
+      if (seen.name !== BOOT.machine || seen.generation !== GENERATION) throw new Error(`it shows ${seen.name}, generation ${seen.generation}`)
+    })
+    steps.say(`           the bare thin client shows ${BOOT.machine}: ${picture}`)
   }
 
   async #berth (what: string, args: readonly string[]): Promise<string> {

@@ -19,6 +19,11 @@ export interface ProcessCommand {
   readonly environment: Readonly<Record<string, string>>
   /** The exit code of the viewer comes as a line on file descriptor 3; nothing there means that the display failed. */
   readonly exitCodeOn3: boolean
+  /**
+   * Leads a POSIX session of its own. Not the X server: the kernel lets only a process of the terminal's own session switch to that terminal
+   * (ioctl_console(2), VT_ACTIVATE), root aside.
+   */
+  readonly ownSession: boolean
 }
 
 export interface XServerPlace {
@@ -50,13 +55,13 @@ export function chooseDisplay (wanted: WantedDisplay, environment: NodeJS.Proces
 export function placeViewer (viewer: ViewerCommand, mode: DisplayMode, options: ViewerOptions, find: FindProgram, xServer: XServerPlace | undefined): ProcessCommand {
   const program = need(viewer.program, find)
   switch (mode) {
-    case 'existing': return bound({ program, args: viewer.args, environment: {}, exitCodeOn3: false }, find)
+    case 'existing': return bound({ program, args: viewer.args, environment: {}, exitCodeOn3: false, ownSession: true }, find)
     // cage always spreads over all monitors: its `-m last` (one monitor only) crashes in Debian 12 (cage 0.1.4, seen with remote-viewer).
-    case 'wayland': return bound({ program: need('cage', find), args: ['--', '/bin/sh', '-c', WAYLAND_SESSION, 'berth-wayland-session', program, ...viewer.args], environment: {}, exitCodeOn3: true }, find)
+    case 'wayland': return bound({ program: need('cage', find), args: ['--', '/bin/sh', '-c', WAYLAND_SESSION, 'berth-wayland-session', program, ...viewer.args], environment: {}, exitCodeOn3: true, ownSession: true }, find)
     case 'x': {
       if (xServer === undefined) throw new MissingProgram('There is no place for an X server.')
       const session = ['/bin/sh', '-c', X_SESSION, 'berth-x-session', options.resolution ?? '-', options.multiMonitor ? 'all' : 'one', program, ...viewer.args]
-      return bound({ program: need('xinit', find), args: [...session, '--', ...xServerWords(xServer, find)], environment: { XAUTHORITY: xServer.authorityFile }, exitCodeOn3: true }, find)
+      return bound({ program: need('xinit', find), args: [...session, '--', ...xServerWords(xServer, find)], environment: { XAUTHORITY: xServer.authorityFile }, exitCodeOn3: true, ownSession: false }, find)
     }
   }
 }

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { ProcessCommand } from './display.js'
 import type { Log } from './log.js'
-import { killSession, signalProcess } from './process-session.js'
-import { hasConnectionTo, readTcpTables } from './viewer-connection.js'
+import { MARK_NAME, killMarked, signalProcess } from './marked-processes.js'
+import { type ConnectionWatch, judgeConnection, readTcpTables, seeConnection } from './viewer-connection.js'
 import type { ViewerCommand } from './viewers/command.js'
 
 export interface ViewerEnd { readonly ok: boolean, readonly ranMs: number, readonly sentence: string }
@@ -11,31 +12,33 @@ export interface RunningViewer { readonly ended: Promise<ViewerEnd>, end: () => 
 
 /** How long a viewer, or the X server around it, may take to end by itself. */
 export const END_GRACE_MS = 8000
-/** How long a viewer may be without a connection to its desktop: remote-viewer shows a dialog that nobody can answer in a kiosk. */
-export const CONNECTION_GRACE_MS = 10_000
+/** Often at first: a connection that is refused lasts a moment only. */
+const FIRST_CONNECTION_CHECK_MS = 250
 const CONNECTION_CHECK_MS = 2000
 const MAX_LINE_LENGTH = 300
 /** Past this a viewer's chatter is not logged any more; GTK can write the same warning at every frame. */
 const MAX_LOGGED_LINES = 200
 
-/** Starts a viewer in a POSIX session of its own and gives a handle at once. A program that cannot be started counts as ended. */
-export function runViewer (viewer: ViewerCommand, command: ProcessCommand, log: Log, connectionGraceMs = CONNECTION_GRACE_MS): RunningViewer {
+/** Starts a viewer and gives a handle at once. A program that cannot be started counts as ended. */
+export function runViewer (viewer: ViewerCommand, command: ProcessCommand, log: Log): RunningViewer {
   const startedMs = performance.now()
-  const child = spawn(command.program, [...command.args], { detached: true, stdio: ['pipe', 'pipe', 'pipe', command.exitCodeOn3 ? 'pipe' : 'ignore'], env: { ...process.env, ...command.environment } })
+  const mark = randomUUID()
+  const child = spawn(command.program, [...command.args], { detached: command.ownSession, stdio: ['pipe', 'pipe', 'pipe', command.exitCodeOn3 ? 'pipe' : 'ignore'], env: { ...process.env, ...command.environment, [MARK_NAME]: mark } })
+  const endIt = (): void => endProcess(child, command.ownSession, mark)
   let cause: string | undefined
   let wanted = false
   const end = (why: string): void => {
     cause ??= why
-    endGroup(child)
+    endIt()
   }
   // A viewer that ends before it has read everything breaks the pipe; its end says enough.
   child.stdin?.on('error', () => undefined)
   child.stdin?.end(viewer.input ?? '')
   const lastLine = followOutput(child, viewer, log)
-  const stopWatching = watchConnection(child, viewer, connectionGraceMs, end)
+  const stopWatching = watchConnection(child, viewer, end)
   const ended = endOf(child, command.exitCodeOn3).then((outcome): ViewerEnd => {
     stopWatching()
-    if (child.pid !== undefined) killSession(child.pid)
+    killMarked(mark)
     const ranMs = performance.now() - startedMs
     const failure = cause ?? (wanted ? undefined : outcome)
     return { ok: failure === undefined, ranMs, sentence: sentenceOfEnd(viewer.program, failure, ranMs, lastLine()) }
@@ -44,7 +47,7 @@ export function runViewer (viewer: ViewerCommand, command: ProcessCommand, log: 
     ended,
     end: () => {
       wanted = true
-      endGroup(child)
+      endIt()
     },
   }
 }
@@ -69,25 +72,32 @@ function sentenceOfEnd (program: string, failure: string | undefined, ranMs: num
   return `${program} ${failure} after ${(ranMs / 1000).toFixed(1)} s${lastLine === '' ? '' : ` (${lastLine.slice(0, 120)})`}.`
 }
 
-function endGroup (child: ChildProcess): void {
+function endProcess (child: ChildProcess, leadsGroup: boolean, mark: string): void {
   const { pid } = child
   if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-  signalProcess(-pid, 'SIGTERM')
-  const timer = setTimeout(() => killSession(pid), END_GRACE_MS)
+  signalProcess(leadsGroup ? -pid : pid, 'SIGTERM')
+  const timer = setTimeout(() => killMarked(mark), END_GRACE_MS)
   child.once('exit', () => clearTimeout(timer))
 }
 
-function watchConnection (child: ChildProcess, viewer: ViewerCommand, graceMs: number, end: (why: string) => void): () => void {
+function watchConnection (child: ChildProcess, viewer: ViewerCommand, end: (why: string) => void): () => void {
   const { pid } = child
-  const port = viewer.expectConnectionTo
-  if (pid === undefined || port === undefined) return () => undefined
-  let lastSeenMs = performance.now()
-  const timer = setInterval(() => {
+  const expected = viewer.expectConnection
+  if (pid === undefined || expected === undefined) return () => undefined
+  let watch: ConnectionWatch = { met: false, lastMs: performance.now() }
+  let timer: NodeJS.Timeout
+  const look = (): void => {
     const tables = readTcpTables(pid)
-    if (tables.length === 0 || hasConnectionTo(port, tables)) lastSeenMs = performance.now()
-    else if (performance.now() - lastSeenMs > graceMs) end(`had no connection to the desktop (port ${port}) for ${graceMs / 1000} s and was ended`)
-  }, Math.min(CONNECTION_CHECK_MS, graceMs / 2))
-  return () => clearInterval(timer)
+    const judged = tables.length === 0 ? watch : judgeConnection(watch, seeConnection(expected.port, tables), expected, performance.now())
+    if (typeof judged === 'string') {
+      end(judged)
+      return
+    }
+    watch = judged
+    timer = setTimeout(look, watch.met ? CONNECTION_CHECK_MS : FIRST_CONNECTION_CHECK_MS)
+  }
+  timer = setTimeout(look, FIRST_CONNECTION_CHECK_MS)
+  return () => clearTimeout(timer)
 }
 
 function followOutput (child: ChildProcess, viewer: ViewerCommand, log: Log): () => string {

@@ -57,6 +57,7 @@ const OPS: Readonly<Record<string, Op>> = {
   image_remove: (host, { dir, names }) => ({ items: (names as string[]).map((name) => removeImage(host, dir === 'overlays' ? host.overlays : host.images, name)) }),
   overlay_create: (host, { items }) => ({ items: (items as Array<{ name: string, base: string, fresh: boolean }>).map((item) => makeOverlay(host, item)) }),
   overlay_list: (host) => ({ items: [...host.overlays].map(([name, base]) => ({ name, base })) }),
+  parts_remove: () => ({ removed: [] }),
   transient_clear: () => ({ removed: false }),
   domain_undefine: (host, { name }) => {
     if (host.domains.get(String(name))?.running) throw refusal('in_use', `${String(name)} is running`)

@@ -28,9 +28,7 @@ export function copyJob (deps: ImageDeps): JobKind<CopyInput> {
     kind: 'copy',
     run: async (context) => {
       const { generation, source, initial, carryTo } = context.input
-      await context.step(initial.name, 'reserve', async () => {}, async () => {
-        await deps.store.deleteFrom('generation').where('id', '=', generation.id).where('state', '=', 'copying').execute()
-      })
+      await context.step(initial.name, 'reserve', async () => {}, async () => { await takeBack(deps, context.input) })
       const image = await writeGeneration(deps, context)
       await context.step(initial.name, 'activate', async () => {
         await deps.store.transaction().execute(async (tx) => {
@@ -41,7 +39,8 @@ export function copyJob (deps: ImageDeps): JobKind<CopyInput> {
       context.pointOfNoReturn()
       await Promise.all(carryTo.map(async (hypervisor) => { await carryTarget(deps, context, hypervisor, image) }))
       await bootOverlay(deps, context)
-      await context.step(initial.name, 'collect', async () => { await collectGenerations(deps, generation.initialId) })
+      await context.finish(initial.name, 'collect', async () => { await collectGenerations(deps, generation.initialId) })
+      await context.end(initial.name, 'done')
     },
   }
 }
@@ -52,28 +51,35 @@ async function writeGeneration (deps: ImageDeps, context: JobContext<CopyInput>)
   return await context.step(initial.name, 'write', async () => {
     await deps.requireOff(source.name)
     await deps.requireOff(initial.name)
-    const copy = async (operation: string): Promise<WrittenImage> => await link.request<WrittenImage>('image_copy', { source: diskPlace(link, source), name: generation.file }, {
-      operation, fence: context.job.fence, signal: context.signal, timeoutMs: 0, onProgress: ({ done, total }) => { context.progress(initial.name, done, total) },
+    const copy = async (operation: string | undefined): Promise<WrittenImage> => await link.request<WrittenImage>('image_copy', { source: diskPlace(link, source), name: generation.file }, {
+      ...(operation === undefined ? {} : { operation }), fence: context.job.fence, signal: context.signal, timeoutMs: 0, onProgress: ({ done, total }) => { context.progress(initial.name, done, total) },
     })
     return await copy(context.operation(initial.name, 'write')).catch(async (error: unknown) => {
       if (!(error instanceof BrokerError) || error.code !== 'name_taken') throw error
       // Numbers are never used twice, so it is the finished file of an attempt whose answer and journal entry were lost.
       await link.request('image_remove', { dir: 'images', names: [generation.file] })
-      return await copy(context.operation(initial.name, 'write-again'))
+      return await copy(undefined) // without an operation id: what the host remembers of an earlier second attempt was just removed
     })
-  }, async () => { await link.request('image_remove', { dir: 'images', names: [generation.file] }) })
+  })
+}
+
+/** The generation becomes one to be collected, and is collected; what lies on a host that is away is collected another time. Safe to repeat. */
+async function takeBack (deps: ImageDeps, { generation, source }: CopyInput): Promise<void> {
+  const { numUpdatedRows } = await deps.store.updateTable('generation').set({ state: 'collecting' }).where('id', '=', generation.id).where('state', 'in', ['copying', 'collecting']).executeTakeFirst()
+  if (numUpdatedRows === 0n) return
+  await recordCopy(deps.store, generation.id, source.hypervisor)
+  await collectGenerations(deps, generation.initialId)
 }
 
 async function carryTarget (deps: ImageDeps, context: JobContext<CopyInput>, hypervisor: string, image: WrittenImage): Promise<void> {
   const { generation } = context.input
   try {
-    await context.step(hypervisor, 'carry', async () => {
+    await context.finish(hypervisor, 'carry', async () => { // after a cancel it only looks whether it had arrived
       await ensureOnHypervisor(deps, { id: generation.id, file: generation.file, sha256: image.sha256, bytes: image.bytes }, hypervisor, context.signal, (done, total) => { context.progress(hypervisor, done, total) })
     })
     await context.end(hypervisor, 'done')
   } catch (error) {
     await endFailed(context as JobContext<unknown>, hypervisor, error)
-    if (context.signal.aborted) throw error
   }
 }
 
@@ -90,7 +96,7 @@ export async function ensureOnHypervisor (deps: ImageDeps, generation: { id: str
 /** The initial's own domain boots an overlay, so that a test boot never touches the generation. */
 async function bootOverlay (deps: ImageDeps, context: JobContext<CopyInput>): Promise<void> {
   const { initial, generation } = context.input
-  await context.step(initial.name, 'boot-disk', async () => {
+  await context.finish(initial.name, 'boot-disk', async () => {
     const { items } = await deps.link(initial.hypervisor).request<{ items: Array<{ ok: boolean, error?: { message: string } }> }>('overlay_create', { items: [{ name: `${initial.name}.qcow2`, base: generation.file, fresh: true }] }, { fence: context.job.fence })
     const failed = items.find((item) => !item.ok)
     if (failed) throw new BrokerError('hypervisor_refused', `${initial.hypervisor}: ${failed.error?.message ?? 'the boot disk could not be made'}`)
@@ -108,6 +114,16 @@ export async function collectGenerations (deps: Pick<ImageDeps, 'store' | 'link'
       if (items.every((item) => item.ok)) await deps.store.deleteFrom('generation_copy').where('generation_id', '=', generation.id).where('hypervisor', '=', hypervisor).execute()
     }
     if ((await copiesOf(deps.store, generation.id)).length === 0) await deps.store.deleteFrom('generation').where('id', '=', generation.id).execute()
+  }
+  await removeOrphanParts(deps, initialId)
+}
+
+/** A part stays for the carry that goes on from it, as long as its generation is wanted. */
+async function removeOrphanParts (deps: Pick<ImageDeps, 'store' | 'link'>, initialId: string): Promise<void> {
+  const wanted = await deps.store.selectFrom('generation').select('file').where('state', 'in', ['copying', 'ready']).execute()
+  const homes = await deps.store.selectFrom('machine').select('hypervisor').distinct().where((eb) => eb.or([eb('id', '=', initialId), eb('parent_id', '=', initialId)])).execute()
+  for (const { hypervisor } of homes) {
+    if (deps.link(hypervisor).status().state === 'up') await deps.link(hypervisor).request('parts_remove', { keep: wanted.map((generation) => generation.file) })
   }
 }
 

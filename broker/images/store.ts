@@ -46,9 +46,11 @@ export async function copiesOf (queries: Queries, generationId: string): Promise
   return rows.map((row) => row.hypervisor)
 }
 
-/** Generations of an initial that are neither current nor under an overlay nor wanted by a machine; `copying` ones are left alone. */
+/** Generations of an initial that are neither current nor under an overlay nor wanted by a machine or a job; `copying` ones are left alone. */
 export async function unusedGenerations (queries: Queries, initialId: string): Promise<GenerationRow[]> {
   return await queries.selectFrom('generation').selectAll().where('initial_id', '=', initialId).where('current', '=', 0).where('state', 'in', ['ready', 'collecting'])
+    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('job').select('job.id').where('job.kind', '=', 'populate').where('job.finished_at', 'is', null)
+      .where((eb) => eb('job.input', 'like', eb.fn<string>('concat', [eb.val('%'), eb.ref('generation.id'), eb.val('%')]))))))
     .where(({ not, exists, selectFrom }) => not(exists(selectFrom('machine').select('machine.id')
       .where((eb) => eb.or([eb('machine.generation_id', '=', eb.ref('generation.id')), eb('machine.wanted_generation_id', '=', eb.ref('generation.id'))]))))).execute()
 }

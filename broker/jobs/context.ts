@@ -14,6 +14,8 @@ export interface ContextDeps {
   readonly hook: StepHook
 }
 
+/** The journal's entry of a job that has failed and is being undone: its sentence. */
+const FAILED = key('', 'failed')
 /** A hypervisor that went away comes back within this time, or the step fails. */
 const PATIENCE_MS = 90_000
 
@@ -46,6 +48,12 @@ export class JobContext<I> {
     if (undo) this.#undo.push({ target, step, undo })
     if (this.isDone(target, step)) return this.#journal.get(key(target, step)) as T
     this.refuseIfCancelled()
+    return await this.finish(target, step, act)
+  }
+
+  /** As `step`, for what must be ended once it has begun: a cancel does not stop it. */
+  async finish<T> (target: string, step: string, act: () => Promise<T>): Promise<T> {
+    if (this.isDone(target, step)) return this.#journal.get(key(target, step)) as T
     await setTarget(this.deps.store, this.job.id, target, { state: 'running', step })
     this.deps.onChange()
     this.deps.hook({ kind: this.job.kind, target, step, when: 'before' })
@@ -99,11 +107,19 @@ export class JobContext<I> {
   }
 
   refuseIfCancelled (): void {
+    const failure = this.#journal.get(FAILED)
+    if (failure !== undefined) throw new BrokerError('cancelled', String(failure))
     if (this.signal.aborted) throw new BrokerError('cancelled', 'The job was cancelled.')
   }
 
-  /** Takes back, newest first, what the steps did. Each leaves the journal before it is undone, so that a crash in between repeats it. */
-  async undoAll (onFault: (step: string, error: unknown) => void): Promise<void> {
+  /**
+   * Takes back, newest first, what the steps did. Each leaves the journal before it is undone, so that a crash in between repeats it. That the job has
+   * failed is journaled first: who takes it over must go on undoing, and not do a step again whose result the host remembers and the undo has removed.
+   */
+  async undoAll (fault: unknown, onFault: (step: string, error: unknown) => void): Promise<void> {
+    if (this.#undo.length > 0 && !this.signal.aborted && !this.#journal.has(FAILED)) {
+      await this.deps.store.insertInto('job_step').values({ job_id: this.job.id, target: '', step: 'failed', result: JSON.stringify(sentenceOf(fault)), at: Date.now() }).execute()
+    }
     for (const { target, step, undo } of this.#undo.splice(0).reverse()) {
       await this.deps.store.deleteFrom('job_step').where('job_id', '=', this.job.id).where('target', '=', target).where('step', '=', step).execute()
       this.deps.hook({ kind: this.job.kind, target, step: `undo ${step}`, when: 'before' })

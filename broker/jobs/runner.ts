@@ -24,13 +24,14 @@ const ENDED_JOBS_KEPT_MS = 30 * 24 * 3_600_000
 /** Runs queued jobs, resumes those that a dead broker left, and tells who listens. Emits `released` with the ids of machines that a job has let go. */
 export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   readonly #kinds = new Map<string, JobKind<never>>()
-  readonly #running = new Map<string, { abort: AbortController, ended: Promise<void> }>()
+  readonly #running = new Map<string, AbortController>()
   readonly #progress = new Map<string, Map<string, { done: number, total: number }>>()
   readonly #changes = new EventEmitter().setMaxListeners(0)
   readonly #owner = randomUUID()
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
   #stopping = false
+  #fence = 0
 
   constructor (readonly deps: RunnerDeps) {
     super()
@@ -52,6 +53,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   /** Takes up what a crash left, then looks for work by timer and by signal. */
   async start (): Promise<void> {
     await this.deps.store.deleteFrom('job').where('finished_at', '<', Date.now() - ENDED_JOBS_KEPT_MS).execute()
+    this.#fence = await this.#nextFence()
     this.#timer = setInterval(() => { this.wake() }, LOOK_EVERY_MS)
     this.wake()
   }
@@ -73,11 +75,11 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   async cancel (id: string, by: Actor): Promise<Job> {
     const job = await this.get(id)
     await this.deps.store.transaction().execute(async (tx) => {
-      const done = job.state === 'queued' ? await enterState(tx, id, 'cancelled', { message: 'Cancelled before it began.' }) : await enterState(tx, id, 'cancelling')
-      if (!done) throw new BrokerError('job_finished', `Job ${id} has ended (${job.state}): there is nothing to cancel.`)
+      // Also one that has not begun is ended by its own undo: what its creation reserved is taken back.
+      if (!await enterState(tx, id, 'cancelling')) throw new BrokerError('job_finished', `Job ${id} has ended (${job.state}): there is nothing to cancel.`)
       await recordEvent(tx, by, 'job.cancel', `job:${id}`)
     })
-    this.#running.get(id)?.abort.abort()
+    this.#running.get(id)?.abort()
     this.#changes.emit(id)
     return await this.get(id)
   }
@@ -110,6 +112,19 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     await this.#looking
   }
 
+  /**
+   * The number of this broker process, by which a host refuses an older one. All its jobs share it: a host knows only the highest number it has seen, and
+   * jobs run side by side. It follows the clock, so that it also grows past a database that was lost or taken back from a backup.
+   */
+  async #nextFence (): Promise<number> {
+    return await this.deps.store.transaction().execute(async (tx) => {
+      const last = await tx.selectFrom('setting').select('value').where('name', '=', 'fence').executeTakeFirst()
+      const value = String(Math.max(Number(last?.value ?? 0) + 1, Math.floor(Date.now() / 1000)))
+      await tx.insertInto('setting').values({ name: 'fence', value }).onConflict((oc) => oc.column('name').doUpdateSet({ value })).execute()
+      return Number(value)
+    })
+  }
+
   readonly #progressOf = (jobId: string, target: string): { done: number, total: number } => this.#progress.get(jobId)?.get(target) ?? { done: 0, total: 0 }
 
   async #look (): Promise<void> {
@@ -123,18 +138,19 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
 
   /** The data directory is locked by one broker, so an owner that is not this process is dead; its lease need not be waited for. */
   async #take (row: JobRow): Promise<void> {
-    const fence = await this.deps.store.transaction().execute(async (tx) => {
-      const taken = await enterState(tx, row.id, row.state === 'cancelling' ? 'cancelling' : 'running', { owner: this.#owner, leaseUntil: Date.now() + LEASE_MS })
-      if (!taken) return null
-      const highest = await tx.selectFrom('job').select((eb) => eb.fn.max('fence').as('fence')).executeTakeFirst()
-      const next = Number(highest?.fence ?? 0) + 1
-      await tx.updateTable('job').set({ fence: next }).where('id', '=', row.id).execute()
-      return next
-    })
-    if (fence === null) return
     const abort = new AbortController()
-    if (row.state === 'cancelling') abort.abort()
-    this.#running.set(row.id, { abort, ended: this.#run({ ...row, fence }, abort.signal) })
+    this.#running.set(row.id, abort) // before the state is read: a cancel that comes now finds it
+    const lease = { owner: this.#owner, leaseUntil: Date.now() + LEASE_MS }
+    const state = await this.deps.store.transaction().execute(async (tx) => {
+      const entered = await enterState(tx, row.id, 'running', lease) ? 'running' : await enterState(tx, row.id, 'cancelling', lease) ? 'cancelling' : null
+      await tx.updateTable('job').set({ fence: this.#fence }).where('id', '=', row.id).execute()
+      return entered
+    })
+    if (state === null) return void this.#running.delete(row.id)
+    if (state === 'cancelling') abort.abort()
+    this.#run({ ...row, fence: this.#fence }, abort.signal).catch((error: unknown) => {
+      if (!this.#stopping) this.deps.log.error({ err: error, job: row.id }, 'the job could not be ended; the next start of the broker ends it')
+    })
   }
 
   async #run (row: JobRow, signal: AbortSignal): Promise<void> {
@@ -156,7 +172,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     } catch (error) {
       fault = error
       if (this.#stopping) return
-      await context.undoAll((step, undoError) => { log.error({ err: undoError, step }, 'undo failed') })
+      await context.undoAll(error, (step, undoError) => { log.error({ err: undoError, step }, 'undo failed') })
     }
     if (fault !== undefined) log.warn({ err: fault }, 'job failed')
     await this.#finish(row.id, fault, signal.aborted)

@@ -5,12 +5,12 @@ import type { JobRow } from '../store/tables.js'
 
 /** From which states a job enters a state; everything else is refused by the guarded UPDATE. */
 const ENTERED_FROM = {
-  running: ['queued', 'running', 'cancelling'],
+  running: ['queued', 'running'],
   cancelling: ['queued', 'running', 'cancelling'],
   succeeded: ['running', 'cancelling'],
   partly: ['running', 'cancelling'],
   failed: ['running', 'cancelling'],
-  cancelled: ['queued', 'cancelling'],
+  cancelled: ['cancelling'],
 } as const satisfies Partial<Record<JobState, readonly JobState[]>>
 
 export interface NewJob {

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { PowerAction } from '../api/machines.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError, sentenceOf } from '../errors.js'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
+import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { collectGenerations } from '../images/copy-job.js'
 import { copiesOf } from '../images/store.js'
@@ -18,6 +19,8 @@ export interface MachineJobDeps { readonly store: Store, readonly hypervisors: H
 export interface PowerInput { readonly action: PowerAction, readonly timeoutMs: number, readonly machines: readonly JobMachine[] }
 export interface DefineInput { readonly machines: readonly JobMachine[], readonly diskBytes: number | null, readonly created: boolean }
 export interface DeleteInput { readonly machines: readonly JobMachine[], readonly force: boolean }
+
+const FIRST_CONTACT_MS = 15_000
 
 /** Each machine on its own: one that fails leaves the others done. */
 export async function eachMachine<I> (context: JobContext<I>, machines: readonly JobMachine[], act: (machine: JobMachine) => Promise<string>): Promise<void> {
@@ -40,6 +43,9 @@ export function powerJob (deps: MachineJobDeps): JobKind<PowerInput> {
   }
 }
 
+/** Journaled with its reason before a new machine is taken back: who takes the job over goes on with that instead of making it anew. */
+const TAKEN_BACK = 'taken back'
+
 /** Makes the disk (where the machine has one of its own) and the domain. A new machine that cannot be made leaves nothing behind. */
 export function defineJob (deps: MachineJobDeps): JobKind<DefineInput> {
   return {
@@ -48,6 +54,7 @@ export function defineJob (deps: MachineJobDeps): JobKind<DefineInput> {
       const { machines, diskBytes, created } = context.input
       await eachMachine(context, machines, async (machine) => {
         try {
+          if (context.isDone(machine.name, TAKEN_BACK)) throw new BrokerError(context.signal.aborted ? 'cancelled' : 'hypervisor_refused', await context.finish(machine.name, TAKEN_BACK, async () => ''))
           if (diskBytes !== null) {
             await context.step(machine.name, 'disk', async () => {
               await deps.hypervisors.link(machine.hypervisor).request('image_create', { name: `${machine.name}.qcow2`, size_bytes: diskBytes }, { operation: context.operation(machine.name, 'disk'), fence: context.job.fence })
@@ -55,7 +62,9 @@ export function defineJob (deps: MachineJobDeps): JobKind<DefineInput> {
           }
           await context.step(machine.name, 'define', async () => { await defineMachine(deps.store, deps.hypervisors, machine.id) })
         } catch (error) {
-          if (created) await unmake(deps, machine, diskBytes !== null)
+          if (!created) throw error
+          await context.finish(machine.name, TAKEN_BACK, async () => sentenceOf(error))
+          await unmake(deps, machine, diskBytes !== null)
           throw error
         }
         deps.observer.look(machine.hypervisor)
@@ -94,22 +103,31 @@ async function deleteOne (deps: MachineJobDeps, context: JobContext<DeleteInput>
   const left = await deps.store.selectFrom('machine').select('name').where('parent_id', '=', machine.id).where('type', '=', 'vdi').limit(1).executeTakeFirst()
   if (left) throw new BrokerError('has_dependants', `${left.name}, which is made from ${machine.name}, could not be deleted.`)
   const link = deps.hypervisors.link(machine.hypervisor)
-  const forget = context.input.force && link.status().state !== 'up'
+  // The only place where a cancel stops it: a machine without its domain, or without its disk, is of no use to anybody.
+  const forget = await context.step(machine.name, 'off', async () => {
+    if (row.adopted === 1) return false
+    if (context.input.force && !await answers(link)) return true
+    if (context.input.force) await deps.power.powerOff(row)
+    else await deps.observer.requireOff(machine.name)
+    return false
+  })
   if (row.adopted === 0 && !forget) {
-    await context.step(machine.name, 'off', async () => {
-      if (context.input.force) await deps.power.powerOff(row)
-      else await deps.observer.requireOff(machine.name)
-    })
-    await context.step(machine.name, 'undefine', async () => { await link.request('domain_undefine', { name: machine.name }) })
-    await context.step(machine.name, 'disk', async () => {
+    await context.finish(machine.name, 'undefine', async () => { await link.request('domain_undefine', { name: machine.name }) })
+    await context.finish(machine.name, 'disk', async () => {
       const disk = row.disk ?? diskOf(row, deps.hypervisors.row(row.hypervisor))
       const dir = disk.startsWith(join(deps.hypervisors.row(row.hypervisor).overlays_dir, '/')) ? 'overlays' : 'images'
       const { items } = await link.request<{ items: BatchItem[] }>('image_remove', { dir, names: [`${machine.name}.qcow2`] })
       requireItems(machine.hypervisor, items)
     })
   }
-  await context.step(machine.name, 'forget', async () => { await forgetMachine(deps, machine.id) })
+  await context.finish(machine.name, 'forget', async () => { await forgetMachine(deps, machine.id) })
   return forget ? `${machine.hypervisor} does not answer: the domain and its disk were left there.` : row.adopted === 1 ? 'The domain and its disk were there before Berth and stay.' : ''
+}
+
+/** A host to which the broker still connects, since it has just started, is waited for. */
+async function answers (link: HypervisorLink): Promise<boolean> {
+  if (link.status().state === 'connecting') await link.untilUp(FIRST_CONTACT_MS).catch(() => {})
+  return link.status().state === 'up'
 }
 
 async function forgetMachine (deps: MachineJobDeps, id: string): Promise<void> {

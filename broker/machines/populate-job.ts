@@ -36,11 +36,23 @@ export function populateJob (deps: PopulateDeps): JobKind<PopulateInput> {
           await populateHost(deps, context, hypervisor, there)
         } catch (error) {
           await failOpenTargets(context, [hypervisor, ...there.map((machine) => machine.name)], error)
+          await noteBases(deps, initial.id, hypervisor, there).catch(() => {}) // a host that is away is asked at the next populate
         }
       }))
       context.refuseIfCancelled()
       await context.step(initial.name, 'collect', async () => { await collectGenerations(deps.images, initial.id) })
     },
+  }
+}
+
+/** An answer was lost, or a cancel came between the effect and its entry: on what the overlays stand is looked up. */
+async function noteBases (deps: PopulateDeps, initialId: string, hypervisor: string, machines: readonly JobMachine[]): Promise<void> {
+  const { items } = await deps.hypervisors.link(hypervisor).request<{ items: Array<{ name: string, base: string | null }> }>('overlay_list', {})
+  const generations = await deps.store.selectFrom('generation').select(['id', 'file']).where('initial_id', '=', initialId).execute()
+  for (const { id, name } of machines) {
+    const base = items.find((item) => item.name === `${name}.qcow2`)?.base
+    const generation = generations.find(({ file }) => file === base)
+    if (generation) await deps.store.updateTable('machine').set({ generation_id: generation.id }).where('id', '=', id).execute()
   }
 }
 
@@ -93,7 +105,7 @@ async function setApart (deps: PopulateDeps, context: JobContext<PopulateInput>,
 async function populateBatch (deps: PopulateDeps, context: JobContext<PopulateInput>, hypervisor: string, batch: readonly JobMachine[]): Promise<void> {
   const open = batch.filter(({ name }) => !context.isDone(name, 'overlay'))
   const ready = new Set(batch.filter(({ name }) => context.isDone(name, 'overlay')))
-  const off = await Promise.all(open.map(async (machine) => await attempt(context, machine, async () => { await makeOff(deps, machine) })))
+  const off = await Promise.all(open.map(async (machine) => await attempt(context, machine, async () => { await context.patiently(async () => { await makeOff(deps, machine) }) })))
   for (const machine of await makeOverlays(deps, context, hypervisor, open.filter((_, index) => off[index]))) ready.add(machine)
   const queue = [...ready].filter(({ name }) => !context.isDone(name, 'define'))
   await Promise.all(Array.from({ length: DEFINES_AT_ONCE }, async () => {

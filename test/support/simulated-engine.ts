@@ -82,7 +82,7 @@ export class Engine {
   }
 
   async untilUp (): Promise<void> {
-    for (const name of this.hypervisors.names()) await this.hypervisors.link(name).untilUp(5_000)
+    await until(() => this.hypervisors.names().every((name) => this.hypervisors.link(name).status().state === 'up'), { withinMs: 5_000, everyMs: 1, what: 'every host is up' })
   }
 
   /** Waits for the end of a job; whatever its end. */
@@ -110,7 +110,7 @@ export class Engine {
     await this.jobs.stop()
     await this.assignments.stop()
     await this.hypervisors.stop()
-    await this.observer.stop()
+    void this.observer.stop() // a look that comes too late fails unheard
     await this.store.destroy()
   }
 

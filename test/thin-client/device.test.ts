@@ -4,10 +4,10 @@ import { test } from 'tap'
 import { retryAfter } from '../../thin-client/broker-client.js'
 import { macsOf } from '../../thin-client/device.js'
 import { logTo } from '../../thin-client/log.js'
-import { sessionOfStat } from '../../thin-client/process-session.js'
+import { hasMark } from '../../thin-client/marked-processes.js'
 import { pageOf, screenOn } from '../../thin-client/screen.js'
 import { readState, writeState } from '../../thin-client/state-directory.js'
-import { hasConnectionTo } from '../../thin-client/viewer-connection.js'
+import { judgeConnection, seeConnection } from '../../thin-client/viewer-connection.js'
 import { authorityEntry, virtualTerminal } from '../../thin-client/x-server-place.js'
 import { DEVICE_KEY } from './answers.js'
 
@@ -68,12 +68,26 @@ test('Retry-After in seconds and as a date', async t => {
 })
 
 test('what the kernel says of processes and connections', async t => {
-  t.equal(sessionOfStat('42 (a) b (c) S 1 40 41 0 -1'), 41)
+  t.equal(hasMark('A=1\0BERTH_VIEWER=x-1\0B=2\0', 'x-1'), true)
+  t.equal(hasMark('A=BERTH_VIEWER=x-1\0BERTH_VIEWER=x-12\0', 'x-1'), false)
   const table = '  sl  local_address rem_address   st\n   0: 0100007F:170D 00000000:0000 0A 0\n   1: 0100007F:9C40 0100007F:170D 01 0\n   2: 0100007F:9C41 0100007F:170E 02 0\n'
-  t.equal(hasConnectionTo(0x170d, [table]), true)
-  t.equal(hasConnectionTo(0x170e, [table]), false, 'still connecting')
-  t.equal(hasConnectionTo(0x9c40, [table]), false, 'the near end')
-  t.equal(hasConnectionTo(1, []), false)
+  t.equal(seeConnection(0x170d, [table]), 'open')
+  t.equal(seeConnection(0x170e, [table]), 'open', 'still connecting')
+  t.equal(seeConnection(0x170f, [table, '   0: 0100007F:9C40 0100007F:170F 08 0']), 'over')
+  t.equal(seeConnection(0x9c40, [table]), 'none', 'the near end')
+  t.equal(seeConnection(1, []), 'none')
+})
+
+test('when a viewer counts as disconnected', async t => {
+  const expected = { port: 5901, firstWithinMs: 30_000 }
+  const never = { met: false, lastMs: 0 }
+  const had = { met: true, lastMs: 0 }
+  t.strictSame(judgeConnection(never, 'none', expected, 29_000), never)
+  t.equal(judgeConnection(never, 'none', expected, 30_001), 'had no connection to the desktop (port 5901) for 30 s and was ended')
+  t.strictSame(judgeConnection(never, 'open', expected, 31_000), { met: true, lastMs: 31_000 })
+  t.strictSame(judgeConnection(never, 'over', expected, 5000), { met: true, lastMs: 5000 }, 'refused: from now on the short time counts')
+  t.strictSame(judgeConnection(had, 'over', expected, 9000), had)
+  t.match(judgeConnection(had, 'none', expected, 10_001), /for 10 s and was ended/)
 })
 
 test('the X server\'s place', async t => {

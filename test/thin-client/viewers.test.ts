@@ -21,7 +21,7 @@ test('SPICE: the configuration goes to standard input, nothing secret to the arg
 
 test('RDP', async t => {
   const whole = ['/v:127.0.0.1:3389', '/u:', '/cert:tofu', '/t:Office', '/log-level:WARN', '+clipboard']
-  t.strictSame(viewerCommand(RDP, DEFAULTS, {}), { program: 'xfreerdp', args: [...whole, '/f', '/sound'], input: undefined, secrets: [], expectConnectionTo: undefined })
+  t.strictSame(viewerCommand(RDP, DEFAULTS, {}), { program: 'xfreerdp', args: [...whole, '/f', '/sound'], input: undefined, secrets: [], expectConnection: undefined })
   const other = { fullScreen: false, multiMonitor: true, usbAutoShare: true, audio: false, resolution: '1920x1080' }
   t.strictSame(viewerCommand(RDP, other, { rdpArguments: ['/sec:tls'] }).args, [...whole, '/size:1920x1080', '/multimon', '/drive:hotplug,*', '/sec:tls'])
 })
@@ -46,10 +46,10 @@ test('the viewer is placed into each display', async t => {
   const viewer = viewerCommand(HORIZON, DEFAULTS, { horizonCommand: ['view', '{pool}'] })
   const place = { display: ':3', vt: 7, authorityFile: '/run/a', command: undefined }
   const find = but('setpriv')
-  t.strictSame(placeViewer(viewer, 'existing', DEFAULTS, find, undefined), { program: '/usr/bin/view', args: ['Sales desk'], environment: {}, exitCodeOn3: false })
+  t.strictSame(placeViewer(viewer, 'existing', DEFAULTS, find, undefined), { program: '/usr/bin/view', args: ['Sales desk'], environment: {}, exitCodeOn3: false, ownSession: true })
   t.match(placeViewer(viewer, 'wayland', DEFAULTS, find, undefined), { program: '/usr/bin/cage', args: ['--', '/bin/sh', '-c', String, 'berth-wayland-session', '/usr/bin/view', 'Sales desk'], exitCodeOn3: true })
   t.strictSame(placeViewer(viewer, 'x', DEFAULTS, find, place), {
-    program: '/usr/bin/xinit', environment: { XAUTHORITY: '/run/a' }, exitCodeOn3: true,
+    program: '/usr/bin/xinit', environment: { XAUTHORITY: '/run/a' }, exitCodeOn3: true, ownSession: false,
     args: ['/bin/sh', '-c', X_SESSION, 'berth-x-session', '-', 'one', '/usr/bin/view', 'Sales desk', '--', '/usr/bin/Xorg', ':3', 'vt7', '-nolisten', 'tcp', '-keeptty', '-auth', '/run/a'],
   })
   const own = placeViewer(viewer, 'x', { ...DEFAULTS, multiMonitor: true, resolution: '1280x800' }, find, { ...place, vt: undefined, command: ['/opt/Xfoo', '{display}', '{vt}', '-x'] })

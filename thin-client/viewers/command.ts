@@ -1,4 +1,5 @@
 import type { Console, ViewerOptions } from '../../broker/api/thin-clients.js'
+import type { ExpectedConnection } from '../viewer-connection.js'
 import { horizonCommand } from './horizon.js'
 import { rdpCommand } from './rdp.js'
 import { spiceCommand } from './spice.js'
@@ -10,8 +11,7 @@ export interface ViewerCommand {
   readonly input: string | undefined
   /** Strings that no log may show. */
   readonly secrets: readonly string[]
-  /** A viewer that shows a dialog instead of ending when it cannot connect: the port to which it must hold a connection. */
-  readonly expectConnectionTo: number | undefined
+  readonly expectConnection: ExpectedConnection | undefined
 }
 
 export interface ViewerSettings { readonly horizonCommand?: readonly string[], readonly rdpArguments?: readonly string[] }

@@ -9,5 +9,5 @@ export const DEFAULT_HORIZON_COMMAND = ['vmware-view', '-s', '{server}', '--full
 /** Fills {server} and {pool} into the words of the command; a value never becomes more than its word. The command decides about full screen and monitors. */
 export function horizonCommand (console: HorizonConsole, template: readonly string[] = DEFAULT_HORIZON_COMMAND): ViewerCommand {
   const [program = 'vmware-view', ...args] = template.map(word => word.replace(/\{(server|pool)\}/g, (_, name) => name === 'server' ? console.server : console.desktopPool))
-  return { program, args, input: undefined, secrets: [], expectConnectionTo: undefined }
+  return { program, args, input: undefined, secrets: [], expectConnection: undefined }
 }

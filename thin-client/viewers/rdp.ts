@@ -19,5 +19,5 @@ export function rdpCommand (console: RdpConsole, options: ViewerOptions, more: r
     ...(options.audio ? ['/sound'] : []),
     ...more,
   ]
-  return { program: 'xfreerdp', args, input: undefined, secrets: [], expectConnectionTo: undefined }
+  return { program: 'xfreerdp', args, input: undefined, secrets: [], expectConnection: undefined }
 }

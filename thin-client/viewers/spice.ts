@@ -2,6 +2,9 @@ import type { ViewerOptions } from '../../broker/api/thin-clients.js'
 import type { SpiceConsole } from '../../broker/api/machines.js'
 import type { ViewerCommand } from './command.js'
 
+/** A ticket that has run out opens nothing: a viewer that has not connected by then never will. Slow devices get at least this long. */
+const MIN_FIRST_CONNECTION_MS = 20_000
+
 /** The connection file of remote-viewer(1), for its standard input. Each channel uses TLS and is checked against the CA and the subject. */
 export function connectionFile (console: SpiceConsole, options: ViewerOptions): string {
   const keys: Array<[string, string | number]> = [
@@ -27,5 +30,5 @@ export function spiceCommand (console: SpiceConsole, options: ViewerOptions): Vi
     ...(options.audio ? [] : ['--spice-disable-audio']),
     '-',
   ]
-  return { program: 'remote-viewer', args, input: connectionFile(console, options), secrets: [console.password], expectConnectionTo: console.tlsPort }
+  return { program: 'remote-viewer', args, input: connectionFile(console, options), secrets: [console.password], expectConnection: { port: console.tlsPort, firstWithinMs: Math.max(MIN_FIRST_CONNECTION_MS, console.ticketSeconds * 1000) } }
 }

@@ -26,6 +26,11 @@ async function restarted (crashAt?: string): Promise<void> {
   await berth.restartBroker(crashAt)
   await Promise.all([berth.untilHypervisor('hv1', 'up'), berth.untilHypervisor('hv2', 'up')])
 }
+async function reconnected (): Promise<void> {
+  const { since } = await berth.untilHypervisor('hv1', 'up')
+  await hv1.restart('sshd')
+  await until(async () => (await berth.untilHypervisor('hv1', 'up')).since !== since, { withinMs: 30_000, what: 'hv1 is connected anew' })
+}
 /** Nothing half-made: no part files, no image without its generation, every machine on the current generation and no lock left. */
 async function assertWhole (t: T, generation: string): Promise<void> {
   t.equal(await current(), generation)
@@ -119,17 +124,19 @@ t.test('the disk of the host is full: the copy fails in a sentence, the old gene
   await hv1.mustRun(['bash', '-c', `mkdir /tmp/keep && cp -a ${IMAGES}/golden.qcow2 /tmp/keep/`])
   const undo = await hv1.limitDisk(IMAGES, size + 50_000_000)
   await hv1.mustRun(['cp', '-a', '/tmp/keep/golden.qcow2', `${IMAGES}/golden.qcow2`])
+  await reconnected() // the helper holds its directories open: a new one sees the small disk
   const job = await berth.copy('base')
   t.match(job, { state: 'failed', message: /hv1: .*(free|space|full)/ })
   t.same(readdirSync(hv1.path(IMAGES)), ['golden.qcow2'])
   await undo()
+  await reconnected()
   await assertWhole(t, before)
   await hv1.mustRun(['bash', '-c', `mv /tmp/golden.keep ${IMAGES}/golden.qcow2; rm -rf /tmp/keep`])
 })
 
 t.test('two administrators at once: the second is told the first one\'s job', async (t) => {
   t.match(await berth.copy('base'), { state: 'succeeded' })
-  const answers = await Promise.allSettled([berth.api.post<{ job: string }>('/machines/base/populate'), berth.api.post<{ job: string }>('/machines/base/populate'), berth.api.post('/machines/base/copy'), berth.api.delete('/machines/pc-1')])
+  const answers = await Promise.allSettled([berth.api.post<{ job: string }>('/machines/base/populate'), berth.api.post<{ job: string }>('/machines/base/populate'), berth.api.post('/machines/base/copy')])
   const taken = answers.find((answer) => answer.status === 'fulfilled')
   t.equal(answers.filter((answer) => answer.status === 'fulfilled').length, 1)
   const job = taken?.status === 'fulfilled' ? (taken.value as { job: string }).job : ''

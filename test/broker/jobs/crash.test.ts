@@ -65,7 +65,9 @@ for (const scenario of SCENARIOS) {
     t.ok(moments.length >= 4, `${moments.length} moments`)
     for (const change of ['none', 'host journal lost', 'cancelled'] as const) {
       const faults: string[] = []
-      for (const moment of moments) for (const fault of await takeOver(moment, job, scenario, change)) faults.push(`at ${moment.label}: ${fault}`)
+      // what the host remembers makes no difference but after an effect that the broker has not entered
+      const wanted = change === 'host journal lost' ? moments.filter((moment) => / done(?: #|$)/.test(moment.label)) : moments
+      for (const moment of wanted) for (const fault of await takeOver(moment, job, scenario, change)) faults.push(`at ${moment.label}: ${fault}`)
       t.same(faults, [], `change: ${change}`)
     }
     forget(moments)

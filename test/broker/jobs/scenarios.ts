@@ -46,21 +46,20 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'populate', kind: 'populate', prepare: copyAgain,
-    wish: async (engine) => await engine.machines.populate('gold', {}, BERTH),
+    wish: async (engine) => await engine.machines.populate('gold', { start: true }, BERTH),
     faults: async (engine, hosts) => {
       const machines = (await engine.machines.list({ type: 'vdi' })).filter((machine) => machine.generation !== 'g2')
       const old = hosts.filter((host) => host.images.has('gold.g1.qcow2')).map((host) => `${host.name} still has g1`)
-      return [...machines.map((machine) => `${machine.name} is on ${machine.generation ?? 'nothing'}`), ...old]
+      const off = VDI.filter((name) => !hosts.some((host) => host.domains.get(name)?.running))
+      return [...machines.map((machine) => `${machine.name} is on ${machine.generation ?? 'nothing'}`), ...old, ...off.map((name) => `${name} does not run`)]
     },
   },
   {
-    name: 'populate and start', kind: 'populate', prepare: copyAgain,
-    wish: async (engine) => await engine.machines.populate('gold', { start: true }, BERTH),
-    faults: async (_engine, hosts) => VDI.filter((name) => !hosts.some((host) => host.domains.get(name)?.running)).map((name) => `${name} does not run`),
-  },
-  {
     name: 'define', kind: 'define',
-    wish: async (engine) => (await engine.machines.create({ name: 'new-{n}', type: 'simple', hypervisors: ['hv1', 'hv2'], count: 2 }, BERTH)).job,
+    wish: async (engine) => {
+      for (const { name } of (await engine.machines.list({ type: 'simple' }))) await engine.succeeded(await engine.machines.remove(name, false, BERTH)) // of a first try that was cancelled
+      return (await engine.machines.create({ name: 'new-{n}', type: 'simple', hypervisors: ['hv1', 'hv2'], count: 2 }, BERTH)).job
+    },
     faults: async (_engine, hosts) => ['new-1', 'new-2'].filter((name, index) => !hosts[index]?.domains.has(name) || !hosts[index]?.images.has(`${name}.qcow2`)).map((name) => `${name} was not made`),
   },
   {
