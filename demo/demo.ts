@@ -47,12 +47,15 @@ export class Demo {
     if (this.options.boot) await this.#boot(fleet, broker)
   }
 
-  sayHowToLogIn (): void {
+  async sayHowToLogIn (): Promise<void> {
     const { steps } = this
+    const broker = this.#broker
+    if (!broker) return
     steps.say('')
-    steps.say(`Berth is up at ${this.#broker?.url ?? ''} ; the pictures are in demo-out/ .`)
-    steps.say(`Log in:  dist/cli/main.js login --broker ${this.#broker?.url.replace('https://', '') ?? ''} --user admin --password-file ${this.#broker?.passwordFile ?? ''} --ca-from-file ${join(this.#broker?.options.directory ?? '', 'data', 'ca.pem')}`)
-    steps.say(`Or use the demo's own login:  XDG_CONFIG_HOME=${this.#configHome()} dist/cli/main.js machine list`)
+    steps.say(`Berth is up at ${broker.url} ; the pictures are in demo-out/ .`)
+    steps.say('Log in from another terminal (account admin; the password is in the file):')
+    steps.say(`  dist/cli/main.js login --broker ${broker.url.replace('https://', '')} --user admin --password-file ${broker.passwordFile} --ca ${await caFingerprint(broker)}`)
+    steps.say('  dist/cli/main.js machine list')
     steps.say('Ctrl-C takes everything down.')
   }
 

@@ -28,4 +28,4 @@ try {
   await end(1)
 }
 if (values.once) await end(steps.failed ? 1 : 0)
-demo.sayHowToLogIn()
+await demo.sayHowToLogIn()

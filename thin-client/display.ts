@@ -38,6 +38,12 @@ export interface XServerPlace {
 /** cage 0.1.4 ends with 0 whatever its client did, so the code takes the same way as under xinit. */
 const WAYLAND_SESSION = 'code=0; "$@" 3>&- || code=$?; echo "$code" >&3'
 
+/**
+ * wlroots draws with the CPU, as the viewers do: its GLES renderer brings cage down on cards without 3D (seen on virtio-vga in Debian 12).
+ * A WLR_RENDERER in the agent's environment wins.
+ */
+const WAYLAND_ENVIRONMENT = { WLR_RENDERER: 'pixman' }
+
 export const DEFAULT_X_SERVER_COMMAND = ['Xorg', '{display}', '{vt}', '-nolisten', 'tcp', '-keeptty'] as const
 
 /** A display that is there is used; else an own X server, which knows resolutions and all viewers; else Wayland. Throws MissingProgram. */
@@ -57,7 +63,7 @@ export function placeViewer (viewer: ViewerCommand, mode: DisplayMode, options: 
   switch (mode) {
     case 'existing': return bound({ program, args: viewer.args, environment: {}, exitCodeOn3: false, ownSession: true }, find)
     // cage always spreads over all monitors: its `-m last` (one monitor only) crashes in Debian 12 (cage 0.1.4, seen with remote-viewer).
-    case 'wayland': return bound({ program: need('cage', find), args: ['--', '/bin/sh', '-c', WAYLAND_SESSION, 'berth-wayland-session', program, ...viewer.args], environment: {}, exitCodeOn3: true, ownSession: true }, find)
+    case 'wayland': return bound({ program: need('cage', find), args: ['--', '/bin/sh', '-c', WAYLAND_SESSION, 'berth-wayland-session', program, ...viewer.args], environment: WAYLAND_ENVIRONMENT, exitCodeOn3: true, ownSession: true }, find)
     case 'x': {
       if (xServer === undefined) throw new MissingProgram('There is no place for an X server.')
       const session = ['/bin/sh', '-c', X_SESSION, 'berth-x-session', options.resolution ?? '-', options.multiMonitor ? 'all' : 'one', program, ...viewer.args]
