@@ -25,7 +25,7 @@ const Settings = strictObject({
   'release-after': { ...DURATION, default: 'PT5M', description: 'How long after its viewer left a machine still counts as in use' },
   'shutdown-timeout': { ...DURATION, default: 'PT2M', description: 'How long a guest may take to shut down before the plug is pulled' },
   'observe-every': { ...DURATION, default: 'PT30S', description: 'How often every hypervisor is looked at, besides its events' },
-  'libvirt-processes': Type.Integer({ default: 2, minimum: 1, maximum: 32, description: 'Processes that carry the libvirt calls' }),
+  'libvirt-processes': Type.Integer({ default: 1, minimum: 1, maximum: 32, description: 'Processes that carry the libvirt calls' }),
   'log-level': oneOf(['debug', 'info', 'warn', 'error'] as const, { default: 'info', description: 'How much is logged' }),
 })
 type Settings = Static<typeof Settings>

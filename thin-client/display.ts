@@ -40,7 +40,6 @@ const WAYLAND_SESSION = 'code=0; "$@" 3>&- || code=$?; echo "$code" >&3'
 
 /**
  * wlroots draws with the CPU, as the viewers do: its GLES renderer brings cage down on cards without 3D (seen on virtio-vga in Debian 12).
- * A WLR_RENDERER in the agent's environment wins.
  */
 const WAYLAND_ENVIRONMENT = { WLR_RENDERER: 'pixman' }
 

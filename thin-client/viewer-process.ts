@@ -23,7 +23,7 @@ const MAX_LOGGED_LINES = 200
 export function runViewer (viewer: ViewerCommand, command: ProcessCommand, log: Log): RunningViewer {
   const startedMs = performance.now()
   const mark = randomUUID()
-  const child = spawn(command.program, [...command.args], { detached: command.ownSession, stdio: ['pipe', 'pipe', 'pipe', command.exitCodeOn3 ? 'pipe' : 'ignore'], env: { ...command.environment, ...process.env, ...command.forcedEnvironment, [MARK_NAME]: mark } })
+  const child = spawn(command.program, [...command.args], { detached: command.ownSession, stdio: ['pipe', 'pipe', 'pipe', command.exitCodeOn3 ? 'pipe' : 'ignore'], env: { ...process.env, ...command.environment, [MARK_NAME]: mark } })
   const endIt = (): void => endProcess(child, command.ownSession, mark)
   let cause: string | undefined
   let wanted = false

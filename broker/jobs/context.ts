@@ -12,6 +12,8 @@ export interface ContextDeps {
   readonly onChange: () => void
   readonly onProgress: (target: string, done: number, total: number) => void
   readonly hook: StepHook
+  /** The broker stops: what the job was doing is left as a crash would leave it. */
+  readonly stopping: AbortSignal
 }
 
 /** The journal's entry of a job that has failed and is being undone: its sentence. */
@@ -99,9 +101,10 @@ export class JobContext<I> {
       try {
         return await act()
       } catch (error) {
+        if (this.deps.stopping.aborted) return await new Promise<never>(() => {}) // lines are being closed: that is no failure of the job
         const lost = error instanceof BrokerError && (error.code === 'hypervisor_unreachable' || error.code === 'timeout')
         if (!lost || this.signal.aborted || performance.now() > until) throw error
-        await delay(waitMs, undefined, { signal: this.signal }).catch(() => { this.refuseIfCancelled() })
+        await delay(waitMs, undefined, { signal: AbortSignal.any([this.signal, this.deps.stopping]) }).catch(() => { this.refuseIfCancelled() })
       }
     }
   }

@@ -30,7 +30,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   readonly #owner = randomUUID()
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
-  #stopping = false
+  readonly #stopping = new AbortController()
   #fence = 0
 
   constructor (readonly deps: RunnerDeps) {
@@ -107,7 +107,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
 
   /** Stops looking for work and leaves the running jobs as a crash would: the next start resumes them. */
   async stop (): Promise<void> {
-    this.#stopping = true
+    this.#stopping.abort()
     clearInterval(this.#timer)
     await this.#looking
   }
@@ -128,7 +128,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   readonly #progressOf = (jobId: string, target: string): { done: number, total: number } => this.#progress.get(jobId)?.get(target) ?? { done: 0, total: 0 }
 
   async #look (): Promise<void> {
-    if (this.#stopping) return
+    if (this.#stopping.signal.aborted) return
     const now = Date.now()
     await this.deps.store.updateTable('job').set({ lease_until: now + LEASE_MS }).where('owner', '=', this.#owner).execute()
     const rows = await this.deps.store.selectFrom('job').selectAll().where('state', 'in', ['queued', 'running', 'cancelling'])
@@ -149,7 +149,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     if (state === null) return void this.#running.delete(row.id)
     if (state === 'cancelling') abort.abort()
     this.#run({ ...row, fence: this.#fence }, abort.signal).catch((error: unknown) => {
-      if (!this.#stopping) this.deps.log.error({ err: error, job: row.id }, 'the job could not be ended; the next start of the broker ends it')
+      if (!this.#stopping.signal.aborted) this.deps.log.error({ err: error, job: row.id }, 'the job could not be ended; the next start of the broker ends it')
     })
   }
 
@@ -161,6 +161,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     const context = new JobContext<never>({ id: row.id, kind: row.kind, subject: row.subject, fence: row.fence, createdBy: row.created_by }, JSON.parse(row.input) as never, signal, {
       store: this.deps.store,
       hook: this.deps.hook ?? (() => {}),
+      stopping: this.#stopping.signal,
       onChange: () => { this.#changes.emit(row.id) },
       onProgress: (target, done, total) => { this.#progressFor(row.id).set(target, { done, total }) },
     }, journal)
@@ -171,7 +172,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
       await kind.run(context)
     } catch (error) {
       fault = error
-      if (this.#stopping) return
+      if (this.#stopping.signal.aborted) return
       await context.undoAll(error, (step, undoError) => { log.error({ err: undoError, step }, 'undo failed') })
     }
     if (fault !== undefined) log.warn({ err: fault }, 'job failed')

@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test, test } from 'tap'
+import { DEFAULT_VIEWER_OPTIONS } from '../../broker/api/thin-clients.js'
 import { until } from '../support/until.js'
 import { ready, waiting } from '../thin-client/answers.js'
 import { type BrokerStandIn, startBroker } from '../thin-client/broker-stand-in.js'
@@ -24,7 +26,7 @@ async function stage (t: Test, kernelWords: readonly string[]): Promise<Stage> {
   const broker = await startBroker(join(directory, 'authority'), { names: [HOST] })
   t.teardown(() => broker.close())
   const machine = await startSpiceMachine(t, join(directory, 'spice'), TICKET)
-  broker.react(waiting({ sentence: 'The machine green is being started.', deviceKey: 'ab'.repeat(32), mark: 'm0' }), ready({ console: { ...machine.console(TICKET), host: HOST } }))
+  broker.react(waiting({ sentence: 'The machine green is being started.', deviceKey: 'ab'.repeat(32), mark: 'm0' }), ready({ console: { ...machine.console(TICKET), host: HOST }, viewer: { ...DEFAULT_VIEWER_OPTIONS, resolution: '1024x768' } }))
   const device = await bootThinClient({ image: await bootImage(), broker: `${HOST}:${broker.port}`, ca: broker.fingerprint, kernelWords })
   t.teardown(() => device.stop())
   return { broker, machine, device, directory }
@@ -39,7 +41,7 @@ for (const display of ['x', 'wayland'] as const) {
     const file = join(directory, 'screen.png')
     await until(async () => {
       await device.photograph(file)
-      const [red, green, blue] = await colourAt(file, 640, 400)
+      const [red, green, blue] = await colourAt(file, 512, 384)
       return red < 20 && Math.abs(green - 170) < 20 && blue < 20
     }, { withinMs: BOOT_LIMIT_MS, everyMs: 1000, what: 'the desktop is on the screen' })
     t.comment(`the desktop after ${Math.round((performance.now() - startMs) / 1000)} s`)
@@ -48,5 +50,10 @@ for (const display of ['x', 'wayland'] as const) {
     t.match(broker.questions[0]?.body, { hostname: 'thin-client', macs: ['52:54:00:be:27:01'] })
     t.equal(broker.questions.at(-1)?.authorization, `Device ${'ab'.repeat(32)}`)
     t.notMatch(device.log(), TICKET)
+    // An X server sets the resolution; cage keeps the card's own.
+    t.equal(execFileSync('identify', ['-format', '%wx%h', file], { encoding: 'utf8' }), display === 'x' ? '1024x768' : '1280x800')
+    const asked = broker.questions.length
+    await machine.qmp.execute('quit').catch(() => undefined)
+    await until(() => broker.questions.length > asked, { withinMs: 60_000, what: 'the device asks again when the machine has ended' })
   })
 }

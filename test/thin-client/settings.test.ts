@@ -1,8 +1,10 @@
+import { join } from 'node:path'
 import { test } from 'tap'
 import { formatBrokerAddress, orderSrvRecords, parseBrokerAddress, searchDomains } from '../../thin-client/broker-address.js'
 import { parseCommandLine } from '../../thin-client/command-line.js'
 import { settingsOfKernelCommandLine } from '../../thin-client/kernel-command-line.js'
 import { parseConfigurationFile, readSettings } from '../../thin-client/settings.js'
+import { brokersOfDns } from '../../thin-client/setup.js'
 
 const CA = `sha256:${'ab'.repeat(32)}`
 
@@ -59,4 +61,17 @@ test('the command line', async t => {
   t.strictSame(parseCommandLine(['--help']), { kind: 'help' })
   t.strictSame(parseCommandLine(['--version']), { kind: 'version' })
   for (const wrong of [['--colour'], ['--broker'], ['word'], ['--once=3']]) t.match(parseCommandLine(wrong), { kind: 'wrong', sentence: /see --help\.$/ }, wrong.join(' '))
+})
+
+test('the broker by DNS: the first search domain that has some; a name server that fails is no fault', async t => {
+  const resolvConf = join(t.testdir({ 'resolv.conf': 'search a.example b.example c.example\n' }), 'resolv.conf')
+  const asked: string[] = []
+  const lookUp = async (name: string) => {
+    asked.push(name)
+    if (name.endsWith('.a.example')) throw new Error('ENOTFOUND')
+    return name.endsWith('.b.example') ? [{ name: 'berth.b.example', port: 443, priority: 0, weight: 0 }] : []
+  }
+  t.strictSame(await brokersOfDns({ kernelCommandLine: '/dev/null', resolvConf }, Math.random, lookUp), [{ host: 'berth.b.example', port: 443 }])
+  t.strictSame(asked, ['_berth._tcp.a.example', '_berth._tcp.b.example'])
+  t.strictSame(await brokersOfDns({ kernelCommandLine: '/dev/null', resolvConf: '/nowhere' }, Math.random, lookUp), [])
 })

@@ -1,0 +1,69 @@
+import { test } from 'tap'
+import { importsOf, textOf, TYPESCRIPT_FILES } from './tree.js'
+
+/**
+ * The broker from the ground up: a room imports itself and those above it in this list. A room is a folder or a file at the broker's root.
+ * `http.ts` stands after `users`, whose caller it knows; the routes of every room are its HTTP edge and may import it.
+ */
+const ROOMS = [
+  'errors.ts', 'api', 'validation.ts', 'xml', 'config.ts', 'store', 'audit', 'certificates', 'users', 'http.ts', 'jobs', 'hypervisors', 'images', 'machines', 'assignments', 'consoles', 'thin-clients',
+  'operations.ts', 'systemd-notify.ts', 'app.ts', 'broker.ts', 'main.ts',
+]
+
+/** Where each outside library is imported; several places need a reason. */
+const ONE_PLACE: Readonly<Record<string, readonly string[]>> = {
+  '@fastify/helmet': ['broker/app.ts'], '@fastify/rate-limit': ['broker/app.ts'], '@fastify/swagger': ['broker/app.ts'],
+  '@node-rs/argon2': ['broker/users/service.ts'], '@peculiar/x509': ['broker/certificates/authority.ts'], 'reflect-metadata': ['broker/certificates/authority.ts'],
+  'fast-xml-parser': ['broker/xml/xml.ts'], libvirt: ['broker/hypervisors/libvirt-process.ts'], 'prom-client': ['broker/operations.ts'], 'cli-progress': ['cli/job-display.ts'], 'cli-table3': ['cli/output.ts'],
+}
+const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[], readonly reason: string }>> = {
+  fastify: { under: ['broker/app.ts', 'broker/http.ts', 'broker/thin-clients/routes.ts'], reason: 'app.ts makes the server; the others take types' },
+  '@fastify/type-provider-typebox': { under: ['broker/app.ts', 'broker/http.ts'], reason: 'one validates, the other has the types' },
+  '@sinclair/typebox': { under: ['broker', 'cli', 'thin-client'], reason: 'the language in which the wire is described' },
+  'better-sqlite3': { under: ['broker/store'], reason: 'the database, and the lock of the data directory' },
+  kysely: { under: ['broker/store'], reason: 'tables.ts takes types' },
+  'ipaddr.js': { under: ['broker/config.ts', 'broker/thin-clients'], reason: 'a network of the settings, and the clients in it' },
+  pino: { under: ['broker'], reason: 'main.ts makes the log; the others take its type' },
+  ssh2: { under: ['broker/hypervisors', 'broker/broker.ts'], reason: 'the line to a host; broker.ts hands its key maker to the store' },
+  yaml: { under: ['broker/config.ts', 'cli/output.ts'], reason: 'two programs' },
+  commander: { under: ['cli'], reason: 'each command declares itself' },
+}
+
+const SOURCES = TYPESCRIPT_FILES.filter((file) => /^(broker|cli|thin-client)\//.test(file))
+
+test('folders of the broker import only those above them', async (t) => {
+  const roomOf = (file: string): string => file.split('/')[1] ?? ''
+  for (const file of SOURCES.filter((one) => one.startsWith('broker/'))) {
+    t.ok(ROOMS.includes(roomOf(file)), `${file}: ${roomOf(file)} has a place in the order`)
+    for (const { from, line } of importsOf(file).filter((one) => one.from.startsWith('broker/'))) {
+      const edge = file.endsWith('/routes.ts') && from === 'broker/http.ts'
+      if (!edge && ROOMS.indexOf(roomOf(from)) > ROOMS.indexOf(roomOf(file))) t.fail(`${file}:${line} imports ${from}, which stands below it`)
+    }
+  }
+})
+
+test('a program imports itself and the wire contract, and nothing else of the others', async (t) => {
+  for (const file of SOURCES) {
+    const program = file.split('/')[0] ?? ''
+    for (const { from, line } of importsOf(file).filter((one) => one.from.includes('/') && SOURCES.includes(one.from))) {
+      const allowed = from.startsWith(`${program}/`) || from.startsWith('broker/api/')
+      if (!allowed) t.fail(`${file}:${line} imports ${from}`)
+    }
+  }
+})
+
+test('each outside library is imported where the table says', async (t) => {
+  for (const file of SOURCES) {
+    for (const { from, line } of importsOf(file)) {
+      if (from.startsWith('node:') || SOURCES.includes(from)) continue
+      const library = from.split('/').slice(0, from.startsWith('@') ? 2 : 1).join('/')
+      const places = ONE_PLACE[library] ?? SEVERAL_PLACES[library]?.under ?? []
+      if (!places.some((place) => file === place || file.startsWith(`${place}/`))) t.fail(`${file}:${line} imports ${library}, whose place is ${places.join(', ') || 'not in the table'}`)
+    }
+  }
+})
+
+test('package.json and the table name the same libraries', async (t) => {
+  const { dependencies } = JSON.parse(textOf('package.json')) as { dependencies: Record<string, string> }
+  t.same(Object.keys(dependencies).sort(), [...Object.keys(ONE_PLACE), ...Object.keys(SEVERAL_PLACES)].sort())
+})
