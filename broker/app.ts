@@ -22,6 +22,8 @@ export interface AppDeps {
 
 /** clients.xml is the largest thing anybody sends. */
 const LARGEST_BODY_BYTES = 2 * 1024 * 1024
+/** Longer names reach the schema, whose refusal names the field. */
+const LONGEST_PARAMETER = 2_000
 const FASTIFY_CODES: Readonly<Record<string, keyof typeof ERRORS>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'too_large', FST_ERR_CTP_INVALID_MEDIA_TYPE: 'media_type_unknown', FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_request', FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
 }
@@ -30,11 +32,13 @@ const FASTIFY_CODES: Readonly<Record<string, keyof typeof ERRORS>> = {
 export async function buildApp (deps: AppDeps): Promise<App> {
   const app = Fastify({
     loggerInstance: deps.log, https: { ...deps.tls, minVersion: 'TLSv1.2' }, bodyLimit: LARGEST_BODY_BYTES, logController: new LogController({ disableRequestLogging: true }), forceCloseConnections: true,
-    requestTimeout: 0, keepAliveTimeout: 75_000, genReqId: () => crypto.randomUUID().slice(0, 8), routerOptions: { maxParamLength: 128, ignoreTrailingSlash: true },
+    requestTimeout: 0, keepAliveTimeout: 75_000, genReqId: () => crypto.randomUUID().slice(0, 8), routerOptions: { maxParamLength: LONGEST_PARAMETER, ignoreTrailingSlash: true },
+    frameworkErrors: (error, request, reply) => { answerError(error, request as FastifyRequest, reply as FastifyReply) },
   }) as unknown as App
   explainFaults()
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   app.decorateRequest('caller', null)
+  app.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text across sites without asking
   app.setErrorHandler<FastifyError | BrokerError>(answerError)
   app.setNotFoundHandler((request, reply) => { void reply.code(404).send({ code: 'route_unknown', message: `There is nothing at ${request.method} ${request.url.slice(0, 100)}; /api/v1/openapi.json lists what there is.`, requestId: request.id }) })
   await app.register(helmet, { global: true, contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } })

@@ -49,6 +49,8 @@ export interface Broker { readonly app: App, readonly port: number, readonly caF
 
 export const VERSION = (JSON.parse(readFileSync(new URL(import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
+const HOST_AND_PORT = /^([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/
+
 /** Makes every object, connects them and listens. The only place that knows everything. Throws when the data directory is in use or damaged. */
 export async function startBroker ({ config, log, hook, hosts }: BrokerOptions): Promise<Broker> {
   const unlock = lockDataDirectory(config.dataDir)
@@ -68,7 +70,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const observer = new Observer({ store, hypervisors, log, everyMs: config.observeEveryMs })
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
   const power = new Power({ store, hypervisors, observer })
-  const machines = new Machines({ store, hypervisors, jobs, observer })
+  const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
   const assignments = new Assignments({ store, hypervisors, observer, machines, log, releaseAfterMs: config.releaseAfterMs, now: Date.now })
   const consoles = { store, hypervisors, ca: authority.certificate }
@@ -87,7 +89,11 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   jobs.register(populateJob({ ...machineJobs, images, inUse: async (id) => await assignments.inUse(id) }))
 
   const tls = await serverCertificate(config, authority)
-  const installLine = (host: string): string => `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
+  const installLine = (asked: string): string => {
+    // It is pasted into a root's shell: a Host header that is no address is not repeated.
+    const host = HOST_AND_PORT.test(asked) ? asked : `${config.publicNames[0] ?? 'localhost'}:${config.listenPort}`
+    return `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
+  }
   const app = await buildApp({
     log, tls, users, version: VERSION,
     routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines), consoleRoutes(consoles), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users)],

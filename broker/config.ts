@@ -19,7 +19,7 @@ const Settings = strictObject({
   'public-names': Type.Array(Type.String({ minLength: 1 }), { default: [], description: 'Names and addresses by which thin clients reach the broker; they go into its certificate. Empty: the host name' }),
   'tls-certificate': Type.String({ default: '', description: 'A PEM certificate (chain) of your own instead of one from the broker\'s CA' }),
   'tls-key': Type.String({ default: '', description: 'The private key of tls-certificate' }),
-  'clients-xml': Type.String({ default: '/etc/berth/clients.xml', description: 'Which thin client gets what' }),
+  'clients-xml': Type.String({ default: '/var/lib/berth/clients.xml', description: 'Which thin client gets what' }),
   'thin-client-networks': Type.Array(Type.String(), { default: [], description: 'Networks (CIDR) from which an unknown thin client is given a key at first contact; empty: none' }),
   'horizon-server': Type.String({ default: '', description: 'The Horizon connection server of vmView targets' }),
   'release-after': { ...DURATION, default: 'PT5M', description: 'How long after its viewer left a machine still counts as in use' },

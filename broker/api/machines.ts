@@ -45,7 +45,7 @@ export type Machine = Static<typeof Machine>
 const hardware = {
   memoryMib: Type.Optional(Type.Integer({ minimum: 32, maximum: 4194304, default: 2048 })),
   vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 512, default: 2 })),
-  network: Type.Optional(Type.String({ pattern: '^(none|network:[A-Za-z0-9._-]{1,60}|bridge:[A-Za-z0-9._-]{1,15})$', default: 'network:default', description: 'network:NAME (libvirt network), bridge:NAME, or none' })),
+  network: Type.Optional(Type.String({ pattern: '^(none|network:[A-Za-z0-9][A-Za-z0-9._-]{0,59}|bridge:[A-Za-z0-9][A-Za-z0-9._-]{0,14})$', default: 'network:default', description: 'network:NAME (libvirt network), bridge:NAME, or none' })),
   firmware: Type.Optional(oneOf(FIRMWARES, { default: 'bios' })),
   domainXml: Type.Optional(Type.String({ maxLength: 262144, description: 'A domain.xml of one\'s own; name, uuid, disk vda, MAC, displays and metadata are filled in by Berth' })),
 }
@@ -79,7 +79,7 @@ export type MachinePatch = Static<typeof MachinePatch>
 export const PowerRequest = strictObject({
   action: PowerAction,
   children: Type.Optional(Type.Boolean({ default: false })),
-  timeoutMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 3600000, default: 120000, description: 'shutdown: how long the guest may take' })),
+  timeoutMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 3600000, description: 'shutdown: how long the guest may take; absent: the setting shutdown-timeout' })),
 })
 export type PowerRequest = Static<typeof PowerRequest>
 export const MachineMaintenance = strictObject({ on: Type.Boolean(), reason: Type.Optional(Reason), children: Type.Optional(Type.Boolean({ default: false })) })

@@ -12,8 +12,9 @@ export interface HostFacts {
   readonly cores: number
   readonly memory_mib: number
   readonly memory_free_mib: number
-  readonly libvirt_version: string
-  readonly qemu_version: string
+  /** null while libvirtd does not answer. */
+  readonly libvirt_version: string | null
+  readonly qemu_version: string | null
   readonly kvm_device: boolean
   readonly helper_version: string
   readonly directories: Readonly<Record<'images' | 'overlays' | 'transient', { path: string, free_bytes: number, total_bytes: number, reflink?: boolean }>>
@@ -31,7 +32,7 @@ export interface HypervisorLink {
   status (): LinkStatus
   /** Ends when the line is up; rejects with `hypervisor_unreachable` and the reason after `withinMs`. */
   untilUp (withinMs: number): Promise<void>
-  /** One operation of the helper (hypervisor-scripts/README.md). */
+  /** One operation of the helper (hypervisor-scripts/helper/operations.py). */
   request<T> (op: string, args: object, options?: RequestOptions): Promise<T>
   /** A helper of its own whose stream carries raw bytes after the reply line. */
   openStream (): Promise<Duplex>

@@ -22,6 +22,7 @@ export interface LinkDeps {
 interface Line { readonly ssh: Client, readonly helper: HelperChannel, readonly forward: SocketForward }
 
 const HELLO_TIMEOUT_MS = 15_000
+const FACTS_EVERY_MS = 30_000
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 30_000
 const CALL_TIMEOUT_MS = 15_000
@@ -147,10 +148,18 @@ export class SshLink implements HypervisorLink {
     this.#line = line
     const gone = Promise.race([once(line.ssh, 'close'), once(line.helper, 'close')])
     this.#setStatus('up', '', line.facts)
+    const refresh = setInterval(() => { void this.#refreshFacts(line.helper) }, FACTS_EVERY_MS)
     await gone
+    clearInterval(refresh)
     this.#line = undefined
     line.ssh.destroy()
     await line.forward.close()
+  }
+
+  /** Free space and memory change; a look that fails is made again. */
+  async #refreshFacts (helper: HelperChannel): Promise<void> {
+    const facts = await helper.request<HostFacts>('facts', {}).catch(() => null)
+    if (facts && this.#line?.helper === helper) this.#status = { ...this.#status, facts }
   }
 
   #setStatus (state: LinkStatus['state'], reason: string, facts = this.#status.facts): void {

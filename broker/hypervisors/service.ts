@@ -211,7 +211,7 @@ function toApi (row: HypervisorRow, status: LinkStatus | undefined, machines: nu
     since: new Date(status?.sinceMs ?? row.created_at).toISOString(),
     maintenance, hostKeyFingerprint: row.host_key_fingerprint, virtType: row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting, virtTypeSetting: row.virt_type_setting,
     directories: { images: row.images_dir, overlays: row.overlays_dir, transient: row.transient_dir }, maxStarts: row.max_starts,
-    capacity: facts && capacityOf(facts), versions: facts && { libvirt: facts.libvirt_version, qemu: facts.qemu_version, helper: facts.helper_version }, machines,
+    capacity: facts && capacityOf(facts), versions: facts && { libvirt: facts.libvirt_version ?? 'unknown', qemu: facts.qemu_version ?? 'unknown', helper: facts.helper_version }, machines,
   }
 }
 

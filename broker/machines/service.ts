@@ -18,7 +18,7 @@ import type { Observer } from './observer.js'
 import type { PopulateInput } from './populate-job.js'
 import { childrenOf, listMachines, type MachineFilter, machineOrChildren, requireMachine, requireType } from './store.js'
 
-export interface MachinesDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer }
+export interface MachinesDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer, readonly shutdownTimeoutMs: number }
 
 const GIB = 1_073_741_824
 /** The parent that a type has: a source for an initial, an initial for a vdi machine. */
@@ -48,6 +48,8 @@ export class Machines {
       const parent = await this.#parentFor(tx, wish.type, wish.parent)
       const rows = names.map((name, index) => newRow(wish, name, wish.hypervisors[index % wish.hypervisors.length] ?? '', parent))
       for (const row of rows) await this.#insert(tx, row)
+      const first = await requireMachine(tx, names[0] ?? '')
+      domainXml(specOf(first, this.deps.hypervisors.row(first.hypervisor), 'qemu', null)) // a faulty domain.xml is refused here, and then nothing is recorded
       const input: DefineInput = { machines: rows.map(toJobMachine), diskBytes: ownDisk ? Math.ceil((wish.diskGib ?? 20) * GIB / 512) * 512 : null, created: true }
       return { rows, job: await this.#job(tx, 'define', names[0] ?? '', input, input.machines, by, input.machines.map((machine) => machine.id)) }
     })
@@ -124,7 +126,7 @@ export class Machines {
   async power (name: string, request: PowerRequest, by: Actor): Promise<string> {
     const job = await this.deps.store.transaction().execute(async (tx) => {
       const rows = await machineOrChildren(tx, name, request.children ?? false)
-      const input: PowerInput = { action: request.action, timeoutMs: request.timeoutMs ?? 120_000, machines: rows.map(toJobMachine) }
+      const input: PowerInput = { action: request.action, timeoutMs: request.timeoutMs ?? this.deps.shutdownTimeoutMs, machines: rows.map(toJobMachine) }
       // An unconditional plug must work while a shutdown still waits for its guest.
       const locks = request.action === 'poweroff' ? await this.#unlocked(tx, rows) : rows.map((row) => row.id)
       return await this.#job(tx, 'power', name, input, input.machines, by, locks)

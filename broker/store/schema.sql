@@ -70,3 +70,4 @@ CREATE TABLE thin_client (
   version TEXT NOT NULL, assigned_machine_id TEXT REFERENCES machine (id) ON DELETE SET NULL, note TEXT NOT NULL DEFAULT '',
   first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL
 );
+CREATE INDEX thin_client_by_key ON thin_client (key_hash);

@@ -45,9 +45,13 @@ async function firstContact (store: Store, networks: Networks, caller: Caller, m
   }
   const key = accepted ? randomBytes(32).toString('hex') : null
   const device: ThinClientRow = { id: randomUUID().slice(0, 8), mac, key_hash: key === null ? null : keyHash(key), accepted: accepted ? 1 : 0, address: caller.address, hostname: caller.hostname, version: caller.version, assigned_machine_id: null, note: '', first_seen: now, last_seen: now }
-  const { numInsertedOrUpdatedRows } = await store.insertInto('thin_client').values(device).onConflict((oc) => oc.doNothing()).executeTakeFirst()
-  if (numInsertedOrUpdatedRows !== 1n) return await identify(store, networks, caller) // another question of the same device was quicker
-  await recordEvent(store, { actor: `thin-client:${mac}`, address: caller.address }, 'thin-client.first-contact', `thin-client:${device.id}`, { accepted })
+  const written = await store.transaction().execute(async (tx) => {
+    const { numInsertedOrUpdatedRows } = await tx.insertInto('thin_client').values(device).onConflict((oc) => oc.doNothing()).executeTakeFirst()
+    if (numInsertedOrUpdatedRows !== 1n) return false
+    await recordEvent(tx, { actor: `thin-client:${mac}`, address: caller.address }, 'thin-client.first-contact', `thin-client:${device.id}`, { accepted })
+    return true
+  })
+  if (!written) return await identify(store, networks, caller) // another question of the same device was quicker
   if (accepted) return { known: true, device, newKey: key }
   return { known: false, device, sentence: `This device (${mac}) is new and its network is not one that is trusted. Ask the administrator to run "berth thin-client accept ${device.id}".` }
 }

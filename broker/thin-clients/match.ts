@@ -3,12 +3,33 @@ import { type ClientEntry, type ClientsFile, normalMac } from './clients-xml.js'
 
 export interface Seeker { readonly macs: readonly string[], readonly address: string, readonly hostname: string }
 
+/** Entries by what they name; those with a network alone must be tried one by one. */
+interface Index { readonly named: ReadonlyMap<string, readonly ClientEntry[]>, readonly networks: readonly ClientEntry[] }
+
+const indexes = new WeakMap<ClientsFile, Index>()
+
 /** The entry that means this device: by MAC, else IP address, else host name, else the longest network, else the default. */
 export function entryFor (file: ClientsFile, seeker: Seeker): ClientEntry | null {
   const macs = seeker.macs.map(normalMac)
   const address = ipaddr.isValid(seeker.address) ? ipaddr.process(seeker.address) : null
-  const named = file.clients.filter((entry) => speaksOf(entry, macs, address, seeker.hostname.toLowerCase()))
-  return named.sort((a, b) => rank(b) - rank(a))[0] ?? file.fallback
+  const hostname = seeker.hostname.toLowerCase()
+  const { named, networks } = indexOf(file)
+  const near = [...macs, address?.toString() ?? '', hostname].flatMap((key) => named.get(key) ?? [])
+  const meant = [...near, ...networks].filter((entry) => speaksOf(entry, macs, address, hostname))
+  return meant.sort((a, b) => rank(b) - rank(a))[0] ?? file.fallback
+}
+
+function indexOf (file: ClientsFile): Index {
+  const known = indexes.get(file)
+  if (known) return known
+  const named = new Map<string, ClientEntry[]>()
+  for (const entry of file.clients) {
+    const key = entry.mac ?? entry.ip ?? entry.hostname
+    if (key !== null) named.set(key, [...named.get(key) ?? [], entry])
+  }
+  const index = { named, networks: file.clients.filter((entry) => entry.mac === null && entry.ip === null && entry.hostname === null) }
+  indexes.set(file, index)
+  return index
 }
 
 /** An entry with several attributes means only a device that has all of them. */

@@ -55,7 +55,8 @@ export class BrokerProcess {
     const lists = `public-names: [${JSON.stringify(address)}]\nthin-client-networks: ${JSON.stringify(this.options.thinClientNetworks ?? [])}\n`
     writeFileSync(join(directory, 'broker.yaml'), `${Object.entries(settings).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`).join('')}${lists}`)
     const program = crashAt === undefined ? 'dist/broker/main.js' : 'dist/test/support/crashing-broker.js'
-    const child = spawn(process.execPath, [join(ROOT, program), '--config', join(directory, 'broker.yaml')], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '', ...(crashAt === undefined ? {} : { CRASH_AT: crashAt }) } })
+    // It must not outlive a test that was ended, or the next one finds its port taken.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', process.execPath, join(ROOT, program), '--config', join(directory, 'broker.yaml')], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '', ...(crashAt === undefined ? {} : { CRASH_AT: crashAt }) } })
     const log = createWriteStream(this.logFile, { flags: 'a' })
     child.stdout.pipe(log)
     child.stderr.pipe(log)

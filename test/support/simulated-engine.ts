@@ -49,7 +49,7 @@ export class Engine {
     })
     const observer = new Observer({ store, hypervisors, log, everyMs: 60_000 })
     const jobs = new JobRunner({ store, log, hook: (point) => { engine.hook(point) } })
-    const machines = new Machines({ store, hypervisors, jobs, observer })
+    const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: 1_000 })
     const assignments = new Assignments({ store, hypervisors, observer, machines, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: Date.now })
     const engine = new Engine(options, directory, store, hypervisors, observer, jobs, machines, assignments)
     engine.#registerJobs()

@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import { request } from 'node:https'
+import ipaddr from 'ipaddr.js'
+import type { AskAnswer } from '../../../broker/api/thin-clients.js'
+import { SimulatedBroker, type SimulatedBrokerOptions } from '../../support/simulated-broker.js'
+import { until } from '../../support/until.js'
+
+/** Devices of this network get a key at first contact; others do not. */
+export const TRUSTED = '127.0.0.0/25'
+export const STRANGE_ADDRESS = '127.0.0.200'
+
+/** A device that asks as the agent does: it keeps its key and the mark of its last answer. */
+export class Desk {
+  key: string | null = null
+  mark: string | undefined
+  macs: readonly string[]
+
+  constructor (readonly broker: SimulatedBroker, mac: string, readonly address = '127.0.0.1') { this.macs = [mac] }
+
+  /** `waitMs`: a long poll for something newer than the last answer. */
+  async ask (waitMs = 0): Promise<AskAnswer> {
+    const { status, body } = await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', waitMs, ...(waitMs > 0 && this.mark !== undefined ? { have: this.mark } : {}) })
+    if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`)
+    const answer = body as AskAnswer
+    this.mark = answer.mark
+    this.key = answer.deviceKey ?? this.key
+    return answer
+  }
+
+  async report (showing: { protocol: string, title: string } | null): Promise<number> { return (await this.#post('report', { macs: this.macs, showing })).status }
+
+  /** Asks until it is told this; machines take a moment to start. */
+  async askUntil (state: AskAnswer['state'], withinMs = 5_000): Promise<AskAnswer> {
+    return await until(async () => {
+      const answer = await this.ask()
+      if (answer.state !== state) throw new Error(`${answer.state}: ${answer.sentence}`)
+      return answer
+    }, { withinMs, everyMs: 20, what: `the desk is told "${state}"` })
+  }
+
+  async #post (path: string, body: object): Promise<{ status: number, body: unknown }> {
+    const text = JSON.stringify(body)
+    return await new Promise((resolve, reject) => {
+      const sent = request(`${this.broker.url}/api/v1/thin-clients/${path}`, {
+        method: 'POST', ca: this.broker.ca, agent: false, localAddress: this.address,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...(this.key === null ? {} : { authorization: `Device ${this.key}` }) },
+      }, (response) => {
+        const parts: Buffer[] = []
+        response.on('data', (part: Buffer) => parts.push(part))
+        response.on('end', () => {
+          const answer = Buffer.concat(parts).toString('utf8')
+          resolve({ status: response.statusCode ?? 0, body: answer === '' ? null : JSON.parse(answer) as unknown })
+        })
+      })
+      sent.on('error', reject)
+      sent.end(text)
+    })
+  }
+}
+
+export function newMac (): string { return ['52', '54', '00', ...[...randomBytes(3)].map((byte) => byte.toString(16).padStart(2, '0'))].join(':') }
+
+/** A broker with the simple machines pc-1, pc-2, … (off) on hv1. */
+export async function office (machines = 2, options: SimulatedBrokerOptions = {}): Promise<SimulatedBroker> {
+  const broker = await SimulatedBroker.start({ ...options, config: { thinClientNetworks: [ipaddr.parseCIDR(TRUSTED)], horizonServer: 'horizon.example.org', releaseAfterMs: 100, ...options.config } })
+  await broker.addHypervisors()
+  const { job } = await broker.admin.post<{ job: string }>('/machines', { name: 'pc-{n}', type: 'simple', count: machines, hypervisors: ['hv1'] })
+  await broker.admin.succeeded(job)
+  return broker
+}
+
+export async function clientsXml (broker: SimulatedBroker, inner: string): Promise<void> { await broker.admin.put('/clients-xml', { text: `<thin-clients>\n${inner}\n</thin-clients>` }) }
+
+/** A client's entry with its targets in order: `spice:pc-1`, `rdp:host`, `horizon:pool`. */
+export function entry (attributes: string, ...targets: readonly string[]): string {
+  const one = (target: string): string => {
+    const [kind, value] = target.split(':')
+    if (kind === 'rdp') return `<protocol>RDP</protocol><machine-rdp-address>${value ?? ''}</machine-rdp-address>`
+    if (kind === 'horizon') return `<protocol>vmView</protocol><pool>${value ?? ''}</pool>`
+    return `<protocol>SPICE</protocol><machine-name>${value ?? ''}</machine-name>`
+  }
+  return `<client ${attributes}>${targets.map((target, index) => (index === 0 ? one(target) : `<target>${one(target)}</target>`)).join('')}</client>`
+}
