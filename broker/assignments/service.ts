@@ -55,16 +55,23 @@ export class Assignments {
     return reasonInUse(use, observer.viewers(machineId), row.power, now(), releaseAfterMs)
   }
 
-  /** Claims the machine for a thin client in one transaction. Throws `busy` while another one uses it. */
+  /**
+   * Claims the machine for a thin client in one transaction, and counts it as just handed out from then on: whoever looks meanwhile, another device or a
+   * populate, sees that. Throws `busy` while another one uses it, or while a job makes it ready.
+   */
   async claim (machineId: string, thinClientId: string): Promise<void> {
-    const held = await this.deps.store.selectFrom('assignment').select('thin_client_id').where('machine_id', '=', machineId).executeTakeFirst()
-    if (held?.thin_client_id === thinClientId) return
-    const reason = held === undefined ? null : await this.inUse(machineId)
+    const held = await this.deps.store.selectFrom('assignment').select(['thin_client_id', 'ticket_at']).where('machine_id', '=', machineId).executeTakeFirst()
+    const mine = held?.thin_client_id === thinClientId
+    const reason = held === undefined || mine ? null : await this.inUse(machineId)
     if (reason !== null) throw new BrokerError('busy', `Another thin client uses this machine (${reason}).`)
+    const now = this.deps.now()
     await this.deps.store.transaction().execute(async (tx) => {
-      const changed = held === undefined
-        ? await tx.insertInto('assignment').values({ machine_id: machineId, thin_client_id: thinClientId, assigned_at: this.deps.now(), ticket_at: null, connected_at: null, disconnected_at: null }).onConflict((oc) => oc.doNothing()).executeTakeFirst()
-        : await tx.updateTable('assignment').set({ thin_client_id: thinClientId, assigned_at: this.deps.now(), ticket_at: null, connected_at: null, disconnected_at: null }).where('machine_id', '=', machineId).where('thin_client_id', '=', held.thin_client_id).executeTakeFirst()
+      const job = await tx.selectFrom('job_lock').innerJoin('job', 'job.id', 'job_lock.job_id').select(['job.id', 'job.kind']).where('job_lock.machine_id', '=', machineId).where('job.kind', '!=', 'power').executeTakeFirst()
+      if (job) throw new BrokerError('busy', `It is being made ready (job ${job.id}, ${job.kind}).`)
+      const changed = mine ? await tx.updateTable('assignment').set({ ticket_at: now }).where('machine_id', '=', machineId).where('thin_client_id', '=', thinClientId).executeTakeFirst() : held === undefined
+        ? await tx.insertInto('assignment').values({ machine_id: machineId, thin_client_id: thinClientId, assigned_at: now, ticket_at: now, connected_at: null, disconnected_at: null }).onConflict((oc) => oc.doNothing()).executeTakeFirst()
+        : await tx.updateTable('assignment').set({ thin_client_id: thinClientId, assigned_at: now, ticket_at: now, connected_at: null, disconnected_at: null }).where('machine_id', '=', machineId).where('thin_client_id', '=', held.thin_client_id)
+          .where((eb) => held.ticket_at === null ? eb('ticket_at', 'is', null) : eb('ticket_at', '=', held.ticket_at)).executeTakeFirst()
       const rows = 'numUpdatedRows' in changed ? changed.numUpdatedRows : changed.numInsertedOrUpdatedRows
       if (rows !== 1n) throw new BrokerError('busy', 'Another thin client was quicker.')
     })

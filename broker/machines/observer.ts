@@ -47,9 +47,11 @@ export class Observer extends EventEmitter<{ power: [string, PowerState, PowerSt
   /** Addresses of the viewers connected to a machine. */
   viewers (machineId: string): readonly string[] { return this.#viewers.get(machineId) ?? [] }
 
-  /** Asks libvirt now; throws when it cannot be asked. */
+  /** Asks libvirt now and notes what it says; throws when it cannot be asked. */
   async powerNow (machine: { name: string, hypervisor: string, id: string }): Promise<PowerState> {
     const domains = await this.deps.hypervisors.link(machine.hypervisor).listDomains()
+    const row = await this.deps.store.selectFrom('machine').select(['id', 'name', 'power']).where('id', '=', machine.id).executeTakeFirst()
+    if (row) await this.#notePower([row], new Map(domains.map((domain) => [domain.uuid, domain])))
     return domains.find((domain) => domain.uuid === machine.id)?.power ?? 'missing'
   }
 

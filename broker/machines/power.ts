@@ -53,7 +53,7 @@ export class Power {
       if (machine.discard_changes === 1 && power !== 'shutting-down') await link.request('transient_clear', { domain: machine.name, name: `${machine.name}.qcow2` })
       await this.deps.store.updateTable('machine').set({ wanted_power: 'on' }).where('id', '=', machine.id).execute()
       await link.startDomain(machine.name)
-      this.deps.observer.look(machine.hypervisor)
+      await this.deps.observer.powerNow(machine) // noted before the job ends: who asks then must not see it off and start it again
       return ''
     })
   }
@@ -62,6 +62,7 @@ export class Power {
     await this.deps.store.updateTable('machine').set({ wanted_power: null }).where('id', '=', machine.id).execute()
     if (DEAD.includes(await this.deps.observer.powerNow(machine))) return 'It was off already.'
     await this.deps.hypervisors.link(machine.hypervisor).destroyDomain(machine.name)
+    await this.deps.observer.powerNow(machine)
     this.deps.observer.look(machine.hypervisor)
     return ''
   }

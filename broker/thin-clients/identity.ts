@@ -34,6 +34,23 @@ export async function identify (store: Store, networks: Networks, caller: Caller
   return { known: false, device: null, sentence: `A device with this address (${device.mac}) is known, and this one does not show its key. Ask the administrator to run "berth thin-client accept ${device.id}" if it is the same device.` }
 }
 
+/**
+ * The device whose key this is, when it also says its own MAC; null otherwise. Gives no key and notes nothing: who reports must have been told before.
+ */
+export async function deviceByKey (store: Store, macs: readonly string[], key: string | null): Promise<ThinClientRow | null> {
+  if (key === null) return null
+  const device = await store.selectFrom('thin_client').selectAll().where('key_hash', '=', keyHash(key)).executeTakeFirst()
+  return device && macs.map(normalMac).includes(device.mac) ? device : null
+}
+
+/** Of the MACs that a device says, its own and those that no other accepted device has: naming somebody else's gives nobody that one's desktop. */
+export async function provenMacs (store: Store, device: ThinClientRow, said: readonly string[]): Promise<string[]> {
+  const others = said.map(normalMac).filter((mac) => mac !== device.mac)
+  if (others.length === 0) return [device.mac]
+  const taken = await store.selectFrom('thin_client').select('mac').where('mac', 'in', others).where('accepted', '=', 1).execute()
+  return [device.mac, ...others.filter((mac) => !taken.some((row) => row.mac === mac))]
+}
+
 export function keyHash (key: string): string { return createHash('sha256').update(key).digest('hex') }
 
 async function firstContact (store: Store, networks: Networks, caller: Caller, mac: string): Promise<Identity> {

@@ -13,8 +13,8 @@ import type { SpiceConsole } from '../api/machines.js'
 import type { Store } from '../store/open.js'
 import type { ThinClientRow } from '../store/tables.js'
 import type { ClientsXmlFile } from './clients-file.js'
-import { type ClientEntry, normalMac } from './clients-xml.js'
-import { identify, type Networks } from './identity.js'
+import type { ClientEntry } from './clients-xml.js'
+import { deviceByKey, identify, type Networks, provenMacs } from './identity.js'
 import { machineFacts } from './machine-facts.js'
 import { entryFor } from './match.js'
 import { askAgainMs, markOf, type MachineFacts, nextStep, type Step } from './policy.js'
@@ -87,9 +87,9 @@ export class ThinClients {
   }
 
   async report (question: { macs: readonly string[], key: string | null, address: string }, report: ReportRequest): Promise<void> {
-    const identity = await identify(this.deps.store, [], { ...question, hostname: '', version: '' })
-    if (!identity.known) throw new BrokerError('device_unknown', identity.sentence)
-    const seen = this.#seen.get(identity.device.id)
+    const device = await deviceByKey(this.deps.store, question.macs, question.key)
+    if (!device) throw new BrokerError('device_unknown', 'This device does not show its key: ask first what to do.')
+    const seen = this.#seen.get(device.id)
     if (!seen) return
     seen.showing = report.showing === null ? null : `${report.showing.title} (${report.showing.protocol})`
     seen.note = report.note ?? ''
@@ -129,7 +129,7 @@ export class ThinClients {
       if (device) this.#see(device, { request, key, address }, 'unknown', identity.sentence, null)
       return { answer: this.#toAnswer(device?.id ?? '', 'unknown', identity.sentence), wakers }
     }
-    const entry = this.#entryOf(identity.device, request, address)
+    const entry = this.#entryOf(identity.device, await provenMacs(this.deps.store, identity.device, request.macs), request.hostname, address)
     const facts = new Map<string, MachineFacts | null>()
     const assigned = identity.device.assigned_machine_id === null ? null : await this.deps.store.selectFrom('machine').select('name').where('id', '=', identity.device.assigned_machine_id).executeTakeFirst()
     const targets = [...(assigned ? [{ protocol: 'spice' as const, machine: assigned.name }] : []), ...entry?.targets ?? []]
@@ -187,11 +187,11 @@ export class ThinClients {
     return { state, sentence, device, askAgainMs: askAgainMs(state), mark: markOf(state, sentence), brokerTimeMs: Date.now() }
   }
 
-  #entryOf (device: ThinClientRow, request: AskRequest, address: string): ClientEntry | null {
-    const key = `${device.id} ${address} ${request.hostname} ${request.macs.join()}`
+  #entryOf (device: ThinClientRow, macs: readonly string[], hostname: string, address: string): ClientEntry | null {
+    const key = `${device.id} ${address} ${hostname} ${macs.join()}`
     const known = this.#entries.get(key)
     if (known !== undefined) return known
-    const entry = entryFor(this.deps.clientsXml.current, { macs: [device.mac, ...request.macs.map(normalMac)], address, hostname: request.hostname })
+    const entry = entryFor(this.deps.clientsXml.current, { macs, address, hostname })
     this.#entries.set(key, entry)
     return entry
   }

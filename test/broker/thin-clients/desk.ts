@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { request } from 'node:https'
+import { Agent, request } from 'node:https'
 import ipaddr from 'ipaddr.js'
 import type { AskAnswer } from '../../../broker/api/thin-clients.js'
 import { SimulatedBroker, type SimulatedBrokerOptions } from '../../support/simulated-broker.js'
@@ -8,6 +8,9 @@ import { until } from '../../support/until.js'
 /** Devices of this network get a key at first contact; others do not. */
 export const TRUSTED = '127.0.0.0/25'
 export const STRANGE_ADDRESS = '127.0.0.200'
+
+/** Many devices share the cost of TLS; each long poll still has a connection of its own. */
+const CONNECTIONS = new Agent({ keepAlive: true, maxSockets: Infinity, maxFreeSockets: 4_000 })
 
 /** A device that asks as the agent does: it keeps its key and the mark of its last answer. */
 export class Desk {
@@ -42,7 +45,7 @@ export class Desk {
     const text = JSON.stringify(body)
     return await new Promise((resolve, reject) => {
       const sent = request(`${this.broker.url}/api/v1/thin-clients/${path}`, {
-        method: 'POST', ca: this.broker.ca, agent: false, localAddress: this.address,
+        method: 'POST', ca: this.broker.ca, agent: CONNECTIONS, localAddress: this.address,
         headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...(this.key === null ? {} : { authorization: `Device ${this.key}` }) },
       }, (response) => {
         const parts: Buffer[] = []

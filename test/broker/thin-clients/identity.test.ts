@@ -59,6 +59,8 @@ t.test('the key of another device, and a key that was never given, open nothing'
   t.match(await two.ask(), { state: 'unknown', sentence: /does not show its key/ })
   t.equal(await two.report({ protocol: 'spice', title: 'pc-1' }), 403)
   t.equal(await one.report({ protocol: 'spice', title: 'pc-1' }), 204)
+  const { thinClients } = await broker.admin.get<{ thinClients: ThinClient[] }>('/thin-clients')
+  t.equal(thinClients.length, 2, 'a report makes no device known')
 })
 
 t.test('a MAC that another device has proves nothing: who says both gets only what is meant for himself', async (t) => {
@@ -80,6 +82,7 @@ t.test('a device of another network waits for the administrator, who can accept 
   const { device, ...answer } = await desk.ask()
   t.match(answer, { state: 'unknown', sentence: /not one that is trusted/, askAgainMs: 30_000 })
   t.notOk('deviceKey' in answer)
+  t.match(await desk.ask(), { sentence: /not accepted yet/ })
   const waiting = desk.ask(20_000)
   await broker.admin.post(`/thin-clients/${device}/accept`)
   t.match(await waiting, { deviceKey: /^[0-9a-f]{64}$/, device }, 'the long poll is answered at once')
