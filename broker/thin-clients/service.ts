@@ -46,6 +46,7 @@ export class ThinClients {
   /** `machine:ID`, `hypervisor:NAME`, `device:ID`, `clients-xml`: whoever waits for a change of these. */
   readonly #changes = new EventEmitter().setMaxListeners(0)
   #version = 0
+  #stopping = false
   #timer: NodeJS.Timeout | undefined
 
   constructor (readonly deps: ThinClientsDeps) {}
@@ -65,6 +66,7 @@ export class ThinClients {
 
   async stop (): Promise<void> {
     clearInterval(this.#timer)
+    this.#stopping = true
     this.#tell('clients-xml')
     await this.#flushLastSeen()
   }
@@ -73,6 +75,7 @@ export class ThinClients {
   async ask (question: Question, signal: AbortSignal): Promise<AskAnswer> {
     const until = performance.now() + (question.request.waitMs ?? 0) * (1 - Math.random() * POLL_JITTER)
     for (;;) {
+      if (this.#stopping) throw new BrokerError('shutting_down', 'The broker is stopping: ask again in a few seconds.')
       const versionBefore = this.#version
       const { answer, wakers } = await this.#answer(question)
       const left = until - performance.now()
