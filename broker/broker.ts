@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import type { Logger } from 'pino'
 import ssh2 from 'ssh2'
 import { buildApp } from './app.js'
-import { Assignments } from './assignments/service.js'
+import { assembleHandingOut } from './assignments/assembly.js'
+import { assignmentRoutes } from './assignments/routes.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
@@ -28,6 +29,8 @@ import { machineRoutes } from './machines/routes.js'
 import { Restarts } from './machines/restarts.js'
 import { Machines } from './machines/service.js'
 import { operationsRoutes } from './operations.js'
+import { Documents } from './pools/documents.js'
+import { poolRoutes } from './pools/routes.js'
 import { lockDataDirectory } from './store/data-directory.js'
 import { openStore } from './store/open.js'
 import { ownKey } from './store/own-key.js'
@@ -74,11 +77,13 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs })
   const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
-  const assignments = new Assignments({ store, hypervisors, observer, goldenImages, log, releaseAfterMs: config.releaseAfterMs, now: Date.now })
+  const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now() })
+  const { assignments, claims, pools } = handingOut
+  const documents = new Documents({ store, pools, grantsOf: async () => [], setGrants: async () => {} })
   const consoles = { store, hypervisors, ca: authority.certificate }
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
-    store, hypervisors, observer, machines, assignments, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
+    store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
     console: async (machine) => await spiceConsole(consoles, machine),
   })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
@@ -98,12 +103,12 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   }
   const app = await buildApp({
     log, tls, users, version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users)],
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users)],
     rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
   })
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [observer, restarts, assignments, thinClients]) part.start()
+  for (const part of [observer, restarts, handingOut, thinClients]) part.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
   const address = app.server.address()
@@ -114,7 +119,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
       await thinClients.stop()
       await app.close()
       clientsXml.stop()
-      await assignments.stop()
+      await handingOut.stop()
       await hypervisors.stop()
       await observer.stop()
       processes.stop()

@@ -25,7 +25,7 @@ export class GoldenImages {
     const initial = await requireType(this.deps.store, name, ['initial'])
     const given = sourceName ?? await nameOf(this.deps.store, initial.parent_id)
     if (given === undefined) throw new BrokerError('invalid_request', `${name} has no source: name one with --source.`)
-    const source = await requireType(this.deps.store, given, ['source', 'simple'])
+    const source = await requireType(this.deps.store, given, ['source', 'simple', 'vdi'])
     for (const machine of [source, initial]) await this.deps.observer.requireOff(machine.name)
     const job = await this.deps.store.transaction().execute(async (tx) => {
       await refuseIfLocked(tx, [source.id, initial.id])

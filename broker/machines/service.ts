@@ -36,18 +36,28 @@ export class Machines {
 
   async create (wish: MachineCreate, by: Actor): Promise<{ machines: Machine[], job: string }> {
     const names = expandNames(wish.name, wish.count ?? 1, wish.first ?? 1)
-    for (const hypervisor of wish.hypervisors) this.deps.hypervisors.virtType(hypervisor)
+    const { ids, job } = await this.createNamed(wish, names.map((name, index) => ({ name, hypervisor: wish.hypervisors[index % wish.hypervisors.length] ?? '' })), by)
+    return await this.#answer(ids, job)
+  }
+
+  /** As `create`, with each name and place given. `also` is done in the same transaction. */
+  async createNamed (wish: Omit<MachineCreate, 'name' | 'hypervisors'>, places: ReadonlyArray<{ name: string, hypervisor: string }>, by: Actor, also: (tx: Queries, machines: readonly JobMachine[]) => Promise<void> = async () => {}): Promise<{ ids: string[], job: string }> {
+    for (const hypervisor of new Set(places.map((place) => place.hypervisor))) this.deps.hypervisors.virtType(hypervisor)
     const ownDisk = wish.type === 'simple' || wish.type === 'source'
-    const { rows, job } = await this.deps.store.transaction().execute(async (tx) => {
+    const created = await this.deps.store.transaction().execute(async (tx) => {
       const parent = await parentFor(tx, wish.type, wish.parent)
-      const rows = names.map((name, index) => newRow(wish, name, wish.hypervisors[index % wish.hypervisors.length] ?? '', parent))
+      const rows = places.map(({ name, hypervisor }) => newRow(wish, name, hypervisor, parent))
       for (const row of rows) await this.#insert(tx, row)
-      const first = await requireMachine(tx, names[0] ?? '')
+      const machines = rows.map(toJobMachine)
+      const first = await requireMachine(tx, machines[0]?.name ?? '')
       domainXml(specOf(first, this.deps.hypervisors.row(first.hypervisor), 'qemu', null)) // a faulty domain.xml is refused here, and then nothing is recorded
-      const input: DefineInput = { machines: rows.map(toJobMachine), diskBytes: ownDisk ? Math.ceil((wish.diskGib ?? 20) * GIB / 512) * 512 : null, created: true }
-      return { rows, job: await this.#job(tx, 'define', names[0] ?? '', input, input.machines, by, input.machines.map((machine) => machine.id)) }
+      await also(tx, machines)
+      const input: DefineInput = { machines, diskBytes: ownDisk ? Math.ceil((wish.diskGib ?? 20) * GIB / 512) * 512 : null, created: true }
+      const ids = machines.map((machine) => machine.id)
+      return { ids, job: await this.#job(tx, 'define', first.name, input, machines, by, ids) }
     })
-    return await this.#answer(rows.map((row) => row.id), job)
+    this.deps.jobs.wake()
+    return created
   }
 
   async adopt (wish: MachineAdopt, by: Actor): Promise<{ machines: Machine[], job: null }> {
@@ -193,7 +203,7 @@ export class Machines {
 
 }
 
-function newRow (wish: MachineCreate, name: string, hypervisor: string, parent: MachineRow | null): NewMachine & { id: string, name: string, hypervisor: string } {
+function newRow (wish: Omit<MachineCreate, 'name' | 'hypervisors'>, name: string, hypervisor: string, parent: MachineRow | null): NewMachine & { id: string, name: string, hypervisor: string } {
   if ((wish.discardChanges ?? false) && wish.type !== 'vdi') throw new BrokerError('wrong_type', 'Only vdi machines throw their changes away: leave "discardChanges" out.')
   return {
     id: newMachineId(), name, type: wish.type, hypervisor, parent_id: parent?.id ?? null, disk: null, generation_id: null, wanted_generation_id: null,
