@@ -11,6 +11,7 @@ import { expiresAt, shownHolder } from './policy.js'
 import { leaveQueue, wait, waiterOf, waitersAhead } from './queue.js'
 import { bestCandidate } from './selection.js'
 
+/** `now`: of the fair clock. */
 export interface ClaimsDeps { readonly store: Store, readonly hosts: Hosts, readonly now: () => number }
 
 /** What a claim gives: a desktop, or a place in the queue. */

@@ -55,12 +55,18 @@ export class Keeper {
     this.#again = true
     this.#looking = this.#looking.then(async () => {
       this.#again = false
-      if (!this.#stopped) await this.look(all)
+      if (!this.#stopped) await this.#look(all)
     }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'keeping the assignments failed') })
   }
 
-  /** One look, whole. */
-  async look (all: boolean): Promise<void> {
+  /** One look now, after those that are under way. */
+  async lookNow (all: boolean): Promise<void> {
+    const look = this.#looking.then(async () => { await this.#look(all) })
+    this.#looking = look.catch(() => {}) // who asked is told
+    await look
+  }
+
+  async #look (all: boolean): Promise<void> {
     if (all) {
       await this.deps.clock.look()
       await this.deps.hosts.count()

@@ -6,7 +6,7 @@ import { importsOf, textOf, TYPESCRIPT_FILES } from './tree.js'
  * `http.ts` stands after `users`, whose caller it knows; the routes of every room are its HTTP edge and may import it.
  */
 const ROOMS = [
-  'errors.ts', 'api', 'validation.ts', 'xml', 'config.ts', 'store', 'audit', 'certificates', 'users', 'http.ts', 'jobs', 'hypervisors', 'images', 'machines', 'assignments', 'consoles', 'thin-clients',
+  'errors.ts', 'api', 'validation.ts', 'xml', 'config.ts', 'store', 'audit', 'certificates', 'users', 'http.ts', 'jobs', 'hypervisors', 'images', 'machines', 'pools', 'assignments', 'consoles', 'thin-clients',
   'operations.ts', 'systemd-notify.ts', 'app.ts', 'broker.ts', 'main.ts',
 ]
 
@@ -21,11 +21,12 @@ const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[
   '@fastify/type-provider-typebox': { under: ['broker/app.ts', 'broker/http.ts'], reason: 'one validates, the other has the types' },
   '@sinclair/typebox': { under: ['broker', 'cli', 'thin-client'], reason: 'the language in which the wire is described' },
   'better-sqlite3': { under: ['broker/store'], reason: 'the database, and the lock of the data directory' },
-  kysely: { under: ['broker/store'], reason: 'tables.ts takes types' },
+  kysely: { under: ['broker/store', 'broker/assignments/clock.ts'], reason: 'tables.ts takes types; a time is moved on where it stands' },
   'ipaddr.js': { under: ['broker/config.ts', 'broker/thin-clients'], reason: 'a network of the settings, and the clients in it' },
   pino: { under: ['broker'], reason: 'main.ts makes the log; the others take its type' },
   ssh2: { under: ['broker/hypervisors', 'broker/broker.ts'], reason: 'the line to a host; broker.ts hands its key maker to the store' },
-  yaml: { under: ['broker/config.ts', 'cli/output.ts'], reason: 'two programs' },
+  yaml: { under: ['broker/config.ts', 'broker/pools', 'cli/output.ts'], reason: 'settings, documents, answers' },
+  croner: { under: ['broker/pools'], reason: 'the policy is checked in one file, the schedule kept in another' },
   commander: { under: ['cli'], reason: 'each command declares itself' },
 }
 
