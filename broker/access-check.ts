@@ -39,8 +39,8 @@ async function checkRequest (deps: AccessDeps, request: FastifyRequest): Promise
   request.caller = caller
   if (access === 'person') requireWhole(caller)
   if (access === 'user' || access === 'person' || caller.role === 'admin' || (access === 'observer' && caller.role === 'observer')) return
-  if (isList(access)) await checkFilters(deps.permissions, request, caller)
-  else if (isObject(access)) await checkObject(deps.permissions, access, request, caller)
+  if (isObject(access)) await checkObject(deps.permissions, access, request, caller)
+  else if (isList(access)) await checkFilters(deps.permissions, request, caller)
   else throw new BrokerError('forbidden', access === 'observer' ? 'Only those who may read everything may do this: administrators and observers.' : 'Only an administrator may do this.')
 }
 
@@ -54,6 +54,9 @@ async function checkObject (permissions: Permissions, access: ObjectAccess, requ
   // What cannot be allowed whatever the body says is refused before it is read.
   if ('verbByAction' in access && !Object.values(access.verbByAction).some((verb) => verbs.has(verb))) throw new BrokerError('forbidden', `You may do nothing of this kind with the ${kind} ${name}.`)
 }
+
+/** An item of a list is found by its name, or by the machine that it is about. */
+type Named = { readonly name: string } | { readonly machine: string }
 
 /** A list that is asked for by the name of another thing must not tell that it exists. */
 async function checkFilters (permissions: Permissions, request: FastifyRequest, caller: Caller): Promise<void> {
@@ -76,10 +79,10 @@ function checkBody (request: FastifyRequest): void {
 async function filterList (permissions: Permissions, request: FastifyRequest, payload: unknown): Promise<unknown> {
   const access = request.routeOptions.config.access
   if (!isList(access) || !request.caller) return payload
-  const answer = payload as Record<string, ReadonlyArray<{ readonly name: string }> | undefined>
+  const answer = payload as Record<string, ReadonlyArray<Named> | undefined>
   const all = answer[access.list]
-  return all === undefined ? payload : { ...answer, [access.list]: await permissions.seen(request.caller, access.of, all) }
+  return all === undefined ? payload : { ...answer, [access.list]: await permissions.seen(request.caller, access.of, all, (item) => 'name' in item ? item.name : item.machine) }
 }
 
-function isList (access: Access | undefined): access is ListAccess { return typeof access === 'object' && 'list' in access }
-function isObject (access: Access | undefined): access is ObjectAccess { return typeof access === 'object' && !('list' in access) }
+function isList (access: Access | undefined): access is Extract<Access, ListAccess> { return typeof access === 'object' && 'list' in access }
+function isObject (access: Access | undefined): access is ObjectAccess { return typeof access === 'object' && (!('list' in access) || 'see' in access) }

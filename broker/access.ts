@@ -4,10 +4,10 @@ import type { ObjectKind, Verb } from './api/permissions.js'
  * Who may call a route. public: anybody. device: a thin client with its key. user: whoever is logged in. person: the same, but
  * not by a token with scopes. observer: whoever reads everything. admin: an
  * administrator. see: whoever sees the pool or machine that `:name` names. verb: whoever has this permission on it; verbByAction: the permission depends on
- * the body's `action`. list: whoever is logged in, and the answer's list of this name holds what he may see.
+ * the body's `action`. list: whoever is logged in; the answer's list of this name holds what he may see, also beside `see`.
  */
 export type Access = 'public' | 'device' | 'user' | 'person' | 'observer' | 'admin' | ObjectAccess | ListAccess
-export type ObjectAccess = { readonly see: ObjectKind } | { readonly verb: Verb, readonly on: ObjectKind } | { readonly verbByAction: Readonly<Record<string, Verb>>, readonly on: ObjectKind }
+export type ObjectAccess = { readonly see: ObjectKind } | (ListAccess & { readonly see: ObjectKind }) | { readonly verb: Verb, readonly on: ObjectKind } | { readonly verbByAction: Readonly<Record<string, Verb>>, readonly on: ObjectKind }
 export interface ListAccess { readonly list: string, readonly of: ObjectKind }
 
 const POWER = { start: 'start', shutdown: 'stop', poweroff: 'stop', reboot: 'reset', reset: 'reset' } as const satisfies Record<string, Verb>
@@ -62,6 +62,27 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /machines/:name/import': 'admin',
   'POST /machines/:name/console': { verb: 'accessConsole', on: 'machine' },
 
+  'POST /machines/:name/assign': { verb: 'assign', on: 'machine' },
+  'POST /machines/:name/release': { verb: 'release', on: 'machine' },
+  'POST /machines/:name/extend': { verb: 'extend', on: 'machine' },
+  'POST /machines/:name/rebuild': { verb: 'rebuild', on: 'machine' },
+
+  'GET /pools': { list: 'pools', of: 'pool' },
+  'POST /pools': 'admin',
+  'GET /pools/:name': { see: 'pool', list: 'members', of: 'machine' },
+  'PATCH /pools/:name': { verb: 'admin', on: 'pool' },
+  'DELETE /pools/:name': 'admin',
+  'PUT /pools/:name/maintenance': { verb: 'admin', on: 'pool' },
+  // Whoever may put machines into a pool could give himself any machine.
+  'POST /pools/:name/members': 'admin',
+  'DELETE /pools/:name/members/:machine': 'admin',
+  'POST /pools/:name/claim': { verb: 'start', on: 'pool' },
+  'POST /pools/:name/assign': { verb: 'assign', on: 'pool' },
+  'POST /apply': 'admin',
+  'GET /export': 'observer',
+  'GET /desktops': 'observer',
+  'GET /desktops/mine': 'user',
+
   'GET /jobs': 'user',
   'GET /jobs/:id': 'user',
   'POST /jobs/:id/cancel': 'admin',
@@ -80,5 +101,5 @@ export const ACCESS: Readonly<Record<string, Access>> = {
 
 /** The word by which the API's description groups routes. */
 export function accessWord (access: Access): string {
-  return typeof access === 'string' ? access : 'list' in access ? 'user' : 'permission'
+  return typeof access === 'string' ? access : 'list' in access && !('see' in access) ? 'user' : 'permission'
 }

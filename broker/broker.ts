@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import type { Logger } from 'pino'
 import ssh2 from 'ssh2'
 import { buildApp } from './app.js'
-import { Assignments } from './assignments/service.js'
+import { assembleHandingOut } from './assignments/assembly.js'
+import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
+import { assignmentRoutes } from './assignments/routes.js'
 import { chainOldRows, HeadLog } from './audit/chain.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
@@ -20,15 +22,17 @@ import { importJob } from './images/import-job.js'
 import type { StepHook } from './jobs/context.js'
 import { jobRoutes } from './jobs/routes.js'
 import { JobRunner } from './jobs/runner.js'
+import { GoldenImages } from './machines/golden-images.js'
 import { defineJob, deleteJob, powerJob } from './machines/jobs.js'
 import { Observer } from './machines/observer.js'
 import { populateJob } from './machines/populate-job.js'
 import { Power } from './machines/power.js'
 import { machineRoutes } from './machines/routes.js'
 import { Restarts } from './machines/restarts.js'
-import { allMachineFacts, machineFacts } from './machines/facts.js'
 import { Machines } from './machines/service.js'
 import { operationsRoutes } from './operations.js'
+import { Documents } from './pools/documents.js'
+import { poolRoutes } from './pools/routes.js'
 import { lockDataDirectory } from './store/data-directory.js'
 import { openStore } from './store/open.js'
 import { ownKey } from './store/own-key.js'
@@ -78,12 +82,15 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
   const power = new Power({ store, hypervisors, observer })
   const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs })
+  const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
-  const assignments = new Assignments({ store, hypervisors, observer, machines, log, releaseAfterMs: config.releaseAfterMs, now: Date.now })
+  const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now() })
+  const { assignments, claims, pools } = handingOut
+  const documents = new Documents({ store, pools, grantsOf: async () => [], setGrants: async () => {} })
   const consoles = { store, hypervisors, ca: authority.certificate }
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
-    store, hypervisors, observer, machines, assignments, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
+    store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
     console: async (machine) => await spiceConsole(consoles, machine),
   })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
@@ -101,16 +108,16 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     const host = HOST_AND_PORT.test(asked) ? asked : `${config.publicNames[0] ?? 'localhost'}:${config.listenPort}`
     return `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
   }
-  const objects = { store, facts: machineFacts(store), allFacts: allMachineFacts(store) }
+  const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
   const grants = new Grants(objects)
   const app = await buildApp({
     log, tls, users, permissions: new Permissions(objects), version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines), consoleRoutes(consoles), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users), grantRoutes(grants)],
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users), grantRoutes(grants)],
     rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
   })
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [headLog, observer, restarts, assignments, thinClients]) part.start()
+  for (const part of [headLog, observer, restarts, handingOut, thinClients]) part.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
   const address = app.server.address()
@@ -121,7 +128,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
       await thinClients.stop()
       await app.close()
       clientsXml.stop()
-      await assignments.stop()
+      await handingOut.stop()
       await hypervisors.stop()
       await observer.stop()
       processes.stop()

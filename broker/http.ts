@@ -1,6 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression } from 'fastify'
 import type { Server } from 'node:https'
 import { ErrorBody } from './api/common.js'
 import type { Access } from './access.js'
@@ -21,6 +21,13 @@ declare module 'fastify' {
 export function callerOf (request: FastifyRequest): Caller {
   if (!request.caller) throw new BrokerError('unauthenticated', 'Log in first: run "berth login".')
   return request.caller
+}
+
+/** Aborted when the caller goes away before the answer. */
+export function abortedWith (reply: Pick<FastifyReply, 'raw'>): AbortSignal {
+  const gone = new AbortController()
+  reply.raw.on('close', () => { gone.abort() })
+  return gone.signal
 }
 
 /** Route options: the schema, with the error answer every route has. Who may call it stands in access.ts. */

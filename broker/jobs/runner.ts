@@ -42,11 +42,11 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     this.#kinds.set(kind.kind, kind as JobKind<never>)
   }
 
-  /** Records the wish, inside the caller's transaction; call `wake` when it is committed. Throws `busy`. */
-  async create (queries: Queries, job: Omit<NewJob, 'id' | 'createdBy'>, by: Actor): Promise<string> {
+  /** Records the wish, inside the caller's transaction; call `wake` when it is committed. `noun`: what its subject is, for the audit log. Throws `busy`. */
+  async create (queries: Queries, job: Omit<NewJob, 'id' | 'createdBy'>, by: Actor, noun = 'machine'): Promise<string> {
     const id = randomUUID().slice(0, 8)
     await insertJob(queries, { ...job, id, createdBy: by.actor })
-    await recordEvent(queries, by, `job.${job.kind}`, `machine:${job.subject}`, { job: id, targets: job.targets.length })
+    await recordEvent(queries, by, `job.${job.kind}`, `${noun}:${job.subject}`, { job: id, targets: job.targets.length })
     return id
   }
 

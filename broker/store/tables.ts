@@ -2,6 +2,7 @@ import type { Generated, Insertable, Selectable } from 'kysely'
 import type { JobState, TargetState } from '../api/jobs.js'
 import type { MachineType, PowerState } from '../api/machines.js'
 import type { ObjectKind, SubjectKind } from '../api/permissions.js'
+import type { DesktopState } from '../api/pools.js'
 
 /** SQLite has no booleans: 0 or 1. */
 export type Flag = 0 | 1
@@ -24,7 +25,13 @@ export interface Tables {
   job_target: { job_id: string, name: string, position: number, state: TargetState, step: Generated<string>, message: Generated<string> }
   job_step: { job_id: string, target: string, step: string, result: string, at: number }
   job_lock: { machine_id: string, job_id: string }
-  assignment: { machine_id: string, thin_client_id: string, assigned_at: number, ticket_at: number | null, connected_at: number | null, disconnected_at: number | null }
+  pool: PoolTable
+  desktop: DesktopTable
+  pool_member: {
+    pool_id: string, machine_id: string, built: Flag, claimable: Generated<0 | 1 | 2>, hypervisor: string, name: string, fresh: Generated<Flag>, used_at: Generated<number>, running: Generated<Flag>
+  }
+  assignment: AssignmentTable
+  waiter: { pool_id: string, holder: string, since: number, asked_at: number }
   thin_client: ThinClientTable
 }
 
@@ -68,6 +75,23 @@ interface JobTable {
   owner: string | null, lease_until: number | null, fence: Generated<number>, created_at: number, started_at: number | null, finished_at: number | null
 }
 
+interface PoolTable {
+  id: string, name: string, namespace: Generated<string>, initial_id: string | null, initial_made: Generated<Flag>, policy: string, hardware: string, hypervisors: string
+  size: number, spares: number, state: 'active' | 'deleting', maintenance: Generated<Flag>, maintenance_reason: Generated<string>
+  needed_at: number, retry_at: Generated<number>, tries: Generated<number>, created_at: number
+}
+
+interface DesktopTable {
+  machine_id: string, state: DesktopState, reason: Generated<string>, since: number, unclean: 'stop' | 'rebuild' | null, last_holder: string | null
+  fresh: Generated<Flag>, used_at: Generated<number>, tries: Generated<number>, retry_at: Generated<number>
+}
+
+interface AssignmentTable {
+  machine_id: string, pool_id: string | null, holder: string, by_administrator: Generated<Flag>, fixed: Generated<Flag>, wanted: Generated<Flag>, connected: Generated<Flag>
+  assigned_at: number, started_at: number | null, ticket_at: number | null, connected_at: number | null, disconnected_at: number | null, extended_at: number | null
+  session_at: number | null, idle_since: number, warned_for: number | null, starts_failed: Generated<number>
+}
+
 interface ThinClientTable {
   id: string, mac: string, key_hash: string | null, accepted: Flag, address: string, hostname: string, version: string
   assigned_machine_id: string | null, note: Generated<string>, first_seen: number, last_seen: number
@@ -81,4 +105,7 @@ export type MachineRow = Selectable<MachineTable>
 export type NewMachine = Insertable<MachineTable>
 export type GenerationRow = Selectable<GenerationTable>
 export type JobRow = Selectable<JobTable>
+export type PoolRow = Selectable<PoolTable>
+export type DesktopRow = Selectable<DesktopTable>
+export type AssignmentRow = Selectable<AssignmentTable>
 export type ThinClientRow = Selectable<ThinClientTable>

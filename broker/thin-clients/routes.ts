@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { IdParams } from '../api/common.js'
 import { AskAnswer, AskRequest, AssignRequest, ClientsXmlCheck, ClientsXmlState, ClientsXmlText, ReportRequest, ThinClient, ThinClientList } from '../api/thin-clients.js'
 import { recordEvent } from '../audit/store.js'
-import { type App, callerOf, NoContent, route } from '../http.js'
+import { abortedWith, type App, callerOf, NoContent, route } from '../http.js'
 import type { Store } from '../store/open.js'
 import type { ClientsXmlFile } from './clients-file.js'
 import type { ThinClients } from './service.js'
@@ -15,9 +15,7 @@ export function thinClientRoutes (thinClients: ThinClients, clientsXml: ClientsX
     const limited = { rateLimit: { max: QUESTIONS_A_MINUTE, timeWindow: 60_000 } }
     const ask = route('What should this thin client do now?', { body: AskRequest }, { 200: AskAnswer })
     app.post('/thin-clients/ask', { ...ask, config: limited }, async (request, reply) => {
-      const gone = new AbortController()
-      reply.raw.on('close', () => { gone.abort() })
-      return await thinClients.ask({ request: request.body, key: deviceKey(request), address: request.ip }, gone.signal)
+      return await thinClients.ask({ request: request.body, key: deviceKey(request), address: request.ip }, abortedWith(reply))
     })
     const report = route('What this thin client shows', { body: ReportRequest }, { 204: NoContent })
     app.post('/thin-clients/report', { ...report, config: limited }, async (request, reply) => {

@@ -31,11 +31,11 @@ export class Permissions {
   }
 
   /** Those of a list that the person may see. Those who read everything get the list itself. */
-  async seen<T extends { readonly name: string }> (person: Person, kind: ObjectKind, all: readonly T[]): Promise<T[]> {
+  async seen<T> (person: Person, kind: ObjectKind, all: readonly T[], nameOf: (item: T) => string): Promise<T[]> {
     if (houseRole(person) !== 'user') return [...all]
     const grants = await this.grantsOf(person)
     const names = new Set((await this.deps.allFacts(kind)).filter((facts) => seesIt(person, { kind, ...facts }, grants)).map(({ name }) => name))
-    return all.filter(({ name }) => names.has(name))
+    return all.filter((item) => names.has(nameOf(item)))
   }
 
   /** The grants that name the person, one of his roles, or everybody. */

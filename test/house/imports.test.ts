@@ -6,7 +6,7 @@ import { importsOf, textOf, TYPESCRIPT_FILES } from './tree.js'
  * `http.ts` stands after `users`, whose caller it knows; the routes of every room are its HTTP edge and may import it.
  */
 const ROOMS = [
-  'errors.ts', 'api', 'validation.ts', 'xml', 'config.ts', 'store', 'audit', 'certificates', 'users', 'access.ts', 'http.ts', 'jobs', 'hypervisors', 'images', 'machines', 'assignments', 'consoles', 'thin-clients',
+  'errors.ts', 'api', 'validation.ts', 'xml', 'config.ts', 'store', 'audit', 'certificates', 'users', 'access.ts', 'http.ts', 'jobs', 'hypervisors', 'images', 'machines', 'pools', 'assignments', 'consoles', 'thin-clients',
   'operations.ts', 'systemd-notify.ts', 'access-check.ts', 'app.ts', 'broker.ts', 'main.ts',
 ]
 

@@ -23,13 +23,14 @@ t.test('each route lets in those whom the statement names, and nobody else', asy
   await broker.addHypervisors()
   const { job } = await broker.admin.post<{ job: string }>('/machines', { name: 'pc-1', type: 'simple', hypervisors: ['hv1'], network: 'none' })
   await broker.admin.succeeded(job)
+  await broker.admin.post('/pools', { name: 'desks', size: 0 })
   const callers = await everybody(broker)
   for (const [method, path, needs] of ROUTES) {
     for (const caller of callers) {
       const body = path.endsWith('/ask') ? DEVICE : method === 'GET' || method === 'DELETE' ? undefined : NONSENSE
-      const { status, body: answer } = await caller.client.raw(method, path.replace(':name', needs.includes(':') ? 'pc-1' : 'nowhere').replace(':id', 'nowhere'), body, caller.headers)
-      const { code = '' } = (answer ?? {}) as { code?: string }
-      const refusal = status === 401 && code === 'unauthenticated' && !path.endsWith('/login') ? 401 : status === 403 && code === 'forbidden' ? 403 : status === 404 && code === 'not_found' && needs.includes(':') ? 404 : 'in'
+      const { status, body: answer } = await caller.client.raw(method, path.replace(':name', nameFor(needs)).replace(/:id|:machine/, 'nowhere'), body, caller.headers)
+      const { code = '', message = '' } = (answer ?? {}) as { code?: string, message?: string }
+      const refusal = status === 401 && code === 'unauthenticated' && !path.endsWith('/login') ? 401 : status === 403 && code === 'forbidden' ? 403 : status === 404 && needs.includes(':') && /^There is no (machine pc-1|pool desks):/.test(message) ? 404 : 'in'
       const wanted = outcome(needs, caller)
       if (refusal !== wanted) t.fail(`${method} ${path} by ${caller.name}: ${status} ${code}, and not ${wanted}`)
       if (status >= 500) t.fail(`${method} ${path}: ${status}`)
@@ -56,12 +57,16 @@ async function everybody (broker: SimulatedBroker): Promise<Somebody[]> {
     const name = `one with ${verb}`
     people.push({ ...plain, name, client: addPerson(broker, name), verbs })
     await allow(broker, name, [verb], 'pc-1')
+    await allow(broker, name, [verb], 'desks', 'pool')
     people.push({ ...plain, name: `an administrator's token for ${verb}`, client: addPerson(broker, 'root', { scopes: [verb] }), verbs, reads: verb === 'admin', all: verb === 'admin', narrow: verb !== 'admin' })
     people.push({ ...plain, name: `a token for ${verb} of one who may only start`, client: addPerson(broker, 'one with start', { scopes: [verb] }), verbs: every || verb === 'start' ? ['start'] : [], narrow: verb !== 'admin' })
   }
   people.push({ ...plain, name: 'an administrator\'s token to observe', client: addPerson(broker, 'root', { scopes: ['observe'] }), reads: true, narrow: true })
   return people
 }
+
+/** The pool or machine that the people have permissions on, where a permission counts. */
+function nameFor (needs: Needs): string { return !needs.includes(':') ? 'nowhere' : needs.includes('pool') ? 'desks' : 'pc-1' }
 
 /** 401: not known; 403: known, and not allowed; 404: must not learn of it. */
 function outcome (needs: Needs, who: Somebody): 401 | 403 | 404 | 'in' {
@@ -107,13 +112,15 @@ t.test('what one may not see answers as what does not exist', async (t) => {
   t.teardown(async () => { await broker.remove() })
   await broker.addHypervisors()
   for (const name of ['pc-1', 'pc-2']) await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines', { name, type: 'simple', hypervisors: ['hv1'], network: 'none' })).job)
+  await broker.admin.post('/pools', { name: 'desks', size: 0 })
   const alice = addPerson(broker, 'alice')
   await allow(broker, 'alice', ['start'], 'pc-1')
   for (const [method, path, needs] of ROUTES) {
-    if (!/^(sees|machine):/.test(needs)) continue
-    const [hidden, none] = await Promise.all(['pc-2', 'pc-9'].map(async (name) => await alice.raw(method, path.replace(':name', name), method === 'GET' ? undefined : '{ not json')))
+    if (!needs.includes(':')) continue
+    const [there, nowhere] = needs.includes('pool') ? ['desks', 'dusks'] : ['pc-2', 'pc-9']
+    const [hidden, none] = await Promise.all([there, nowhere].map(async (name) => await alice.raw(method, path.replace(':name', name), method === 'GET' ? undefined : '{ not json')))
     t.equal(hidden?.status, 404, `${method} ${path}`)
-    t.same(sameWords(hidden?.text ?? '', 'pc-2'), sameWords(none?.text ?? '', 'pc-9'), `${method} ${path}`)
+    t.same(sameWords(hidden?.text ?? '', there), sameWords(none?.text ?? '', nowhere), `${method} ${path}`)
     t.same(withoutDate(hidden?.headers ?? {}), withoutDate(none?.headers ?? {}))
   }
   t.match((await alice.get<{ machines: Array<{ name: string }> }>('/machines')).machines.map(({ name }) => name), ['pc-1'])
