@@ -3,7 +3,9 @@ import type { Logger } from 'pino'
 import ssh2 from 'ssh2'
 import { buildApp } from './app.js'
 import { assembleHandingOut } from './assignments/assembly.js'
+import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
 import { assignmentRoutes } from './assignments/routes.js'
+import { chainOldRows, HeadLog } from './audit/chain.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
@@ -38,6 +40,9 @@ import { ClientsXmlFile } from './thin-clients/clients-file.js'
 import { thinClientRoutes } from './thin-clients/routes.js'
 import { ThinClients } from './thin-clients/service.js'
 import { userRoutes } from './users/routes.js'
+import { Grants } from './users/grants.js'
+import { grantRoutes } from './users/grant-routes.js'
+import { Permissions } from './users/permissions.js'
 import { Users } from './users/service.js'
 
 export interface BrokerOptions {
@@ -64,6 +69,8 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const users = new Users(store)
   const madeAdministrator = await users.createFirstAdministrator(dataFile(config, 'admin-password'))
   await users.forgetExpired()
+  await chainOldRows(store)
+  const headLog = new HeadLog(store, log)
 
   const processes = new LibvirtProcesses(config.libvirtProcesses)
   const toRealHost: OpenLink = (name, settings, events) => new SshLink(name, { settings, events, privateKey: key.privateKey, processes, log })
@@ -101,14 +108,16 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     const host = HOST_AND_PORT.test(asked) ? asked : `${config.publicNames[0] ?? 'localhost'}:${config.listenPort}`
     return `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
   }
+  const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
+  const grants = new Grants(objects)
   const app = await buildApp({
-    log, tls, users, version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users)],
+    log, tls, users, permissions: new Permissions(objects), version: VERSION,
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users), grantRoutes(grants)],
     rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
   })
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [observer, restarts, handingOut, thinClients]) part.start()
+  for (const part of [headLog, observer, restarts, handingOut, thinClients]) part.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
   const address = app.server.address()
@@ -123,6 +132,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
       await hypervisors.stop()
       await observer.stop()
       processes.stop()
+      await headLog.stop()
       await store.destroy()
       unlock()
     },

@@ -7,7 +7,7 @@ import { type ConsolesDeps, spiceConsole } from './service.js'
 
 export function consoleRoutes (deps: ConsolesDeps) {
   return (app: App): void => {
-    app.post('/machines/:name/console', route('admin', 'A one-time ticket for its display', { params: NameParams }, { 200: SpiceConsole }), async (request) => {
+    app.post('/machines/:name/console', route('A one-time ticket for its display', { params: NameParams }, { 200: SpiceConsole }), async (request) => {
       const machine = await requireMachine(deps.store, request.params.name)
       const by = callerOf(request)
       const console = await spiceConsole(deps, machine)

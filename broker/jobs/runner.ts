@@ -64,11 +64,11 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
 
   async get (id: string): Promise<Job> {
     const [job] = await readJobs(this.deps.store, this.#progressOf, { id })
-    if (!job) throw new BrokerError('not_found', `There is no job ${id}: "berth job list" shows the recent ones.`)
+    if (!job) throw noSuchJob(id)
     return job
   }
 
-  async list (filter: { state?: JobState, limit?: number }): Promise<Job[]> {
+  async list (filter: { state?: JobState, limit?: number, createdBy?: string }): Promise<Job[]> {
     return await readJobs(this.deps.store, this.#progressOf, filter)
   }
 
@@ -204,4 +204,8 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     this.#progress.set(id, known)
     return known
   }
+}
+
+export function noSuchJob (id: string): BrokerError {
+  return new BrokerError('not_found', `There is no job ${id}: "berth job list" shows the recent ones.`)
 }

@@ -72,6 +72,53 @@ CREATE TABLE thin_client (
 );
 CREATE INDEX thin_client_by_key ON thin_client (key_hash);
 -- v 2
+-- People: from here or from a directory, with any number of roles. `name_key` is the name in NFC and small letters, by which it is found.
+CREATE TABLE account_v2 (
+  name TEXT PRIMARY KEY, name_key TEXT NOT NULL UNIQUE,
+  source TEXT NOT NULL, -- 'local', or the directory or provider that the person comes from
+  subject TEXT, -- OpenID Connect: issuer and subject; a name may change hands there, a subject never
+  password_hash TEXT, display_name TEXT NOT NULL DEFAULT '', disabled INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL, last_login_at INTEGER
+);
+INSERT INTO account_v2 (name, name_key, source, password_hash, created_at) SELECT name, lower(name), 'local', password_hash, created_at FROM account;
+CREATE TABLE account_role (
+  account TEXT NOT NULL REFERENCES account_v2 (name) ON DELETE CASCADE, role TEXT NOT NULL,
+  source TEXT NOT NULL, -- 'local': given by an administrator; else the directory that says so, and takes it back at a login
+  PRIMARY KEY (account, role, source)
+);
+INSERT INTO account_role (account, role, source) SELECT name, role, 'local' FROM account;
+CREATE TABLE token_v2 (
+  hash TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES account_v2 (name) ON DELETE CASCADE, name TEXT NOT NULL,
+  kind TEXT NOT NULL, -- 'login' ends with log-out and a new password; 'program' does not
+  scopes TEXT, -- separated by commas; NULL: all that the account may
+  created_at INTEGER NOT NULL, expires_at INTEGER, last_used_at INTEGER, UNIQUE (account, name)
+);
+INSERT INTO token_v2 (hash, account, name, kind, scopes, created_at, expires_at, last_used_at)
+  SELECT hash, account, name, CASE WHEN name LIKE 'login %' THEN 'login' ELSE 'program' END, CASE WHEN role = 'admin' THEN NULL ELSE 'observe' END, created_at, expires_at, last_used_at FROM token;
+DROP TABLE token;
+DROP TABLE account;
+ALTER TABLE account_v2 RENAME TO account;
+ALTER TABLE token_v2 RENAME TO token;
+CREATE TABLE web_session (
+  hash TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES account (name) ON DELETE CASCADE, provider TEXT NOT NULL, address TEXT NOT NULL,
+  created_at INTEGER NOT NULL, seen_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
+);
+CREATE INDEX web_session_of_account ON web_session (account);
+CREATE TABLE login_failure ( -- subject: 'account:KEY' or 'address:ADDRESS'
+  subject TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_at INTEGER NOT NULL, blocked_until INTEGER NOT NULL
+);
+CREATE TABLE login_flow ( -- a login with a provider that has been begun: by a redirect of a browser, or by a code on a screen
+  hash TEXT PRIMARY KEY, kind TEXT NOT NULL, provider TEXT NOT NULL, state TEXT NOT NULL, expires_at INTEGER NOT NULL
+);
+CREATE TABLE permission_grant ( -- object_kind: pool or machine; subject_kind: user or role
+  object_kind TEXT NOT NULL, object_id TEXT NOT NULL, subject_kind TEXT NOT NULL, subject_key TEXT NOT NULL, subject TEXT NOT NULL,
+  machine_id TEXT REFERENCES machine (id) ON DELETE CASCADE, -- object_id where it is a machine's
+  verbs TEXT NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (object_kind, object_id, subject_kind, subject_key)
+);
+CREATE INDEX permission_grant_of_subject ON permission_grant (subject_kind, subject_key);
+ALTER TABLE event ADD COLUMN hash TEXT; -- SHA-256 over the hash before and this row; NULL only in rows older than this column, until the next start
+INSERT INTO setting (name, value) VALUES ('audit-unchained', 'rows of version 1');
+-- v 3
 CREATE TABLE pool (
   id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, namespace TEXT NOT NULL DEFAULT '', -- the seed's namespace, kept as a label
   initial_id TEXT REFERENCES machine (id) ON DELETE SET NULL, initial_made INTEGER NOT NULL DEFAULT 0, -- 1: made by the pool and deleted with it

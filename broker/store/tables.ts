@@ -1,17 +1,22 @@
 import type { Generated, Insertable, Selectable } from 'kysely'
 import type { JobState, TargetState } from '../api/jobs.js'
 import type { MachineType, PowerState } from '../api/machines.js'
+import type { ObjectKind, SubjectKind } from '../api/permissions.js'
 import type { DesktopState } from '../api/pools.js'
-import type { Role } from '../api/users.js'
 
 /** SQLite has no booleans: 0 or 1. */
 export type Flag = 0 | 1
 
 export interface Tables {
   setting: { name: string, value: string }
-  event: { id: Generated<number>, at: number, actor: string, address: string, action: string, object: string, result: string, detail: string }
-  account: { name: string, password_hash: string, role: Role, created_at: number }
-  token: { hash: string, account: string, name: string, role: Role, created_at: number, expires_at: number | null, last_used_at: number | null }
+  event: { id: Generated<number>, at: number, actor: string, address: string, action: string, object: string, result: string, detail: string, hash: string | null }
+  account: AccountTable
+  account_role: { account: string, role: string, source: string }
+  token: TokenTable
+  web_session: { hash: string, account: string, provider: string, address: string, created_at: number, seen_at: number, expires_at: number }
+  login_failure: { subject: string, failures: number, last_at: number, blocked_until: number }
+  login_flow: { hash: string, kind: 'redirect' | 'device', provider: string, state: string, expires_at: number }
+  permission_grant: GrantTable
   hypervisor: HypervisorTable
   machine: MachineTable
   generation: GenerationTable
@@ -28,6 +33,20 @@ export interface Tables {
   assignment: AssignmentTable
   waiter: { pool_id: string, holder: string, since: number, asked_at: number }
   thin_client: ThinClientTable
+}
+
+interface AccountTable {
+  name: string, name_key: string, source: string, subject: string | null, password_hash: string | null
+  display_name: Generated<string>, disabled: Generated<Flag>, created_at: number, last_login_at: number | null
+}
+
+interface TokenTable {
+  hash: string, account: string, name: string, kind: 'login' | 'program', scopes: string | null
+  created_at: number, expires_at: number | null, last_used_at: number | null
+}
+
+interface GrantTable {
+  object_kind: ObjectKind, object_id: string, subject_kind: SubjectKind, subject_key: string, subject: string, machine_id: string | null, verbs: string, created_at: number
 }
 
 interface HypervisorTable {
@@ -78,6 +97,9 @@ interface ThinClientTable {
   assigned_machine_id: string | null, note: Generated<string>, first_seen: number, last_seen: number
 }
 
+export type AccountRow = Selectable<AccountTable>
+export type TokenRow = Selectable<TokenTable>
+export type GrantRow = Selectable<GrantTable>
 export type HypervisorRow = Selectable<HypervisorTable>
 export type MachineRow = Selectable<MachineTable>
 export type NewMachine = Insertable<MachineTable>
