@@ -20,6 +20,7 @@ import { importJob } from './images/import-job.js'
 import type { StepHook } from './jobs/context.js'
 import { jobRoutes } from './jobs/routes.js'
 import { JobRunner } from './jobs/runner.js'
+import { GoldenImages } from './machines/golden-images.js'
 import { defineJob, deleteJob, powerJob } from './machines/jobs.js'
 import { Observer } from './machines/observer.js'
 import { populateJob } from './machines/populate-job.js'
@@ -72,8 +73,9 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
   const power = new Power({ store, hypervisors, observer })
   const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs })
+  const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
-  const assignments = new Assignments({ store, hypervisors, observer, machines, log, releaseAfterMs: config.releaseAfterMs, now: Date.now })
+  const assignments = new Assignments({ store, hypervisors, observer, goldenImages, log, releaseAfterMs: config.releaseAfterMs, now: Date.now })
   const consoles = { store, hypervisors, ca: authority.certificate }
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
@@ -98,7 +100,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   }
   const app = await buildApp({
     log, tls, users, version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines), consoleRoutes(consoles), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users)],
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users)],
     rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
   })
   await hypervisors.start()

@@ -4,7 +4,7 @@ import { BrokerError } from '../errors.js'
 import { generationName } from '../images/store.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
-import type { Machines } from '../machines/service.js'
+import type { GoldenImages } from '../machines/golden-images.js'
 import type { Store } from '../store/open.js'
 import { reasonInUse } from './policy.js'
 
@@ -12,7 +12,7 @@ export interface AssignmentsDeps {
   readonly store: Store
   readonly hypervisors: Hypervisors
   readonly observer: Observer
-  readonly machines: Machines
+  readonly goldenImages: GoldenImages
   readonly log: Logger
   readonly releaseAfterMs: number
   readonly now: () => number
@@ -105,7 +105,7 @@ export class Assignments {
       const settled = observed !== undefined && (row.power === 'off' || now() - observed >= Math.min(releaseAfterMs, 60_000))
       if (!settled || await this.inUse(row.id) !== null) continue
       try {
-        await this.deps.machines.populate(row.initial, { generation: generationName(row) }, BERTH, [row.id])
+        await this.deps.goldenImages.populate(row.initial, { generation: generationName(row) }, BERTH, [row.id])
       } catch (error) {
         if (!(error instanceof BrokerError)) throw error
         this.deps.log.warn({ err: error, machine: row.id }, 'a released machine could not be renewed yet')

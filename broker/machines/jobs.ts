@@ -22,6 +22,10 @@ export interface DeleteInput { readonly machines: readonly JobMachine[], readonl
 
 const FIRST_CONTACT_MS = 15_000
 
+export function toJobMachine (row: { id: string, name: string, hypervisor: string }): JobMachine {
+  return { id: row.id, name: row.name, hypervisor: row.hypervisor }
+}
+
 /** Each machine on its own: one that fails leaves the others done. */
 export async function eachMachine<I> (context: JobContext<I>, machines: readonly JobMachine[], act: (machine: JobMachine) => Promise<string>): Promise<void> {
   await Promise.all(machines.map(async (machine) => {

@@ -3,9 +3,10 @@ import { ForceQuery, NameParams, strictObject } from '../api/common.js'
 import { CopyRequest, GenerationList, ImportRequest, JobRef, PopulateRequest } from '../api/images.js'
 import { DiscardChanges, ForeignDomain, Machine, MachineAdopt, MachineCreate, MachineList, MachineMaintenance, MachinePatch, MachineQuery, MachinesAndJob, PowerRequest } from '../api/machines.js'
 import { type App, callerOf, route } from '../http.js'
+import type { GoldenImages } from './golden-images.js'
 import type { Machines } from './service.js'
 
-export function machineRoutes (machines: Machines) {
+export function machineRoutes (machines: Machines, images: GoldenImages) {
   return (app: App): void => {
     app.get('/machines', route('observer', 'All machines', { querystring: MachineQuery }, { 200: MachineList }), async (request) => ({ machines: await machines.list(request.query) }))
     app.post('/machines', route('admin', 'Create one machine or many', { body: MachineCreate }, { 202: MachinesAndJob }), async (request, reply) => await reply.code(202).send(await machines.create(request.body, callerOf(request))))
@@ -20,9 +21,9 @@ export function machineRoutes (machines: Machines) {
       machines: await machines.setMaintenance(request.params.name, request.body.on, request.body.reason ?? '', request.body.children ?? false, callerOf(request)),
     }))
     app.put('/machines/:name/discard-changes', route('admin', 'The virtual snapshot', { params: NameParams, body: DiscardChanges }, { 202: MachinesAndJob }), async (request, reply) => await reply.code(202).send(await machines.setDiscardChanges(request.params.name, request.body, callerOf(request))))
-    app.post('/machines/:name/copy', route('admin', 'Copy disk from source: a new generation of this initial machine', { params: NameParams, body: CopyRequest }, { 202: JobRef }), async (request, reply) => await reply.code(202).send({ job: await machines.copy(request.params.name, request.body.source, callerOf(request)) }))
-    app.post('/machines/:name/populate', route('admin', 'Populate machines: overlays on a generation of this initial machine', { params: NameParams, body: PopulateRequest }, { 202: JobRef }), async (request, reply) => await reply.code(202).send({ job: await machines.populate(request.params.name, request.body, callerOf(request)) }))
-    app.get('/machines/:name/generations', route('observer', 'The images of an initial machine', { params: NameParams }, { 200: GenerationList }), async (request) => ({ generations: await machines.generations(request.params.name) }))
-    app.post('/machines/:name/import', route('admin', 'Take a disk image from the import directory of its hypervisor', { params: NameParams, body: ImportRequest }, { 202: JobRef }), async (request, reply) => await reply.code(202).send({ job: await machines.importImage(request.params.name, request.body.path, callerOf(request)) }))
+    app.post('/machines/:name/copy', route('admin', 'Copy disk from source: a new generation of this initial machine', { params: NameParams, body: CopyRequest }, { 202: JobRef }), async (request, reply) => await reply.code(202).send({ job: await images.copy(request.params.name, request.body.source, callerOf(request)) }))
+    app.post('/machines/:name/populate', route('admin', 'Populate machines: overlays on a generation of this initial machine', { params: NameParams, body: PopulateRequest }, { 202: JobRef }), async (request, reply) => await reply.code(202).send({ job: await images.populate(request.params.name, request.body, callerOf(request)) }))
+    app.get('/machines/:name/generations', route('observer', 'The images of an initial machine', { params: NameParams }, { 200: GenerationList }), async (request) => ({ generations: await images.generations(request.params.name) }))
+    app.post('/machines/:name/import', route('admin', 'Take a disk image from the import directory of its hypervisor', { params: NameParams, body: ImportRequest }, { 202: JobRef }), async (request, reply) => await reply.code(202).send({ job: await images.importImage(request.params.name, request.body.path, callerOf(request)) }))
   }
 }

@@ -11,6 +11,7 @@ import { copyJob } from '../../broker/images/copy-job.js'
 import { importJob } from '../../broker/images/import-job.js'
 import type { StepHook } from '../../broker/jobs/context.js'
 import { JobRunner } from '../../broker/jobs/runner.js'
+import { GoldenImages } from '../../broker/machines/golden-images.js'
 import { defineJob, deleteJob, powerJob } from '../../broker/machines/jobs.js'
 import { Observer } from '../../broker/machines/observer.js'
 import { populateJob } from '../../broker/machines/populate-job.js'
@@ -37,7 +38,7 @@ export class Engine {
 
   private constructor (
     readonly options: EngineOptions, readonly directory: string, readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer,
-    readonly jobs: JobRunner, readonly machines: Machines, readonly assignments: Assignments, readonly collector: Collector
+    readonly jobs: JobRunner, readonly machines: Machines, readonly images: GoldenImages, readonly assignments: Assignments, readonly collector: Collector
   ) {}
 
   static async start (options: EngineOptions): Promise<Engine> {
@@ -51,9 +52,10 @@ export class Engine {
     const observer = new Observer({ store, hypervisors, log, everyMs: 60_000 })
     const jobs = new JobRunner({ store, log, hook: (point) => { engine.hook(point) } })
     const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: 1_000 })
-    const assignments = new Assignments({ store, hypervisors, observer, machines, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: Date.now })
+    const images = new GoldenImages({ store, hypervisors, jobs, observer })
+    const assignments = new Assignments({ store, hypervisors, observer, goldenImages: images, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: Date.now })
     const collector = new Collector({ store, hypervisors, jobs, log, hook: (point) => { engine.hook(point) } })
-    const engine = new Engine(options, directory, store, hypervisors, observer, jobs, machines, assignments, collector)
+    const engine = new Engine(options, directory, store, hypervisors, observer, jobs, machines, images, assignments, collector)
     engine.#registerJobs()
     await hypervisors.start()
     observer.start()

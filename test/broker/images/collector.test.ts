@@ -13,12 +13,12 @@ interface World { readonly engine: Engine, readonly hosts: readonly [SimulatedHo
 async function world (): Promise<World> {
   const hosts = [new SimulatedHost('hv1'), new SimulatedHost('hv2')] as const
   const engine = await makeWorld([...hosts])
-  await engine.succeeded(await engine.machines.copy('gold', undefined, BERTH))
+  await engine.succeeded(await engine.images.copy('gold', undefined, BERTH))
   return { engine, hosts }
 }
 
-const populate = async ({ engine }: { engine: Engine }): Promise<void> => { await engine.succeeded(await engine.machines.populate('gold', {}, BERTH)) }
-const states = async ({ engine }: { engine: Engine }): Promise<string[]> => (await engine.machines.generations('gold')).map(({ name, state, hypervisors }) => [name, state, ...hypervisors].join(' '))
+const populate = async ({ engine }: { engine: Engine }): Promise<void> => { await engine.succeeded(await engine.images.populate('gold', {}, BERTH)) }
+const states = async ({ engine }: { engine: Engine }): Promise<string[]> => (await engine.images.generations('gold')).map(({ name, state, hypervisors }) => [name, state, ...hypervisors].join(' '))
 const files = ({ hosts }: World): string[][] => hosts.map((host) => [...host.images.keys()].filter((name) => name.startsWith('gold')))
 
 async function assertCollected (t: T, it: World, engine = it.engine): Promise<void> {
@@ -59,7 +59,7 @@ t.test('what lies on a host that is away is collected when it comes back', async
   const [, hv2] = it.hosts
   await populate(it)
   await assertCollected(t, it)
-  await it.engine.succeeded(await it.engine.machines.copy('gold', undefined, BERTH))
+  await it.engine.succeeded(await it.engine.images.copy('gold', undefined, BERTH))
   hv2.onCall = (call) => { if (call === 'image_remove') throw new BrokerError('hypervisor_unreachable', 'The line is lost.') }
   await populate(it)
   t.same(await states(it), ['g3 ready hv1 hv2', 'g2 collecting hv2'])
@@ -89,7 +89,7 @@ t.test('a generation that is being collected is not given out any more', async (
   const it = await world()
   for (const host of it.hosts) host.onCall = (call) => { if (call === 'image_remove') throw new BrokerError('hypervisor_refused', 'It was refused on order.') }
   await populate(it)
-  await t.rejects(it.engine.machines.populate('gold', { generation: 'g1' }, BERTH), { code: 'no_generation', message: /gold has no generation g1/ })
+  await t.rejects(it.engine.images.populate('gold', { generation: 'g1' }, BERTH), { code: 'no_generation', message: /gold has no generation g1/ })
   await it.engine.remove()
 })
 
