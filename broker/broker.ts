@@ -17,6 +17,7 @@ import { SshLink } from './hypervisors/link.js'
 import { prepareHost } from './hypervisors/prepare.js'
 import { hypervisorRoutes } from './hypervisors/routes.js'
 import { Hypervisors, type OpenLink } from './hypervisors/service.js'
+import { Collector } from './images/collector.js'
 import { copyJob } from './images/copy-job.js'
 import { importJob } from './images/import-job.js'
 import type { StepHook } from './jobs/context.js'
@@ -93,6 +94,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
     console: async (machine) => await spiceConsole(consoles, machine),
   })
+  const collector = new Collector({ store, hypervisors, jobs, log, ...(hook ? { hook } : {}) })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
   const machineJobs = { store, hypervisors, observer, power }
   jobs.register(copyJob(images))
@@ -117,19 +119,21 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   })
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [headLog, observer, restarts, handingOut, thinClients]) part.start()
+  for (const part of [headLog, observer, restarts, handingOut, thinClients, collector]) part.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
   const address = app.server.address()
   return {
     app, caFingerprint: authority.fingerprint, madeAdministrator, port: typeof address === 'object' && address ? address.port : config.listenPort,
     stop: async () => {
+      collector.stop()
       await jobs.stop()
       await thinClients.stop()
       await app.close()
       clientsXml.stop()
       await handingOut.stop()
       await hypervisors.stop()
+      await collector.rest()
       await observer.stop()
       processes.stop()
       await headLog.stop()

@@ -184,6 +184,8 @@ export class Machines {
   async #insert (tx: Queries, row: NewMachine): Promise<void> {
     const taken = await tx.selectFrom('machine').select(['name', 'hypervisor']).where((eb) => eb.or([eb('name', '=', row.name), eb('id', '=', row.id)])).executeTakeFirst()
     if (taken) throw new BrokerError('name_taken', `There is a machine ${taken.name} on ${taken.hypervisor} already: choose another name.`)
+    const hypervisor = await tx.selectFrom('hypervisor').select('name').where((eb) => eb(eb.fn<string>('lower', ['name']), '=', row.name.toLowerCase())).executeTakeFirst()
+    if (hypervisor) throw new BrokerError('name_taken', `There is a hypervisor ${hypervisor.name} already, and jobs name both: choose another name for the machine.`)
     await tx.insertInto('machine').values(row).execute()
   }
 

@@ -7,7 +7,7 @@ import { importsOf, textOf, TYPESCRIPT_FILES } from './tree.js'
  */
 const ROOMS = [
   'errors.ts', 'api', 'validation.ts', 'xml', 'config.ts', 'store', 'audit', 'certificates', 'users', 'access.ts', 'http.ts', 'jobs', 'hypervisors', 'images', 'machines', 'pools', 'assignments', 'consoles', 'thin-clients',
-  'operations.ts', 'systemd-notify.ts', 'access-check.ts', 'app.ts', 'broker.ts', 'main.ts',
+  'operations.ts', 'systemd-notify.ts', 'log.ts', 'access-check.ts', 'app.ts', 'broker.ts', 'main.ts',
 ]
 
 /** Where each outside library is imported; several places need a reason. */
@@ -23,7 +23,7 @@ const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[
   'better-sqlite3': { under: ['broker/store'], reason: 'the database, and the lock of the data directory' },
   kysely: { under: ['broker/store', 'broker/audit/events.ts', 'broker/assignments/clock.ts'], reason: 'tables.ts and the filter of events take types; a time is moved on where it stands' },
   'ipaddr.js': { under: ['broker/config.ts', 'broker/thin-clients'], reason: 'a network of the settings, and the clients in it' },
-  pino: { under: ['broker'], reason: 'main.ts makes the log; the others take its type' },
+  pino: { under: ['broker'], reason: 'log.ts makes the log; the others take its type' },
   ssh2: { under: ['broker/hypervisors', 'broker/broker.ts'], reason: 'the line to a host; broker.ts hands its key maker to the store' },
   yaml: { under: ['broker/config.ts', 'broker/pools', 'cli/output.ts'], reason: 'settings, documents, answers' },
   croner: { under: ['broker/pools'], reason: 'the policy is checked in one file, the schedule kept in another' },
