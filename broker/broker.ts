@@ -7,8 +7,9 @@ import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
 import { consoleRoutes } from './consoles/routes.js'
-import { spiceConsole } from './consoles/service.js'
+import { Consoles } from './consoles/service.js'
 import type { App } from './http.js'
+import { ALL_FEATURES } from './hypervisors/domain-xml.js'
 import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
 import { SshLink } from './hypervisors/link.js'
 import { prepareHost } from './hypervisors/prepare.js'
@@ -73,11 +74,15 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
   const assignments = new Assignments({ store, hypervisors, observer, machines, log, releaseAfterMs: config.releaseAfterMs, now: Date.now })
-  const consoles = { store, hypervisors, ca: authority.certificate }
+  const isAdministrator = async ({ kind, name }: { kind: string, name: string }): Promise<boolean> => kind === 'person' && await users.roleOf(name) === 'admin'
+  const consoles = new Consoles({
+    store, hypervisors, observer, log, ca: authority.certificate, now: Date.now, proxyPort: config.consoleProxyPort, listenAddress: config.listenAddress, publicName: config.publicNames[0] ?? 'localhost',
+    mayTake: isAdministrator, mayKnow: isAdministrator, mayStay: async () => true, features: async () => ALL_FEATURES,
+  })
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
     store, hypervisors, observer, machines, assignments, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
-    console: async (machine) => await spiceConsole(consoles, machine),
+    console: async (machine, device) => await consoles.spiceConsole(machine, { kind: 'device', name: device.mac, address: device.address }),
   })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
   const machineJobs = { store, hypervisors, observer, power }
@@ -102,6 +107,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   await hypervisors.start()
   await clientsXml.start()
   for (const part of [observer, restarts, assignments, thinClients]) part.start()
+  await consoles.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
   const address = app.server.address()
@@ -110,6 +116,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     stop: async () => {
       await jobs.stop()
       await thinClients.stop()
+      await consoles.stop()
       await app.close()
       clientsXml.stop()
       await assignments.stop()

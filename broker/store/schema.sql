@@ -71,3 +71,9 @@ CREATE TABLE thin_client (
   first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL
 );
 CREATE INDEX thin_client_by_key ON thin_client (key_hash);
+-- v 4
+CREATE TABLE console_seat (
+  machine_id TEXT PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE,
+  holder_kind TEXT NOT NULL, holder TEXT NOT NULL, -- who was given the last ticket
+  address TEXT NOT NULL, via TEXT NOT NULL, ticket_at INTEGER NOT NULL, connected_at INTEGER, disconnected_at INTEGER
+);

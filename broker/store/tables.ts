@@ -21,6 +21,12 @@ export interface Tables {
   job_lock: { machine_id: string, job_id: string }
   assignment: { machine_id: string, thin_client_id: string, assigned_at: number, ticket_at: number | null, connected_at: number | null, disconnected_at: number | null }
   thin_client: ThinClientTable
+  console_seat: ConsoleSeatTable
+}
+
+interface ConsoleSeatTable {
+  machine_id: string, holder_kind: 'person' | 'device', holder: string, address: string, via: 'direct' | 'proxy'
+  ticket_at: number, connected_at: number | null, disconnected_at: number | null
 }
 
 interface HypervisorTable {
@@ -59,4 +65,5 @@ export type MachineRow = Selectable<MachineTable>
 export type NewMachine = Insertable<MachineTable>
 export type GenerationRow = Selectable<GenerationTable>
 export type JobRow = Selectable<JobTable>
+export type ConsoleSeatRow = Selectable<ConsoleSeatTable>
 export type ThinClientRow = Selectable<ThinClientTable>

@@ -23,7 +23,7 @@ import { DEFAULT_VIEWER_OPTIONS } from '../api/thin-clients.js'
 export interface ThinClientsDeps {
   readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly assignments: Assignments, readonly jobs: JobRunner
   readonly clientsXml: ClientsXmlFile
-  readonly console: (machine: { id: string, name: string, hypervisor: string }) => Promise<SpiceConsole>
+  readonly console: (machine: { id: string, name: string, hypervisor: string }, device: { mac: string, address: string }) => Promise<SpiceConsole>
   readonly networks: Networks
   readonly horizonServer: string
   readonly log: Logger
@@ -143,7 +143,7 @@ export class ThinClients {
       if (found) wakers.push(`machine:${found.id}`, `hypervisor:${found.hypervisor}`)
     }
     const step = nextStep(targets, (name) => facts.get(name) ?? null)
-    const answer = await this.#carryOut(step, identity.device)
+    const answer = await this.#carryOut(step, { ...identity.device, address })
     this.#see(identity.device, { request, key, address }, answer.state, answer.sentence, step.machine?.name ?? null)
     return { wakers, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
   }
@@ -166,7 +166,7 @@ export class ThinClients {
     if (target.protocol === 'horizon') return { protocol: 'horizon', server: this.deps.horizonServer, desktopPool: target.desktopPool, title: target.desktopPool }
     if (!machine) throw new BrokerError('not_found', 'The machine was deleted meanwhile.')
     await this.deps.assignments.claim(machine.id, device.id)
-    const console = await this.deps.console(machine)
+    const console = await this.deps.console(machine, device)
     await this.deps.assignments.noteTicket(machine.id)
     return console
   }

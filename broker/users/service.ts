@@ -55,6 +55,12 @@ export class Users {
     return { actor: row.account, address, role: row.role, token: row.name, expiresAt: row.expires_at }
   }
 
+  /** null: there is no such account. */
+  async roleOf (name: string): Promise<Role | null> {
+    const row = await this.store.selectFrom('account').select('role').where('name', '=', name).executeTakeFirst()
+    return row?.role ?? null
+  }
+
   async changePassword (by: Caller, oldPassword: string, newPassword: string): Promise<void> {
     const account = await this.store.selectFrom('account').selectAll().where('name', '=', by.actor).executeTakeFirstOrThrow()
     if (!await verify(account.password_hash, oldPassword)) throw new BrokerError('unauthenticated', 'The old password is wrong.')

@@ -5,7 +5,7 @@ import { SpiceConsole } from '../../broker/api/machines.js'
 import { apiPath } from '../broker-client.js'
 import { CliError } from '../cli-error.js'
 import type { Invocation } from '../invocation.js'
-import { viewerFile } from '../viewer-file.js'
+import { viewerFile } from '../../broker/api/viewer-file.js'
 
 const VIEWER = 'remote-viewer'
 

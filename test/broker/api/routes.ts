@@ -41,6 +41,7 @@ export const ROUTES = [
   ['GET', '/api/v1/machines/:name/generations', 'observer'],
   ['POST', '/api/v1/machines/:name/import', 'admin'],
   ['POST', '/api/v1/machines/:name/console', 'admin'],
+  ['GET', '/api/v1/sessions', 'observer'],
   ['GET', '/api/v1/jobs', 'observer'],
   ['GET', '/api/v1/jobs/:id', 'observer'],
   ['POST', '/api/v1/jobs/:id/cancel', 'admin'],
