@@ -15,7 +15,7 @@ export interface ViewerFileOptions {
 export function viewerFile (console: SpiceConsole, options: ViewerFileOptions = {}): string {
   const usb = console.usb ?? true
   const keys: ReadonlyArray<readonly [string, string | number | boolean | undefined]> = [
-    ['type', 'spice'], ['host', console.host], ['tls-port', console.tlsPort], ['password', console.password], ['ca', console.ca.trim()],
+    ['type', 'spice'], ['host', console.host], ['tls-port', console.tlsPort], ['password', console.password], ['ca', console.ca],
     ['host-subject', console.hostSubject], ['title', console.title], ['secure-channels', 'all'], ['proxy', console.proxy],
     ['delete-this-file', options.deleteThisFile], ['fullscreen', options.fullScreen],
     ['enable-usbredir', usb], ['enable-usb-autoshare', usb ? options.usbAutoShare : false],

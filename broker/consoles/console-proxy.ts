@@ -117,6 +117,6 @@ export class ConsoleProxy {
 
 /** The same few bytes for everybody. */
 function answer (socket: Duplex, status: string): void {
-  if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
-  socket.once('finish', () => { socket.destroy() })
+  if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`, () => { socket.destroy() })
+  else socket.destroy()
 }

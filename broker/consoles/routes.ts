@@ -12,7 +12,7 @@ const HOST_AND_PORT = /^([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5
 export function consoleRoutes (consoles: Consoles) {
   return (app: App): void => {
     const console = route('admin', 'A one-time ticket for its display, as JSON or as remote-viewer\'s file', { params: NameParams, body: ConsoleRequest }, { 200: SpiceConsole })
-    const withoutBody = async (request: FastifyRequest): Promise<void> => { request.body ??= {} }
+    const withoutBody = async (request: FastifyRequest): Promise<void> => { if (request.body === undefined) request.body = {} }
     app.post('/machines/:name/console', { ...console, preValidation: withoutBody }, async (request, reply) => {
       const machine = await requireMachine(consoles.deps.store, request.params.name)
       const given = await consoles.spiceConsole(machine, askerOf(request), { ...request.body, ...brokerHostOf(request) })
