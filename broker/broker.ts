@@ -8,6 +8,7 @@ import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
 import { consoleRoutes } from './consoles/routes.js'
 import { Consoles } from './consoles/service.js'
+import { acceptUpgrades } from './consoles/upgrades.js'
 import type { App } from './http.js'
 import { ALL_FEATURES } from './hypervisors/domain-xml.js'
 import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
@@ -104,6 +105,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines), consoleRoutes(consoles), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users)],
     rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
   })
+  acceptUpgrades(app)
   await hypervisors.start()
   await clientsXml.start()
   for (const part of [observer, restarts, assignments, thinClients]) part.start()

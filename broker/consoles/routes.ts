@@ -1,11 +1,14 @@
 import type { FastifyRequest } from 'fastify'
-import { ConsoleRequest, SessionList, VIEWER_FILE_TYPE } from '../api/consoles.js'
+import { ConsoleRequest, MachinePathList, PortQuery, SessionList, VIEWER_FILE_TYPE } from '../api/consoles.js'
 import { NameParams } from '../api/common.js'
 import { SpiceConsole } from '../api/machines.js'
 import { viewerFile } from '../api/viewer-file.js'
 import { type App, callerOf, route } from '../http.js'
 import { requireMachine } from '../machines/store.js'
+import { machinePaths } from './paths.js'
+import { forwardPort } from './port-forward.js'
 import type { Asker, Consoles } from './service.js'
+import { requireUpgrade, upgrade } from './upgrades.js'
 
 const HOST_AND_PORT = /^([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 
@@ -20,6 +23,15 @@ export function consoleRoutes (consoles: Consoles) {
       if (!wantsFile(request)) return given
       // A serializer of its own: the schema is that of the JSON answer.
       return await reply.type(VIEWER_FILE_TYPE).header('content-disposition', `attachment; filename="${machine.name}.vv"`).serializer((text: unknown) => String(text)).send(viewerFile(given, { deleteThisFile: true }) as never)
+    })
+    app.get('/machines/:name/paths', route('observer', 'Every way to it, with what to type', { params: NameParams }, { 200: MachinePathList }), async (request) => {
+      const machine = await requireMachine(consoles.deps.store, request.params.name)
+      return { paths: await machinePaths(consoles.deps.hypervisors, machine, consoles.proxyPort) }
+    })
+    app.get('/machines/:name/port-forward', route('admin', 'A connection to a port of its guest, as a WebSocket', { params: NameParams, querystring: PortQuery }), async (request, reply) => {
+      const machine = await requireMachine(consoles.deps.store, request.params.name)
+      requireUpgrade(request)
+      await forwardPort(consoles, machine, askerOf(request), request.query.port, async () => await upgrade(request, reply))
     })
     app.get('/sessions', route('observer', 'Who is connected to which machine now', {}, { 200: SessionList }), async () => ({ sessions: await consoles.sessions() }))
   }

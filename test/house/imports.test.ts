@@ -17,7 +17,7 @@ const ONE_PLACE: Readonly<Record<string, readonly string[]>> = {
   'fast-xml-parser': ['broker/xml/xml.ts'], libvirt: ['broker/hypervisors/libvirt-process.ts'], 'prom-client': ['broker/operations.ts'], 'cli-progress': ['cli/job-display.ts'], 'cli-table3': ['cli/output.ts'],
 }
 const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[], readonly reason: string }>> = {
-  fastify: { under: ['broker/app.ts', 'broker/http.ts', 'broker/thin-clients/routes.ts', 'broker/consoles/routes.ts'], reason: 'app.ts makes the server; the others take types' },
+  fastify: { under: ['broker/app.ts', 'broker/http.ts', 'broker/thin-clients/routes.ts', 'broker/consoles'], reason: 'app.ts makes the server; the others take types' },
   '@fastify/type-provider-typebox': { under: ['broker/app.ts', 'broker/http.ts'], reason: 'one validates, the other has the types' },
   '@sinclair/typebox': { under: ['broker', 'cli', 'thin-client'], reason: 'the language in which the wire is described' },
   'better-sqlite3': { under: ['broker/store'], reason: 'the database, and the lock of the data directory' },
@@ -25,6 +25,7 @@ const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[
   'ipaddr.js': { under: ['broker/config.ts', 'broker/thin-clients'], reason: 'a network of the settings, and the clients in it' },
   pino: { under: ['broker'], reason: 'main.ts makes the log; the others take its type' },
   ssh2: { under: ['broker/hypervisors', 'broker/broker.ts'], reason: 'the line to a host; broker.ts hands its key maker to the store' },
+  ws: { under: ['broker/consoles', 'broker/api/byte-socket.ts', 'cli'], reason: 'two ends of a forwarded connection, and its wire form' },
   yaml: { under: ['broker/config.ts', 'cli/output.ts'], reason: 'two programs' },
   commander: { under: ['cli'], reason: 'each command declares itself' },
 }

@@ -41,6 +41,8 @@ export const ROUTES = [
   ['GET', '/api/v1/machines/:name/generations', 'observer'],
   ['POST', '/api/v1/machines/:name/import', 'admin'],
   ['POST', '/api/v1/machines/:name/console', 'admin'],
+  ['GET', '/api/v1/machines/:name/paths', 'observer'],
+  ['GET', '/api/v1/machines/:name/port-forward', 'admin'],
   ['GET', '/api/v1/sessions', 'observer'],
   ['GET', '/api/v1/jobs', 'observer'],
   ['GET', '/api/v1/jobs/:id', 'observer'],
