@@ -6,11 +6,13 @@ import { assembleHandingOut } from './assignments/assembly.js'
 import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
 import { assignmentRoutes } from './assignments/routes.js'
 import { chainOldRows, HeadLog } from './audit/chain.js'
+import { consoleAnswers, documentGrants } from './answers.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
 import { consoleRoutes } from './consoles/routes.js'
-import { spiceConsole } from './consoles/service.js'
+import { Consoles } from './consoles/service.js'
+import { acceptUpgrades } from './consoles/upgrades.js'
 import type { App } from './http.js'
 import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
 import { SshLink } from './hypervisors/link.js'
@@ -87,12 +89,18 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
   const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now() })
   const { assignments, claims, pools } = handingOut
-  const documents = new Documents({ store, pools, grantsOf: async () => [], setGrants: async () => {} })
-  const consoles = { store, hypervisors, ca: authority.certificate }
+  const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
+  const grants = new Grants(objects)
+  const permissions = new Permissions(objects)
+  const documents = new Documents({ store, pools, ...documentGrants(grants) })
+  const consoles = new Consoles({
+    store, hypervisors, observer, log, ca: authority.certificate, now: Date.now, proxyPort: config.consoleProxyPort, listenAddress: config.listenAddress, publicName: config.publicNames[0] ?? 'localhost',
+    ...consoleAnswers({ store, permissions, assignments }),
+  })
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
     store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
-    console: async (machine) => await spiceConsole(consoles, machine),
+    console: async (machine, device) => await consoles.spiceConsole(machine, { kind: 'device', name: device.mac, address: device.address }),
   })
   const collector = new Collector({ store, hypervisors, jobs, log, ...(hook ? { hook } : {}) })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
@@ -110,16 +118,16 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     const host = HOST_AND_PORT.test(asked) ? asked : `${config.publicNames[0] ?? 'localhost'}:${config.listenPort}`
     return `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
   }
-  const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
-  const grants = new Grants(objects)
   const app = await buildApp({
-    log, tls, users, permissions: new Permissions(objects), version: VERSION,
+    log, tls, users, permissions, version: VERSION,
     routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users), grantRoutes(grants)],
     rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
   })
+  acceptUpgrades(app)
   await hypervisors.start()
   await clientsXml.start()
   for (const part of [headLog, observer, restarts, handingOut, thinClients, collector]) part.start()
+  await consoles.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
   const address = app.server.address()
@@ -129,6 +137,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
       collector.stop()
       await jobs.stop()
       await thinClients.stop()
+      await consoles.stop()
       await app.close()
       clientsXml.stop()
       await handingOut.stop()

@@ -6,10 +6,10 @@ import type { Assignments } from './service.js'
 export function assignmentRoutes (assignments: Assignments) {
   return (app: App): void => {
     app.get('/desktops', route('Desktops that people and devices have', {}, { 200: DesktopList }), async () => ({ desktops: await assignments.desktops() }))
-    app.get('/desktops/mine', route('One\'s own desktops', {}, { 200: DesktopList }), async (request) => ({ desktops: await assignments.desktops({ holder: `user:${callerOf(request).actor}` }) }))
+    app.get('/desktops/mine', route('One\'s own desktops', {}, { 200: DesktopList }), async (request) => ({ desktops: await assignments.desktops({ holder: `user:${callerOf(request).key}` }) }))
     app.post('/pools/:name/claim', route('Get a desktop: one\'s own of this pool, or a free one, started', { params: NameParams, body: ClaimRequest }, { 200: ClaimAnswer }), async (request, reply) => {
       const by = callerOf(request)
-      return await assignments.claim(request.params.name, `user:${by.actor}`, by, request.body, abortedWith(reply))
+      return await assignments.claim(request.params.name, `user:${by.key}`, by, request.body, abortedWith(reply))
     })
     app.post('/pools/:name/assign', route('Give somebody a desktop of this pool', { params: NameParams, body: AssignRequest }, { 200: Desktop }), async (request) => await assignments.assign(request.params.name, request.body.user, request.body, callerOf(request)))
     app.post('/machines/:name/assign', route('Give somebody this machine', { params: NameParams, body: MachineAssignRequest }, { 200: Desktop }), async (request) => await assignments.assignMachine(request.params.name, request.body.user, request.body.fixed ?? false, callerOf(request)))

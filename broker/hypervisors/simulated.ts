@@ -32,10 +32,24 @@ export class SimulatedHost {
   onCall: (call: string) => void = () => {}
   /** Called after the effect of each call and before its answer; a fault it throws loses the answer. */
   onAnswer: (call: string) => void = () => {}
+  /** What a connection from the host to an address and port finds; by default nobody listens. */
+  onConnection: (host: string, port: number) => Duplex | null = () => null
+  /** Addresses of guests by domain, for port forwarding. */
+  readonly addresses = new Map<string, string[]>()
   latencyMs = 0
   link: SimulatedLink | undefined
 
   constructor (readonly name: string) {}
+
+  /** Where its displays listen. */
+  listen = '0.0.0.0'
+
+  /** Whose viewers are connected from now on. */
+  seat (domain: string, addresses: readonly string[]): void {
+    if (addresses.length === 0) this.viewers.delete(domain)
+    else this.viewers.set(domain, [...addresses])
+    this.link?.deps.events.onEvent({ event: 'domain', name: domain, kind: 'graphics' })
+  }
 
   /** What the host pushes. */
   push (domain: string, detail: string): void {
@@ -67,13 +81,18 @@ const OPS: Readonly<Record<string, Op>> = {
   domain_reboot: (host, { name }) => { restart(host, String(name)) },
   domain_reset: (host, { name }) => { restart(host, String(name)) },
   domain_metadata: () => ({}),
-  ticket: (host, { domain, password }) => {
+  ticket: (host, { domain, password, connected }) => {
     const found = host.domains.get(String(domain))
     if (!found?.running) throw refusal('not_found', `${String(domain)} is not running`)
     found.ticket = String(password)
-    return { tls_port: 5901, listen: '0.0.0.0', valid_until_ms: Date.now() + 30_000 }
+    if (connected === 'disconnect') host.seat(String(domain), [])
+    return { tls_port: 5901, listen: host.listen, valid_until_ms: Date.now() + 30_000 }
   },
-  disconnect: (host, { domain }) => { host.viewers.delete(String(domain)) },
+  disconnect: (host, { domain }) => { host.seat(String(domain), []) },
+  guest_addresses: (host, { domain }) => {
+    if (!host.domains.get(String(domain))?.running) throw refusal('not_found', `${String(domain)} is not running`)
+    return { items: (host.addresses.get(String(domain)) ?? []).map((address) => ({ address, source: 'lease' })) }
+  },
   displays: (host, { domains }) => ({ items: (domains as string[]).map((name) => ({ name, spice: (host.viewers.get(name) ?? []).map((address) => ({ address })), vnc: [] })) }),
 }
 
@@ -113,6 +132,14 @@ export class SimulatedLink implements ManagedLink {
       if (options.operation !== undefined) this.host.journal.set(options.operation, result)
       return result
     }, options.signal)
+  }
+
+  async openConnection (host: string, port: number): Promise<Duplex> {
+    return await this.#call('connect', () => {
+      const found = this.host.onConnection(host, port)
+      if (!found) throw new BrokerError('connection_refused', `Nothing answers at ${host} port ${port}, as seen from the hypervisor.`)
+      return found
+    })
   }
 
   async openStream (): Promise<Duplex> { throw new BrokerError('hypervisor_refused', 'A simulated host carries no images.') }

@@ -165,3 +165,9 @@ CREATE TABLE waiter ( -- who waits for a desktop of a full pool, in this order
   pool_id TEXT NOT NULL REFERENCES pool (id) ON DELETE CASCADE, holder TEXT NOT NULL, since INTEGER NOT NULL, asked_at INTEGER NOT NULL, PRIMARY KEY (pool_id, holder)
 );
 CREATE INDEX waiter_in_order ON waiter (pool_id, since);
+-- v 4
+CREATE TABLE console_seat (
+  machine_id TEXT PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE,
+  holder_kind TEXT NOT NULL, holder TEXT NOT NULL, -- who was given the last ticket
+  address TEXT NOT NULL, via TEXT NOT NULL, ticket_at INTEGER NOT NULL, connected_at INTEGER, disconnected_at INTEGER
+);

@@ -33,6 +33,12 @@ export interface Tables {
   assignment: AssignmentTable
   waiter: { pool_id: string, holder: string, since: number, asked_at: number }
   thin_client: ThinClientTable
+  console_seat: ConsoleSeatTable
+}
+
+interface ConsoleSeatTable {
+  machine_id: string, holder_kind: 'person' | 'device', holder: string, address: string, via: 'direct' | 'proxy'
+  ticket_at: number, connected_at: number | null, disconnected_at: number | null
 }
 
 interface AccountTable {
@@ -108,4 +114,5 @@ export type JobRow = Selectable<JobTable>
 export type PoolRow = Selectable<PoolTable>
 export type DesktopRow = Selectable<DesktopTable>
 export type AssignmentRow = Selectable<AssignmentTable>
+export type ConsoleSeatRow = Selectable<ConsoleSeatTable>
 export type ThinClientRow = Selectable<ThinClientTable>

@@ -16,7 +16,7 @@ check_host() {
     command -v qemu-system-x86_64 >/dev/null || [[ -x /usr/libexec/qemu-kvm ]] ||
         fail 'QEMU is not installed; install qemu-system-x86 (Debian, Ubuntu) or qemu-kvm (RHEL).'
     command -v qemu-img >/dev/null || fail 'qemu-img is missing; install qemu-utils (Debian, Ubuntu) or qemu-img (RHEL).'
-    for program in sudo visudo openssl setpriv prlimit useradd usermod; do
+    for program in sudo visudo openssl setpriv prlimit useradd usermod ip; do
         command -v "${program}" >/dev/null || fail "${program} is missing; install it."
     done
     getent group libvirt >/dev/null || fail 'there is no group libvirt; is libvirt completely installed?'

@@ -12,7 +12,7 @@ test('SPICE: the configuration goes to standard input, nothing secret to the arg
   const command = viewerCommand(SPICE, DEFAULTS, {})
   t.strictSame([command.program, ...command.args], ['remote-viewer', '--kiosk', '--kiosk-quit=on-disconnect', '--full-screen', '-'])
   t.equal(command.input, ['[virt-viewer]', 'type=spice', 'host=127.0.0.1', 'tls-port=5901', `password=${TICKET}`, 'ca=-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n',
-    'host-subject=O=Berth,CN=hv1', 'title=pc-01', 'secure-channels=all', 'delete-this-file=0', 'fullscreen=1', 'enable-usbredir=1', 'enable-usb-autoshare=0', ''].join('\n'))
+    'host-subject=O=Berth,CN=hv1', 'title=pc-01', 'secure-channels=all', 'fullscreen=1', 'enable-usbredir=1', 'enable-usb-autoshare=0', ''].join('\n'))
   t.strictSame(command.secrets, [TICKET])
   const plain = viewerCommand({ ...SPICE, title: ' a\\b' }, { ...DEFAULTS, fullScreen: false, audio: false, usbAutoShare: true }, {})
   t.strictSame(plain.args, ['--spice-disable-audio', '-'])
