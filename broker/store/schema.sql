@@ -143,7 +143,7 @@ CREATE TABLE pool_member (
   PRIMARY KEY (pool_id, machine_id)
 );
 CREATE INDEX pool_member_of_machine ON pool_member (machine_id);
-CREATE INDEX pool_member_to_claim ON pool_member (pool_id, claimable, hypervisor, fresh DESC, used_at, running DESC, name);
+CREATE INDEX pool_member_to_claim ON pool_member (pool_id, claimable, fresh DESC, used_at, running DESC, hypervisor, name);
 ALTER TABLE assignment RENAME TO assignment_of_v_1;
 CREATE TABLE assignment (
   machine_id TEXT PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE, pool_id TEXT REFERENCES pool (id) ON DELETE CASCADE,
