@@ -11,6 +11,7 @@ import { spiceConsole } from './consoles/service.js'
 import type { App } from './http.js'
 import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
 import { SshLink } from './hypervisors/link.js'
+import { removeOrphanedSockets } from './hypervisors/socket-forward.js'
 import { prepareHost } from './hypervisors/prepare.js'
 import { hypervisorRoutes } from './hypervisors/routes.js'
 import { Hypervisors, type OpenLink } from './hypervisors/service.js'
@@ -63,6 +64,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const madeAdministrator = await users.createFirstAdministrator(dataFile(config, 'admin-password'))
   await users.forgetExpired()
 
+  await removeOrphanedSockets()
   const processes = new LibvirtProcesses(config.libvirtProcesses)
   const toRealHost: OpenLink = (name, settings, events) => new SshLink(name, { settings, events, privateKey: key.privateKey, processes, log })
   const hypervisors: Hypervisors = new Hypervisors({
