@@ -16,6 +16,7 @@ import { acceptUpgrades } from './consoles/upgrades.js'
 import type { App } from './http.js'
 import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
 import { SshLink } from './hypervisors/link.js'
+import { removeOrphanedSockets } from './hypervisors/socket-forward.js'
 import { prepareHost } from './hypervisors/prepare.js'
 import { hypervisorRoutes } from './hypervisors/routes.js'
 import { Hypervisors, type OpenLink } from './hypervisors/service.js'
@@ -75,6 +76,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   await chainOldRows(store)
   const headLog = new HeadLog(store, log)
 
+  await removeOrphanedSockets()
   const processes = new LibvirtProcesses(config.libvirtProcesses)
   const toRealHost: OpenLink = (name, settings, events) => new SshLink(name, { settings, events, privateKey: key.privateKey, processes, log })
   const hypervisors: Hypervisors = new Hypervisors({
