@@ -57,7 +57,7 @@ t.test('with on_reboot=destroy a reset throws the changes away, and the machine 
   await berth.screenOf('pc-1', { boots: 2 })
   await berth.inGuest('pc-1', hv1, '/bin/busybox', ['sh', '-c', 'echo lost > /var/proof; sync'])
   const reset = await berth.power('pc-1', 'reset')
-  t.match(reset, { state: 'succeeded' }, reset.targets[0]?.message)
+  t.match(reset, { state: 'succeeded' }, reset.targets[0]?.message ?? '')
   await berth.untilPower('pc-1', 'running')
   await berth.screenOf('pc-1', { boots: 2 })
   t.equal(await berth.inGuest('pc-1', hv1, '/bin/busybox', ['cat', '/var/proof']), 'kept\n')
