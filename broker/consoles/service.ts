@@ -130,6 +130,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
         await recordEvent(tx, by, 'console.revoke', `machine:${machine.name}`, { from: actorName(seat.holder) })
       })
     })
+    if (seat !== null && seat.connectedAt !== null) this.emit('closed', machine.id, seat.holder)
     this.emit('revoked', machine.id)
   }
 
