@@ -10,6 +10,7 @@ import { domainXml } from '../../../broker/hypervisors/domain-xml.js'
 import type { Desk } from '../../fleet/desk.js'
 import { readGuestScreen } from '../../fleet/guest-image.js'
 import { type Screen, startScreen } from '../../fleet/screen.js'
+import { openHelper } from '../../hypervisor-scripts/prepared-host.js'
 import { BerthOnFleet } from '../../support/berth-on-fleet.js'
 import { ROOT } from '../../support/broker-process.js'
 import { until } from '../../support/until.js'
@@ -102,7 +103,12 @@ t.test('a token of a real console is of no use from another place', async (t) =>
 t.test('a port of a guest behind the host\'s NAT is reached, and nothing else', async (t) => {
   await inGuest(`modprobe virtio_net; ip link set lo up; ip link set eth0 up; printf '#!/bin/sh\\n[ "$1" = bound ] && ip addr add $ip/24 dev eth0\\n' > /tmp/dhcp; chmod +x /tmp/dhcp; udhcpc -q -n -i eth0 -s /tmp/dhcp > /tmp/log 2>&1; mkdir -p /tmp/www; dd if=/dev/urandom of=/tmp/www/big bs=1M count=8 2>/dev/null; httpd -p 80 -h /tmp/www; httpd -p 22 -h /tmp/www`)
   // A guest may say anything of itself: the host's own address, and that of another machine.
-  await inGuest(`ip addr add 192.168.77.1/32 dev eth0; ip addr add ${berth.fleet.gateway}/32 dev lo; ip addr add 192.168.77.200/32 dev eth0`)
+  await inGuest(`ip addr add ${hv1.address}/32 dev lo; ip addr add ${berth.fleet.gateway}/32 dev lo; ip addr add 192.168.77.200/32 dev eth0`)
+  const line = await openHelper(hv1, null)
+  const { items } = await line.must('guest_addresses', { domain: 'pc' }) as { items: Array<{ address: string, source: string }> }
+  await line.end()
+  t.match(items.sort((a, b) => a.source.localeCompare(b.source)), [{ address: '192.168.77.200', source: 'agent' }, { address: /^192\.168\.77\.[1-9]\d$/, source: 'lease' }], 'what the host can vouch for, and not what the guest made up')
+  t.equal(items.length, 2)
   const { paths } = await berth.api.get<MachinePathList>('/machines/pc/paths')
   const ssh = paths.find(({ protocol }) => protocol === 'ssh')
   t.match(ssh, { reachable: true, via: 'forward', address: /^192\.168\.77\.[1-9]\d$/, commands: ['berth port-forward pc 10022:22', 'ssh -p 10022 127.0.0.1'] })
