@@ -2,10 +2,13 @@ import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
-import Fastify, { LogController, type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, { LogController, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
+import { enforceAccess } from './access-check.js'
 import { BrokerError, ERRORS } from './errors.js'
 import type { App } from './http.js'
+import type { Caller } from './users/caller.js'
+import type { Permissions } from './users/permissions.js'
 import type { Users } from './users/service.js'
 import { explainFaults } from './validation.js'
 
@@ -13,6 +16,7 @@ export interface AppDeps {
   readonly log: Logger
   readonly tls: { readonly key: string, readonly cert: string }
   readonly users: Users
+  readonly permissions: Permissions
   readonly version: string
   /** Each adds the routes of one room under /api/v1. */
   readonly routes: ReadonlyArray<(app: App) => void>
@@ -38,6 +42,8 @@ export async function buildApp (deps: AppDeps): Promise<App> {
   explainFaults()
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   app.decorateRequest('caller', null)
+  app.decorateRequest('verbs', null)
+  enforceAccess(app as unknown as FastifyInstance, { authenticate: async (request) => await authenticate(deps.users, request), permissions: deps.permissions })
   app.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text across sites without asking
   app.setErrorHandler<FastifyError | BrokerError>(answerError)
   app.setNotFoundHandler((request, reply) => { void reply.code(404).send({ code: 'route_unknown', message: `There is nothing at ${request.method} ${request.url.slice(0, 100)}; /api/v1/openapi.json lists what there is.`, requestId: request.id }) })
@@ -46,25 +52,22 @@ export async function buildApp (deps: AppDeps): Promise<App> {
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Berth', version: deps.version, description: errorTable() }, components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } }, security: [{ bearer: [] }] },
   })
-  app.addHook('onRequest', async (request) => { await checkAccess(deps.users, request) })
+  app.addHook('onResponse', async (request, reply) => {
+    request.log.debug({ method: request.method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), by: request.caller?.actor, address: request.ip }, 'request answered')
+  })
   for (const add of deps.rootRoutes) add(app)
   await app.register(async (api) => {
     for (const add of deps.routes) add(api as unknown as App)
-    api.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger())
+    api.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
   }, { prefix: '/api/v1' })
   return app
 }
 
-/** Permission comes before everything else, also before the body is read. A route that does not say who may call it is for nobody. */
-async function checkAccess (users: Users, request: FastifyRequest): Promise<void> {
-  if (request.is404) return
-  const access = request.routeOptions.config.access
-  if (access === 'public' || access === 'device') return
+/** The caller by the token that he sends. */
+async function authenticate (users: Users, request: FastifyRequest): Promise<Caller> {
   const [scheme, token] = (request.headers.authorization ?? '').split(' ')
   if (scheme?.toLowerCase() !== 'bearer' || !token) throw new BrokerError('unauthenticated', 'This needs a token: run "berth login".')
-  request.caller = await users.authenticate(token, request.ip)
-  if (access === 'observer' || (access === 'admin' && request.caller.role === 'admin')) return
-  throw new BrokerError('forbidden', 'Only an administrator may do this.')
+  return await users.authenticate(token, request.ip)
 }
 
 function answerError (error: FastifyError | BrokerError, request: FastifyRequest, reply: FastifyReply): void {

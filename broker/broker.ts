@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs'
 import type { Logger } from 'pino'
 import ssh2 from 'ssh2'
 import { buildApp } from './app.js'
-import { Assignments } from './assignments/service.js'
+import { assembleHandingOut } from './assignments/assembly.js'
+import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
+import { assignmentRoutes } from './assignments/routes.js'
+import { chainOldRows, HeadLog } from './audit/chain.js'
+import { consoleAnswers, documentGrants } from './answers.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
@@ -10,17 +14,18 @@ import { consoleRoutes } from './consoles/routes.js'
 import { Consoles } from './consoles/service.js'
 import { acceptUpgrades } from './consoles/upgrades.js'
 import type { App } from './http.js'
-import { ALL_FEATURES } from './hypervisors/domain-xml.js'
 import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
 import { SshLink } from './hypervisors/link.js'
 import { prepareHost } from './hypervisors/prepare.js'
 import { hypervisorRoutes } from './hypervisors/routes.js'
 import { Hypervisors, type OpenLink } from './hypervisors/service.js'
+import { Collector } from './images/collector.js'
 import { copyJob } from './images/copy-job.js'
 import { importJob } from './images/import-job.js'
 import type { StepHook } from './jobs/context.js'
 import { jobRoutes } from './jobs/routes.js'
 import { JobRunner } from './jobs/runner.js'
+import { GoldenImages } from './machines/golden-images.js'
 import { defineJob, deleteJob, powerJob } from './machines/jobs.js'
 import { Observer } from './machines/observer.js'
 import { populateJob } from './machines/populate-job.js'
@@ -29,6 +34,8 @@ import { machineRoutes } from './machines/routes.js'
 import { Restarts } from './machines/restarts.js'
 import { Machines } from './machines/service.js'
 import { operationsRoutes } from './operations.js'
+import { Documents } from './pools/documents.js'
+import { poolRoutes } from './pools/routes.js'
 import { lockDataDirectory } from './store/data-directory.js'
 import { openStore } from './store/open.js'
 import { ownKey } from './store/own-key.js'
@@ -36,6 +43,9 @@ import { ClientsXmlFile } from './thin-clients/clients-file.js'
 import { thinClientRoutes } from './thin-clients/routes.js'
 import { ThinClients } from './thin-clients/service.js'
 import { userRoutes } from './users/routes.js'
+import { Grants } from './users/grants.js'
+import { grantRoutes } from './users/grant-routes.js'
+import { Permissions } from './users/permissions.js'
 import { Users } from './users/service.js'
 
 export interface BrokerOptions {
@@ -62,6 +72,8 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const users = new Users(store)
   const madeAdministrator = await users.createFirstAdministrator(dataFile(config, 'admin-password'))
   await users.forgetExpired()
+  await chainOldRows(store)
+  const headLog = new HeadLog(store, log)
 
   const processes = new LibvirtProcesses(config.libvirtProcesses)
   const toRealHost: OpenLink = (name, settings, events) => new SshLink(name, { settings, events, privateKey: key.privateKey, processes, log })
@@ -73,18 +85,24 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
   const power = new Power({ store, hypervisors, observer })
   const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs })
+  const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
-  const assignments = new Assignments({ store, hypervisors, observer, machines, log, releaseAfterMs: config.releaseAfterMs, now: Date.now })
-  const isAdministrator = async ({ kind, name }: { kind: string, name: string }): Promise<boolean> => kind === 'person' && await users.roleOf(name) === 'admin'
+  const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now() })
+  const { assignments, claims, pools } = handingOut
+  const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
+  const grants = new Grants(objects)
+  const permissions = new Permissions(objects)
+  const documents = new Documents({ store, pools, ...documentGrants(grants) })
   const consoles = new Consoles({
     store, hypervisors, observer, log, ca: authority.certificate, now: Date.now, proxyPort: config.consoleProxyPort, listenAddress: config.listenAddress, publicName: config.publicNames[0] ?? 'localhost',
-    mayTake: isAdministrator, mayKnow: isAdministrator, mayStay: async () => true, features: async () => ALL_FEATURES,
+    ...consoleAnswers({ store, permissions, assignments }),
   })
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
-    store, hypervisors, observer, machines, assignments, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
+    store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
     console: async (machine, device) => await consoles.spiceConsole(machine, { kind: 'device', name: device.mac, address: device.address }),
   })
+  const collector = new Collector({ store, hypervisors, jobs, log, ...(hook ? { hook } : {}) })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
   const machineJobs = { store, hypervisors, observer, power }
   jobs.register(copyJob(images))
@@ -101,14 +119,14 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     return `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
   }
   const app = await buildApp({
-    log, tls, users, version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines), consoleRoutes(consoles), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users)],
+    log, tls, users, permissions, version: VERSION,
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users), grantRoutes(grants)],
     rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [observer, restarts, assignments, thinClients]) part.start()
+  for (const part of [headLog, observer, restarts, handingOut, thinClients, collector]) part.start()
   await consoles.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
@@ -116,15 +134,18 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   return {
     app, caFingerprint: authority.fingerprint, madeAdministrator, port: typeof address === 'object' && address ? address.port : config.listenPort,
     stop: async () => {
+      collector.stop()
       await jobs.stop()
       await thinClients.stop()
       await consoles.stop()
       await app.close()
       clientsXml.stop()
-      await assignments.stop()
+      await handingOut.stop()
       await hypervisors.stop()
+      await collector.rest()
       await observer.stop()
       processes.stop()
+      await headLog.stop()
       await store.destroy()
       unlock()
     },

@@ -83,7 +83,9 @@ export function parseConfig (text: string, path: string): Config {
   }
   const given: unknown = document.toJS() ?? {}
   const at = (name: string): string => `${path}:${keyLines.get(name) ?? 1}`
-  const faults = [...Value.Errors(Settings, Value.Default(Settings, Value.Clone(given)))].map((error) => {
+  const lineOfError = ({ path: at }: { path: string }): number => keyLines.get(at.split('/')[1] ?? '') ?? 1
+  const errors = [...Value.Errors(Settings, Value.Default(Settings, Value.Clone(given)))].sort((a, b) => lineOfError(a) - lineOfError(b))
+  const faults = errors.map((error) => {
     const name = error.path.split('/')[1] ?? ''
     const known = name === '' || name in Settings.properties
     return known ? `${at(name)}: ${name || 'the file'}: ${error.message.toLowerCase()}.` : `${at(name)}: ${name} is not a setting; the README lists all of them.`

@@ -14,14 +14,14 @@ const INSTALLER = ['../dist/hypervisor-scripts/hypervisor-installer.sh', '../hyp
 export function operationsRoutes (deps: OperationsDeps) {
   const metrics = metricsOf(deps)
   return (app: App): void => {
-    app.get('/healthz', { config: { access: 'public' }, schema: { hide: true } }, () => ({ status: 'ok' }))
-    app.get('/readyz', { config: { access: 'public' }, schema: { hide: true } }, async () => {
+    app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }))
+    app.get('/readyz', { schema: { hide: true } }, async () => {
       await deps.store.selectFrom('setting').select('name').limit(1).execute()
       return { status: 'ready' }
     })
-    app.get('/metrics', { config: { access: 'observer' }, schema: { hide: true } }, async (_request, reply) => await reply.type(metrics.contentType).send(await metrics.metrics()))
-    app.get('/ca.pem', { config: { access: 'public' }, schema: { hide: true } }, async (_request, reply) => await reply.type('application/x-pem-file').send(deps.authority.certificate))
-    app.get('/install/hypervisor.sh', { config: { access: 'public' }, schema: { hide: true } }, async (_request, reply) => {
+    app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => await reply.type(metrics.contentType).send(await metrics.metrics()))
+    app.get('/ca.pem', { schema: { hide: true } }, async (_request, reply) => await reply.type('application/x-pem-file').send(deps.authority.certificate))
+    app.get('/install/hypervisor.sh', { schema: { hide: true } }, async (_request, reply) => {
       const file = INSTALLER.find((url) => existsSync(url))
       if (!file) throw new BrokerError('internal', 'The installer was not built: run "npm run build".')
       return await reply.type('text/x-shellscript').send(readFileSync(file, 'utf8').replaceAll('@PUBLIC_KEY@', deps.publicKey))

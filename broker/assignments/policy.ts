@@ -1,23 +1,115 @@
+import type { Desktop, Phase } from '../api/assignments.js'
 import type { PowerState } from '../api/machines.js'
+import type { PoolPolicy } from '../api/pools.js'
+import { milliseconds, retentionEnd } from '../pools/policy.js'
+import type { AssignmentRow } from '../store/tables.js'
 
-export interface Use {
-  readonly ticketAt: number | null
-  readonly disconnectedAt: number | null
-}
+export type Times = Pick<AssignmentRow, 'pool_id' | 'holder' | 'fixed' | 'connected' | 'wanted' | 'idle_since' | 'session_at' | 'disconnected_at' | 'ticket_at' | 'warned_for' | 'started_at'>
 
 /** From a ticket to the viewer's first channel; a viewer that has not come by then does not come. */
-const TICKET_COUNTS_MS = 60_000
+export const TICKET_COUNTS_MS = 60_000
+const DEAD: readonly PowerState[] = ['off', 'missing', 'crashed']
+const WARN_BEFORE_MS = 15 * 60_000
+/** Nobody loses a desktop sooner than this after the first warning. */
+const LEAST_WARNING_MS = 60_000
+
+/** For the reader: the person's name, or thin-client:ID. */
+export function shownHolder (holder: string): string { return holder.replace(/^user:/, '') }
 
 /**
- * Why a machine counts as in use, for the reader, or null when it is released. It is in use while a viewer is connected, shortly after a ticket was
- * given, and for `releaseAfterMs` after the viewer left; a machine that is off is released at once. `unknown` power keeps it in use: nobody can tell.
+ * Why a machine counts as in use, for the reader, or null when it is released. What was handed out from a pool is in use until it is released. What a
+ * thin client has by name is in use while a viewer is connected, shortly after a ticket was given, and for `releaseAfterMs` after the viewer left; a
+ * machine that is off is released at once. `unknown` power keeps it in use: nobody can tell.
  */
-export function reasonInUse (use: Use | null, viewers: readonly string[], power: PowerState, now: number, releaseAfterMs: number): string | null {
+export function reasonInUse (held: Times | null, viewers: readonly string[], power: PowerState, now: number, releaseAfterMs: number): string | null {
   if (viewers.length > 0) return `viewer at ${viewers.join(', ')}`
-  if (power === 'off' || power === 'missing' || power === 'crashed') return null
-  if (use === null) return null
+  if (held !== null && (held.pool_id !== null || held.fixed === 1)) return `assigned to ${shownHolder(held.holder)}`
+  if (DEAD.includes(power) || held === null) return null
   if (power === 'unknown') return 'its hypervisor does not answer'
-  if (use.ticketAt !== null && now - use.ticketAt < TICKET_COUNTS_MS) return 'it was just handed out'
-  if (use.disconnectedAt !== null && now - use.disconnectedAt < releaseAfterMs) return `its viewer left ${Math.round((now - use.disconnectedAt) / 1000)} s ago`
+  if (held.ticket_at !== null && now - held.ticket_at < TICKET_COUNTS_MS) return 'it was just handed out'
+  if (held.disconnected_at !== null && now - held.disconnected_at < releaseAfterMs) return `its viewer left ${Math.round((now - held.disconnected_at) / 1000)} s ago`
   return null
+}
+
+/** When the desktop is no longer its holder's: the last of all his doings plus the retention; null while he is connected, or for ever. */
+export function expiresAt (held: Times, policy: PoolPolicy | null): number | null {
+  if (policy === null || held.fixed === 1 || held.connected === 1) return null
+  const graceEnd = held.disconnected_at === null ? 0 : held.disconnected_at + milliseconds(policy.disconnectGrace)
+  return Math.max(retentionEnd(policy.retention, held.idle_since), graceEnd)
+}
+
+/** When the longest session ends; null without a limit, or when nobody is connected. */
+export function sessionEndsAt (held: Times, policy: PoolPolicy | null): number | null {
+  if (policy === null || policy.maxSession === null || held.session_at === null || held.fixed === 1) return null
+  return held.session_at + milliseconds(policy.maxSession)
+}
+
+/** A viewer that comes back within the grace goes on with the session it had. */
+export function sessionStart (held: Times, policy: PoolPolicy | null, now: number): number {
+  const grace = policy === null ? 0 : milliseconds(policy.disconnectGrace)
+  const goesOn = held.session_at !== null && (held.connected === 1 || (held.disconnected_at !== null && now - held.disconnected_at < grace))
+  return goesOn ? held.session_at ?? now : now
+}
+
+/** What is done with an assignment whose time may be over. `warn`: told now that it is taken at `takenAt`. */
+export type Due = { readonly do: 'nothing' } | { readonly do: 'warn', readonly takenAt: number, readonly sentence: string } | { readonly do: 'take', readonly because: 'expired' | 'session' }
+
+/** The reaper's decision; pure. `keep` on expiry takes nothing: the next person who needs a desktop does. */
+export function due (held: Times, policy: PoolPolicy, now: number): Due {
+  const expires = expiresAt(held, policy)
+  const sessionEnds = held.connected === 1 ? sessionEndsAt(held, policy) : null
+  if (expires !== null && expires <= now && policy.onExpiry !== 'keep') return { do: 'take', because: 'expired' }
+  if (sessionEnds === null || now < sessionEnds - WARN_BEFORE_MS) return { do: 'nothing' }
+  const takenAt = Math.max(sessionEnds, held.warned_for ?? now + LEAST_WARNING_MS)
+  if (held.warned_for === null) return { do: 'warn', takenAt, sentence: `The longest session of this pool ends at ${new Date(takenAt).toISOString().slice(11, 16)} UTC: save your work, or extend it.` }
+  return now >= takenAt ? { do: 'take', because: 'session' } : { do: 'nothing' }
+}
+
+/** What its holder is shown before a desktop is taken; null while that is far. */
+export function warningOf (held: Times, policy: PoolPolicy | null, now: number): Desktop['warning'] {
+  const expires = expiresAt(held, policy)
+  const session = held.connected === 1 ? sessionEndsAt(held, policy) : null
+  const ends = session === null ? expires : Math.max(session, held.warned_for ?? 0)
+  if (ends === null || ends - now > WARN_BEFORE_MS) return null
+  const minutes = Math.max(0, Math.round((ends - now) / 60_000))
+  const when = minutes === 0 ? 'in less than a minute' : `in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`
+  return { at: new Date(ends - WARN_BEFORE_MS).toISOString(), takenAt: new Date(ends).toISOString(), sentence: session === null ? `It is given back ${when} unless you connect or extend it.` : `Your session ends ${when}: save your work, or extend it.` }
+}
+
+export function phaseOf (held: Times, power: PowerState, policy: PoolPolicy | null, now: number): Phase {
+  if (held.connected === 1) return 'connected'
+  if (held.disconnected_at !== null && policy !== null && now - held.disconnected_at < milliseconds(policy.disconnectGrace)) return 'grace'
+  if (held.wanted === 1) return 'preparing'
+  if (power === 'running') return held.disconnected_at === null ? 'ready' : 'disconnected'
+  return power === 'unknown' ? 'disconnected' : 'off'
+}
+
+/** What is seen of a desktop that somebody is to get. */
+export interface Seen {
+  readonly hostUp: boolean
+  readonly hostAwayMs: number
+  readonly power: PowerState
+  readonly hasDisk: boolean
+  readonly busy: boolean
+  readonly unclean: 'stop' | 'rebuild' | null
+  readonly startsFailed: number
+  readonly maintenance: boolean
+}
+
+/** move: another desktop is given instead; `failed`: this one is handed to nobody until it is mended. */
+export type Step = { readonly do: 'wait', readonly sentence: string } | { readonly do: 'clean' | 'start' | 'ready' } | { readonly do: 'move', readonly failed: boolean, readonly because: string }
+
+const AWAY_TOO_LONG_MS = 10_000
+const STARTS = 2
+
+/** One step towards a desktop that runs and is clean. `begun`: its holder has worked on it since he got it, so it is not changed for another one by itself. */
+export function nextStep (seen: Seen, begun: boolean): Step {
+  if (!seen.hostUp) return !begun && seen.hostAwayMs > AWAY_TOO_LONG_MS ? { do: 'move', failed: false, because: 'its hypervisor does not answer' } : { do: 'wait', sentence: 'Its hypervisor does not answer; it goes on when it is back.' }
+  if (seen.busy) return { do: 'wait', sentence: 'A job makes it ready.' }
+  if (seen.power === 'unknown') return { do: 'wait', sentence: 'It is being looked for.' }
+  if (seen.power === 'missing' || !seen.hasDisk) return { do: 'move', failed: true, because: seen.power === 'missing' ? 'its hypervisor has no such domain' : 'it has no disk' }
+  if (seen.unclean !== null) return { do: 'clean' }
+  if (seen.power === 'running') return { do: 'ready' }
+  if (seen.power === 'shutting-down') return { do: 'wait', sentence: 'It is shutting down and is started again then.' }
+  return seen.startsFailed >= STARTS ? { do: 'move', failed: true, because: 'it does not start' } : { do: 'start' }
 }

@@ -1,43 +1,40 @@
 import type { Logger } from 'pino'
-import { BERTH } from '../audit/store.js'
+import type { ClaimAnswer, Desktop } from '../api/assignments.js'
+import { type Actor, BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
-import { generationName } from '../images/store.js'
-import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
-import type { Machines } from '../machines/service.js'
-import type { Store } from '../store/open.js'
-import { reasonInUse } from './policy.js'
+import type { GoldenImages } from '../machines/golden-images.js'
+import { requireMachine } from '../machines/store.js'
+import { enterDesktop, poolsOf, requirePool } from '../pools/store.js'
+import type { Queries, Store } from '../store/open.js'
+import { nameKey, personName } from '../users/names.js'
+import type { AssignWish, Claims, ReleaseWish } from './claims.js'
+import type { Hosts } from './hosts.js'
+import { listDesktops } from './listing.js'
+import { reasonInUse, shownHolder } from './policy.js'
+import { renewReleased } from './renewals.js'
 
 export interface AssignmentsDeps {
-  readonly store: Store
-  readonly hypervisors: Hypervisors
-  readonly observer: Observer
-  readonly machines: Machines
-  readonly log: Logger
-  readonly releaseAfterMs: number
-  readonly now: () => number
+  readonly store: Store, readonly claims: Claims, readonly hosts: Hosts, readonly observer: Observer, readonly goldenImages: GoldenImages
+  readonly log: Logger, readonly releaseAfterMs: number, readonly now: () => number
 }
 
 const LOOK_EVERY_MS = 5_000
+const ASK_AGAIN_MS = 5_000
 
-/** Who has which machine: the exclusive claim of a thin client, and what follows when it ends. */
+/** What callers may ask of assignments: who has which machine, for people and for thin clients. */
 export class Assignments {
   #timer: NodeJS.Timeout | undefined
   #passing: Promise<void> = Promise.resolve()
-  /** Since when a host has been observed without a break; before a grace time has passed nothing is taken from anybody. */
-  readonly #observedSince = new Map<string, number>()
 
   constructor (readonly deps: AssignmentsDeps) {}
 
   start (): void {
-    const { observer, hypervisors } = this.deps
-    observer.on('viewers', (machineId) => { this.#noteViewers(machineId) })
-    observer.on('power', () => { this.#wake() })
-    observer.on('looked', (hypervisor) => { if (!this.#observedSince.has(hypervisor)) this.#observedSince.set(hypervisor, this.deps.now()) })
-    hypervisors.on('change', (hypervisor) => {
-      if (!hypervisors.names().includes(hypervisor) || hypervisors.link(hypervisor).status().state !== 'up') this.#observedSince.delete(hypervisor)
-    })
-    this.#timer = setInterval(() => { this.#wake() }, LOOK_EVERY_MS)
+    const wake = (): void => { this.#renew() }
+    this.deps.observer.on('viewers', wake)
+    this.deps.observer.on('power', wake)
+    this.deps.claims.on('changed', wake)
+    this.#timer = setInterval(wake, LOOK_EVERY_MS)
   }
 
   async stop (): Promise<void> {
@@ -48,68 +45,185 @@ export class Assignments {
   /** Why the machine counts as in use now, or null. */
   async inUse (machineId: string): Promise<string | null> {
     const { store, observer, now, releaseAfterMs } = this.deps
-    const row = await store.selectFrom('machine').leftJoin('assignment', 'assignment.machine_id', 'machine.id')
-      .select(['machine.power', 'assignment.thin_client_id', 'assignment.ticket_at', 'assignment.disconnected_at']).where('machine.id', '=', machineId).executeTakeFirst()
-    if (!row) return null
-    const use = row.thin_client_id === null ? null : { ticketAt: row.ticket_at, disconnectedAt: row.disconnected_at }
-    return reasonInUse(use, observer.viewers(machineId), row.power, now(), releaseAfterMs)
+    const machine = await store.selectFrom('machine').select('power').where('id', '=', machineId).executeTakeFirst()
+    if (!machine) return null
+    const held = await store.selectFrom('assignment').selectAll().where('machine_id', '=', machineId).executeTakeFirst()
+    return reasonInUse(held ?? null, observer.viewers(machineId), machine.power, now(), releaseAfterMs)
+  }
+
+  /** A desktop of the pool for this holder, or a place in the queue; waits up to `waitMs` until it can be opened. */
+  async claim (poolName: string, holder: string, by: Actor, wish: { wait?: boolean, waitMs?: number }, signal: AbortSignal): Promise<ClaimAnswer> {
+    const until = performance.now() + (wish.waitMs ?? 0)
+    for (;;) {
+      const claimed = await this.deps.claims.claim(poolName, holder, by, wish.wait ?? false)
+      const left = until - performance.now()
+      if (claimed.machineId !== null) return { desktop: await this.#whenReady(claimed.machineId, left, signal), queue: null }
+      const { place, since, sentence, nextFreeAt } = claimed.queue
+      if (left <= 0 || signal.aborted) return { desktop: null, queue: { place, since: new Date(since).toISOString(), sentence, nextFreeAt: nextFreeAt === null ? null : new Date(nextFreeAt).toISOString(), askAgainMs: ASK_AGAIN_MS } }
+      await this.untilChange(null, Math.min(left, ASK_AGAIN_MS), signal)
+    }
+  }
+
+  async #whenReady (machineId: string, withinMs: number, signal: AbortSignal): Promise<Desktop> {
+    const until = performance.now() + withinMs
+    for (;;) {
+      const [desktop] = await listDesktops(this.deps.store, { machineId }, this.deps.now())
+      if (!desktop) throw new BrokerError('desktop_failed', 'The desktop was taken away while it was made ready: ask again.')
+      const left = until - performance.now()
+      if (desktop.phase !== 'preparing' || left <= 0 || signal.aborted) return desktop
+      await this.untilChange(machineId, left, signal)
+    }
+  }
+
+  /** Resolves when something about this machine (or any) changes, or after `withinMs`. */
+  async untilChange (machineId: string | null, withinMs: number, signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', done)
+        this.deps.claims.off('changed', look)
+        resolve()
+      }
+      const look = (changed: string): void => { if (machineId === null || changed === machineId) done() }
+      const timer = setTimeout(done, withinMs)
+      signal.addEventListener('abort', done)
+      this.deps.claims.on('changed', look)
+    })
+  }
+
+  async desktops (filter: { holder?: string } = {}): Promise<Desktop[]> { return await listDesktops(this.deps.store, filter, this.deps.now()) }
+
+  async desktopOf (machineName: string): Promise<Desktop> {
+    const machine = await requireMachine(this.deps.store, machineName)
+    const [desktop] = await listDesktops(this.deps.store, { machineId: machine.id }, this.deps.now())
+    if (!desktop) throw new BrokerError('not_found', `Nobody has ${machine.name}.`)
+    return desktop
+  }
+
+  /** By an administrator: a desktop of the pool, any or this member, to this person. */
+  async assign (poolName: string, user: string, wish: { machine?: string, fixed?: boolean }, by: Actor): Promise<Desktop> {
+    const pool = await requirePool(this.deps.store, poolName)
+    const machine = wish.machine === undefined ? null : await requireMachine(this.deps.store, wish.machine)
+    if (machine && !(await poolsOf(this.deps.store, machine.id)).some((one) => one.id === pool.id)) throw new BrokerError('not_found', `${machine.name} is no member of ${pool.name}.`)
+    const assign: AssignWish = { byAdministrator: true, fixed: wish.fixed ?? false, ...(machine ? { machineId: machine.id } : {}) }
+    const claimed = await this.deps.claims.claim(pool.name, `user:${nameKey(personName(user))}`, by, false, assign)
+    const [desktop] = await listDesktops(this.deps.store, { machineId: claimed.machineId ?? '' }, this.deps.now())
+    if (!desktop) throw new BrokerError('desktop_failed', 'The desktop was taken away at once: look at the pool with "berth pool show".')
+    return desktop
+  }
+
+  /** By an administrator: this machine to this person. A member of a pool is given through its first pool. */
+  async assignMachine (machineName: string, user: string, fixed: boolean, by: Actor): Promise<Desktop> {
+    const machine = await requireMachine(this.deps.store, machineName)
+    const [pool] = await poolsOf(this.deps.store, machine.id)
+    if (pool) return await this.assign(pool.name, user, { machine: machine.name, fixed }, by)
+    if (machine.type === 'source' || machine.type === 'initial') throw new BrokerError('wrong_type', `${machine.name} is a ${machine.type} machine: only vdi and simple machines are handed to people.`)
+    await this.deps.claims.dedicate(machine, `user:${nameKey(personName(user))}`, by)
+    return await this.desktopOf(machine.name)
+  }
+
+  async release (machineName: string, by: Actor, wish: ReleaseWish): Promise<void> {
+    await this.deps.claims.release(await requireMachine(this.deps.store, machineName), by, wish)
+  }
+
+  async extend (machineName: string, by: Actor): Promise<Desktop> {
+    await this.deps.claims.extend(await requireMachine(this.deps.store, machineName), by)
+    return await this.desktopOf(machineName)
+  }
+
+  /** The disk is made anew from the current generation; what is on it is lost. Also mends a failed desktop. */
+  async rebuild (machineName: string, by: Actor): Promise<void> {
+    const machine = await requireMachine(this.deps.store, machineName)
+    if (machine.parent_id === null) throw new BrokerError('wrong_type', `${machine.name} is made from no initial machine: there is nothing to rebuild it from.`)
+    const change = { unclean: 'rebuild' as const, tries: 0, retry_at: 0 }
+    const now = this.deps.now()
+    await this.deps.store.transaction().execute(async (tx) => {
+      const desktop = await tx.selectFrom('desktop').select('state').where('machine_id', '=', machine.id).executeTakeFirst()
+      if (!desktop) throw new BrokerError('wrong_type', `${machine.name} is in no pool: populate its initial machine to renew it.`)
+      if (desktop.state === 'assigned') {
+        await tx.updateTable('desktop').set(change).where('machine_id', '=', machine.id).execute()
+        await tx.updateTable('assignment').set({ wanted: 1, idle_since: now }).where('machine_id', '=', machine.id).execute()
+      } else if (!await enterDesktop(tx, machine.id, 'cleaning', change, now)) throw new BrokerError('busy', `${machine.name} is ${desktop.state}: try again when that has ended.`)
+      await recordEvent(tx, by, 'desktop.rebuild', `machine:${machine.name}`, { before: desktop.state })
+    })
+    this.deps.claims.emit('changed', machine.id)
+  }
+
+  /** Throws `assigned` while somebody has a desktop of the pool; with force the deletion releases them. */
+  async refuseAssigned (poolName: string, force: boolean): Promise<void> {
+    const pool = await requirePool(this.deps.store, poolName)
+    const held = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['assignment.holder', 'machine.name']).where('pool_id', '=', pool.id).limit(6).execute()
+    if (held.length > 0 && !force) throw new BrokerError('assigned', `${held.slice(0, 5).map((row) => `${shownHolder(row.holder)} has ${row.name}`).join(', ')}${held.length > 5 ? ', …' : ''}: release them first, or use --force.`)
+  }
+
+  /** For a deletion: every assignment of the pool ends. */
+  async releaseAll (poolId: string): Promise<void> { await this.#releaseSome(poolId, Infinity, 'its pool is deleted') }
+
+  /** For a forced shrinking: as many as the pool is too large by, the longest unused first. */
+  async releaseExcess (poolName: string, by: Actor = BERTH): Promise<void> {
+    const pool = await requirePool(this.deps.store, poolName)
+    const states = await this.deps.store.selectFrom('pool_member').innerJoin('desktop', 'desktop.machine_id', 'pool_member.machine_id').select('desktop.state').where('pool_id', '=', pool.id).where('built', '=', 1).execute()
+    const easy = states.filter((row) => row.state !== 'assigned').length
+    await this.#releaseSome(pool.id, Math.max(0, states.length - pool.size - easy), 'its pool was made smaller', by)
+  }
+
+  async #releaseSome (poolId: string, most: number, because: string, by: Actor = BERTH): Promise<void> {
+    const held = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['machine.id', 'machine.name']).where('pool_id', '=', poolId).orderBy('connected').orderBy('idle_since').execute()
+    for (const machine of held.slice(0, most)) await this.deps.claims.release(machine, by, { force: true, because }).catch((error: unknown) => { if (!(error instanceof BrokerError && error.code === 'not_found')) throw error })
   }
 
   /**
-   * Claims the machine for a thin client in one transaction, and counts it as just handed out from then on: whoever looks meanwhile, another device or a
-   * populate, sees that. Throws `busy` while another one uses it, or while a job makes it ready.
+   * A thin client that has this machine by name: claims it in one transaction, and counts it as just handed out from then on. Throws `busy` while another
+   * one uses it or while a job makes it ready, `assigned` while it is somebody's through a pool.
    */
-  async claim (machineId: string, thinClientId: string): Promise<void> {
-    const held = await this.deps.store.selectFrom('assignment').select(['thin_client_id', 'ticket_at']).where('machine_id', '=', machineId).executeTakeFirst()
-    const mine = held?.thin_client_id === thinClientId
+  async claimNamed (machineId: string, deviceId: string): Promise<void> {
+    const holder = `thin-client:${deviceId}`
+    const held = await this.deps.store.selectFrom('assignment').select(['holder', 'ticket_at', 'pool_id', 'fixed']).where('machine_id', '=', machineId).executeTakeFirst()
+    const mine = held?.holder === holder
     const reason = held === undefined || mine ? null : await this.inUse(machineId)
-    if (reason !== null) throw new BrokerError('busy', `Another thin client uses this machine (${reason}).`)
+    if (reason !== null) throw new BrokerError('busy', `Another thin client or person uses this machine (${reason}).`)
     const now = this.deps.now()
     await this.deps.store.transaction().execute(async (tx) => {
       const job = await tx.selectFrom('job_lock').innerJoin('job', 'job.id', 'job_lock.job_id').select(['job.id', 'job.kind']).where('job_lock.machine_id', '=', machineId).where('job.kind', '!=', 'power').executeTakeFirst()
       if (job) throw new BrokerError('busy', `It is being made ready (job ${job.id}, ${job.kind}).`)
-      const changed = mine ? await tx.updateTable('assignment').set({ ticket_at: now }).where('machine_id', '=', machineId).where('thin_client_id', '=', thinClientId).executeTakeFirst() : held === undefined
-        ? await tx.insertInto('assignment').values({ machine_id: machineId, thin_client_id: thinClientId, assigned_at: now, ticket_at: now, connected_at: null, disconnected_at: null }).onConflict((oc) => oc.doNothing()).executeTakeFirst()
-        : await tx.updateTable('assignment').set({ thin_client_id: thinClientId, assigned_at: now, ticket_at: now, connected_at: null, disconnected_at: null }).where('machine_id', '=', machineId).where('thin_client_id', '=', held.thin_client_id)
-          .where((eb) => held.ticket_at === null ? eb('ticket_at', 'is', null) : eb('ticket_at', '=', held.ticket_at)).executeTakeFirst()
-      const rows = 'numUpdatedRows' in changed ? changed.numUpdatedRows : changed.numInsertedOrUpdatedRows
-      if (rows !== 1n) throw new BrokerError('busy', 'Another thin client was quicker.')
+      if (mine) await tx.updateTable('assignment').set({ ticket_at: now, idle_since: now }).where('machine_id', '=', machineId).where('holder', '=', holder).execute()
+      else await this.#takeNamed(tx, machineId, holder, held, now)
     })
   }
 
-  async noteTicket (machineId: string): Promise<void> {
-    await this.deps.store.updateTable('assignment').set({ ticket_at: this.deps.now(), disconnected_at: null }).where('machine_id', '=', machineId).execute()
-  }
-
-  #noteViewers (machineId: string): void {
-    const connected = this.deps.observer.viewers(machineId).length > 0
-    const change = connected ? { connected_at: this.deps.now(), disconnected_at: null } : { disconnected_at: this.deps.now(), ticket_at: null }
-    this.#passing = this.#passing.then(async () => {
-      await this.deps.store.updateTable('assignment').set(change).where('machine_id', '=', machineId).execute()
-    }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'noting a viewer failed') })
-    this.#wake()
-  }
-
-  #wake (): void {
-    this.#passing = this.#passing.then(async () => { await this.#renewReleased() }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'renewing released machines failed') })
-  }
-
-  /** Machines that were in use when their initial was populated move to the wanted generation now that they are released. */
-  async #renewReleased (): Promise<void> {
-    const { store, now, releaseAfterMs } = this.deps
-    const rows = await store.selectFrom('machine').innerJoin('generation', 'generation.id', 'machine.wanted_generation_id').innerJoin('machine as parent', 'parent.id', 'machine.parent_id')
-      .leftJoin('job_lock', 'job_lock.machine_id', 'machine.id').select(['machine.id', 'machine.hypervisor', 'machine.power', 'parent.name as initial', 'generation.number'])
-      .where('job_lock.job_id', 'is', null).execute()
-    for (const row of rows) {
-      const observed = this.#observedSince.get(row.hypervisor)
-      const settled = observed !== undefined && (row.power === 'off' || now() - observed >= Math.min(releaseAfterMs, 60_000))
-      if (!settled || await this.inUse(row.id) !== null) continue
-      try {
-        await this.deps.machines.populate(row.initial, { generation: generationName(row) }, BERTH, [row.id])
-      } catch (error) {
-        if (!(error instanceof BrokerError)) throw error
-        this.deps.log.warn({ err: error, machine: row.id }, 'a released machine could not be renewed yet')
-      }
+  async #takeNamed (tx: Queries, machineId: string, holder: string, held: { holder: string, ticket_at: number | null } | undefined, now: number): Promise<void> {
+    if (held) {
+      const { numDeletedRows } = await tx.deleteFrom('assignment').where('machine_id', '=', machineId).where('holder', '=', held.holder).where((eb) => held.ticket_at === null ? eb('ticket_at', 'is', null) : eb('ticket_at', '=', held.ticket_at)).executeTakeFirst()
+      if (numDeletedRows !== 1n) throw new BrokerError('busy', 'Another thin client was quicker.')
     }
+    const values = { machine_id: machineId, pool_id: null, holder, assigned_at: now, started_at: null, ticket_at: now, connected_at: null, disconnected_at: null, extended_at: null, session_at: null, idle_since: now, warned_for: null }
+    const inserted = await tx.insertInto('assignment').values(values).onConflict((oc) => oc.doNothing()).executeTakeFirst()
+    if (inserted.numInsertedOrUpdatedRows !== 1n) throw new BrokerError('busy', 'Another thin client was quicker.')
+  }
+
+  /** A ticket was given to who has the machine; with `holder`, only if it is he who has it. */
+  async noteTicket (machineId: string, holder?: string): Promise<void> {
+    const now = this.deps.now()
+    await this.deps.store.updateTable('assignment').set({ ticket_at: now, disconnected_at: null, idle_since: now }).where('machine_id', '=', machineId)
+      .$if(holder !== undefined, (q) => q.where('holder', '=', holder ?? '')).execute()
+  }
+
+  /** Throws while a desktop that this holder was given still shows what the one before left. */
+  async refuseUnclean (machine: { id: string, name: string }, holder: string | null): Promise<void> {
+    const row = await this.deps.store.selectFrom('assignment').innerJoin('desktop', 'desktop.machine_id', 'assignment.machine_id').select(['assignment.holder', 'desktop.unclean']).where('assignment.machine_id', '=', machine.id).executeTakeFirst()
+    if (row && row.unclean !== null && (holder === null || row.holder === holder)) throw new BrokerError('busy', `${machine.name} is cleaned after its last use: it can be opened when that is done.`)
+  }
+
+  /** Whether a device (by its MAC) may keep the console it has: not when the machine has become somebody else's. */
+  async deviceMayStay (mac: string, machineId: string): Promise<boolean> {
+    const held = await this.deps.store.selectFrom('assignment').select('holder').where('machine_id', '=', machineId).executeTakeFirst()
+    if (!held?.holder.startsWith('thin-client:')) return held === undefined
+    const device = await this.deps.store.selectFrom('thin_client').select('mac').where('id', '=', held.holder.slice('thin-client:'.length)).executeTakeFirst()
+    return device === undefined || device.mac === mac
+  }
+
+  #renew (): void {
+    this.#passing = this.#passing.then(async () => { await renewReleased({ ...this.deps, inUse: async (id) => await this.inUse(id) }) })
+      .catch((error: unknown) => { this.deps.log.error({ err: error }, 'renewing released machines failed') })
   }
 }

@@ -31,6 +31,10 @@ export interface ConsolesDeps {
   readonly mayTake: (asker: Asker, machineId: string) => Promise<boolean>
   /** Whether he may see who has a console. */
   readonly mayKnow: (asker: Asker, machineId: string) => Promise<boolean>
+  /** Throws while the machine still shows its last holder's doings, or is another one's. */
+  readonly refuseNotReady: (asker: Asker, machine: ConsoleMachine) => Promise<void>
+  /** A ticket was given. */
+  readonly onTicket: (asker: Asker, machineId: string) => Promise<void>
   /** Asked again and again while a console or a forwarded port is open; it ends when the answer is no. */
   readonly mayStay: (holder: Holder, machineId: string) => Promise<boolean>
   /** What the policy of the machine lets a viewer do. */
@@ -42,6 +46,8 @@ export interface Asker extends Holder { readonly address: string }
 export interface ConsoleOptions {
   readonly take?: boolean
   readonly via?: ConsoleWay
+  /** What the login that asks may do with the machine, where that is less than its account may (a token with scopes); absent: everything. */
+  readonly loginVerbs?: ReadonlySet<string>
   /** The host name by which he reaches the broker, for the proxy's address. */
   readonly brokerHost?: string
 }
@@ -100,11 +106,13 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   async spiceConsole (machine: ConsoleMachine, asker: Asker, options: ConsoleOptions = {}): Promise<SpiceConsole> {
     return await this.#inTurn(machine.id, async () => {
       this.#refuseImpossible(machine, options.via ?? 'auto')
+      await this.deps.refuseNotReady(asker, machine)
       const seat = await seatOf(this.deps.store, machine.id)
       const occupant = occupantOf(seat, await this.#viewersNow(machine), this.deps.now())
-      const take = await this.#mayEnter(machine, asker, occupant, options.take ?? false)
+      const take = await this.#mayEnter(machine, asker, occupant, options)
       const console = await this.#ticket(machine, asker, options, take)
       await this.#noteTicket(machine, asker, console.proxy === undefined ? 'direct' : 'proxy', take ? occupant : null)
+      await this.deps.onTicket(asker, machine.id)
       return take && occupant ? { ...console, taken: { from: occupant.holder, since: new Date(occupant.sinceMs).toISOString() } } : console
     })
   }
@@ -162,12 +170,13 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   }
 
   /** Gives whether the other one is to be cut. */
-  async #mayEnter (machine: ConsoleMachine, asker: Asker, occupant: Occupant | null, take: boolean): Promise<boolean> {
-    const step = consoleStep(occupant, { holder: asker, address: plainAddress(asker.address), take, mayTake: take && await this.deps.mayTake(asker, machine.id) })
+  async #mayEnter (machine: ConsoleMachine, asker: Asker, occupant: Occupant | null, { take = false, loginVerbs }: ConsoleOptions): Promise<boolean> {
+    const login = (verbs: readonly string[]): boolean => loginVerbs === undefined || verbs.some((verb) => loginVerbs.has(verb))
+    const step = consoleStep(occupant, { holder: asker, address: plainAddress(asker.address), take, mayTake: take && login(['takeConsole']) && await this.deps.mayTake(asker, machine.id) })
     if (step === 'give') return false
     if (step === 'take') return true
     if (step === 'forbid') throw new BrokerError('forbidden', `You may not take the console of ${machine.name} from somebody else.`)
-    const known = occupant && await this.deps.mayKnow(asker, machine.id)
+    const known = occupant && login(['takeConsole', 'assign']) && await this.deps.mayKnow(asker, machine.id)
     const who = known ? `${occupant.holder ? actorName(occupant.holder) : 'A viewer that was given no ticket here'} (${occupant.address}, since ${new Date(occupant.sinceMs).toISOString()})` : 'Somebody else'
     throw new BrokerError('console_in_use', `${who} ${occupant?.connected === false ? 'is just opening' : 'has'} the console of ${machine.name}: wait until it is closed, or take it over.`)
   }

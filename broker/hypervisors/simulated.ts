@@ -7,7 +7,8 @@ import { errorOf, type BatchItem, type RequestOptions } from './helper-channel.j
 import type { DomainState, HostFacts, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import type { ManagedLink } from './service.js'
 
-interface SimulatedDomain { uuid: string, running: boolean, disk: string | null, destroyOnReboot: boolean, ticket: string | null }
+/** `boots`: how often it was started. */
+interface SimulatedDomain { uuid: string, running: boolean, boots: number, disk: string | null, destroyOnReboot: boolean, ticket: string | null }
 type Args = Readonly<Record<string, unknown>>
 type Op = (host: SimulatedHost, args: Args) => unknown
 
@@ -152,7 +153,7 @@ export class SimulatedLink implements ManagedLink {
     await this.#call('define', () => {
       const known = this.host.domains.get(name)
       if (known && known.uuid !== uuid) throw new BrokerError('hypervisor_refused', `domain '${name}' already exists with uuid ${known.uuid}`)
-      this.host.domains.set(name, { uuid, disk, destroyOnReboot, running: known?.running ?? false, ticket: null })
+      this.host.domains.set(name, { uuid, disk, destroyOnReboot, running: known?.running ?? false, boots: known?.boots ?? 0, ticket: null })
     })
   }
 
@@ -160,14 +161,23 @@ export class SimulatedLink implements ManagedLink {
     await this.#change('start', name, (domain) => {
       if (domain.running) throw new BrokerError('hypervisor_refused', 'Requested operation is not valid: domain is already running')
       domain.running = true
+      domain.boots += 1
     }, 'Started Booted')
   }
 
-  async shutdownDomain (name: string): Promise<void> { await this.#change('shutdown', name, (domain) => { domain.running = false }, 'Stopped Shutdown') }
-  async destroyDomain (name: string): Promise<void> { await this.#change('destroy', name, (domain) => { domain.running = false }, 'Stopped Destroyed') }
+  async shutdownDomain (name: string): Promise<void> { await this.#off('shutdown', name, 'Stopped Shutdown') }
+  async destroyDomain (name: string): Promise<void> { await this.#off('destroy', name, 'Stopped Destroyed') }
   async resumeDomain (name: string): Promise<void> { await this.#change('resume', name, () => {}, 'Resumed Unpaused') }
   async domainXml (name: string): Promise<string> { return await this.#call('xml', () => `<domain type='qemu'><name>${name}</name><uuid>${this.#domain(name).uuid}</uuid></domain>`) }
   async close (): Promise<void> { this.#status = { ...this.#status, state: 'unreachable' } }
+
+  /** Whoever is connected is cut off with the power. */
+  async #off (call: string, name: string, event: string): Promise<void> {
+    await this.#change(call, name, (domain) => {
+      domain.running = false
+      this.host.viewers.delete(name)
+    }, event)
+  }
 
   async #change (call: string, name: string, change: (domain: SimulatedDomain) => void, event: string): Promise<void> {
     await this.#call(call, () => { change(this.#domain(name)) })

@@ -42,11 +42,11 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     this.#kinds.set(kind.kind, kind as JobKind<never>)
   }
 
-  /** Records the wish, inside the caller's transaction; call `wake` when it is committed. Throws `busy`. */
-  async create (queries: Queries, job: Omit<NewJob, 'id' | 'createdBy'>, by: Actor): Promise<string> {
+  /** Records the wish, inside the caller's transaction; call `wake` when it is committed. `noun`: what its subject is, for the audit log. Throws `busy`. */
+  async create (queries: Queries, job: Omit<NewJob, 'id' | 'createdBy'>, by: Actor, noun = 'machine'): Promise<string> {
     const id = randomUUID().slice(0, 8)
     await insertJob(queries, { ...job, id, createdBy: by.actor })
-    await recordEvent(queries, by, `job.${job.kind}`, `machine:${job.subject}`, { job: id, targets: job.targets.length })
+    await recordEvent(queries, by, `job.${job.kind}`, `${noun}:${job.subject}`, { job: id, targets: job.targets.length })
     return id
   }
 
@@ -64,11 +64,11 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
 
   async get (id: string): Promise<Job> {
     const [job] = await readJobs(this.deps.store, this.#progressOf, { id })
-    if (!job) throw new BrokerError('not_found', `There is no job ${id}: "berth job list" shows the recent ones.`)
+    if (!job) throw noSuchJob(id)
     return job
   }
 
-  async list (filter: { state?: JobState, limit?: number }): Promise<Job[]> {
+  async list (filter: { state?: JobState, limit?: number, createdBy?: string }): Promise<Job[]> {
     return await readJobs(this.deps.store, this.#progressOf, filter)
   }
 
@@ -204,4 +204,8 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     this.#progress.set(id, known)
     return known
   }
+}
+
+export function noSuchJob (id: string): BrokerError {
+  return new BrokerError('not_found', `There is no job ${id}: "berth job list" shows the recent ones.`)
 }

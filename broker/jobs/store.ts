@@ -76,9 +76,10 @@ export async function setTarget (queries: Queries, jobId: string, name: string, 
 export type Progress = (jobId: string, target: string) => { done: number, total: number }
 
 /** Jobs with their targets, newest first. */
-export async function readJobs (queries: Queries, progress: Progress, filter: { id?: string, state?: JobState, limit?: number }): Promise<Job[]> {
+export async function readJobs (queries: Queries, progress: Progress, filter: { id?: string, state?: JobState, limit?: number, createdBy?: string }): Promise<Job[]> {
   const rows = await queries.selectFrom('job').selectAll().orderBy('created_at', 'desc').orderBy('id').limit(filter.limit ?? 50)
     .$if(filter.id !== undefined, (q) => q.where('id', '=', filter.id ?? ''))
+    .$if(filter.createdBy !== undefined, (q) => q.where('created_by', '=', filter.createdBy ?? ''))
     .$if(filter.state !== undefined, (q) => q.where('state', '=', filter.state ?? 'queued')).execute()
   return await Promise.all(rows.map(async (row) => await toJob(queries, row, progress)))
 }

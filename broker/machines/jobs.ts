@@ -4,7 +4,7 @@ import { BrokerError, sentenceOf } from '../errors.js'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import type { Hypervisors } from '../hypervisors/service.js'
-import { collectGenerations } from '../images/copy-job.js'
+import { collectGenerations } from '../images/collector.js'
 import { copiesOf } from '../images/store.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
@@ -21,6 +21,10 @@ export interface DefineInput { readonly machines: readonly JobMachine[], readonl
 export interface DeleteInput { readonly machines: readonly JobMachine[], readonly force: boolean }
 
 const FIRST_CONTACT_MS = 15_000
+
+export function toJobMachine (row: { id: string, name: string, hypervisor: string }): JobMachine {
+  return { id: row.id, name: row.name, hypervisor: row.hypervisor }
+}
 
 /** Each machine on its own: one that fails leaves the others done. */
 export async function eachMachine<I> (context: JobContext<I>, machines: readonly JobMachine[], act: (machine: JobMachine) => Promise<string>): Promise<void> {
@@ -131,7 +135,6 @@ async function answers (link: HypervisorLink): Promise<boolean> {
 }
 
 async function forgetMachine (deps: MachineJobDeps, id: string): Promise<void> {
-  const parent = await deps.store.selectFrom('machine').select(['parent_id', 'type']).where('id', '=', id).executeTakeFirst()
   await deps.store.updateTable('machine').set({ generation_id: null, wanted_generation_id: null }).where('id', '=', id).execute()
   await deps.store.updateTable('generation').set({ current: 0, state: 'collecting' }).where('initial_id', '=', id).execute()
   await collectGenerations({ store: deps.store, link: (name) => deps.hypervisors.link(name) }, id)
@@ -144,5 +147,4 @@ async function forgetMachine (deps: MachineJobDeps, id: string): Promise<void> {
     await tx.updateTable('machine').set({ parent_id: null }).where('parent_id', '=', id).execute()
     await tx.deleteFrom('machine').where('id', '=', id).execute()
   })
-  if (parent?.type === 'vdi' && parent.parent_id !== null) await collectGenerations({ store: deps.store, link: (name) => deps.hypervisors.link(name) }, parent.parent_id)
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
-import { type ImageDeps, collectGenerations, ensureOnHypervisor } from '../images/copy-job.js'
+import { type ImageDeps, ensureOnHypervisor } from '../images/copy-job.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
 import { defineMachine } from './definition.js'
@@ -40,7 +40,6 @@ export function populateJob (deps: PopulateDeps): JobKind<PopulateInput> {
         }
       }))
       context.refuseIfCancelled()
-      await context.step(initial.name, 'collect', async () => { await collectGenerations(deps.images, initial.id) })
     },
   }
 }

@@ -1,28 +1,22 @@
 import type { Static } from '@sinclair/typebox'
 import type { ForeignDomain, Machine, MachineAdopt, MachineCreate, MachinePatch, PowerRequest, DiscardChanges, MachineType } from '../api/machines.js'
-import type { PopulateRequest } from '../api/images.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { domainXml, parseDomainXml } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
-import type { CopyInput } from '../images/copy-job.js'
-import { copiesOf, generationName, listGenerations, requireGeneration, reserveGeneration } from '../images/store.js'
-import { refuseIfLocked } from '../jobs/store.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Queries, Store } from '../store/open.js'
 import type { MachineRow, NewMachine } from '../store/tables.js'
 import { diskOf, newMac, newMachineId, specOf } from './definition.js'
-import type { DefineInput, DeleteInput, JobMachine, PowerInput } from './jobs.js'
+import { type DefineInput, type DeleteInput, type JobMachine, type PowerInput, toJobMachine } from './jobs.js'
 import { expandNames } from './names.js'
 import type { Observer } from './observer.js'
-import type { PopulateInput } from './populate-job.js'
-import { childrenOf, listMachines, type MachineFilter, machineOrChildren, requireMachine, requireType } from './store.js'
+import { nameOf, PARENT_TYPE, parentFor, refuseTypeChange } from './parents.js'
+import { childrenOf, listMachines, type MachineFilter, machineOrChildren, requireMachine } from './store.js'
 
 export interface MachinesDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer, readonly shutdownTimeoutMs: number }
 
 const GIB = 1_073_741_824
-/** The parent that a type has: a source for an initial, an initial for a vdi machine. */
-const PARENT_TYPE: Readonly<Partial<Record<MachineType, MachineType>>> = { initial: 'source', vdi: 'initial' }
 
 /** What callers may ask of machines. Every change is one transaction that records the wish, then a job does it. */
 export class Machines {
@@ -42,18 +36,28 @@ export class Machines {
 
   async create (wish: MachineCreate, by: Actor): Promise<{ machines: Machine[], job: string }> {
     const names = expandNames(wish.name, wish.count ?? 1, wish.first ?? 1)
-    for (const hypervisor of wish.hypervisors) this.deps.hypervisors.virtType(hypervisor)
+    const { ids, job } = await this.createNamed(wish, names.map((name, index) => ({ name, hypervisor: wish.hypervisors[index % wish.hypervisors.length] ?? '' })), by)
+    return await this.#answer(ids, job)
+  }
+
+  /** As `create`, with each name and place given. `also` is done in the same transaction. */
+  async createNamed (wish: Omit<MachineCreate, 'name' | 'hypervisors'>, places: ReadonlyArray<{ name: string, hypervisor: string }>, by: Actor, also: (tx: Queries, machines: readonly JobMachine[]) => Promise<void> = async () => {}): Promise<{ ids: string[], job: string }> {
+    for (const hypervisor of new Set(places.map((place) => place.hypervisor))) this.deps.hypervisors.virtType(hypervisor)
     const ownDisk = wish.type === 'simple' || wish.type === 'source'
-    const { rows, job } = await this.deps.store.transaction().execute(async (tx) => {
-      const parent = await this.#parentFor(tx, wish.type, wish.parent)
-      const rows = names.map((name, index) => newRow(wish, name, wish.hypervisors[index % wish.hypervisors.length] ?? '', parent))
+    const created = await this.deps.store.transaction().execute(async (tx) => {
+      const parent = await parentFor(tx, wish.type, wish.parent)
+      const rows = places.map(({ name, hypervisor }) => newRow(wish, name, hypervisor, parent))
       for (const row of rows) await this.#insert(tx, row)
-      const first = await requireMachine(tx, names[0] ?? '')
+      const machines = rows.map(toJobMachine)
+      const first = await requireMachine(tx, machines[0]?.name ?? '')
       domainXml(specOf(first, this.deps.hypervisors.row(first.hypervisor), 'qemu', null)) // a faulty domain.xml is refused here, and then nothing is recorded
-      const input: DefineInput = { machines: rows.map(toJobMachine), diskBytes: ownDisk ? Math.ceil((wish.diskGib ?? 20) * GIB / 512) * 512 : null, created: true }
-      return { rows, job: await this.#job(tx, 'define', names[0] ?? '', input, input.machines, by, input.machines.map((machine) => machine.id)) }
+      await also(tx, machines)
+      const input: DefineInput = { machines, diskBytes: ownDisk ? Math.ceil((wish.diskGib ?? 20) * GIB / 512) * 512 : null, created: true }
+      const ids = machines.map((machine) => machine.id)
+      return { ids, job: await this.#job(tx, 'define', first.name, input, machines, by, ids) }
     })
-    return await this.#answer(rows.map((row) => row.id), job)
+    this.deps.jobs.wake()
+    return created
   }
 
   async adopt (wish: MachineAdopt, by: Actor): Promise<{ machines: Machine[], job: null }> {
@@ -70,7 +74,7 @@ export class Machines {
       mac: domain.mac || newMac(), serial: domain.serial || domain.name, domain_xml: xml, adopted: 1, power_since: Date.now(), wanted_power: null, created_at: Date.now(),
     }
     await this.deps.store.transaction().execute(async (tx) => {
-      const parent = await this.#parentFor(tx, type, wish.parent)
+      const parent = await parentFor(tx, type, wish.parent)
       await this.#insert(tx, { ...row, parent_id: parent?.id ?? null })
       await recordEvent(tx, by, 'machine.adopt', `machine:${row.name}`, { hypervisor: wish.hypervisor, type })
     })
@@ -89,9 +93,9 @@ export class Machines {
     const { id, job } = await this.deps.store.transaction().execute(async (tx) => {
       const row = await requireMachine(tx, name)
       const type = patch.type ?? row.type
-      if (type !== row.type || patch.parent !== undefined) await this.#refuseTypeChange(tx, row, type)
-      const given = patch.parent === undefined ? (type === row.type ? await this.#nameOf(tx, row.parent_id) : undefined) : patch.parent ?? undefined
-      const parent = await this.#parentFor(tx, type, given)
+      if (type !== row.type || patch.parent !== undefined) await refuseTypeChange(tx, row, type)
+      const given = patch.parent === undefined ? (type === row.type ? await nameOf(tx, row.parent_id) : undefined) : patch.parent ?? undefined
+      const parent = await parentFor(tx, type, given)
       const change = {
         type, parent_id: parent?.id ?? null, memory_mib: patch.memoryMib ?? row.memory_mib, vcpus: patch.vcpus ?? row.vcpus, network: patch.network ?? row.network,
         ...(patch.domainXml === undefined ? {} : { domain_xml: patch.domainXml }),
@@ -161,59 +165,6 @@ export class Machines {
     return await this.#answer(rows.map((row) => row.id), job) as { machines: Machine[], job: string }
   }
 
-  /** *Copy disk from source*. Refuses while the source or the initial runs. */
-  async copy (name: string, sourceName: string | undefined, by: Actor): Promise<string> {
-    const initial = await requireType(this.deps.store, name, ['initial'])
-    const given = sourceName ?? await this.#nameOf(this.deps.store, initial.parent_id)
-    if (given === undefined) throw new BrokerError('invalid_request', `${name} has no source: name one with --source.`)
-    const source = await requireType(this.deps.store, given, ['source', 'simple'])
-    for (const machine of [source, initial]) await this.deps.observer.requireOff(machine.name)
-    const job = await this.deps.store.transaction().execute(async (tx) => {
-      await refuseIfLocked(tx, [source.id, initial.id])
-      const generation = await reserveGeneration(tx, initial, source.name, newMachineId())
-      const homes = await tx.selectFrom('machine').select('hypervisor').distinct().where('parent_id', '=', initial.id).execute()
-      const carryTo = [...new Set([initial.hypervisor, ...homes.map((home) => home.hypervisor)])].filter((hypervisor) => hypervisor !== source.hypervisor)
-      const input: CopyInput = {
-        generation: { id: generation.id, initialId: initial.id, file: generation.file },
-        source: { name: source.name, hypervisor: source.hypervisor, disk: source.disk ?? diskOf(source, this.deps.hypervisors.row(source.hypervisor)) },
-        initial: { name: initial.name, hypervisor: initial.hypervisor }, carryTo,
-      }
-      return await this.deps.jobs.create(tx, { kind: 'copy', subject: initial.name, input, targets: [initial.name, ...carryTo], locks: [source.id, initial.id] }, by)
-    })
-    this.deps.jobs.wake()
-    return job
-  }
-
-  /** *Populate machines*: all vdi machines of an initial, or those named (a renewal). Refuses while the initial runs. */
-  async populate (name: string, request: PopulateRequest, by: Actor, only?: readonly string[]): Promise<string> {
-    const initial = await requireType(this.deps.store, name, ['initial'])
-    if (this.deps.hypervisors.link(initial.hypervisor).status().state === 'up') await this.deps.observer.requireOff(initial.name)
-    const job = await this.deps.store.transaction().execute(async (tx) => {
-      const generation = await requireGeneration(tx, initial, request.generation)
-      const rows = (await childrenOf(tx, initial.id)).filter((row) => row.type === 'vdi' && (only?.includes(row.id) ?? true))
-      if (rows.length === 0) throw new BrokerError('not_found', `No vdi machine is made from ${name}: create some with "berth machine create --type vdi --parent ${name}".`)
-      const input: PopulateInput = {
-        initial: { id: initial.id, name: initial.name }, machines: rows.map(toJobMachine), force: request.force ?? false, start: request.start ?? false,
-        generation: { id: generation.id, name: generationName(generation), file: generation.file, sha256: generation.sha256 ?? '', bytes: generation.bytes ?? 0 },
-      }
-      const holders = await copiesOf(tx, generation.id)
-      const carryTo = [...new Set(rows.map((row) => row.hypervisor))].filter((hypervisor) => !holders.includes(hypervisor))
-      return await this.deps.jobs.create(tx, { kind: 'populate', subject: initial.name, input, targets: [...carryTo, ...rows.map((row) => row.name)], locks: [...(only ? [] : [initial.id]), ...rows.map((row) => row.id)] }, by)
-    })
-    this.deps.jobs.wake()
-    return job
-  }
-
-  async importImage (name: string, path: string, by: Actor): Promise<string> {
-    const machine = await requireType(this.deps.store, name, ['simple', 'source'])
-    await this.deps.observer.requireOff(name)
-    const job = await this.deps.store.transaction().execute(async (tx) => await this.deps.jobs.create(tx, { kind: 'import', subject: name, input: { machine: toJobMachine(machine), path }, targets: [name], locks: [machine.id] }, by))
-    this.deps.jobs.wake()
-    return job
-  }
-
-  async generations (name: string) { return await listGenerations(this.deps.store, await requireType(this.deps.store, name, ['initial'])) }
-
   async xml (name: string): Promise<string> {
     const row = await requireMachine(this.deps.store, name)
     return await this.deps.hypervisors.link(row.hypervisor).domainXml(row.name)
@@ -233,6 +184,8 @@ export class Machines {
   async #insert (tx: Queries, row: NewMachine): Promise<void> {
     const taken = await tx.selectFrom('machine').select(['name', 'hypervisor']).where((eb) => eb.or([eb('name', '=', row.name), eb('id', '=', row.id)])).executeTakeFirst()
     if (taken) throw new BrokerError('name_taken', `There is a machine ${taken.name} on ${taken.hypervisor} already: choose another name.`)
+    const hypervisor = await tx.selectFrom('hypervisor').select('name').where((eb) => eb(eb.fn<string>('lower', ['name']), '=', row.name.toLowerCase())).executeTakeFirst()
+    if (hypervisor) throw new BrokerError('name_taken', `There is a hypervisor ${hypervisor.name} already, and jobs name both: choose another name for the machine.`)
     await tx.insertInto('machine').values(row).execute()
   }
 
@@ -250,36 +203,9 @@ export class Machines {
     return rows.map((row) => row.id).filter((id) => !locked.some((lock) => lock.machine_id === id))
   }
 
-  async #nameOf (tx: Queries, id: string | null): Promise<string | undefined> {
-    return id === null ? undefined : (await tx.selectFrom('machine').select('name').where('id', '=', id).executeTakeFirst())?.name
-  }
-
-  async #parentFor (tx: Queries, type: MachineType, parent: string | undefined): Promise<MachineRow | null> {
-    const wanted = PARENT_TYPE[type]
-    if (!wanted) {
-      if (parent !== undefined) throw new BrokerError('invalid_request', `A ${type} machine has no parent: leave "parent" out.`)
-      return null
-    }
-    if (parent === undefined) {
-      if (type === 'initial') return null // its source may be named at each copy
-      throw new BrokerError('invalid_request', 'A vdi machine needs the initial machine it is made from: give "parent".')
-    }
-    return await requireType(tx, parent, type === 'initial' ? ['source', 'simple'] : [wanted])
-  }
-
-  async #refuseTypeChange (tx: Queries, row: MachineRow, type: MachineType): Promise<void> {
-    if (row.power !== 'off' && row.power !== 'missing') throw new BrokerError('machine_running', `${row.name} is ${row.power}: shut it down before its type or parent is changed.`)
-    const children = await childrenOf(tx, row.id)
-    const fits = children.every((child) => (PARENT_TYPE[child.type] === type) || (child.type === 'initial' && type === 'simple'))
-    if (!fits) throw new BrokerError('has_dependants', `${children.map((child) => child.name).slice(0, 5).join(', ')} ${children.length === 1 ? 'is' : 'are'} made from ${row.name}: a ${type} machine cannot carry ${children.length === 1 ? 'it' : 'them'}.`)
-  }
 }
 
-function toJobMachine (row: { id: string, name: string, hypervisor: string }): JobMachine {
-  return { id: row.id, name: row.name, hypervisor: row.hypervisor }
-}
-
-function newRow (wish: MachineCreate, name: string, hypervisor: string, parent: MachineRow | null): NewMachine & { id: string, name: string, hypervisor: string } {
+function newRow (wish: Omit<MachineCreate, 'name' | 'hypervisors'>, name: string, hypervisor: string, parent: MachineRow | null): NewMachine & { id: string, name: string, hypervisor: string } {
   if ((wish.discardChanges ?? false) && wish.type !== 'vdi') throw new BrokerError('wrong_type', 'Only vdi machines throw their changes away: leave "discardChanges" out.')
   return {
     id: newMachineId(), name, type: wish.type, hypervisor, parent_id: parent?.id ?? null, disk: null, generation_id: null, wanted_generation_id: null,

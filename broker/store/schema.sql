@@ -71,6 +71,100 @@ CREATE TABLE thin_client (
   first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL
 );
 CREATE INDEX thin_client_by_key ON thin_client (key_hash);
+-- v 2
+-- People: from here or from a directory, with any number of roles. `name_key` is the name in NFC and small letters, by which it is found.
+CREATE TABLE account_v2 (
+  name TEXT PRIMARY KEY, name_key TEXT NOT NULL UNIQUE,
+  source TEXT NOT NULL, -- 'local', or the directory or provider that the person comes from
+  subject TEXT, -- OpenID Connect: issuer and subject; a name may change hands there, a subject never
+  password_hash TEXT, display_name TEXT NOT NULL DEFAULT '', disabled INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL, last_login_at INTEGER
+);
+INSERT INTO account_v2 (name, name_key, source, password_hash, created_at) SELECT name, lower(name), 'local', password_hash, created_at FROM account;
+CREATE TABLE account_role (
+  account TEXT NOT NULL REFERENCES account_v2 (name) ON DELETE CASCADE, role TEXT NOT NULL,
+  source TEXT NOT NULL, -- 'local': given by an administrator; else the directory that says so, and takes it back at a login
+  PRIMARY KEY (account, role, source)
+);
+INSERT INTO account_role (account, role, source) SELECT name, role, 'local' FROM account;
+CREATE TABLE token_v2 (
+  hash TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES account_v2 (name) ON DELETE CASCADE, name TEXT NOT NULL,
+  kind TEXT NOT NULL, -- 'login' ends with log-out and a new password; 'program' does not
+  scopes TEXT, -- separated by commas; NULL: all that the account may
+  created_at INTEGER NOT NULL, expires_at INTEGER, last_used_at INTEGER, UNIQUE (account, name)
+);
+INSERT INTO token_v2 (hash, account, name, kind, scopes, created_at, expires_at, last_used_at)
+  SELECT hash, account, name, CASE WHEN name LIKE 'login %' THEN 'login' ELSE 'program' END, CASE WHEN role = 'admin' THEN NULL ELSE 'observe' END, created_at, expires_at, last_used_at FROM token;
+DROP TABLE token;
+DROP TABLE account;
+ALTER TABLE account_v2 RENAME TO account;
+ALTER TABLE token_v2 RENAME TO token;
+CREATE TABLE web_session (
+  hash TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES account (name) ON DELETE CASCADE, provider TEXT NOT NULL, address TEXT NOT NULL,
+  created_at INTEGER NOT NULL, seen_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
+);
+CREATE INDEX web_session_of_account ON web_session (account);
+CREATE TABLE login_failure ( -- subject: 'account:KEY' or 'address:ADDRESS'
+  subject TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_at INTEGER NOT NULL, blocked_until INTEGER NOT NULL
+);
+CREATE TABLE login_flow ( -- a login with a provider that has been begun: by a redirect of a browser, or by a code on a screen
+  hash TEXT PRIMARY KEY, kind TEXT NOT NULL, provider TEXT NOT NULL, state TEXT NOT NULL, expires_at INTEGER NOT NULL
+);
+CREATE TABLE permission_grant ( -- object_kind: pool or machine; subject_kind: user or role
+  object_kind TEXT NOT NULL, object_id TEXT NOT NULL, subject_kind TEXT NOT NULL, subject_key TEXT NOT NULL, subject TEXT NOT NULL,
+  machine_id TEXT REFERENCES machine (id) ON DELETE CASCADE, -- object_id where it is a machine's
+  verbs TEXT NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (object_kind, object_id, subject_kind, subject_key)
+);
+CREATE INDEX permission_grant_of_subject ON permission_grant (subject_kind, subject_key);
+ALTER TABLE event ADD COLUMN hash TEXT; -- SHA-256 over the hash before and this row; NULL only in rows older than this column, until the next start
+INSERT INTO setting (name, value) VALUES ('audit-unchained', 'rows of version 1');
+-- v 3
+CREATE TABLE pool (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, namespace TEXT NOT NULL DEFAULT '', -- the seed's namespace, kept as a label
+  initial_id TEXT REFERENCES machine (id) ON DELETE SET NULL, initial_made INTEGER NOT NULL DEFAULT 0, -- 1: made by the pool and deleted with it
+  policy TEXT NOT NULL, hardware TEXT NOT NULL, hypervisors TEXT NOT NULL, -- JSON, as in api/pools.ts
+  size INTEGER NOT NULL, spares INTEGER NOT NULL, state TEXT NOT NULL, -- active or deleting
+  maintenance INTEGER NOT NULL DEFAULT 0, maintenance_reason TEXT NOT NULL DEFAULT '',
+  needed_at INTEGER NOT NULL, -- when its size was last needed; after the cool-down it shrinks
+  retry_at INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL
+);
+CREATE TABLE desktop ( -- a machine that is handed from one person to the next
+  machine_id TEXT PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', since INTEGER NOT NULL,
+  unclean TEXT, -- NULL: clean; stop or rebuild: what is done before anybody else gets it
+  last_holder TEXT, fresh INTEGER NOT NULL DEFAULT 1, -- 1: nobody has had it since it was built or rebuilt
+  used_at INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, retry_at INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX desktop_by_state ON desktop (state);
+CREATE INDEX desktop_of_last_holder ON desktop (last_holder);
+CREATE TABLE pool_member (
+  pool_id TEXT NOT NULL REFERENCES pool (id) ON DELETE CASCADE, machine_id TEXT NOT NULL REFERENCES machine (id) ON DELETE CASCADE, built INTEGER NOT NULL,
+  -- What a claim looks at stands here too, so that one index answers it. claimable: 0 no, 1 yes, 2 after it was cleaned.
+  claimable INTEGER NOT NULL DEFAULT 0, hypervisor TEXT NOT NULL, name TEXT NOT NULL, fresh INTEGER NOT NULL DEFAULT 1, used_at INTEGER NOT NULL DEFAULT 0, running INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (pool_id, machine_id)
+);
+CREATE INDEX pool_member_of_machine ON pool_member (machine_id);
+CREATE INDEX pool_member_to_claim ON pool_member (pool_id, claimable, hypervisor, fresh DESC, used_at, running DESC, name);
+ALTER TABLE assignment RENAME TO assignment_of_v_1;
+CREATE TABLE assignment (
+  machine_id TEXT PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE, pool_id TEXT REFERENCES pool (id) ON DELETE CASCADE,
+  holder TEXT NOT NULL, -- user:NAME or thin-client:ID
+  by_administrator INTEGER NOT NULL DEFAULT 0, fixed INTEGER NOT NULL DEFAULT 0, -- fixed: never expires
+  wanted INTEGER NOT NULL DEFAULT 0, -- 1: it is cleaned, moved and started until it runs
+  connected INTEGER NOT NULL DEFAULT 0, assigned_at INTEGER NOT NULL, started_at INTEGER, ticket_at INTEGER, connected_at INTEGER, disconnected_at INTEGER, extended_at INTEGER,
+  session_at INTEGER, -- since when somebody is connected, short breaks included
+  idle_since INTEGER NOT NULL, -- the last of these times, moved on by the time in which broker or host was away
+  warned_for INTEGER, starts_failed INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO assignment (machine_id, holder, assigned_at, ticket_at, connected_at, disconnected_at, idle_since)
+  SELECT machine_id, 'thin-client:' || thin_client_id, assigned_at, ticket_at, connected_at, disconnected_at, assigned_at FROM assignment_of_v_1;
+DROP TABLE assignment_of_v_1;
+CREATE UNIQUE INDEX assignment_in_pool ON assignment (pool_id, holder);
+CREATE INDEX assignment_of_holder ON assignment (holder);
+CREATE INDEX assignment_by_idle ON assignment (pool_id, connected, idle_since);
+CREATE TABLE waiter ( -- who waits for a desktop of a full pool, in this order
+  pool_id TEXT NOT NULL REFERENCES pool (id) ON DELETE CASCADE, holder TEXT NOT NULL, since INTEGER NOT NULL, asked_at INTEGER NOT NULL, PRIMARY KEY (pool_id, holder)
+);
+CREATE INDEX waiter_in_order ON waiter (pool_id, since);
 -- v 4
 CREATE TABLE console_seat (
   machine_id TEXT PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE,

@@ -1,16 +1,22 @@
 import type { Generated, Insertable, Selectable } from 'kysely'
 import type { JobState, TargetState } from '../api/jobs.js'
 import type { MachineType, PowerState } from '../api/machines.js'
-import type { Role } from '../api/users.js'
+import type { ObjectKind, SubjectKind } from '../api/permissions.js'
+import type { DesktopState } from '../api/pools.js'
 
 /** SQLite has no booleans: 0 or 1. */
 export type Flag = 0 | 1
 
 export interface Tables {
   setting: { name: string, value: string }
-  event: { id: Generated<number>, at: number, actor: string, address: string, action: string, object: string, result: string, detail: string }
-  account: { name: string, password_hash: string, role: Role, created_at: number }
-  token: { hash: string, account: string, name: string, role: Role, created_at: number, expires_at: number | null, last_used_at: number | null }
+  event: { id: Generated<number>, at: number, actor: string, address: string, action: string, object: string, result: string, detail: string, hash: string | null }
+  account: AccountTable
+  account_role: { account: string, role: string, source: string }
+  token: TokenTable
+  web_session: { hash: string, account: string, provider: string, address: string, created_at: number, seen_at: number, expires_at: number }
+  login_failure: { subject: string, failures: number, last_at: number, blocked_until: number }
+  login_flow: { hash: string, kind: 'redirect' | 'device', provider: string, state: string, expires_at: number }
+  permission_grant: GrantTable
   hypervisor: HypervisorTable
   machine: MachineTable
   generation: GenerationTable
@@ -19,7 +25,13 @@ export interface Tables {
   job_target: { job_id: string, name: string, position: number, state: TargetState, step: Generated<string>, message: Generated<string> }
   job_step: { job_id: string, target: string, step: string, result: string, at: number }
   job_lock: { machine_id: string, job_id: string }
-  assignment: { machine_id: string, thin_client_id: string, assigned_at: number, ticket_at: number | null, connected_at: number | null, disconnected_at: number | null }
+  pool: PoolTable
+  desktop: DesktopTable
+  pool_member: {
+    pool_id: string, machine_id: string, built: Flag, claimable: Generated<0 | 1 | 2>, hypervisor: string, name: string, fresh: Generated<Flag>, used_at: Generated<number>, running: Generated<Flag>
+  }
+  assignment: AssignmentTable
+  waiter: { pool_id: string, holder: string, since: number, asked_at: number }
   thin_client: ThinClientTable
   console_seat: ConsoleSeatTable
 }
@@ -27,6 +39,20 @@ export interface Tables {
 interface ConsoleSeatTable {
   machine_id: string, holder_kind: 'person' | 'device', holder: string, address: string, via: 'direct' | 'proxy'
   ticket_at: number, connected_at: number | null, disconnected_at: number | null
+}
+
+interface AccountTable {
+  name: string, name_key: string, source: string, subject: string | null, password_hash: string | null
+  display_name: Generated<string>, disabled: Generated<Flag>, created_at: number, last_login_at: number | null
+}
+
+interface TokenTable {
+  hash: string, account: string, name: string, kind: 'login' | 'program', scopes: string | null
+  created_at: number, expires_at: number | null, last_used_at: number | null
+}
+
+interface GrantTable {
+  object_kind: ObjectKind, object_id: string, subject_kind: SubjectKind, subject_key: string, subject: string, machine_id: string | null, verbs: string, created_at: number
 }
 
 interface HypervisorTable {
@@ -55,15 +81,38 @@ interface JobTable {
   owner: string | null, lease_until: number | null, fence: Generated<number>, created_at: number, started_at: number | null, finished_at: number | null
 }
 
+interface PoolTable {
+  id: string, name: string, namespace: Generated<string>, initial_id: string | null, initial_made: Generated<Flag>, policy: string, hardware: string, hypervisors: string
+  size: number, spares: number, state: 'active' | 'deleting', maintenance: Generated<Flag>, maintenance_reason: Generated<string>
+  needed_at: number, retry_at: Generated<number>, tries: Generated<number>, created_at: number
+}
+
+interface DesktopTable {
+  machine_id: string, state: DesktopState, reason: Generated<string>, since: number, unclean: 'stop' | 'rebuild' | null, last_holder: string | null
+  fresh: Generated<Flag>, used_at: Generated<number>, tries: Generated<number>, retry_at: Generated<number>
+}
+
+interface AssignmentTable {
+  machine_id: string, pool_id: string | null, holder: string, by_administrator: Generated<Flag>, fixed: Generated<Flag>, wanted: Generated<Flag>, connected: Generated<Flag>
+  assigned_at: number, started_at: number | null, ticket_at: number | null, connected_at: number | null, disconnected_at: number | null, extended_at: number | null
+  session_at: number | null, idle_since: number, warned_for: number | null, starts_failed: Generated<number>
+}
+
 interface ThinClientTable {
   id: string, mac: string, key_hash: string | null, accepted: Flag, address: string, hostname: string, version: string
   assigned_machine_id: string | null, note: Generated<string>, first_seen: number, last_seen: number
 }
 
+export type AccountRow = Selectable<AccountTable>
+export type TokenRow = Selectable<TokenTable>
+export type GrantRow = Selectable<GrantTable>
 export type HypervisorRow = Selectable<HypervisorTable>
 export type MachineRow = Selectable<MachineTable>
 export type NewMachine = Insertable<MachineTable>
 export type GenerationRow = Selectable<GenerationTable>
 export type JobRow = Selectable<JobTable>
+export type PoolRow = Selectable<PoolTable>
+export type DesktopRow = Selectable<DesktopTable>
+export type AssignmentRow = Selectable<AssignmentTable>
 export type ConsoleSeatRow = Selectable<ConsoleSeatTable>
 export type ThinClientRow = Selectable<ThinClientTable>

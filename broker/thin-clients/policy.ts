@@ -25,29 +25,38 @@ export interface MachineFacts {
   readonly startFailure: string | null
 }
 
-/** show: this target can be had; start: its machine must be started first; wait: the sentence says for what. */
+/** What is known of a pool that a target names. */
+export interface PoolFacts { readonly name: string, readonly maintenance: boolean, readonly maintenanceReason: string }
+
+/** show: this target can be had; start: its machine must be started first; claim: a desktop of this pool; wait: the sentence says for what. */
 export type Step =
   | { readonly do: 'show', readonly target: Target, readonly machine: MachineFacts | null }
+  | { readonly do: 'claim', readonly pool: string, readonly machine: null }
   | { readonly do: 'start', readonly machine: MachineFacts, readonly sentence: string }
   | { readonly do: 'wait', readonly state: Exclude<AskAnswer['state'], 'ready'>, readonly sentence: string, readonly machine: MachineFacts | null }
 
 /**
  * The first target that can be had; a machine in maintenance, or on a host that is away, is passed over as long as another target follows.
- * `machineOf` gives null for a machine that was deleted since clients.xml was read.
+ * `machineOf` and `poolOf` give null for what was deleted since clients.xml was read.
  */
-export function nextStep (targets: readonly Target[], machineOf: (name: string) => MachineFacts | null): Step {
+export function nextStep (targets: readonly Target[], machineOf: (name: string) => MachineFacts | null, poolOf: (name: string) => PoolFacts | null = () => null): Step {
   let first: Step | null = null
   for (const target of targets) {
-    const step = stepFor(target, machineOf)
-    if (step.do !== 'wait') return step
+    const step = target.protocol === 'pool' ? stepForPool(target.pool, poolOf(target.pool)) : stepFor(target, machineOf)
+    if (step.do !== 'wait' || step.state === 'starting') return step // one that is on its way is worth the moment
     first ??= step
   }
   return first ?? { do: 'wait', state: 'unknown', sentence: 'No desktop is configured for this device. Ask the administrator.', machine: null }
 }
 
-function stepFor (target: Target, machineOf: (name: string) => MachineFacts | null): Step {
+function stepForPool (name: string, pool: PoolFacts | null): Step {
+  if (!pool) return wait(null, 'unknown', `The pool ${name} does not exist. Ask the administrator.`)
+  if (pool.maintenance) return wait(null, 'maintenance', `${pool.name} is in maintenance${because(pool.maintenanceReason)} This screen goes on by itself when it ends.`)
+  return { do: 'claim', pool: pool.name, machine: null }
+}
+
+function stepFor (target: Exclude<Target, { protocol: 'pool' }>, machineOf: (name: string) => MachineFacts | null): Step {
   if (target.protocol === 'rdp' || target.protocol === 'horizon') return { do: 'show', target, machine: null }
-  if (target.protocol === 'pool') return wait(null, 'waiting', `Desktops of the pool ${target.pool} are not handed out by this version of Berth yet.`)
   const machine = machineOf(target.machine)
   if (!machine) return wait(null, 'unknown', `The machine ${target.machine} does not exist any more. Ask the administrator.`)
   return hindrance(machine) ?? power(target, machine)

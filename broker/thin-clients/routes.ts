@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { IdParams } from '../api/common.js'
 import { AskAnswer, AskRequest, AssignRequest, ClientsXmlCheck, ClientsXmlState, ClientsXmlText, ReportRequest, ThinClient, ThinClientList } from '../api/thin-clients.js'
 import { recordEvent } from '../audit/store.js'
-import { type App, callerOf, NoContent, route } from '../http.js'
+import { abortedWith, type App, callerOf, NoContent, route } from '../http.js'
 import type { Store } from '../store/open.js'
 import type { ClientsXmlFile } from './clients-file.js'
 import type { ThinClients } from './service.js'
@@ -13,33 +13,31 @@ const QUESTIONS_A_MINUTE = 30_000
 export function thinClientRoutes (thinClients: ThinClients, clientsXml: ClientsXmlFile, store: Store) {
   return (app: App): void => {
     const limited = { rateLimit: { max: QUESTIONS_A_MINUTE, timeWindow: 60_000 } }
-    const ask = route('device', 'What should this thin client do now?', { body: AskRequest }, { 200: AskAnswer })
-    app.post('/thin-clients/ask', { ...ask, config: { ...ask.config, ...limited } }, async (request, reply) => {
-      const gone = new AbortController()
-      reply.raw.on('close', () => { gone.abort() })
-      return await thinClients.ask({ request: request.body, key: deviceKey(request), address: request.ip }, gone.signal)
+    const ask = route('What should this thin client do now?', { body: AskRequest }, { 200: AskAnswer })
+    app.post('/thin-clients/ask', { ...ask, config: limited }, async (request, reply) => {
+      return await thinClients.ask({ request: request.body, key: deviceKey(request), address: request.ip }, abortedWith(reply))
     })
-    const report = route('device', 'What this thin client shows', { body: ReportRequest }, { 204: NoContent })
-    app.post('/thin-clients/report', { ...report, config: { ...report.config, ...limited } }, async (request, reply) => {
+    const report = route('What this thin client shows', { body: ReportRequest }, { 204: NoContent })
+    app.post('/thin-clients/report', { ...report, config: limited }, async (request, reply) => {
       await thinClients.report({ macs: request.body.macs, key: deviceKey(request), address: request.ip }, request.body)
       return await reply.code(204).send()
     })
-    app.get('/thin-clients', route('observer', 'All thin clients that were seen', {}, { 200: ThinClientList }), async () => ({ thinClients: await thinClients.list() }))
-    app.put('/thin-clients/:id/assignment', route('admin', 'A machine for this device, before clients.xml is asked', { params: IdParams, body: AssignRequest }, { 200: ThinClient }), async (request) => await thinClients.assign(request.params.id, request.body.machine, callerOf(request)))
-    app.post('/thin-clients/:id/accept', route('admin', 'Accept it, or accept it anew without its key', { params: IdParams }, { 200: ThinClient }), async (request) => await thinClients.accept(request.params.id, callerOf(request)))
-    app.delete('/thin-clients/:id', route('admin', 'Forget it', { params: IdParams }, { 204: NoContent }), async (request, reply) => {
+    app.get('/thin-clients', route('All thin clients that were seen', {}, { 200: ThinClientList }), async () => ({ thinClients: await thinClients.list() }))
+    app.put('/thin-clients/:id/assignment', route('A machine for this device, before clients.xml is asked', { params: IdParams, body: AssignRequest }, { 200: ThinClient }), async (request) => await thinClients.assign(request.params.id, request.body.machine, callerOf(request)))
+    app.post('/thin-clients/:id/accept', route('Accept it, or accept it anew without its key', { params: IdParams }, { 200: ThinClient }), async (request) => await thinClients.accept(request.params.id, callerOf(request)))
+    app.delete('/thin-clients/:id', route('Forget it', { params: IdParams }, { 204: NoContent }), async (request, reply) => {
       await thinClients.remove(request.params.id, callerOf(request))
       return await reply.code(204).send()
     })
-    app.get('/clients-xml', route('observer', 'clients.xml as it is in force', {}, { 200: ClientsXmlState }), () => ({
+    app.get('/clients-xml', route('clients.xml as it is in force', {}, { 200: ClientsXmlState }), () => ({
       path: clientsXml.deps.path, text: clientsXml.text(), loadedAt: clientsXml.loadedAt === null ? null : new Date(clientsXml.loadedAt).toISOString(), clients: clientsXml.current.clients.length, faults: [...clientsXml.faults],
     }))
-    app.put('/clients-xml', route('admin', 'Write and load clients.xml', { body: ClientsXmlText }, { 200: ClientsXmlCheck }), async (request) => {
+    app.put('/clients-xml', route('Write and load clients.xml', { body: ClientsXmlText }, { 200: ClientsXmlCheck }), async (request) => {
       const { file, faults } = await clientsXml.replace(request.body.text)
       await recordEvent(store, callerOf(request), 'clients-xml.replace', 'clients-xml', { clients: file?.clients.length ?? 0 })
       return { accepted: true, clients: file?.clients.length ?? 0, faults }
     })
-    app.post('/clients-xml/check', route('observer', 'Check a clients.xml; nothing changes', { body: ClientsXmlText }, { 200: ClientsXmlCheck }), async (request) => {
+    app.post('/clients-xml/check', route('Check a clients.xml; nothing changes', { body: ClientsXmlText }, { 200: ClientsXmlCheck }), async (request) => {
       const { file, faults } = await clientsXml.check(request.body.text)
       return { accepted: file !== null, clients: file?.clients.length ?? 0, faults }
     })

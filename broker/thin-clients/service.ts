@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
-import type { AskAnswer, AskRequest, Console, ReportRequest, ThinClient } from '../api/thin-clients.js'
+import type { AskAnswer, AskRequest, ReportRequest, ThinClient } from '../api/thin-clients.js'
 import { type Actor, recordEvent } from '../audit/store.js'
+import type { Claims } from '../assignments/claims.js'
 import type { Assignments } from '../assignments/service.js'
 import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
@@ -10,18 +11,19 @@ import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
 import { requireMachine } from '../machines/store.js'
 import type { SpiceConsole } from '../api/machines.js'
+import type { Pools } from '../pools/service.js'
 import type { Store } from '../store/open.js'
 import type { ThinClientRow } from '../store/tables.js'
 import type { ClientsXmlFile } from './clients-file.js'
 import type { ClientEntry } from './clients-xml.js'
 import { deviceByKey, identify, type Networks, provenMacs } from './identity.js'
-import { machineFacts } from './machine-facts.js'
 import { entryFor } from './match.js'
-import { askAgainMs, markOf, type MachineFacts, nextStep, type Step } from './policy.js'
+import { Opening } from './opening.js'
+import { askAgainMs, markOf } from './policy.js'
 import { DEFAULT_VIEWER_OPTIONS } from '../api/thin-clients.js'
 
 export interface ThinClientsDeps {
-  readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly assignments: Assignments, readonly jobs: JobRunner
+  readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly assignments: Assignments, readonly claims: Claims, readonly pools: Pools, readonly jobs: JobRunner
   readonly clientsXml: ClientsXmlFile
   readonly console: (machine: { id: string, name: string, hypervisor: string }, device: { mac: string, address: string }) => Promise<SpiceConsole>
   readonly networks: Networks
@@ -33,7 +35,6 @@ export interface ThinClientsDeps {
 interface Seen { state: AskAnswer['state'], sentence: string, machine: string | null, showing: string | null, note: string, lastSeenMs: number, address: string, version: string, hostname: string }
 interface Question { readonly request: AskRequest, readonly key: string | null, readonly address: string }
 
-const START_FAILURE_COUNTS_MS = 15_000
 const FLUSH_EVERY_MS = 60_000
 /** Jitter on the end of a long poll, so that devices that were switched on together do not stay together. */
 const POLL_JITTER = 0.2
@@ -42,20 +43,25 @@ const POLL_JITTER = 0.2
 export class ThinClients {
   readonly #seen = new Map<string, Seen>()
   readonly #entries = new Map<string, ClientEntry | null>()
-  readonly #startFailures = new Map<string, { sentence: string, atMs: number }>()
-  /** `machine:ID`, `hypervisor:NAME`, `device:ID`, `clients-xml`: whoever waits for a change of these. */
+  readonly #opening: Opening
+  /** `machine:ID`, `pool:ID`, `hypervisor:NAME`, `device:ID`, `clients-xml`: whoever waits for a change of these. */
   readonly #changes = new EventEmitter().setMaxListeners(0)
   #version = 0
   #stopping = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor (readonly deps: ThinClientsDeps) {}
+  constructor (readonly deps: ThinClientsDeps) {
+    this.#opening = new Opening({ ...deps, onChange: (machineId) => { this.#tell(`machine:${machineId}`) } })
+  }
 
   start (): void {
-    const { observer, hypervisors, clientsXml, jobs } = this.deps
+    const { observer, hypervisors, clientsXml, jobs, claims, pools } = this.deps
     jobs.on('released', (machineIds) => { for (const id of machineIds) this.#tell(`machine:${id}`) })
     observer.on('power', (id) => { this.#tell(`machine:${id}`) })
     observer.on('viewers', (id) => { this.#tell(`machine:${id}`) })
+    claims.on('changed', (id) => { this.#tell(`machine:${id}`) })
+    claims.on('freed', (poolId) => { this.#tell(`pool:${poolId}`) })
+    pools.on('change', (poolId) => { this.#tell(`pool:${poolId}`) })
     hypervisors.on('change', (name) => { this.#tell(`hypervisor:${name}`) })
     clientsXml.on('reload', () => {
       this.#entries.clear()
@@ -118,7 +124,7 @@ export class ThinClients {
     const row = await this.#row(id)
     await this.deps.store.transaction().execute(async (tx) => {
       await tx.deleteFrom('thin_client').where('id', '=', id).execute()
-      await tx.deleteFrom('assignment').where('thin_client_id', '=', id).execute()
+      await tx.deleteFrom('assignment').where('holder', '=', `thin-client:${id}`).where('pool_id', 'is', null).execute()
       await recordEvent(tx, by, 'thin-client.remove', `thin-client:${id}`, { mac: row.mac })
     })
     this.#seen.delete(id)
@@ -133,57 +139,13 @@ export class ThinClients {
       return { answer: this.#toAnswer(device?.id ?? '', 'unknown', identity.sentence), wakers }
     }
     const entry = this.#entryOf(identity.device, await provenMacs(this.deps.store, identity.device, request.macs), request.hostname, address)
-    const facts = new Map<string, MachineFacts | null>()
     const assigned = identity.device.assigned_machine_id === null ? null : await this.deps.store.selectFrom('machine').select('name').where('id', '=', identity.device.assigned_machine_id).executeTakeFirst()
     const targets = [...(assigned ? [{ protocol: 'spice' as const, machine: assigned.name }] : []), ...entry?.targets ?? []]
-    for (const target of targets) {
-      if (target.protocol !== 'spice') continue
-      const found = await machineFacts(this.deps, target.machine, identity.device.id, this.#startFailure(target.machine))
-      facts.set(target.machine, found)
-      if (found) wakers.push(`machine:${found.id}`, `hypervisor:${found.hypervisor}`)
-    }
-    const step = nextStep(targets, (name) => facts.get(name) ?? null)
-    const answer = await this.#carryOut(step, { ...identity.device, address })
-    this.#see(identity.device, { request, key, address }, answer.state, answer.sentence, step.machine?.name ?? null)
+    const opened = await this.#opening.open(targets, { ...identity.device, address })
+    wakers.push(...opened.wakers)
+    const answer = { ...this.#toAnswer(identity.device.id, opened.state, opened.sentence), ...(opened.console ? { console: opened.console } : {}) }
+    this.#see(identity.device, { request, key, address }, answer.state, answer.sentence, opened.machine)
     return { wakers, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
-  }
-
-  async #carryOut (step: Step, device: ThinClientRow): Promise<AskAnswer> {
-    if (step.do === 'wait') return this.#toAnswer(device.id, step.state, step.sentence)
-    try {
-      if (step.do === 'start') return await this.#start(step.machine, step.sentence, device)
-      const console = await this.#consoleOf(step, device)
-      return { ...this.#toAnswer(device.id, 'ready', `Opening ${console.title}.`), console }
-    } catch (error) {
-      if (!(error instanceof BrokerError) || error.code === 'internal') throw error
-      return this.#toAnswer(device.id, 'waiting', `${step.machine?.name ?? 'The desktop'} cannot be opened yet: ${error.message}`)
-    }
-  }
-
-  async #consoleOf (step: Extract<Step, { do: 'show' }>, device: ThinClientRow): Promise<Console> {
-    const { target, machine } = step
-    if (target.protocol === 'rdp') return { protocol: 'rdp', address: target.address, title: target.address }
-    if (target.protocol === 'horizon') return { protocol: 'horizon', server: this.deps.horizonServer, desktopPool: target.desktopPool, title: target.desktopPool }
-    if (!machine) throw new BrokerError('not_found', 'The machine was deleted meanwhile.')
-    await this.deps.assignments.claim(machine.id, device.id)
-    const console = await this.deps.console(machine, device)
-    await this.deps.assignments.noteTicket(machine.id)
-    return console
-  }
-
-  async #start (machine: MachineFacts, sentence: string, device: ThinClientRow): Promise<AskAnswer> {
-    await this.deps.assignments.claim(machine.id, device.id)
-    const job = await this.deps.machines.power(machine.name, { action: 'start' }, { actor: `thin-client:${device.mac}`, address: device.address })
-    this.deps.jobs.ended(job).then((ended) => {
-      if (ended.state !== 'succeeded') this.#startFailures.set(machine.name, { sentence: ended.targets[0]?.message ?? ended.message, atMs: Date.now() })
-      this.#tell(`machine:${machine.id}`)
-    }, (error: unknown) => { this.deps.log.error({ err: error }, 'following a start failed') })
-    return this.#toAnswer(device.id, 'starting', sentence)
-  }
-
-  #startFailure (machine: string): string | null {
-    const failure = this.#startFailures.get(machine)
-    return failure && Date.now() - failure.atMs < START_FAILURE_COUNTS_MS ? failure.sentence : null
   }
 
   #toAnswer (device: string, state: AskAnswer['state'], sentence: string): AskAnswer {

@@ -1,25 +1,20 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { hash, verify } from '@node-rs/argon2'
-import type { Token } from '../api/users.js'
 import type { Role } from '../api/users.js'
-import { type Actor, recordEvent } from '../audit/store.js'
+import { BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Store } from '../store/open.js'
 import { writePrivate } from '../store/private-file.js'
+import type { Caller } from './caller.js'
+import { nameKey } from './names.js'
+import { hashPassword, isPassword } from './passwords.js'
+import { Tokens } from './tokens.js'
+import { callerFor } from './caller.js'
 
-export interface Caller extends Actor { readonly role: Role, readonly token: string, readonly expiresAt: number | null }
-
-const LOGIN_TOKEN_MS = 12 * 3_600_000
-const LAST_USED_STEP_MS = 60_000
-/** OWASP's floor for argon2id: 19 MiB, 2 passes, 1 lane. */
-const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
-/** Verified for accounts that do not exist, so that an answer takes as long. */
-const NOBODY = '$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$3C7cSjIXyLjyN0lMJ9Bn1Gf7dRXnT0c2mRZ6y1mO3eA'
-
-/** Local accounts and their bearer tokens. A token is kept as a hash only. */
+/** Who people are: logins, and what a login is worth. */
 export class Users {
-  constructor (readonly store: Store) {}
+  readonly tokens: Tokens
+  constructor (readonly store: Store) { this.tokens = new Tokens(store) }
 
   /** Makes the account `admin` when there is none yet; its random password goes into a file that only the broker's user may read. */
   async createFirstAdministrator (passwordFile: string): Promise<boolean> {
@@ -27,83 +22,50 @@ export class Users {
     if (count > 0) return false
     const password = randomBytes(18).toString('base64url')
     if (!existsSync(passwordFile)) writePrivate(passwordFile, `${password}\n`)
-    await this.store.insertInto('account').values({ name: 'admin', password_hash: await hash(password, ARGON2), role: 'admin', created_at: Date.now() }).execute()
+    const passwordHash = await hashPassword(password)
+    await this.store.transaction().execute(async (tx) => {
+      await tx.insertInto('account').values({ name: 'admin', name_key: 'admin', source: 'local', subject: null, password_hash: passwordHash, created_at: Date.now(), last_login_at: null }).execute()
+      await tx.insertInto('account_role').values({ account: 'admin', role: 'admin', source: 'local' }).execute()
+      await recordEvent(tx, BERTH, 'account.create', 'account:admin', { after: { roles: ['admin'] } })
+    })
     writePrivate(passwordFile, `${password}\n`)
     return true
   }
 
   async login (name: string, password: string, address: string): Promise<{ token: string, expiresAt: string, role: Role }> {
-    const account = await this.store.selectFrom('account').selectAll().where('name', '=', name).executeTakeFirst()
-    const good = await verify(account?.password_hash ?? NOBODY, password).catch(() => false)
-    const by = { actor: name.slice(0, 200), address }
-    if (!account || !good) {
-      await recordEvent(this.store, by, 'login', 'account', {}, 'refused')
+    const account = await this.store.selectFrom('account').selectAll().where('name_key', '=', nameKey(name)).executeTakeFirst()
+    const good = await isPassword(account?.password_hash, password)
+    if (!account || !good || account.disabled === 1) {
+      await recordEvent(this.store, { actor: name.slice(0, 200), address }, 'login', 'account', {}, 'refused')
       throw new BrokerError('unauthenticated', 'The name or the password is wrong.')
     }
-    const expiresAt = Date.now() + LOGIN_TOKEN_MS
-    const token = await this.#insertToken(name, `login ${new Date().toISOString()} ${randomBytes(2).toString('hex')}`, account.role, expiresAt)
-    await recordEvent(this.store, by, 'login', `account:${name}`)
-    return { token, expiresAt: new Date(expiresAt).toISOString(), role: account.role }
+    return await this.store.transaction().execute(async (tx) => {
+      const { token, expiresAt } = await this.tokens.forLogin(tx, account.name)
+      await tx.updateTable('account').set({ last_login_at: Date.now() }).where('name', '=', account.name).execute()
+      await recordEvent(tx, { actor: account.name, address }, 'login', `account:${account.name}`)
+      const { role } = await callerFor(tx, account, { address, token: '', scopes: null, expiresAt })
+      return { token, expiresAt: new Date(expiresAt).toISOString(), role }
+    })
   }
 
   /** Whose token this is. Throws `unauthenticated`. */
   async authenticate (token: string, address: string): Promise<Caller> {
-    const now = Date.now()
-    const row = await this.store.selectFrom('token').selectAll().where('hash', '=', tokenHash(token)).executeTakeFirst()
-    if (!row || (row.expires_at !== null && row.expires_at <= now)) throw new BrokerError('unauthenticated', 'The token is unknown or has expired: run "berth login".')
-    if (row.last_used_at === null || now - row.last_used_at > LAST_USED_STEP_MS) await this.store.updateTable('token').set({ last_used_at: now }).where('hash', '=', row.hash).execute()
-    return { actor: row.account, address, role: row.role, token: row.name, expiresAt: row.expires_at }
-  }
-
-  /** null: there is no such account. */
-  async roleOf (name: string): Promise<Role | null> {
-    const row = await this.store.selectFrom('account').select('role').where('name', '=', name).executeTakeFirst()
-    return row?.role ?? null
+    return await this.tokens.authenticate(token, address)
   }
 
   async changePassword (by: Caller, oldPassword: string, newPassword: string): Promise<void> {
     const account = await this.store.selectFrom('account').selectAll().where('name', '=', by.actor).executeTakeFirstOrThrow()
-    if (!await verify(account.password_hash, oldPassword)) throw new BrokerError('unauthenticated', 'The old password is wrong.')
-    const passwordHash = await hash(newPassword, ARGON2)
+    if (!await isPassword(account.password_hash, oldPassword)) throw new BrokerError('unauthenticated', 'The old password is wrong.')
+    const passwordHash = await hashPassword(newPassword)
     await this.store.transaction().execute(async (tx) => {
       await tx.updateTable('account').set({ password_hash: passwordHash }).where('name', '=', by.actor).execute()
-      await tx.deleteFrom('token').where('account', '=', by.actor).where('name', 'like', 'login %').where('name', '!=', by.token).execute()
+      await tx.deleteFrom('token').where('account', '=', by.actor).where('kind', '=', 'login').where('name', '!=', by.token).execute()
       await recordEvent(tx, by, 'account.password', `account:${by.actor}`)
     })
-  }
-
-  async createToken (by: Caller, wish: { name: string, role?: Role, validForMs?: number }): Promise<string> {
-    const role = wish.role ?? by.role
-    if (role === 'admin' && by.role !== 'admin') throw new BrokerError('forbidden', 'An observer cannot make a token that may more than he may.')
-    const taken = await this.store.selectFrom('token').select('name').where('account', '=', by.actor).where('name', '=', wish.name).executeTakeFirst()
-    if (taken) throw new BrokerError('name_taken', `There is a token "${wish.name}" already: revoke it or choose another name.`)
-    const token = await this.#insertToken(by.actor, wish.name, role, wish.validForMs === undefined ? null : Date.now() + wish.validForMs)
-    await recordEvent(this.store, by, 'token.create', `token:${wish.name}`, { role })
-    return token
-  }
-
-  async listTokens (by: Caller): Promise<Token[]> {
-    const rows = await this.store.selectFrom('token').selectAll().where('account', '=', by.actor).orderBy('created_at').execute()
-    const instant = (ms: number): string => new Date(ms).toISOString()
-    return rows.map((row) => ({ name: row.name, user: row.account, role: row.role, createdAt: instant(row.created_at), expiresAt: row.expires_at === null ? null : instant(row.expires_at), lastUsedAt: row.last_used_at === null ? null : instant(row.last_used_at) }))
-  }
-
-  async revokeToken (by: Caller, name: string): Promise<void> {
-    const { numDeletedRows } = await this.store.deleteFrom('token').where('account', '=', by.actor).where('name', '=', name).executeTakeFirst()
-    if (numDeletedRows === 0n) throw new BrokerError('not_found', `There is no token "${name}": "berth token list" shows all.`)
-    await recordEvent(this.store, by, 'token.revoke', `token:${name}`)
   }
 
   /** Tokens that have expired are of no use to anybody. */
   async forgetExpired (): Promise<void> {
     await this.store.deleteFrom('token').where('expires_at', '<', Date.now()).execute()
   }
-
-  async #insertToken (account: string, name: string, role: Role, expiresAt: number | null): Promise<string> {
-    const token = `berth_${randomBytes(32).toString('base64url')}`
-    await this.store.insertInto('token').values({ hash: tokenHash(token), account, name, role, created_at: Date.now(), expires_at: expiresAt, last_used_at: null }).execute()
-    return token
-  }
 }
-
-function tokenHash (token: string): string { return createHash('sha256').update(token).digest('hex') }

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { Static } from '@sinclair/typebox'
+import { SCOPES } from '../../broker/api/permissions.js'
 import { AuditEventList, type Token, TokenCreated, TokenList } from '../../broker/api/users.js'
 import { apiPath, apiQuery } from '../broker-client.js'
 import { CliError } from '../cli-error.js'
@@ -9,7 +10,7 @@ import { plainLine } from '../plain-text.js'
 import { readSecret } from '../prompts.js'
 import { parseDurationMs, parseInteger } from '../quantities.js'
 
-const TOKENS: ReadonlyArray<Column<Token>> = [['NAME', (it) => it.name], ['USER', (it) => it.user], ['ROLE', (it) => it.role], ['CREATED', (it) => it.createdAt], ['EXPIRES', (it) => it.expiresAt ?? 'never'], ['LAST USED', (it) => it.lastUsedAt ?? 'never']]
+const TOKENS: ReadonlyArray<Column<Token>> = [['NAME', (it) => it.name], ['USER', (it) => it.user], ['SCOPES', (it) => it.scopes?.join(',') ?? 'all'], ['CREATED', (it) => it.createdAt], ['EXPIRES', (it) => it.expiresAt ?? 'never'], ['LAST USED', (it) => it.lastUsedAt ?? 'never']]
 const EVENTS: ReadonlyArray<Column<Static<typeof AuditEventList>['events'][number]>> = [['ID', (it) => it.id], ['AT', (it) => it.at], ['ACTOR', (it) => it.actor], ['ADDRESS', (it) => it.address], ['ACTION', (it) => it.action], ['OBJECT', (it) => it.object], ['RESULT', (it) => it.result]]
 const LONGEST_TOKEN_MS = 315_360_000_000
 const SHORTEST_PASSWORD = 12
@@ -17,11 +18,11 @@ const SHORTEST_PASSWORD = 12
 export function defineTokenCommands (program: Command, invocation: Invocation): void {
   const token = program.command('token').summary('keys for scripts').description('Tokens let scripts use the API without a password.\nProxmox VE: API tokens.')
   token.command('create').argument('<NAME>', 'what it shall be called').summary('make a token; it is shown once').description('Makes a token and prints it, this once. Put it into a file with mode 0600 and name that in BERTH_TOKEN_FILE.')
-    .addOption(new Option('--role <ROLE>', 'observer may look at everything and change nothing').choices(['admin', 'observer']))
-    .option('--valid-for <DURATION>', 'ISO 8601, such as P90D; without it, it does not expire', parseDurationMs)
-    .action(async (name: string, { role, validFor }: { role?: string, validFor?: number }) => {
-      if (validFor !== undefined && (validFor < 1000 || validFor > LONGEST_TOKEN_MS)) throw new CliError('usage', '--valid-for must be from PT1S to P3650D.')
-      const created = await invocation.client.send('POST', '/tokens', { name, role, validForMs: validFor }, TokenCreated)
+    .addOption(new Option('--scope <SCOPE...>', `the most that it may; without it, all that the account may: ${SCOPES.join(', ')}`).choices(SCOPES))
+    .option('--expires <DURATION>', 'ISO 8601, such as P90D; without it, it does not expire', parseDurationMs)
+    .action(async (name: string, { scope, expires }: { scope?: string[], expires?: number }) => {
+      if (expires !== undefined && (expires < 1000 || expires > LONGEST_TOKEN_MS)) throw new CliError('usage', '--expires must be from PT1S to P3650D.')
+      const created = await invocation.client.send('POST', '/tokens', { name, scopes: scope, validForMs: expires }, TokenCreated)
       invocation.output.show(created, () => plainLine(created.token))
     })
   token.command('list').summary('list tokens').description('Lists tokens, not their secrets.').action(async () => {

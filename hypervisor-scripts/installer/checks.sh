@@ -20,7 +20,19 @@ check_host() {
         command -v "${program}" >/dev/null || fail "${program} is missing; install it."
     done
     getent group libvirt >/dev/null || fail 'there is no group libvirt; is libvirt completely installed?'
+    check_roots
     check_sshd
+}
+
+# QEMU runs as a user of its own and must pass through; the data directory of a broker on this host is closed, for one.
+check_roots() {
+    local root mode
+    for root in "${roots[@]}"; do
+        [[ -d "${root}" ]] || continue
+        mode="$(stat -c %a -- "${root}")"
+        ((8#${mode} & 1)) ||
+            fail "QEMU cannot enter ${root} (mode ${mode}), which the broker has for itself where it runs on this host; pass another directory with --root."
+    done
 }
 
 # The effective settings for our account, Match blocks included.

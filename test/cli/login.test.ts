@@ -9,7 +9,7 @@ import { TOKEN, bench } from './with-broker.js'
 import { Type } from '@sinclair/typebox'
 
 const RESULT = { token: 'fresh-token', expiresAt: NOW, role: 'admin' }
-const ME = { name: 'admin', role: 'admin', token: 'login-1', expiresAt: null }
+const ME = { name: 'admin', role: 'admin', roles: ['admin'], source: 'local', token: 'login-1', scopes: null, expiresAt: null }
 
 test('login with a pin keeps broker, pin and token for the owner only', async t => {
   const { cli, broker, authority } = await bench(t)

@@ -1,8 +1,10 @@
 import t from 'tap'
+import { type Verb, VERBS } from '../../../broker/api/permissions.js'
 import { ERRORS } from '../../../broker/errors.js'
 import { ApiClient } from '../../support/api-client.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
-import { ROUTES, routesOf } from './routes.js'
+import { allow, addPerson } from '../../support/people.js'
+import { type Needs, ROUTES, routesOf } from './routes.js'
 
 const DEVICE = { macs: ['52:54:00:00:00:01'], hostname: 'desk', version: '1' }
 
@@ -15,28 +17,122 @@ t.test('every route has one line in the table', async (t) => {
   t.same(routesOf(broker.broker.app.printRoutes({ commonPrefix: false })), ROUTES.map(([method, path]) => `${method} ${path}`).sort())
 })
 
-t.test('each route lets in those whom the table names, and nobody else', async (t) => {
+t.test('each route lets in those whom the statement names, and nobody else', async (t) => {
   const broker = await SimulatedBroker.start({ config: { thinClientNetworks: [] } })
   t.teardown(async () => { await broker.remove() })
-  const { token } = await broker.admin.post<{ token: string }>('/tokens', { name: 'looks', role: 'observer' })
-  const callers = {
-    nobody: broker.anybody, 'a wrong token': new ApiClient(broker.url, broker.ca, 'berth_wrong'), 'a device key': broker.anybody, observer: new ApiClient(broker.url, broker.ca, token), admin: broker.admin,
-  }
-  const may: Readonly<Record<string, readonly string[]>> = { public: Object.keys(callers), device: Object.keys(callers), observer: ['observer', 'admin'], admin: ['admin'] }
-  for (const [method, path, access] of ROUTES) {
-    for (const [caller, client] of Object.entries(callers)) {
-      const device = caller === 'a device key' ? { authorization: `Device ${'ab'.repeat(32)}` } : {}
+  await broker.addHypervisors()
+  const { job } = await broker.admin.post<{ job: string }>('/machines', { name: 'pc-1', type: 'simple', hypervisors: ['hv1'], network: 'none' })
+  await broker.admin.succeeded(job)
+  await broker.admin.post('/pools', { name: 'desks', size: 0 })
+  const callers = await everybody(broker)
+  for (const [method, path, needs] of ROUTES) {
+    for (const caller of callers) {
       const body = path.endsWith('/ask') ? DEVICE : method === 'GET' || method === 'DELETE' ? undefined : NONSENSE
-      const { status, body: answer } = await client.raw(method, path.replace(':name', 'nowhere').replace(':id', 'nowhere'), body, device)
-      const { code = '' } = (answer ?? {}) as { code?: string }
-      const refused = status === 401 && code === 'unauthenticated' && !path.endsWith('/login') ? 401 : status === 403 && code === 'forbidden' ? 403 : null
-      const wanted = may[access]?.includes(caller) ? null : caller === 'observer' ? 403 : 401
-      t.equal(refused, wanted, `${method} ${path} by ${caller}: ${status} ${code}`)
-      t.ok(status < 500, `${method} ${path}: ${status}`)
-      if (status >= 400) t.ok(code in ERRORS, `${method} ${path}: the code ${code} is in the table`)
+      const { status, body: answer } = await caller.client.raw(method, path.replace(':name', nameFor(needs)).replace(/:id|:machine/, 'nowhere'), body, caller.headers)
+      const { code = '', message = '' } = (answer ?? {}) as { code?: string, message?: string }
+      const refusal = status === 401 && code === 'unauthenticated' && !path.endsWith('/login') ? 401 : status === 403 && code === 'forbidden' ? 403 : status === 404 && needs.includes(':') && /^There is no (machine pc-1|pool desks):/.test(message) ? 404 : 'in'
+      const wanted = outcome(needs, caller)
+      if (refusal !== wanted) t.fail(`${method} ${path} by ${caller.name}: ${status} ${code}, and not ${wanted}`)
+      if (status >= 500) t.fail(`${method} ${path}: ${status}`)
+      if (status >= 400 && !(code in ERRORS)) t.fail(`${method} ${path}: the code ${code} is not in the table`)
     }
   }
+  t.pass(`${ROUTES.length} routes, ${callers.length} callers`)
 })
+
+interface Somebody { readonly name: string, readonly client: ApiClient, readonly headers?: Record<string, string>, readonly known: boolean, readonly narrow?: boolean, readonly reads: boolean, readonly all: boolean, readonly verbs: readonly Verb[] }
+
+/** Nobody, people with every single permission on pc-1, the house roles, and tokens with every single scope. */
+async function everybody (broker: SimulatedBroker): Promise<Somebody[]> {
+  const plain = { known: true, reads: false, all: false, verbs: [] }
+  const people: Somebody[] = [
+    { ...plain, name: 'nobody', client: broker.anybody, known: false }, { ...plain, name: 'a wrong token', client: new ApiClient(broker.url, broker.ca, 'berth_wrong'), known: false },
+    { ...plain, name: 'a device key', client: broker.anybody, headers: { authorization: `Device ${'ab'.repeat(32)}` }, known: false },
+    { ...plain, name: 'a person without grants', client: addPerson(broker, 'stranger') }, { ...plain, name: 'one with another role', client: addPerson(broker, 'staff', { roles: ['staff', 'administrators'] }) },
+    { ...plain, name: 'an observer', client: addPerson(broker, 'watcher', { roles: ['observer'] }), reads: true }, { ...plain, name: 'an administrator', client: addPerson(broker, 'root', { roles: ['admin'] }), reads: true, all: true },
+  ]
+  for (const verb of VERBS) {
+    const every = verb === 'admin' || verb === '*'
+    const verbs = every ? VERBS : verb === 'takeConsole' ? ['takeConsole', 'accessConsole'] as const : [verb]
+    const name = `one with ${verb}`
+    people.push({ ...plain, name, client: addPerson(broker, name), verbs })
+    await allow(broker, name, [verb], 'pc-1')
+    await allow(broker, name, [verb], 'desks', 'pool')
+    people.push({ ...plain, name: `an administrator's token for ${verb}`, client: addPerson(broker, 'root', { scopes: [verb] }), verbs, reads: verb === 'admin', all: verb === 'admin', narrow: verb !== 'admin' })
+    people.push({ ...plain, name: `a token for ${verb} of one who may only start`, client: addPerson(broker, 'one with start', { scopes: [verb] }), verbs: every || verb === 'start' ? ['start'] : [], narrow: verb !== 'admin' })
+  }
+  people.push({ ...plain, name: 'an administrator\'s token to observe', client: addPerson(broker, 'root', { scopes: ['observe'] }), reads: true, narrow: true })
+  return people
+}
+
+/** The pool or machine that the people have permissions on, where a permission counts. */
+function nameFor (needs: Needs): string { return !needs.includes(':') ? 'nowhere' : needs.includes('pool') ? 'desks' : 'pc-1' }
+
+/** 401: not known; 403: known, and not allowed; 404: must not learn of it. */
+function outcome (needs: Needs, who: Somebody): 401 | 403 | 404 | 'in' {
+  if (needs === 'public' || needs === 'device') return 'in'
+  if (!who.known) return 401
+  if (needs === 'person') return who.narrow === true ? 403 : 'in'
+  if (needs === 'user' || who.all) return 'in'
+  if (needs === 'admin') return 403
+  if (needs === 'observer') return who.reads ? 'in' : 403
+  const [kind, wanted = ''] = needs.split(':')
+  if (!who.reads && who.verbs.length === 0) return 404
+  return kind === 'sees' || wanted.split('+').some((verb) => who.verbs.some((mine) => mine === verb)) ? 'in' : 403
+}
+
+t.test('each power action needs its own permission, and all machines made from one need an administrator', async (t) => {
+  const broker = await SimulatedBroker.start()
+  t.teardown(async () => { await broker.remove() })
+  await broker.addHypervisors()
+  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines', { name: 'pc-1', type: 'simple', hypervisors: ['hv1'], network: 'none' })).job)
+  const needs: Readonly<Record<string, Verb>> = { start: 'start', shutdown: 'stop', poweroff: 'stop', reboot: 'reset', reset: 'reset' }
+  for (const verb of ['start', 'stop', 'reset', 'accessConsole'] as const) {
+    const person = addPerson(broker, verb)
+    await allow(broker, verb, [verb], 'pc-1')
+    for (const [action, needed] of Object.entries(needs)) {
+      const answer = await person.raw('POST', '/api/v1/machines/pc-1/power', { action })
+      if (needed !== verb) t.match(answer, { status: 403, body: { code: 'forbidden' } }, `${verb} ${action}`)
+      else {
+        t.match(answer, { status: 202 }, `${verb} ${action}`)
+        const { job } = answer.body as { job: string }
+        t.match(await person.ended(job), { createdBy: verb }, 'and one follows it')
+      }
+      t.match(await person.raw('POST', '/api/v1/machines/pc-1/power', { action, children: true }), { status: 403 }, `${verb} ${action} of children`)
+    }
+  }
+  const whole = addPerson(broker, 'delegate')
+  await allow(broker, 'delegate', ['admin'], 'pc-1')
+  t.match(await whole.raw('PUT', '/api/v1/machines/pc-1/maintenance', { on: true }), { status: 200 })
+  t.match(await whole.raw('PUT', '/api/v1/machines/pc-1/maintenance', { on: true, children: true }), { status: 403 })
+})
+
+t.test('what one may not see answers as what does not exist', async (t) => {
+  const broker = await SimulatedBroker.start()
+  t.teardown(async () => { await broker.remove() })
+  await broker.addHypervisors()
+  for (const name of ['pc-1', 'pc-2']) await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines', { name, type: 'simple', hypervisors: ['hv1'], network: 'none' })).job)
+  await broker.admin.post('/pools', { name: 'desks', size: 0 })
+  const alice = addPerson(broker, 'alice')
+  await allow(broker, 'alice', ['start'], 'pc-1')
+  for (const [method, path, needs] of ROUTES) {
+    if (!needs.includes(':')) continue
+    const [there, nowhere] = needs.includes('pool') ? ['desks', 'dusks'] : ['pc-2', 'pc-9']
+    const [hidden, none] = await Promise.all([there, nowhere].map(async (name) => await alice.raw(method, path.replace(':name', name), method === 'GET' ? undefined : '{ not json')))
+    t.equal(hidden?.status, 404, `${method} ${path}`)
+    t.same(sameWords(hidden?.text ?? '', there), sameWords(none?.text ?? '', nowhere), `${method} ${path}`)
+    t.same(withoutDate(hidden?.headers ?? {}), withoutDate(none?.headers ?? {}))
+  }
+  t.match((await alice.get<{ machines: Array<{ name: string }> }>('/machines')).machines.map(({ name }) => name), ['pc-1'])
+  t.same((await alice.raw('GET', '/api/v1/machines?parent=pc-2')).text.replace('pc-2', 'NAME').replace(/"requestId":"[^"]*"/, ''), (await alice.raw('GET', '/api/v1/machines?parent=pc-9')).text.replace('pc-9', 'NAME').replace(/"requestId":"[^"]*"/, ''))
+  t.same(await alice.get('/jobs'), { jobs: [] })
+  const [{ id = '' } = {}] = broker.rows<{ id: string }>('SELECT id FROM job')
+  t.match(await alice.raw('GET', `/api/v1/jobs/${id}`), { status: 404 })
+  t.match(await alice.raw('GET', `/api/v1/jobs/${id}/events`), { status: 404 })
+})
+
+function sameWords (text: string, name: string): string { return text.replaceAll(name, 'NAME').replace(/"requestId":"[^"]*"/, '') }
+function withoutDate (headers: Record<string, unknown>): Record<string, unknown> { return { ...headers, date: '' } }
 
 t.test('permission comes before the body, and before any effect', async (t) => {
   const broker = await SimulatedBroker.start()

@@ -69,9 +69,9 @@ t.test('a token ends at its time, and when it is revoked', async (t) => {
 
 t.test('an observer\'s token makes no administrator\'s', async (t) => {
   const broker = await started(t)
-  const { token } = await broker.admin.post<{ token: string }>('/tokens', { name: 'looks', role: 'observer' })
+  const { token } = await broker.admin.post<{ token: string }>('/tokens', { name: 'looks', scopes: ['observe'] })
   const observer = new ApiClient(broker.url, broker.ca, token)
-  await t.rejects(observer.post('/tokens', { name: 'more', role: 'admin' }), { code: 'forbidden' })
+  await t.rejects(observer.post('/tokens', { name: 'more', scopes: ['admin'] }), { code: 'forbidden' })
   const { token: second } = await observer.post<{ token: string }>('/tokens', { name: 'same' })
   t.match(await new ApiClient(broker.url, broker.ca, second).get('/whoami'), { role: 'observer' })
 })

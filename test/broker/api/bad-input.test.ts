@@ -15,7 +15,8 @@ const VALUES: readonly unknown[] = [null, 7, -1, 1e309, true, [], {}, [[]], '', 
 
 /** A body that is accepted, for each route that takes one; each field is then spoiled in turn. */
 const BODIES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  'POST /api/v1/tokens': { name: 'ci', role: 'observer', validForMs: 5_000 },
+  'POST /api/v1/tokens': { name: 'ci', scopes: ['observe'], validForMs: 5_000 },
+  'PUT /api/v1/grants': { kind: 'machine', object: 'pc', subjectKind: 'user', subject: 'alice', verbs: ['start'] },
   'POST /api/v1/hypervisors': { name: 'hv9', address: '10.0.0.9', fingerprint: `SHA256:${'A'.repeat(43)}`, maxStarts: 2, directories: { images: '/a' } },
   'POST /api/v1/hypervisors/scan': { address: '127.0.0.1', port: 1 },
   'PATCH /api/v1/hypervisors/:name': { maxStarts: 2 },

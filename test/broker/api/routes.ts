@@ -1,4 +1,10 @@
-import type { Access } from '../../../broker/http.js'
+import type { Verb } from '../../../broker/api/permissions.js'
+
+/**
+ * What a route needs, said a second time and in other words than broker/access.ts: a house role, `sees:KIND`, or `KIND:VERB` (several, with +: any of them lets
+ * one in, and which of them counts depends on the body).
+ */
+export type Needs = 'public' | 'device' | 'user' | 'person' | 'observer' | 'admin' | `sees:${'pool' | 'machine'}` | `${'pool' | 'machine'}:${Verb}` | 'machine:start+stop+reset'
 
 /** Every route and who may call it. One that is added to the broker without a line here fails the tests. */
 export const ROUTES = [
@@ -9,11 +15,16 @@ export const ROUTES = [
   ['GET', '/install/hypervisor.sh', 'public'],
   ['GET', '/api/v1/openapi.json', 'public'],
   ['POST', '/api/v1/login', 'public'],
-  ['GET', '/api/v1/whoami', 'observer'],
-  ['POST', '/api/v1/password', 'observer'],
-  ['GET', '/api/v1/tokens', 'observer'],
-  ['POST', '/api/v1/tokens', 'observer'],
-  ['DELETE', '/api/v1/tokens/:name', 'observer'],
+  ['GET', '/api/v1/whoami', 'user'],
+  ['POST', '/api/v1/password', 'person'],
+  ['GET', '/api/v1/tokens', 'user'],
+  ['POST', '/api/v1/tokens', 'user'],
+  ['DELETE', '/api/v1/tokens/:name', 'user'],
+  ['GET', '/api/v1/whoami/permissions', 'user'],
+  ['GET', '/api/v1/users/:name/permissions', 'observer'],
+  ['GET', '/api/v1/grants', 'observer'],
+  ['PUT', '/api/v1/grants', 'admin'],
+  ['DELETE', '/api/v1/grants', 'admin'],
   ['GET', '/api/v1/events', 'observer'],
   ['GET', '/api/v1/hypervisors', 'observer'],
   ['POST', '/api/v1/hypervisors', 'admin'],
@@ -26,28 +37,46 @@ export const ROUTES = [
   ['POST', '/api/v1/hypervisors/:name/trust', 'admin'],
   ['PUT', '/api/v1/hypervisors/:name/maintenance', 'admin'],
   ['GET', '/api/v1/hypervisors/:name/domains', 'observer'],
-  ['GET', '/api/v1/machines', 'observer'],
+  ['GET', '/api/v1/machines', 'user'],
   ['POST', '/api/v1/machines', 'admin'],
   ['POST', '/api/v1/machines/adopt', 'admin'],
-  ['GET', '/api/v1/machines/:name', 'observer'],
+  ['GET', '/api/v1/machines/:name', 'sees:machine'],
   ['PATCH', '/api/v1/machines/:name', 'admin'],
   ['DELETE', '/api/v1/machines/:name', 'admin'],
   ['GET', '/api/v1/machines/:name/xml', 'observer'],
-  ['POST', '/api/v1/machines/:name/power', 'admin'],
-  ['PUT', '/api/v1/machines/:name/maintenance', 'admin'],
-  ['PUT', '/api/v1/machines/:name/discard-changes', 'admin'],
+  ['POST', '/api/v1/machines/:name/power', 'machine:start+stop+reset'],
+  ['PUT', '/api/v1/machines/:name/maintenance', 'machine:admin'],
+  ['PUT', '/api/v1/machines/:name/discard-changes', 'machine:admin'],
   ['POST', '/api/v1/machines/:name/copy', 'admin'],
   ['POST', '/api/v1/machines/:name/populate', 'admin'],
   ['GET', '/api/v1/machines/:name/generations', 'observer'],
   ['POST', '/api/v1/machines/:name/import', 'admin'],
-  ['POST', '/api/v1/machines/:name/console', 'admin'],
-  ['GET', '/api/v1/machines/:name/paths', 'observer'],
-  ['GET', '/api/v1/machines/:name/port-forward', 'admin'],
+  ['POST', '/api/v1/machines/:name/console', 'machine:accessConsole'],
+  ['GET', '/api/v1/machines/:name/paths', 'machine:accessConsole'],
+  ['GET', '/api/v1/machines/:name/port-forward', 'machine:accessConsole'],
   ['GET', '/api/v1/sessions', 'observer'],
-  ['GET', '/api/v1/jobs', 'observer'],
-  ['GET', '/api/v1/jobs/:id', 'observer'],
+  ['POST', '/api/v1/machines/:name/assign', 'machine:assign'],
+  ['POST', '/api/v1/machines/:name/release', 'machine:release'],
+  ['POST', '/api/v1/machines/:name/extend', 'machine:extend'],
+  ['POST', '/api/v1/machines/:name/rebuild', 'machine:rebuild'],
+  ['GET', '/api/v1/pools', 'user'],
+  ['POST', '/api/v1/pools', 'admin'],
+  ['GET', '/api/v1/pools/:name', 'sees:pool'],
+  ['PATCH', '/api/v1/pools/:name', 'pool:admin'],
+  ['DELETE', '/api/v1/pools/:name', 'admin'],
+  ['PUT', '/api/v1/pools/:name/maintenance', 'pool:admin'],
+  ['POST', '/api/v1/pools/:name/members', 'admin'],
+  ['DELETE', '/api/v1/pools/:name/members/:machine', 'admin'],
+  ['POST', '/api/v1/pools/:name/claim', 'pool:start'],
+  ['POST', '/api/v1/pools/:name/assign', 'pool:assign'],
+  ['POST', '/api/v1/apply', 'admin'],
+  ['GET', '/api/v1/export', 'observer'],
+  ['GET', '/api/v1/desktops', 'observer'],
+  ['GET', '/api/v1/desktops/mine', 'user'],
+  ['GET', '/api/v1/jobs', 'user'],
+  ['GET', '/api/v1/jobs/:id', 'user'],
   ['POST', '/api/v1/jobs/:id/cancel', 'admin'],
-  ['GET', '/api/v1/jobs/:id/events', 'observer'],
+  ['GET', '/api/v1/jobs/:id/events', 'user'],
   ['GET', '/api/v1/thin-clients', 'observer'],
   ['POST', '/api/v1/thin-clients/ask', 'device'],
   ['POST', '/api/v1/thin-clients/report', 'device'],
@@ -57,7 +86,7 @@ export const ROUTES = [
   ['GET', '/api/v1/clients-xml', 'observer'],
   ['PUT', '/api/v1/clients-xml', 'admin'],
   ['POST', '/api/v1/clients-xml/check', 'observer'],
-] as const satisfies ReadonlyArray<readonly [string, string, Access]>
+] as const satisfies ReadonlyArray<readonly [string, string, Needs]>
 
 /** Routes as the application has them: `METHOD /path`. */
 export function routesOf (printed: string): string[] {

@@ -24,7 +24,7 @@ async function stage (t: Test): Promise<Stage> {
   const may = { take: false, know: false, stay: true }
   const consoles = new Consoles({
     store: engine.store, hypervisors: engine.hypervisors, observer: engine.observer, log: pino({ level: 'silent' }), ca: 'CA', now: Date.now, proxyPort: 0, listenAddress: '127.0.0.1', publicName: 'broker',
-    mayTake: async () => may.take, mayKnow: async () => may.know, mayStay: async () => may.stay, features: async () => ({ clipboard: true, fileTransfer: true, usb: false }),
+    mayTake: async () => may.take, mayKnow: async () => may.know, mayStay: async () => may.stay, refuseNotReady: async () => {}, onTicket: async () => {}, features: async () => ({ clipboard: true, fileTransfer: true, usb: false }),
   })
   await consoles.start()
   t.teardown(async () => {
@@ -46,6 +46,8 @@ t.test('who may not know is told nothing of whose console it is; who may not tak
   await t.rejects(consoles.spiceConsole(machine, BOB), { message: /^alice \(10\.1\.1\.1, since / })
   t.ok(host.viewers.has('pc-1'))
   may.take = true
+  await t.rejects(consoles.spiceConsole(machine, BOB, { take: true, loginVerbs: new Set(['accessConsole']) }), { code: 'forbidden' }, 'a token that may only look takes nothing, whatever its account may')
+  await t.rejects(consoles.spiceConsole(machine, BOB, { loginVerbs: new Set(['accessConsole']) }), { message: /^Somebody else/ })
   const taken: Taken[] = []
   consoles.on('taken', (one) => { taken.push(one) })
   t.match(await consoles.spiceConsole(machine, BOB, { take: true }), { taken: { from: { name: 'alice' } }, usb: false })

@@ -92,7 +92,7 @@ t.test('jobs side by side on one host do not fence each other off', async (t) =>
   const hosts = [new SimulatedHost('hv1'), new SimulatedHost('hv2')]
   const engine = await makeWorld(hosts)
   for (const host of hosts) host.latencyMs = 5
-  const jobs = await Promise.all([engine.machines.copy('gold', undefined, BERTH), scenario('define').wish(engine)])
+  const jobs = await Promise.all([engine.images.copy('gold', undefined, BERTH), scenario('define').wish(engine)])
   for (const job of jobs) t.match(await engine.ended(job), { state: 'succeeded' })
   await engine.remove()
 })
@@ -114,10 +114,10 @@ t.test('a broker with a new database is not taken for an older one by a host tha
 t.test('a second job on a machine is refused with the name of the first', async (t) => {
   const engine = await makeWorld()
   for (const host of engine.options.hosts) host.latencyMs = 30
-  const job = await engine.machines.populate('gold', {}, BERTH)
-  const { machines } = engine
+  const job = await engine.images.populate('gold', {}, BERTH)
+  const { machines, images } = engine
   const wishes: ReadonlyArray<() => Promise<unknown>> = [
-    async () => await machines.populate('gold', {}, BERTH), async () => await machines.copy('gold', undefined, BERTH), async () => await machines.power('pc-1', { action: 'start' }, BERTH),
+    async () => await images.populate('gold', {}, BERTH), async () => await images.copy('gold', undefined, BERTH), async () => await machines.power('pc-1', { action: 'start' }, BERTH),
     async () => await machines.power('pc-1', { action: 'poweroff' }, BERTH), async () => await machines.remove('gold', true, BERTH), async () => await machines.change('pc-1', { vcpus: 1 }, BERTH),
     async () => await machines.setDiscardChanges('gold', { on: true, children: true }, BERTH),
   ]

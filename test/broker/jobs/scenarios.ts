@@ -24,20 +24,20 @@ export async function makeWorld (hosts = [new SimulatedHost('hv1'), new Simulate
   await create({ name: 'src', type: 'source', hypervisors: ['hv1'] })
   await create({ name: 'gold', type: 'initial', parent: 'src', hypervisors: ['hv1'] })
   await create({ name: 'pc-{n}', type: 'vdi', parent: 'gold', hypervisors: ['hv1', 'hv2'], count: 3 })
-  await engine.succeeded(await engine.machines.copy('gold', undefined, BERTH))
-  await engine.succeeded(await engine.machines.populate('gold', {}, BERTH))
+  await engine.succeeded(await engine.images.copy('gold', undefined, BERTH))
+  await engine.succeeded(await engine.images.populate('gold', {}, BERTH))
   for (const host of hosts) await engine.observer.lookNow(host.name)
   return engine
 }
 
-const copyAgain = async (engine: Engine): Promise<void> => { await engine.succeeded(await engine.machines.copy('gold', undefined, BERTH)) }
+const copyAgain = async (engine: Engine): Promise<void> => { await engine.succeeded(await engine.images.copy('gold', undefined, BERTH)) }
 
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'copy', kind: 'copy',
-    wish: async (engine) => await engine.machines.copy('gold', undefined, BERTH),
+    wish: async (engine) => await engine.images.copy('gold', undefined, BERTH),
     faults: async (engine) => {
-      const current = (await engine.machines.generations('gold')).find((generation) => generation.current)
+      const current = (await engine.images.generations('gold')).find((generation) => generation.current)
       return [
         ...(current && current.name !== 'g1' ? [] : ['no new generation is current']),
         ...(current?.hypervisors.join() === 'hv1,hv2' ? [] : [`the current generation lies on ${current?.hypervisors.join() ?? 'nothing'}`]),
@@ -46,7 +46,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'populate', kind: 'populate', prepare: copyAgain,
-    wish: async (engine) => await engine.machines.populate('gold', { start: true }, BERTH),
+    wish: async (engine) => await engine.images.populate('gold', { start: true }, BERTH),
     faults: async (engine, hosts) => {
       const machines = (await engine.machines.list({ type: 'vdi' })).filter((machine) => machine.generation !== 'g2')
       const old = hosts.filter((host) => host.images.has('gold.g1.qcow2')).map((host) => `${host.name} still has g1`)
@@ -88,7 +88,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'import', kind: 'import',
-    wish: async (engine) => await engine.machines.importImage('src', '/srv/import/win.qcow2', BERTH),
+    wish: async (engine) => await engine.images.importImage('src', '/srv/import/win.qcow2', BERTH),
     faults: async (_engine, hosts) => (hosts[0]?.images.has('src.qcow2') ? [] : ['src has no disk']),
   },
 ]

@@ -60,10 +60,10 @@ class Walk {
   }
 
   async #wish (act: Act): Promise<string | undefined> {
-    const { machines } = this.engine
+    const { machines, images } = this.engine
     switch (act.do) {
-      case 'copy': return await machines.copy('gold', undefined, BERTH)
-      case 'populate': return await machines.populate('gold', { force: act.force, start: act.start, ...(act.generation === null ? {} : { generation: act.generation }) }, BERTH)
+      case 'copy': return await images.copy('gold', undefined, BERTH)
+      case 'populate': return await images.populate('gold', { force: act.force, start: act.start, ...(act.generation === null ? {} : { generation: act.generation }) }, BERTH)
       case 'power': return await machines.power(act.machine, { action: act.action, timeoutMs: 100 }, BERTH)
       case 'delete': return await machines.remove(act.machine, false, BERTH)
       case 'create': return (await machines.create({ name: act.machine, type: 'vdi', parent: 'gold', hypervisors: [act.machine === 'new-1' ? 'hv1' : 'hv2'] }, BERTH)).job
@@ -128,15 +128,15 @@ class Walk {
   }
 
   async #bringInOrder (): Promise<string[]> {
-    const { machines } = this.engine
+    const { machines, images } = this.engine
     const { machines: left } = { machines: await machines.list({ type: 'vdi' }) }
     for (const { name } of left) await this.engine.ended(await machines.power(name, { action: 'poweroff' }, BERTH)).catch(() => {})
     await this.engine.idle()
     for (const name of ['src', 'gold']) await this.engine.ended(await machines.power(name, { action: 'poweroff' }, BERTH))
-    await this.engine.succeeded(await machines.copy('gold', undefined, BERTH))
-    if (left.length > 0) await this.engine.succeeded(await machines.populate('gold', { force: true }, BERTH))
+    await this.engine.succeeded(await images.copy('gold', undefined, BERTH))
+    if (left.length > 0) await this.engine.succeeded(await images.populate('gold', { force: true }, BERTH))
     await this.engine.idle()
-    const generations = await machines.generations('gold')
+    const generations = await images.generations('gold')
     return [...await this.#rules(), ...(generations.length === 1 ? [] : [`generations are left: ${generations.map(({ name, state, machines: count }) => `${name} ${state} ${count}`).join(', ')}`])].map((fault) => `in the end: ${fault}`)
   }
 

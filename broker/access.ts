@@ -1,0 +1,108 @@
+import type { ObjectKind, Verb } from './api/permissions.js'
+
+/**
+ * Who may call a route. public: anybody. device: a thin client with its key. user: whoever is logged in. person: the same, but
+ * not by a token with scopes. observer: whoever reads everything. admin: an
+ * administrator. see: whoever sees the pool or machine that `:name` names. verb: whoever has this permission on it; verbByAction: the permission depends on
+ * the body's `action`. list: whoever is logged in; the answer's list of this name holds what he may see, also beside `see`.
+ */
+export type Access = 'public' | 'device' | 'user' | 'person' | 'observer' | 'admin' | ObjectAccess | ListAccess
+export type ObjectAccess = { readonly see: ObjectKind } | (ListAccess & { readonly see: ObjectKind }) | { readonly verb: Verb, readonly on: ObjectKind } | { readonly verbByAction: Readonly<Record<string, Verb>>, readonly on: ObjectKind }
+export interface ListAccess { readonly list: string, readonly of: ObjectKind }
+
+const POWER = { start: 'start', shutdown: 'stop', poweroff: 'stop', reboot: 'reset', reset: 'reset' } as const satisfies Record<string, Verb>
+
+/** The one table: every route of the API (without /api/v1) and outside of it. The broker does not start with a route that is not here. */
+export const ACCESS: Readonly<Record<string, Access>> = {
+  'GET /healthz': 'public',
+  'GET /readyz': 'public',
+  'GET /metrics': 'observer',
+  'GET /ca.pem': 'public',
+  'GET /install/hypervisor.sh': 'public',
+  'GET /openapi.json': 'public',
+
+  'POST /login': 'public',
+  'GET /whoami': 'user',
+  'GET /whoami/permissions': 'user',
+  'POST /password': 'person',
+  'GET /tokens': 'user',
+  'POST /tokens': 'user',
+  'DELETE /tokens/:name': 'user',
+  'GET /grants': 'observer',
+  'PUT /grants': 'admin',
+  'DELETE /grants': 'admin',
+  'GET /users/:name/permissions': 'observer',
+  'GET /events': 'observer',
+
+  'GET /hypervisors': 'observer',
+  'POST /hypervisors': 'admin',
+  'POST /hypervisors/scan': 'admin',
+  'GET /hypervisors/:name': 'observer',
+  'PATCH /hypervisors/:name': 'admin',
+  'DELETE /hypervisors/:name': 'admin',
+  'GET /hypervisors/:name/install-line': 'observer',
+  'GET /hypervisors/:name/host-key': 'admin',
+  'POST /hypervisors/:name/trust': 'admin',
+  'PUT /hypervisors/:name/maintenance': 'admin',
+  'GET /hypervisors/:name/domains': 'observer',
+
+  'GET /machines': { list: 'machines', of: 'machine' },
+  'POST /machines': 'admin',
+  'POST /machines/adopt': 'admin',
+  'GET /machines/:name': { see: 'machine' },
+  'PATCH /machines/:name': 'admin',
+  'DELETE /machines/:name': 'admin',
+  'GET /machines/:name/xml': 'observer',
+  'POST /machines/:name/power': { verbByAction: POWER, on: 'machine' },
+  'PUT /machines/:name/maintenance': { verb: 'admin', on: 'machine' },
+  'PUT /machines/:name/discard-changes': { verb: 'admin', on: 'machine' },
+  'POST /machines/:name/copy': 'admin',
+  'POST /machines/:name/populate': 'admin',
+  'GET /machines/:name/generations': 'observer',
+  'POST /machines/:name/import': 'admin',
+  'POST /machines/:name/console': { verb: 'accessConsole', on: 'machine' },
+  'GET /machines/:name/paths': { verb: 'accessConsole', on: 'machine' },
+  'GET /machines/:name/port-forward': { verb: 'accessConsole', on: 'machine' },
+  'GET /sessions': 'observer',
+
+  'POST /machines/:name/assign': { verb: 'assign', on: 'machine' },
+  'POST /machines/:name/release': { verb: 'release', on: 'machine' },
+  'POST /machines/:name/extend': { verb: 'extend', on: 'machine' },
+  'POST /machines/:name/rebuild': { verb: 'rebuild', on: 'machine' },
+
+  'GET /pools': { list: 'pools', of: 'pool' },
+  'POST /pools': 'admin',
+  'GET /pools/:name': { see: 'pool', list: 'members', of: 'machine' },
+  'PATCH /pools/:name': { verb: 'admin', on: 'pool' },
+  'DELETE /pools/:name': 'admin',
+  'PUT /pools/:name/maintenance': { verb: 'admin', on: 'pool' },
+  // Whoever may put machines into a pool could give himself any machine.
+  'POST /pools/:name/members': 'admin',
+  'DELETE /pools/:name/members/:machine': 'admin',
+  'POST /pools/:name/claim': { verb: 'start', on: 'pool' },
+  'POST /pools/:name/assign': { verb: 'assign', on: 'pool' },
+  'POST /apply': 'admin',
+  'GET /export': 'observer',
+  'GET /desktops': 'observer',
+  'GET /desktops/mine': 'user',
+
+  'GET /jobs': 'user',
+  'GET /jobs/:id': 'user',
+  'POST /jobs/:id/cancel': 'admin',
+  'GET /jobs/:id/events': 'user',
+
+  'GET /thin-clients': 'observer',
+  'POST /thin-clients/ask': 'device',
+  'POST /thin-clients/report': 'device',
+  'PUT /thin-clients/:id/assignment': 'admin',
+  'POST /thin-clients/:id/accept': 'admin',
+  'DELETE /thin-clients/:id': 'admin',
+  'GET /clients-xml': 'observer',
+  'PUT /clients-xml': 'admin',
+  'POST /clients-xml/check': 'observer',
+}
+
+/** The word by which the API's description groups routes. */
+export function accessWord (access: Access): string {
+  return typeof access === 'string' ? access : 'list' in access && !('see' in access) ? 'user' : 'permission'
+}

@@ -1,0 +1,50 @@
+import type { Logger } from 'pino'
+import type { Hypervisors } from '../hypervisors/service.js'
+import type { JobRunner } from '../jobs/runner.js'
+import type { GoldenImages } from '../machines/golden-images.js'
+import type { Observer } from '../machines/observer.js'
+import type { Machines } from '../machines/service.js'
+import { buildJob } from '../pools/build-job.js'
+import { PoolKeeper } from '../pools/keeper.js'
+import { removeJob } from '../pools/remove-job.js'
+import { Pools } from '../pools/service.js'
+import type { Store } from '../store/open.js'
+import { Claims } from './claims.js'
+import { Cleaner } from './cleaner.js'
+import { FairClock } from './clock.js'
+import { Hosts } from './hosts.js'
+import { Keeper } from './keeper.js'
+import { Presence } from './presence.js'
+import { Assignments } from './service.js'
+
+export interface HandingOutDeps {
+  readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly goldenImages: GoldenImages, readonly jobs: JobRunner
+  readonly log: Logger, readonly releaseAfterMs: number, readonly now: () => number, readonly monotonicMs: () => number
+}
+
+export interface HandingOut { readonly pools: Pools, readonly claims: Claims, readonly assignments: Assignments, readonly keeper: Keeper, start (): void, stop (): Promise<void> }
+
+/** Pools, claims and those who keep them, connected with one another; their jobs are registered. Nothing runs yet. */
+export function assembleHandingOut (deps: HandingOutDeps): HandingOut {
+  const { hypervisors, observer, jobs, goldenImages } = deps
+  const clock: FairClock = new FairClock({ ...deps, isObserved: (name) => hosts.isObserved(name), hypervisors: () => hypervisors.names() })
+  const fair = { ...deps, images: goldenImages, now: () => clock.now() }
+  const hosts: Hosts = new Hosts(fair)
+  const pools = new Pools(fair)
+  const claims = new Claims({ ...fair, hosts })
+  const assignments = new Assignments({ ...fair, claims, hosts })
+  const cleaner = new Cleaner({ ...fair, claims, hosts })
+  const keeper = new Keeper({ ...fair, claims, cleaner, hosts, clock })
+  const presence = new Presence({ ...fair, claims })
+  const poolKeeper = new PoolKeeper({ ...fair, pools })
+  jobs.register(buildJob(fair))
+  jobs.register(removeJob({ ...fair, releaseAll: async (poolId) => { await assignments.releaseAll(poolId) } }))
+  claims.on('freed', (poolId) => { pools.emit('change', poolId) })
+  claims.on('changed', (machineId) => { pools.emit('member', machineId) })
+  observer.setMaxListeners(0)
+  return {
+    pools, claims, assignments, keeper,
+    start: () => { for (const part of [hosts, presence, keeper, poolKeeper, assignments]) part.start() },
+    stop: async () => { for (const part of [poolKeeper, keeper, presence, assignments]) await part.stop() },
+  }
+}

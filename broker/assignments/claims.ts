@@ -1,0 +1,212 @@
+import { EventEmitter } from 'node:events'
+import type { Cleaning } from '../api/pools.js'
+import { type Actor, recordEvent } from '../audit/store.js'
+import { BrokerError } from '../errors.js'
+import { enterDesktop, poolById, type PoolWithPolicy, requirePool } from '../pools/store.js'
+import { uncleanAfter } from '../pools/policy.js'
+import type { Queries, Store } from '../store/open.js'
+import type { AssignmentRow } from '../store/tables.js'
+import type { Hosts } from './hosts.js'
+import { expiresAt, shownHolder } from './policy.js'
+import { leaveQueue, wait, waiterOf, waitersAhead } from './queue.js'
+import { bestCandidate } from './selection.js'
+
+/** `now`: of the fair clock. */
+export interface ClaimsDeps { readonly store: Store, readonly hosts: Hosts, readonly now: () => number }
+
+/** What a claim gives: a desktop, or a place in the queue. */
+export type Claimed = { readonly machineId: string, readonly queue: null } | { readonly machineId: null, readonly queue: { place: number, since: number, sentence: string, nextFreeAt: number | null } }
+
+export interface AssignWish { readonly byAdministrator: boolean, readonly fixed: boolean, readonly machineId?: string }
+export interface ReleaseWish { readonly force: boolean, readonly because: string, readonly how?: Cleaning }
+
+const CLAIM: AssignWish = { byAdministrator: false, fixed: false }
+
+/** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id) and `freed` (pool id). */
+export class Claims extends EventEmitter<{ changed: [string], freed: [string] }> {
+  constructor (readonly deps: ClaimsDeps) {
+    super()
+    this.setMaxListeners(0)
+  }
+
+  /**
+   * Gives the holder (`user:NAME`, `thin-client:ID`) his desktop of the pool: the one he has, or the best free one. Throws `pool_exhausted` when all are
+   * taken and `queue` is false, `maintenance`, `too_many_desktops`.
+   */
+  async claim (poolName: string, holder: string, by: Actor, queue: boolean, wish: AssignWish = CLAIM): Promise<Claimed> {
+    const claimed = await this.deps.store.transaction().execute(async (tx) => await this.#claimIn(tx, await requirePool(tx, poolName), holder, by, queue, wish))
+    if (claimed.machineId !== null) this.emit('changed', claimed.machineId)
+    return claimed
+  }
+
+  /** For those who waited: as `claim`, for the head of the queue. */
+  async claimForWaiter (poolId: string, holder: string, by: Actor): Promise<string | null> {
+    const claimed = await this.deps.store.transaction().execute(async (tx) => {
+      const pool = await poolById(tx, poolId)
+      if (!pool || pool.maintenance === 1 || pool.state === 'deleting' || !await waiterOf(tx, poolId, holder)) return null
+      return await this.#give(tx, pool, holder, by, CLAIM)
+    })
+    if (claimed !== null) this.emit('changed', claimed)
+    return claimed
+  }
+
+  async #claimIn (tx: Queries, pool: PoolWithPolicy, holder: string, by: Actor, queue: boolean, wish: AssignWish): Promise<Claimed> {
+    const { now } = this.deps
+    if (pool.state === 'deleting') throw new BrokerError('not_found', `The pool ${pool.name} is being deleted.`)
+    const mine = await this.#mine(tx, pool, holder, wish)
+    if (mine !== null) return { machineId: mine, queue: null }
+    if (pool.maintenance === 1) throw new BrokerError('maintenance', `${pool.name} is in maintenance${pool.maintenance_reason === '' ? '' : `: ${pool.maintenance_reason}`}. It is handed out again when that ends.`)
+    await refuseTooMany(tx, pool, holder)
+    const waiting = await waiterOf(tx, pool.id, holder)
+    const ahead = wish.byAdministrator ? 0 : await waitersAhead(tx, pool.id, { holder, since: waiting?.since ?? now() }, now())
+    const given = ahead > 0 ? null : await this.#give(tx, pool, holder, by, wish)
+    if (given !== null) return { machineId: given, queue: null }
+    const { sentence, nextFreeAt } = await this.#exhausted(tx, pool)
+    if (!queue) throw new BrokerError('pool_exhausted', sentence)
+    return { machineId: null, queue: { ...await wait(tx, pool.id, holder, now()), sentence, nextFreeAt } }
+  }
+
+  /** The desktop that he has already. One whose host is away is exchanged as long as he has not worked on it; the keeper does that. */
+  async #mine (tx: Queries, pool: PoolWithPolicy, holder: string, wish: AssignWish): Promise<string | null> {
+    const mine = await tx.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['assignment.machine_id', 'machine.hypervisor', 'machine.name']).where('pool_id', '=', pool.id).where('holder', '=', holder).executeTakeFirst()
+    if (!mine) return null
+    if (wish.machineId !== undefined && wish.machineId !== mine.machine_id) throw new BrokerError('assigned', `${shownHolder(holder)} has ${mine.name} of ${pool.name} already: release that first.`)
+    await tx.updateTable('assignment').set({ idle_since: this.deps.now(), wanted: 1, starts_failed: 0, ...(wish.byAdministrator ? { by_administrator: 1 as const, fixed: wish.fixed ? 1 as const : 0 as const } : {}) }).where('machine_id', '=', mine.machine_id).execute()
+    return mine.machine_id
+  }
+
+  /** Takes the best desktop there is; null when there is none. */
+  async #give (tx: Queries, pool: PoolWithPolicy, holder: string, by: Actor, wish: AssignWish, except: readonly string[] = []): Promise<string | null> {
+    const hosts = this.deps.hosts.usable()
+    const kept = pool.policy.onRelease === 'keep' || pool.policy.onExpiry === 'keep'
+    const own = kept && wish.machineId === undefined ? await this.#keptForHim(tx, pool, holder, hosts.map((host) => host.hypervisor)) : null
+    const machineId = wish.machineId ?? own ?? (await bestCandidate(tx, pool.id, hosts, 1, except))?.machine_id ?? (await bestCandidate(tx, pool.id, hosts, 2, except))?.machine_id
+      ?? (pool.policy.onExpiry === 'keep' ? await this.#takeExpired(tx, pool) : null)
+    if (machineId === null || machineId === undefined) return null
+    if (!await enterDesktop(tx, machineId, 'assigned', own === machineId ? { unclean: null } : {}, this.deps.now(), ['free'])) {
+      if (wish.machineId === undefined) return null
+      throw new BrokerError('assigned', 'This desktop is not free: "berth pool show" tells why.')
+    }
+    await this.#insert(tx, machineId, pool.id, holder, by, wish, pool.name)
+    return machineId
+  }
+
+  async #insert (tx: Queries, machineId: string, poolId: string | null, holder: string, by: Actor, wish: AssignWish, poolName: string): Promise<void> {
+    const now = this.deps.now()
+    const machine = await tx.selectFrom('machine').select(['name', 'hypervisor', 'memory_mib']).where('id', '=', machineId).executeTakeFirstOrThrow()
+    await tx.insertInto('assignment').values({
+      machine_id: machineId, pool_id: poolId, holder, by_administrator: wish.byAdministrator ? 1 : 0, fixed: wish.fixed ? 1 : 0, wanted: 1, assigned_at: now, started_at: null, ticket_at: null, connected_at: null, disconnected_at: null,
+      extended_at: null, session_at: null, idle_since: now, warned_for: null,
+    }).execute()
+    if (poolId !== null) await leaveQueue(tx, poolId, holder)
+    this.deps.hosts.noteGiven(machine.hypervisor, machine.memory_mib)
+    await recordEvent(tx, by, 'desktop.assign', `machine:${machine.name}`, { pool: poolName, holder: shownHolder(holder) })
+  }
+
+  /** What a pool that keeps desktops still has from his last time. */
+  async #keptForHim (tx: Queries, pool: PoolWithPolicy, holder: string, hosts: readonly string[]): Promise<string | null> {
+    if (hosts.length === 0) return null
+    const kept = await tx.selectFrom('desktop').innerJoin('pool_member', 'pool_member.machine_id', 'desktop.machine_id').select('desktop.machine_id').where('last_holder', '=', holder).where('state', '=', 'free').where('unclean', 'is not', null)
+      .where('pool_member.pool_id', '=', pool.id).where('pool_member.claimable', '>', 0).where('pool_member.hypervisor', 'in', [...hosts]).orderBy('desktop.used_at', 'desc').executeTakeFirst()
+    return kept?.machine_id ?? null
+  }
+
+  /** Of a pool that keeps expired desktops for their holders: the one that expired first goes to who needs it. It is stopped before he sees it. */
+  async #takeExpired (tx: Queries, pool: PoolWithPolicy): Promise<string | null> {
+    const rows = await tx.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').selectAll('assignment').select(['machine.hypervisor', 'machine.maintenance']).where('pool_id', '=', pool.id).where('connected', '=', 0).where('fixed', '=', 0).orderBy('idle_since').limit(20).execute()
+    const expired = rows.find((row) => (expiresAt(row, pool.policy) ?? Infinity) <= this.deps.now() && row.maintenance === 0 && this.deps.hosts.isSettled(row.hypervisor))
+    if (!expired) return null
+    await this.#end(tx, expired, pool, { actor: 'berth', address: '' }, { force: false, because: 'expired', how: 'keep' })
+    return expired.machine_id
+  }
+
+  /** In words: that there is none, who may free one, and when. */
+  async #exhausted (tx: Queries, pool: PoolWithPolicy): Promise<{ sentence: string, nextFreeAt: number | null }> {
+    const held = await tx.selectFrom('assignment').selectAll().where('pool_id', '=', pool.id).orderBy('connected').orderBy('idle_since').limit(50).execute()
+    const { count } = await tx.selectFrom('pool_member').select((eb) => eb.fn.countAll<number>().as('count')).where('pool_id', '=', pool.id).executeTakeFirstOrThrow()
+    if (Number(count) === 0) return { sentence: `${pool.name} has no desktops yet. Ask the administrator.`, nextFreeAt: null }
+    const next = held.map((row) => ({ row, at: expiresAt(row, pool.policy) })).filter((one): one is { row: AssignmentRow, at: number } => one.at !== null).sort((a, b) => a.at - b.at)[0]
+    const when = next ? `the next may become free at ${new Date(Math.max(next.at, this.deps.now())).toISOString().slice(0, 16).replace('T', ' ')} UTC, when ${shownHolder(next.row.holder)}'s time is over`
+      : held.length > 0 ? `${held.slice(0, 3).map((row) => shownHolder(row.holder)).join(', ')}${held.length > 3 ? ' and others' : ''} may release one` : 'those that are left are being made ready, in maintenance, failed, or on a hypervisor that does not answer'
+    return { sentence: `${pool.name} has no free desktop (${held.length} of ${Number(count)} are assigned): ${when}.`, nextFreeAt: next?.at ?? null }
+  }
+
+  /** A machine outside of pools becomes somebody's, for good. */
+  async dedicate (machine: { id: string, name: string }, holder: string, by: Actor): Promise<void> {
+    await this.deps.store.transaction().execute(async (tx) => {
+      const held = await tx.selectFrom('assignment').select(['holder', 'fixed']).where('machine_id', '=', machine.id).executeTakeFirst()
+      if (held && held.fixed === 1 && held.holder === holder) return
+      if (held?.fixed === 1) throw new BrokerError('assigned', `${machine.name} is ${shownHolder(held.holder)}'s: release it first with "berth release ${machine.name}".`)
+      await tx.deleteFrom('assignment').where('machine_id', '=', machine.id).execute()
+      await this.#insert(tx, machine.id, null, holder, by, { byAdministrator: true, fixed: true }, '')
+    })
+    this.emit('changed', machine.id)
+  }
+
+  /** Ends the assignment. Throws `assigned` while a viewer is connected, unless forced; `not_found` when nobody has it. */
+  async release (machine: { id: string, name: string }, by: Actor, wish: ReleaseWish): Promise<void> {
+    const poolId = await this.deps.store.transaction().execute(async (tx) => {
+      const held = await tx.selectFrom('assignment').selectAll().where('machine_id', '=', machine.id).executeTakeFirst()
+      if (!held) throw new BrokerError('not_found', `Nobody has ${machine.name}: there is nothing to release.`)
+      if (held.connected === 1 && !wish.force) throw new BrokerError('assigned', `${shownHolder(held.holder)} is connected to ${machine.name}: use --force to take it all the same.`)
+      await this.#end(tx, held, held.pool_id === null ? null : await poolById(tx, held.pool_id), by, wish)
+      return held.pool_id
+    })
+    this.emit('changed', machine.id)
+    if (poolId !== null) this.emit('freed', poolId)
+  }
+
+  /** Deletes the assignment and says what happens to the desktop before the next person gets it. */
+  async #end (tx: Queries, held: AssignmentRow, pool: PoolWithPolicy | null, by: Actor, wish: ReleaseWish): Promise<void> {
+    const now = this.deps.now()
+    const machine = await tx.selectFrom('machine').select(['name', 'power', 'parent_id']).where('id', '=', held.machine_id).executeTakeFirstOrThrow()
+    await tx.deleteFrom('assignment').where('machine_id', '=', held.machine_id).execute()
+    await recordEvent(tx, by, 'desktop.release', `machine:${machine.name}`, { pool: pool?.name ?? null, holder: shownHolder(held.holder), because: wish.because })
+    if (pool === null) return
+    const how = wish.how ?? pool.policy.onRelease
+    const untouched = held.started_at === null && held.connected_at === null && held.ticket_at === null
+    if (untouched) return void await enterDesktop(tx, held.machine_id, 'free', {}, now, ['assigned'])
+    const rest = { unclean: how === 'rebuild' && machine.parent_id === null ? 'stop' as const : uncleanAfter(how), last_holder: held.holder, fresh: 0 as const, used_at: now, tries: 0, retry_at: 0 }
+    await enterDesktop(tx, held.machine_id, how === 'keep' ? 'free' : 'cleaning', rest, now, ['assigned'])
+  }
+
+  /** The holder gets another desktop; what was wrong with this one stands in `because`. False when there is no other: then he keeps it and waits. */
+  async move (machineId: string, because: string, failed: boolean, by: Actor): Promise<boolean> {
+    const to = await this.deps.store.transaction().execute(async (tx) => {
+      const held = await tx.selectFrom('assignment').selectAll().where('machine_id', '=', machineId).executeTakeFirst()
+      const pool = held?.pool_id == null ? null : await poolById(tx, held.pool_id)
+      if (!held || !pool) return null
+      await tx.deleteFrom('assignment').where('machine_id', '=', machineId).execute()
+      const given = await this.#give(tx, pool, held.holder, by, { byAdministrator: held.by_administrator === 1, fixed: held.fixed === 1 }, [machineId])
+      if (given === null) {
+        await tx.insertInto('assignment').values(held).execute()
+        return null
+      }
+      const change = { unclean: held.started_at === null ? null : 'stop' as const, last_holder: held.holder }
+      await enterDesktop(tx, machineId, failed ? 'failed' : 'cleaning', failed ? { ...change, unclean: 'stop', reason: `${because[0]?.toUpperCase() ?? ''}${because.slice(1)}.` } : { ...change, unclean: 'stop' }, this.deps.now(), ['assigned'])
+      await recordEvent(tx, by, 'desktop.move', `pool:${pool.name}`, { holder: shownHolder(held.holder), because })
+      return given
+    })
+    if (to === null) return false
+    this.emit('changed', machineId)
+    this.emit('changed', to)
+    return true
+  }
+
+  /** The holder wants more time; also a session that was warned goes on from now. */
+  async extend (machine: { id: string, name: string }, by: Actor): Promise<void> {
+    await this.deps.store.transaction().execute(async (tx) => {
+      const now = this.deps.now()
+      const held = await tx.selectFrom('assignment').select(['session_at', 'connected']).where('machine_id', '=', machine.id).executeTakeFirst()
+      if (!held) throw new BrokerError('not_found', `Nobody has ${machine.name}: there is nothing to extend.`)
+      await tx.updateTable('assignment').set({ extended_at: now, idle_since: now, warned_for: null, ...(held.connected === 1 ? { session_at: now } : {}) }).where('machine_id', '=', machine.id).execute()
+      await recordEvent(tx, by, 'desktop.extend', `machine:${machine.name}`)
+    })
+    this.emit('changed', machine.id)
+  }
+}
+
+async function refuseTooMany (tx: Queries, pool: PoolWithPolicy, holder: string): Promise<void> {
+  const { count } = await tx.selectFrom('assignment').select((eb) => eb.fn.countAll<number>().as('count')).where('holder', '=', holder).executeTakeFirstOrThrow()
+  if (Number(count) >= pool.policy.maxPerUser) throw new BrokerError('too_many_desktops', `${shownHolder(holder)} has ${Number(count)} ${Number(count) === 1 ? 'desktop' : 'desktops'}, as many as ${pool.name} allows: release one first.`)
+}

@@ -1,0 +1,160 @@
+import type { Logger } from 'pino'
+import { BERTH, recordEvent } from '../audit/store.js'
+import type { Hypervisors } from '../hypervisors/service.js'
+import type { JobRunner } from '../jobs/runner.js'
+import type { Observer } from '../machines/observer.js'
+import type { Machines } from '../machines/service.js'
+import { readPool } from '../pools/store.js'
+import type { Store } from '../store/open.js'
+import type { Claims } from './claims.js'
+import type { Cleaner } from './cleaner.js'
+import type { FairClock } from './clock.js'
+import type { Hosts } from './hosts.js'
+import { due, nextStep, type Seen } from './policy.js'
+import { livePools, waitersOf } from './queue.js'
+
+export interface KeeperDeps {
+  readonly store: Store, readonly claims: Claims, readonly cleaner: Cleaner, readonly hosts: Hosts, readonly clock: FairClock
+  readonly machines: Machines, readonly jobs: JobRunner, readonly observer: Observer, readonly hypervisors: Hypervisors, readonly log: Logger, readonly now: () => number
+}
+
+const LOOK_EVERY_MS = 5_000
+
+/** Carries out what claims and releases wished: desktops are made ready, cleaned, taken when their time is over, given to those who wait. A crash is only a pause. */
+export class Keeper {
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> = Promise.resolve()
+  #again = false
+  #stopped = false
+  /** Machines on which a start is under way, and why the last one failed. */
+  readonly #starting = new Set<string>()
+
+  constructor (readonly deps: KeeperDeps) {}
+
+  start (): void {
+    const { claims, observer, jobs, hypervisors } = this.deps
+    claims.on('changed', () => { this.wake() })
+    claims.on('freed', () => { this.wake() })
+    observer.on('power', () => { this.wake() })
+    observer.on('looked', () => { this.wake() })
+    jobs.on('released', () => { this.wake() })
+    hypervisors.on('change', () => { this.wake() })
+    this.#timer = setInterval(() => { this.wake(true) }, LOOK_EVERY_MS)
+    this.wake(true)
+  }
+
+  async stop (): Promise<void> {
+    this.#stopped = true
+    clearInterval(this.#timer)
+    await this.#looking
+  }
+
+  /** Looks soon; calls while it waits to look make one look. `all`: also at what only time changes. */
+  wake (all = false): void {
+    if ((this.#again && !all) || this.#stopped) return
+    this.#again = true
+    this.#looking = this.#looking.then(async () => {
+      this.#again = false
+      if (!this.#stopped) await this.#look(all)
+    }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'keeping the assignments failed') })
+  }
+
+  /** One look now, after those that are under way. */
+  async lookNow (all: boolean): Promise<void> {
+    const look = this.#looking.then(async () => { await this.#look(all) })
+    this.#looking = look.catch(() => {}) // who asked is told
+    await look
+  }
+
+  async #look (all: boolean): Promise<void> {
+    if (all) {
+      await this.deps.clock.look()
+      await this.deps.hosts.count()
+      await this.#reap()
+    }
+    await this.#prepare()
+    await this.deps.cleaner.look()
+    await this.#serveQueue()
+  }
+
+  /** Every desktop that somebody is to get comes one step nearer. */
+  async #prepare (): Promise<void> {
+    const rows = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
+      .select(['machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.disk', 'machine.generation_id', 'machine.type', 'machine.maintenance', 'desktop.unclean', 'job_lock.job_id', 'assignment.started_at', 'assignment.starts_failed', 'assignment.pool_id'])
+      .where('assignment.wanted', '=', 1).execute()
+    for (const row of rows) {
+      if (this.#starting.has(row.id)) continue
+      const { hosts } = this.deps
+      const seen: Seen = {
+        hostUp: hosts.isUp(row.hypervisor), hostAwayMs: hosts.awayMs(row.hypervisor), power: row.power, hasDisk: row.disk !== null || row.generation_id !== null || row.type === 'simple' || row.type === 'source', busy: row.job_id !== null,
+        unclean: row.unclean, startsFailed: row.starts_failed, maintenance: row.maintenance === 1,
+      }
+      const step = nextStep(seen, row.started_at !== null)
+      if (step.do === 'ready') await this.#ready(row.id)
+      else if (step.do === 'clean') await this.deps.cleaner.clean(row.id)
+      else if (step.do === 'start') await this.#start(row)
+      else if (step.do === 'move' && row.pool_id !== null) await this.deps.claims.move(row.id, step.because, step.failed, BERTH)
+    }
+  }
+
+  async #ready (machineId: string): Promise<void> {
+    const now = this.deps.now()
+    await this.deps.store.updateTable('assignment').set((eb) => ({ wanted: 0, starts_failed: 0, started_at: eb.fn.coalesce('started_at', eb.val(now)), idle_since: now })).where('machine_id', '=', machineId).where('wanted', '=', 1).execute()
+    this.deps.claims.emit('changed', machineId)
+  }
+
+  async #start (machine: { id: string, name: string }): Promise<void> {
+    this.#starting.add(machine.id)
+    const job = await this.deps.machines.power(machine.name, { action: 'start' }, BERTH).catch((error: unknown) => {
+      this.deps.log.warn({ err: error, machine: machine.name }, 'an assigned desktop could not be started yet')
+      return null
+    })
+    if (job === null) return void this.#starting.delete(machine.id)
+    this.deps.claims.emit('changed', machine.id)
+    this.deps.jobs.ended(job).then(async ({ state }) => {
+      // Started, or perhaps: from now on it is not exchanged for another one by itself.
+      if (state === 'succeeded') await this.#ready(machine.id)
+      else await this.deps.store.updateTable('assignment').set((eb) => ({ starts_failed: eb('starts_failed', '+', 1) })).where('machine_id', '=', machine.id).execute()
+    }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'following a start failed') }).finally(() => {
+      this.#starting.delete(machine.id)
+      this.wake()
+    })
+  }
+
+  /** Takes what has expired, and warns before a session is cut. Only where the host has been watched long enough to know who is connected. */
+  async #reap (): Promise<void> {
+    const { store, now, hosts } = this.deps
+    for (const row of await store.selectFrom('pool').selectAll().execute()) {
+      const pool = readPool(row)
+      const held = await store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').selectAll('assignment').select(['machine.name', 'machine.hypervisor']).where('pool_id', '=', pool.id).where('fixed', '=', 0).execute()
+      for (const one of held.filter((candidate) => hosts.isSettled(candidate.hypervisor))) {
+        const next = due(one, pool.policy, now())
+        if (next.do === 'warn') await this.#warn(one, next.takenAt, next.sentence)
+        else if (next.do === 'take') await this.#take(one, next.because, pool.policy.onExpiry)
+      }
+    }
+  }
+
+  async #warn (held: { machine_id: string, name: string, holder: string }, takenAt: number, sentence: string): Promise<void> {
+    await this.deps.store.transaction().execute(async (tx) => {
+      await tx.updateTable('assignment').set({ warned_for: takenAt }).where('machine_id', '=', held.machine_id).execute()
+      await recordEvent(tx, BERTH, 'desktop.warn', `machine:${held.name}`, { holder: held.holder, takenAt: new Date(takenAt).toISOString(), sentence })
+    })
+    this.deps.claims.emit('changed', held.machine_id)
+  }
+
+  async #take (held: { machine_id: string, name: string }, because: 'expired' | 'session', how: 'keep' | 'stop' | 'rebuild'): Promise<void> {
+    const session = because === 'session'
+    await this.deps.claims.release({ id: held.machine_id, name: held.name }, BERTH, { force: session, because: session ? 'its longest session ended' : 'its time was over', how })
+      .catch((error: unknown) => { this.deps.log.info({ err: error, machine: held.name }, 'a desktop was not taken after all') }) // its holder came back in this moment
+  }
+
+  /** The head of each queue gets what became free. */
+  async #serveQueue (): Promise<void> {
+    for (const poolId of await livePools(this.deps.store, this.deps.now())) {
+      for (const holder of await waitersOf(this.deps.store, poolId)) {
+        if (await this.deps.claims.claimForWaiter(poolId, holder, BERTH) === null) break
+      }
+    }
+  }
+}

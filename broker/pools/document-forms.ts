@@ -1,0 +1,118 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { isMap, isScalar, LineCounter, parseAllDocuments, type Document } from 'yaml'
+import { Name, oneOf, strictObject } from '../api/common.js'
+import { PoolCreate, PoolPolicy } from '../api/pools.js'
+import { BrokerError } from '../errors.js'
+
+export const API_VERSION = 'berth/v1'
+/** The form of the system whose pools these were (https://vm-operator.jdrupes.org/pools.html). */
+const SEED_API_VERSION = 'vmoperator.jdrupes.org/v1'
+const SEED_VERBS = ['start', 'stop', 'reset', 'accessConsole', 'takeConsole', '*'] as const
+/** There, * means these; here it would mean more. */
+const SEED_ALL = ['start', 'stop', 'reset', 'accessConsole', 'takeConsole']
+const VERBS = ['start', 'stop', 'reset', 'accessConsole', 'takeConsole', 'release', 'extend', 'rebuild', 'assign', 'admin', '*'] as const
+
+const who = { user: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })), role: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) }
+const Permission = strictObject({ ...who, may: Type.Array(oneOf(VERBS), { minItems: 1 }) })
+const SeedPermission = strictObject({ ...who, may: Type.Optional(Type.Array(oneOf(SEED_VERBS))) })
+const Metadata = strictObject({ name: PoolCreate.properties.name, namespace: Type.Optional(Type.String({ maxLength: 63 })), labels: Type.Optional(Type.Record(Type.String(), Type.String())), annotations: Type.Optional(Type.Record(Type.String(), Type.String())) })
+
+const OurPool = strictObject({
+  apiVersion: Type.Literal(API_VERSION), kind: Type.Literal('Pool'), metadata: Metadata,
+  spec: strictObject({
+    ...Type.Omit(PoolCreate, ['name', 'namespace', 'policy']).properties, ...Type.Partial(PoolPolicy).properties,
+    permissions: Type.Optional(Type.Array(Permission)), members: Type.Optional(Type.Array(Name, { description: 'Machines added by hand' })),
+  }),
+})
+const SeedPool = strictObject({
+  apiVersion: Type.Literal(SEED_API_VERSION), kind: Type.Literal('VmPool'), metadata: Metadata,
+  spec: strictObject({ retention: Type.Optional(PoolPolicy.properties.retention), loginOnAssignment: Type.Optional(Type.Boolean()), permissions: Type.Optional(Type.Array(SeedPermission)) }),
+})
+/** Of a machine only its pools are taken; the rest describes a Kubernetes pod. */
+const SeedMachine = Type.Object({
+  apiVersion: Type.Literal(SEED_API_VERSION), kind: Type.Literal('VirtualMachine'), metadata: Type.Optional(Type.Object({ name: Type.Optional(Name), namespace: Type.Optional(Type.String()) })),
+  spec: Type.Object({ pools: Type.Optional(Type.Array(PoolCreate.properties.name)) }),
+})
+const FORMS: Readonly<Record<string, TSchema>> = { [`${API_VERSION} Pool`]: OurPool, [`${SEED_API_VERSION} VmPool`]: SeedPool, [`${SEED_API_VERSION} VirtualMachine`]: SeedMachine }
+
+export interface WantedGrant { readonly user?: string, readonly role?: string, readonly may: readonly string[] }
+/** What a document wants of a pool; what is absent stays as it is. */
+export interface WantedPool {
+  readonly name: string, readonly namespace?: string, readonly from?: string, readonly size?: number
+  readonly settings: Partial<PoolCreate>, readonly policy: Partial<PoolPolicy>, readonly permissions?: readonly WantedGrant[], readonly members?: readonly string[]
+}
+export interface Wanted { readonly pools: WantedPool[], readonly machines: Array<{ name: string, pools: readonly string[] }>, readonly warnings: string[] }
+
+/** Reads documents. Throws `invalid_request` with every fault, each with its line. */
+export function readDocuments (yaml: string): Wanted {
+  const lines = new LineCounter()
+  const documents = parseAllDocuments(yaml, { lineCounter: lines, prettyErrors: false, maxAliasCount: 0 } as never) as Document[]
+  const lineAt = (offset: number): number => lines.linePos(offset).line
+  const faults = documents.flatMap((document) => document.errors.map((error) => `line ${lineAt(error.pos[0])}: ${error.message}`))
+  const wanted: Wanted = { pools: [], machines: [], warnings: [] }
+  if (faults.length === 0) for (const document of documents) faults.push(...readDocument(document, lineAt, wanted))
+  if (faults.length > 0) throw new BrokerError('invalid_request', `The documents are refused: ${faults.slice(0, 20).map((fault) => fault.replace(/\.$/, '')).join('; ')}.`, { details: faults })
+  return wanted
+}
+
+function readDocument (document: Document, lineAt: (offset: number) => number, wanted: Wanted): string[] {
+  const value: unknown = document.toJS({ maxAliasCount: 0 })
+  if (value === null) return [] // an empty document between two lines of dashes
+  const first = lineAt(document.contents?.range?.[0] ?? 0)
+  const { apiVersion = '', kind = '' } = (typeof value === 'object' ? value : {}) as { apiVersion?: string, kind?: string }
+  const form = FORMS[`${String(apiVersion)} ${String(kind)}`]
+  if (!form) return [`line ${first}: apiVersion "${String(apiVersion)}" with kind "${String(kind)}" is not known: use ${Object.keys(FORMS).join(', or ')}`]
+  const faults = [...Value.Errors(form, value)].map((error) => `line ${lineOf(document, error.path, first, lineAt)}: ${error.path.slice(1).replaceAll('/', '.') || 'the document'}: ${error.message.toLowerCase()}`)
+  if (faults.length > 0) return [...new Set(faults)]
+  take(value, wanted, first)
+  return whoFaults(value, first)
+}
+
+function lineOf (document: Document, path: string, first: number, lineAt: (offset: number) => number): number {
+  const steps = path.split('/').slice(1)
+  for (let length = steps.length; length > 0; length -= 1) {
+    const parent = length === 1 ? document.contents : document.getIn(steps.slice(0, length - 1).map(key), true)
+    const pair = isMap(parent) ? parent.items.find((item) => isScalar(item.key) && String(item.key.value) === steps[length - 1]) : undefined
+    if (pair && isScalar(pair.key) && pair.key.range) return lineAt(pair.key.range[0])
+    const node = document.getIn(steps.slice(0, length).map(key), true) as { range?: [number, number, number] } | undefined
+    if (node?.range) return lineAt(node.range[0])
+  }
+  return first
+}
+
+function key (step: string): string | number { return /^\d+$/.test(step) ? Number(step) : step }
+
+function whoFaults (value: unknown, line: number): string[] {
+  const { permissions = [] } = ((value as { spec?: { permissions?: WantedGrant[] } }).spec ?? {})
+  return permissions.flatMap((one, index) => (one.user === undefined) === (one.role === undefined) ? [`line ${line}: spec.permissions.${index}: names a user or a role, one of both`] : [])
+}
+
+function take (value: unknown, wanted: Wanted, line: number): void {
+  if (Value.Check(OurPool, value)) wanted.pools.push(ourPool(value))
+  else if (Value.Check(SeedPool, value)) wanted.pools.push(seedPool(value))
+  else if (Value.Check(SeedMachine, value)) {
+    const { metadata, spec } = value
+    if (metadata?.name === undefined) wanted.warnings.push(`line ${line}: the VirtualMachine has no metadata.name: nothing is done with it.`)
+    else wanted.machines.push({ name: metadata.name, pools: spec.pools ?? [] })
+    const ignored = Object.keys(spec).filter((field) => field !== 'pools')
+    if (ignored.length > 0) wanted.warnings.push(`line ${line}: of a VirtualMachine only spec.pools is taken; ${ignored.join(', ')} ${ignored.length === 1 ? 'is' : 'are'} left out.`)
+  }
+}
+
+function ourPool ({ metadata, spec }: Static<typeof OurPool>): WantedPool {
+  const { from, size, hypervisors, memoryMib, vcpus, network, discardChanges, permissions, members, ...policy } = spec
+  const settings = Object.fromEntries(Object.entries({ hypervisors, memoryMib, vcpus, network, discardChanges }).filter(([, one]) => one !== undefined))
+  return {
+    name: metadata.name, settings, policy, ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }), ...(from === undefined ? {} : { from }), ...(size === undefined ? {} : { size }),
+    ...(permissions === undefined ? {} : { permissions }), ...(members === undefined ? {} : { members }),
+  }
+}
+
+function seedPool ({ metadata, spec }: Static<typeof SeedPool>): WantedPool {
+  const { permissions, ...policy } = spec
+  return {
+    name: metadata.name, settings: {}, policy, ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+    ...(permissions === undefined ? {} : { permissions: permissions.map(({ may = ['accessConsole'], ...rest }) => ({ ...rest, may: may.includes('*') ? SEED_ALL : may })) }),
+  }
+}

@@ -1,0 +1,213 @@
+import { EventEmitter } from 'node:events'
+import { randomUUID } from 'node:crypto'
+import type { Static } from '@sinclair/typebox'
+import type { Pool, PoolCreate, PoolDetail, PoolMaintenance, PoolPatch, PoolPolicy } from '../api/pools.js'
+import { type Actor, recordEvent } from '../audit/store.js'
+import { BrokerError } from '../errors.js'
+import type { JobRunner } from '../jobs/runner.js'
+import type { Observer } from '../machines/observer.js'
+import { requireMachine } from '../machines/store.js'
+import type { Queries, Store } from '../store/open.js'
+import type { MachineRow } from '../store/tables.js'
+import type { BuildInput } from './build-job.js'
+import { changedPolicy, defaultPolicy, faultsOfPolicy, missingNumbers } from './policy.js'
+import { listMembers, listPools } from './listing.js'
+import type { RemoveInput } from './remove-job.js'
+import { addMember, type PoolWithPolicy, removeMember, requirePool } from './store.js'
+
+export interface PoolsDeps { readonly store: Store, readonly jobs: JobRunner, readonly observer: Observer, readonly now: () => number }
+
+/** What members are made of; `golden`: the machine whose disk the initial is copied from. */
+export interface Hardware { readonly golden?: string, readonly memoryMib?: number, readonly vcpus?: number, readonly network?: string, readonly discardChanges?: boolean }
+
+/** What callers may ask of pools. Each wish is recorded in one transaction; jobs and the keeper make it true. Emits `change` (pool id) and `member` (machine id). */
+export class Pools extends EventEmitter<{ change: [string], member: [string] }> {
+  constructor (readonly deps: PoolsDeps) {
+    super()
+    this.setMaxListeners(0)
+  }
+
+  async list (): Promise<Pool[]> { return await listPools(this.deps.store, {}) }
+
+  async show (name: string): Promise<PoolDetail> {
+    const pool = await requirePool(this.deps.store, name)
+    return { pool: await this.#toApi(pool.id), members: await listMembers(this.deps.store, pool, (id) => this.deps.observer.viewers(id)) }
+  }
+
+  async create (wish: PoolCreate, by: Actor): Promise<{ pool: Pool, job: string | null }> {
+    const golden = wish.from === undefined ? null : await requireMachine(this.deps.store, wish.from)
+    if (golden) await this.deps.observer.requireOff(golden.name)
+    const size = wish.size ?? wish.policy?.min ?? (golden ? 1 : 0)
+    if (size > 0 && !golden) throw new BrokerError('invalid_request', `A pool that builds ${size} members needs the golden machine they are made from: give "from", or a size of 0.`)
+    const policy = checkedPolicy({ ...defaultPolicy(), min: size, ...wish.policy })
+    const hardware: Hardware = { ...(golden && golden.type !== 'initial' ? { golden: golden.name } : {}), ...given(wish, ['memoryMib', 'vcpus', 'network', 'discardChanges']) }
+    const { id, job } = await this.deps.store.transaction().execute(async (tx) => {
+      const taken = await tx.selectFrom('pool').select('name').where('name', '=', wish.name).executeTakeFirst()
+      if (taken) throw new BrokerError('name_taken', `There is a pool ${taken.name} already: choose another name, or change its size with "berth pool resize ${taken.name} N".`)
+      const id = randomUUID()
+      const now = this.deps.now()
+      await tx.insertInto('pool').values({
+        id, name: wish.name, namespace: wish.namespace ?? '', initial_id: golden?.type === 'initial' ? golden.id : null, policy: JSON.stringify(policy), hardware: JSON.stringify(hardware),
+        hypervisors: JSON.stringify(wish.hypervisors ?? []), size, spares: policy.spares, state: 'active', needed_at: now, created_at: now,
+      }).execute()
+      await refuseForeignNames(tx, wish.name, missingNumbers(size, []))
+      await recordEvent(tx, by, 'pool.create', `pool:${wish.name}`, { from: golden?.name ?? null, size, policy: wish.policy ?? {} })
+      return { id, job: size === 0 ? null : await this.#build(tx, { id, name: wish.name }, missingNumbers(size, []), by) }
+    })
+    return await this.#answer(id, job)
+  }
+
+  /** Changes policy and size. Growing makes what is missing; shrinking takes the free members, and with force also those that somebody has. */
+  async change (name: string, patch: PoolPatch, by: Actor): Promise<{ pool: Pool, job: string | null }> {
+    const { id, job } = await this.deps.store.transaction().execute(async (tx) => {
+      const pool = await requirePool(tx, name)
+      refuseDeleting(pool)
+      const size = patch.size ?? pool.size
+      if (patch.size !== undefined && size > 0 && pool.initial_id === null && (JSON.parse(pool.hardware) as Hardware).golden === undefined) {
+        throw new BrokerError('invalid_request', `${name} has no golden machine to make members from: add machines with "berth pool add ${name} MACHINE".`)
+      }
+      const resized: Partial<PoolPolicy> = patch.size === undefined ? {} : { min: size, max: pool.policy.max === 0 ? 0 : Math.max(size, pool.policy.max) }
+      const policy = checkedPolicy(changedPolicy({ ...pool.policy, ...resized }, patch.policy ?? {}))
+      await tx.updateTable('pool').set({ policy: JSON.stringify(policy), size, spares: policy.spares, needed_at: this.deps.now(), retry_at: 0, tries: 0 }).where('id', '=', pool.id).execute()
+      await recordEvent(tx, by, 'pool.change', `pool:${pool.name}`, { before: { size: pool.size, ...changedFields(pool.policy, policy) }, after: { size, ...changedFields(policy, pool.policy) }, force: patch.force ?? false })
+      const missing = size > pool.size ? missingNumbers(size, await numbersOf(tx, pool)) : []
+      await refuseForeignNames(tx, pool.name, missing)
+      return { id: pool.id, job: missing.length === 0 ? null : await this.#build(tx, pool, missing, by) }
+    })
+    return await this.#answer(id, job)
+  }
+
+  /** From now on nothing is claimed; then the job takes the members and the pool away. Repeated, it names the job that is at it. */
+  async remove (name: string, keepMachines: boolean, by: Actor): Promise<string> {
+    const job = await this.deps.store.transaction().execute(async (tx) => {
+      const pool = await requirePool(tx, name)
+      const running = await tx.selectFrom('job').select('id').where('kind', '=', 'pool-remove').where('subject', '=', pool.name).where('finished_at', 'is', null).executeTakeFirst()
+      if (running) return running.id
+      await tx.updateTable('pool').set({ state: 'deleting' }).where('id', '=', pool.id).execute()
+      await recordEvent(tx, by, 'pool.delete', `pool:${pool.name}`, { keepMachines })
+      return await this.#remove(tx, pool, { keepMachines, forget: true, machines: null }, by)
+    })
+    this.#woke(name)
+    return job
+  }
+
+  async setMaintenance (name: string, { on, reason }: Static<typeof PoolMaintenance>, by: Actor): Promise<Pool> {
+    const pool = await requirePool(this.deps.store, name)
+    await this.deps.store.transaction().execute(async (tx) => {
+      await tx.updateTable('pool').set({ maintenance: on ? 1 : 0, maintenance_reason: on ? reason ?? '' : '' }).where('id', '=', pool.id).execute()
+      await recordEvent(tx, by, `pool.maintenance-${on ? 'on' : 'off'}`, `pool:${pool.name}`, { reason: reason ?? '' })
+    })
+    this.#woke(pool.id)
+    return await this.#toApi(pool.id)
+  }
+
+  /** A machine that exists becomes a member by hand; it may be in several pools. */
+  async add (name: string, machineName: string, by: Actor): Promise<Pool> {
+    const pool = await this.deps.store.transaction().execute(async (tx) => {
+      const pool = await requirePool(tx, name)
+      refuseDeleting(pool)
+      const machine = await requireMachine(tx, machineName)
+      if (machine.type === 'source' || machine.type === 'initial') throw new BrokerError('wrong_type', `${machine.name} is a ${machine.type} machine: only vdi and simple machines are handed to people.`)
+      await addMember(tx, pool.id, machine, { built: false, state: 'free' }, this.deps.now())
+      await recordEvent(tx, by, 'pool.add', `pool:${pool.name}`, { machine: machine.name })
+      return pool
+    })
+    this.#woke(pool.id)
+    return await this.#toApi(pool.id)
+  }
+
+  /** Takes a machine out of the pool; it is not deleted. One that somebody has through this pool is refused. */
+  async take (name: string, machineName: string, by: Actor): Promise<Pool> {
+    const pool = await this.deps.store.transaction().execute(async (tx) => {
+      const pool = await requirePool(tx, name)
+      const machine = await requireMachine(tx, machineName)
+      const held = await tx.selectFrom('assignment').select('holder').where('machine_id', '=', machine.id).where('pool_id', '=', pool.id).executeTakeFirst()
+      if (held) throw new BrokerError('assigned', `${machine.name} is assigned: release it first with "berth release ${machine.name}".`)
+      const member = await tx.selectFrom('pool_member').select('built').where('pool_id', '=', pool.id).where('machine_id', '=', machine.id).executeTakeFirst()
+      if (!member) throw new BrokerError('not_found', `${machine.name} is no member of ${pool.name}.`)
+      await removeMember(tx, pool.id, machine.id)
+      if (member.built === 1) await tx.updateTable('pool').set({ size: Math.max(0, pool.size - 1), policy: JSON.stringify({ ...pool.policy, min: Math.min(pool.policy.min, Math.max(0, pool.size - 1)) }) }).where('id', '=', pool.id).execute()
+      await recordEvent(tx, by, 'pool.remove', `pool:${pool.name}`, { machine: machine.name })
+      return pool
+    })
+    this.#woke(pool.id)
+    return await this.#toApi(pool.id)
+  }
+
+  /** Makes the members that are missing. Inside the caller's transaction. */
+  async #build (tx: Queries, pool: { id: string, name: string }, numbers: readonly number[], by: Actor): Promise<string> {
+    const names = numbers.map((number) => `${pool.name}-${number}`)
+    const input: BuildInput = { pool: { id: pool.id, name: pool.name }, names }
+    return await this.deps.jobs.create(tx, { kind: 'pool-build', subject: pool.name, input, targets: [`${pool.name} golden image`, ...names], locks: [] }, by, 'pool')
+  }
+
+  async #remove (tx: Queries, pool: PoolWithPolicy, wish: { keepMachines: boolean, forget: boolean, machines: readonly string[] | null }, by: Actor): Promise<string> {
+    const members = await tx.selectFrom('pool_member').innerJoin('machine', 'machine.id', 'pool_member.machine_id').select(['machine.id', 'machine.name', 'pool_member.built']).where('pool_id', '=', pool.id).orderBy('machine.name').execute()
+    const doomed = wish.keepMachines ? [] : members.filter((member) => member.built === 1 && (wish.machines?.includes(member.id) ?? true)).map(({ id, name }) => ({ id, name }))
+    const input: RemoveInput = { pool: { id: pool.id, name: pool.name }, machines: doomed, forget: wish.forget, initial: wish.forget && !wish.keepMachines && pool.initial_made === 1 ? pool.initial_id : null }
+    return await this.deps.jobs.create(tx, { kind: 'pool-remove', subject: pool.name, input, targets: [...doomed.map((machine) => machine.name), ...(wish.forget ? [`${pool.name} itself`] : [])], locks: [] }, by, 'pool')
+  }
+
+  /** For the keeper: makes the missing members again, or lets these go. */
+  async adjust (pool: PoolWithPolicy, wish: { build: readonly number[] } | { remove: readonly string[] }, by: Actor): Promise<string> {
+    const job = await this.deps.store.transaction().execute(async (tx) => 'build' in wish
+      ? await this.#build(tx, pool, wish.build, by)
+      : await this.#remove(tx, pool, { keepMachines: false, forget: false, machines: wish.remove }, by))
+    this.deps.jobs.wake()
+    return job
+  }
+
+  async #answer (id: string, job: string | null): Promise<{ pool: Pool, job: string | null }> {
+    this.#woke(id)
+    return { pool: await this.#toApi(id), job }
+  }
+
+  #woke (id: string): void {
+    this.deps.jobs.wake()
+    this.emit('change', id)
+  }
+
+  async #toApi (id: string): Promise<Pool> {
+    const [pool] = await listPools(this.deps.store, { id })
+    if (!pool) throw new BrokerError('not_found', 'The pool was deleted meanwhile.')
+    return pool
+  }
+}
+
+function checkedPolicy (policy: PoolPolicy): PoolPolicy {
+  const faults = faultsOfPolicy(policy)
+  if (faults.length > 0) throw new BrokerError('invalid_request', `The policy is refused: ${faults.map(({ field, fault }) => `${field} ${fault}`).join('; ')}.`, { details: faults })
+  return policy
+}
+
+function refuseDeleting (pool: PoolWithPolicy): void {
+  if (pool.state === 'deleting') throw new BrokerError('busy', `${pool.name} is being deleted.`)
+}
+
+async function numbersOf (queries: Queries, pool: { id: string, name: string }): Promise<number[]> {
+  const rows = await queries.selectFrom('pool_member').select('name').where('pool_id', '=', pool.id).where('built', '=', 1).execute()
+  return rows.map((row) => memberNumber(pool.name, row.name)).filter((number) => number > 0)
+}
+
+/** The N of POOL-N, or 0. */
+export function memberNumber (pool: string, machine: string): number {
+  return machine.toLowerCase().startsWith(`${pool.toLowerCase()}-`) ? Number(/^\d+$/.exec(machine.slice(pool.length + 1))?.[0] ?? 0) : 0
+}
+
+/** A machine that has nothing to do with the pool may already have the name of a member. */
+async function refuseForeignNames (queries: Queries, pool: string, numbers: readonly number[]): Promise<void> {
+  if (numbers.length === 0) return
+  const taken = await queries.selectFrom('machine').select('name').where('name', 'in', numbers.map((number) => `${pool}-${number}`)).limit(1).executeTakeFirst()
+  if (taken) throw new BrokerError('name_taken', `There is a machine ${taken.name} already, and a member of ${pool} would be called so: choose another name for the pool, or delete that machine.`)
+}
+
+function given<T extends object, K extends keyof T> (from: T, keys: readonly K[]): Partial<Pick<T, K>> {
+  return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<Pick<T, K>>
+}
+
+/** Of `one`, the fields that differ from `other`. */
+function changedFields (one: PoolPolicy, other: PoolPolicy): Partial<PoolPolicy> {
+  return Object.fromEntries(Object.entries(one).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(other[name as keyof PoolPolicy])))
+}
+
+export type GoldenMachine = Pick<MachineRow, 'id' | 'name' | 'type'>

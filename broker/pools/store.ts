@@ -1,0 +1,84 @@
+import type { DesktopState, PoolPolicy } from '../api/pools.js'
+import { BrokerError } from '../errors.js'
+import type { Queries } from '../store/open.js'
+import type { DesktopRow, PoolRow } from '../store/tables.js'
+
+/** A pool with its policy read. */
+export interface PoolWithPolicy extends Omit<PoolRow, 'policy'> { readonly policy: PoolPolicy }
+
+const POLICIES = new Map<string, PoolPolicy>()
+const MOST_POLICIES = 1_000
+
+/** Policies are few and read at every claim: the same text gives the same object. */
+export function readPool (row: PoolRow): PoolWithPolicy {
+  const known = POLICIES.get(row.policy)
+  if (known) return { ...row, policy: known }
+  if (POLICIES.size >= MOST_POLICIES) POLICIES.clear()
+  const policy = JSON.parse(row.policy) as PoolPolicy
+  POLICIES.set(row.policy, policy)
+  return { ...row, policy }
+}
+
+/** Throws `not_found`. */
+export async function requirePool (queries: Queries, name: string): Promise<PoolWithPolicy> {
+  const row = await queries.selectFrom('pool').selectAll().where('name', '=', name).executeTakeFirst()
+  if (!row) throw new BrokerError('not_found', `There is no pool ${name}: "berth pool list" shows all.`)
+  return readPool(row)
+}
+
+export async function poolById (queries: Queries, id: string): Promise<PoolWithPolicy | null> {
+  const row = await queries.selectFrom('pool').selectAll().where('id', '=', id).executeTakeFirst()
+  return row ? readPool(row) : null
+}
+
+export async function poolsOf (queries: Queries, machineId: string): Promise<PoolWithPolicy[]> {
+  const rows = await queries.selectFrom('pool_member').innerJoin('pool', 'pool.id', 'pool_member.pool_id').selectAll('pool').where('pool_member.machine_id', '=', machineId).orderBy('pool.name').execute()
+  return rows.map(readPool)
+}
+
+/** From which states a desktop enters a state; the guarded UPDATE refuses the rest. */
+const ENTERED_FROM = {
+  building: ['failed'],
+  free: ['building', 'cleaning', 'assigned', 'free'],
+  assigned: ['free', 'assigned'],
+  cleaning: ['assigned', 'failed', 'free', 'cleaning'],
+  failed: ['building', 'cleaning', 'assigned', 'failed'],
+  deleting: ['building', 'free', 'failed', 'cleaning', 'deleting'],
+} as const satisfies Record<DesktopState, readonly DesktopState[]>
+
+export type DesktopChange = Partial<Pick<DesktopRow, 'reason' | 'unclean' | 'last_holder' | 'fresh' | 'used_at' | 'tries' | 'retry_at'>>
+
+/** Changes the state of a desktop if the table of transitions allows it, and what claims look at with it; false when it does not. */
+export async function enterDesktop (queries: Queries, machineId: string, state: DesktopState, change: DesktopChange, now: number, from: readonly DesktopState[] = ENTERED_FROM[state]): Promise<boolean> {
+  const allowed = from.filter((one) => (ENTERED_FROM[state] as readonly DesktopState[]).includes(one))
+  const { numUpdatedRows } = await queries.updateTable('desktop').set({ state, since: now, reason: '', ...change }).where('machine_id', '=', machineId).where('state', 'in', allowed).executeTakeFirst()
+  if (numUpdatedRows !== 1n) return false
+  if (state === 'free') await refreshMembers(queries, [machineId])
+  else await queries.updateTable('pool_member').set({ claimable: 0 }).where('machine_id', '=', machineId).execute()
+  return true
+}
+
+/** Writes what claims look at anew, after the power, the maintenance or the state of a machine changed. */
+export async function refreshMembers (queries: Queries, machineIds: readonly string[]): Promise<void> {
+  const rows = await queries.selectFrom('desktop').innerJoin('machine', 'machine.id', 'desktop.machine_id')
+    .select(['machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.maintenance', 'desktop.state', 'desktop.unclean', 'desktop.fresh', 'desktop.used_at']).where('machine.id', 'in', [...machineIds]).execute()
+  for (const row of rows) {
+    const claimable = row.state !== 'free' || row.maintenance === 1 || row.power === 'missing' ? 0 : row.unclean === null ? 1 : 2
+    await queries.updateTable('pool_member').set({ claimable, hypervisor: row.hypervisor, name: row.name, fresh: row.fresh, used_at: row.used_at, running: row.power === 'running' ? 1 : 0 }).where('machine_id', '=', row.id).execute()
+  }
+}
+
+/** Makes a machine a member; a machine that nobody handed out before becomes a desktop, in `state`. */
+export async function addMember (queries: Queries, poolId: string, machine: { id: string, name: string, hypervisor: string }, how: { built: boolean, state: 'building' | 'free' }, now: number): Promise<void> {
+  await queries.insertInto('desktop').values({ machine_id: machine.id, state: how.state, since: now, unclean: null, last_holder: null }).onConflict((oc) => oc.doNothing()).execute()
+  await queries.insertInto('pool_member').values({ pool_id: poolId, machine_id: machine.id, built: how.built ? 1 : 0, hypervisor: machine.hypervisor, name: machine.name }).onConflict((oc) => oc.doNothing()).execute()
+  await refreshMembers(queries, [machine.id])
+}
+
+/** Takes a machine out of a pool; one that is in no other pool is no desktop any more. */
+export async function removeMember (queries: Queries, poolId: string, machineId: string): Promise<boolean> {
+  const { numDeletedRows } = await queries.deleteFrom('pool_member').where('pool_id', '=', poolId).where('machine_id', '=', machineId).executeTakeFirst()
+  const left = await queries.selectFrom('pool_member').select('pool_id').where('machine_id', '=', machineId).limit(1).executeTakeFirst()
+  if (!left) await queries.deleteFrom('desktop').where('machine_id', '=', machineId).execute()
+  return numDeletedRows === 1n
+}
