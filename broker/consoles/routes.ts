@@ -18,7 +18,7 @@ export function consoleRoutes (consoles: Consoles) {
     const withoutBody = async (request: FastifyRequest): Promise<void> => { if (request.body === undefined) request.body = {} }
     app.post('/machines/:name/console', { ...console, preValidation: withoutBody }, async (request, reply) => {
       const machine = await requireMachine(consoles.deps.store, request.params.name)
-      const given = await consoles.spiceConsole(machine, askerOf(request), { ...request.body, ...brokerHostOf(request) })
+      const given = await consoles.spiceConsole(machine, askerOf(request), { ...request.body, ...brokerHostOf(request), ...loginOf(request) })
       void reply.header('cache-control', 'no-store')
       if (!wantsFile(request)) return given
       // A serializer of its own: the schema is that of the JSON answer.
@@ -38,6 +38,9 @@ export function consoleRoutes (consoles: Consoles) {
 }
 
 function askerOf (request: FastifyRequest): Asker { return { kind: 'person', name: callerOf(request).actor, address: request.ip } }
+
+/** What this login may do, which a token's scopes make less than the account may; nothing is said of an administrator's, who may everything. */
+function loginOf (request: FastifyRequest): { loginVerbs?: ReadonlySet<string> } { return request.verbs ? { loginVerbs: request.verbs } : {} }
 
 function wantsFile (request: FastifyRequest): boolean { return (request.headers.accept ?? '').split(',').some((one) => one.split(';')[0]?.trim().toLowerCase() === VIEWER_FILE_TYPE) }
 

@@ -46,6 +46,8 @@ export interface Asker extends Holder { readonly address: string }
 export interface ConsoleOptions {
   readonly take?: boolean
   readonly via?: ConsoleWay
+  /** What the login that asks may do with the machine, where that is less than its account may (a token with scopes); absent: everything. */
+  readonly loginVerbs?: ReadonlySet<string>
   /** The host name by which he reaches the broker, for the proxy's address. */
   readonly brokerHost?: string
 }
@@ -107,7 +109,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
       await this.deps.refuseNotReady(asker, machine)
       const seat = await seatOf(this.deps.store, machine.id)
       const occupant = occupantOf(seat, await this.#viewersNow(machine), this.deps.now())
-      const take = await this.#mayEnter(machine, asker, occupant, options.take ?? false)
+      const take = await this.#mayEnter(machine, asker, occupant, options)
       const console = await this.#ticket(machine, asker, options, take)
       await this.#noteTicket(machine, asker, console.proxy === undefined ? 'direct' : 'proxy', take ? occupant : null)
       await this.deps.onTicket(asker, machine.id)
@@ -136,6 +138,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
         await recordEvent(tx, by, 'console.revoke', `machine:${machine.name}`, { from: actorName(seat.holder) })
       })
     })
+    if (seat !== null && seat.connectedAt !== null) this.emit('closed', machine.id, seat.holder)
     this.emit('revoked', machine.id)
   }
 
@@ -167,12 +170,13 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   }
 
   /** Gives whether the other one is to be cut. */
-  async #mayEnter (machine: ConsoleMachine, asker: Asker, occupant: Occupant | null, take: boolean): Promise<boolean> {
-    const step = consoleStep(occupant, { holder: asker, address: plainAddress(asker.address), take, mayTake: take && await this.deps.mayTake(asker, machine.id) })
+  async #mayEnter (machine: ConsoleMachine, asker: Asker, occupant: Occupant | null, { take = false, loginVerbs }: ConsoleOptions): Promise<boolean> {
+    const login = (verbs: readonly string[]): boolean => loginVerbs === undefined || verbs.some((verb) => loginVerbs.has(verb))
+    const step = consoleStep(occupant, { holder: asker, address: plainAddress(asker.address), take, mayTake: take && login(['takeConsole']) && await this.deps.mayTake(asker, machine.id) })
     if (step === 'give') return false
     if (step === 'take') return true
     if (step === 'forbid') throw new BrokerError('forbidden', `You may not take the console of ${machine.name} from somebody else.`)
-    const known = occupant && await this.deps.mayKnow(asker, machine.id)
+    const known = occupant && login(['takeConsole', 'assign']) && await this.deps.mayKnow(asker, machine.id)
     const who = known ? `${occupant.holder ? actorName(occupant.holder) : 'A viewer that was given no ticket here'} (${occupant.address}, since ${new Date(occupant.sinceMs).toISOString()})` : 'Somebody else'
     throw new BrokerError('console_in_use', `${who} ${occupant?.connected === false ? 'is just opening' : 'has'} the console of ${machine.name}: wait until it is closed, or take it over.`)
   }

@@ -19,6 +19,13 @@ test('SPICE: the configuration goes to standard input, nothing secret to the arg
   t.match(plain.input, /\ntitle=\\sa\\\\b\n.*\nfullscreen=0\nenable-usbredir=1\nenable-usb-autoshare=1\n/s)
 })
 
+test('SPICE through the console proxy: the file names it, the connection to it is what counts, and the token is a secret', async t => {
+  const command = viewerCommand({ ...SPICE, host: 'token.berth.invalid', proxy: 'http://broker.example.org:8444', usb: false }, DEFAULTS, {})
+  t.match(command.input, /\nhost=token\.berth\.invalid\n.*\nproxy=http:\/\/broker\.example\.org:8444\n.*\nenable-usbredir=0\nenable-usb-autoshare=0\n/s)
+  t.equal(command.expectConnection?.port, 8444)
+  t.ok(command.secrets.includes('token.berth.invalid'))
+})
+
 test('RDP', async t => {
   const whole = ['/v:127.0.0.1:3389', '/u:', '/cert:tofu', '/t:Office', '/log-level:WARN', '+clipboard']
   t.strictSame(viewerCommand(RDP, DEFAULTS, {}), { program: 'xfreerdp', args: [...whole, '/f', '/sound'], input: undefined, secrets: [], expectConnection: undefined })

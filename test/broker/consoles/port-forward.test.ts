@@ -116,7 +116,7 @@ t.test('what cannot be reached is said in a sentence', async (t) => {
 
 t.test('permission comes first, and a refusal is an ordinary answer', async (t) => {
   const { broker } = await stage(t)
-  const { token: observer } = await broker.admin.post<{ token: string }>('/tokens', { name: 'looks', role: 'observer' })
+  const { token: observer } = await broker.admin.post<{ token: string }>('/tokens', { name: 'looks', scopes: ['observe'] })
   const open = async (query: string, headers: Record<string, string>, name = 'pc-1'): Promise<string> => await new Promise((resolve) => {
     const webSocket = new WebSocket(`${broker.url.replace('https', 'wss')}/api/v1/machines/${name}/port-forward${query}`, { ca: broker.ca, headers })
     webSocket.on('error', () => {})

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import type { Session } from '../../../broker/api/consoles.js'
 import type { SpiceConsole } from '../../../broker/api/machines.js'
+import { ApiClient } from '../../support/api-client.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 
@@ -54,6 +55,10 @@ t.test('a viewer that was given no ticket here is shown, and in the way', async 
   await connected(broker, ['10.7.7.7'])
   t.match(await sessions(broker), [{ holder: null, address: '10.7.7.7' }])
   await t.rejects(console(broker), { code: 'console_in_use', message: /^A viewer that was given no ticket here \(10\.7\.7\.7/ })
+  const { token } = await broker.admin.post<{ token: string }>('/tokens', { name: 'kiosk', scopes: ['accessConsole'] })
+  const kiosk = new ApiClient(broker.url, broker.ca, token)
+  await t.rejects(kiosk.post('/machines/pc-1/console', { take: true }), { code: 'forbidden' }, 'a token without takeConsole takes nothing, also when it is an administrator\'s')
+  await t.rejects(kiosk.post('/machines/pc-1/console'), { code: 'console_in_use', message: /^Somebody else/ })
   t.match(await console(broker, { take: true }), { taken: { from: null } })
 })
 
