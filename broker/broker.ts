@@ -5,6 +5,7 @@ import { buildApp } from './app.js'
 import { assembleHandingOut } from './assignments/assembly.js'
 import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
 import { assignmentRoutes } from './assignments/routes.js'
+import { authentication } from './authentication.js'
 import { chainOldRows, HeadLog } from './audit/chain.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
@@ -39,7 +40,15 @@ import { ownKey } from './store/own-key.js'
 import { ClientsXmlFile } from './thin-clients/clients-file.js'
 import { thinClientRoutes } from './thin-clients/routes.js'
 import { ThinClients } from './thin-clients/service.js'
+import { Providers } from './users/providers.js'
+import { sessionRoutes } from './users/session-routes.js'
+import { Sessions } from './users/sessions.js'
+import { TrustedProxy } from './users/trusted-proxy.js'
 import { userRoutes } from './users/routes.js'
+import { accountRoutes } from './users/account-routes.js'
+import { Accounts } from './users/accounts.js'
+import { auditRoutes } from './users/audit-routes.js'
+import { Directories } from './users/directories.js'
 import { Grants } from './users/grants.js'
 import { grantRoutes } from './users/grant-routes.js'
 import { Permissions } from './users/permissions.js'
@@ -66,7 +75,10 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const store = openStore(dataFile(config, 'berth.sqlite'))
   const authority = await Authority.open(config.dataDir)
   const key = ownKey(dataFile(config, 'ssh-key'), ssh2.utils)
-  const users = new Users(store)
+  const directories = new Directories(config.directories, log)
+  const users = new Users({ store, directories, sessions: new Sessions(store, config) })
+  const accounts = new Accounts({ store, limits: users.limits })
+  const providers = new Providers({ store, log, settings: config.oidcProviders })
   const madeAdministrator = await users.createFirstAdministrator(dataFile(config, 'admin-password'))
   await users.forgetExpired()
   await chainOldRows(store)
@@ -110,14 +122,15 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   }
   const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
   const grants = new Grants(objects)
+  const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
   const app = await buildApp({
-    log, tls, users, permissions: new Permissions(objects), version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users), grantRoutes(grants)],
+    log, tls, authenticate: authentication(users, new TrustedProxy(config.trustedProxy, log)), permissions: new Permissions(objects), version: VERSION,
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
   })
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [headLog, observer, restarts, handingOut, thinClients]) part.start()
+  for (const part of [headLog, users, observer, restarts, handingOut, thinClients]) part.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
   const address = app.server.address()
@@ -132,6 +145,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
       await hypervisors.stop()
       await observer.stop()
       processes.stop()
+      users.stop()
       await headLog.stop()
       await store.destroy()
       unlock()
