@@ -1,21 +1,21 @@
+import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify, { LogController, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import { enforceAccess } from './access-check.js'
+import { type AccessDeps, enforceAccess } from './access-check.js'
 import { BrokerError, ERRORS } from './errors.js'
 import type { App } from './http.js'
-import type { Caller } from './users/caller.js'
+import { SESSION_COOKIE } from './users/browser.js'
 import type { Permissions } from './users/permissions.js'
-import type { Users } from './users/service.js'
 import { explainFaults } from './validation.js'
 
 export interface AppDeps {
   readonly log: Logger
   readonly tls: { readonly key: string, readonly cert: string }
-  readonly users: Users
+  readonly authenticate: AccessDeps['authenticate']
   readonly permissions: Permissions
   readonly version: string
   /** Each adds the routes of one room under /api/v1. */
@@ -43,14 +43,15 @@ export async function buildApp (deps: AppDeps): Promise<App> {
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   app.decorateRequest('caller', null)
   app.decorateRequest('verbs', null)
-  enforceAccess(app as unknown as FastifyInstance, { authenticate: async (request) => await authenticate(deps.users, request), permissions: deps.permissions })
+  await app.register(cookie) // before the check of access, which reads them
+  enforceAccess(app as unknown as FastifyInstance, deps)
   app.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text across sites without asking
   app.setErrorHandler<FastifyError | BrokerError>(answerError)
   app.setNotFoundHandler((request, reply) => { void reply.code(404).send({ code: 'route_unknown', message: `There is nothing at ${request.method} ${request.url.slice(0, 100)}; /api/v1/openapi.json lists what there is.`, requestId: request.id }) })
   await app.register(helmet, { global: true, contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } })
   await app.register(rateLimit, { global: false, errorResponseBuilder: (_request, context) => new BrokerError('too_many_requests', `Too many attempts: try again in ${context.after}.`) })
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { title: 'Berth', version: deps.version, description: errorTable() }, components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } }, security: [{ bearer: [] }] },
+    openapi: { openapi: '3.1.0', info: { title: 'Berth', version: deps.version, description: errorTable() }, components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE } } }, security: [{ bearer: [] }, { session: [] }] },
   })
   app.addHook('onResponse', async (request, reply) => {
     request.log.debug({ method: request.method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), by: request.caller?.actor, address: request.ip }, 'request answered')
@@ -61,13 +62,6 @@ export async function buildApp (deps: AppDeps): Promise<App> {
     api.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
   }, { prefix: '/api/v1' })
   return app
-}
-
-/** The caller by the token that he sends. */
-async function authenticate (users: Users, request: FastifyRequest): Promise<Caller> {
-  const [scheme, token] = (request.headers.authorization ?? '').split(' ')
-  if (scheme?.toLowerCase() !== 'bearer' || !token) throw new BrokerError('unauthenticated', 'This needs a token: run "berth login".')
-  return await users.authenticate(token, request.ip)
 }
 
 function answerError (error: FastifyError | BrokerError, request: FastifyRequest, reply: FastifyReply): void {

@@ -5,6 +5,7 @@ import { buildApp } from './app.js'
 import { assembleHandingOut } from './assignments/assembly.js'
 import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
 import { assignmentRoutes } from './assignments/routes.js'
+import { authentication } from './authentication.js'
 import { chainOldRows, HeadLog } from './audit/chain.js'
 import { consoleAnswers, documentGrants } from './answers.js'
 import { Authority, curlPin } from './certificates/authority.js'
@@ -43,7 +44,15 @@ import { ownKey } from './store/own-key.js'
 import { ClientsXmlFile } from './thin-clients/clients-file.js'
 import { thinClientRoutes } from './thin-clients/routes.js'
 import { ThinClients } from './thin-clients/service.js'
+import { Providers } from './users/providers.js'
+import { sessionRoutes } from './users/session-routes.js'
+import { Sessions } from './users/sessions.js'
+import { TrustedProxy } from './users/trusted-proxy.js'
 import { userRoutes } from './users/routes.js'
+import { accountRoutes } from './users/account-routes.js'
+import { Accounts } from './users/accounts.js'
+import { auditRoutes } from './users/audit-routes.js'
+import { Directories } from './users/directories.js'
 import { Grants } from './users/grants.js'
 import { grantRoutes } from './users/grant-routes.js'
 import { Permissions } from './users/permissions.js'
@@ -70,7 +79,10 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const store = openStore(dataFile(config, 'berth.sqlite'))
   const authority = await Authority.open(config.dataDir)
   const key = ownKey(dataFile(config, 'ssh-key'), ssh2.utils)
-  const users = new Users(store)
+  const directories = new Directories(config.directories, log)
+  const users = new Users({ store, directories, sessions: new Sessions(store, config) })
+  const accounts = new Accounts({ store, limits: users.limits })
+  const providers = new Providers({ store, log, settings: config.oidcProviders })
   const madeAdministrator = await users.createFirstAdministrator(dataFile(config, 'admin-password'))
   await users.forgetExpired()
   await chainOldRows(store)
@@ -99,6 +111,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     store, hypervisors, observer, log, ca: authority.certificate, now: Date.now, proxyPort: config.consoleProxyPort, listenAddress: config.listenAddress, publicName: config.publicNames[0] ?? 'localhost',
     ...consoleAnswers({ store, permissions, assignments }),
   })
+  claims.on('ended', (machineId) => { void consoles.endAll(machineId) })
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
     store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
@@ -120,15 +133,16 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     const host = HOST_AND_PORT.test(asked) ? asked : `${config.publicNames[0] ?? 'localhost'}:${config.listenPort}`
     return `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
   }
+  const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
   const app = await buildApp({
-    log, tls, users, permissions, version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), userRoutes(users), grantRoutes(grants)],
+    log, tls, authenticate: authentication(users, new TrustedProxy(config.trustedProxy, log)), permissions, version: VERSION,
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [headLog, observer, restarts, handingOut, thinClients, collector]) part.start()
+  for (const part of [headLog, users, observer, restarts, handingOut, thinClients, collector]) part.start()
   await consoles.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
@@ -147,6 +161,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
       await collector.rest()
       await observer.stop()
       processes.stop()
+      users.stop()
       await headLog.stop()
       await store.destroy()
       unlock()

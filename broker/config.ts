@@ -6,6 +6,7 @@ import { Value } from '@sinclair/typebox/value'
 import ipaddr from 'ipaddr.js'
 import { LineCounter, parseDocument, isMap, isScalar } from 'yaml'
 import { oneOf, strictObject } from './api/common.js'
+import { DirectorySettings, loginFaults, ProviderSettings, ProxySettings } from './login-settings.js'
 import { explainFaults } from './validation.js'
 
 explainFaults()
@@ -27,6 +28,11 @@ const Settings = strictObject({
   'shutdown-timeout': { ...DURATION, default: 'PT2M', description: 'How long a guest may take to shut down before the plug is pulled' },
   'observe-every': { ...DURATION, default: 'PT30S', description: 'How often every hypervisor is looked at, besides its events' },
   'libvirt-processes': Type.Integer({ default: 1, minimum: 1, maximum: 32, description: 'Processes that carry the libvirt calls' }),
+  directories: Type.Array(DirectorySettings, { default: [], description: 'LDAP servers and Active Directory, from which people come; see below' }),
+  'oidc-providers': Type.Array(ProviderSettings, { default: [], description: 'OpenID Connect providers, from which people come; see below' }),
+  'trusted-proxy': Type.Union([ProxySettings, Type.Null()], { default: null, description: 'A proxy that has made sure who somebody is; see below' }),
+  'session-idle': { ...DURATION, default: 'PT2H', description: 'A browser\'s session that nobody uses ends after this time' },
+  'session-length': { ...DURATION, default: 'PT12H', description: 'A browser\'s session ends after this time in any case' },
   'log-level': oneOf(['debug', 'info', 'warn', 'error'] as const, { default: 'info', description: 'How much is logged' }),
 })
 type Settings = Static<typeof Settings>
@@ -50,6 +56,11 @@ export interface Config {
   readonly shutdownTimeoutMs: number
   readonly observeEveryMs: number
   readonly libvirtProcesses: number
+  readonly directories: readonly DirectorySettings[]
+  readonly oidcProviders: readonly ProviderSettings[]
+  readonly trustedProxy: ProxySettings | null
+  readonly sessionIdleMs: number
+  readonly sessionLengthMs: number
   readonly logLevel: Settings['log-level']
 }
 
@@ -88,7 +99,8 @@ export function parseConfig (text: string, path: string): Config {
   const faults = errors.map((error) => {
     const name = error.path.split('/')[1] ?? ''
     const known = name === '' || name in Settings.properties
-    return known ? `${at(name)}: ${name || 'the file'}: ${error.message.toLowerCase()}.` : `${at(name)}: ${name} is not a setting; the README lists all of them.`
+    const inside = error.path.split('/').slice(2).join('.')
+    return known ? `${at(name)}: ${name || 'the file'}${inside === '' ? '' : ` ${inside}`}: ${error.message.toLowerCase()}.` : `${at(name)}: ${name} is not a setting; the README lists all of them.`
   })
   if (faults.length > 0) throw new ConfigError([...new Set(faults)])
   const settings = Value.Default(Settings, given) as Settings
@@ -103,6 +115,7 @@ function faultsOfMeaning (settings: Settings): Array<[keyof Settings, string]> {
     if (!ipaddr.isValidCIDR(network)) faults.push(['thin-client-networks', `"${network}" is not a network such as 10.1.0.0/16`])
   }
   if ((settings['tls-certificate'] === '') !== (settings['tls-key'] === '')) faults.push(['tls-key', 'tls-certificate and tls-key are given together or not at all'])
+  faults.push(...loginFaults(settings, (text) => ipaddr.isValid(text) || ipaddr.isValidCIDR(text)))
   return faults
 }
 
@@ -121,6 +134,11 @@ function toConfig (settings: Settings): Config {
     shutdownTimeoutMs: durationMs(settings['shutdown-timeout']),
     observeEveryMs: durationMs(settings['observe-every']),
     libvirtProcesses: settings['libvirt-processes'],
+    directories: settings.directories,
+    oidcProviders: settings['oidc-providers'],
+    trustedProxy: settings['trusted-proxy'],
+    sessionIdleMs: durationMs(settings['session-idle']),
+    sessionLengthMs: durationMs(settings['session-length']),
     logLevel: settings['log-level'],
   }
 }

@@ -35,8 +35,7 @@ export type User = Static<typeof User>
 export const UserList = strictObject({ users: Type.Array(User) })
 const DisplayName = Type.String({ maxLength: 200 })
 const Roles = Type.Array(RoleName, { maxItems: 100, uniqueItems: true })
-/** Without a password the account waits for its person to come from the directory or provider `source`; a local account needs one to log in. */
-export const UserCreate = strictObject({ name: PersonName, displayName: Type.Optional(DisplayName), password: Type.Optional(NewPassword), roles: Type.Optional(Roles) })
+export const UserCreate = strictObject({ name: PersonName, displayName: Type.Optional(DisplayName), password: NewPassword, roles: Type.Optional(Roles) })
 export type UserCreate = Static<typeof UserCreate>
 /** `roles` are those given here; what a directory says is not touched. */
 export const UserPatch = strictObject({ displayName: Type.Optional(DisplayName), disabled: Type.Optional(Type.Boolean()), roles: Type.Optional(Roles) }, { minProperties: 1 })
@@ -44,6 +43,31 @@ export type UserPatch = Static<typeof UserPatch>
 export const PasswordReset = strictObject({ newPassword: NewPassword })
 export const UserParams = strictObject({ name: PersonName })
 export const RoleList = strictObject({ roles: Type.Array(strictObject({ role: Type.String(), meaning: Type.String(), users: Type.Integer(), grants: Type.Integer() })) })
+
+/** `csrf` goes into the header x-berth-csrf of everything that changes something. */
+export const Session = strictObject({ name: Type.String(), displayName: Type.String(), role: Role, roles: Type.Array(Type.String()), source: Type.String(), csrf: Type.String(), expiresAt: nullable(Instant) })
+export type Session = Static<typeof Session>
+export const SessionEnd = strictObject({ goTo: nullable(Type.String({ description: 'Where to send the browser to end the session at the provider too' })) })
+export const ProviderParams = strictObject({ provider: Type.String({ minLength: 1, maxLength: 63 }) })
+export const LoginProviders = strictObject({ password: Type.Boolean(), providers: Type.Array(strictObject({ name: Type.String(), title: Type.String() })) })
+export const ReturnQuery = strictObject({ returnTo: Type.Optional(Type.String({ maxLength: 2000, description: 'A path of this broker' })) })
+export const DeviceLoginBegun = strictObject({
+  userCode: Type.String(), verificationUri: Type.String(), verificationUriComplete: nullable(Type.String()), expiresAt: Instant, intervalMs: Type.Integer({ description: 'Ask no more often than this' }),
+  handle: Type.String({ description: 'A secret: who has it gets the login' }),
+})
+export const DeviceLoginPoll = strictObject({ handle: Type.String({ minLength: 1, maxLength: 100 }) })
+/** `login` is null while nobody has confirmed it. */
+export const DeviceLoginPolled = strictObject({ login: nullable(strictObject({ name: Type.String(), token: Type.String(), expiresAt: Instant, role: Role })) })
+
+export const Directory = strictObject({ name: Type.String(), type: Type.String(), urls: Type.Array(Type.String()), base: Type.String() })
+export const DirectoryList = strictObject({ directories: Type.Array(Directory) })
+/** Without a password it is not tried. */
+export const DirectoryTestRequest = strictObject({ user: PersonName, password: Type.Optional(Password) })
+export const DirectoryTest = strictObject({
+  good: Type.Boolean({ description: 'The person would get in' }), steps: Type.Array(strictObject({ step: Type.String(), said: Type.String() })),
+  name: nullable(Type.String()), dn: nullable(Type.String()), groups: Type.Array(Type.String()), roles: Type.Array(Type.String()),
+})
+export type DirectoryTest = Static<typeof DirectoryTest>
 
 export const AuditEvent = strictObject({
   id: Type.Integer(), at: Instant, actor: Type.String(), address: Type.String(), action: Type.String(), object: Type.String(), result: Type.String(), detail: Type.Unknown(),

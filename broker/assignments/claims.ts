@@ -22,8 +22,8 @@ export interface ReleaseWish { readonly force: boolean, readonly because: string
 
 const CLAIM: AssignWish = { byAdministrator: false, fixed: false }
 
-/** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id) and `freed` (pool id). */
-export class Claims extends EventEmitter<{ changed: [string], freed: [string] }> {
+/** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id: its holder has it no more) and `freed` (pool id). */
+export class Claims extends EventEmitter<{ changed: [string], ended: [string], freed: [string] }> {
   constructor (readonly deps: ClaimsDeps) {
     super()
     this.setMaxListeners(0)
@@ -155,6 +155,7 @@ export class Claims extends EventEmitter<{ changed: [string], freed: [string] }>
       return held.pool_id
     })
     this.emit('changed', machine.id)
+    this.emit('ended', machine.id)
     if (poolId !== null) this.emit('freed', poolId)
   }
 
@@ -191,6 +192,7 @@ export class Claims extends EventEmitter<{ changed: [string], freed: [string] }>
     })
     if (to === null) return false
     this.emit('changed', machineId)
+    this.emit('ended', machineId)
     this.emit('changed', to)
     return true
   }

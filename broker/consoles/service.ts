@@ -142,6 +142,12 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     this.emit('revoked', machine.id)
   }
 
+  /** The machine is no longer who had it: whoever still looks at it is cut off. What cannot be done now, the look at who may stay repeats. */
+  async endAll (machineId: string): Promise<void> {
+    const machine = await this.deps.store.selectFrom('machine').select(['id', 'name', 'hypervisor']).where('id', '=', machineId).executeTakeFirst()
+    if (machine) await this.revoke(machine).catch((error: unknown) => { this.deps.log.info({ err: error, machine: machine.name }, 'the consoles of a released machine could not be ended yet') })
+  }
+
   /** Every console that is connected now. */
   async sessions (): Promise<Session[]> { return await this.presence.sessions() }
 

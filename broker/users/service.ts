@@ -1,20 +1,46 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Role } from '../api/users.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
-import type { Store } from '../store/open.js'
+import type { Queries, Store } from '../store/open.js'
+import type { AccountRow } from '../store/tables.js'
 import { writePrivate } from '../store/private-file.js'
-import type { Caller } from './caller.js'
+import { type Arrival, arrive } from './arrivals.js'
+import { type Caller, callerFor } from './caller.js'
+import type { Directories } from './directories.js'
+import { FORGET_MS, LoginLimits } from './login-limits.js'
 import { nameKey } from './names.js'
 import { hashPassword, isPassword } from './passwords.js'
+import { endLogins, type Sessions } from './sessions.js'
 import { Tokens } from './tokens.js'
-import { callerFor } from './caller.js'
 
-/** Who people are: logins, and what a login is worth. */
+export interface UsersDeps { readonly store: Store, readonly directories: Directories, readonly sessions: Sessions }
+
+/** A refusal leaves at a multiple of this time after its question: whether an account exists, and where, cannot be heard from the clock. */
+const REFUSAL_STEP_MS = 250
+const FORGET_EVERY_MS = 10 * 60_000
+
+/** Who people are: passwords, and what a login is worth. */
 export class Users {
+  readonly store: Store
   readonly tokens: Tokens
-  constructor (readonly store: Store) { this.tokens = new Tokens(store) }
+  readonly limits: LoginLimits
+  #timer: NodeJS.Timeout | undefined
+
+  constructor (readonly deps: UsersDeps) {
+    this.store = deps.store
+    this.tokens = new Tokens(deps.store)
+    this.limits = new LoginLimits(deps.store)
+  }
+
+  start (): void {
+    this.#timer = setInterval(() => { void this.forgetExpired() }, FORGET_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  stop (): void { clearInterval(this.#timer) }
 
   /** Makes the account `admin` when there is none yet; its random password goes into a file that only the broker's user may read. */
   async createFirstAdministrator (passwordFile: string): Promise<boolean> {
@@ -26,46 +52,103 @@ export class Users {
     await this.store.transaction().execute(async (tx) => {
       await tx.insertInto('account').values({ name: 'admin', name_key: 'admin', source: 'local', subject: null, password_hash: passwordHash, created_at: Date.now(), last_login_at: null }).execute()
       await tx.insertInto('account_role').values({ account: 'admin', role: 'admin', source: 'local' }).execute()
-      await recordEvent(tx, BERTH, 'account.create', 'account:admin', { after: { roles: ['admin'] } })
+      await recordEvent(tx, BERTH, 'account.create', 'account:admin', { after: { source: 'local', roles: ['admin'] } })
     })
     writePrivate(passwordFile, `${password}\n`)
     return true
   }
 
+  /** A token for a name and a password. */
   async login (name: string, password: string, address: string): Promise<{ token: string, expiresAt: string, role: Role }> {
-    const account = await this.store.selectFrom('account').selectAll().where('name_key', '=', nameKey(name)).executeTakeFirst()
-    const good = await isPassword(account?.password_hash, password)
-    if (!account || !good || account.disabled === 1) {
-      await recordEvent(this.store, { actor: name.slice(0, 200), address }, 'login', 'account', {}, 'refused')
-      throw new BrokerError('unauthenticated', 'The name or the password is wrong.')
-    }
+    return await this.tokenFor(await this.checkPassword(name, password, address), address)
+  }
+
+  async tokenFor (account: AccountRow, address: string): Promise<{ token: string, expiresAt: string, role: Role }> {
     return await this.store.transaction().execute(async (tx) => {
       const { token, expiresAt } = await this.tokens.forLogin(tx, account.name)
-      await tx.updateTable('account').set({ last_login_at: Date.now() }).where('name', '=', account.name).execute()
-      await recordEvent(tx, { actor: account.name, address }, 'login', `account:${account.name}`)
       const { role } = await callerFor(tx, account, { address, token: '', scopes: null, expiresAt })
       return { token, expiresAt: new Date(expiresAt).toISOString(), role }
     })
   }
 
-  /** Whose token this is. Throws `unauthenticated`. */
-  async authenticate (token: string, address: string): Promise<Caller> {
-    return await this.tokens.authenticate(token, address)
+  /**
+   * Whose name and password these are: an account's here, else of the directories, in the order of the settings. Throws `unauthenticated`, in the same
+   * words and after the same time whatever was wrong, `too_many_requests`, and `directory_unreachable`.
+   */
+  async checkPassword (name: string, password: string, address: string): Promise<AccountRow> {
+    const begun = performance.now()
+    await this.limits.begin(name, address)
+    const account = await this.#check(name, password, address)
+    if (account) {
+      await this.limits.succeeded(name, address)
+      await this.#noteLogin(account, address)
+      return account
+    }
+    await recordEvent(this.store, { actor: [...name].slice(0, 200).join(''), address }, 'login', 'account', {}, 'refused')
+    await delay(REFUSAL_STEP_MS - (performance.now() - begun) % REFUSAL_STEP_MS)
+    throw new BrokerError('unauthenticated', 'The name or the password is wrong.')
+  }
+
+  async #check (name: string, password: string, address: string): Promise<AccountRow | null> {
+    const account = await this.store.selectFrom('account').selectAll().where('name_key', '=', nameKey(name)).executeTakeFirst()
+    const good = await isPassword(account?.password_hash, password)
+    if (account?.source === 'local') return good && account.disabled === 0 ? account : null
+    const person = await this.deps.directories.login(name, password, account?.source ?? null)
+    if (!person) return null
+    try {
+      return await this.store.transaction().execute(async (tx) => await arrive(tx, person, address))
+    } catch (error) {
+      // Another account has the name, or it is disabled: to a stranger that is a wrong password.
+      if (error instanceof BrokerError && ['forbidden', 'invalid_request'].includes(error.code)) return null
+      throw error
+    }
+  }
+
+  /** The account of one who was made sure of elsewhere, by a provider. Throws `forbidden`. */
+  async admit (person: Arrival, address: string): Promise<AccountRow> {
+    const account = await this.store.transaction().execute(async (tx) => await arrive(tx, person, address))
+    await this.#noteLogin(account, address)
+    return account
+  }
+
+  /** The caller of a request that the trusted proxy has passed on. Not each request is a login worth an event. */
+  async callerOfProxy (person: Arrival, address: string): Promise<Caller> {
+    const account = await this.store.transaction().execute(async (tx) => await arrive(tx, person, address))
+    return await callerFor(this.store, account, { address, token: '', scopes: null, expiresAt: null })
   }
 
   async changePassword (by: Caller, oldPassword: string, newPassword: string): Promise<void> {
     const account = await this.store.selectFrom('account').selectAll().where('name', '=', by.actor).executeTakeFirstOrThrow()
+    if (account.source !== 'local') throw new BrokerError('invalid_request', `${account.name} comes from ${account.source}: change the password there.`)
+    await this.limits.begin(by.actor, by.address)
     if (!await isPassword(account.password_hash, oldPassword)) throw new BrokerError('unauthenticated', 'The old password is wrong.')
+    await this.limits.succeeded(by.actor, by.address)
     const passwordHash = await hashPassword(newPassword)
     await this.store.transaction().execute(async (tx) => {
       await tx.updateTable('account').set({ password_hash: passwordHash }).where('name', '=', by.actor).execute()
-      await tx.deleteFrom('token').where('account', '=', by.actor).where('kind', '=', 'login').where('name', '!=', by.token).execute()
+      await endLogins(tx, by.actor, by.token)
       await recordEvent(tx, by, 'account.password', `account:${by.actor}`)
     })
   }
 
-  /** Tokens that have expired are of no use to anybody. */
+  /** The name as its account has it; a name that no account has is given back as it is. */
+  async canonicalName (name: string): Promise<string> {
+    return (await this.store.selectFrom('account').select('name').where('name_key', '=', nameKey(name)).executeTakeFirst())?.name ?? name
+  }
+
+  /** What has expired is of no use to anybody. */
   async forgetExpired (): Promise<void> {
-    await this.store.deleteFrom('token').where('expires_at', '<', Date.now()).execute()
+    const now = Date.now()
+    await this.store.deleteFrom('token').where('expires_at', '<', now).execute()
+    await this.store.deleteFrom('web_session').where((eb) => eb.or([eb('expires_at', '<', now), eb('seen_at', '<', now - this.deps.sessions.limits.sessionIdleMs)])).execute()
+    await this.store.deleteFrom('login_flow').where('expires_at', '<', now).execute()
+    await this.store.deleteFrom('login_failure').where('last_at', '<', now - FORGET_MS).execute()
+  }
+
+  async #noteLogin (account: AccountRow, address: string): Promise<void> {
+    await this.store.transaction().execute(async (tx: Queries) => {
+      await tx.updateTable('account').set({ last_login_at: Date.now() }).where('name', '=', account.name).execute()
+      await recordEvent(tx, { actor: account.name, address }, 'login', `account:${account.name}`)
+    })
   }
 }

@@ -28,9 +28,13 @@ t.test('each route lets in those whom the statement names, and nobody else', asy
   for (const [method, path, needs] of ROUTES) {
     for (const caller of callers) {
       const body = path.endsWith('/ask') ? DEVICE : method === 'GET' || method === 'DELETE' ? undefined : NONSENSE
-      const { status, body: answer } = await caller.client.raw(method, path.replace(':name', nameFor(needs)).replace(/:id|:machine/, 'nowhere'), body, caller.headers)
-      const { code = '', message = '' } = (answer ?? {}) as { code?: string, message?: string }
-      const refusal = status === 401 && code === 'unauthenticated' && !path.endsWith('/login') ? 401 : status === 403 && code === 'forbidden' ? 403 : status === 404 && needs.includes(':') && /^There is no (machine pc-1|pool desks):/.test(message) ? 404 : 'in'
+      const answer = await broker.broker.app.inject({
+        method, url: path.replace(':name', nameFor(needs)).replace(/:id|:machine|:provider/, 'nowhere'), ...(body === undefined ? {} : { payload: body }),
+        headers: caller.headers ?? (caller.client.token === null ? {} : { authorization: `Bearer ${caller.client.token}` }),
+      })
+      const status = answer.statusCode
+      const { code = '', message = '' } = (/^application.json/.test(String(answer.headers['content-type'])) && answer.body !== '' ? answer.json() : {}) as { code?: string, message?: string }
+      const refusal = status === 401 && code === 'unauthenticated' && !/login|\/session$/.test(needs === 'public' ? path : '') ? 401 : status === 403 && code === 'forbidden' ? 403 : status === 404 && needs.includes(':') && /^There is no (machine pc-1|pool desks):/.test(message) ? 404 : 'in'
       const wanted = outcome(needs, caller)
       if (refusal !== wanted) t.fail(`${method} ${path} by ${caller.name}: ${status} ${code}, and not ${wanted}`)
       if (status >= 500) t.fail(`${method} ${path}: ${status}`)

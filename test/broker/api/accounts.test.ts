@@ -51,7 +51,7 @@ t.test('who guesses passwords is told to wait', async (t) => {
   }
   t.ok(refused >= 4, `${refused} of 14 were put off`)
   t.match(await broker.anybody.raw('POST', '/api/v1/login', { name: 'admin', password: broker.adminPassword }), { status: 429 }, 'the right one too')
-  t.match(broker.rows("SELECT * FROM event WHERE action = 'login' AND result = 'refused'").length, 9)
+  t.match(broker.rows("SELECT * FROM event WHERE action = 'login' AND result = 'refused'").length, 10)
 })
 
 t.test('a token ends at its time, and when it is revoked', async (t) => {

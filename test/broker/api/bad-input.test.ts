@@ -16,6 +16,12 @@ const VALUES: readonly unknown[] = [null, 7, -1, 1e309, true, [], {}, [[]], '', 
 /** A body that is accepted, for each route that takes one; each field is then spoiled in turn. */
 const BODIES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'POST /api/v1/tokens': { name: 'ci', scopes: ['observe'], validForMs: 5_000 },
+  'POST /api/v1/session': { name: 'alice', password: 'x' },
+  'POST /api/v1/users': { name: 'alice', password: 'a long password', displayName: 'Alice', roles: ['staff'] },
+  'PATCH /api/v1/users/:name': { disabled: true },
+  'POST /api/v1/users/:name/password': { newPassword: 'a long password' },
+  'POST /api/v1/directories/:name/test': { user: 'alice', password: 'x' },
+  'POST /api/v1/events/verify': { head: '0'.repeat(64) },
   'PUT /api/v1/grants': { kind: 'machine', object: 'pc', subjectKind: 'user', subject: 'alice', verbs: ['start'] },
   'POST /api/v1/hypervisors': { name: 'hv9', address: '10.0.0.9', fingerprint: `SHA256:${'A'.repeat(43)}`, maxStarts: 2, directories: { images: '/a' } },
   'POST /api/v1/hypervisors/scan': { address: '127.0.0.1', port: 1 },
