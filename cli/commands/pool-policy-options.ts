@@ -14,7 +14,7 @@ const OPTIONS: { readonly [Field in keyof PoolPolicy]: () => Option } = {
   onRelease: () => new Option('--on-release <CLEANING>', 'what happens when it is given back: keep it as it is for its last holder, stop it, or rebuild its disk').choices(CLEANINGS),
   onExpiry: () => new Option('--on-expiry <CLEANING>', 'the same when its time is over').choices(CLEANINGS),
   disconnectGrace: () => new Option('--disconnect-grace <DURATION>', 'a viewer that is back within this time was never gone (PT1M)'),
-  maxSession: () => new Option('--max-session <DURATION>', 'how long somebody may stay connected in all; none: no limit').argParser((text) => text === 'none' ? null : text),
+  maxSession: () => new Option('--max-session <DURATION>', 'how long somebody may stay connected in all; none: no limit'),
   maxPerUser: () => new Option('--max-per-user <N>', 'desktops that one person may hold over all pools').argParser(parseInteger(1, 100)),
   protocols: () => new Option('--protocols <LIST>', `in this order, such as ${PROTOCOLS.join(',')}`).argParser((text) => text.split(',')),
   clipboard: () => new Option('--clipboard <STATE>', 'on or off').choices(ON_OFF).argParser(parseSwitch),
@@ -34,7 +34,8 @@ export function withPolicy (command: Command): Command {
 
 /** What was given, as the API takes it; undefined when nothing was. */
 export function policyBody (options: PoolPolicyPatch): PoolPolicyPatch | undefined {
-  const given = Object.fromEntries(Object.keys(OPTIONS).filter((field) => field in options).map((field) => [field, options[field as keyof PoolPolicyPatch]]))
+  const given: PoolPolicyPatch = Object.fromEntries(Object.keys(OPTIONS).filter((field) => field in options).map((field) => [field, options[field as keyof PoolPolicyPatch]]))
+  if (given.maxSession === 'none') given.maxSession = null // commander makes an empty text of a parsed null
   return Object.keys(given).length === 0 ? undefined : given
 }
 
