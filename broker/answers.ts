@@ -1,7 +1,8 @@
 import type { Holder } from './api/machines.js'
-import type { PoolPolicy } from './api/pools.js'
+import { metadataOf } from './assignments/records.js'
 import type { Assignments } from './assignments/service.js'
 import type { ConsolesDeps } from './consoles/service.js'
+import type { DomainExtrasOf } from './machines/definition.js'
 import { strictest } from './pools/policy.js'
 import { poolsOf } from './pools/store.js'
 import type { Store } from './store/open.js'
@@ -29,9 +30,17 @@ export function consoleAnswers (deps: { store: Store, permissions: Permissions, 
     mayTake: async (asker, machineId) => await may(asker, machineId, 'takeConsole'),
     mayKnow: async (asker, machineId) => await may(asker, machineId, 'takeConsole') || await may(asker, machineId, 'assign'),
     mayStay: async (holder, machineId) => holder.kind === 'device' ? await assignments.deviceMayStay(holder.name, machineId) : await may(holder, machineId, 'accessConsole'),
-    features: async (machineId) => strictest((await poolsOf(store, machineId)).map((pool): PoolPolicy => pool.policy)),
+    features: async (machineId) => strictest((await poolsOf(store, machineId)).map((pool) => pool.policy)),
     refuseNotReady: async (asker, machine) => { await assignments.refuseUnclean(machine, asker.kind === 'person' ? `user:${nameKey(asker.name)}` : null) },
     onTicket: async (asker, machineId) => { if (asker.kind === 'person') await assignments.noteTicket(machineId, `user:${nameKey(asker.name)}`) },
+  }
+}
+
+/** What a domain carries of pools and assignments, and what the strictest policy of its pools lets a viewer do. */
+export function domainAnswers (store: Store): { extrasOf: DomainExtrasOf, isHandedOut: (machineId: string) => Promise<boolean> } {
+  return {
+    extrasOf: async (machine) => ({ metadata: await metadataOf(store, machine), features: strictest((await poolsOf(store, machine.id)).map((pool) => pool.policy)) }),
+    isHandedOut: async (machineId) => await store.selectFrom('desktop').select('machine_id').where('machine_id', '=', machineId).executeTakeFirst() !== undefined,
   }
 }
 

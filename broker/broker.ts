@@ -7,7 +7,7 @@ import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
 import { assignmentRoutes } from './assignments/routes.js'
 import { authentication } from './authentication.js'
 import { chainOldRows, HeadLog } from './audit/chain.js'
-import { consoleAnswers, documentGrants } from './answers.js'
+import { consoleAnswers, documentGrants, domainAnswers } from './answers.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
@@ -97,7 +97,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   })
   const observer = new Observer({ store, hypervisors, log, everyMs: config.observeEveryMs })
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
-  const power = new Power({ store, hypervisors, observer })
+  const power = new Power({ store, hypervisors, observer, ...domainAnswers(store) })
   const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs })
   const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
@@ -119,7 +119,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   })
   const collector = new Collector({ store, hypervisors, jobs, log, ...(hook ? { hook } : {}) })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
-  const machineJobs = { store, hypervisors, observer, power }
+  const machineJobs = { store, hypervisors, observer, power, ...domainAnswers(store) }
   jobs.register(copyJob(images))
   jobs.register(importJob(images))
   jobs.register(powerJob(machineJobs))
@@ -136,7 +136,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
   const app = await buildApp({
     log, tls, authenticate: authentication(users, new TrustedProxy(config.trustedProxy, log)), permissions, version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), ...peopleRoutes],
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)

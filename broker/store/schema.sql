@@ -161,6 +161,9 @@ DROP TABLE assignment_of_v_1;
 CREATE UNIQUE INDEX assignment_in_pool ON assignment (pool_id, holder);
 CREATE INDEX assignment_of_holder ON assignment (holder);
 CREATE INDEX assignment_by_idle ON assignment (pool_id, connected, idle_since);
+CREATE TABLE machine_mirror ( -- SHA-256 of the metadata that a machine's domain was last told
+  machine_id TEXT PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE, hash TEXT NOT NULL
+);
 CREATE TABLE waiter ( -- who waits for a desktop of a full pool, in this order
   pool_id TEXT NOT NULL REFERENCES pool (id) ON DELETE CASCADE, holder TEXT NOT NULL, since INTEGER NOT NULL, asked_at INTEGER NOT NULL, PRIMARY KEY (pool_id, holder)
 );

@@ -31,6 +31,7 @@ export interface Tables {
     pool_id: string, machine_id: string, built: Flag, claimable: Generated<0 | 1 | 2>, hypervisor: string, name: string, fresh: Generated<Flag>, used_at: Generated<number>, running: Generated<Flag>
   }
   assignment: AssignmentTable
+  machine_mirror: { machine_id: string, hash: string }
   waiter: { pool_id: string, holder: string, since: number, asked_at: number }
   thin_client: ThinClientTable
   console_seat: ConsoleSeatTable

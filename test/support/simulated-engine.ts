@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import type { Job } from '../../broker/api/jobs.js'
+import { domainAnswers } from '../../broker/answers.js'
 import { assembleHandingOut, type HandingOut } from '../../broker/assignments/assembly.js'
 import { BERTH } from '../../broker/audit/store.js'
 import { Hypervisors } from '../../broker/hypervisors/service.js'
@@ -73,7 +74,7 @@ export class Engine {
   #registerJobs (): void {
     const { store, hypervisors, observer, jobs, handingOut } = this
     const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
-    const machineJobs = { store, hypervisors, observer, power: new Power({ store, hypervisors, observer }) }
+    const machineJobs = { store, hypervisors, observer, power: new Power({ store, hypervisors, observer, ...domainAnswers(store) }), ...domainAnswers(store) }
     jobs.register(copyJob(images))
     jobs.register(importJob(images))
     jobs.register(powerJob(machineJobs))
