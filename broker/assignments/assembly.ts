@@ -15,6 +15,7 @@ import { FairClock } from './clock.js'
 import { Hosts } from './hosts.js'
 import { Keeper } from './keeper.js'
 import { Mirror } from './mirror.js'
+import { PowerWindows } from './power-windows.js'
 import { Presence } from './presence.js'
 import { Assignments } from './service.js'
 
@@ -35,7 +36,8 @@ export function assembleHandingOut (deps: HandingOutDeps): HandingOut {
   const claims = new Claims({ ...fair, hosts })
   const assignments = new Assignments({ ...fair, claims, hosts })
   const cleaner = new Cleaner({ ...fair, claims, hosts })
-  const keeper = new Keeper({ ...fair, claims, cleaner, hosts, clock })
+  const windows = new PowerWindows({ ...fair, claims, wallClock: deps.now })
+  const keeper = new Keeper({ ...fair, claims, cleaner, hosts, clock, windows })
   const presence = new Presence({ ...fair, claims })
   const mirror = new Mirror({ ...fair, claims, pools })
   const poolKeeper = new PoolKeeper({ ...fair, pools })

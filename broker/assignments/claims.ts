@@ -203,7 +203,7 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
       const now = this.deps.now()
       const held = await tx.selectFrom('assignment').select(['session_at', 'connected']).where('machine_id', '=', machine.id).executeTakeFirst()
       if (!held) throw new BrokerError('not_found', `Nobody has ${machine.name}: there is nothing to extend.`)
-      await tx.updateTable('assignment').set({ extended_at: now, idle_since: now, warned_for: null, ...(held.connected === 1 ? { session_at: now } : {}) }).where('machine_id', '=', machine.id).execute()
+      await tx.updateTable('assignment').set({ extended_at: now, idle_since: now, warned_for: null, stop_at: null, ...(held.connected === 1 ? { session_at: now } : {}) }).where('machine_id', '=', machine.id).execute()
       await recordEvent(tx, by, 'desktop.extend', `machine:${machine.name}`)
     })
     this.emit('changed', machine.id)

@@ -153,6 +153,7 @@ CREATE TABLE assignment (
   connected INTEGER NOT NULL DEFAULT 0, assigned_at INTEGER NOT NULL, started_at INTEGER, ticket_at INTEGER, connected_at INTEGER, disconnected_at INTEGER, extended_at INTEGER,
   session_at INTEGER, -- since when somebody is connected, short breaks included
   idle_since INTEGER NOT NULL, -- the last of these times, moved on by the time in which broker or host was away
+  stop_at INTEGER, -- when the schedule shuts it down, after its holder was warned
   warned_for INTEGER, starts_failed INTEGER NOT NULL DEFAULT 0
 );
 INSERT INTO assignment (machine_id, holder, assigned_at, ticket_at, connected_at, disconnected_at, idle_since)

@@ -96,7 +96,7 @@ interface DesktopTable {
 interface AssignmentTable {
   machine_id: string, pool_id: string | null, holder: string, by_administrator: Generated<Flag>, fixed: Generated<Flag>, wanted: Generated<Flag>, connected: Generated<Flag>
   assigned_at: number, started_at: number | null, ticket_at: number | null, connected_at: number | null, disconnected_at: number | null, extended_at: number | null
-  session_at: number | null, idle_since: number, warned_for: number | null, starts_failed: Generated<number>
+  session_at: number | null, idle_since: number, stop_at: Generated<number | null>, warned_for: number | null, starts_failed: Generated<number>
 }
 
 interface ThinClientTable {
