@@ -1,4 +1,5 @@
 import type { Holder } from './api/machines.js'
+import { shownHolder } from './assignments/policy.js'
 import { metadataOf } from './assignments/records.js'
 import type { Assignments } from './assignments/service.js'
 import type { ConsolesDeps } from './consoles/service.js'
@@ -36,11 +37,15 @@ export function consoleAnswers (deps: { store: Store, permissions: Permissions, 
   }
 }
 
-/** What a domain carries of pools and assignments, and what the strictest policy of its pools lets a viewer do. */
-export function domainAnswers (store: Store): { extrasOf: DomainExtrasOf, isHandedOut: (machineId: string) => Promise<boolean> } {
+/** What a domain carries of pools and assignments, what the strictest policy of its pools lets a viewer do, and who has it. */
+export function machineAnswers (store: Store): { extrasOf: DomainExtrasOf, isHandedOut: (machineId: string) => Promise<boolean>, holdersOf: (machineIds: readonly string[]) => Promise<string | null> } {
   return {
     extrasOf: async (machine) => ({ metadata: await metadataOf(store, machine), features: strictest((await poolsOf(store, machine.id)).map((pool) => pool.policy)) }),
     isHandedOut: async (machineId) => await store.selectFrom('desktop').select('machine_id').where('machine_id', '=', machineId).executeTakeFirst() !== undefined,
+    holdersOf: async (machineIds) => {
+      const rows = await store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['machine.name', 'assignment.holder']).where('machine_id', 'in', [...machineIds]).where((eb) => eb.or([eb('pool_id', 'is not', null), eb('fixed', '=', 1)])).execute()
+      return rows.length === 0 ? null : rows.map((row) => `${shownHolder(row.holder)} has ${row.name}`).join(', ')
+    },
   }
 }
 

@@ -101,6 +101,8 @@ export class Keeper {
 
   async #ready (machineId: string): Promise<void> {
     const now = this.deps.now()
+    const held = await this.deps.store.selectFrom('assignment').select(['assigned_at', 'started_at']).where('machine_id', '=', machineId).where('wanted', '=', 1).executeTakeFirst()
+    if (held?.started_at === null) this.deps.claims.emit('prepared', now - held.assigned_at)
     await this.deps.store.updateTable('assignment').set((eb) => ({ wanted: 0, starts_failed: 0, started_at: eb.fn.coalesce('started_at', eb.val(now)), idle_since: now })).where('machine_id', '=', machineId).where('wanted', '=', 1).execute()
     this.deps.claims.emit('changed', machineId)
   }

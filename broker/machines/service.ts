@@ -14,7 +14,11 @@ import type { Observer } from './observer.js'
 import { nameOf, PARENT_TYPE, parentFor, refuseTypeChange } from './parents.js'
 import { childrenOf, listMachines, type MachineFilter, machineOrChildren, requireMachine } from './store.js'
 
-export interface MachinesDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer, readonly shutdownTimeoutMs: number }
+export interface MachinesDeps {
+  readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer, readonly shutdownTimeoutMs: number
+  /** Who has one of these machines, in words; null: nobody. Answered by those who hand machines out. */
+  readonly holdersOf: (machineIds: readonly string[]) => Promise<string | null>
+}
 
 const GIB = 1_073_741_824
 
@@ -111,6 +115,9 @@ export class Machines {
 
   /** Names who depends on it and refuses, unless forced: then they are deleted too. */
   async remove (name: string, force: boolean, by: Actor): Promise<string> {
+    const doomedIds = (await machineOrChildren(this.deps.store, name, false)).map((row) => row.id)
+    const holders = force ? null : await this.deps.holdersOf(doomedIds)
+    if (holders !== null) throw new BrokerError('assigned', `${holders}: release it first, or use --force.`)
     const job = await this.deps.store.transaction().execute(async (tx) => {
       const row = await requireMachine(tx, name)
       const children = await childrenOf(tx, row.id)
