@@ -47,7 +47,7 @@ export async function measureCopy (places: Places, { small, runs, log }: BenchOp
   const [berth, bare, convert] = [median(samples['berth'] ?? []), median(samples['bare'] ?? []), median(samples['convert'] ?? [])]
   return {
     name: 'copy', title: `Copy of a disk with ${mib} MiB of random data`, samples,
-    note: `Median of ${runs} alternating runs each, the source in the page cache. Berth's time is the whole job, from the question to its end: convert, sync, check and SHA-256, activation, the initial's boot disk, removal of the old generation.`,
+    note: `Median of ${runs} alternating runs each, the source in the page cache. Berth's time is the whole job, from the question to its end: convert, sync, check and SHA-256, activation, the initial's boot disk. The old generation is removed after the job, which is not counted; nor is the removal of the file by hand.`,
     comparisons: [
       { what: 'copy, against convert + sync + check + SHA-256 by hand', berth: milliseconds(berth), otherSide: milliseconds(bare), ratio: berth / bare, target: `≤ ${TARGET_RATIO}`, met: berth / bare <= TARGET_RATIO },
       { what: 'copy, against the bare `qemu-img convert` alone', berth: milliseconds(berth), otherSide: milliseconds(convert), ratio: berth / convert, target: '', met: null },

@@ -83,6 +83,9 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /machines/:name/generations': 'observer',
   'POST /machines/:name/import': 'admin',
   'POST /machines/:name/console': { verb: 'accessConsole', on: 'machine' },
+  'GET /machines/:name/paths': { verb: 'accessConsole', on: 'machine' },
+  'GET /machines/:name/port-forward': { verb: 'accessConsole', on: 'machine' },
+  'GET /sessions': 'observer',
 
   'POST /machines/:name/assign': { verb: 'assign', on: 'machine' },
   'POST /machines/:name/release': { verb: 'release', on: 'machine' },
@@ -102,6 +105,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /pools/:name/assign': { verb: 'assign', on: 'pool' },
   'POST /apply': 'admin',
   'GET /export': 'observer',
+  'POST /rebuild-state': 'admin',
   'GET /desktops': 'observer',
   'GET /desktops/mine': 'user',
 

@@ -53,6 +53,9 @@ export async function buildApp (deps: AppDeps): Promise<App> {
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Berth', version: deps.version, description: errorTable() }, components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE } } }, security: [{ bearer: [] }, { session: [] }] },
   })
+  app.addHook('onResponse', async (request, reply) => {
+    request.log.debug({ method: request.method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), by: request.caller?.actor, address: request.ip }, 'request answered')
+  })
   for (const add of deps.rootRoutes) add(app)
   await app.register(async (api) => {
     for (const add of deps.routes) add(api as unknown as App)

@@ -7,17 +7,21 @@ import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
 import { assignmentRoutes } from './assignments/routes.js'
 import { authentication } from './authentication.js'
 import { chainOldRows, HeadLog } from './audit/chain.js'
+import { consoleAnswers, documentGrants, domainAnswers } from './answers.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
 import { consoleRoutes } from './consoles/routes.js'
-import { spiceConsole } from './consoles/service.js'
+import { Consoles } from './consoles/service.js'
+import { acceptUpgrades } from './consoles/upgrades.js'
 import type { App } from './http.js'
 import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
 import { SshLink } from './hypervisors/link.js'
+import { removeOrphanedSockets } from './hypervisors/socket-forward.js'
 import { prepareHost } from './hypervisors/prepare.js'
 import { hypervisorRoutes } from './hypervisors/routes.js'
 import { Hypervisors, type OpenLink } from './hypervisors/service.js'
+import { Collector } from './images/collector.js'
 import { copyJob } from './images/copy-job.js'
 import { importJob } from './images/import-job.js'
 import type { StepHook } from './jobs/context.js'
@@ -84,6 +88,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   await chainOldRows(store)
   const headLog = new HeadLog(store, log)
 
+  await removeOrphanedSockets()
   const processes = new LibvirtProcesses(config.libvirtProcesses)
   const toRealHost: OpenLink = (name, settings, events) => new SshLink(name, { settings, events, privateKey: key.privateKey, processes, log })
   const hypervisors: Hypervisors = new Hypervisors({
@@ -92,21 +97,29 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   })
   const observer = new Observer({ store, hypervisors, log, everyMs: config.observeEveryMs })
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
-  const power = new Power({ store, hypervisors, observer })
+  const power = new Power({ store, hypervisors, observer, ...domainAnswers(store) })
   const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs })
   const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
   const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now() })
   const { assignments, claims, pools } = handingOut
-  const documents = new Documents({ store, pools, grantsOf: async () => [], setGrants: async () => {} })
-  const consoles = { store, hypervisors, ca: authority.certificate }
+  const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
+  const grants = new Grants(objects)
+  const permissions = new Permissions(objects)
+  const documents = new Documents({ store, pools, ...documentGrants(grants) })
+  const consoles = new Consoles({
+    store, hypervisors, observer, log, ca: authority.certificate, now: Date.now, proxyPort: config.consoleProxyPort, listenAddress: config.listenAddress, publicName: config.publicNames[0] ?? 'localhost',
+    ...consoleAnswers({ store, permissions, assignments }),
+  })
+  claims.on('ended', (machineId) => { void consoles.endAll(machineId) })
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
     store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
-    console: async (machine) => await spiceConsole(consoles, machine),
+    console: async (machine, device) => await consoles.spiceConsole(machine, { kind: 'device', name: device.mac, address: device.address }),
   })
+  const collector = new Collector({ store, hypervisors, jobs, log, ...(hook ? { hook } : {}) })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
-  const machineJobs = { store, hypervisors, observer, power }
+  const machineJobs = { store, hypervisors, observer, power, ...domainAnswers(store) }
   jobs.register(copyJob(images))
   jobs.register(importJob(images))
   jobs.register(powerJob(machineJobs))
@@ -120,29 +133,32 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     const host = HOST_AND_PORT.test(asked) ? asked : `${config.publicNames[0] ?? 'localhost'}:${config.listenPort}`
     return `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
   }
-  const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
-  const grants = new Grants(objects)
   const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
   const app = await buildApp({
-    log, tls, authenticate: authentication(users, new TrustedProxy(config.trustedProxy, log)), permissions: new Permissions(objects), version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), ...peopleRoutes],
+    log, tls, authenticate: authentication(users, new TrustedProxy(config.trustedProxy, log)), permissions, version: VERSION,
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
   })
+  acceptUpgrades(app)
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [headLog, users, observer, restarts, handingOut, thinClients]) part.start()
+  for (const part of [headLog, users, observer, restarts, handingOut, thinClients, collector]) part.start()
+  await consoles.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
   const address = app.server.address()
   return {
     app, caFingerprint: authority.fingerprint, madeAdministrator, port: typeof address === 'object' && address ? address.port : config.listenPort,
     stop: async () => {
+      collector.stop()
       await jobs.stop()
       await thinClients.stop()
+      await consoles.stop()
       await app.close()
       clientsXml.stop()
       await handingOut.stop()
       await hypervisors.stop()
+      await collector.rest()
       await observer.stop()
       processes.stop()
       users.stop()

@@ -22,6 +22,7 @@ const Settings = strictObject({
   'tls-key': Type.String({ default: '', description: 'The private key of tls-certificate' }),
   'clients-xml': Type.String({ default: '/var/lib/berth/clients.xml', description: 'Which thin client gets what' }),
   'thin-client-networks': Type.Array(Type.String(), { default: [], description: 'Networks (CIDR) from which an unknown thin client is given a key at first contact; empty: none' }),
+  'console-proxy-port': Type.Integer({ default: 0, minimum: 0, maximum: 65535, description: 'The port of the console proxy (plain HTTP, see Consoles); 0: none, since a second open port should be a decision' }),
   'horizon-server': Type.String({ default: '', description: 'The Horizon connection server of vmView targets' }),
   'release-after': { ...DURATION, default: 'PT5M', description: 'How long after its viewer left a machine still counts as in use' },
   'shutdown-timeout': { ...DURATION, default: 'PT2M', description: 'How long a guest may take to shut down before the plug is pulled' },
@@ -48,6 +49,8 @@ export interface Config {
   readonly tls: { readonly certificate: string, readonly key: string } | null
   readonly clientsXmlPath: string
   readonly thinClientNetworks: ReadonlyArray<[ipaddr.IPv4 | ipaddr.IPv6, number]>
+  /** 0: there is no console proxy. */
+  readonly consoleProxyPort: number
   readonly horizonServer: string
   readonly releaseAfterMs: number
   readonly shutdownTimeoutMs: number
@@ -91,7 +94,9 @@ export function parseConfig (text: string, path: string): Config {
   }
   const given: unknown = document.toJS() ?? {}
   const at = (name: string): string => `${path}:${keyLines.get(name) ?? 1}`
-  const faults = [...Value.Errors(Settings, Value.Default(Settings, Value.Clone(given)))].map((error) => {
+  const lineOfError = ({ path: at }: { path: string }): number => keyLines.get(at.split('/')[1] ?? '') ?? 1
+  const errors = [...Value.Errors(Settings, Value.Default(Settings, Value.Clone(given)))].sort((a, b) => lineOfError(a) - lineOfError(b))
+  const faults = errors.map((error) => {
     const name = error.path.split('/')[1] ?? ''
     const known = name === '' || name in Settings.properties
     const inside = error.path.split('/').slice(2).join('.')
@@ -123,6 +128,7 @@ function toConfig (settings: Settings): Config {
     tls: settings['tls-certificate'] === '' ? null : { certificate: settings['tls-certificate'], key: settings['tls-key'] },
     clientsXmlPath: settings['clients-xml'],
     thinClientNetworks: settings['thin-client-networks'].map((network) => ipaddr.parseCIDR(network)),
+    consoleProxyPort: settings['console-proxy-port'],
     horizonServer: settings['horizon-server'],
     releaseAfterMs: durationMs(settings['release-after']),
     shutdownTimeoutMs: durationMs(settings['shutdown-timeout']),

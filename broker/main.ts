@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
 import { existsSync } from 'node:fs'
-import { pino } from 'pino'
 import { startBroker, VERSION } from './broker.js'
 import { ConfigError, dataFile, loadConfig } from './config.js'
+import { openLog } from './log.js'
 import { notifySystemd } from './systemd-notify.js'
 
 /** sysexits.h: a fault of the configuration; anything else that stops the start. */
@@ -21,7 +21,7 @@ async function main (): Promise<void> {
   if (values.help) return void process.stdout.write(`${USAGE}\n`)
   const config = loadConfig(values.config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null))
   if (values.check) return void process.stdout.write('The settings are good.\n')
-  const log = pino({ level: config.logLevel, redact: { paths: ['password', '*.password', 'token', '*.token', 'deviceKey', '*.deviceKey', 'headers.authorization', '*.headers.authorization'], censor: '[secret]' } })
+  const log = openLog(config.logLevel)
   const broker = await startBroker({ config, log })
   const [name] = config.publicNames
   log.info({ url: `https://${name ?? 'localhost'}:${broker.port}`, ca: broker.caFingerprint }, 'berth listens')

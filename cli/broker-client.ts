@@ -125,7 +125,7 @@ function parseJson (text: string, where: string): unknown {
 }
 
 /** An ErrorBody as it should be; anything else (a proxy's page, say) is told by its status. */
-function refusalOf (status: number, text: string): RefusalError {
+export function refusalOf (status: number, text: string): RefusalError {
   let body: unknown = null
   try {
     body = JSON.parse(text)

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { defineClientsXmlCommands } from './commands/clients-xml.js'
 import { defineCompletionCommands } from './commands/completion.js'
+import { defineConnectCommand, defineSessionCommands } from './commands/connect.js'
 import { defineHelpCommands } from './commands/help.js'
 import { defineHypervisorCommands } from './commands/hypervisor.js'
 import { defineImageCommands } from './commands/image.js'
@@ -8,6 +9,7 @@ import { defineJobCommands } from './commands/job.js'
 import { defineLoginCommands } from './commands/login.js'
 import { defineMachineCommands } from './commands/machine.js'
 import { defineMaintenanceCommands } from './commands/maintenance.js'
+import { definePortForwardCommand } from './commands/port-forward.js'
 import { defineThinClientCommands } from './commands/thin-client.js'
 import { defineEventCommands, definePasswordCommand, defineTokenCommands } from './commands/token.js'
 import { HELP_TOPICS } from './help-topics.js'
@@ -33,6 +35,9 @@ export function buildProgram (): Command {
   defineLoginCommands(program, invocation)
   defineHypervisorCommands(program, invocation)
   defineMachineCommands(program, invocation)
+  defineConnectCommand(program, invocation)
+  definePortForwardCommand(program, invocation)
+  defineSessionCommands(program, invocation)
   defineImageCommands(program, invocation)
   defineMaintenanceCommands(program, invocation)
   defineThinClientCommands(program, invocation)

@@ -33,3 +33,7 @@ export const AssignRequest = strictObject({ user: PersonName, machine: Type.Opti
 export const MachineAssignRequest = strictObject({ user: PersonName, fixed: Type.Optional(Type.Boolean()) })
 /** `force`: also while somebody is connected. */
 export const ReleaseRequest = strictObject({ force: Type.Optional(Type.Boolean()) })
+
+/** Names of what was made again from the hypervisors. */
+export const RebuildRequest = strictObject({ dryRun: Type.Optional(Type.Boolean()) })
+export const RebuildResult = strictObject({ machines: Type.Array(Type.String()), generations: Type.Array(Type.String()), pools: Type.Array(Type.String()), assignments: Type.Array(Type.String()), warnings: Type.Array(Type.String()) })

@@ -94,9 +94,16 @@ export type MachinesAndJob = Static<typeof MachinesAndJob>
 /** A domain that libvirt knows and Berth does not. */
 export const ForeignDomain = strictObject({ hypervisor: Name, name: Type.String(), power: PowerState })
 
+/** Who has a console: a person's account, or a thin client by its MAC. */
+export const Holder = strictObject({ kind: oneOf(['person', 'device'] as const), name: Type.String() })
+export type Holder = Static<typeof Holder>
+
 /** What a viewer needs for one connection; the ticket is valid for `ticketSeconds` and one viewer. */
 export const SpiceConsole = strictObject({
   protocol: Type.Literal('spice'), host: Address, tlsPort: Type.Integer(), password: Type.String(), ca: Type.String({ description: 'PEM' }),
   hostSubject: Type.String(), title: Type.String(), ticketSeconds: Type.Integer(),
+  proxy: Type.Optional(Type.String({ pattern: '^http://[A-Za-z0-9.:\\[\\]-]+$', description: 'The console proxy; `host` is then a token that it knows' })),
+  usb: Type.Optional(Type.Boolean({ description: 'false: USB devices may not be redirected' })),
+  taken: Type.Optional(strictObject({ from: nullable(Holder), since: Instant }, { description: 'Whose console was cut for this one' })),
 })
 export type SpiceConsole = Static<typeof SpiceConsole>

@@ -14,6 +14,8 @@ import { Cleaner } from './cleaner.js'
 import { FairClock } from './clock.js'
 import { Hosts } from './hosts.js'
 import { Keeper } from './keeper.js'
+import { Mirror } from './mirror.js'
+import { PowerWindows } from './power-windows.js'
 import { Presence } from './presence.js'
 import { Assignments } from './service.js'
 
@@ -26,25 +28,27 @@ export interface HandingOut { readonly pools: Pools, readonly claims: Claims, re
 
 /** Pools, claims and those who keep them, connected with one another; their jobs are registered. Nothing runs yet. */
 export function assembleHandingOut (deps: HandingOutDeps): HandingOut {
-  const { store, hypervisors, observer, jobs, goldenImages, now } = deps
-  const hosts = new Hosts(deps)
-  const pools = new Pools(deps)
-  const claims = new Claims({ store, hosts, now })
-  const assignments = new Assignments({ ...deps, claims, hosts })
-  const cleaner = new Cleaner({ ...deps, claims, hosts, images: goldenImages })
-  const clock = new FairClock({ store, now, monotonicMs: deps.monotonicMs, isObserved: (name) => hosts.isObserved(name), hypervisors: () => hypervisors.names() })
-  const keeper = new Keeper({ ...deps, claims, cleaner, hosts, clock })
-  const presence = new Presence({ ...deps, claims })
-  const poolKeeper = new PoolKeeper({ ...deps, pools })
-  const poolJobs = { ...deps, images: goldenImages }
-  jobs.register(buildJob(poolJobs))
-  jobs.register(removeJob({ ...poolJobs, releaseAll: async (poolId) => { await assignments.releaseAll(poolId) } }))
+  const { hypervisors, observer, jobs, goldenImages } = deps
+  const clock: FairClock = new FairClock({ ...deps, isObserved: (name) => hosts.isObserved(name), hypervisors: () => hypervisors.names() })
+  const fair = { ...deps, images: goldenImages, now: () => clock.now() }
+  const hosts: Hosts = new Hosts(fair)
+  const pools = new Pools(fair)
+  const claims = new Claims({ ...fair, hosts })
+  const assignments = new Assignments({ ...fair, claims, hosts })
+  const cleaner = new Cleaner({ ...fair, claims, hosts })
+  const windows = new PowerWindows({ ...fair, claims, wallClock: deps.now })
+  const keeper = new Keeper({ ...fair, claims, cleaner, hosts, clock, windows })
+  const presence = new Presence({ ...fair, claims })
+  const mirror = new Mirror({ ...fair, claims, pools })
+  const poolKeeper = new PoolKeeper({ ...fair, pools })
+  jobs.register(buildJob(fair))
+  jobs.register(removeJob({ ...fair, releaseAll: async (poolId) => { await assignments.releaseAll(poolId) } }))
   claims.on('freed', (poolId) => { pools.emit('change', poolId) })
   claims.on('changed', (machineId) => { pools.emit('member', machineId) })
   observer.setMaxListeners(0)
   return {
     pools, claims, assignments, keeper,
-    start: () => { for (const part of [hosts, presence, keeper, poolKeeper, assignments]) part.start() },
-    stop: async () => { for (const part of [poolKeeper, keeper, presence, assignments]) await part.stop() },
+    start: () => { for (const part of [hosts, presence, keeper, poolKeeper, assignments, mirror]) part.start() },
+    stop: async () => { for (const part of [mirror, poolKeeper, keeper, presence, assignments]) await part.stop() },
   }
 }

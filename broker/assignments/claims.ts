@@ -8,9 +8,10 @@ import type { Queries, Store } from '../store/open.js'
 import type { AssignmentRow } from '../store/tables.js'
 import type { Hosts } from './hosts.js'
 import { expiresAt, shownHolder } from './policy.js'
-import { leaveQueue, wait, waiterOf, waitersAhead } from './queue.js'
+import { headOfQueue, leaveQueue, wait } from './queue.js'
 import { bestCandidate } from './selection.js'
 
+/** `now`: of the fair clock. */
 export interface ClaimsDeps { readonly store: Store, readonly hosts: Hosts, readonly now: () => number }
 
 /** What a claim gives: a desktop, or a place in the queue. */
@@ -21,8 +22,8 @@ export interface ReleaseWish { readonly force: boolean, readonly because: string
 
 const CLAIM: AssignWish = { byAdministrator: false, fixed: false }
 
-/** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id) and `freed` (pool id). */
-export class Claims extends EventEmitter<{ changed: [string], freed: [string] }> {
+/** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id: its holder has it no more) and `freed` (pool id). */
+export class Claims extends EventEmitter<{ changed: [string], ended: [string], freed: [string] }> {
   constructor (readonly deps: ClaimsDeps) {
     super()
     this.setMaxListeners(0)
@@ -42,8 +43,10 @@ export class Claims extends EventEmitter<{ changed: [string], freed: [string] }>
   async claimForWaiter (poolId: string, holder: string, by: Actor): Promise<string | null> {
     const claimed = await this.deps.store.transaction().execute(async (tx) => {
       const pool = await poolById(tx, poolId)
-      if (!pool || pool.maintenance === 1 || pool.state === 'deleting' || !await waiterOf(tx, poolId, holder)) return null
-      return await this.#give(tx, pool, holder, by, CLAIM)
+      if (!pool || pool.maintenance === 1 || pool.state === 'deleting' || await headOfQueue(tx, poolId, this.deps.now()) !== holder) return null
+      const given = await this.#give(tx, pool, holder, by, CLAIM)
+      if (given !== null) await leaveQueue(tx, poolId, holder)
+      return given
     })
     if (claimed !== null) this.emit('changed', claimed)
     return claimed
@@ -52,26 +55,27 @@ export class Claims extends EventEmitter<{ changed: [string], freed: [string] }>
   async #claimIn (tx: Queries, pool: PoolWithPolicy, holder: string, by: Actor, queue: boolean, wish: AssignWish): Promise<Claimed> {
     const { now } = this.deps
     if (pool.state === 'deleting') throw new BrokerError('not_found', `The pool ${pool.name} is being deleted.`)
-    const mine = await this.#mine(tx, pool, holder, wish)
-    if (mine !== null) return { machineId: mine, queue: null }
+    const held = await tx.selectFrom('assignment').select(['machine_id', 'pool_id']).where('holder', '=', holder).execute()
+    const mine = held.find((row) => row.pool_id === pool.id)
+    if (mine) return { machineId: await this.#again(tx, pool, holder, mine.machine_id, wish), queue: null }
     if (pool.maintenance === 1) throw new BrokerError('maintenance', `${pool.name} is in maintenance${pool.maintenance_reason === '' ? '' : `: ${pool.maintenance_reason}`}. It is handed out again when that ends.`)
-    await refuseTooMany(tx, pool, holder)
-    const waiting = await waiterOf(tx, pool.id, holder)
-    const ahead = wish.byAdministrator ? 0 : await waitersAhead(tx, pool.id, { holder, since: waiting?.since ?? now() }, now())
-    const given = ahead > 0 ? null : await this.#give(tx, pool, holder, by, wish)
-    if (given !== null) return { machineId: given, queue: null }
+    refuseTooMany(pool, holder, held.length)
+    const head = await headOfQueue(tx, pool.id, now())
+    const given = head === null || head === holder || wish.byAdministrator ? await this.#give(tx, pool, holder, by, wish) : null
+    if (given !== null) {
+      if (head === holder) await leaveQueue(tx, pool.id, holder)
+      return { machineId: given, queue: null }
+    }
     const { sentence, nextFreeAt } = await this.#exhausted(tx, pool)
     if (!queue) throw new BrokerError('pool_exhausted', sentence)
     return { machineId: null, queue: { ...await wait(tx, pool.id, holder, now()), sentence, nextFreeAt } }
   }
 
   /** The desktop that he has already. One whose host is away is exchanged as long as he has not worked on it; the keeper does that. */
-  async #mine (tx: Queries, pool: PoolWithPolicy, holder: string, wish: AssignWish): Promise<string | null> {
-    const mine = await tx.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['assignment.machine_id', 'machine.hypervisor', 'machine.name']).where('pool_id', '=', pool.id).where('holder', '=', holder).executeTakeFirst()
-    if (!mine) return null
-    if (wish.machineId !== undefined && wish.machineId !== mine.machine_id) throw new BrokerError('assigned', `${shownHolder(holder)} has ${mine.name} of ${pool.name} already: release that first.`)
-    await tx.updateTable('assignment').set({ idle_since: this.deps.now(), wanted: 1, starts_failed: 0, ...(wish.byAdministrator ? { by_administrator: 1 as const, fixed: wish.fixed ? 1 as const : 0 as const } : {}) }).where('machine_id', '=', mine.machine_id).execute()
-    return mine.machine_id
+  async #again (tx: Queries, pool: PoolWithPolicy, holder: string, machineId: string, wish: AssignWish): Promise<string> {
+    if (wish.machineId !== undefined && wish.machineId !== machineId) throw new BrokerError('assigned', `${shownHolder(holder)} has another desktop of ${pool.name} already: release that first.`)
+    await tx.updateTable('assignment').set({ idle_since: this.deps.now(), wanted: 1, starts_failed: 0, ...(wish.byAdministrator ? { by_administrator: 1 as const, fixed: wish.fixed ? 1 as const : 0 as const } : {}) }).where('machine_id', '=', machineId).execute()
+    return machineId
   }
 
   /** Takes the best desktop there is; null when there is none. */
@@ -97,7 +101,6 @@ export class Claims extends EventEmitter<{ changed: [string], freed: [string] }>
       machine_id: machineId, pool_id: poolId, holder, by_administrator: wish.byAdministrator ? 1 : 0, fixed: wish.fixed ? 1 : 0, wanted: 1, assigned_at: now, started_at: null, ticket_at: null, connected_at: null, disconnected_at: null,
       extended_at: null, session_at: null, idle_since: now, warned_for: null,
     }).execute()
-    if (poolId !== null) await leaveQueue(tx, poolId, holder)
     this.deps.hosts.noteGiven(machine.hypervisor, machine.memory_mib)
     await recordEvent(tx, by, 'desktop.assign', `machine:${machine.name}`, { pool: poolName, holder: shownHolder(holder) })
   }
@@ -152,6 +155,7 @@ export class Claims extends EventEmitter<{ changed: [string], freed: [string] }>
       return held.pool_id
     })
     this.emit('changed', machine.id)
+    this.emit('ended', machine.id)
     if (poolId !== null) this.emit('freed', poolId)
   }
 
@@ -188,6 +192,7 @@ export class Claims extends EventEmitter<{ changed: [string], freed: [string] }>
     })
     if (to === null) return false
     this.emit('changed', machineId)
+    this.emit('ended', machineId)
     this.emit('changed', to)
     return true
   }
@@ -198,14 +203,13 @@ export class Claims extends EventEmitter<{ changed: [string], freed: [string] }>
       const now = this.deps.now()
       const held = await tx.selectFrom('assignment').select(['session_at', 'connected']).where('machine_id', '=', machine.id).executeTakeFirst()
       if (!held) throw new BrokerError('not_found', `Nobody has ${machine.name}: there is nothing to extend.`)
-      await tx.updateTable('assignment').set({ extended_at: now, idle_since: now, warned_for: null, ...(held.connected === 1 ? { session_at: now } : {}) }).where('machine_id', '=', machine.id).execute()
+      await tx.updateTable('assignment').set({ extended_at: now, idle_since: now, warned_for: null, stop_at: null, ...(held.connected === 1 ? { session_at: now } : {}) }).where('machine_id', '=', machine.id).execute()
       await recordEvent(tx, by, 'desktop.extend', `machine:${machine.name}`)
     })
     this.emit('changed', machine.id)
   }
 }
 
-async function refuseTooMany (tx: Queries, pool: PoolWithPolicy, holder: string): Promise<void> {
-  const { count } = await tx.selectFrom('assignment').select((eb) => eb.fn.countAll<number>().as('count')).where('holder', '=', holder).executeTakeFirstOrThrow()
-  if (Number(count) >= pool.policy.maxPerUser) throw new BrokerError('too_many_desktops', `${shownHolder(holder)} has ${Number(count)} ${Number(count) === 1 ? 'desktop' : 'desktops'}, as many as ${pool.name} allows: release one first.`)
+function refuseTooMany (pool: PoolWithPolicy, holder: string, count: number): void {
+  if (count >= pool.policy.maxPerUser) throw new BrokerError('too_many_desktops', `${shownHolder(holder)} has ${count} ${count === 1 ? 'desktop' : 'desktops'}, as many as ${pool.name} allows: release one first.`)
 }

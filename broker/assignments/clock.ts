@@ -5,37 +5,55 @@ const LAST_LOOK = 'assignments-last-look'
 /** Less is the noise of timers. */
 const STEP_COUNTS_MS = 2_000
 
+export interface FairClockDeps { readonly store: Store, readonly now: () => number, readonly monotonicMs: () => number, readonly isObserved: (hypervisor: string) => boolean, readonly hypervisors: () => readonly string[] }
+
 /**
  * Time that counts against a person is time in which he could have come: while the broker or the host is away it stands still. Instead of remembering
  * pauses, the times from which it is counted are moved on by them; so a restart changes nothing, and a clock that jumps takes nothing from anybody.
  */
 export class FairClock {
-  #lastMonotonicMs: number | null = null
+  /** The wall clock minus the monotonic one, as it was when they were last compared. */
+  #offsetMs: number
+  #lastLookMs: number | null = null
 
-  constructor (readonly deps: { store: Store, now: () => number, monotonicMs: () => number, isObserved: (hypervisor: string) => boolean, hypervisors: () => readonly string[] }) {}
+  constructor (readonly deps: FairClockDeps) { this.#offsetMs = deps.now() - deps.monotonicMs() }
 
-  /** Moves the times on by what has passed unfairly since the last call, also one before a restart. */
-  async look (): Promise<void> {
+  /** The time by which assignments are kept: the wall clock's, but a jump of that one is followed only when `look` has taken it out of all times. */
+  now (): number { return Math.round(this.deps.monotonicMs() + this.#offsetMs) }
+
+  /** Moves the times on by what has passed unfairly since the last call, also one before a restart. Gives the time of that call; null at the first of all. */
+  async look (): Promise<number | null> {
     const { store, now, monotonicMs } = this.deps
-    const at = now()
     const monotonic = monotonicMs()
-    const last = await store.selectFrom('setting').select('value').where('name', '=', LAST_LOOK).executeTakeFirst()
-    const wall = last === undefined ? 0 : at - Number(last.value)
-    const passed = this.#lastMonotonicMs === null ? 0 : monotonic - this.#lastMonotonicMs
-    this.#lastMonotonicMs = monotonic
-    const unfair = Math.abs(wall - passed) < STEP_COUNTS_MS ? 0 : wall - passed // the broker was away, or the clock was set
+    const passed = this.#lastLookMs === null ? 0 : Math.round(monotonic - this.#lastLookMs)
+    this.#lastLookMs = monotonic
+    const before = await this.#lastLook()
+    const unfair = passed === 0 ? (before === null ? 0 : Math.round(this.now() - before)) : this.#step()
     const away = this.deps.hypervisors().filter((name) => !this.deps.isObserved(name))
     await store.transaction().execute(async (tx) => {
       if (unfair !== 0) await tx.updateTable('assignment').set(moved(unfair)).execute()
       if (passed > 0 && away.length > 0) await tx.updateTable('assignment').set(moved(passed)).where('machine_id', 'in', (eb) => eb.selectFrom('machine').select('machine.id').where('machine.hypervisor', 'in', [...away])).execute()
-      const value = String(at)
+      const value = String(now())
       await tx.insertInto('setting').values({ name: LAST_LOOK, value }).onConflict((oc) => oc.column('name').doUpdateSet({ value })).execute()
+      this.#offsetMs = now() - monotonicMs()
     })
+    return before
+  }
+
+  async #lastLook (): Promise<number | null> {
+    const last = await this.deps.store.selectFrom('setting').select('value').where('name', '=', LAST_LOOK).executeTakeFirst()
+    return last === undefined ? null : Number(last.value)
+  }
+
+  /** By how much the wall clock was set. */
+  #step (): number {
+    const step = Math.round(this.deps.now() - this.now())
+    return Math.abs(step) < STEP_COUNTS_MS ? 0 : step
   }
 }
 
 function moved (byMs: number) {
   return {
-    idle_since: sql<number>`idle_since + ${byMs}`, session_at: sql<number>`session_at + ${byMs}`, disconnected_at: sql<number>`disconnected_at + ${byMs}`, ticket_at: sql<number>`ticket_at + ${byMs}`, warned_for: sql<number>`warned_for + ${byMs}`,
+    idle_since: sql<number>`idle_since + ${byMs}`, session_at: sql<number>`session_at + ${byMs}`, disconnected_at: sql<number>`disconnected_at + ${byMs}`, ticket_at: sql<number>`ticket_at + ${byMs}`, warned_for: sql<number>`warned_for + ${byMs}`, stop_at: sql<number>`stop_at + ${byMs}`,
   }
 }

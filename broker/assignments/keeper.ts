@@ -11,10 +11,11 @@ import type { Cleaner } from './cleaner.js'
 import type { FairClock } from './clock.js'
 import type { Hosts } from './hosts.js'
 import { due, nextStep, type Seen } from './policy.js'
+import type { PowerWindows } from './power-windows.js'
 import { livePools, waitersOf } from './queue.js'
 
 export interface KeeperDeps {
-  readonly store: Store, readonly claims: Claims, readonly cleaner: Cleaner, readonly hosts: Hosts, readonly clock: FairClock
+  readonly store: Store, readonly claims: Claims, readonly cleaner: Cleaner, readonly hosts: Hosts, readonly clock: FairClock, readonly windows: PowerWindows
   readonly machines: Machines, readonly jobs: JobRunner, readonly observer: Observer, readonly hypervisors: Hypervisors, readonly log: Logger, readonly now: () => number
 }
 
@@ -55,14 +56,21 @@ export class Keeper {
     this.#again = true
     this.#looking = this.#looking.then(async () => {
       this.#again = false
-      if (!this.#stopped) await this.look(all)
+      if (!this.#stopped) await this.#look(all)
     }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'keeping the assignments failed') })
   }
 
-  /** One look, whole. */
-  async look (all: boolean): Promise<void> {
+  /** One look now, after those that are under way. */
+  async lookNow (all: boolean): Promise<void> {
+    const look = this.#looking.then(async () => { await this.#look(all) })
+    this.#looking = look.catch(() => {}) // who asked is told
+    await look
+  }
+
+  async #look (all: boolean): Promise<void> {
     if (all) {
-      await this.deps.clock.look()
+      const before = await this.deps.clock.look()
+      await this.deps.windows.look(before)
       await this.deps.hosts.count()
       await this.#reap()
     }

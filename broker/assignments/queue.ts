@@ -10,15 +10,16 @@ export async function wait (queries: Queries, poolId: string, holder: string, no
   return { place: await waitersAhead(queries, poolId, { holder, since: own.since }, now) + 1, since: own.since }
 }
 
-/** How many still wait that came before; for one who does not wait yet: all. */
-export async function waitersAhead (queries: Queries, poolId: string, own: { holder: string, since: number }, now: number): Promise<number> {
+async function waitersAhead (queries: Queries, poolId: string, own: { holder: string, since: number }, now: number): Promise<number> {
   const { ahead } = await queries.selectFrom('waiter').select((eb) => eb.fn.countAll<number>().as('ahead')).where('pool_id', '=', poolId).where('asked_at', '>', now - WAITER_COUNTS_MS).where('holder', '!=', own.holder)
     .where((eb) => eb.or([eb('since', '<', own.since), eb.and([eb('since', '=', own.since), eb('holder', '<', own.holder)])])).executeTakeFirstOrThrow()
   return Number(ahead)
 }
 
-export async function waiterOf (queries: Queries, poolId: string, holder: string): Promise<{ since: number } | undefined> {
-  return await queries.selectFrom('waiter').select('since').where('pool_id', '=', poolId).where('holder', '=', holder).executeTakeFirst()
+/** Who is the next to get a desktop of this pool, among those who still wait; null: nobody waits. */
+export async function headOfQueue (queries: Queries, poolId: string, now: number): Promise<string | null> {
+  const head = await queries.selectFrom('waiter').select('holder').where('pool_id', '=', poolId).where('asked_at', '>', now - WAITER_COUNTS_MS).orderBy('since').orderBy('holder').limit(1).executeTakeFirst()
+  return head?.holder ?? null
 }
 
 export async function leaveQueue (queries: Queries, poolId: string, holder: string): Promise<void> {

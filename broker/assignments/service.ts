@@ -7,6 +7,7 @@ import type { GoldenImages } from '../machines/golden-images.js'
 import { requireMachine } from '../machines/store.js'
 import { enterDesktop, poolsOf, requirePool } from '../pools/store.js'
 import type { Queries, Store } from '../store/open.js'
+import { nameKey, personName } from '../users/names.js'
 import type { AssignWish, Claims, ReleaseWish } from './claims.js'
 import type { Hosts } from './hosts.js'
 import { listDesktops } from './listing.js'
@@ -105,7 +106,7 @@ export class Assignments {
     const machine = wish.machine === undefined ? null : await requireMachine(this.deps.store, wish.machine)
     if (machine && !(await poolsOf(this.deps.store, machine.id)).some((one) => one.id === pool.id)) throw new BrokerError('not_found', `${machine.name} is no member of ${pool.name}.`)
     const assign: AssignWish = { byAdministrator: true, fixed: wish.fixed ?? false, ...(machine ? { machineId: machine.id } : {}) }
-    const claimed = await this.deps.claims.claim(pool.name, `user:${user}`, by, false, assign)
+    const claimed = await this.deps.claims.claim(pool.name, `user:${nameKey(personName(user))}`, by, false, assign)
     const [desktop] = await listDesktops(this.deps.store, { machineId: claimed.machineId ?? '' }, this.deps.now())
     if (!desktop) throw new BrokerError('desktop_failed', 'The desktop was taken away at once: look at the pool with "berth pool show".')
     return desktop
@@ -117,7 +118,7 @@ export class Assignments {
     const [pool] = await poolsOf(this.deps.store, machine.id)
     if (pool) return await this.assign(pool.name, user, { machine: machine.name, fixed }, by)
     if (machine.type === 'source' || machine.type === 'initial') throw new BrokerError('wrong_type', `${machine.name} is a ${machine.type} machine: only vdi and simple machines are handed to people.`)
-    await this.deps.claims.dedicate(machine, `user:${user}`, by)
+    await this.deps.claims.dedicate(machine, `user:${nameKey(personName(user))}`, by)
     return await this.desktopOf(machine.name)
   }
 
@@ -200,9 +201,25 @@ export class Assignments {
     if (inserted.numInsertedOrUpdatedRows !== 1n) throw new BrokerError('busy', 'Another thin client was quicker.')
   }
 
-  async noteTicket (machineId: string): Promise<void> {
+  /** A ticket was given to who has the machine; with `holder`, only if it is he who has it. */
+  async noteTicket (machineId: string, holder?: string): Promise<void> {
     const now = this.deps.now()
-    await this.deps.store.updateTable('assignment').set({ ticket_at: now, disconnected_at: null, idle_since: now }).where('machine_id', '=', machineId).execute()
+    await this.deps.store.updateTable('assignment').set({ ticket_at: now, disconnected_at: null, idle_since: now }).where('machine_id', '=', machineId)
+      .$if(holder !== undefined, (q) => q.where('holder', '=', holder ?? '')).execute()
+  }
+
+  /** Throws while a desktop that this holder was given still shows what the one before left. */
+  async refuseUnclean (machine: { id: string, name: string }, holder: string | null): Promise<void> {
+    const row = await this.deps.store.selectFrom('assignment').innerJoin('desktop', 'desktop.machine_id', 'assignment.machine_id').select(['assignment.holder', 'desktop.unclean']).where('assignment.machine_id', '=', machine.id).executeTakeFirst()
+    if (row && row.unclean !== null && (holder === null || row.holder === holder)) throw new BrokerError('busy', `${machine.name} is cleaned after its last use: it can be opened when that is done.`)
+  }
+
+  /** Whether a device (by its MAC) may keep the console it has: not when the machine has become somebody else's. */
+  async deviceMayStay (mac: string, machineId: string): Promise<boolean> {
+    const held = await this.deps.store.selectFrom('assignment').select('holder').where('machine_id', '=', machineId).executeTakeFirst()
+    if (!held?.holder.startsWith('thin-client:')) return held === undefined
+    const device = await this.deps.store.selectFrom('thin_client').select('mac').where('id', '=', held.holder.slice('thin-client:'.length)).executeTakeFirst()
+    return device === undefined || device.mac === mac
   }
 
   #renew (): void {

@@ -1,18 +1,51 @@
+import type { FastifyRequest } from 'fastify'
+import { ConsoleRequest, MachinePathList, PortQuery, SessionList, VIEWER_FILE_TYPE } from '../api/consoles.js'
 import { NameParams } from '../api/common.js'
 import { SpiceConsole } from '../api/machines.js'
-import { recordEvent } from '../audit/store.js'
+import { viewerFile } from '../api/viewer-file.js'
 import { type App, callerOf, route } from '../http.js'
 import { requireMachine } from '../machines/store.js'
-import { type ConsolesDeps, spiceConsole } from './service.js'
+import { machinePaths } from './paths.js'
+import { forwardPort } from './port-forward.js'
+import type { Asker, Consoles } from './service.js'
+import { requireUpgrade, upgrade } from './upgrades.js'
 
-export function consoleRoutes (deps: ConsolesDeps) {
+const HOST_AND_PORT = /^([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
+
+export function consoleRoutes (consoles: Consoles) {
   return (app: App): void => {
-    app.post('/machines/:name/console', route('A one-time ticket for its display', { params: NameParams }, { 200: SpiceConsole }), async (request) => {
-      const machine = await requireMachine(deps.store, request.params.name)
-      const by = callerOf(request)
-      const console = await spiceConsole(deps, machine)
-      await recordEvent(deps.store, by, 'console.ticket', `machine:${machine.name}`)
-      return console
+    const console = route('A one-time ticket for its display, as JSON or as remote-viewer\'s file', { params: NameParams, body: ConsoleRequest }, { 200: SpiceConsole })
+    const withoutBody = async (request: FastifyRequest): Promise<void> => { if (request.body === undefined) request.body = {} }
+    app.post('/machines/:name/console', { ...console, preValidation: withoutBody }, async (request, reply) => {
+      const machine = await requireMachine(consoles.deps.store, request.params.name)
+      const given = await consoles.spiceConsole(machine, askerOf(request), { ...request.body, ...brokerHostOf(request), ...loginOf(request) })
+      void reply.header('cache-control', 'no-store')
+      if (!wantsFile(request)) return given
+      // A serializer of its own: the schema is that of the JSON answer.
+      return await reply.type(VIEWER_FILE_TYPE).header('content-disposition', `attachment; filename="${machine.name}.vv"`).serializer((text: unknown) => String(text)).send(viewerFile(given, { deleteThisFile: true }) as never)
     })
+    app.get('/machines/:name/paths', route('Every way to it, with what to type', { params: NameParams }, { 200: MachinePathList }), async (request) => {
+      const machine = await requireMachine(consoles.deps.store, request.params.name)
+      return { paths: await machinePaths(consoles.deps.hypervisors, machine, consoles.proxyPort) }
+    })
+    app.get('/machines/:name/port-forward', route('A connection to a port of its guest, as a WebSocket', { params: NameParams, querystring: PortQuery }), async (request, reply) => {
+      const machine = await requireMachine(consoles.deps.store, request.params.name)
+      requireUpgrade(request)
+      await forwardPort(consoles, machine, askerOf(request), request.query.port, async () => await upgrade(request, reply))
+    })
+    app.get('/sessions', route('Who is connected to which machine now', {}, { 200: SessionList }), async () => ({ sessions: await consoles.sessions() }))
   }
+}
+
+function askerOf (request: FastifyRequest): Asker { return { kind: 'person', name: callerOf(request).actor, address: request.ip } }
+
+/** What this login may do, which a token's scopes make less than the account may; nothing is said of an administrator's, who may everything. */
+function loginOf (request: FastifyRequest): { loginVerbs?: ReadonlySet<string> } { return request.verbs ? { loginVerbs: request.verbs } : {} }
+
+function wantsFile (request: FastifyRequest): boolean { return (request.headers.accept ?? '').split(',').some((one) => one.split(';')[0]?.trim().toLowerCase() === VIEWER_FILE_TYPE) }
+
+/** The name by which he reached the broker goes back to himself only; one that is no address is not repeated. */
+export function brokerHostOf (request: FastifyRequest): { brokerHost?: string } {
+  const host = HOST_AND_PORT.exec(request.host)?.[1]
+  return host === undefined ? {} : { brokerHost: host }
 }

@@ -1,27 +1,246 @@
+import { EventEmitter } from 'node:events'
 import { randomBytes } from 'node:crypto'
-import type { SpiceConsole } from '../api/machines.js'
+import type { Logger } from 'pino'
+import type { ConsoleWay, Session } from '../api/consoles.js'
+import type { Holder, SpiceConsole } from '../api/machines.js'
+import { type Actor, BERTH, recordEvent } from '../audit/store.js'
 import { spiceSubject } from '../certificates/authority.js'
 import { BrokerError } from '../errors.js'
+import type { DesktopFeatures } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
+import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
+import { ConsoleProxy } from './console-proxy.js'
+import { actorName, consoleStep, isLoopback, type Occupant, occupantOf, plainAddress, sameHolder, TICKET_SECONDS } from './policy.js'
+import { Presence } from './presence.js'
+import { ProxyTokens } from './proxy-tokens.js'
+import { connectedSeats, putSeat, removeSeat, seatOf } from './store.js'
+import { Tunnels } from './tunnels.js'
 
-export interface ConsolesDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly ca: string }
+export interface ConsolesDeps {
+  readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly log: Logger
+  /** PEM, for the viewer. */
+  readonly ca: string
+  readonly now: () => number
+  /** 0: there is no console proxy. */
+  readonly proxyPort: number
+  readonly listenAddress: string
+  /** By which viewers reach the broker when the question does not tell. */
+  readonly publicName: string
+  /** Whether he may cut somebody else's console (verb takeConsole); who may, is told whose it is. */
+  readonly mayTake: (asker: Asker, machineId: string) => Promise<boolean>
+  /** Whether he may see who has a console. */
+  readonly mayKnow: (asker: Asker, machineId: string) => Promise<boolean>
+  /** Throws while the machine still shows its last holder's doings, or is another one's. */
+  readonly refuseNotReady: (asker: Asker, machine: ConsoleMachine) => Promise<void>
+  /** A ticket was given. */
+  readonly onTicket: (asker: Asker, machineId: string) => Promise<void>
+  /** Asked again and again while a console or a forwarded port is open; it ends when the answer is no. */
+  readonly mayStay: (holder: Holder, machineId: string) => Promise<boolean>
+  /** What the policy of the machine lets a viewer do. */
+  readonly features: (machineId: string) => Promise<DesktopFeatures>
+}
 
-/** By the hypervisor's clock. */
-export const TICKET_SECONDS = 30
+/** A person or a thin client that asks, and from where. */
+export interface Asker extends Holder { readonly address: string }
+export interface ConsoleOptions {
+  readonly take?: boolean
+  readonly via?: ConsoleWay
+  /** What the login that asks may do with the machine, where that is less than its account may (a token with scopes); absent: everything. */
+  readonly loginVerbs?: ReadonlySet<string>
+  /** The host name by which he reaches the broker, for the proxy's address. */
+  readonly brokerHost?: string
+}
+export interface ConsoleMachine { readonly id: string, readonly name: string, readonly hypervisor: string }
+export interface Taken { readonly machineId: string, readonly from: Holder | null, readonly by: Asker }
+export interface ConsoleEvents { taken: [Taken], opened: [string, Holder | null], closed: [string, Holder | null], revoked: [string] }
+
+const CHECK_STAY_EVERY_MS = 30_000
 
 /**
- * Gives a fresh one-time ticket for a running machine's SPICE display: 256 bits in 43 characters (SPICE takes 60). QEMU has accepted it when this returns;
- * viewers that are connected stay so. Throws `machine_off` or `hypervisor_unreachable`.
+ * Consoles: one interactive viewer a machine, who has it, tickets, takeover, and the connections that the broker carries. Emits `taken`, `opened` and `closed`
+ * (machine id, holder), `revoked` (machine id).
  */
-export async function spiceConsole (deps: ConsolesDeps, machine: { id: string, name: string, hypervisor: string }): Promise<SpiceConsole> {
-  const hypervisor = deps.hypervisors.row(machine.hypervisor)
-  const password = randomBytes(32).toString('base64url')
-  try {
-    const { tls_port: tlsPort } = await deps.hypervisors.link(machine.hypervisor).request<{ tls_port: number }>('ticket', { domain: machine.name, password, ttl_seconds: TICKET_SECONDS, connected: 'keep' })
-    return { protocol: 'spice', host: hypervisor.display_address, tlsPort, password, ca: deps.ca, hostSubject: spiceSubject(hypervisor.name), title: machine.name, ticketSeconds: TICKET_SECONDS }
-  } catch (error) {
-    if (error instanceof BrokerError && error.code === 'not_found') throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`, { cause: error })
-    throw error
+export class Consoles extends EventEmitter<ConsoleEvents> {
+  readonly tunnels = new Tunnels()
+  readonly tokens: ProxyTokens
+  readonly presence: Presence
+  readonly #proxy: ConsoleProxy
+  #proxyPort = 0
+  readonly #turns = new Map<string, Promise<unknown>>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor (readonly deps: ConsolesDeps) {
+    super()
+    this.setMaxListeners(0)
+    this.tokens = new ProxyTokens(deps.now)
+    this.presence = new Presence(deps, {
+      onOpened: (machineId, holder) => { this.emit('opened', machineId, holder) },
+      onClosed: (machineId, holder) => { this.emit('closed', machineId, holder) },
+    })
+    this.#proxy = new ConsoleProxy({ tokens: this.tokens, tunnels: this.tunnels, hypervisors: deps.hypervisors, log: deps.log })
+  }
+
+  /** The console proxy's port, 0 without one. */
+  get proxyPort (): number { return this.#proxyPort }
+
+  async start (): Promise<void> {
+    this.presence.start()
+    this.deps.observer.on('power', (machineId, power) => { if (power === 'off' || power === 'missing' || power === 'crashed') this.#cut(machineId, 'the machine stopped') })
+    this.#timer = setInterval(() => { this.checkStay().catch((error: unknown) => { this.deps.log.error({ err: error }, 'checking who may stay failed') }) }, CHECK_STAY_EVERY_MS)
+    if (this.deps.proxyPort !== 0) this.#proxyPort = await this.#proxy.listen(this.deps.listenAddress, this.deps.proxyPort)
+  }
+
+  async stop (): Promise<void> {
+    clearInterval(this.#timer)
+    this.tunnels.cut(() => true, 'the broker is stopping')
+    await this.#proxy.close()
+    await this.presence.settled()
+  }
+
+  /**
+   * Gives a fresh one-time ticket for a running machine's SPICE display: 256 bits in 43 characters (SPICE takes 60). QEMU has accepted it when this returns.
+   * The asker's own viewer stays connected until the new one comes. Throws `machine_off`, `console_in_use`, `forbidden`, `console_unreachable` or
+   * `hypervisor_unreachable`.
+   */
+  async spiceConsole (machine: ConsoleMachine, asker: Asker, options: ConsoleOptions = {}): Promise<SpiceConsole> {
+    return await this.#inTurn(machine.id, async () => {
+      this.#refuseImpossible(machine, options.via ?? 'auto')
+      await this.deps.refuseNotReady(asker, machine)
+      const seat = await seatOf(this.deps.store, machine.id)
+      const occupant = occupantOf(seat, await this.#viewersNow(machine), this.deps.now())
+      const take = await this.#mayEnter(machine, asker, occupant, options)
+      const console = await this.#ticket(machine, asker, options, take)
+      await this.#noteTicket(machine, asker, console.proxy === undefined ? 'direct' : 'proxy', take ? occupant : null)
+      await this.deps.onTicket(asker, machine.id)
+      return take && occupant ? { ...console, taken: { from: occupant.holder, since: new Date(occupant.sinceMs).toISOString() } } : console
+    })
+  }
+
+  /**
+   * Ends every console of a machine, and what is carried to it: at release, or when a permission ends. With `holder`, only when it is his.
+   * What the broker carries ends at once. Rejects when the hypervisor cannot be asked to cut a direct viewer; repeat it then.
+   */
+  async revoke (machine: ConsoleMachine, by: Actor = BERTH, holder?: Holder): Promise<void> {
+    const seat = await seatOf(this.deps.store, machine.id)
+    if (holder && (!seat || !sameHolder(seat.holder, holder))) {
+      this.#cut(machine.id, 'the permission ended', holder)
+      return
+    }
+    this.#cut(machine.id, 'the console was revoked', holder)
+    await this.#inTurn(machine.id, async () => {
+      await this.deps.hypervisors.link(machine.hypervisor).request('disconnect', { domain: machine.name }).catch((error: unknown) => {
+        if (!(error instanceof BrokerError) || error.code !== 'not_found') throw error // a machine that is off shows nobody anything
+      })
+      if (!seat) return
+      await this.deps.store.transaction().execute(async (tx) => {
+        await removeSeat(tx, machine.id)
+        await recordEvent(tx, by, 'console.revoke', `machine:${machine.name}`, { from: actorName(seat.holder) })
+      })
+    })
+    if (seat !== null && seat.connectedAt !== null) this.emit('closed', machine.id, seat.holder)
+    this.emit('revoked', machine.id)
+  }
+
+  /** The machine is no longer who had it: whoever still looks at it is cut off. What cannot be done now, the look at who may stay repeats. */
+  async endAll (machineId: string): Promise<void> {
+    const machine = await this.deps.store.selectFrom('machine').select(['id', 'name', 'hypervisor']).where('id', '=', machineId).executeTakeFirst()
+    if (machine) await this.revoke(machine).catch((error: unknown) => { this.deps.log.info({ err: error, machine: machine.name }, 'the consoles of a released machine could not be ended yet') })
+  }
+
+  /** Every console that is connected now. */
+  async sessions (): Promise<Session[]> { return await this.presence.sessions() }
+
+  /** Ends what those have open who may not have it any more. */
+  async checkStay (): Promise<void> {
+    const { store, mayStay } = this.deps
+    for (const { machineId, seat } of await connectedSeats(store)) {
+      if (await mayStay(seat.holder, machineId)) continue
+      const machine = await store.selectFrom('machine').select(['id', 'name', 'hypervisor']).where('id', '=', machineId).executeTakeFirst()
+      if (machine) await this.revoke(machine, BERTH, seat.holder).catch((error: unknown) => { this.deps.log.warn({ err: error, machine: machine.name }, 'a console could not be ended yet') })
+    }
+    for (const { machineId, holder } of this.tunnels.all()) if (!await mayStay(holder, machineId)) this.#cut(machineId, 'the permission ended', holder)
+  }
+
+  #cut (machineId: string, reason: string, holder?: Holder): void {
+    const which = (one: { machineId: string, holder: Holder }): boolean => one.machineId === machineId && (holder === undefined || sameHolder(one.holder, holder))
+    this.tokens.revoke(which)
+    this.tunnels.cut(which, reason)
+  }
+
+  /** Before anything is done: a way that is not there. */
+  #refuseImpossible (machine: ConsoleMachine, via: ConsoleWay): void {
+    const hidden = isLoopback(this.deps.hypervisors.row(machine.hypervisor).display_address)
+    if (via === 'direct' && hidden) throw new BrokerError('console_unreachable', `The displays of ${machine.hypervisor} listen on its loopback only: use --via proxy.`)
+    if (this.#proxyPort === 0 && (via === 'proxy' || hidden)) throw new BrokerError('console_unreachable', 'The broker has no console proxy: set console-proxy-port in its settings.')
+  }
+
+  /** Gives whether the other one is to be cut. */
+  async #mayEnter (machine: ConsoleMachine, asker: Asker, occupant: Occupant | null, { take = false, loginVerbs }: ConsoleOptions): Promise<boolean> {
+    const login = (verbs: readonly string[]): boolean => loginVerbs === undefined || verbs.some((verb) => loginVerbs.has(verb))
+    const step = consoleStep(occupant, { holder: asker, address: plainAddress(asker.address), take, mayTake: take && login(['takeConsole']) && await this.deps.mayTake(asker, machine.id) })
+    if (step === 'give') return false
+    if (step === 'take') return true
+    if (step === 'forbid') throw new BrokerError('forbidden', `You may not take the console of ${machine.name} from somebody else.`)
+    const known = occupant && login(['takeConsole', 'assign']) && await this.deps.mayKnow(asker, machine.id)
+    const who = known ? `${occupant.holder ? actorName(occupant.holder) : 'A viewer that was given no ticket here'} (${occupant.address}, since ${new Date(occupant.sinceMs).toISOString()})` : 'Somebody else'
+    throw new BrokerError('console_in_use', `${who} ${occupant?.connected === false ? 'is just opening' : 'has'} the console of ${machine.name}: wait until it is closed, or take it over.`)
+  }
+
+  /** Who is connected, as QEMU says now; the observer's picture may be a moment old. */
+  async #viewersNow (machine: ConsoleMachine): Promise<string[]> {
+    const { items } = await this.deps.hypervisors.link(machine.hypervisor).request<{ items: Array<{ spice: Array<{ address: string }>, vnc: Array<{ address: string }> }> }>('displays', { domains: [machine.name] })
+    return items.flatMap((item) => [...item.spice, ...item.vnc].map((viewer) => plainAddress(viewer.address)))
+  }
+
+  async #ticket (machine: ConsoleMachine, asker: Asker, options: ConsoleOptions, take: boolean): Promise<SpiceConsole> {
+    const hypervisor = this.deps.hypervisors.row(machine.hypervisor)
+    const password = randomBytes(32).toString('base64url')
+    this.tokens.revoke((pass) => pass.machineId === machine.id && (take || !sameHolder(pass.holder, asker)))
+    const { tls_port: tlsPort, listen } = await this.deps.hypervisors.link(machine.hypervisor).request<{ tls_port: number, listen: string }>('ticket', { domain: machine.name, password, ttl_seconds: TICKET_SECONDS, connected: take ? 'disconnect' : 'keep' }).catch((error: unknown) => {
+      if (error instanceof BrokerError && error.code === 'not_found') throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`, { cause: error })
+      throw error
+    })
+    if (take) this.tunnels.cut((one) => one.machineId === machine.id && one.kind === 'console' && !sameHolder(one.holder, asker), 'the console was taken over')
+    const { usb } = await this.deps.features(machine.id)
+    const console: SpiceConsole = { protocol: 'spice', host: hypervisor.display_address, tlsPort, password, ca: this.deps.ca, hostSubject: spiceSubject(hypervisor.name), title: machine.name, ticketSeconds: TICKET_SECONDS, usb }
+    const way = options.via ?? 'auto'
+    const hidden = isLoopback(listen) || isLoopback(hypervisor.display_address)
+    if (way === 'direct' && hidden) throw new BrokerError('console_unreachable', `The display of ${machine.name} listens on the loopback of ${hypervisor.name} only: use --via proxy.`)
+    if (way === 'direct' || (way === 'auto' && !hidden)) return console
+    return { ...console, ...this.#throughProxy(machine, asker, listen, tlsPort, options.brokerHost) }
+  }
+
+  #throughProxy (machine: ConsoleMachine, asker: Asker, listen: string, port: number, brokerHost = this.deps.publicName): { host: string, proxy: string } {
+    if (this.#proxyPort === 0) throw new BrokerError('console_unreachable', `The display of ${machine.name} listens on the loopback of ${machine.hypervisor} only, and the broker has no console proxy: set console-proxy-port in its settings.`)
+    const displayHost = listen === '0.0.0.0' ? '127.0.0.1' : listen === '::' ? '::1' : listen
+    const host = this.tokens.issue({ machineId: machine.id, hypervisor: machine.hypervisor, displayHost, port, address: asker.address, holder: { kind: asker.kind, name: asker.name } })
+    return { host, proxy: `http://${brokerHost.includes(':') && !brokerHost.startsWith('[') ? `[${brokerHost}]` : brokerHost}:${this.#proxyPort}` }
+  }
+
+  async #noteTicket (machine: ConsoleMachine, asker: Asker, via: 'direct' | 'proxy', cut: Occupant | null): Promise<void> {
+    const holder = { kind: asker.kind, name: asker.name }
+    const by = { actor: actorName(asker), address: asker.address }
+    await this.deps.store.transaction().execute(async (tx) => {
+      const before = await seatOf(tx, machine.id) // presence may have noted something meanwhile
+      const same = before !== null && sameHolder(before.holder, holder)
+      await putSeat(tx, machine.id, { holder, address: plainAddress(asker.address), via, ticketAt: this.deps.now(), connectedAt: same ? before.connectedAt : null, disconnectedAt: null })
+      if (asker.kind === 'person') await recordEvent(tx, by, 'console.ticket', `machine:${machine.name}`, { via })
+      if (cut) await recordEvent(tx, by, 'console.take', `machine:${machine.name}`, { from: cut.holder ? actorName(cut.holder) : '', address: cut.address, since: new Date(cut.sinceMs).toISOString() })
+    })
+    if (cut) this.emit('taken', { machineId: machine.id, from: cut.holder, by: asker })
+  }
+
+  /** One ticket of a machine after the other: what was found must still be so when it is set. */
+  async #inTurn<T> (machineId: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(machineId) ?? Promise.resolve()
+    const mine = before.then(work, work)
+    const settled = mine.then(() => {}, () => {})
+    this.#turns.set(machineId, settled)
+    try {
+      return await mine
+    } finally {
+      if (this.#turns.get(machineId) === settled) this.#turns.delete(machineId)
+    }
   }
 }

@@ -21,11 +21,18 @@ export interface DomainSpec {
   /** The address on which the SPICE TLS port listens. */
   readonly listen: string
   readonly metadata: DomainMetadata
+  /** What viewers may do besides seeing and typing; absent: everything. */
+  readonly features?: DesktopFeatures
   /** A domain.xml of one's own instead of the built-in template. */
   readonly template: string | null
 }
 
-export interface DomainMetadata { readonly pool?: string, readonly generation?: string, readonly assignment?: string }
+/** Enforced by QEMU's SPICE server, whatever a viewer asks for. */
+export interface DesktopFeatures { readonly clipboard: boolean, readonly fileTransfer: boolean, readonly usb: boolean }
+export const ALL_FEATURES: DesktopFeatures = { clipboard: true, fileTransfer: true, usb: true }
+
+/** `record`: what a lost database is made from again, as JSON. */
+export interface DomainMetadata { readonly pool?: string, readonly generation?: string, readonly assignment?: string, readonly record?: string }
 
 export const METADATA_URI = 'https://berth.invalid/xmlns/1'
 /** The ticket of a display that nobody may open: expired before libvirt existed. Without a password SPICE would let anybody in. */
@@ -41,6 +48,7 @@ export function domainXml (spec: DomainSpec): string {
   const domain = spec.template === null ? builtIn(spec) : parseDomain(spec.template)
   const devices = nodeOf(domain['devices'])
   const own = spec.template !== null
+  const features = spec.features ?? ALL_FEATURES
   return buildXml({
     domain: {
       ...domain,
@@ -60,8 +68,9 @@ export function domainXml (spec: DomainSpec): string {
         ...devices,
         disk: [bootDisk(spec), ...nodesOf(devices['disk']).filter((disk) => targetOf(disk) !== 'vda')],
         interface: interfaces(spec, nodesOf(devices['interface'])),
-        graphics: displays(spec),
+        graphics: displays(spec, features),
         ...(own ? {} : consoleDevices()),
+        ...(features.usb ? {} : { redirdev: [] }),
       },
     },
   })
@@ -139,11 +148,19 @@ function interfaces (spec: DomainSpec, given: Node[]): Node[] {
   return [{ model: { '@_type': 'virtio' }, ...first, ...source, mac: { '@_address': spec.mac } }, ...others]
 }
 
-function displays (spec: DomainSpec): Node[] {
+function displays (spec: DomainSpec, features: DesktopFeatures): Node[] {
   return [
-    { '@_type': 'spice', '@_autoport': 'yes', '@_defaultMode': 'secure', '@_keymap': 'en-us', ...CLOSED, listen: [{ '@_type': 'address', '@_address': spec.listen }], image: { '@_compression': 'auto_glz' }, streaming: { '@_mode': 'filter' } },
+    { '@_type': 'spice', '@_autoport': 'yes', '@_defaultMode': 'secure', '@_keymap': 'en-us', ...CLOSED, listen: [{ '@_type': 'address', '@_address': spec.listen }], image: { '@_compression': 'auto_glz' }, streaming: { '@_mode': 'filter' }, ...spiceLimits(features) },
     { '@_type': 'vnc', listen: [{ '@_type': 'socket' }] }, // libvirt makes a socket only root and QEMU reach
   ]
+}
+
+/** https://libvirt.org/formatdomain.html#graphical-framebuffers */
+function spiceLimits (features: DesktopFeatures): Node {
+  return {
+    ...(features.clipboard ? {} : { clipboard: { '@_copypaste': 'no' } }),
+    ...(features.fileTransfer ? {} : { filetransfer: { '@_enable': 'no' } }),
+  }
 }
 
 function consoleDevices (): Node {
@@ -166,6 +183,18 @@ function consoleDevices (): Node {
     memballoon: { '@_model': 'virtio' },
     rng: { '@_model': 'virtio', backend: { '@_model': 'random', '#text': '/dev/urandom' } },
   }
+}
+
+/** Berth's element alone, as libvirt takes it for a domain that exists. */
+export function metadataXml (values: DomainMetadata): string {
+  return buildXml({ berth: Object.fromEntries(Object.entries(values).map(([name, value]) => [`@_${name}`, value])) }).trim()
+}
+
+/** What Berth wrote into a domain; null when it wrote nothing. */
+export function readMetadata (xml: string): DomainMetadata | null {
+  const element = nodeOf(nodeOf(parseDomain(xml)['metadata'])['berth:berth'])
+  if (text(element['@_xmlns:berth']) !== METADATA_URI) return null
+  return Object.fromEntries((['pool', 'generation', 'assignment', 'record'] as const).filter((name) => element[`@_${name}`] !== undefined).map((name) => [name, text(element[`@_${name}`])]))
 }
 
 function metadata (values: DomainMetadata): Node {

@@ -36,6 +36,11 @@ export interface HypervisorLink {
   request<T> (op: string, args: object, options?: RequestOptions): Promise<T>
   /** A helper of its own whose stream carries raw bytes after the reply line. */
   openStream (): Promise<Duplex>
+  /**
+   * A TCP connection made by the host itself, to its loopback or to whatever it reaches. Rejects with `connection_refused` when nobody answers within
+   * `withinMs`, `hypervisor_refused` when its sshd forbids forwarding.
+   */
+  openConnection (host: string, port: number, withinMs: number): Promise<Duplex>
   listDomains (): Promise<DomainState[]>
   defineDomain (xml: string): Promise<void>
   startDomain (name: string): Promise<void>

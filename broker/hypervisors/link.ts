@@ -8,7 +8,7 @@ import { HelperChannel, type RequestOptions } from './helper-channel.js'
 import type { DomainState, HostFacts, HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import { SocketForward } from './socket-forward.js'
 import type { LibvirtProcesses } from './libvirt-processes.js'
-import { openHelper, openSsh } from './ssh-connection.js'
+import { openForward, openHelper, openSsh } from './ssh-connection.js'
 
 export interface LinkDeps {
   readonly settings: () => LinkSettings
@@ -61,6 +61,7 @@ export class SshLink implements HypervisorLink {
   }
 
   async openStream (): Promise<Duplex> { return await openHelper(this.#up().ssh) }
+  async openConnection (host: string, port: number, withinMs: number): Promise<Duplex> { return await openForward(this.#up().ssh, { host, port }, withinMs) }
   async listDomains (): Promise<DomainState[]> { return await this.#libvirt('list', []) as DomainState[] }
   async defineDomain (xml: string): Promise<void> { await this.#libvirt('define', [xml]) }
   async startDomain (name: string): Promise<void> { await this.#libvirt('start', [name], START_TIMEOUT_MS) }

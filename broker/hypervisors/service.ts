@@ -92,6 +92,8 @@ export class Hypervisors extends EventEmitter<{ up: [string], event: [string, He
       max_starts: wish.maxStarts ?? DEFAULT_MAX_STARTS, maintenance: 0, maintenance_reason: '', created_at: Date.now(),
     }
     await this.deps.store.transaction().execute(async (tx) => {
+      const machine = await tx.selectFrom('machine').select('name').where('name', '=', row.name).executeTakeFirst()
+      if (machine) throw new BrokerError('name_taken', `There is a machine ${machine.name} already, and jobs name both: choose another name for the hypervisor.`)
       await tx.insertInto('hypervisor').values(row).execute()
       await recordEvent(tx, by, 'hypervisor.add', `hypervisor:${row.name}`, { address: row.address, fingerprint: row.host_key_fingerprint })
     })

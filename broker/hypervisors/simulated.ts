@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BrokerError } from '../errors.js'
-import { parseDomainXml } from './domain-xml.js'
+import { METADATA_URI, parseDomainXml } from './domain-xml.js'
 import { errorOf, type BatchItem, type RequestOptions } from './helper-channel.js'
 import type { DomainState, HostFacts, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import type { ManagedLink } from './service.js'
 
-interface SimulatedDomain { uuid: string, running: boolean, disk: string | null, destroyOnReboot: boolean, ticket: string | null }
+/** `boots`: how often it was started. */
+interface SimulatedDomain { uuid: string, running: boolean, boots: number, disk: string | null, destroyOnReboot: boolean, ticket: string | null, xml: string }
 type Args = Readonly<Record<string, unknown>>
 type Op = (host: SimulatedHost, args: Args) => unknown
 
@@ -31,10 +32,24 @@ export class SimulatedHost {
   onCall: (call: string) => void = () => {}
   /** Called after the effect of each call and before its answer; a fault it throws loses the answer. */
   onAnswer: (call: string) => void = () => {}
+  /** What a connection from the host to an address and port finds; by default nobody listens. */
+  onConnection: (host: string, port: number) => Duplex | null = () => null
+  /** Addresses of guests by domain, for port forwarding. */
+  readonly addresses = new Map<string, string[]>()
   latencyMs = 0
   link: SimulatedLink | undefined
 
   constructor (readonly name: string) {}
+
+  /** Where its displays listen. */
+  listen = '0.0.0.0'
+
+  /** Whose viewers are connected from now on. */
+  seat (domain: string, addresses: readonly string[]): void {
+    if (addresses.length === 0) this.viewers.delete(domain)
+    else this.viewers.set(domain, [...addresses])
+    this.link?.deps.events.onEvent({ event: 'domain', name: domain, kind: 'graphics' })
+  }
 
   /** What the host pushes. */
   push (domain: string, detail: string): void {
@@ -65,14 +80,23 @@ const OPS: Readonly<Record<string, Op>> = {
   },
   domain_reboot: (host, { name }) => { restart(host, String(name)) },
   domain_reset: (host, { name }) => { restart(host, String(name)) },
-  domain_metadata: () => ({}),
-  ticket: (host, { domain, password }) => {
+  domain_metadata: (host, { name, xml }) => {
+    const found = host.domains.get(String(name))
+    if (!found) throw refusal('not_found', `there is no domain ${String(name)}`)
+    found.xml = withMetadata(found.xml, String(xml))
+  },
+  ticket: (host, { domain, password, connected }) => {
     const found = host.domains.get(String(domain))
     if (!found?.running) throw refusal('not_found', `${String(domain)} is not running`)
     found.ticket = String(password)
-    return { tls_port: 5901, listen: '0.0.0.0', valid_until_ms: Date.now() + 30_000 }
+    if (connected === 'disconnect') host.seat(String(domain), [])
+    return { tls_port: 5901, listen: host.listen, valid_until_ms: Date.now() + 30_000 }
   },
-  disconnect: (host, { domain }) => { host.viewers.delete(String(domain)) },
+  disconnect: (host, { domain }) => { host.seat(String(domain), []) },
+  guest_addresses: (host, { domain }) => {
+    if (!host.domains.get(String(domain))?.running) throw refusal('not_found', `${String(domain)} is not running`)
+    return { items: (host.addresses.get(String(domain)) ?? []).map((address) => ({ address, source: 'lease' })) }
+  },
   displays: (host, { domains }) => ({ items: (domains as string[]).map((name) => ({ name, spice: (host.viewers.get(name) ?? []).map((address) => ({ address })), vnc: [] })) }),
 }
 
@@ -114,6 +138,14 @@ export class SimulatedLink implements ManagedLink {
     }, options.signal)
   }
 
+  async openConnection (host: string, port: number): Promise<Duplex> {
+    return await this.#call('connect', () => {
+      const found = this.host.onConnection(host, port)
+      if (!found) throw new BrokerError('connection_refused', `Nothing answers at ${host} port ${port}, as seen from the hypervisor.`)
+      return found
+    })
+  }
+
   async openStream (): Promise<Duplex> { throw new BrokerError('hypervisor_refused', 'A simulated host carries no images.') }
 
   async listDomains (): Promise<DomainState[]> {
@@ -125,7 +157,7 @@ export class SimulatedLink implements ManagedLink {
     await this.#call('define', () => {
       const known = this.host.domains.get(name)
       if (known && known.uuid !== uuid) throw new BrokerError('hypervisor_refused', `domain '${name}' already exists with uuid ${known.uuid}`)
-      this.host.domains.set(name, { uuid, disk, destroyOnReboot, running: known?.running ?? false, ticket: null })
+      this.host.domains.set(name, { uuid, disk, destroyOnReboot, running: known?.running ?? false, boots: known?.boots ?? 0, ticket: null, xml })
     })
   }
 
@@ -133,14 +165,23 @@ export class SimulatedLink implements ManagedLink {
     await this.#change('start', name, (domain) => {
       if (domain.running) throw new BrokerError('hypervisor_refused', 'Requested operation is not valid: domain is already running')
       domain.running = true
+      domain.boots += 1
     }, 'Started Booted')
   }
 
-  async shutdownDomain (name: string): Promise<void> { await this.#change('shutdown', name, (domain) => { domain.running = false }, 'Stopped Shutdown') }
-  async destroyDomain (name: string): Promise<void> { await this.#change('destroy', name, (domain) => { domain.running = false }, 'Stopped Destroyed') }
+  async shutdownDomain (name: string): Promise<void> { await this.#off('shutdown', name, 'Stopped Shutdown') }
+  async destroyDomain (name: string): Promise<void> { await this.#off('destroy', name, 'Stopped Destroyed') }
   async resumeDomain (name: string): Promise<void> { await this.#change('resume', name, () => {}, 'Resumed Unpaused') }
-  async domainXml (name: string): Promise<string> { return await this.#call('xml', () => `<domain type='qemu'><name>${name}</name><uuid>${this.#domain(name).uuid}</uuid></domain>`) }
+  async domainXml (name: string): Promise<string> { return await this.#call('xml', () => this.#domain(name).xml) }
   async close (): Promise<void> { this.#status = { ...this.#status, state: 'unreachable' } }
+
+  /** Whoever is connected is cut off with the power. */
+  async #off (call: string, name: string, event: string): Promise<void> {
+    await this.#change(call, name, (domain) => {
+      domain.running = false
+      this.host.viewers.delete(name)
+    }, event)
+  }
 
   async #change (call: string, name: string, change: (domain: SimulatedDomain) => void, event: string): Promise<void> {
     await this.#call(call, () => { change(this.#domain(name)) })
@@ -180,6 +221,12 @@ function makeOverlay (host: SimulatedHost, { name, base, fresh }: { name: string
   if (!host.images.has(base)) return { name, ok: false, error: { code: 'not_found', message: `there is no image ${base}` } }
   if (fresh || host.overlays.get(name) !== base) host.overlays.set(name, base)
   return { name, ok: true }
+}
+
+/** As libvirt puts an element into the metadata of a domain: with the prefix and the name space it was given. */
+function withMetadata (xml: string, element: string): string {
+  const prefixed = element.replace('<berth', `<berth:berth xmlns:berth="${METADATA_URI}"`)
+  return xml.replace(/<berth:berth[^>]*\/>/, () => prefixed)
 }
 
 function restart (host: SimulatedHost, name: string): void {

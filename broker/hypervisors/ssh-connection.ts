@@ -94,6 +94,36 @@ export async function openSocket (client: Client, path: string): Promise<Duplex>
   return await openChannel<ClientChannel>(client, `The socket ${path}`, (done) => { client.openssh_forwardOutStreamLocal(path, done) })
 }
 
+/** RFC 4254, section 5.1: SSH_OPEN_ADMINISTRATIVELY_PROHIBITED. */
+const PROHIBITED = 1
+/** What the host's log names as the origin; RFC 4254 wants one. */
+const ORIGIN = { address: '127.0.0.1', port: 0 }
+
+/** A TCP connection that the host makes for us (direct-tcpip). A forwarded channel is no session: sshd's MaxSessions does not count it. */
+export async function openForward (client: Client, to: { host: string, port: number }, withinMs: number): Promise<Duplex> {
+  const place = `${to.host} port ${to.port}`
+  return await new Promise((resolve, reject) => {
+    const settle = (error: BrokerError | null, channel?: Duplex): void => {
+      clearTimeout(timer)
+      client.off('close', onClose)
+      if (error) reject(error)
+      else if (channel) resolve(channel)
+    }
+    const onClose = (): void => { settle(new BrokerError('hypervisor_unreachable', `${place} cannot be reached: the line to the hypervisor was lost.`)) }
+    const timer = setTimeout(() => { settle(new BrokerError('connection_refused', `Nothing answers at ${place} within ${withinMs} ms, as seen from the hypervisor.`)) }, withinMs)
+    client.setMaxListeners(0).once('close', onClose)
+    client.forwardOut(ORIGIN.address, ORIGIN.port, to.host, to.port, (error, channel) => {
+      if (!error) {
+        const late = !client.listeners('close').includes(onClose)
+        const stream = endingWith<Duplex>(client, channel)
+        if (late) stream.on('error', () => {}).destroy()
+        else settle(null, stream)
+      } else if ((error as { reason?: unknown }).reason === PROHIBITED) settle(new BrokerError('hypervisor_refused', `The hypervisor's sshd refuses to forward to ${place}: set AllowTcpForwarding yes for the account berth.`, { cause: error }))
+      else settle(new BrokerError('connection_refused', `Nothing answers at ${place}, as seen from the hypervisor.`, { cause: error }))
+    })
+  })
+}
+
 /**
  * ssh2 leaves the channels of a connection that broke as they are, and its `destroy` only asks the other side: whoever reads from one would wait for ever.
  * So `close` is told here.

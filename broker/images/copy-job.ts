@@ -5,7 +5,8 @@ import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
 import { carryImage } from './carry.js'
-import { activateGeneration, copiesOf, recordCopy, unusedGenerations, type WrittenImage } from './store.js'
+import { collectGenerations } from './collector.js'
+import { activateGeneration, copiesOf, recordCopy, type WrittenImage } from './store.js'
 
 export interface CopyInput {
   readonly generation: { readonly id: string, readonly initialId: string, readonly file: string }
@@ -39,7 +40,6 @@ export function copyJob (deps: ImageDeps): JobKind<CopyInput> {
       context.pointOfNoReturn()
       await Promise.all(carryTo.map(async (hypervisor) => { await carryTarget(deps, context, hypervisor, image) }))
       await bootOverlay(deps, context)
-      await context.finish(initial.name, 'collect', async () => { await collectGenerations(deps, generation.initialId) })
       await context.end(initial.name, 'done')
     },
   }
@@ -102,29 +102,6 @@ async function bootOverlay (deps: ImageDeps, context: JobContext<CopyInput>): Pr
     if (failed) throw new BrokerError('hypervisor_refused', `${initial.hypervisor}: ${failed.error?.message ?? 'the boot disk could not be made'}`)
     await deps.store.updateTable('machine').set({ generation_id: generation.id }).where('id', '=', generation.initialId).execute()
   })
-}
-
-/** Removes the files of generations that nobody uses; one that lies on a host that is away is collected another time. */
-export async function collectGenerations (deps: Pick<ImageDeps, 'store' | 'link'>, initialId: string): Promise<void> {
-  for (const generation of await unusedGenerations(deps.store, initialId)) {
-    await deps.store.updateTable('generation').set({ state: 'collecting' }).where('id', '=', generation.id).execute()
-    for (const hypervisor of await copiesOf(deps.store, generation.id)) {
-      if (deps.link(hypervisor).status().state !== 'up') continue
-      const { items } = await deps.link(hypervisor).request<{ items: Array<{ ok: boolean }> }>('image_remove', { dir: 'images', names: [generation.file] })
-      if (items.every((item) => item.ok)) await deps.store.deleteFrom('generation_copy').where('generation_id', '=', generation.id).where('hypervisor', '=', hypervisor).execute()
-    }
-    if ((await copiesOf(deps.store, generation.id)).length === 0) await deps.store.deleteFrom('generation').where('id', '=', generation.id).execute()
-  }
-  await removeOrphanParts(deps, initialId)
-}
-
-/** A part stays for the carry that goes on from it, as long as its generation is wanted. */
-async function removeOrphanParts (deps: Pick<ImageDeps, 'store' | 'link'>, initialId: string): Promise<void> {
-  const wanted = await deps.store.selectFrom('generation').select('file').where('state', 'in', ['copying', 'ready']).execute()
-  const homes = await deps.store.selectFrom('machine').select('hypervisor').distinct().where((eb) => eb.or([eb('id', '=', initialId), eb('parent_id', '=', initialId)])).execute()
-  for (const { hypervisor } of homes) {
-    if (deps.link(hypervisor).status().state === 'up') await deps.link(hypervisor).request('parts_remove', { keep: wanted.map((generation) => generation.file) })
-  }
 }
 
 /** A disk in the words of the helper, which touches only files of its own directories. */

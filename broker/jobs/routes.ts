@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { IdParams } from '../api/common.js'
 import { Job, JOB_ENDED, JobList, JobQuery } from '../api/jobs.js'
 import { type App, callerOf, route } from '../http.js'
@@ -18,7 +19,9 @@ export function jobRoutes (jobs: JobRunner) {
       await visibleJob(jobs, id, callerOf(request))
       reply.hijack()
       reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
-      await new Promise<void>((resolve) => { follow(jobs, id, (text) => reply.raw.write(text), (listener) => { request.raw.on('close', listener) }, resolve) })
+      reply.raw.flushHeaders() // there may be nothing to tell for a while
+      const seen = String(request.headers['last-event-id'] ?? '')
+      await new Promise<void>((resolve) => { follow(jobs, { id, seen }, (text) => reply.raw.write(text), (listener) => { request.raw.on('close', listener) }, resolve) })
       reply.raw.end()
     })
   }
@@ -33,8 +36,12 @@ async function visibleJob (jobs: JobRunner, id: string, by: Caller): Promise<Job
   return job
 }
 
-function follow (jobs: JobRunner, id: string, write: (text: string) => void, onGone: (listener: () => void) => void, done: () => void): void {
-  let last = ''
+/**
+ * Every event holds the whole job, so its id is the mark of what it shows: who comes back with the last one he has seen (`Last-Event-ID`) hears of it
+ * again only when the job has changed meanwhile, or has ended.
+ */
+function follow (jobs: JobRunner, { id, seen }: { id: string, seen: string }, write: (text: string) => void, onGone: (listener: () => void) => void, done: () => void): void {
+  let last = seen
   let due: NodeJS.Timeout | undefined
   const keepAlive = setInterval(() => { write(': keep-alive\n\n') }, KEEP_ALIVE_MS)
   const stop = (): void => {
@@ -47,9 +54,11 @@ function follow (jobs: JobRunner, id: string, write: (text: string) => void, onG
     due = undefined
     jobs.get(id).then((job) => {
       const text = JSON.stringify(job)
-      if (text !== last) write(`event: job\ndata: ${text}\n\n`)
-      last = text
-      if (JOB_ENDED.includes(job.state)) stop()
+      const mark = createHash('sha256').update(text).digest('base64url').slice(0, 16)
+      const ended = JOB_ENDED.includes(job.state)
+      if (mark !== last || ended) write(`id: ${mark}\nevent: job\ndata: ${text}\n\n`)
+      last = mark
+      if (ended) stop()
     }, stop)
   }
   const unsubscribe = jobs.subscribe(id, () => { due ??= setTimeout(tell, LEAST_GAP_MS) })

@@ -4,17 +4,17 @@ import { BrokerError, sentenceOf } from '../errors.js'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import type { Hypervisors } from '../hypervisors/service.js'
-import { collectGenerations } from '../images/copy-job.js'
+import { collectGenerations } from '../images/collector.js'
 import { copiesOf } from '../images/store.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
-import { defineMachine, diskOf, requireItems } from './definition.js'
+import { defineMachine, diskOf, type DomainExtrasOf, requireItems } from './definition.js'
 import type { Observer } from './observer.js'
 import type { Power } from './power.js'
 
 export interface JobMachine { readonly id: string, readonly name: string, readonly hypervisor: string }
-export interface MachineJobDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly power: Power }
+export interface MachineJobDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly power: Power, readonly extrasOf: DomainExtrasOf }
 
 export interface PowerInput { readonly action: PowerAction, readonly timeoutMs: number, readonly machines: readonly JobMachine[] }
 export interface DefineInput { readonly machines: readonly JobMachine[], readonly diskBytes: number | null, readonly created: boolean }
@@ -64,7 +64,7 @@ export function defineJob (deps: MachineJobDeps): JobKind<DefineInput> {
               await deps.hypervisors.link(machine.hypervisor).request('image_create', { name: `${machine.name}.qcow2`, size_bytes: diskBytes }, { operation: context.operation(machine.name, 'disk'), fence: context.job.fence })
             })
           }
-          await context.step(machine.name, 'define', async () => { await defineMachine(deps.store, deps.hypervisors, machine.id) })
+          await context.step(machine.name, 'define', async () => { await defineMachine(deps, machine.id) })
         } catch (error) {
           if (!created) throw error
           await context.finish(machine.name, TAKEN_BACK, async () => sentenceOf(error))
@@ -135,7 +135,6 @@ async function answers (link: HypervisorLink): Promise<boolean> {
 }
 
 async function forgetMachine (deps: MachineJobDeps, id: string): Promise<void> {
-  const parent = await deps.store.selectFrom('machine').select(['parent_id', 'type']).where('id', '=', id).executeTakeFirst()
   await deps.store.updateTable('machine').set({ generation_id: null, wanted_generation_id: null }).where('id', '=', id).execute()
   await deps.store.updateTable('generation').set({ current: 0, state: 'collecting' }).where('initial_id', '=', id).execute()
   await collectGenerations({ store: deps.store, link: (name) => deps.hypervisors.link(name) }, id)
@@ -148,5 +147,4 @@ async function forgetMachine (deps: MachineJobDeps, id: string): Promise<void> {
     await tx.updateTable('machine').set({ parent_id: null }).where('parent_id', '=', id).execute()
     await tx.deleteFrom('machine').where('id', '=', id).execute()
   })
-  if (parent?.type === 'vdi' && parent.parent_id !== null) await collectGenerations({ store: deps.store, link: (name) => deps.hypervisors.link(name) }, parent.parent_id)
 }

@@ -36,6 +36,7 @@ export class Observer extends EventEmitter<{ power: [string, PowerState, PowerSt
     hypervisors.on('up', (name) => { this.look(name) })
     hypervisors.on('event', (name, event) => { this.#onEvent(name, event) })
     hypervisors.on('change', (name) => { void this.#onHypervisorChange(name) })
+    for (const name of hypervisors.names()) this.look(name) // those that were up before anybody listened
     this.#timer = setInterval(() => { for (const name of hypervisors.names()) this.look(name) }, this.deps.everyMs)
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
-import { type ImageDeps, collectGenerations, ensureOnHypervisor } from '../images/copy-job.js'
+import { type ImageDeps, ensureOnHypervisor } from '../images/copy-job.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
 import { defineMachine } from './definition.js'
@@ -40,7 +40,6 @@ export function populateJob (deps: PopulateDeps): JobKind<PopulateInput> {
         }
       }))
       context.refuseIfCancelled()
-      await context.step(initial.name, 'collect', async () => { await collectGenerations(deps.images, initial.id) })
     },
   }
 }
@@ -111,7 +110,7 @@ async function populateBatch (deps: PopulateDeps, context: JobContext<PopulateIn
   await Promise.all(Array.from({ length: DEFINES_AT_ONCE }, async () => {
     for (let machine = queue.shift(); machine; machine = queue.shift()) {
       const { id, name } = machine
-      const defined = await attempt(context, machine, async () => { await context.patiently(async () => { await defineMachine(deps.store, deps.hypervisors, id) }) })
+      const defined = await attempt(context, machine, async () => { await context.patiently(async () => { await defineMachine(deps, id) }) })
       if (!defined) continue
       await context.record([name], 'define', null)
       if (!context.input.start) await context.end(name, 'done', context.input.force ? 'Renewed at once; what was open on it is lost.' : '')

@@ -50,7 +50,7 @@ export class Machines {
       for (const row of rows) await this.#insert(tx, row)
       const machines = rows.map(toJobMachine)
       const first = await requireMachine(tx, machines[0]?.name ?? '')
-      domainXml(specOf(first, this.deps.hypervisors.row(first.hypervisor), 'qemu', null)) // a faulty domain.xml is refused here, and then nothing is recorded
+      domainXml(specOf(first, this.deps.hypervisors.row(first.hypervisor), 'qemu')) // a faulty domain.xml is refused here, and then nothing is recorded
       await also(tx, machines)
       const input: DefineInput = { machines, diskBytes: ownDisk ? Math.ceil((wish.diskGib ?? 20) * GIB / 512) * 512 : null, created: true }
       const ids = machines.map((machine) => machine.id)
@@ -101,7 +101,7 @@ export class Machines {
         ...(patch.domainXml === undefined ? {} : { domain_xml: patch.domainXml }),
         ...(type === row.type ? {} : { disk: PARENT_TYPE[type] ? null : row.disk ?? diskOf(row, this.deps.hypervisors.row(row.hypervisor)) }),
       }
-      domainXml(specOf({ ...row, ...change }, this.deps.hypervisors.row(row.hypervisor), 'qemu', null)) // a faulty domain.xml is refused here, before anything is recorded
+      domainXml(specOf({ ...row, ...change }, this.deps.hypervisors.row(row.hypervisor), 'qemu')) // a faulty domain.xml is refused here, before anything is recorded
       await tx.updateTable('machine').set(change).where('id', '=', row.id).execute()
       await recordEvent(tx, by, 'machine.change', `machine:${name}`, { ...patch, ...(patch.domainXml === undefined ? {} : { domainXml: 'given' }) })
       return { id: row.id, job: await this.#redefine(tx, [row], by) }
@@ -184,6 +184,8 @@ export class Machines {
   async #insert (tx: Queries, row: NewMachine): Promise<void> {
     const taken = await tx.selectFrom('machine').select(['name', 'hypervisor']).where((eb) => eb.or([eb('name', '=', row.name), eb('id', '=', row.id)])).executeTakeFirst()
     if (taken) throw new BrokerError('name_taken', `There is a machine ${taken.name} on ${taken.hypervisor} already: choose another name.`)
+    const hypervisor = await tx.selectFrom('hypervisor').select('name').where((eb) => eb(eb.fn<string>('lower', ['name']), '=', row.name.toLowerCase())).executeTakeFirst()
+    if (hypervisor) throw new BrokerError('name_taken', `There is a hypervisor ${hypervisor.name} already, and jobs name both: choose another name for the machine.`)
     await tx.insertInto('machine').values(row).execute()
   }
 

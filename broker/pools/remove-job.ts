@@ -3,6 +3,7 @@ import { BrokerError } from '../errors.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
 import { finished, type PoolJobDeps } from './build-job.js'
+import { forgetGrants } from '../users/grants.js'
 import { enterDesktop } from './store.js'
 
 /** `forget`: the pool itself goes too; `initial`: the initial that it made for itself. */
@@ -70,6 +71,7 @@ async function forgetPool (deps: RemoveDeps, context: JobContext<RemoveInput>, p
   }
   await deps.store.transaction().execute(async (tx) => {
     const members = await tx.selectFrom('pool_member').select('machine_id').where('pool_id', '=', pool.id).execute()
+    await forgetGrants(tx, 'pool', pool.id)
     await tx.deleteFrom('pool').where('id', '=', pool.id).execute()
     for (const { machine_id } of members) {
       const other = await tx.selectFrom('pool_member').select('pool_id').where('machine_id', '=', machine_id).limit(1).executeTakeFirst()

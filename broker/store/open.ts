@@ -16,13 +16,27 @@ export type Queries = Store | Transaction<Tables>
  */
 export function openStore (path: string): Store {
   const database = new Database(path)
-  for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON', 'busy_timeout = 5000', 'trusted_schema = OFF']) {
-    database.pragma(pragma)
+  try {
+    prepare(database, path)
+    migrate(database, schemaBlocks())
+  } catch (error) {
+    database.close()
+    throw error
   }
-  const check = database.pragma('quick_check(1)', { simple: true })
-  if (check !== 'ok') throw new BrokerError('internal', `The database ${path} is damaged (${String(check)}): restore it from a backup.`)
-  migrate(database, schemaBlocks())
   return new Kysely<Tables>({ dialect: new SqliteDialect({ database }) })
+}
+
+function prepare (database: Database.Database, path: string): void {
+  const damaged = (why: string, cause?: unknown): BrokerError => new BrokerError('internal', `The database ${path} is damaged (${why}): restore it from a backup.`, { cause })
+  try {
+    for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON', 'busy_timeout = 5000', 'trusted_schema = OFF']) database.pragma(pragma)
+    const check = database.pragma('quick_check(1)', { simple: true })
+    if (check !== 'ok') throw damaged(String(check).replace(/\s+/g, ' '))
+  } catch (error) {
+    // https://sqlite.org/rescode.html#corrupt and #notadb
+    if (error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) throw damaged(error.message, error)
+    throw error
+  }
 }
 
 /** The blocks of schema.sql, in order; block N brings a database from version N-1 to N. */
@@ -31,7 +45,8 @@ export function schemaBlocks (): string[] {
   return text.split(/^-- v \d+$/m).slice(1)
 }
 
-function migrate (database: Database.Database, blocks: readonly string[]): void {
+/** Brings a database to the version of the last block; each block is one transaction with its version. Throws for a newer database. */
+export function migrate (database: Database.Database, blocks: readonly string[]): void {
   const version = Number(database.pragma('user_version', { simple: true }))
   if (version > blocks.length) {
     throw new BrokerError('internal', `The database has schema version ${version}, this Berth knows ${blocks.length}: start the newer Berth.`)

@@ -143,7 +143,7 @@ CREATE TABLE pool_member (
   PRIMARY KEY (pool_id, machine_id)
 );
 CREATE INDEX pool_member_of_machine ON pool_member (machine_id);
-CREATE INDEX pool_member_to_claim ON pool_member (pool_id, claimable, hypervisor, fresh DESC, used_at, running DESC, name);
+CREATE INDEX pool_member_to_claim ON pool_member (pool_id, claimable, fresh DESC, used_at, running DESC, hypervisor, name);
 ALTER TABLE assignment RENAME TO assignment_of_v_1;
 CREATE TABLE assignment (
   machine_id TEXT PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE, pool_id TEXT REFERENCES pool (id) ON DELETE CASCADE,
@@ -153,6 +153,7 @@ CREATE TABLE assignment (
   connected INTEGER NOT NULL DEFAULT 0, assigned_at INTEGER NOT NULL, started_at INTEGER, ticket_at INTEGER, connected_at INTEGER, disconnected_at INTEGER, extended_at INTEGER,
   session_at INTEGER, -- since when somebody is connected, short breaks included
   idle_since INTEGER NOT NULL, -- the last of these times, moved on by the time in which broker or host was away
+  stop_at INTEGER, -- when the schedule shuts it down, after its holder was warned
   warned_for INTEGER, starts_failed INTEGER NOT NULL DEFAULT 0
 );
 INSERT INTO assignment (machine_id, holder, assigned_at, ticket_at, connected_at, disconnected_at, idle_since)
@@ -161,7 +162,16 @@ DROP TABLE assignment_of_v_1;
 CREATE UNIQUE INDEX assignment_in_pool ON assignment (pool_id, holder);
 CREATE INDEX assignment_of_holder ON assignment (holder);
 CREATE INDEX assignment_by_idle ON assignment (pool_id, connected, idle_since);
+CREATE TABLE machine_mirror ( -- SHA-256 of the metadata that a machine's domain was last told
+  machine_id TEXT PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE, hash TEXT NOT NULL
+);
 CREATE TABLE waiter ( -- who waits for a desktop of a full pool, in this order
   pool_id TEXT NOT NULL REFERENCES pool (id) ON DELETE CASCADE, holder TEXT NOT NULL, since INTEGER NOT NULL, asked_at INTEGER NOT NULL, PRIMARY KEY (pool_id, holder)
 );
 CREATE INDEX waiter_in_order ON waiter (pool_id, since);
+-- v 4
+CREATE TABLE console_seat (
+  machine_id TEXT PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE,
+  holder_kind TEXT NOT NULL, holder TEXT NOT NULL, -- who was given the last ticket
+  address TEXT NOT NULL, via TEXT NOT NULL, ticket_at INTEGER NOT NULL, connected_at INTEGER, disconnected_at INTEGER
+);

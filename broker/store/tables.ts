@@ -31,8 +31,15 @@ export interface Tables {
     pool_id: string, machine_id: string, built: Flag, claimable: Generated<0 | 1 | 2>, hypervisor: string, name: string, fresh: Generated<Flag>, used_at: Generated<number>, running: Generated<Flag>
   }
   assignment: AssignmentTable
+  machine_mirror: { machine_id: string, hash: string }
   waiter: { pool_id: string, holder: string, since: number, asked_at: number }
   thin_client: ThinClientTable
+  console_seat: ConsoleSeatTable
+}
+
+interface ConsoleSeatTable {
+  machine_id: string, holder_kind: 'person' | 'device', holder: string, address: string, via: 'direct' | 'proxy'
+  ticket_at: number, connected_at: number | null, disconnected_at: number | null
 }
 
 interface AccountTable {
@@ -89,7 +96,7 @@ interface DesktopTable {
 interface AssignmentTable {
   machine_id: string, pool_id: string | null, holder: string, by_administrator: Generated<Flag>, fixed: Generated<Flag>, wanted: Generated<Flag>, connected: Generated<Flag>
   assigned_at: number, started_at: number | null, ticket_at: number | null, connected_at: number | null, disconnected_at: number | null, extended_at: number | null
-  session_at: number | null, idle_since: number, warned_for: number | null, starts_failed: Generated<number>
+  session_at: number | null, idle_since: number, stop_at: Generated<number | null>, warned_for: number | null, starts_failed: Generated<number>
 }
 
 interface ThinClientTable {
@@ -108,4 +115,5 @@ export type JobRow = Selectable<JobTable>
 export type PoolRow = Selectable<PoolTable>
 export type DesktopRow = Selectable<DesktopTable>
 export type AssignmentRow = Selectable<AssignmentTable>
+export type ConsoleSeatRow = Selectable<ConsoleSeatTable>
 export type ThinClientRow = Selectable<ThinClientTable>

@@ -15,7 +15,7 @@ import { type MachineFacts, nextStep, type PoolFacts, type Step } from './policy
 
 export interface OpeningDeps {
   readonly store: Store, readonly hypervisors: Hypervisors, readonly machines: Machines, readonly assignments: Assignments, readonly jobs: JobRunner, readonly log: Logger, readonly horizonServer: string
-  readonly console: (machine: { id: string, name: string, hypervisor: string }) => Promise<SpiceConsole>
+  readonly console: (machine: { id: string, name: string, hypervisor: string }, device: { mac: string, address: string }) => Promise<SpiceConsole>
   readonly onChange: (machineId: string) => void
 }
 
@@ -61,10 +61,9 @@ export class Opening {
 
   async #carryOut (step: Step, device: ThinClientRow, holder: string, wakers: string[]): Promise<Act> {
     if (step.do === 'wait') return { state: step.state, sentence: step.sentence, console: null }
-    const by = { actor: `thin-client:${device.mac}`, address: device.address }
     try {
-      if (step.do === 'claim') return await this.#claim(step.pool, holder, by, wakers)
-      if (step.do === 'start') return await this.#start(step.machine, step.sentence, device, by)
+      if (step.do === 'claim') return await this.#claim(step.pool, holder, device, wakers)
+      if (step.do === 'start') return await this.#start(step.machine, step.sentence, device)
       return await this.#show(step, device)
     } catch (error) {
       if (!(error instanceof BrokerError) || error.code === 'internal') throw error
@@ -74,13 +73,13 @@ export class Opening {
   }
 
   /** The holder's desktop of the pool; a place in the queue when all are taken. */
-  async #claim (pool: string, holder: string, by: Actor, wakers: string[]): Promise<Act> {
-    const { desktop, queue } = await this.deps.assignments.claim(pool, holder, by, { wait: true }, AbortSignal.abort())
+  async #claim (pool: string, holder: string, device: ThinClientRow, wakers: string[]): Promise<Act> {
+    const { desktop, queue } = await this.deps.assignments.claim(pool, holder, actorOf(device), { wait: true }, AbortSignal.abort())
     if (queue) return { state: 'waiting', sentence: `${queue.sentence} This screen has place ${queue.place} in the queue and goes on by itself.`, console: null }
     const machine = desktop ? await this.#facts(desktop.machine, holder, wakers) : null
     if (!desktop || !machine) throw new BrokerError('not_found', 'The desktop was deleted meanwhile.')
     if (desktop.phase === 'preparing' || machine.power !== 'running') return { state: 'starting', sentence: `${machine.name}: ${desktop.sentence}`, console: null, machine }
-    const console = await this.deps.console(machine)
+    const console = await this.deps.console(machine, device)
     await this.deps.assignments.noteTicket(machine.id)
     return { state: 'ready', sentence: `Opening ${console.title}.`, console, machine }
   }
@@ -92,14 +91,14 @@ export class Opening {
     if (target.protocol === 'horizon') return ready({ protocol: 'horizon', server: this.deps.horizonServer, desktopPool: target.desktopPool, title: target.desktopPool })
     if (!machine) throw new BrokerError('not_found', 'The machine was deleted meanwhile.')
     await this.deps.assignments.claimNamed(machine.id, device.id)
-    const console = await this.deps.console(machine)
+    const console = await this.deps.console(machine, device)
     await this.deps.assignments.noteTicket(machine.id)
     return ready(console)
   }
 
-  async #start (machine: MachineFacts, sentence: string, device: ThinClientRow, by: Actor): Promise<Act> {
+  async #start (machine: MachineFacts, sentence: string, device: ThinClientRow): Promise<Act> {
     await this.deps.assignments.claimNamed(machine.id, device.id)
-    const job = await this.deps.machines.power(machine.name, { action: 'start' }, by)
+    const job = await this.deps.machines.power(machine.name, { action: 'start' }, actorOf(device))
     this.deps.jobs.ended(job).then((ended) => {
       if (ended.state !== 'succeeded') this.#startFailures.set(machine.name, { sentence: ended.targets[0]?.message ?? ended.message, atMs: Date.now() })
       this.deps.onChange(machine.id)
@@ -112,3 +111,5 @@ export class Opening {
     return failure && Date.now() - failure.atMs < START_FAILURE_COUNTS_MS ? failure.sentence : null
   }
 }
+
+function actorOf (device: ThinClientRow): Actor { return { actor: `thin-client:${device.mac}`, address: device.address } }

@@ -43,7 +43,7 @@ export function nextStep (targets: readonly Target[], machineOf: (name: string) 
   let first: Step | null = null
   for (const target of targets) {
     const step = target.protocol === 'pool' ? stepForPool(target.pool, poolOf(target.pool)) : stepFor(target, machineOf)
-    if (step.do !== 'wait') return step
+    if (step.do !== 'wait' || step.state === 'starting') return step // one that is on its way is worth the moment
     first ??= step
   }
   return first ?? { do: 'wait', state: 'unknown', sentence: 'No desktop is configured for this device. Ask the administrator.', machine: null }

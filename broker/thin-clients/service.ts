@@ -25,7 +25,7 @@ import { DEFAULT_VIEWER_OPTIONS } from '../api/thin-clients.js'
 export interface ThinClientsDeps {
   readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly assignments: Assignments, readonly claims: Claims, readonly pools: Pools, readonly jobs: JobRunner
   readonly clientsXml: ClientsXmlFile
-  readonly console: (machine: { id: string, name: string, hypervisor: string }) => Promise<SpiceConsole>
+  readonly console: (machine: { id: string, name: string, hypervisor: string }, device: { mac: string, address: string }) => Promise<SpiceConsole>
   readonly networks: Networks
   readonly horizonServer: string
   readonly log: Logger
@@ -141,7 +141,7 @@ export class ThinClients {
     const entry = this.#entryOf(identity.device, await provenMacs(this.deps.store, identity.device, request.macs), request.hostname, address)
     const assigned = identity.device.assigned_machine_id === null ? null : await this.deps.store.selectFrom('machine').select('name').where('id', '=', identity.device.assigned_machine_id).executeTakeFirst()
     const targets = [...(assigned ? [{ protocol: 'spice' as const, machine: assigned.name }] : []), ...entry?.targets ?? []]
-    const opened = await this.#opening.open(targets, identity.device)
+    const opened = await this.#opening.open(targets, { ...identity.device, address })
     wakers.push(...opened.wakers)
     const answer = { ...this.#toAnswer(identity.device.id, opened.state, opened.sentence), ...(opened.console ? { console: opened.console } : {}) }
     this.#see(identity.device, { request, key, address }, answer.state, answer.sentence, opened.machine)

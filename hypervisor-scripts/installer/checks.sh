@@ -16,11 +16,23 @@ check_host() {
     command -v qemu-system-x86_64 >/dev/null || [[ -x /usr/libexec/qemu-kvm ]] ||
         fail 'QEMU is not installed; install qemu-system-x86 (Debian, Ubuntu) or qemu-kvm (RHEL).'
     command -v qemu-img >/dev/null || fail 'qemu-img is missing; install qemu-utils (Debian, Ubuntu) or qemu-img (RHEL).'
-    for program in sudo visudo openssl setpriv prlimit useradd usermod; do
+    for program in sudo visudo openssl setpriv prlimit useradd usermod ip; do
         command -v "${program}" >/dev/null || fail "${program} is missing; install it."
     done
     getent group libvirt >/dev/null || fail 'there is no group libvirt; is libvirt completely installed?'
+    check_roots
     check_sshd
+}
+
+# QEMU runs as a user of its own and must pass through; the data directory of a broker on this host is closed, for one.
+check_roots() {
+    local root mode
+    for root in "${roots[@]}"; do
+        [[ -d "${root}" ]] || continue
+        mode="$(stat -c %a -- "${root}")"
+        ((8#${mode} & 1)) ||
+            fail "QEMU cannot enter ${root} (mode ${mode}), which the broker has for itself where it runs on this host; pass another directory with --root."
+    done
 }
 
 # The effective settings for our account, Match blocks included.

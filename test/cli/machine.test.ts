@@ -114,7 +114,7 @@ test('console hands the ticket over on standard input', async t => {
   broker.on('POST /machines/pc-01/console', answer(SpiceConsole, { ...CONSOLE, title: 'pc-01\nproxy=evil' }))
   const printed = await berth(['machine', 'console', 'pc-01', '--print'])
   t.match(printed, { code: 0, stderr: /within 30 s: do not keep it/ })
-  t.match(printed.stdout, /^\[virt-viewer\]\ntype=spice\nhost=10.77.1.2\ntls-port=5901\npassword=ticket-of-thirty-seconds\nca=-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\nhost-subject=O=Berth,CN=hv1\ntitle=pc-01proxy=evil\n/)
+  t.match(printed.stdout, /^\[virt-viewer\]\ntype=spice\nhost=10.77.1.2\ntls-port=5901\npassword=ticket-of-thirty-seconds\nca=-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n\nhost-subject=O=Berth,CN=hv1\ntitle=pc-01\\nproxy=evil\n/)
   cli.file('bin/remote-viewer', '#!/bin/sh\nprintf \'%s\\n\' "$@" > "$HOME/viewer-words"\ncat > "$HOME/viewer-input"\nexit "${VIEWER_EXIT:-0}"\n', 0o755)
   t.match(await berth(['machine', 'console', 'pc-01']), { code: 0, stdout: '' })
   t.equal(readFileSync(join(cli.folder, 'viewer-words'), 'utf8'), '-\n')

@@ -7,7 +7,7 @@ import { importsOf, textOf, TYPESCRIPT_FILES } from './tree.js'
  */
 const ROOMS = [
   'errors.ts', 'api', 'validation.ts', 'xml', 'config.ts', 'store', 'audit', 'certificates', 'users', 'access.ts', 'http.ts', 'jobs', 'hypervisors', 'images', 'machines', 'pools', 'assignments', 'consoles', 'thin-clients',
-  'operations.ts', 'systemd-notify.ts', 'access-check.ts', 'app.ts', 'broker.ts', 'main.ts',
+  'operations.ts', 'systemd-notify.ts', 'log.ts', 'access-check.ts', 'app.ts', 'answers.ts', 'broker.ts', 'main.ts',
 ]
 
 /** Where each outside library is imported; several places need a reason. */
@@ -17,15 +17,17 @@ const ONE_PLACE: Readonly<Record<string, readonly string[]>> = {
   'fast-xml-parser': ['broker/xml/xml.ts'], libvirt: ['broker/hypervisors/libvirt-process.ts'], 'prom-client': ['broker/operations.ts'], 'cli-progress': ['cli/job-display.ts'], 'cli-table3': ['cli/output.ts'],
 }
 const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[], readonly reason: string }>> = {
-  fastify: { under: ['broker/app.ts', 'broker/access-check.ts', 'broker/http.ts', 'broker/thin-clients/routes.ts'], reason: 'app.ts makes the server; the others take types' },
+  fastify: { under: ['broker/app.ts', 'broker/access-check.ts', 'broker/http.ts', 'broker/thin-clients/routes.ts', 'broker/consoles'], reason: 'app.ts makes the server; the others take types' },
   '@fastify/type-provider-typebox': { under: ['broker/app.ts', 'broker/http.ts'], reason: 'one validates, the other has the types' },
   '@sinclair/typebox': { under: ['broker', 'cli', 'thin-client'], reason: 'the language in which the wire is described' },
   'better-sqlite3': { under: ['broker/store'], reason: 'the database, and the lock of the data directory' },
-  kysely: { under: ['broker/store', 'broker/audit/events.ts'], reason: 'tables.ts and the filter of events take types' },
+  kysely: { under: ['broker/store', 'broker/audit/events.ts', 'broker/assignments/clock.ts'], reason: 'tables.ts and the filter of events take types; a time is moved on where it stands' },
   'ipaddr.js': { under: ['broker/config.ts', 'broker/thin-clients'], reason: 'a network of the settings, and the clients in it' },
-  pino: { under: ['broker'], reason: 'main.ts makes the log; the others take its type' },
+  pino: { under: ['broker'], reason: 'log.ts makes the log; the others take its type' },
   ssh2: { under: ['broker/hypervisors', 'broker/broker.ts'], reason: 'the line to a host; broker.ts hands its key maker to the store' },
-  yaml: { under: ['broker/config.ts', 'cli/output.ts'], reason: 'two programs' },
+  yaml: { under: ['broker/config.ts', 'broker/pools', 'cli/output.ts'], reason: 'settings, documents, answers' },
+  croner: { under: ['broker/pools'], reason: 'the policy is checked in one file, the schedule kept in another' },
+  ws: { under: ['broker/consoles', 'broker/api/byte-socket.ts', 'cli'], reason: 'two ends of a forwarded connection, and its wire form' },
   commander: { under: ['cli'], reason: 'each command declares itself' },
 }
 

@@ -74,6 +74,9 @@ async function domains(t: Test, host: FleetHost, line: HelperLine): Promise<void
   const agent = (domain: string) => line.refusal('guest_agent', { domain, command: 'guest-ping', timeout_seconds: 1 })
   t.equal(await agent(name), 'guest_agent', 'this guest has no agent')
   t.equal(await agent('none'), 'not_found')
+  t.same(await line.must('guest_addresses', { domain: name }), { items: [] }, 'it has no network')
+  t.equal(await line.refusal('guest_addresses', { domain: 'none' }), 'not_found')
+  t.equal(await line.refusal('guest_addresses', { domain: 'a b' }), 'bad_name')
   // The id of a running domain may be the name of another one.
   const id = (await host.mustRun(['virsh', 'domid', name])).trim()
   await defineDomain(host, xml(id))

@@ -24,6 +24,9 @@ async function refusals(t: Test, host: FleetHost, installer: string, publicKey: 
   t.match(await runInstaller(host, installer, 'ssh-ed25519 $(id) x'), { code: 2, stderr: /public key/ })
   t.match(await runInstaller(host, installer, publicKey, '--rot', '/x'), { code: 2, stderr: /--rot/ })
   t.match(await runInstaller(host, installer, publicKey, '--root', '/a/../b'), { code: 2, stderr: /absolute path/ })
+  await host.mustRun(['mkdir', '-m', '700', '/srv/closed'])
+  t.match(await runInstaller(host, installer, publicKey, '--root', '/srv/closed'), { code: 1, stderr: /^berth: QEMU cannot enter \/srv\/closed \(mode 700\).*--root\.\n$/ })
+  await host.mustRun(['rmdir', '/srv/closed'])
   const settings = '/etc/ssh/sshd_config.d/forbid.conf'
   await host.mustRun(['tee', settings], { input: 'AllowStreamLocalForwarding no\n' })
   t.match(await runInstaller(host, installer, publicKey), { code: 1, stderr: /^berth: .*AllowStreamLocalForwarding yes.*\n$/ })

@@ -16,6 +16,8 @@ export interface BrokerOptions {
   readonly settings?: Readonly<Record<string, string | number>>
   /** Ends the broker with kill -9 at this step of a job: `kind target step when`, parts may be `*`. */
   readonly crashAt?: string
+  /** Its hypervisors are simulated, whatever is added. */
+  readonly simulatedHosts?: boolean
 }
 
 const START_TIMEOUT_MS = 20_000
@@ -54,7 +56,7 @@ export class BrokerProcess {
     const settings = { 'data-dir': join(directory, 'data'), 'listen-address': address, 'listen-port': this.port, 'clients-xml': this.clientsXml, ...this.options.settings }
     const lists = `public-names: [${JSON.stringify(address)}]\nthin-client-networks: ${JSON.stringify(this.options.thinClientNetworks ?? [])}\n`
     writeFileSync(join(directory, 'broker.yaml'), `${Object.entries(settings).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`).join('')}${lists}`)
-    const program = crashAt === undefined ? 'dist/broker/main.js' : 'dist/test/support/crashing-broker.js'
+    const program = this.options.simulatedHosts ? 'dist/bench/simulated-broker.js' : crashAt === undefined ? 'dist/broker/main.js' : 'dist/test/support/crashing-broker.js'
     // It must not outlive a test that was ended, or the next one finds its port taken.
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', process.execPath, join(ROOT, program), '--config', join(directory, 'broker.yaml')], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '', ...(crashAt === undefined ? {} : { CRASH_AT: crashAt }) } })
     const log = createWriteStream(this.logFile, { flags: 'a' })

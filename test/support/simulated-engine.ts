@@ -2,10 +2,12 @@ import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import type { Job } from '../../broker/api/jobs.js'
+import { domainAnswers } from '../../broker/answers.js'
 import { assembleHandingOut, type HandingOut } from '../../broker/assignments/assembly.js'
 import { BERTH } from '../../broker/audit/store.js'
 import { Hypervisors } from '../../broker/hypervisors/service.js'
 import { SimulatedHost } from '../../broker/hypervisors/simulated.js'
+import { Collector } from '../../broker/images/collector.js'
 import { copyJob } from '../../broker/images/copy-job.js'
 import { importJob } from '../../broker/images/import-job.js'
 import type { StepHook } from '../../broker/jobs/context.js'
@@ -39,7 +41,7 @@ export class Engine {
 
   private constructor (
     readonly options: EngineOptions, readonly directory: string, readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer,
-    readonly jobs: JobRunner, readonly machines: Machines, readonly images: GoldenImages, readonly handingOut: HandingOut
+    readonly jobs: JobRunner, readonly machines: Machines, readonly images: GoldenImages, readonly handingOut: HandingOut, readonly collector: Collector
   ) {}
 
   static async start (options: EngineOptions): Promise<Engine> {
@@ -57,11 +59,13 @@ export class Engine {
     const handingOut = assembleHandingOut({
       store, hypervisors, observer, machines, goldenImages: images, jobs, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: options.now ?? Date.now, monotonicMs: options.monotonicMs ?? (() => performance.now()),
     })
-    const engine = new Engine(options, directory, store, hypervisors, observer, jobs, machines, images, handingOut)
+    const collector = new Collector({ store, hypervisors, jobs, log, hook: (point) => { engine.hook(point) } })
+    const engine = new Engine(options, directory, store, hypervisors, observer, jobs, machines, images, handingOut, collector)
     engine.#registerJobs()
     await hypervisors.start()
     observer.start()
     handingOut.start()
+    collector.start()
     await engine.untilUp()
     await jobs.start()
     return engine
@@ -70,7 +74,7 @@ export class Engine {
   #registerJobs (): void {
     const { store, hypervisors, observer, jobs, handingOut } = this
     const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
-    const machineJobs = { store, hypervisors, observer, power: new Power({ store, hypervisors, observer }) }
+    const machineJobs = { store, hypervisors, observer, power: new Power({ store, hypervisors, observer, ...domainAnswers(store) }), ...domainAnswers(store) }
     jobs.register(copyJob(images))
     jobs.register(importJob(images))
     jobs.register(powerJob(machineJobs))
@@ -91,8 +95,18 @@ export class Engine {
     await until(() => this.hypervisors.names().every((name) => this.hypervisors.link(name).status().state === 'up'), { withinMs: 5_000, everyMs: 1, what: 'every host is up' })
   }
 
-  /** Waits for the end of a job; whatever its end. */
-  async ended (job: string): Promise<Job> { return await this.jobs.ended(job) }
+  /** Waits for the end of a job, whatever its end, and of the collection that follows it. */
+  async ended (job: string): Promise<Job> {
+    const ended = await this.jobs.ended(job)
+    await this.collector.rest()
+    return ended
+  }
+
+  /** Collects what a fault left; a broker does so every half minute. */
+  async collect (): Promise<void> {
+    this.collector.wake()
+    await this.collector.rest()
+  }
 
   /** As ended; throws unless it succeeded. */
   async succeeded (job: string): Promise<void> {
@@ -103,6 +117,7 @@ export class Engine {
   /** Waits until no job is left that has not ended. */
   async idle (withinMs = 20_000): Promise<void> {
     await until(async () => (await this.store.selectFrom('job').select('id').where('finished_at', 'is', null).execute()).length === 0, { withinMs, everyMs: 3, what: 'every job has ended' })
+    await this.collector.rest()
   }
 
   /** What a power cut would leave on the disk at this moment, in a directory of its own. */
@@ -113,9 +128,11 @@ export class Engine {
   }
 
   async stop (): Promise<void> {
+    this.collector.stop()
     await this.jobs.stop()
     await this.handingOut.stop()
     await this.hypervisors.stop()
+    await this.collector.rest()
     void this.observer.stop() // a look that comes too late fails unheard
     await this.store.destroy()
   }

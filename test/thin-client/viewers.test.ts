@@ -12,11 +12,18 @@ test('SPICE: the configuration goes to standard input, nothing secret to the arg
   const command = viewerCommand(SPICE, DEFAULTS, {})
   t.strictSame([command.program, ...command.args], ['remote-viewer', '--kiosk', '--kiosk-quit=on-disconnect', '--full-screen', '-'])
   t.equal(command.input, ['[virt-viewer]', 'type=spice', 'host=127.0.0.1', 'tls-port=5901', `password=${TICKET}`, 'ca=-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n',
-    'host-subject=O=Berth,CN=hv1', 'title=pc-01', 'secure-channels=all', 'delete-this-file=0', 'fullscreen=1', 'enable-usbredir=1', 'enable-usb-autoshare=0', ''].join('\n'))
+    'host-subject=O=Berth,CN=hv1', 'title=pc-01', 'secure-channels=all', 'fullscreen=1', 'enable-usbredir=1', 'enable-usb-autoshare=0', ''].join('\n'))
   t.strictSame(command.secrets, [TICKET])
   const plain = viewerCommand({ ...SPICE, title: ' a\\b' }, { ...DEFAULTS, fullScreen: false, audio: false, usbAutoShare: true }, {})
   t.strictSame(plain.args, ['--spice-disable-audio', '-'])
   t.match(plain.input, /\ntitle=\\sa\\\\b\n.*\nfullscreen=0\nenable-usbredir=1\nenable-usb-autoshare=1\n/s)
+})
+
+test('SPICE through the console proxy: the file names it, the connection to it is what counts, and the token is a secret', async t => {
+  const command = viewerCommand({ ...SPICE, host: 'token.berth.invalid', proxy: 'http://broker.example.org:8444', usb: false }, DEFAULTS, {})
+  t.match(command.input, /\nhost=token\.berth\.invalid\n.*\nproxy=http:\/\/broker\.example\.org:8444\n.*\nenable-usbredir=0\nenable-usb-autoshare=0\n/s)
+  t.equal(command.expectConnection?.port, 8444)
+  t.ok(command.secrets.includes('token.berth.invalid'))
 })
 
 test('RDP', async t => {

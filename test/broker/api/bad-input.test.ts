@@ -37,6 +37,7 @@ const BODIES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'POST /api/v1/machines/:name/copy': { source: 'src' },
   'POST /api/v1/machines/:name/populate': { generation: 'g1', force: false },
   'POST /api/v1/machines/:name/import': { path: '/srv/x.qcow2' },
+  'POST /api/v1/machines/:name/console': { take: false, via: 'auto' },
   'POST /api/v1/thin-clients/ask': { macs: ['52:54:00:00:00:01'], hostname: 'desk', version: '1', waitMs: 0 },
   'POST /api/v1/thin-clients/report': { macs: ['52:54:00:00:00:01'], showing: null },
   'PUT /api/v1/thin-clients/:id/assignment': { machine: 'pc' },
@@ -140,7 +141,7 @@ t.test('fields of the wrong type, of too much, and unknown ones are named', asyn
 function fits (field: string, value: unknown): boolean {
   if (typeof value === 'string') return FREE_TEXT.has(field) || (field === 'hostname' && value === '') || (field === 'version' && value === '')
   if (value === null || value === 1e309) return ['showing', 'machine'].includes(field) || value === 1e309 // JSON has no infinity: it is null
-  if (typeof value === 'boolean') return ['on', 'force', 'children'].includes(field)
+  if (typeof value === 'boolean') return ['on', 'force', 'children', 'take'].includes(field)
   if (value === 7) return ['count', 'port', 'maxStarts', 'vcpus', 'timeoutMs', 'waitMs', 'diskGib'].includes(field)
   return typeof value === 'object' && !Array.isArray(value) && field === 'directories' && Object.keys(value).length === 0
 }

@@ -54,7 +54,7 @@ async function assertPopulated (t: T, generation: string): Promise<void> {
 t.test('the broker is killed -9 at every step of a copy: after it is back the job ends and nothing is half-made', async (t) => {
   await berth.copy('base')
   let number = 1
-  for (const step of ['reserve', 'write', 'activate', 'carry', 'boot-disk', 'collect']) {
+  for (const step of ['reserve', 'write', 'activate', 'carry', 'boot-disk']) {
     for (const when of ['before', 'after']) {
       await berth.broker.stop()
       await restarted(`copy * ${step} ${when}`)
@@ -70,7 +70,7 @@ t.test('the broker is killed -9 at every step of a copy: after it is back the jo
 })
 
 t.test('the broker is killed -9 at every step of a populate: after it is back every machine stands on the generation', async (t) => {
-  for (const step of ['carry', 'who-is-in-use', 'overlay', 'define', 'collect']) {
+  for (const step of ['carry', 'who-is-in-use', 'overlay', 'define']) {
     for (const when of ['before', 'after']) {
       if (when === 'before' && (step === 'overlay' || step === 'define')) continue // batches: their entry is the only point in between
       await berth.copy('base')
@@ -85,6 +85,22 @@ t.test('the broker is killed -9 at every step of a populate: after it is back ev
       await assertWhole(t, wanted)
       await assertPopulated(t, wanted)
     }
+  }
+})
+
+t.test('the broker is killed -9 while it collects an unused generation: after it is back the generation is gone', async (t) => {
+  for (const when of ['before', 'after']) {
+    const old = await current() ?? ''
+    await berth.copy('base')
+    await berth.broker.stop()
+    await restarted(`collect * remove ${when}`)
+    await berth.api.post('/machines/base/populate').catch(() => {})
+    await berth.broker.ended(30_000)
+    await restarted()
+    t.match(await berth.api.ended((await lastJob()).id), { state: 'succeeded' })
+    await until(async () => (await generations()).length === 1, { withinMs: 10_000, what: `${old} is collected` })
+    for (const host of [hv1, hv2]) t.notOk(existsSync(host.path(`${IMAGES}/base.${old}.qcow2`)), `${host.name}, ${when}`)
+    await assertWhole(t, await current() ?? '')
   }
 })
 

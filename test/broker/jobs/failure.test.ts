@@ -60,6 +60,7 @@ async function runWithFault (scenario: Scenario, start: Moment, wanted: string):
   const ended = await engine.ended(job)
   await engine.idle()
   watchNothing(engine, hosts)
+  await engine.collect()
   for (const host of hosts) await engine.observer.lookNow(host.name)
   const faults = (await brokenRules(engine.store, hosts)).filter((fault) => scenario.kind !== 'delete' || !LEFT_BY_DELETE.test(fault))
   if (!failed) faults.push('the fault never came')

@@ -69,6 +69,7 @@ export async function office (machines = 2, options: SimulatedBrokerOptions = {}
   await broker.addHypervisors()
   const { job } = await broker.admin.post<{ job: string }>('/machines', { name: 'pc-{n}', type: 'simple', count: machines, hypervisors: ['hv1'] })
   await broker.admin.succeeded(job)
+  await until(() => broker.rows("SELECT id FROM machine WHERE power != 'off'").length === 0, { withinMs: 10_000, everyMs: 5, what: 'every machine is seen to be off' })
   return broker
 }
 

@@ -72,7 +72,7 @@ t.test('a MAC that another device has proves nothing: who says both gets only wh
   await thief.ask()
   thief.macs = [...thief.macs, ...victim.macs]
   t.match(await thief.ask(), { state: 'unknown' })
-  t.same(broker.rows('SELECT * FROM assignment WHERE thin_client_id = (SELECT id FROM thin_client WHERE mac = ?)', thief.macs[0]), [])
+  t.same(broker.rows("SELECT * FROM assignment WHERE holder = (SELECT 'thin-client:' || id FROM thin_client WHERE mac = ?)", thief.macs[0]), [])
 })
 
 t.test('a device of another network waits for the administrator, who can accept or forget it', async (t) => {

@@ -1,0 +1,60 @@
+import type { Holder } from './api/machines.js'
+import { metadataOf } from './assignments/records.js'
+import type { Assignments } from './assignments/service.js'
+import type { ConsolesDeps } from './consoles/service.js'
+import type { DomainExtrasOf } from './machines/definition.js'
+import { strictest } from './pools/policy.js'
+import { poolsOf } from './pools/store.js'
+import type { Store } from './store/open.js'
+import type { Grants } from './users/grants.js'
+import { callerFor } from './users/caller.js'
+import { nameKey } from './users/names.js'
+import type { Permissions } from './users/permissions.js'
+import type { Verb } from './api/permissions.js'
+import type { Person } from './users/verbs.js'
+import type { DocumentsDeps } from './pools/documents.js'
+
+/** Questions that a room asks of those below it, answered here: who may take, know and keep a console, and what the pools' policies say of it. */
+export function consoleAnswers (deps: { store: Store, permissions: Permissions, assignments: Assignments }): Pick<ConsolesDeps, 'mayTake' | 'mayKnow' | 'mayStay' | 'features' | 'refuseNotReady' | 'onTicket'> {
+  const { store, permissions, assignments } = deps
+  const person = async (name: string): Promise<Person | null> => {
+    const account = await store.selectFrom('account').selectAll().where('name_key', '=', nameKey(name)).where('disabled', '=', 0).executeTakeFirst()
+    return account ? await callerFor(store, account, { address: '', scopes: null, token: '', expiresAt: null }) : null
+  }
+  const may = async (holder: Holder, machineId: string, verb: Verb): Promise<boolean> => {
+    const machine = await store.selectFrom('machine').select('name').where('id', '=', machineId).executeTakeFirst()
+    const who = holder.kind === 'person' ? await person(holder.name) : null
+    return machine !== undefined && who !== null && (await permissions.on(who, 'machine', machine.name))?.has(verb) === true
+  }
+  return {
+    mayTake: async (asker, machineId) => await may(asker, machineId, 'takeConsole'),
+    mayKnow: async (asker, machineId) => await may(asker, machineId, 'takeConsole') || await may(asker, machineId, 'assign'),
+    mayStay: async (holder, machineId) => holder.kind === 'device' ? await assignments.deviceMayStay(holder.name, machineId) : await may(holder, machineId, 'accessConsole'),
+    features: async (machineId) => strictest((await poolsOf(store, machineId)).map((pool) => pool.policy)),
+    refuseNotReady: async (asker, machine) => { await assignments.refuseUnclean(machine, asker.kind === 'person' ? `user:${nameKey(asker.name)}` : null) },
+    onTicket: async (asker, machineId) => { if (asker.kind === 'person') await assignments.noteTicket(machineId, `user:${nameKey(asker.name)}`) },
+  }
+}
+
+/** What a domain carries of pools and assignments, and what the strictest policy of its pools lets a viewer do. */
+export function domainAnswers (store: Store): { extrasOf: DomainExtrasOf, isHandedOut: (machineId: string) => Promise<boolean> } {
+  return {
+    extrasOf: async (machine) => ({ metadata: await metadataOf(store, machine), features: strictest((await poolsOf(store, machine.id)).map((pool) => pool.policy)) }),
+    isHandedOut: async (machineId) => await store.selectFrom('desktop').select('machine_id').where('machine_id', '=', machineId).executeTakeFirst() !== undefined,
+  }
+}
+
+/** Grants in the form of documents. */
+export function documentGrants (grants: Grants): Pick<DocumentsDeps, 'grantsOf' | 'setGrants'> {
+  return {
+    grantsOf: async (pool) => (await grants.list({ kind: 'pool', object: pool })).map((grant) => ({ [grant.subjectKind]: grant.subject, may: grant.verbs })),
+    setGrants: async (pool, wanted, by) => {
+      const place = { kind: 'pool' as const, object: pool }
+      for (const { user, role = '', may } of wanted) await grants.set({ ...place, ...(user === undefined ? { subjectKind: 'role' as const, subject: role } : { subjectKind: 'user' as const, subject: user }), verbs: may as Verb[] }, by)
+      for (const grant of await grants.list(place)) {
+        const stays = wanted.some((one) => grant.subjectKind === 'user' ? one.user !== undefined && nameKey(one.user) === nameKey(grant.subject) : one.role === grant.subject)
+        if (!stays) await grants.remove({ ...place, subjectKind: grant.subjectKind, subject: grant.subject }, by)
+      }
+    },
+  }
+}

@@ -1,0 +1,64 @@
+import type { MachinePath } from '../api/consoles.js'
+import { BrokerError } from '../errors.js'
+import type { Hypervisors } from '../hypervisors/service.js'
+import { type GuestAddress, guestAddresses, probe } from './guest-ports.js'
+import { isLoopback } from './policy.js'
+
+export interface PathMachine { readonly id: string, readonly name: string, readonly hypervisor: string, readonly network: string, readonly power: string }
+interface Service { readonly protocol: 'rdp' | 'ssh', readonly port: number, readonly localPort: number, readonly direct: (address: string) => string, readonly forwarded: (localPort: number) => string }
+
+/** Windows, xrdp and GNOME answer on 3389 alike: a service is found by its port, never by the system. */
+const SERVICES: readonly Service[] = [
+  { protocol: 'rdp', port: 3389, localPort: 13389, direct: (address) => `xfreerdp /v:${bracketed(address)}`, forwarded: (localPort) => `xfreerdp /v:127.0.0.1:${localPort}` },
+  { protocol: 'ssh', port: 22, localPort: 10022, direct: (address) => `ssh ${address}`, forwarded: (localPort) => `ssh -p ${localPort} 127.0.0.1` },
+]
+
+/** Every way to a machine, with what to type for it. RDP and SSH are looked for from the hypervisor, at most 1.5 s each. */
+export async function machinePaths (hypervisors: Hypervisors, machine: PathMachine, proxyPort: number): Promise<MachinePath[]> {
+  const displays = displayPaths(machine, hypervisors.row(machine.hypervisor).display_address, proxyPort)
+  if (machine.power !== 'running') return [...displays, ...SERVICES.map((service) => unreachable(service, `${machine.name} is not running.`))]
+  let addresses: GuestAddress[]
+  try {
+    addresses = await guestAddresses(hypervisors, machine)
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error
+    return [...displays, ...SERVICES.map((service) => unreachable(service, error.message))]
+  }
+  const services = await Promise.all(SERVICES.map(async (service) => servicePaths(machine, service, await probe(hypervisors, machine, addresses, service.port))))
+  return [...displays, ...services.flat()]
+}
+
+/** Pure. */
+export function displayPaths (machine: PathMachine, displayAddress: string, proxyPort: number): MachinePath[] {
+  const running = machine.power === 'running'
+  const hidden = isLoopback(displayAddress)
+  const off = running ? '' : `${machine.name} is not running.`
+  const spice = (via: 'direct' | 'proxy', fault: string, address: string | null): MachinePath => ({
+    protocol: 'spice', via, reachable: fault === '', address: fault === '' ? address : null, port: null,
+    sentence: fault || (via === 'direct' ? 'The display, from your place to the hypervisor.' : 'The display, through the broker.'),
+    commands: fault === '' ? [`berth connect ${machine.name} --via ${via}`] : [],
+  })
+  return [
+    spice('direct', off || (hidden ? `The displays of ${machine.hypervisor} listen on its loopback only.` : ''), displayAddress),
+    spice('proxy', off || (proxyPort === 0 ? 'The broker has no console proxy (setting console-proxy-port).' : ''), null),
+    { protocol: 'vnc', via: 'browser', reachable: false, address: null, port: null, sentence: 'The VNC display is on a socket of the host; Berth does not show it yet.', commands: [] },
+  ]
+}
+
+/** Pure. A guest on a bridge has an address that others may reach too; one behind the host's NAT has not. */
+export function servicePaths (machine: PathMachine, service: Service, address: string | null): MachinePath[] {
+  if (address === null) return [unreachable(service, `Nothing answers on port ${service.port} within 1.5 s.`)]
+  const found = { protocol: service.protocol, reachable: true, address, port: service.port }
+  const forward: MachinePath = {
+    ...found, via: 'forward', sentence: 'It answers; through the broker and the hypervisor.',
+    commands: [`berth port-forward ${machine.name} ${service.localPort}:${service.port}`, service.forwarded(service.localPort)],
+  }
+  if (!machine.network.startsWith('bridge:')) return [forward]
+  return [{ ...found, via: 'direct', sentence: 'It answers; directly, where that network can be reached.', commands: [service.direct(address)] }, forward]
+}
+
+function unreachable (service: Service, sentence: string): MachinePath {
+  return { protocol: service.protocol, via: 'forward', reachable: false, address: null, port: service.port, sentence, commands: [] }
+}
+
+function bracketed (address: string): string { return address.includes(':') ? `[${address}]` : address }

@@ -1,0 +1,59 @@
+import type { WebSocket } from 'ws'
+import { ByteSocket } from '../api/byte-socket.js'
+import { recordEvent } from '../audit/store.js'
+import { actorName } from './policy.js'
+import { connectToGuest } from './guest-ports.js'
+import type { Asker, ConsoleMachine, Consoles } from './service.js'
+import { carry } from './tunnels.js'
+
+/** A viewer or a shell may be silent for hours; a client whose network is gone is noticed within this time. */
+const PING_EVERY_MS = 30_000
+
+/**
+ * Carries one connection to a port of the guest. The guest is reached before `accept` is called, so that a refusal is an ordinary answer. Counted and cut like
+ * every other connection through the broker.
+ */
+export async function forwardPort (consoles: Consoles, machine: ConsoleMachine, asker: Asker, port: number, accept: () => Promise<WebSocket | null>): Promise<void> {
+  const { store, hypervisors } = consoles.deps
+  let gone = false
+  let cut: (reason: string) => void = () => { gone = true }
+  const out = consoles.tunnels.admit({ machineId: machine.id, holder: { kind: asker.kind, name: asker.name }, address: asker.address, kind: 'forward' }, (reason) => { cut(reason) })
+  try {
+    const { stream, address } = await connectToGuest(hypervisors, machine, port)
+    stream.on('error', () => {})
+    cut = () => { stream.destroy() }
+    if (gone) stream.destroy()
+    await recordEvent(store, { actor: actorName(asker), address: asker.address }, 'machine.port-forward', `machine:${machine.name}`, { port, guest: address })
+    const webSocket = stream.destroyed ? null : await accept()
+    if (!webSocket) {
+      stream.destroy()
+      out()
+      return
+    }
+    const near = new ByteSocket(webSocket)
+    const stopPinging = keepAlive(webSocket)
+    cut = (reason) => {
+      near.cut(reason)
+      stream.destroy()
+    }
+    carry(near, stream, () => {
+      stopPinging()
+      out()
+    })
+  } catch (error) {
+    out()
+    throw error
+  }
+}
+
+/** Pings, and ends a socket that did not answer the ping before. */
+function keepAlive (webSocket: WebSocket): () => void {
+  let answered = true
+  webSocket.on('pong', () => { answered = true })
+  const timer = setInterval(() => {
+    if (!answered && !webSocket.isPaused) webSocket.terminate()
+    answered = false
+    webSocket.ping()
+  }, PING_EVERY_MS)
+  return () => { clearInterval(timer) }
+}

@@ -1,0 +1,72 @@
+import type { Duplex } from 'node:stream'
+import type { Holder } from '../api/machines.js'
+import { BrokerError } from '../errors.js'
+import { sameHolder } from './policy.js'
+
+/** A connection that the broker carries: a channel of a console, or a forwarded port. */
+export interface Carried { readonly machineId: string, readonly holder: Holder, readonly address: string, readonly kind: 'console' | 'forward' }
+interface Tunnel extends Carried { readonly cut: (reason: string) => void }
+
+/** In all, and of one person or device. A viewer holds about ten; the figures bound memory and file descriptors, not ordinary work. */
+export const MOST_TUNNELS = 4_000
+export const MOST_TUNNELS_OF_ONE = 200
+/** How long the last bytes may take to reach one side after the other has closed. */
+const LINGER_MS = 10_000
+
+/** Every connection that runs through the broker, so that it can be bounded and cut. */
+export class Tunnels {
+  readonly #open = new Set<Tunnel>()
+
+  get size (): number { return this.#open.size }
+
+  of (machineId: string): readonly Carried[] { return [...this.#open].filter((tunnel) => tunnel.machineId === machineId) }
+  all (): readonly Carried[] { return [...this.#open] }
+
+  /** Counts one in from now on; `cut` ends it. Gives the function that counts it out. Throws `too_many_connections`. */
+  admit (carried: Carried, cut: (reason: string) => void): () => void {
+    if (this.#open.size >= MOST_TUNNELS) throw new BrokerError('too_many_connections', `The broker already carries ${MOST_TUNNELS} connections: try again when some have ended.`)
+    const own = [...this.#open].filter((tunnel) => sameHolder(tunnel.holder, carried.holder)).length
+    if (own >= MOST_TUNNELS_OF_ONE) throw new BrokerError('too_many_connections', `You already have ${MOST_TUNNELS_OF_ONE} connections through the broker: close some.`)
+    const tunnel = { ...carried, cut }
+    this.#open.add(tunnel)
+    return () => { this.#open.delete(tunnel) }
+  }
+
+  /** Cuts what `which` picks; gives how many. */
+  cut (which: (carried: Carried) => boolean, reason: string): number {
+    const chosen = [...this.#open].filter(which)
+    for (const tunnel of chosen) tunnel.cut(reason)
+    return chosen.length
+  }
+}
+
+/**
+ * Carries bytes both ways until both sides have ended. Back-pressure is the streams' own; an end in one direction leaves the other open (a half-close);
+ * a side that breaks ends the other. `done` is called once.
+ */
+export function carry (near: Duplex, far: Duplex, done: () => void): void {
+  let open = 2
+  for (const [one, other] of [[near, far], [far, near]] as const) {
+    one.on('error', () => {})
+    one.once('close', () => {
+      if (one.readableEnded) finish(other)
+      else other.destroy()
+      if (--open === 0) done()
+    })
+    one.pipe(other)
+  }
+}
+
+/** Lets what was written reach the other side, then closes. */
+function finish (stream: Duplex): void {
+  if (stream.destroyed) return
+  const end = (): void => {
+    clearTimeout(timer)
+    stream.destroy()
+  }
+  const timer = setTimeout(end, LINGER_MS)
+  timer.unref()
+  stream.resume() // nobody takes what it still says
+  if (stream.writableFinished) end()
+  else stream.end(end)
+}

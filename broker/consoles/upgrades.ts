@@ -1,0 +1,53 @@
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { LARGEST_MESSAGE_BYTES } from '../api/byte-socket.js'
+import { BrokerError } from '../errors.js'
+import type { App } from '../http.js'
+
+/** Requests that ask for another protocol, with the socket they came on. */
+const waiting = new WeakMap<IncomingMessage, { socket: Duplex, head: Buffer }>()
+const server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: LARGEST_MESSAGE_BYTES })
+
+/**
+ * Lets WebSocket requests take the way of every other request (who may call, schema, handler) before anything is upgraded; a refusal is an ordinary answer.
+ * A request to a route that does not upgrade is answered as if it had not asked.
+ */
+export function acceptUpgrades (app: App): void {
+  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const response = new ServerResponse(request)
+    socket.on('error', () => {})
+    response.shouldKeepAlive = false
+    response.assignSocket(socket as Parameters<ServerResponse['assignSocket']>[0])
+    response.once('finish', () => { socket.end() })
+    waiting.set(request, { socket, head })
+    app.routing(request, response)
+  })
+}
+
+/**
+ * Throws `upgrade_required` for a plain request, `forbidden` for one that a page of another site makes: browsers send cookies with such, and ask nobody.
+ */
+export function requireUpgrade (request: FastifyRequest): void {
+  if (!waiting.has(request.raw) || request.headers.upgrade?.toLowerCase() !== 'websocket') throw new BrokerError('upgrade_required', 'This address speaks WebSocket only: use "berth port-forward".')
+  const { origin } = request.headers
+  if (origin !== undefined && origin !== `https://${request.host}`) throw new BrokerError('forbidden', 'Pages of other sites may not open connections here.')
+}
+
+/** Upgrades; what was thrown before is an ordinary answer. Gives null when the request was no good WebSocket handshake, which is then answered already. */
+export async function upgrade (request: FastifyRequest, reply: FastifyReply): Promise<WebSocket | null> {
+  const found = waiting.get(request.raw)
+  if (!found) throw new BrokerError('upgrade_required', 'This address speaks WebSocket only: use "berth port-forward".')
+  reply.hijack()
+  reply.raw.detachSocket(found.socket as Parameters<ServerResponse['detachSocket']>[0])
+  return await new Promise((resolve) => {
+    const refused = (): void => { resolve(null) }
+    found.socket.once('close', refused)
+    server.handleUpgrade(request.raw, found.socket, found.head, (webSocket) => {
+      found.socket.off('close', refused)
+      resolve(webSocket)
+    })
+  })
+}
+
