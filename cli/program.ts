@@ -1,7 +1,9 @@
 import { Command, Option } from 'commander'
+import { defineApplyCommands } from './commands/apply.js'
 import { defineClientsXmlCommands } from './commands/clients-xml.js'
 import { defineCompletionCommands } from './commands/completion.js'
 import { defineConnectCommand, defineSessionCommands } from './commands/connect.js'
+import { defineDesktopCommands } from './commands/desktop.js'
 import { defineHelpCommands } from './commands/help.js'
 import { defineHypervisorCommands } from './commands/hypervisor.js'
 import { defineImageCommands } from './commands/image.js'
@@ -9,6 +11,7 @@ import { defineJobCommands } from './commands/job.js'
 import { defineLoginCommands } from './commands/login.js'
 import { defineMachineCommands } from './commands/machine.js'
 import { defineMaintenanceCommands } from './commands/maintenance.js'
+import { definePoolCommands } from './commands/pool.js'
 import { definePortForwardCommand } from './commands/port-forward.js'
 import { defineThinClientCommands } from './commands/thin-client.js'
 import { defineEventCommands, definePasswordCommand, defineTokenCommands } from './commands/token.js'
@@ -35,11 +38,14 @@ export function buildProgram (): Command {
   defineLoginCommands(program, invocation)
   defineHypervisorCommands(program, invocation)
   defineMachineCommands(program, invocation)
+  definePoolCommands(program, invocation)
+  defineDesktopCommands(program, invocation)
   defineConnectCommand(program, invocation)
   definePortForwardCommand(program, invocation)
   defineSessionCommands(program, invocation)
   defineImageCommands(program, invocation)
   defineMaintenanceCommands(program, invocation)
+  defineApplyCommands(program, invocation)
   defineThinClientCommands(program, invocation)
   defineClientsXmlCommands(program, invocation)
   defineJobCommands(program, invocation)

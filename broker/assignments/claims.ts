@@ -93,10 +93,17 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     if (machineId === null || machineId === undefined) return null
     if (!await enterDesktop(tx, machineId, 'assigned', own === machineId ? { unclean: null } : {}, this.deps.now(), ['free'])) {
       if (wish.machineId === undefined) return null
-      throw new BrokerError('assigned', 'This desktop is not free: "berth pool show" tells why.')
+      throw await this.#notFree(tx, machineId, pool)
     }
     await this.#insert(tx, machineId, pool.id, holder, by, wish, pool.name)
     return machineId
+  }
+
+  /** Why a desktop that was asked for by name cannot be given. */
+  async #notFree (tx: Queries, machineId: string, pool: PoolWithPolicy): Promise<BrokerError> {
+    const row = await tx.selectFrom('desktop').innerJoin('machine', 'machine.id', 'desktop.machine_id').leftJoin('assignment', 'assignment.machine_id', 'desktop.machine_id').select(['machine.name', 'desktop.state', 'assignment.holder']).where('desktop.machine_id', '=', machineId).executeTakeFirstOrThrow()
+    if (row.holder !== null) return new BrokerError('assigned', `${shownHolder(row.holder)} has ${row.name}: release it first with "berth release ${row.name}".`)
+    return new BrokerError('assigned', `${row.name} is ${row.state}, not free: "berth pool show ${pool.name}" tells why.`)
   }
 
   async #insert (tx: Queries, machineId: string, poolId: string | null, holder: string, by: Actor, wish: AssignWish, poolName: string): Promise<void> {

@@ -36,6 +36,7 @@ const SeedMachine = Type.Object({
 })
 const FORMS: Readonly<Record<string, TSchema>> = { [`${API_VERSION} Pool`]: OurPool, [`${SEED_API_VERSION} VmPool`]: SeedPool, [`${SEED_API_VERSION} VirtualMachine`]: SeedMachine }
 
+interface Fault { readonly line: number, readonly message: string }
 export interface WantedGrant { readonly user?: string, readonly role?: string, readonly may: readonly string[] }
 /** What a document wants of a pool; what is absent stays as it is. */
 export interface WantedPool {
@@ -49,24 +50,33 @@ export function readDocuments (yaml: string): Wanted {
   const lines = new LineCounter()
   const documents = parseAllDocuments(yaml, { lineCounter: lines, prettyErrors: false, maxAliasCount: 0 } as never) as Document[]
   const lineAt = (offset: number): number => lines.linePos(offset).line
-  const faults = documents.flatMap((document) => document.errors.map((error) => `line ${lineAt(error.pos[0])}: ${error.message}`))
+  const faults: Fault[] = documents.flatMap((document) => document.errors.map((error) => ({ line: lineAt(error.pos[0]), message: error.message })))
   const wanted: Wanted = { pools: [], machines: [], warnings: [] }
   if (faults.length === 0) for (const document of documents) faults.push(...readDocument(document, lineAt, wanted))
-  if (faults.length > 0) throw new BrokerError('invalid_request', `The documents are refused: ${faults.slice(0, 20).map((fault) => fault.replace(/\.$/, '')).join('; ')}.`, { details: faults })
+  if (faults.length > 0) throw refusal(faults)
   return wanted
 }
 
-function readDocument (document: Document, lineAt: (offset: number) => number, wanted: Wanted): string[] {
+/** The sentence has the first fault, the details have them all, in the order of their lines. */
+function refusal (faults: readonly Fault[]): BrokerError {
+  const sorted = [...faults].sort((a, b) => a.line - b.line)
+  const [first] = sorted
+  const more = sorted.length === 1 ? '' : ` (${sorted.length - 1} more ${sorted.length === 2 ? 'fault' : 'faults'} in the details)`
+  return new BrokerError('invalid_request', `The documents are refused, line ${first?.line ?? 1}: ${(first?.message ?? '').replace(/\.$/, '')}${more}.`, { details: sorted })
+}
+
+function readDocument (document: Document, lineAt: (offset: number) => number, wanted: Wanted): Fault[] {
   const value: unknown = document.toJS({ maxAliasCount: 0 })
   if (value === null) return [] // an empty document between two lines of dashes
   const first = lineAt(document.contents?.range?.[0] ?? 0)
   const { apiVersion = '', kind = '' } = (typeof value === 'object' ? value : {}) as { apiVersion?: string, kind?: string }
   const form = FORMS[`${String(apiVersion)} ${String(kind)}`]
-  if (!form) return [`line ${first}: apiVersion "${String(apiVersion)}" with kind "${String(kind)}" is not known: use ${Object.keys(FORMS).join(', or ')}`]
-  const faults = [...Value.Errors(form, value)].map((error) => `line ${lineOf(document, error.path, first, lineAt)}: ${error.path.slice(1).replaceAll('/', '.') || 'the document'}: ${error.message.toLowerCase()}`)
-  if (faults.length > 0) return [...new Set(faults)]
+  if (!form) return [{ line: first, message: `apiVersion "${String(apiVersion)}" with kind "${String(kind)}" is not known: use ${Object.keys(FORMS).join(', or ')}` }]
+  const faults = [...Value.Errors(form, value)].map((error): Fault => ({ line: lineOf(document, error.path, first, lineAt), message: `${error.path.slice(1).replaceAll('/', '.') || 'the document'} ${error.message}` }))
+  // A value that is of none of several forms is a fault of each of them: the first says enough.
+  if (faults.length > 0) return faults.filter(({ message }, index) => faults.findIndex((other) => other.message.split(' ')[0] === message.split(' ')[0]) === index)
   take(value, wanted, first)
-  return whoFaults(value, first)
+  return whoFaults(value, (path) => lineOf(document, path, first, lineAt))
 }
 
 function lineOf (document: Document, path: string, first: number, lineAt: (offset: number) => number): number {
@@ -83,9 +93,9 @@ function lineOf (document: Document, path: string, first: number, lineAt: (offse
 
 function key (step: string): string | number { return /^\d+$/.test(step) ? Number(step) : step }
 
-function whoFaults (value: unknown, line: number): string[] {
+function whoFaults (value: unknown, line: (path: string) => number): Fault[] {
   const { permissions = [] } = ((value as { spec?: { permissions?: WantedGrant[] } }).spec ?? {})
-  return permissions.flatMap((one, index) => (one.user === undefined) === (one.role === undefined) ? [`line ${line}: spec.permissions.${index}: names a user or a role, one of both`] : [])
+  return permissions.flatMap((one, index) => (one.user === undefined) === (one.role === undefined) ? [{ line: line(`/spec/permissions/${index}`), message: `spec.permissions.${index} must name a user or a role, one of both` }] : [])
 }
 
 function take (value: unknown, wanted: Wanted, line: number): void {
