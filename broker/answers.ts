@@ -16,7 +16,7 @@ import type { Person } from './users/verbs.js'
 import type { DocumentsDeps } from './pools/documents.js'
 
 /** Questions that a room asks of those below it, answered here: who may take, know and keep a console, and what the pools' policies say of it. */
-export function consoleAnswers (deps: { store: Store, permissions: Permissions, assignments: Assignments }): Pick<ConsolesDeps, 'mayTake' | 'mayKnow' | 'mayStay' | 'features' | 'refuseNotReady' | 'onTicket'> {
+export function consoleAnswers (deps: { store: Store, permissions: Permissions, assignments: Assignments }): Pick<ConsolesDeps, 'mayTake' | 'mayKnow' | 'mayStay' | 'features' | 'protocols' | 'refuseNotReady' | 'onTicket'> {
   const { store, permissions, assignments } = deps
   const person = async (name: string): Promise<Person | null> => {
     const account = await store.selectFrom('account').selectAll().where('name_key', '=', nameKey(name)).where('disabled', '=', 0).executeTakeFirst()
@@ -32,6 +32,7 @@ export function consoleAnswers (deps: { store: Store, permissions: Permissions, 
     mayKnow: async (asker, machineId) => await may(asker, machineId, 'takeConsole') || await may(asker, machineId, 'assign'),
     mayStay: async (holder, machineId) => holder.kind === 'device' ? await assignments.deviceMayStay(holder.name, machineId) : await may(holder, machineId, 'accessConsole'),
     features: async (machineId) => strictest((await poolsOf(store, machineId)).map((pool) => pool.policy)),
+    protocols: async (machineId) => (await poolsOf(store, machineId))[0]?.policy.protocols ?? [],
     refuseNotReady: async (asker, machine) => { await assignments.refuseUnclean(machine, asker.kind === 'person' ? `user:${nameKey(asker.name)}` : null) },
     onTicket: async (asker, machineId) => { if (asker.kind === 'person') await assignments.noteTicket(machineId, `user:${nameKey(asker.name)}`) },
   }
