@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Instant, Name, Reason, nullable, oneOf, strictObject } from './common.js'
+import { Network } from './machines.js'
 
 const DURATION_PATTERN = '^[Pp](?=[\\dTt])(\\d+[Dd])?([Tt](?=\\d)(\\d+[Hh])?(\\d+[Mm])?(\\d+(\\.\\d+)?[Ss])?)?$'
 /** Days, hours, minutes and seconds; months and years have no fixed length. The seed writes `PT4h`: case does not matter. */
@@ -80,7 +81,7 @@ export const PoolCreate = strictObject({
   name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,56}$', description: 'As the name of a machine, and short enough for POOL-1' }),
   from: Type.Optional(Name), size: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })), namespace: Type.Optional(Type.String({ maxLength: 63 })),
   hypervisors: Type.Optional(Type.Array(Name, { minItems: 1, maxItems: 64, description: 'Where members may live; absent: every hypervisor that is up' })),
-  memoryMib: Type.Optional(Type.Integer({ minimum: 32, maximum: 4194304 })), vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 512 })), network: Type.Optional(Type.String({ maxLength: 70 })),
+  memoryMib: Type.Optional(Type.Integer({ minimum: 32, maximum: 4194304 })), vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 512 })), network: Type.Optional(Network),
   discardChanges: Type.Optional(Type.Boolean()), policy: Type.Optional(PoolPolicyPatch),
 })
 export type PoolCreate = Static<typeof PoolCreate>

@@ -46,9 +46,10 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
       if (taken) throw new BrokerError('name_taken', `There is a pool ${taken.name} already: choose another name, or change its size with "berth pool resize ${taken.name} N".`)
       const id = randomUUID()
       const now = this.deps.now()
+      const hypervisors = await Promise.all((wish.hypervisors ?? []).map(async (name) => await knownHypervisor(tx, name)))
       await tx.insertInto('pool').values({
         id, name: wish.name, namespace: wish.namespace ?? '', initial_id: golden?.type === 'initial' ? golden.id : null, policy: JSON.stringify(policy), hardware: JSON.stringify(hardware),
-        hypervisors: JSON.stringify(wish.hypervisors ?? []), size, spares: policy.spares, state: 'active', needed_at: now, created_at: now,
+        hypervisors: JSON.stringify(hypervisors), size, spares: policy.spares, state: 'active', needed_at: now, created_at: now,
       }).execute()
       await refuseForeignNames(tx, wish.name, missingNumbers(size, []))
       await recordEvent(tx, by, 'pool.create', `pool:${wish.name}`, { from: golden?.name ?? null, size, policy: wish.policy ?? {} })
@@ -181,6 +182,13 @@ function checkedPolicy (policy: PoolPolicy): PoolPolicy {
 
 function refuseDeleting (pool: PoolWithPolicy): void {
   if (pool.state === 'deleting') throw new BrokerError('busy', `${pool.name} is being deleted.`)
+}
+
+/** Its name as it is written. Throws `not_found`. */
+async function knownHypervisor (queries: Queries, name: string): Promise<string> {
+  const row = await queries.selectFrom('hypervisor').select('name').where('name', '=', name).executeTakeFirst()
+  if (!row) throw new BrokerError('not_found', `There is no hypervisor ${name}: "berth hypervisor list" shows all.`)
+  return row.name
 }
 
 async function numbersOf (queries: Queries, pool: { id: string, name: string }): Promise<number[]> {
