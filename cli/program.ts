@@ -16,6 +16,7 @@ import { defineMachineCommands } from './commands/machine.js'
 import { defineMaintenanceCommands } from './commands/maintenance.js'
 import { definePoolCommands } from './commands/pool.js'
 import { definePortForwardCommand } from './commands/port-forward.js'
+import { defineRebuildStateCommand } from './commands/rebuild-state.js'
 import { defineThinClientCommands } from './commands/thin-client.js'
 import { definePasswordCommand, defineTokenCommands } from './commands/token.js'
 import { defineRoleCommands, defineUserCommands } from './commands/user.js'
@@ -59,6 +60,7 @@ export function buildProgram (): Command {
   defineGrantCommands(program, invocation)
   defineDirectoryCommands(program, invocation)
   defineAuditCommands(program, invocation)
+  defineRebuildStateCommand(program, invocation)
   definePasswordCommand(program, invocation)
   defineCompletionCommands(program, invocation)
   defineHelpCommands(program, invocation)
