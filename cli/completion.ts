@@ -4,7 +4,7 @@ import type { Command, Option } from 'commander'
 export type Completion = { readonly offer: 'words', readonly words: readonly string[] } | { readonly offer: 'names', readonly kind: NameKind } | { readonly offer: 'files' }
 
 /** Arguments and option values are completed by their name in the usage line: MACHINE is one that exists, NAME a new one. */
-export const NAME_KINDS = ['MACHINE', 'INITIAL', 'HYPERVISOR', 'JOB', 'DEVICE', 'TOKEN', 'TARGET', 'USER', 'ROLE', 'OBJECT', 'VERB'] as const
+export const NAME_KINDS = ['MACHINE', 'INITIAL', 'HYPERVISOR', 'POOL', 'JOB', 'DEVICE', 'TOKEN', 'TARGET', 'USER', 'ROLE', 'OBJECT', 'VERB'] as const
 export type NameKind = typeof NAME_KINDS[number]
 const FILE_KINDS = ['FILE', 'DIRECTORY']
 

@@ -1,8 +1,10 @@
 import { Command, Option } from 'commander'
+import { defineApplyCommands } from './commands/apply.js'
 import { defineAuditCommands } from './commands/audit.js'
 import { defineClientsXmlCommands } from './commands/clients-xml.js'
 import { defineCompletionCommands } from './commands/completion.js'
 import { defineConnectCommand, defineSessionCommands } from './commands/connect.js'
+import { defineDesktopCommands } from './commands/desktop.js'
 import { defineDirectoryCommands } from './commands/directory.js'
 import { defineGrantCommands } from './commands/grant.js'
 import { defineHelpCommands } from './commands/help.js'
@@ -12,7 +14,9 @@ import { defineJobCommands } from './commands/job.js'
 import { defineLoginCommands } from './commands/login.js'
 import { defineMachineCommands } from './commands/machine.js'
 import { defineMaintenanceCommands } from './commands/maintenance.js'
+import { definePoolCommands } from './commands/pool.js'
 import { definePortForwardCommand } from './commands/port-forward.js'
+import { defineRebuildStateCommand } from './commands/rebuild-state.js'
 import { defineThinClientCommands } from './commands/thin-client.js'
 import { definePasswordCommand, defineTokenCommands } from './commands/token.js'
 import { defineRoleCommands, defineUserCommands } from './commands/user.js'
@@ -39,11 +43,14 @@ export function buildProgram (): Command {
   defineLoginCommands(program, invocation)
   defineHypervisorCommands(program, invocation)
   defineMachineCommands(program, invocation)
+  definePoolCommands(program, invocation)
+  defineDesktopCommands(program, invocation)
   defineConnectCommand(program, invocation)
   definePortForwardCommand(program, invocation)
   defineSessionCommands(program, invocation)
   defineImageCommands(program, invocation)
   defineMaintenanceCommands(program, invocation)
+  defineApplyCommands(program, invocation)
   defineThinClientCommands(program, invocation)
   defineClientsXmlCommands(program, invocation)
   defineJobCommands(program, invocation)
@@ -53,6 +60,7 @@ export function buildProgram (): Command {
   defineGrantCommands(program, invocation)
   defineDirectoryCommands(program, invocation)
   defineAuditCommands(program, invocation)
+  defineRebuildStateCommand(program, invocation)
   definePasswordCommand(program, invocation)
   defineCompletionCommands(program, invocation)
   defineHelpCommands(program, invocation)

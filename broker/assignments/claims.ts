@@ -14,16 +14,16 @@ import { bestCandidate } from './selection.js'
 /** `now`: of the fair clock. */
 export interface ClaimsDeps { readonly store: Store, readonly hosts: Hosts, readonly now: () => number }
 
-/** What a claim gives: a desktop, or a place in the queue. */
-export type Claimed = { readonly machineId: string, readonly queue: null } | { readonly machineId: null, readonly queue: { place: number, since: number, sentence: string, nextFreeAt: number | null } }
+/** What a claim gives: a desktop, or a place in the queue. `changed`: it was given now, or is to be made ready again. */
+export type Claimed = { readonly machineId: string, readonly changed: boolean, readonly queue: null } | { readonly machineId: null, readonly queue: { place: number, since: number, sentence: string, nextFreeAt: number | null } }
 
 export interface AssignWish { readonly byAdministrator: boolean, readonly fixed: boolean, readonly machineId?: string }
 export interface ReleaseWish { readonly force: boolean, readonly because: string, readonly how?: Cleaning }
 
 const CLAIM: AssignWish = { byAdministrator: false, fixed: false }
 
-/** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id: its holder has it no more) and `freed` (pool id). */
-export class Claims extends EventEmitter<{ changed: [string], ended: [string], freed: [string] }> {
+/** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id: its holder has it no more) and `freed` (pool id); for those who measure `claimed` (result, ms), `prepared` (ms) and `released` (reason). */
+export class Claims extends EventEmitter<{ changed: [string], ended: [string], freed: [string], claimed: [string, number], prepared: [number], released: [string] }> {
   constructor (readonly deps: ClaimsDeps) {
     super()
     this.setMaxListeners(0)
@@ -34,8 +34,13 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
    * taken and `queue` is false, `maintenance`, `too_many_desktops`.
    */
   async claim (poolName: string, holder: string, by: Actor, queue: boolean, wish: AssignWish = CLAIM): Promise<Claimed> {
-    const claimed = await this.deps.store.transaction().execute(async (tx) => await this.#claimIn(tx, await requirePool(tx, poolName), holder, by, queue, wish))
-    if (claimed.machineId !== null) this.emit('changed', claimed.machineId)
+    const startMs = performance.now()
+    const claimed = await this.deps.store.transaction().execute(async (tx) => await this.#claimIn(tx, await requirePool(tx, poolName), holder, by, queue, wish)).catch((error: unknown) => {
+      this.emit('claimed', error instanceof BrokerError ? error.code : 'internal', performance.now() - startMs)
+      throw error
+    })
+    this.emit('claimed', claimed.machineId === null ? 'queued' : 'given', performance.now() - startMs)
+    if (claimed.machineId !== null && claimed.changed) this.emit('changed', claimed.machineId)
     return claimed
   }
 
@@ -57,25 +62,31 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     if (pool.state === 'deleting') throw new BrokerError('not_found', `The pool ${pool.name} is being deleted.`)
     const held = await tx.selectFrom('assignment').select(['machine_id', 'pool_id']).where('holder', '=', holder).execute()
     const mine = held.find((row) => row.pool_id === pool.id)
-    if (mine) return { machineId: await this.#again(tx, pool, holder, mine.machine_id, wish), queue: null }
+    if (mine) return { machineId: mine.machine_id, changed: await this.#again(tx, pool, holder, mine.machine_id, wish), queue: null }
     if (pool.maintenance === 1) throw new BrokerError('maintenance', `${pool.name} is in maintenance${pool.maintenance_reason === '' ? '' : `: ${pool.maintenance_reason}`}. It is handed out again when that ends.`)
     refuseTooMany(pool, holder, held.length)
     const head = await headOfQueue(tx, pool.id, now())
     const given = head === null || head === holder || wish.byAdministrator ? await this.#give(tx, pool, holder, by, wish) : null
     if (given !== null) {
       if (head === holder) await leaveQueue(tx, pool.id, holder)
-      return { machineId: given, queue: null }
+      return { machineId: given, changed: true, queue: null }
     }
     const { sentence, nextFreeAt } = await this.#exhausted(tx, pool)
     if (!queue) throw new BrokerError('pool_exhausted', sentence)
     return { machineId: null, queue: { ...await wait(tx, pool.id, holder, now()), sentence, nextFreeAt } }
   }
 
-  /** The desktop that he has already. One whose host is away is exchanged as long as he has not worked on it; the keeper does that. */
-  async #again (tx: Queries, pool: PoolWithPolicy, holder: string, machineId: string, wish: AssignWish): Promise<string> {
+  /**
+   * The desktop that he has already: it counts as used now, and is made ready again unless it runs. Gives whether that has to begin; who asks again and
+   * again, as a waiting screen does, changes nothing. (One whose host is away the keeper exchanges, as long as he has not worked on it.)
+   */
+  async #again (tx: Queries, pool: PoolWithPolicy, holder: string, machineId: string, wish: AssignWish): Promise<boolean> {
     if (wish.machineId !== undefined && wish.machineId !== machineId) throw new BrokerError('assigned', `${shownHolder(holder)} has another desktop of ${pool.name} already: release that first.`)
-    await tx.updateTable('assignment').set({ idle_since: this.deps.now(), wanted: 1, starts_failed: 0, ...(wish.byAdministrator ? { by_administrator: 1 as const, fixed: wish.fixed ? 1 as const : 0 as const } : {}) }).where('machine_id', '=', machineId).execute()
-    return machineId
+    const now = await tx.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').select(['assignment.wanted', 'machine.power', 'desktop.unclean']).where('assignment.machine_id', '=', machineId).executeTakeFirstOrThrow()
+    const ready = now.power === 'running' && now.unclean === null
+    const byHand = wish.byAdministrator ? { by_administrator: 1 as const, fixed: wish.fixed ? 1 as const : 0 as const } : {}
+    await tx.updateTable('assignment').set({ idle_since: this.deps.now(), ...(ready || now.wanted === 1 ? {} : { wanted: 1 as const, starts_failed: 0 }), ...byHand }).where('machine_id', '=', machineId).execute()
+    return !ready && now.wanted === 0
   }
 
   /** Takes the best desktop there is; null when there is none. */
@@ -88,10 +99,17 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     if (machineId === null || machineId === undefined) return null
     if (!await enterDesktop(tx, machineId, 'assigned', own === machineId ? { unclean: null } : {}, this.deps.now(), ['free'])) {
       if (wish.machineId === undefined) return null
-      throw new BrokerError('assigned', 'This desktop is not free: "berth pool show" tells why.')
+      throw await this.#notFree(tx, machineId, pool)
     }
     await this.#insert(tx, machineId, pool.id, holder, by, wish, pool.name)
     return machineId
+  }
+
+  /** Why a desktop that was asked for by name cannot be given. */
+  async #notFree (tx: Queries, machineId: string, pool: PoolWithPolicy): Promise<BrokerError> {
+    const row = await tx.selectFrom('desktop').innerJoin('machine', 'machine.id', 'desktop.machine_id').leftJoin('assignment', 'assignment.machine_id', 'desktop.machine_id').select(['machine.name', 'desktop.state', 'assignment.holder']).where('desktop.machine_id', '=', machineId).executeTakeFirstOrThrow()
+    if (row.holder !== null) return new BrokerError('assigned', `${shownHolder(row.holder)} has ${row.name}: release it first with "berth release ${row.name}".`)
+    return new BrokerError('assigned', `${row.name} is ${row.state}, not free: "berth pool show ${pool.name}" tells why.`)
   }
 
   async #insert (tx: Queries, machineId: string, poolId: string | null, holder: string, by: Actor, wish: AssignWish, poolName: string): Promise<void> {
@@ -156,6 +174,7 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     })
     this.emit('changed', machine.id)
     this.emit('ended', machine.id)
+    this.emit('released', wish.because)
     if (poolId !== null) this.emit('freed', poolId)
   }
 

@@ -12,8 +12,12 @@ export function assignmentRoutes (assignments: Assignments, rebuild: RebuildDeps
       const by = callerOf(request)
       return await assignments.claim(request.params.name, `user:${by.key}`, by, request.body, abortedWith(reply))
     })
-    app.post('/pools/:name/assign', route('Give somebody a desktop of this pool', { params: NameParams, body: AssignRequest }, { 200: Desktop }), async (request) => await assignments.assign(request.params.name, request.body.user, request.body, callerOf(request)))
-    app.post('/machines/:name/assign', route('Give somebody this machine', { params: NameParams, body: MachineAssignRequest }, { 200: Desktop }), async (request) => await assignments.assignMachine(request.params.name, request.body.user, request.body.fixed ?? false, callerOf(request)))
+    app.post('/pools/:name/assign', route('Give somebody a desktop of this pool', { params: NameParams, body: AssignRequest }, { 200: Desktop }), async (request, reply) => {
+      return await assignments.assign(request.params.name, request.body.user, request.body, callerOf(request), abortedWith(reply))
+    })
+    app.post('/machines/:name/assign', route('Give somebody this machine', { params: NameParams, body: MachineAssignRequest }, { 200: Desktop }), async (request, reply) => {
+      return await assignments.assignMachine(request.params.name, request.body.user, request.body, callerOf(request), abortedWith(reply))
+    })
     app.post('/machines/:name/release', route('Give it back', { params: NameParams, body: ReleaseRequest }, { 204: NoContent }), async (request, reply) => {
       await assignments.release(request.params.name, callerOf(request), { force: request.body.force ?? false, because: 'released' })
       return await reply.code(204).send()

@@ -14,7 +14,11 @@ import type { Observer } from './observer.js'
 import { nameOf, PARENT_TYPE, parentFor, refuseTypeChange } from './parents.js'
 import { childrenOf, listMachines, type MachineFilter, machineOrChildren, requireMachine } from './store.js'
 
-export interface MachinesDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer, readonly shutdownTimeoutMs: number }
+export interface MachinesDeps {
+  readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer, readonly shutdownTimeoutMs: number
+  /** Who has one of these machines, in words; null: nobody. Answered by those who hand machines out. */
+  readonly holdersOf: (machineIds: readonly string[]) => Promise<string | null>
+}
 
 const GIB = 1_073_741_824
 
@@ -111,6 +115,11 @@ export class Machines {
 
   /** Names who depends on it and refuses, unless forced: then they are deleted too. */
   async remove (name: string, force: boolean, by: Actor): Promise<string> {
+    const machine = await requireMachine(this.deps.store, name)
+    // A machine that was just made has not been looked at yet.
+    if (machine.power === 'unknown' && this.deps.hypervisors.link(machine.hypervisor).status().state === 'up') await this.deps.observer.powerNow(machine)
+    const holders = force ? null : await this.deps.holdersOf([machine.id])
+    if (holders !== null) throw new BrokerError('assigned', `${holders}: release it first, or use --force.`)
     const job = await this.deps.store.transaction().execute(async (tx) => {
       const row = await requireMachine(tx, name)
       const children = await childrenOf(tx, row.id)

@@ -20,6 +20,7 @@ const NAMES: Readonly<Record<NameKind, (client: BrokerClient) => Promise<string[
   TARGET: async (client) => (await client.get('/machines', MachineList)).machines.map((it) => it.name),
   INITIAL: async (client) => (await client.get('/machines?type=initial', MachineList)).machines.map((it) => it.name),
   HYPERVISOR: async (client) => (await client.get('/hypervisors', HypervisorList)).hypervisors.map((it) => it.name),
+  POOL: async (client) => (await client.get('/pools', PoolList)).pools.map((it) => it.name),
   JOB: async (client) => (await client.get('/jobs', JobList)).jobs.map((it) => it.id),
   DEVICE: async (client) => (await client.get('/thin-clients', ThinClientList)).thinClients.map((it) => it.id),
   USER: async (client) => (await client.get('/users', UserList)).users.map((it) => it.name),

@@ -7,14 +7,14 @@ import { importsOf, textOf, TYPESCRIPT_FILES } from './tree.js'
  */
 const ROOMS = [
   'errors.ts', 'api', 'validation.ts', 'xml', 'login-settings.ts', 'config.ts', 'store', 'audit', 'certificates', 'users', 'access.ts', 'http.ts', 'jobs', 'hypervisors', 'images', 'machines', 'pools', 'assignments', 'consoles', 'thin-clients',
-  'operations.ts', 'systemd-notify.ts', 'log.ts', 'authentication.ts', 'access-check.ts', 'app.ts', 'answers.ts', 'broker.ts', 'main.ts',
+  'metrics.ts', 'operations.ts', 'systemd-notify.ts', 'log.ts', 'authentication.ts', 'access-check.ts', 'app.ts', 'answers.ts', 'broker.ts', 'main.ts',
 ]
 
 /** Where each outside library is imported; several places need a reason. */
 const ONE_PLACE: Readonly<Record<string, readonly string[]>> = {
   '@fastify/helmet': ['broker/app.ts'], '@fastify/rate-limit': ['broker/app.ts'], '@fastify/swagger': ['broker/app.ts'],
   '@node-rs/argon2': ['broker/users/passwords.ts'], '@peculiar/x509': ['broker/certificates/authority.ts'], 'reflect-metadata': ['broker/certificates/authority.ts'],
-  'fast-xml-parser': ['broker/xml/xml.ts'], libvirt: ['broker/hypervisors/libvirt-process.ts'], 'prom-client': ['broker/operations.ts'], 'cli-progress': ['cli/job-display.ts'], 'cli-table3': ['cli/output.ts'],
+  'fast-xml-parser': ['broker/xml/xml.ts'], libvirt: ['broker/hypervisors/libvirt-process.ts'], 'prom-client': ['broker/metrics.ts'], 'cli-progress': ['cli/job-display.ts'], 'cli-table3': ['cli/output.ts'],
 }
 const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[], readonly reason: string }>> = {
   fastify: { under: ['broker/app.ts', 'broker/access-check.ts', 'broker/authentication.ts', 'broker/users/session-routes.ts', 'broker/http.ts', 'broker/thin-clients/routes.ts', 'broker/consoles'], reason: 'app.ts makes the server; the others take types' },
