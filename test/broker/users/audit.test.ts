@@ -38,7 +38,6 @@ t.test('many at once make one chain; a change, a gap and a cut show', async (t) 
 })
 
 t.test('rows of version 1 are chained at the first start, and accounts and tokens keep what they had', async (t) => {
-  const { readFileSync } = await import('node:fs')
   const path = join(temporaryDirectory(), 'berth.sqlite')
   const [, first = ''] = readFileSync('broker/store/schema.sql', 'utf8').split(/^-- v \d+$/m)
   const old = new Database(path)
