@@ -105,6 +105,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /pools/:name/assign': { verb: 'assign', on: 'pool' },
   'POST /apply': 'admin',
   'GET /export': 'observer',
+  'POST /rebuild-state': 'admin',
   'GET /desktops': 'observer',
   'GET /desktops/mine': 'user',
 

@@ -1,7 +1,9 @@
 import type { Holder } from './api/machines.js'
-import type { PoolPolicy } from './api/pools.js'
+import { shownHolder } from './assignments/policy.js'
+import { metadataOf } from './assignments/records.js'
 import type { Assignments } from './assignments/service.js'
 import type { ConsolesDeps } from './consoles/service.js'
+import type { DomainExtrasOf } from './machines/definition.js'
 import { strictest } from './pools/policy.js'
 import { poolsOf } from './pools/store.js'
 import type { Store } from './store/open.js'
@@ -14,7 +16,7 @@ import type { Person } from './users/verbs.js'
 import type { DocumentsDeps } from './pools/documents.js'
 
 /** Questions that a room asks of those below it, answered here: who may take, know and keep a console, and what the pools' policies say of it. */
-export function consoleAnswers (deps: { store: Store, permissions: Permissions, assignments: Assignments }): Pick<ConsolesDeps, 'mayTake' | 'mayKnow' | 'mayStay' | 'features' | 'refuseNotReady' | 'onTicket'> {
+export function consoleAnswers (deps: { store: Store, permissions: Permissions, assignments: Assignments }): Pick<ConsolesDeps, 'mayTake' | 'mayKnow' | 'mayStay' | 'features' | 'protocols' | 'refuseNotReady' | 'onTicket'> {
   const { store, permissions, assignments } = deps
   const person = async (name: string): Promise<Person | null> => {
     const account = await store.selectFrom('account').selectAll().where('name_key', '=', nameKey(name)).where('disabled', '=', 0).executeTakeFirst()
@@ -29,9 +31,22 @@ export function consoleAnswers (deps: { store: Store, permissions: Permissions, 
     mayTake: async (asker, machineId) => await may(asker, machineId, 'takeConsole'),
     mayKnow: async (asker, machineId) => await may(asker, machineId, 'takeConsole') || await may(asker, machineId, 'assign'),
     mayStay: async (holder, machineId) => holder.kind === 'device' ? await assignments.deviceMayStay(holder.name, machineId) : await may(holder, machineId, 'accessConsole'),
-    features: async (machineId) => strictest((await poolsOf(store, machineId)).map((pool): PoolPolicy => pool.policy)),
+    features: async (machineId) => strictest((await poolsOf(store, machineId)).map((pool) => pool.policy)),
+    protocols: async (machineId) => (await poolsOf(store, machineId))[0]?.policy.protocols ?? [],
     refuseNotReady: async (asker, machine) => { await assignments.refuseUnclean(machine, asker.kind === 'person' ? `user:${nameKey(asker.name)}` : null) },
     onTicket: async (asker, machineId) => { if (asker.kind === 'person') await assignments.noteTicket(machineId, `user:${nameKey(asker.name)}`) },
+  }
+}
+
+/** What a domain carries of pools and assignments, what the strictest policy of its pools lets a viewer do, and who has it. */
+export function machineAnswers (store: Store): { extrasOf: DomainExtrasOf, isHandedOut: (machineId: string) => Promise<boolean>, holdersOf: (machineIds: readonly string[]) => Promise<string | null> } {
+  return {
+    extrasOf: async (machine) => ({ metadata: await metadataOf(store, machine), features: strictest((await poolsOf(store, machine.id)).map((pool) => pool.policy)) }),
+    isHandedOut: async (machineId) => await store.selectFrom('desktop').select('machine_id').where('machine_id', '=', machineId).executeTakeFirst() !== undefined,
+    holdersOf: async (machineIds) => {
+      const rows = await store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['machine.name', 'assignment.holder']).where('machine_id', 'in', [...machineIds]).where((eb) => eb.or([eb('pool_id', 'is not', null), eb('fixed', '=', 1)])).execute()
+      return rows.length === 0 ? null : rows.map((row) => `${shownHolder(row.holder)} has ${row.name}`).join(', ')
+    },
   }
 }
 

@@ -7,7 +7,7 @@ import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
 import { assignmentRoutes } from './assignments/routes.js'
 import { authentication } from './authentication.js'
 import { chainOldRows, HeadLog } from './audit/chain.js'
-import { consoleAnswers, documentGrants } from './answers.js'
+import { consoleAnswers, documentGrants, machineAnswers } from './answers.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
@@ -35,6 +35,7 @@ import { Power } from './machines/power.js'
 import { machineRoutes } from './machines/routes.js'
 import { Restarts } from './machines/restarts.js'
 import { Machines } from './machines/service.js'
+import { Metrics } from './metrics.js'
 import { operationsRoutes } from './operations.js'
 import { Documents } from './pools/documents.js'
 import { poolRoutes } from './pools/routes.js'
@@ -98,8 +99,8 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   })
   const observer = new Observer({ store, hypervisors, log, everyMs: config.observeEveryMs })
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
-  const power = new Power({ store, hypervisors, observer })
-  const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs })
+  const power = new Power({ store, hypervisors, observer, ...machineAnswers(store) })
+  const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs, ...machineAnswers(store) })
   const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
   const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now() })
@@ -120,7 +121,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   })
   const collector = new Collector({ store, hypervisors, jobs, log, ...(hook ? { hook } : {}) })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
-  const machineJobs = { store, hypervisors, observer, power }
+  const machineJobs = { store, hypervisors, observer, power, ...machineAnswers(store) }
   jobs.register(copyJob(images))
   jobs.register(importJob(images))
   jobs.register(powerJob(machineJobs))
@@ -137,8 +138,8 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
   const app = await buildApp({
     log, tls, authenticate: authentication(users, new TrustedProxy(config.trustedProxy, log)), permissions, version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients), ...peopleRoutes],
-    rootRoutes: [operationsRoutes({ store, hypervisors, authority, publicKey: key.publicKey })],
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients), ...peopleRoutes],
+    rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)
   await hypervisors.start()

@@ -8,6 +8,11 @@ export function explainFaults (): void {
     if (errorType === ValueErrorType.StringPattern) return schema.description ? `is not of this form: ${schema.description}` : `must match ${String(schema['pattern'])}`
     if (errorType === ValueErrorType.ObjectAdditionalProperties) return 'is not a field that is known here'
     if (errorType === ValueErrorType.ObjectRequiredProperty) return 'is missing'
+    if (errorType === ValueErrorType.Union && Array.isArray(schema['anyOf'])) return `must be one of these: ${schema['anyOf'].map(formOf).join('; or ')}`
     return DefaultErrorFunction(fault).replace(/^Expected/, 'must be')
   })
+}
+
+function formOf ({ description, type, enum: words }: { description?: string, type?: string, enum?: readonly string[] }): string {
+  return words?.join(', ') ?? description ?? type ?? 'a value'
 }

@@ -28,8 +28,12 @@ export const ClaimAnswer = strictObject({
 })
 export type ClaimAnswer = Static<typeof ClaimAnswer>
 
-/** By an administrator. `machine`: this member; absent: any. `fixed`: it never expires. */
-export const AssignRequest = strictObject({ user: PersonName, machine: Type.Optional(Name), fixed: Type.Optional(Type.Boolean()) })
-export const MachineAssignRequest = strictObject({ user: PersonName, fixed: Type.Optional(Type.Boolean()) })
+/** By an administrator. `machine`: this member; absent: any. `fixed`: it never expires. `waitMs`: how long to wait until it can be opened. */
+export const AssignRequest = strictObject({ user: PersonName, machine: Type.Optional(Name), fixed: Type.Optional(Type.Boolean()), waitMs: ClaimRequest.properties.waitMs })
+export const MachineAssignRequest = Type.Omit(AssignRequest, ['machine'], { additionalProperties: false })
 /** `force`: also while somebody is connected. */
 export const ReleaseRequest = strictObject({ force: Type.Optional(Type.Boolean()) })
+
+/** Names of what was made again from the hypervisors. */
+export const RebuildRequest = strictObject({ dryRun: Type.Optional(Type.Boolean()) })
+export const RebuildResult = strictObject({ machines: Type.Array(Type.String()), generations: Type.Array(Type.String()), pools: Type.Array(Type.String()), assignments: Type.Array(Type.String()), warnings: Type.Array(Type.String()) })

@@ -14,6 +14,8 @@ import { Cleaner } from './cleaner.js'
 import { FairClock } from './clock.js'
 import { Hosts } from './hosts.js'
 import { Keeper } from './keeper.js'
+import { Mirror } from './mirror.js'
+import { PowerWindows } from './power-windows.js'
 import { Presence } from './presence.js'
 import { Assignments } from './service.js'
 
@@ -34,8 +36,10 @@ export function assembleHandingOut (deps: HandingOutDeps): HandingOut {
   const claims = new Claims({ ...fair, hosts })
   const assignments = new Assignments({ ...fair, claims, hosts })
   const cleaner = new Cleaner({ ...fair, claims, hosts })
-  const keeper = new Keeper({ ...fair, claims, cleaner, hosts, clock })
+  const windows = new PowerWindows({ ...fair, claims, wallClock: deps.now })
+  const keeper = new Keeper({ ...fair, claims, cleaner, hosts, clock, windows })
   const presence = new Presence({ ...fair, claims })
+  const mirror = new Mirror({ ...fair, claims, pools })
   const poolKeeper = new PoolKeeper({ ...fair, pools })
   jobs.register(buildJob(fair))
   jobs.register(removeJob({ ...fair, releaseAll: async (poolId) => { await assignments.releaseAll(poolId) } }))
@@ -44,7 +48,7 @@ export function assembleHandingOut (deps: HandingOutDeps): HandingOut {
   observer.setMaxListeners(0)
   return {
     pools, claims, assignments, keeper,
-    start: () => { for (const part of [hosts, presence, keeper, poolKeeper, assignments]) part.start() },
-    stop: async () => { for (const part of [poolKeeper, keeper, presence, assignments]) await part.stop() },
+    start: () => { for (const part of [hosts, presence, keeper, poolKeeper, assignments, mirror]) part.start() },
+    stop: async () => { for (const part of [mirror, poolKeeper, keeper, presence, assignments]) await part.stop() },
   }
 }

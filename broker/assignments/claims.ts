@@ -22,8 +22,8 @@ export interface ReleaseWish { readonly force: boolean, readonly because: string
 
 const CLAIM: AssignWish = { byAdministrator: false, fixed: false }
 
-/** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id: its holder has it no more) and `freed` (pool id). */
-export class Claims extends EventEmitter<{ changed: [string], ended: [string], freed: [string] }> {
+/** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id: its holder has it no more) and `freed` (pool id); for those who measure `claimed` (result, ms), `prepared` (ms) and `released` (reason). */
+export class Claims extends EventEmitter<{ changed: [string], ended: [string], freed: [string], claimed: [string, number], prepared: [number], released: [string] }> {
   constructor (readonly deps: ClaimsDeps) {
     super()
     this.setMaxListeners(0)
@@ -34,7 +34,12 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
    * taken and `queue` is false, `maintenance`, `too_many_desktops`.
    */
   async claim (poolName: string, holder: string, by: Actor, queue: boolean, wish: AssignWish = CLAIM): Promise<Claimed> {
-    const claimed = await this.deps.store.transaction().execute(async (tx) => await this.#claimIn(tx, await requirePool(tx, poolName), holder, by, queue, wish))
+    const startMs = performance.now()
+    const claimed = await this.deps.store.transaction().execute(async (tx) => await this.#claimIn(tx, await requirePool(tx, poolName), holder, by, queue, wish)).catch((error: unknown) => {
+      this.emit('claimed', error instanceof BrokerError ? error.code : 'internal', performance.now() - startMs)
+      throw error
+    })
+    this.emit('claimed', claimed.machineId === null ? 'queued' : 'given', performance.now() - startMs)
     if (claimed.machineId !== null) this.emit('changed', claimed.machineId)
     return claimed
   }
@@ -88,10 +93,17 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     if (machineId === null || machineId === undefined) return null
     if (!await enterDesktop(tx, machineId, 'assigned', own === machineId ? { unclean: null } : {}, this.deps.now(), ['free'])) {
       if (wish.machineId === undefined) return null
-      throw new BrokerError('assigned', 'This desktop is not free: "berth pool show" tells why.')
+      throw await this.#notFree(tx, machineId, pool)
     }
     await this.#insert(tx, machineId, pool.id, holder, by, wish, pool.name)
     return machineId
+  }
+
+  /** Why a desktop that was asked for by name cannot be given. */
+  async #notFree (tx: Queries, machineId: string, pool: PoolWithPolicy): Promise<BrokerError> {
+    const row = await tx.selectFrom('desktop').innerJoin('machine', 'machine.id', 'desktop.machine_id').leftJoin('assignment', 'assignment.machine_id', 'desktop.machine_id').select(['machine.name', 'desktop.state', 'assignment.holder']).where('desktop.machine_id', '=', machineId).executeTakeFirstOrThrow()
+    if (row.holder !== null) return new BrokerError('assigned', `${shownHolder(row.holder)} has ${row.name}: release it first with "berth release ${row.name}".`)
+    return new BrokerError('assigned', `${row.name} is ${row.state}, not free: "berth pool show ${pool.name}" tells why.`)
   }
 
   async #insert (tx: Queries, machineId: string, poolId: string | null, holder: string, by: Actor, wish: AssignWish, poolName: string): Promise<void> {
@@ -156,6 +168,7 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     })
     this.emit('changed', machine.id)
     this.emit('ended', machine.id)
+    this.emit('released', wish.because)
     if (poolId !== null) this.emit('freed', poolId)
   }
 
@@ -203,7 +216,7 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
       const now = this.deps.now()
       const held = await tx.selectFrom('assignment').select(['session_at', 'connected']).where('machine_id', '=', machine.id).executeTakeFirst()
       if (!held) throw new BrokerError('not_found', `Nobody has ${machine.name}: there is nothing to extend.`)
-      await tx.updateTable('assignment').set({ extended_at: now, idle_since: now, warned_for: null, ...(held.connected === 1 ? { session_at: now } : {}) }).where('machine_id', '=', machine.id).execute()
+      await tx.updateTable('assignment').set({ extended_at: now, idle_since: now, warned_for: null, stop_at: null, ...(held.connected === 1 ? { session_at: now } : {}) }).where('machine_id', '=', machine.id).execute()
       await recordEvent(tx, by, 'desktop.extend', `machine:${machine.name}`)
     })
     this.emit('changed', machine.id)

@@ -21,13 +21,14 @@ export class FairClock {
   /** The time by which assignments are kept: the wall clock's, but a jump of that one is followed only when `look` has taken it out of all times. */
   now (): number { return Math.round(this.deps.monotonicMs() + this.#offsetMs) }
 
-  /** Moves the times on by what has passed unfairly since the last call, also one before a restart. */
-  async look (): Promise<void> {
+  /** Moves the times on by what has passed unfairly since the last call, also one before a restart. Gives the time of that call; null at the first of all. */
+  async look (): Promise<number | null> {
     const { store, now, monotonicMs } = this.deps
     const monotonic = monotonicMs()
     const passed = this.#lastLookMs === null ? 0 : Math.round(monotonic - this.#lastLookMs)
     this.#lastLookMs = monotonic
-    const unfair = passed === 0 ? await this.#away() : this.#step()
+    const before = await this.#lastLook()
+    const unfair = passed === 0 ? (before === null ? 0 : Math.round(this.now() - before)) : this.#step()
     const away = this.deps.hypervisors().filter((name) => !this.deps.isObserved(name))
     await store.transaction().execute(async (tx) => {
       if (unfair !== 0) await tx.updateTable('assignment').set(moved(unfair)).execute()
@@ -36,12 +37,12 @@ export class FairClock {
       await tx.insertInto('setting').values({ name: LAST_LOOK, value }).onConflict((oc) => oc.column('name').doUpdateSet({ value })).execute()
       this.#offsetMs = now() - monotonicMs()
     })
+    return before
   }
 
-  /** How long the broker was not there. */
-  async #away (): Promise<number> {
+  async #lastLook (): Promise<number | null> {
     const last = await this.deps.store.selectFrom('setting').select('value').where('name', '=', LAST_LOOK).executeTakeFirst()
-    return last === undefined ? 0 : Math.round(this.now() - Number(last.value))
+    return last === undefined ? null : Number(last.value)
   }
 
   /** By how much the wall clock was set. */
@@ -53,6 +54,6 @@ export class FairClock {
 
 function moved (byMs: number) {
   return {
-    idle_since: sql<number>`idle_since + ${byMs}`, session_at: sql<number>`session_at + ${byMs}`, disconnected_at: sql<number>`disconnected_at + ${byMs}`, ticket_at: sql<number>`ticket_at + ${byMs}`, warned_for: sql<number>`warned_for + ${byMs}`,
+    idle_since: sql<number>`idle_since + ${byMs}`, session_at: sql<number>`session_at + ${byMs}`, disconnected_at: sql<number>`disconnected_at + ${byMs}`, ticket_at: sql<number>`ticket_at + ${byMs}`, warned_for: sql<number>`warned_for + ${byMs}`, stop_at: sql<number>`stop_at + ${byMs}`,
   }
 }

@@ -11,10 +11,11 @@ import type { Cleaner } from './cleaner.js'
 import type { FairClock } from './clock.js'
 import type { Hosts } from './hosts.js'
 import { due, nextStep, type Seen } from './policy.js'
+import type { PowerWindows } from './power-windows.js'
 import { livePools, waitersOf } from './queue.js'
 
 export interface KeeperDeps {
-  readonly store: Store, readonly claims: Claims, readonly cleaner: Cleaner, readonly hosts: Hosts, readonly clock: FairClock
+  readonly store: Store, readonly claims: Claims, readonly cleaner: Cleaner, readonly hosts: Hosts, readonly clock: FairClock, readonly windows: PowerWindows
   readonly machines: Machines, readonly jobs: JobRunner, readonly observer: Observer, readonly hypervisors: Hypervisors, readonly log: Logger, readonly now: () => number
 }
 
@@ -68,7 +69,8 @@ export class Keeper {
 
   async #look (all: boolean): Promise<void> {
     if (all) {
-      await this.deps.clock.look()
+      const before = await this.deps.clock.look()
+      await this.deps.windows.look(before)
       await this.deps.hosts.count()
       await this.#reap()
     }
@@ -99,6 +101,8 @@ export class Keeper {
 
   async #ready (machineId: string): Promise<void> {
     const now = this.deps.now()
+    const held = await this.deps.store.selectFrom('assignment').select(['assigned_at', 'started_at']).where('machine_id', '=', machineId).where('wanted', '=', 1).executeTakeFirst()
+    if (held?.started_at === null) this.deps.claims.emit('prepared', now - held.assigned_at)
     await this.deps.store.updateTable('assignment').set((eb) => ({ wanted: 0, starts_failed: 0, started_at: eb.fn.coalesce('started_at', eb.val(now)), idle_since: now })).where('machine_id', '=', machineId).where('wanted', '=', 1).execute()
     this.deps.claims.emit('changed', machineId)
   }

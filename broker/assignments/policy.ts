@@ -4,7 +4,7 @@ import type { PoolPolicy } from '../api/pools.js'
 import { milliseconds, retentionEnd } from '../pools/policy.js'
 import type { AssignmentRow } from '../store/tables.js'
 
-export type Times = Pick<AssignmentRow, 'pool_id' | 'holder' | 'fixed' | 'connected' | 'wanted' | 'idle_since' | 'session_at' | 'disconnected_at' | 'ticket_at' | 'warned_for' | 'started_at'>
+export type Times = Pick<AssignmentRow, 'pool_id' | 'holder' | 'fixed' | 'connected' | 'wanted' | 'idle_since' | 'session_at' | 'disconnected_at' | 'ticket_at' | 'warned_for' | 'started_at' | 'stop_at'>
 
 /** From a ticket to the viewer's first channel; a viewer that has not come by then does not come. */
 export const TICKET_COUNTS_MS = 60_000
@@ -69,11 +69,16 @@ export function due (held: Times, policy: PoolPolicy, now: number): Due {
 export function warningOf (held: Times, policy: PoolPolicy | null, now: number): Desktop['warning'] {
   const expires = expiresAt(held, policy)
   const session = held.connected === 1 ? sessionEndsAt(held, policy) : null
+  if (held.stop_at !== null) return warning(held.stop_at, now, (when) => `It is shut down ${when} by the schedule: save your work, or extend it.`)
   const ends = session === null ? expires : Math.max(session, held.warned_for ?? 0)
   if (ends === null || ends - now > WARN_BEFORE_MS) return null
+  return warning(ends, now, (when) => session === null ? `It is given back ${when} unless you connect or extend it.` : `Your session ends ${when}: save your work, or extend it.`)
+}
+
+function warning (ends: number, now: number, sentence: (when: string) => string): Desktop['warning'] {
   const minutes = Math.max(0, Math.round((ends - now) / 60_000))
   const when = minutes === 0 ? 'in less than a minute' : `in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`
-  return { at: new Date(ends - WARN_BEFORE_MS).toISOString(), takenAt: new Date(ends).toISOString(), sentence: session === null ? `It is given back ${when} unless you connect or extend it.` : `Your session ends ${when}: save your work, or extend it.` }
+  return { at: new Date(ends - WARN_BEFORE_MS).toISOString(), takenAt: new Date(ends).toISOString(), sentence: sentence(when) }
 }
 
 export function phaseOf (held: Times, power: PowerState, policy: PoolPolicy | null, now: number): Phase {

@@ -1,9 +1,10 @@
-import { AssignRequest, ClaimAnswer, ClaimRequest, Desktop, DesktopList, MachineAssignRequest, ReleaseRequest } from '../api/assignments.js'
+import { AssignRequest, ClaimAnswer, ClaimRequest, Desktop, DesktopList, MachineAssignRequest, RebuildRequest, RebuildResult, ReleaseRequest } from '../api/assignments.js'
 import { NameParams } from '../api/common.js'
 import { abortedWith, type App, callerOf, NoContent, route } from '../http.js'
+import { type RebuildDeps, rebuildState } from './rebuild-state.js'
 import type { Assignments } from './service.js'
 
-export function assignmentRoutes (assignments: Assignments) {
+export function assignmentRoutes (assignments: Assignments, rebuild: RebuildDeps) {
   return (app: App): void => {
     app.get('/desktops', route('Desktops that people and devices have', {}, { 200: DesktopList }), async () => ({ desktops: await assignments.desktops() }))
     app.get('/desktops/mine', route('One\'s own desktops', {}, { 200: DesktopList }), async (request) => ({ desktops: await assignments.desktops({ holder: `user:${callerOf(request).key}` }) }))
@@ -11,13 +12,18 @@ export function assignmentRoutes (assignments: Assignments) {
       const by = callerOf(request)
       return await assignments.claim(request.params.name, `user:${by.key}`, by, request.body, abortedWith(reply))
     })
-    app.post('/pools/:name/assign', route('Give somebody a desktop of this pool', { params: NameParams, body: AssignRequest }, { 200: Desktop }), async (request) => await assignments.assign(request.params.name, request.body.user, request.body, callerOf(request)))
-    app.post('/machines/:name/assign', route('Give somebody this machine', { params: NameParams, body: MachineAssignRequest }, { 200: Desktop }), async (request) => await assignments.assignMachine(request.params.name, request.body.user, request.body.fixed ?? false, callerOf(request)))
+    app.post('/pools/:name/assign', route('Give somebody a desktop of this pool', { params: NameParams, body: AssignRequest }, { 200: Desktop }), async (request, reply) => {
+      return await assignments.assign(request.params.name, request.body.user, request.body, callerOf(request), abortedWith(reply))
+    })
+    app.post('/machines/:name/assign', route('Give somebody this machine', { params: NameParams, body: MachineAssignRequest }, { 200: Desktop }), async (request, reply) => {
+      return await assignments.assignMachine(request.params.name, request.body.user, request.body, callerOf(request), abortedWith(reply))
+    })
     app.post('/machines/:name/release', route('Give it back', { params: NameParams, body: ReleaseRequest }, { 204: NoContent }), async (request, reply) => {
       await assignments.release(request.params.name, callerOf(request), { force: request.body.force ?? false, because: 'released' })
       return await reply.code(204).send()
     })
     app.post('/machines/:name/extend', route('More time', { params: NameParams }, { 200: Desktop }), async (request) => await assignments.extend(request.params.name, callerOf(request)))
+    app.post('/rebuild-state', route('Make what a lost database held again from what the domains carry', { body: RebuildRequest }, { 200: RebuildResult }), async (request) => await rebuildState(rebuild, request.body.dryRun ?? false, callerOf(request)))
     app.post('/machines/:name/rebuild', route('Make its disk anew; what is on it is lost', { params: NameParams }, { 204: NoContent }), async (request, reply) => {
       await assignments.rebuild(request.params.name, callerOf(request))
       return await reply.code(204).send()

@@ -57,22 +57,31 @@ export class Assignments {
     for (;;) {
       const claimed = await this.deps.claims.claim(poolName, holder, by, wish.wait ?? false)
       const left = until - performance.now()
-      if (claimed.machineId !== null) return { desktop: await this.#whenReady(claimed.machineId, left, signal), queue: null }
+      if (claimed.machineId !== null) return { desktop: await this.#whenReady(holder, claimed.machineId, left, signal), queue: null }
       const { place, since, sentence, nextFreeAt } = claimed.queue
       if (left <= 0 || signal.aborted) return { desktop: null, queue: { place, since: new Date(since).toISOString(), sentence, nextFreeAt: nextFreeAt === null ? null : new Date(nextFreeAt).toISOString(), askAgainMs: ASK_AGAIN_MS } }
       await this.untilChange(null, Math.min(left, ASK_AGAIN_MS), signal)
     }
   }
 
-  async #whenReady (machineId: string, withinMs: number, signal: AbortSignal): Promise<Desktop> {
+  /** The holder's desktop when it can be opened, or as it is after `withinMs`. One that does not start is exchanged for another one meanwhile. */
+  async #whenReady (holder: string, given: string, withinMs: number, signal: AbortSignal): Promise<Desktop> {
     const until = performance.now() + withinMs
-    for (;;) {
-      const [desktop] = await listDesktops(this.deps.store, { machineId }, this.deps.now())
-      if (!desktop) throw new BrokerError('desktop_failed', 'The desktop was taken away while it was made ready: ask again.')
+    for (let machineId = given; ;) {
+      const [desktop] = await listDesktops(this.deps.store, { holder, machineId }, this.deps.now())
       const left = until - performance.now()
-      if (desktop.phase !== 'preparing' || left <= 0 || signal.aborted) return desktop
-      await this.untilChange(machineId, left, signal)
+      if (desktop && (desktop.phase !== 'preparing' || left <= 0 || signal.aborted)) return desktop
+      if (desktop) await this.untilChange(machineId, left, signal)
+      else machineId = await this.#movedTo(holder, machineId)
     }
+  }
+
+  /** Which desktop its holder was given instead of this one. */
+  async #movedTo (holder: string, machineId: string): Promise<string> {
+    const pools = (await poolsOf(this.deps.store, machineId)).map((pool) => pool.id)
+    const other = pools.length === 0 ? undefined : await this.deps.store.selectFrom('assignment').select('machine_id').where('holder', '=', holder).where('pool_id', 'in', pools).executeTakeFirst()
+    if (!other) throw new BrokerError('desktop_failed', 'The desktop was taken away while it was made ready: ask again.')
+    return other.machine_id
   }
 
   /** Resolves when something about this machine (or any) changes, or after `withinMs`. */
@@ -100,26 +109,26 @@ export class Assignments {
     return desktop
   }
 
-  /** By an administrator: a desktop of the pool, any or this member, to this person. */
-  async assign (poolName: string, user: string, wish: { machine?: string, fixed?: boolean }, by: Actor): Promise<Desktop> {
+  /** By an administrator: a desktop of the pool, any or this member, to this person. Waits up to `waitMs` until it can be opened. */
+  async assign (poolName: string, user: string, wish: { machine?: string, fixed?: boolean, waitMs?: number }, by: Actor, signal: AbortSignal): Promise<Desktop> {
     const pool = await requirePool(this.deps.store, poolName)
     const machine = wish.machine === undefined ? null : await requireMachine(this.deps.store, wish.machine)
-    if (machine && !(await poolsOf(this.deps.store, machine.id)).some((one) => one.id === pool.id)) throw new BrokerError('not_found', `${machine.name} is no member of ${pool.name}.`)
+    if (machine && !(await poolsOf(this.deps.store, machine.id)).some((one) => one.id === pool.id)) throw new BrokerError('not_found', `${machine.name} is no member of ${pool.name}: make it one with "berth pool add ${pool.name} ${machine.name}".`)
     const assign: AssignWish = { byAdministrator: true, fixed: wish.fixed ?? false, ...(machine ? { machineId: machine.id } : {}) }
-    const claimed = await this.deps.claims.claim(pool.name, `user:${nameKey(personName(user))}`, by, false, assign)
-    const [desktop] = await listDesktops(this.deps.store, { machineId: claimed.machineId ?? '' }, this.deps.now())
-    if (!desktop) throw new BrokerError('desktop_failed', 'The desktop was taken away at once: look at the pool with "berth pool show".')
-    return desktop
+    const holder = `user:${nameKey(personName(user))}`
+    const claimed = await this.deps.claims.claim(pool.name, holder, by, false, assign)
+    return await this.#whenReady(holder, claimed.machineId ?? '', wish.waitMs ?? 0, signal)
   }
 
   /** By an administrator: this machine to this person. A member of a pool is given through its first pool. */
-  async assignMachine (machineName: string, user: string, fixed: boolean, by: Actor): Promise<Desktop> {
+  async assignMachine (machineName: string, user: string, wish: { fixed?: boolean, waitMs?: number }, by: Actor, signal: AbortSignal): Promise<Desktop> {
     const machine = await requireMachine(this.deps.store, machineName)
     const [pool] = await poolsOf(this.deps.store, machine.id)
-    if (pool) return await this.assign(pool.name, user, { machine: machine.name, fixed }, by)
+    if (pool) return await this.assign(pool.name, user, { ...wish, machine: machine.name }, by, signal)
     if (machine.type === 'source' || machine.type === 'initial') throw new BrokerError('wrong_type', `${machine.name} is a ${machine.type} machine: only vdi and simple machines are handed to people.`)
-    await this.deps.claims.dedicate(machine, `user:${nameKey(personName(user))}`, by)
-    return await this.desktopOf(machine.name)
+    const holder = `user:${nameKey(personName(user))}`
+    await this.deps.claims.dedicate(machine, holder, by)
+    return await this.#whenReady(holder, machine.id, wish.waitMs ?? 0, signal)
   }
 
   async release (machineName: string, by: Actor, wish: ReleaseWish): Promise<void> {
@@ -224,7 +233,7 @@ export class Assignments {
   /** What those who sit before this machine's screen are to be told, if it is theirs (`thin-client:ID`, `user:KEY`): that it is taken soon. Null while they need not be told. */
   async warning (machineId: string, holders: readonly string[]): Promise<Desktop['warning']> {
     const held = await this.deps.store.selectFrom('assignment').selectAll().where('machine_id', '=', machineId).executeTakeFirst()
-    if (!held || held.warned_for === null || held.pool_id === null || !holders.includes(held.holder)) return null
+    if (!held || (held.warned_for === null && held.stop_at === null) || held.pool_id === null || !holders.includes(held.holder)) return null
     return warningOf(held, (await poolById(this.deps.store, held.pool_id))?.policy ?? null, this.deps.now())
   }
 

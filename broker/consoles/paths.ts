@@ -45,6 +45,12 @@ export function displayPaths (machine: PathMachine, displayAddress: string, prox
   ]
 }
 
+/** Pure. The paths in the order of a pool's policy; protocols that it does not name come last, in their own order. */
+export function inOrder (paths: readonly MachinePath[], protocols: readonly string[]): MachinePath[] {
+  const rank = (path: MachinePath): number => protocols.includes(path.protocol) ? protocols.indexOf(path.protocol) : protocols.length
+  return [...paths].sort((a, b) => rank(a) - rank(b))
+}
+
 /** Pure. A guest on a bridge has an address that others may reach too; one behind the host's NAT has not. */
 export function servicePaths (machine: PathMachine, service: Service, address: string | null): MachinePath[] {
   if (address === null) return [unreachable(service, `Nothing answers on port ${service.port} within 1.5 s.`)]

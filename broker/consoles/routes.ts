@@ -5,7 +5,7 @@ import { SpiceConsole } from '../api/machines.js'
 import { viewerFile } from '../api/viewer-file.js'
 import { type App, callerOf, route } from '../http.js'
 import { requireMachine } from '../machines/store.js'
-import { machinePaths } from './paths.js'
+import { inOrder, machinePaths } from './paths.js'
 import { forwardPort } from './port-forward.js'
 import type { Asker, Consoles } from './service.js'
 import { requireUpgrade, upgrade } from './upgrades.js'
@@ -26,7 +26,7 @@ export function consoleRoutes (consoles: Consoles) {
     })
     app.get('/machines/:name/paths', route('Every way to it, with what to type', { params: NameParams }, { 200: MachinePathList }), async (request) => {
       const machine = await requireMachine(consoles.deps.store, request.params.name)
-      return { paths: await machinePaths(consoles.deps.hypervisors, machine, consoles.proxyPort) }
+      return { paths: inOrder(await machinePaths(consoles.deps.hypervisors, machine, consoles.proxyPort), await consoles.deps.protocols(machine.id)) }
     })
     app.get('/machines/:name/port-forward', route('A connection to a port of its guest, as a WebSocket', { params: NameParams, querystring: PortQuery }), async (request, reply) => {
       const machine = await requireMachine(consoles.deps.store, request.params.name)

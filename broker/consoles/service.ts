@@ -39,6 +39,8 @@ export interface ConsolesDeps {
   readonly mayStay: (holder: Holder, machineId: string) => Promise<boolean>
   /** What the policy of the machine lets a viewer do. */
   readonly features: (machineId: string) => Promise<DesktopFeatures>
+  /** In which order its ways are shown; empty: no policy says. */
+  readonly protocols: (machineId: string) => Promise<readonly string[]>
 }
 
 /** A person or a thin client that asks, and from where. */

@@ -31,7 +31,8 @@ export interface DomainSpec {
 export interface DesktopFeatures { readonly clipboard: boolean, readonly fileTransfer: boolean, readonly usb: boolean }
 export const ALL_FEATURES: DesktopFeatures = { clipboard: true, fileTransfer: true, usb: true }
 
-export interface DomainMetadata { readonly pool?: string, readonly generation?: string, readonly assignment?: string }
+/** `record`: what a lost database is made from again, as JSON. */
+export interface DomainMetadata { readonly pool?: string, readonly generation?: string, readonly assignment?: string, readonly record?: string }
 
 export const METADATA_URI = 'https://berth.invalid/xmlns/1'
 /** The ticket of a display that nobody may open: expired before libvirt existed. Without a password SPICE would let anybody in. */
@@ -182,6 +183,18 @@ function consoleDevices (): Node {
     memballoon: { '@_model': 'virtio' },
     rng: { '@_model': 'virtio', backend: { '@_model': 'random', '#text': '/dev/urandom' } },
   }
+}
+
+/** Berth's element alone, as libvirt takes it for a domain that exists. */
+export function metadataXml (values: DomainMetadata): string {
+  return buildXml({ berth: Object.fromEntries(Object.entries(values).map(([name, value]) => [`@_${name}`, value])) }).trim()
+}
+
+/** What Berth wrote into a domain; null when it wrote nothing. */
+export function readMetadata (xml: string): DomainMetadata | null {
+  const element = nodeOf(nodeOf(parseDomain(xml)['metadata'])['berth:berth'])
+  if (text(element['@_xmlns:berth']) !== METADATA_URI) return null
+  return Object.fromEntries((['pool', 'generation', 'assignment', 'record'] as const).filter((name) => element[`@_${name}`] !== undefined).map((name) => [name, text(element[`@_${name}`])]))
 }
 
 function metadata (values: DomainMetadata): Node {

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BrokerError } from '../errors.js'
-import { parseDomainXml } from './domain-xml.js'
+import { METADATA_URI, parseDomainXml } from './domain-xml.js'
 import { errorOf, type BatchItem, type RequestOptions } from './helper-channel.js'
 import type { DomainState, HostFacts, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import type { ManagedLink } from './service.js'
 
 /** `boots`: how often it was started. */
-interface SimulatedDomain { uuid: string, running: boolean, boots: number, disk: string | null, destroyOnReboot: boolean, ticket: string | null }
+interface SimulatedDomain { uuid: string, running: boolean, boots: number, disk: string | null, destroyOnReboot: boolean, ticket: string | null, xml: string }
 type Args = Readonly<Record<string, unknown>>
 type Op = (host: SimulatedHost, args: Args) => unknown
 
@@ -80,7 +80,11 @@ const OPS: Readonly<Record<string, Op>> = {
   },
   domain_reboot: (host, { name }) => { restart(host, String(name)) },
   domain_reset: (host, { name }) => { restart(host, String(name)) },
-  domain_metadata: () => ({}),
+  domain_metadata: (host, { name, xml }) => {
+    const found = host.domains.get(String(name))
+    if (!found) throw refusal('not_found', `there is no domain ${String(name)}`)
+    found.xml = withMetadata(found.xml, String(xml))
+  },
   ticket: (host, { domain, password, connected }) => {
     const found = host.domains.get(String(domain))
     if (!found?.running) throw refusal('not_found', `${String(domain)} is not running`)
@@ -153,7 +157,7 @@ export class SimulatedLink implements ManagedLink {
     await this.#call('define', () => {
       const known = this.host.domains.get(name)
       if (known && known.uuid !== uuid) throw new BrokerError('hypervisor_refused', `domain '${name}' already exists with uuid ${known.uuid}`)
-      this.host.domains.set(name, { uuid, disk, destroyOnReboot, running: known?.running ?? false, boots: known?.boots ?? 0, ticket: null })
+      this.host.domains.set(name, { uuid, disk, destroyOnReboot, running: known?.running ?? false, boots: known?.boots ?? 0, ticket: null, xml })
     })
   }
 
@@ -168,7 +172,7 @@ export class SimulatedLink implements ManagedLink {
   async shutdownDomain (name: string): Promise<void> { await this.#off('shutdown', name, 'Stopped Shutdown') }
   async destroyDomain (name: string): Promise<void> { await this.#off('destroy', name, 'Stopped Destroyed') }
   async resumeDomain (name: string): Promise<void> { await this.#change('resume', name, () => {}, 'Resumed Unpaused') }
-  async domainXml (name: string): Promise<string> { return await this.#call('xml', () => `<domain type='qemu'><name>${name}</name><uuid>${this.#domain(name).uuid}</uuid></domain>`) }
+  async domainXml (name: string): Promise<string> { return await this.#call('xml', () => this.#domain(name).xml) }
   async close (): Promise<void> { this.#status = { ...this.#status, state: 'unreachable' } }
 
   /** Whoever is connected is cut off with the power. */
@@ -217,6 +221,12 @@ function makeOverlay (host: SimulatedHost, { name, base, fresh }: { name: string
   if (!host.images.has(base)) return { name, ok: false, error: { code: 'not_found', message: `there is no image ${base}` } }
   if (fresh || host.overlays.get(name) !== base) host.overlays.set(name, base)
   return { name, ok: true }
+}
+
+/** As libvirt puts an element into the metadata of a domain: with the prefix and the name space it was given. */
+function withMetadata (xml: string, element: string): string {
+  const prefixed = element.replace('<berth', `<berth:berth xmlns:berth="${METADATA_URI}"`)
+  return xml.replace(/<berth:berth[^>]*\/>/, () => prefixed)
 }
 
 function restart (host: SimulatedHost, name: string): void {

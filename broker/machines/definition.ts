@@ -1,10 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { type DomainSpec, domainXml } from '../hypervisors/domain-xml.js'
+import { type DesktopFeatures, type DomainMetadata, type DomainSpec, domainXml } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
 import { BrokerError } from '../errors.js'
-import { generationName } from '../images/store.js'
 import type { Queries } from '../store/open.js'
 import type { HypervisorRow, MachineRow } from '../store/tables.js'
 
@@ -21,8 +20,12 @@ export function newMac (): string {
 
 export function newMachineId (): string { return randomUUID() }
 
-/** What libvirt is told of a machine. `generation` and pool go into its metadata, so that the host knows them too. */
-export function specOf (machine: MachineRow, hypervisor: HypervisorRow, virtType: 'kvm' | 'qemu', generation: string | null): DomainSpec {
+/** What those who hand machines out add to a domain: what stands in its metadata, and what a viewer may do. */
+export interface DomainExtras { readonly metadata?: DomainMetadata, readonly features?: DesktopFeatures }
+export type DomainExtrasOf = (machine: MachineRow) => Promise<DomainExtras>
+
+/** What libvirt is told of a machine. */
+export function specOf (machine: MachineRow, hypervisor: HypervisorRow, virtType: 'kvm' | 'qemu', extras: DomainExtras = {}): DomainSpec {
   const disk = machine.disk ?? diskOf(machine, hypervisor)
   const transient = machine.discard_changes === 1
   return {
@@ -31,7 +34,7 @@ export function specOf (machine: MachineRow, hypervisor: HypervisorRow, virtType
     // libvirt puts the throw-away layer beside the path that the XML names: a link in the transient directory brings it there.
     disk: transient && machine.type === 'vdi' ? join(hypervisor.transient_dir, `${machine.name}.qcow2`) : disk,
     transient, destroyOnReboot: machine.discard_on_reboot === 1,
-    metadata: generation === null ? {} : { generation },
+    metadata: extras.metadata ?? {}, ...(extras.features ? { features: extras.features } : {}),
   }
 }
 
@@ -41,11 +44,10 @@ function listenAddress (displayAddress: string): string {
 }
 
 /** Defines the domain anew from what the database says; safe to repeat, also while it runs (it takes effect at the next start). */
-export async function defineMachine (queries: Queries, hypervisors: Hypervisors, machineId: string): Promise<void> {
-  const machine = await queries.selectFrom('machine').selectAll().where('id', '=', machineId).executeTakeFirstOrThrow()
-  const generation = machine.generation_id === null ? undefined : await queries.selectFrom('generation').select('number').where('id', '=', machine.generation_id).executeTakeFirst()
-  const hypervisor = hypervisors.row(machine.hypervisor)
-  const spec = specOf(machine, hypervisor, hypervisors.virtType(machine.hypervisor), generation ? generationName(generation) : null)
+export async function defineMachine (deps: { store: Queries, hypervisors: Hypervisors, extrasOf: DomainExtrasOf }, machineId: string): Promise<void> {
+  const { store, hypervisors, extrasOf } = deps
+  const machine = await store.selectFrom('machine').selectAll().where('id', '=', machineId).executeTakeFirstOrThrow()
+  const spec = specOf(machine, hypervisors.row(machine.hypervisor), hypervisors.virtType(machine.hypervisor), await extrasOf(machine))
   await hypervisors.link(machine.hypervisor).defineDomain(domainXml(spec))
 }
 

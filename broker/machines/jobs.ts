@@ -9,12 +9,12 @@ import { copiesOf } from '../images/store.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
-import { defineMachine, diskOf, requireItems } from './definition.js'
+import { defineMachine, diskOf, type DomainExtrasOf, requireItems } from './definition.js'
 import type { Observer } from './observer.js'
 import type { Power } from './power.js'
 
 export interface JobMachine { readonly id: string, readonly name: string, readonly hypervisor: string }
-export interface MachineJobDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly power: Power }
+export interface MachineJobDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly power: Power, readonly extrasOf: DomainExtrasOf }
 
 export interface PowerInput { readonly action: PowerAction, readonly timeoutMs: number, readonly machines: readonly JobMachine[] }
 export interface DefineInput { readonly machines: readonly JobMachine[], readonly diskBytes: number | null, readonly created: boolean }
@@ -64,7 +64,7 @@ export function defineJob (deps: MachineJobDeps): JobKind<DefineInput> {
               await deps.hypervisors.link(machine.hypervisor).request('image_create', { name: `${machine.name}.qcow2`, size_bytes: diskBytes }, { operation: context.operation(machine.name, 'disk'), fence: context.job.fence })
             })
           }
-          await context.step(machine.name, 'define', async () => { await defineMachine(deps.store, deps.hypervisors, machine.id) })
+          await context.step(machine.name, 'define', async () => { await defineMachine(deps, machine.id) })
         } catch (error) {
           if (!created) throw error
           await context.finish(machine.name, TAKEN_BACK, async () => sentenceOf(error))

@@ -110,7 +110,7 @@ async function populateBatch (deps: PopulateDeps, context: JobContext<PopulateIn
   await Promise.all(Array.from({ length: DEFINES_AT_ONCE }, async () => {
     for (let machine = queue.shift(); machine; machine = queue.shift()) {
       const { id, name } = machine
-      const defined = await attempt(context, machine, async () => { await context.patiently(async () => { await defineMachine(deps.store, deps.hypervisors, id) }) })
+      const defined = await attempt(context, machine, async () => { await context.patiently(async () => { await defineMachine(deps, id) }) })
       if (!defined) continue
       await context.record([name], 'define', null)
       if (!context.input.start) await context.end(name, 'done', context.input.force ? 'Renewed at once; what was open on it is lost.' : '')

@@ -4,11 +4,16 @@ import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Store } from '../store/open.js'
 import type { MachineRow } from '../store/tables.js'
-import { diskOf } from './definition.js'
+import { defineMachine, diskOf, type DomainExtrasOf } from './definition.js'
 import type { Observer } from './observer.js'
 import { Limit } from './start-limit.js'
 
-export interface PowerDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer }
+export interface PowerDeps {
+  readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer
+  /** Whether its domain is to be defined anew before it starts: then a policy that was changed meanwhile holds. */
+  readonly isHandedOut: (machineId: string) => Promise<boolean>
+  readonly extrasOf: DomainExtrasOf
+}
 
 const LOOK_EVERY_MS = 500
 const DEAD: readonly PowerState[] = ['off', 'crashed', 'missing']
@@ -51,6 +56,7 @@ export class Power {
       }
       // A host that lost its power leaves the throw-away layer behind, which blocks the next start (libvirt issue 684).
       if (machine.discard_changes === 1 && power !== 'shutting-down') await link.request('transient_clear', { domain: machine.name, name: `${machine.name}.qcow2` })
+      if (machine.adopted === 0 && power !== 'shutting-down' && await this.deps.isHandedOut(machine.id)) await defineMachine(this.deps, machine.id)
       await this.deps.store.updateTable('machine').set({ wanted_power: 'on' }).where('id', '=', machine.id).execute()
       await link.startDomain(machine.name)
       await this.deps.observer.powerNow(machine) // noted before the job ends: who asks then must not see it off and start it again

@@ -14,7 +14,11 @@ import type { Observer } from './observer.js'
 import { nameOf, PARENT_TYPE, parentFor, refuseTypeChange } from './parents.js'
 import { childrenOf, listMachines, type MachineFilter, machineOrChildren, requireMachine } from './store.js'
 
-export interface MachinesDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer, readonly shutdownTimeoutMs: number }
+export interface MachinesDeps {
+  readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer, readonly shutdownTimeoutMs: number
+  /** Who has one of these machines, in words; null: nobody. Answered by those who hand machines out. */
+  readonly holdersOf: (machineIds: readonly string[]) => Promise<string | null>
+}
 
 const GIB = 1_073_741_824
 
@@ -50,7 +54,7 @@ export class Machines {
       for (const row of rows) await this.#insert(tx, row)
       const machines = rows.map(toJobMachine)
       const first = await requireMachine(tx, machines[0]?.name ?? '')
-      domainXml(specOf(first, this.deps.hypervisors.row(first.hypervisor), 'qemu', null)) // a faulty domain.xml is refused here, and then nothing is recorded
+      domainXml(specOf(first, this.deps.hypervisors.row(first.hypervisor), 'qemu')) // a faulty domain.xml is refused here, and then nothing is recorded
       await also(tx, machines)
       const input: DefineInput = { machines, diskBytes: ownDisk ? Math.ceil((wish.diskGib ?? 20) * GIB / 512) * 512 : null, created: true }
       const ids = machines.map((machine) => machine.id)
@@ -101,7 +105,7 @@ export class Machines {
         ...(patch.domainXml === undefined ? {} : { domain_xml: patch.domainXml }),
         ...(type === row.type ? {} : { disk: PARENT_TYPE[type] ? null : row.disk ?? diskOf(row, this.deps.hypervisors.row(row.hypervisor)) }),
       }
-      domainXml(specOf({ ...row, ...change }, this.deps.hypervisors.row(row.hypervisor), 'qemu', null)) // a faulty domain.xml is refused here, before anything is recorded
+      domainXml(specOf({ ...row, ...change }, this.deps.hypervisors.row(row.hypervisor), 'qemu')) // a faulty domain.xml is refused here, before anything is recorded
       await tx.updateTable('machine').set(change).where('id', '=', row.id).execute()
       await recordEvent(tx, by, 'machine.change', `machine:${name}`, { ...patch, ...(patch.domainXml === undefined ? {} : { domainXml: 'given' }) })
       return { id: row.id, job: await this.#redefine(tx, [row], by) }
@@ -111,6 +115,11 @@ export class Machines {
 
   /** Names who depends on it and refuses, unless forced: then they are deleted too. */
   async remove (name: string, force: boolean, by: Actor): Promise<string> {
+    const machine = await requireMachine(this.deps.store, name)
+    // A machine that was just made has not been looked at yet.
+    if (machine.power === 'unknown' && this.deps.hypervisors.link(machine.hypervisor).status().state === 'up') await this.deps.observer.powerNow(machine)
+    const holders = force ? null : await this.deps.holdersOf([machine.id])
+    if (holders !== null) throw new BrokerError('assigned', `${holders}: release it first, or use --force.`)
     const job = await this.deps.store.transaction().execute(async (tx) => {
       const row = await requireMachine(tx, name)
       const children = await childrenOf(tx, row.id)

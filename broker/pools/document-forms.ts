@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { isMap, isScalar, LineCounter, parseAllDocuments, type Document } from 'yaml'
 import { Name, oneOf, strictObject } from '../api/common.js'
+import { PersonName, RoleName, VERBS } from '../api/permissions.js'
 import { PoolCreate, PoolPolicy } from '../api/pools.js'
 import { BrokerError } from '../errors.js'
 
@@ -11,9 +12,8 @@ const SEED_API_VERSION = 'vmoperator.jdrupes.org/v1'
 const SEED_VERBS = ['start', 'stop', 'reset', 'accessConsole', 'takeConsole', '*'] as const
 /** There, * means these; here it would mean more. */
 const SEED_ALL = ['start', 'stop', 'reset', 'accessConsole', 'takeConsole']
-const VERBS = ['start', 'stop', 'reset', 'accessConsole', 'takeConsole', 'release', 'extend', 'rebuild', 'assign', 'admin', '*'] as const
 
-const who = { user: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })), role: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) }
+const who = { user: Type.Optional(PersonName), role: Type.Optional(RoleName) }
 const Permission = strictObject({ ...who, may: Type.Array(oneOf(VERBS), { minItems: 1 }) })
 const SeedPermission = strictObject({ ...who, may: Type.Optional(Type.Array(oneOf(SEED_VERBS))) })
 const Metadata = strictObject({ name: PoolCreate.properties.name, namespace: Type.Optional(Type.String({ maxLength: 63 })), labels: Type.Optional(Type.Record(Type.String(), Type.String())), annotations: Type.Optional(Type.Record(Type.String(), Type.String())) })
@@ -36,10 +36,11 @@ const SeedMachine = Type.Object({
 })
 const FORMS: Readonly<Record<string, TSchema>> = { [`${API_VERSION} Pool`]: OurPool, [`${SEED_API_VERSION} VmPool`]: SeedPool, [`${SEED_API_VERSION} VirtualMachine`]: SeedMachine }
 
+interface Fault { readonly line: number, readonly message: string }
 export interface WantedGrant { readonly user?: string, readonly role?: string, readonly may: readonly string[] }
 /** What a document wants of a pool; what is absent stays as it is. */
 export interface WantedPool {
-  readonly name: string, readonly namespace?: string, readonly from?: string, readonly size?: number
+  readonly name: string, readonly line: number, readonly namespace?: string, readonly from?: string, readonly size?: number
   readonly settings: Partial<PoolCreate>, readonly policy: Partial<PoolPolicy>, readonly permissions?: readonly WantedGrant[], readonly members?: readonly string[]
 }
 export interface Wanted { readonly pools: WantedPool[], readonly machines: Array<{ name: string, pools: readonly string[] }>, readonly warnings: string[] }
@@ -49,24 +50,33 @@ export function readDocuments (yaml: string): Wanted {
   const lines = new LineCounter()
   const documents = parseAllDocuments(yaml, { lineCounter: lines, prettyErrors: false, maxAliasCount: 0 } as never) as Document[]
   const lineAt = (offset: number): number => lines.linePos(offset).line
-  const faults = documents.flatMap((document) => document.errors.map((error) => `line ${lineAt(error.pos[0])}: ${error.message}`))
+  const faults: Fault[] = documents.flatMap((document) => document.errors.map((error) => ({ line: lineAt(error.pos[0]), message: error.message })))
   const wanted: Wanted = { pools: [], machines: [], warnings: [] }
   if (faults.length === 0) for (const document of documents) faults.push(...readDocument(document, lineAt, wanted))
-  if (faults.length > 0) throw new BrokerError('invalid_request', `The documents are refused: ${faults.slice(0, 20).map((fault) => fault.replace(/\.$/, '')).join('; ')}.`, { details: faults })
+  if (faults.length > 0) throw refusal(faults)
   return wanted
 }
 
-function readDocument (document: Document, lineAt: (offset: number) => number, wanted: Wanted): string[] {
+/** The sentence has the first fault, the details have them all, in the order of their lines. */
+export function refusal (faults: readonly Fault[]): BrokerError {
+  const sorted = [...faults].sort((a, b) => a.line - b.line)
+  const [first] = sorted
+  const more = sorted.length === 1 ? '' : ` (${sorted.length - 1} more ${sorted.length === 2 ? 'fault' : 'faults'} in the details)`
+  return new BrokerError('invalid_request', `The documents are refused, line ${first?.line ?? 1}: ${(first?.message ?? '').replace(/\.$/, '')}${more}.`, { details: sorted })
+}
+
+function readDocument (document: Document, lineAt: (offset: number) => number, wanted: Wanted): Fault[] {
   const value: unknown = document.toJS({ maxAliasCount: 0 })
   if (value === null) return [] // an empty document between two lines of dashes
   const first = lineAt(document.contents?.range?.[0] ?? 0)
   const { apiVersion = '', kind = '' } = (typeof value === 'object' ? value : {}) as { apiVersion?: string, kind?: string }
   const form = FORMS[`${String(apiVersion)} ${String(kind)}`]
-  if (!form) return [`line ${first}: apiVersion "${String(apiVersion)}" with kind "${String(kind)}" is not known: use ${Object.keys(FORMS).join(', or ')}`]
-  const faults = [...Value.Errors(form, value)].map((error) => `line ${lineOf(document, error.path, first, lineAt)}: ${error.path.slice(1).replaceAll('/', '.') || 'the document'}: ${error.message.toLowerCase()}`)
-  if (faults.length > 0) return [...new Set(faults)]
+  if (!form) return [{ line: first, message: `apiVersion "${String(apiVersion)}" with kind "${String(kind)}" is not known: use ${Object.keys(FORMS).join(', or ')}` }]
+  const faults = [...Value.Errors(form, value)].map((error): Fault => ({ line: lineOf(document, error.path, first, lineAt), message: `${error.path.slice(1).replaceAll('/', '.') || 'the document'} ${error.message}` }))
+  // A value that is of none of several forms is a fault of each of them: the first says enough.
+  if (faults.length > 0) return faults.filter(({ message }, index) => faults.findIndex((other) => other.message.split(' ')[0] === message.split(' ')[0]) === index)
   take(value, wanted, first)
-  return whoFaults(value, first)
+  return whoFaults(value, (path) => lineOf(document, path, first, lineAt))
 }
 
 function lineOf (document: Document, path: string, first: number, lineAt: (offset: number) => number): number {
@@ -83,14 +93,14 @@ function lineOf (document: Document, path: string, first: number, lineAt: (offse
 
 function key (step: string): string | number { return /^\d+$/.test(step) ? Number(step) : step }
 
-function whoFaults (value: unknown, line: number): string[] {
+function whoFaults (value: unknown, line: (path: string) => number): Fault[] {
   const { permissions = [] } = ((value as { spec?: { permissions?: WantedGrant[] } }).spec ?? {})
-  return permissions.flatMap((one, index) => (one.user === undefined) === (one.role === undefined) ? [`line ${line}: spec.permissions.${index}: names a user or a role, one of both`] : [])
+  return permissions.flatMap((one, index) => (one.user === undefined) === (one.role === undefined) ? [{ line: line(`/spec/permissions/${index}`), message: `spec.permissions.${index} must name a user or a role, one of both` }] : [])
 }
 
 function take (value: unknown, wanted: Wanted, line: number): void {
-  if (Value.Check(OurPool, value)) wanted.pools.push(ourPool(value))
-  else if (Value.Check(SeedPool, value)) wanted.pools.push(seedPool(value))
+  if (Value.Check(OurPool, value)) wanted.pools.push({ ...ourPool(value), line })
+  else if (Value.Check(SeedPool, value)) wanted.pools.push({ ...seedPool(value), line })
   else if (Value.Check(SeedMachine, value)) {
     const { metadata, spec } = value
     if (metadata?.name === undefined) wanted.warnings.push(`line ${line}: the VirtualMachine has no metadata.name: nothing is done with it.`)
@@ -100,19 +110,27 @@ function take (value: unknown, wanted: Wanted, line: number): void {
   }
 }
 
-function ourPool ({ metadata, spec }: Static<typeof OurPool>): WantedPool {
+function ourPool ({ metadata, spec }: Static<typeof OurPool>): Omit<WantedPool, 'line'> {
   const { from, size, hypervisors, memoryMib, vcpus, network, discardChanges, permissions, members, ...policy } = spec
   const settings = Object.fromEntries(Object.entries({ hypervisors, memoryMib, vcpus, network, discardChanges }).filter(([, one]) => one !== undefined))
   return {
     name: metadata.name, settings, policy, ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }), ...(from === undefined ? {} : { from }), ...(size === undefined ? {} : { size }),
-    ...(permissions === undefined ? {} : { permissions }), ...(members === undefined ? {} : { members }),
+    ...(permissions === undefined ? {} : { permissions: joined(permissions) }), ...(members === undefined ? {} : { members }),
   }
 }
 
-function seedPool ({ metadata, spec }: Static<typeof SeedPool>): WantedPool {
+function seedPool ({ metadata, spec }: Static<typeof SeedPool>): Omit<WantedPool, 'line'> {
   const { permissions, ...policy } = spec
   return {
     name: metadata.name, settings: {}, policy, ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
-    ...(permissions === undefined ? {} : { permissions: permissions.map(({ may = ['accessConsole'], ...rest }) => ({ ...rest, may: may.includes('*') ? SEED_ALL : may })) }),
+    ...(permissions === undefined ? {} : { permissions: joined(permissions.map(({ may = ['accessConsole'], ...rest }) => ({ ...rest, may: may.includes('*') ? SEED_ALL : may }))) }),
   }
+}
+
+/** Somebody who is named twice may do what stands in either place. */
+function joined (grants: readonly WantedGrant[]): WantedGrant[] {
+  const whom = ({ user, role }: WantedGrant): string => user === undefined ? `role ${role ?? ''}` : `user ${user.normalize('NFC').toLowerCase()}`
+  const all = new Map<string, WantedGrant>()
+  for (const grant of grants) all.set(whom(grant), { ...grant, may: [...new Set([...all.get(whom(grant))?.may ?? [], ...grant.may])] })
+  return [...all.values()]
 }

@@ -4,9 +4,9 @@ import type { Actor } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { requireMachine } from '../machines/store.js'
 import type { Store } from '../store/open.js'
-import { API_VERSION, readDocuments, type Wanted, type WantedGrant, type WantedPool } from './document-forms.js'
-import { defaultPolicy } from './policy.js'
-import type { Pools } from './service.js'
+import { API_VERSION, readDocuments, refusal, type Wanted, type WantedGrant, type WantedPool } from './document-forms.js'
+import { changedPolicy, defaultPolicy, faultsOfPolicy, resizedPolicy } from './policy.js'
+import type { Hardware, Pools } from './service.js'
 
 export interface DocumentsDeps {
   readonly store: Store
@@ -26,8 +26,9 @@ export class Documents {
   async apply (yaml: string, dryRun: boolean, by: Actor): Promise<ApplyResult> {
     const wanted = readDocuments(yaml)
     await this.#refuseUnknown(wanted)
-    const result: ApplyResult = { changes: [], jobs: [], warnings: [...wanted.warnings] }
     const existing = await this.deps.pools.list()
+    refuseBadPolicies(wanted, existing)
+    const result: ApplyResult = { changes: [], jobs: [], warnings: [...wanted.warnings, ...await this.#unchangeable(wanted)] }
     for (const pool of wanted.pools) result.changes.push(await this.#applyPool(pool, existing.find((one) => one.name.toLowerCase() === pool.name.toLowerCase()), dryRun, by, result.jobs))
     for (const machine of wanted.machines) result.changes.push(await this.#applyMachine(machine, dryRun, by))
     return result
@@ -44,6 +45,28 @@ export class Documents {
       if (unknown !== undefined) throw new BrokerError('not_found', `${machine.name} names the pool ${unknown}, which does not exist: describe it in the same file.`)
     }
     for (const pool of wanted.pools) for (const machine of [...pool.members ?? [], ...pool.from === undefined || existing.has(pool.name.toLowerCase()) ? [] : [pool.from]]) await requireMachine(this.deps.store, machine)
+  }
+
+  /** What a pool was made with and keeps: a document that says otherwise is told so. */
+  async #unchangeable (wanted: Wanted): Promise<string[]> {
+    const made = await this.#madeWith()
+    return wanted.pools.flatMap(({ name, namespace, from, settings }) => {
+      const before = made.get(name.toLowerCase())
+      if (!before) return []
+      const after: Record<string, unknown> = { ...settings, ...(from === undefined || from === before['initial'] ? {} : { from }), ...(namespace === undefined ? {} : { namespace }) }
+      const other = Object.entries(after).filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(before[field]))
+      return other.map(([field, value]) => `The pool ${name} stays with ${field} ${String(before[field] ?? 'as it was')}, not ${String(value)}: that is said when a pool is created.`)
+    })
+  }
+
+  /** By the pool's name in small letters: what was said at its creation. */
+  async #madeWith (): Promise<Map<string, Record<string, unknown>>> {
+    const rows = await this.deps.store.selectFrom('pool').leftJoin('machine', 'machine.id', 'pool.initial_id').select(['pool.name', 'pool.namespace', 'pool.hardware', 'pool.hypervisors', 'machine.name as initial']).execute()
+    return new Map(rows.map(({ name, namespace, hardware, hypervisors, initial }) => {
+      const { golden, ...rest } = JSON.parse(hardware) as Hardware
+      const hosts = JSON.parse(hypervisors) as string[]
+      return [name.toLowerCase(), { ...rest, namespace, initial, from: golden ?? initial ?? undefined, ...(hosts.length === 0 ? {} : { hypervisors: hosts }) }]
+    }))
   }
 
   async #applyPool (wanted: WantedPool, pool: Pool | undefined, dryRun: boolean, by: Actor, jobs: string[]): Promise<Change> {
@@ -102,16 +125,28 @@ export class Documents {
   /** Every pool as a document that `apply` takes again. */
   async export (): Promise<string> {
     const pools = await this.deps.pools.list()
+    const madeWith = await this.#madeWith()
     const documents = await Promise.all(pools.map(async (pool) => {
+      const { namespace: _, initial: __, from, ...made } = madeWith.get(pool.name.toLowerCase()) ?? {}
       const members = await this.#byHand(pool.name)
       const permissions = await this.deps.grantsOf(pool.name)
       return stringify({
         apiVersion: API_VERSION, kind: 'Pool', metadata: { name: pool.name, ...(pool.namespace === '' ? {} : { namespace: pool.namespace }) },
-        spec: { ...(pool.initial === null ? {} : { from: pool.initial }), size: pool.size, ...differing(pool.policy), ...(permissions.length === 0 ? {} : { permissions }), ...(members.length === 0 ? {} : { members }) },
+        spec: { ...(from === undefined ? {} : { from }), size: pool.size, ...made, ...differing(pool.policy), ...(permissions.length === 0 ? {} : { permissions }), ...(members.length === 0 ? {} : { members }) },
       }, { lineWidth: 0 })
     }))
     return documents.join('---\n')
   }
+}
+
+/** Before anything is done: what only the whole policy shows, of all pools at once. */
+function refuseBadPolicies (wanted: Wanted, existing: readonly Pool[]): void {
+  const faults = wanted.pools.flatMap(({ name, size, policy, line }) => {
+    const pool = existing.find((one) => one.name.toLowerCase() === name.toLowerCase())
+    const before = pool ? resizedPolicy(pool.policy, size === pool.size ? undefined : size) : { ...defaultPolicy(), min: size ?? 0 }
+    return faultsOfPolicy(changedPolicy(before, policy)).map(({ field, fault }) => ({ line, message: `${name}: ${field} ${fault}` }))
+  })
+  if (faults.length > 0) throw refusal(faults)
 }
 
 function fieldsOf (wanted: WantedPool, pool: Pool | undefined): Change['fields'] {

@@ -10,6 +10,11 @@ export function defaultPolicy (): PoolPolicy {
 
 export function changedPolicy (policy: PoolPolicy, patch: PoolPolicyPatch): PoolPolicy { return { ...policy, ...patch } }
 
+/** With another size the minimum follows, and the maximum does not fall below it. */
+export function resizedPolicy (policy: PoolPolicy, size: number | undefined): PoolPolicy {
+  return size === undefined ? policy : { ...policy, min: size, max: policy.max === 0 ? 0 : Math.max(size, policy.max) }
+}
+
 /** What the schema cannot see; each fault names its field. */
 export function faultsOfPolicy (policy: PoolPolicy): Array<{ field: string, fault: string }> {
   const faults: Array<{ field: string, fault: string }> = []

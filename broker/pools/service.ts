@@ -10,7 +10,7 @@ import { requireMachine } from '../machines/store.js'
 import type { Queries, Store } from '../store/open.js'
 import type { MachineRow } from '../store/tables.js'
 import type { BuildInput } from './build-job.js'
-import { changedPolicy, defaultPolicy, faultsOfPolicy, missingNumbers } from './policy.js'
+import { changedPolicy, defaultPolicy, faultsOfPolicy, missingNumbers, resizedPolicy } from './policy.js'
 import { listMembers, listPools } from './listing.js'
 import type { RemoveInput } from './remove-job.js'
 import { addMember, type PoolWithPolicy, removeMember, requirePool } from './store.js'
@@ -66,8 +66,7 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
       if (patch.size !== undefined && size > 0 && pool.initial_id === null && (JSON.parse(pool.hardware) as Hardware).golden === undefined) {
         throw new BrokerError('invalid_request', `${name} has no golden machine to make members from: add machines with "berth pool add ${name} MACHINE".`)
       }
-      const resized: Partial<PoolPolicy> = patch.size === undefined ? {} : { min: size, max: pool.policy.max === 0 ? 0 : Math.max(size, pool.policy.max) }
-      const policy = checkedPolicy(changedPolicy({ ...pool.policy, ...resized }, patch.policy ?? {}))
+      const policy = checkedPolicy(changedPolicy(resizedPolicy(pool.policy, patch.size), patch.policy ?? {}))
       await tx.updateTable('pool').set({ policy: JSON.stringify(policy), size, spares: policy.spares, needed_at: this.deps.now(), retry_at: 0, tries: 0 }).where('id', '=', pool.id).execute()
       await recordEvent(tx, by, 'pool.change', `pool:${pool.name}`, { before: { size: pool.size, ...changedFields(pool.policy, policy) }, after: { size, ...changedFields(policy, pool.policy) }, force: patch.force ?? false })
       const missing = size > pool.size ? missingNumbers(size, await numbersOf(tx, pool)) : []

@@ -153,6 +153,7 @@ CREATE TABLE assignment (
   connected INTEGER NOT NULL DEFAULT 0, assigned_at INTEGER NOT NULL, started_at INTEGER, ticket_at INTEGER, connected_at INTEGER, disconnected_at INTEGER, extended_at INTEGER,
   session_at INTEGER, -- since when somebody is connected, short breaks included
   idle_since INTEGER NOT NULL, -- the last of these times, moved on by the time in which broker or host was away
+  stop_at INTEGER, -- when the schedule shuts it down, after its holder was warned
   warned_for INTEGER, starts_failed INTEGER NOT NULL DEFAULT 0
 );
 INSERT INTO assignment (machine_id, holder, assigned_at, ticket_at, connected_at, disconnected_at, idle_since)
@@ -161,6 +162,9 @@ DROP TABLE assignment_of_v_1;
 CREATE UNIQUE INDEX assignment_in_pool ON assignment (pool_id, holder);
 CREATE INDEX assignment_of_holder ON assignment (holder);
 CREATE INDEX assignment_by_idle ON assignment (pool_id, connected, idle_since);
+CREATE TABLE machine_mirror ( -- SHA-256 of the metadata that a machine's domain was last told
+  machine_id TEXT PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE, hash TEXT NOT NULL
+);
 CREATE TABLE waiter ( -- who waits for a desktop of a full pool, in this order
   pool_id TEXT NOT NULL REFERENCES pool (id) ON DELETE CASCADE, holder TEXT NOT NULL, since INTEGER NOT NULL, asked_at INTEGER NOT NULL, PRIMARY KEY (pool_id, holder)
 );

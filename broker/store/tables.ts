@@ -31,6 +31,7 @@ export interface Tables {
     pool_id: string, machine_id: string, built: Flag, claimable: Generated<0 | 1 | 2>, hypervisor: string, name: string, fresh: Generated<Flag>, used_at: Generated<number>, running: Generated<Flag>
   }
   assignment: AssignmentTable
+  machine_mirror: { machine_id: string, hash: string }
   waiter: { pool_id: string, holder: string, since: number, asked_at: number }
   thin_client: ThinClientTable
   device_login: DeviceLoginTable
@@ -96,7 +97,7 @@ interface DesktopTable {
 interface AssignmentTable {
   machine_id: string, pool_id: string | null, holder: string, by_administrator: Generated<Flag>, fixed: Generated<Flag>, wanted: Generated<Flag>, connected: Generated<Flag>
   assigned_at: number, started_at: number | null, ticket_at: number | null, connected_at: number | null, disconnected_at: number | null, extended_at: number | null
-  session_at: number | null, idle_since: number, warned_for: number | null, starts_failed: Generated<number>
+  session_at: number | null, idle_since: number, stop_at: Generated<number | null>, warned_for: number | null, starts_failed: Generated<number>
 }
 
 interface ThinClientTable {

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { Client, type Entry, escapeFilter, InvalidCredentialsError, ResultCodeError, SizeLimitExceededError } from 'ldapts'
+import { type Client, type Entry, escapeFilter, InvalidCredentialsError, ResultCodeError, SizeLimitExceededError } from 'ldapts'
 import { BrokerError, sentenceOf } from '../errors.js'
 import { durationMs } from '../config.js'
 import type { DirectorySettings } from '../login-settings.js'
+import { type ConnectionSettings, withConnection } from './directory-connection.js'
 
 export interface Found { readonly dn: string, readonly name: string, readonly displayName: string }
 /** A group by its name and its DN. */
@@ -35,19 +36,17 @@ export class DirectorySearch {
   async connected<T> (tell: Tell, work: (client: Client) => Promise<T>): Promise<T> {
     const faults: string[] = []
     for (const url of this.settings.urls) {
-      const client = this.#client(url)
       try {
-        await this.#encrypt(client)
-        await client.bind(this.settings['bind-dn'], this.#bindPassword())
-        tell('bind', `${url} is connected, and ${this.settings['bind-dn'] === '' ? 'lets anybody look' : `knows ${this.settings['bind-dn']}`}.`)
-        return await work(client)
+        return await withConnection(this.#connection(url), async (client) => {
+          await client.bind(this.settings['bind-dn'], this.#bindPassword())
+          tell('bind', `${url} is connected, and ${this.settings['bind-dn'] === '' ? 'lets anybody look' : `knows ${this.settings['bind-dn']}`}.`)
+          return await work(client)
+        })
       } catch (error) {
         if (error instanceof BrokerError) throw error
         if (error instanceof InvalidCredentialsError) throw new BrokerError('directory_unreachable', `The directory ${this.settings.name} (${url}) refuses the name or password in bind-dn and bind-password-file.`, { cause: error })
         faults.push(`${url}: ${sentenceOf(error)}`)
         tell('connect', `${url} cannot be asked: ${sentenceOf(error)}`)
-      } finally {
-        await client.unbind().catch(() => undefined) // it may never have been connected
       }
     }
     throw new BrokerError('directory_unreachable', `The directory ${this.settings.name} does not answer: try again later, or ask an administrator.`, { cause: new Error(faults.join('; ')) })
@@ -75,16 +74,12 @@ export class DirectorySearch {
     if (password === '') return false
     let last: unknown
     for (const url of this.settings.urls) {
-      const client = this.#client(url)
       try {
-        await this.#encrypt(client)
-        await client.bind(dn, password)
+        await withConnection(this.#connection(url), async (client) => { await client.bind(dn, password) })
         return true
       } catch (error) {
         if (error instanceof ResultCodeError) return false // wrong, locked, expired, disabled: the directory's own reason is not for a stranger
         last = error
-      } finally {
-        await client.unbind().catch(() => undefined)
       }
     }
     throw new BrokerError('directory_unreachable', `The directory ${this.settings.name} does not answer: try again later, or ask an administrator.`, { cause: last })
@@ -113,17 +108,9 @@ export class DirectorySearch {
     return searchEntries.map((entry) => ({ name: textOf(entry, attribute) || entry.dn, dn: entry.dn }))
   }
 
-  #client (url: string): Client {
-    return new Client({ url, timeout: this.timeoutMs, connectTimeout: this.timeoutMs, ...(url.startsWith('ldaps:') ? { tlsOptions: this.#tls() } : {}) })
-  }
-
-  async #encrypt (client: Client): Promise<void> {
-    if (this.settings['start-tls']) await client.startTLS(this.#tls())
-  }
-
-  #tls () {
-    const { 'ca-file': file } = this.settings
-    return { minVersion: 'TLSv1.2' as const, ...(file === '' ? {} : { ca: readFileSync(file) }) }
+  #connection (url: string): ConnectionSettings {
+    const { 'ca-file': file, 'start-tls': startTls } = this.settings
+    return { url, startTls, timeoutMs: this.timeoutMs, tls: { minVersion: 'TLSv1.2', ...(file === '' ? {} : { ca: readFileSync(file) }) } }
   }
 
   /** Read each time: it may be changed while the broker runs. */

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import type { Hypervisor } from '../../broker/api/hypervisors.js'
 import type { Machine, MachinesAndJob, PowerAction } from '../../broker/api/machines.js'
 import type { Job } from '../../broker/api/jobs.js'
+import { type CommandResult, runCommand } from '../fleet/command.js'
 import { type Fleet, startFleet } from '../fleet/fleet.js'
 import type { FleetHost } from '../fleet/fleet-host.js'
 import { guestImage, readGuestScreen, writeIntoImage, type GuestScreen } from '../fleet/guest-image.js'
 import type { ApiClient } from './api-client.js'
-import { BrokerProcess } from './broker-process.js'
+import { BrokerProcess, ROOT } from './broker-process.js'
 import { until } from './until.js'
 
 export const IMPORT_FILE = '/var/lib/berth/import/guest.qcow2'
@@ -114,6 +115,12 @@ export class BerthOnFleet {
       return status['exited'] === true ? status : null
     }, { withinMs: 10_000, what: `${path} ended in ${machine}` })
     return Buffer.from(String(ended['out-data'] ?? ''), 'base64').toString('utf8')
+  }
+
+  /** Runs `berth` as it is installed, logged in by its environment. */
+  async cli (...words: string[]): Promise<CommandResult> {
+    const env = { ...process.env, NODE_OPTIONS: '', BERTH_BROKER: `${this.broker.options.address}:${this.broker.port}`, BERTH_CA: join(this.broker.options.directory, 'data', 'ca.pem'), BERTH_TOKEN: this.api.token ?? '' }
+    return await runCommand([process.execPath, join(ROOT, 'dist/cli/main.js'), ...words], { env, timeoutMs: 120_000 })
   }
 
   async restartBroker (crashAt?: string): Promise<void> {

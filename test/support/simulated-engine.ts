@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import type { Job } from '../../broker/api/jobs.js'
+import { machineAnswers } from '../../broker/answers.js'
 import { assembleHandingOut, type HandingOut } from '../../broker/assignments/assembly.js'
 import { BERTH } from '../../broker/audit/store.js'
 import { Hypervisors } from '../../broker/hypervisors/service.js'
@@ -53,7 +54,7 @@ export class Engine {
     })
     const observer = new Observer({ store, hypervisors, log, everyMs: 60_000 })
     const jobs = new JobRunner({ store, log, hook: (point) => { engine.hook(point) } })
-    const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: 1_000 })
+    const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: 1_000, ...machineAnswers(store) })
     const images = new GoldenImages({ store, hypervisors, jobs, observer })
     const handingOut = assembleHandingOut({
       store, hypervisors, observer, machines, goldenImages: images, jobs, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: options.now ?? Date.now, monotonicMs: options.monotonicMs ?? (() => performance.now()),
@@ -73,7 +74,7 @@ export class Engine {
   #registerJobs (): void {
     const { store, hypervisors, observer, jobs, handingOut } = this
     const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
-    const machineJobs = { store, hypervisors, observer, power: new Power({ store, hypervisors, observer }) }
+    const machineJobs = { store, hypervisors, observer, power: new Power({ store, hypervisors, observer, ...machineAnswers(store) }), ...machineAnswers(store) }
     jobs.register(copyJob(images))
     jobs.register(importJob(images))
     jobs.register(powerJob(machineJobs))

@@ -58,6 +58,10 @@ export class PoolWorld {
 
   async hostOf (user: string): Promise<string> { return (await this.#rows()).find((row) => row.holder === `user:${user}`)?.hypervisor ?? '' }
 
+  async powerOf (user: string): Promise<string> { return (await this.#rows()).find((row) => row.holder === `user:${user}`)?.power ?? 'nothing' }
+
+  async warningOf (user: string): Promise<string> { return (await this.engine.handingOut.assignments.desktops({ holder: `user:${user}` }))[0]?.warning?.sentence ?? '' }
+
   async act (act: Act): Promise<void> {
     this.story.push(JSON.stringify(act))
     // Who may lose his desktop by this act: whose time is over, and whom the act names.

@@ -36,6 +36,7 @@ t.test('a pool grows by what is missing, shrinks by who is free, and never takes
   await broker.admin.patch('/pools/lab', { size: 0 })
   await until(async () => (await show(broker, 'lab')).members.length === 1, { withinMs: 30_000, what: 'the free ones are gone' })
   t.match((await show(broker, 'lab')).members, [{ machine: 'lab-2', state: 'assigned' }])
+  await t.rejects(broker.admin.delete('/machines/lab-2'), { code: 'assigned', message: /ann has lab-2/ })
   await t.rejects(broker.admin.delete('/pools/lab'), { code: 'assigned', message: /ann has lab-2/ })
   await broker.admin.patch('/pools/lab', { size: 0, force: true })
   await until(async () => (await show(broker, 'lab')).members.length === 0, { withinMs: 30_000, what: 'the last one is gone' })

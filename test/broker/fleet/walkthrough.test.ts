@@ -1,0 +1,56 @@
+import { readdirSync } from 'node:fs'
+import t from 'tap'
+import type { MachineList } from '../../../broker/api/machines.js'
+import { BerthOnFleet, IMAGES, OVERLAYS } from '../../support/berth-on-fleet.js'
+import { until } from '../../support/until.js'
+
+t.setTimeout(300_000)
+const onFleet = await BerthOnFleet.start({ hosts: 2, name: 'walk' })
+t.teardown(async () => { await onFleet.stop() })
+const hosts = [onFleet.host(1), onFleet.host(2)]
+const berth = async (line: string) => await onFleet.cli(...line.split(' '))
+
+/** Every file of Berth's on all hosts, apart from the golden machine's own. */
+function filesOnHosts (): string[] {
+  return hosts.flatMap((host) => [IMAGES, OVERLAYS, '/var/lib/berth/transient'].flatMap((folder) => readdirSync(host.path(folder)).map((name) => `${host.name} ${name}`))).filter((name) => !name.includes('golden-desktop'))
+}
+
+/* The walk that users of small desktop pools know, command for command. */
+t.test('a pool of three from a golden machine: one is handed out, connected, taken back; then nothing is left', async (t) => {
+  // 1. A golden machine, customized, then stopped: clones are made from a stopped machine.
+  await onFleet.makeSource('golden-desktop', 'one')
+  await berth('machine start golden-desktop')
+  t.match(await berth('pool create devpool --from golden-desktop --size 3'), { code: 1, stderr: /golden-desktop is running/ })
+  await onFleet.screenOf('golden-desktop', { name: 'golden-desktop' })
+  await berth('machine shutdown golden-desktop')
+  const before = filesOnHosts()
+
+  // 2. A pool of 3 clones.
+  t.match(await berth('pool create devpool --from golden-desktop --size 3'), { code: 0, stdout: /succeeded: 4 of 4 done/ })
+
+  // 3. What is in it.
+  t.equal((await berth('pool list')).stdout, 'devpool (3 members)\n  devpool-1  free  stopped\n  devpool-2  free  stopped\n  devpool-3  free  stopped\n')
+  const { machines } = await onFleet.api.get<MachineList>('/machines?type=vdi')
+  t.same([...new Set(machines.map((machine) => machine.hypervisor))].sort(), ['hv1', 'hv2'], 'spread over both')
+  t.equal(new Set(machines.flatMap((machine) => [machine.mac, machine.id])).size, 6, 'each has its own MAC and UUID')
+
+  // 4. Hand one to a user: it is started if it was stopped.
+  t.match(await berth('assign devpool alice'), { code: 0, stdout: 'assigned devpool-1 -> alice\nconnect: berth connect devpool-1\n' })
+  t.match((await berth('pool list')).stdout, /devpool-1 +assigned to alice +running\n/)
+  await onFleet.screenOf('devpool-1', { name: 'devpool-1', generation: 'one' })
+
+  // 5. Every reachable path.
+  t.match(await berth('connect devpool-1 --print'), { code: 0, stdout: /spice/i })
+
+  // 6. Taken back: it always stops.
+  t.match(await berth('unassign devpool-1'), { code: 0, stdout: 'released devpool-1\n' })
+  await onFleet.untilPower('devpool-1', 'off', 60_000)
+  await until(async () => / {2}devpool-1 {2}free {2}stopped\n/.test((await berth('pool list')).stdout), { withinMs: 30_000, everyMs: 300, what: 'devpool-1 is free and stopped' })
+
+  // 7. The whole pool goes, and nothing of it is left: no row, no domain, no file.
+  t.match(await berth('pool delete devpool --yes'), { code: 0, stdout: /succeeded/ })
+  t.same((await onFleet.api.get<MachineList>('/machines')).machines.map((machine) => machine.name), ['golden-desktop'])
+  for (const host of hosts) t.equal((await host.mustRun(['virsh', 'list', '--all', '--name'])).trim(), host.name === 'hv1' ? 'golden-desktop' : '', host.name)
+  t.same(filesOnHosts(), before)
+  t.match(await berth('pool list'), { stdout: /There is no pool/ })
+})
