@@ -76,10 +76,12 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     return { machineId: null, queue: { ...await wait(tx, pool.id, holder, now()), sentence, nextFreeAt } }
   }
 
-  /** The desktop that he has already. One whose host is away is exchanged as long as he has not worked on it; the keeper does that. */
+  /** The desktop that he has already. One whose host is away is exchanged as long as he has not worked on it; the keeper does that. One that runs stays as it is: asking again and again must not put it back into preparation. */
   async #again (tx: Queries, pool: PoolWithPolicy, holder: string, machineId: string, wish: AssignWish): Promise<string> {
     if (wish.machineId !== undefined && wish.machineId !== machineId) throw new BrokerError('assigned', `${shownHolder(holder)} has another desktop of ${pool.name} already: release that first.`)
-    await tx.updateTable('assignment').set({ idle_since: this.deps.now(), wanted: 1, starts_failed: 0, ...(wish.byAdministrator ? { by_administrator: 1 as const, fixed: wish.fixed ? 1 as const : 0 as const } : {}) }).where('machine_id', '=', machineId).execute()
+    const seen = await tx.selectFrom('machine').leftJoin('desktop', 'desktop.machine_id', 'machine.id').select(['machine.power', 'machine.hypervisor', 'desktop.unclean']).where('machine.id', '=', machineId).executeTakeFirstOrThrow()
+    const runs = seen.power === 'running' && seen.unclean === null && this.deps.hosts.isUp(seen.hypervisor)
+    await tx.updateTable('assignment').set({ idle_since: this.deps.now(), starts_failed: 0, ...(runs ? {} : { wanted: 1 as const }), ...(wish.byAdministrator ? { by_administrator: 1 as const, fixed: wish.fixed ? 1 as const : 0 as const } : {}) }).where('machine_id', '=', machineId).execute()
     return machineId
   }
 
