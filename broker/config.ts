@@ -33,6 +33,7 @@ const Settings = strictObject({
   'trusted-proxy': Type.Union([ProxySettings, Type.Null()], { default: null, description: 'A proxy that has made sure who somebody is; see below' }),
   'session-idle': { ...DURATION, default: 'PT2H', description: 'A browser\'s session that nobody uses ends after this time' },
   'session-length': { ...DURATION, default: 'PT12H', description: 'A browser\'s session ends after this time in any case' },
+  'thin-client-login-idle': { ...DURATION, default: 'PT10M', description: 'A person\'s login at a thin client that shows no desktop ends after this time' },
   'log-level': oneOf(['debug', 'info', 'warn', 'error'] as const, { default: 'info', description: 'How much is logged' }),
 })
 type Settings = Static<typeof Settings>
@@ -61,6 +62,7 @@ export interface Config {
   readonly trustedProxy: ProxySettings | null
   readonly sessionIdleMs: number
   readonly sessionLengthMs: number
+  readonly thinClientLoginIdleMs: number
   readonly logLevel: Settings['log-level']
 }
 
@@ -139,6 +141,7 @@ function toConfig (settings: Settings): Config {
     trustedProxy: settings['trusted-proxy'],
     sessionIdleMs: durationMs(settings['session-idle']),
     sessionLengthMs: durationMs(settings['session-length']),
+    thinClientLoginIdleMs: durationMs(settings['thin-client-login-idle']),
     logLevel: settings['log-level'],
   }
 }

@@ -82,8 +82,8 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
    */
   async #again (tx: Queries, pool: PoolWithPolicy, holder: string, machineId: string, wish: AssignWish): Promise<boolean> {
     if (wish.machineId !== undefined && wish.machineId !== machineId) throw new BrokerError('assigned', `${shownHolder(holder)} has another desktop of ${pool.name} already: release that first.`)
-    const now = await tx.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').select(['assignment.wanted', 'machine.power', 'desktop.unclean']).where('assignment.machine_id', '=', machineId).executeTakeFirstOrThrow()
-    const ready = now.power === 'running' && now.unclean === null
+    const now = await tx.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').select(['assignment.wanted', 'machine.power', 'machine.hypervisor', 'desktop.unclean']).where('assignment.machine_id', '=', machineId).executeTakeFirstOrThrow()
+    const ready = now.power === 'running' && now.unclean === null && this.deps.hosts.isUp(now.hypervisor)
     const byHand = wish.byAdministrator ? { by_administrator: 1 as const, fixed: wish.fixed ? 1 as const : 0 as const } : {}
     await tx.updateTable('assignment').set({ idle_since: this.deps.now(), ...(ready || now.wanted === 1 ? {} : { wanted: 1 as const, starts_failed: 0 }), ...byHand }).where('machine_id', '=', machineId).execute()
     return !ready && now.wanted === 0
