@@ -43,7 +43,7 @@ t.test('each fault is told with its file and line', async (t) => {
     ['listen-port: 70000', /:1: listen-port: .*65535/],
     ['listen-port: 1.5', /:1: listen-port: .*integer/],
     ['# a comment\n\npublic-names: berth.example.org', /:3: public-names: .*array/],
-    ['public-names: [""]', /:1: public-names 0: /],
+    ['public-names: [""]', /:1: public-names: /],
     ['release-after: 5 minutes', /:1: release-after: /],
     ['release-after: P', /:1: release-after: /],
     ['release-after: PT', /:1: release-after: /],
