@@ -43,6 +43,7 @@ import { lockDataDirectory } from './store/data-directory.js'
 import { openStore } from './store/open.js'
 import { ownKey } from './store/own-key.js'
 import { ClientsXmlFile } from './thin-clients/clients-file.js'
+import { deviceLoginRoutes } from './thin-clients/login-routes.js'
 import { thinClientRoutes } from './thin-clients/routes.js'
 import { ThinClients } from './thin-clients/service.js'
 import { Providers } from './users/providers.js'
@@ -82,7 +83,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const key = ownKey(dataFile(config, 'ssh-key'), ssh2.utils)
   const directories = new Directories(config.directories, log)
   const users = new Users({ store, directories, sessions: new Sessions(store, config) })
-  const accounts = new Accounts({ store, limits: users.limits })
+  const accounts = new Accounts({ store, limits: users.limits, releaseDesktops: async (key, by) => { await assignments.releaseAllOf(key, by) } })
   const providers = new Providers({ store, log, settings: config.oidcProviders })
   const madeAdministrator = await users.createFirstAdministrator(dataFile(config, 'admin-password'))
   await users.forgetExpired()
@@ -115,8 +116,8 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   claims.on('ended', (machineId) => { void consoles.endAll(machineId) })
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
-    store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, log, networks: config.thinClientNetworks, horizonServer: config.horizonServer,
-    console: async (machine, device) => await consoles.spiceConsole(machine, { kind: 'device', name: device.mac, address: device.address }),
+    store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, consoles, users, providers, permissions, log,
+    networks: config.thinClientNetworks, horizonServer: config.horizonServer, loginIdleMs: config.thinClientLoginIdleMs,
   })
   const collector = new Collector({ store, hypervisors, jobs, log, ...(hook ? { hook } : {}) })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
@@ -137,7 +138,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
   const app = await buildApp({
     log, tls, authenticate: authentication(users, new TrustedProxy(config.trustedProxy, log)), permissions, version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), ...peopleRoutes],
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)

@@ -6,7 +6,7 @@ import { Value } from '@sinclair/typebox/value'
 import ipaddr from 'ipaddr.js'
 import { LineCounter, parseDocument, isMap, isScalar } from 'yaml'
 import { oneOf, strictObject } from './api/common.js'
-import { DirectorySettings, loginFaults, ProviderSettings, ProxySettings } from './login-settings.js'
+import { DirectorySettings, LOGIN_SETTINGS, loginFaults, ProviderSettings, ProxySettings } from './login-settings.js'
 import { explainFaults } from './validation.js'
 
 explainFaults()
@@ -33,6 +33,7 @@ const Settings = strictObject({
   'trusted-proxy': Type.Union([ProxySettings, Type.Null()], { default: null, description: 'A proxy that has made sure who somebody is; see below' }),
   'session-idle': { ...DURATION, default: 'PT2H', description: 'A browser\'s session that nobody uses ends after this time' },
   'session-length': { ...DURATION, default: 'PT12H', description: 'A browser\'s session ends after this time in any case' },
+  'thin-client-login-idle': { ...DURATION, default: 'PT10M', description: 'A person\'s login at a thin client that shows no desktop ends after this time' },
   'log-level': oneOf(['debug', 'info', 'warn', 'error'] as const, { default: 'info', description: 'How much is logged' }),
 })
 type Settings = Static<typeof Settings>
@@ -61,6 +62,7 @@ export interface Config {
   readonly trustedProxy: ProxySettings | null
   readonly sessionIdleMs: number
   readonly sessionLengthMs: number
+  readonly thinClientLoginIdleMs: number
   readonly logLevel: Settings['log-level']
 }
 
@@ -99,7 +101,7 @@ export function parseConfig (text: string, path: string): Config {
   const faults = errors.map((error) => {
     const name = error.path.split('/')[1] ?? ''
     const known = name === '' || name in Settings.properties
-    const inside = error.path.split('/').slice(2).join('.')
+    const inside = name in LOGIN_SETTINGS ? error.path.split('/').slice(2).join('.') : ''
     return known ? `${at(name)}: ${name || 'the file'}${inside === '' ? '' : ` ${inside}`}: ${error.message.toLowerCase()}.` : `${at(name)}: ${name} is not a setting; the README lists all of them.`
   })
   if (faults.length > 0) throw new ConfigError([...new Set(faults)])
@@ -139,6 +141,7 @@ function toConfig (settings: Settings): Config {
     trustedProxy: settings['trusted-proxy'],
     sessionIdleMs: durationMs(settings['session-idle']),
     sessionLengthMs: durationMs(settings['session-length']),
+    thinClientLoginIdleMs: durationMs(settings['thin-client-login-idle']),
     logLevel: settings['log-level'],
   }
 }

@@ -53,6 +53,17 @@ export class BrokerClient {
     return await this.#text({ method: 'GET', path, accept: '*/*' })
   }
 
+  /** The parts of a large answer, as they come. Throws CliError unreachable when it is cut. */
+  async * stream (path: string): AsyncGenerator<string> {
+    const response = await this.#open({ method: 'GET', path, accept: '*/*' })
+    response.setEncoding('utf8')
+    try {
+      for await (const part of response) yield String(part)
+    } catch (cause) {
+      throw this.#cut(cause)
+    }
+  }
+
   /** The events of a stream below /api/v1, until the broker ends it. Throws CliError unreachable when it is cut. */
   async * events (path: string, signal?: AbortSignal): AsyncGenerator<ServerSentEvent> {
     const response = await this.#open({ method: 'GET', path: `/api/v1${path}`, accept: 'text/event-stream', silenceMs: STREAM_SILENCE_MS, signal })

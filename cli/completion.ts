@@ -1,11 +1,10 @@
 import type { Command, Option } from 'commander'
-import { NAME_PATTERN } from '../broker/api/common.js'
 
 /** What the shell shall do with the word at the cursor: offer words, names of a kind from the broker, or files. */
 export type Completion = { readonly offer: 'words', readonly words: readonly string[] } | { readonly offer: 'names', readonly kind: NameKind } | { readonly offer: 'files' }
 
 /** Arguments and option values are completed by their name in the usage line: MACHINE is one that exists, NAME a new one. */
-export const NAME_KINDS = ['MACHINE', 'INITIAL', 'HYPERVISOR', 'POOL', 'JOB', 'DEVICE', 'TOKEN', 'TARGET'] as const
+export const NAME_KINDS = ['MACHINE', 'INITIAL', 'HYPERVISOR', 'POOL', 'JOB', 'DEVICE', 'TOKEN', 'TARGET', 'USER', 'ROLE', 'OBJECT', 'VERB'] as const
 export type NameKind = typeof NAME_KINDS[number]
 const FILE_KINDS = ['FILE', 'DIRECTORY']
 
@@ -48,9 +47,12 @@ function valueCompletion (placeholder: string, choices: readonly string[] | unde
   return FILE_KINDS.includes(name) ? { offer: 'files' } : { offer: 'words', words: [] }
 }
 
+/** A name, also of a person, or KIND:NAME: no sign that means something to a shell. */
+const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._@:-]{0,199}$/
+
 /** What the shell gets is inserted into a command line, so only plain names pass, whatever the broker says. */
 export function plainNames (names: readonly string[]): string[] {
-  return [...new Set(names.filter((name) => new RegExp(NAME_PATTERN).test(name)))]
+  return [...new Set(names.filter((name) => PLAIN_NAME.test(name)))]
 }
 
 /** The answer that makes the shell complete file names. */

@@ -1,9 +1,12 @@
 import { Command, Option } from 'commander'
 import { defineApplyCommands } from './commands/apply.js'
+import { defineAuditCommands } from './commands/audit.js'
 import { defineClientsXmlCommands } from './commands/clients-xml.js'
 import { defineCompletionCommands } from './commands/completion.js'
 import { defineConnectCommand, defineSessionCommands } from './commands/connect.js'
 import { defineDesktopCommands } from './commands/desktop.js'
+import { defineDirectoryCommands } from './commands/directory.js'
+import { defineGrantCommands } from './commands/grant.js'
 import { defineHelpCommands } from './commands/help.js'
 import { defineHypervisorCommands } from './commands/hypervisor.js'
 import { defineImageCommands } from './commands/image.js'
@@ -13,8 +16,10 @@ import { defineMachineCommands } from './commands/machine.js'
 import { defineMaintenanceCommands } from './commands/maintenance.js'
 import { definePoolCommands } from './commands/pool.js'
 import { definePortForwardCommand } from './commands/port-forward.js'
+import { defineRebuildStateCommand } from './commands/rebuild-state.js'
 import { defineThinClientCommands } from './commands/thin-client.js'
-import { defineEventCommands, definePasswordCommand, defineTokenCommands } from './commands/token.js'
+import { definePasswordCommand, defineTokenCommands } from './commands/token.js'
+import { defineRoleCommands, defineUserCommands } from './commands/user.js'
 import { HELP_TOPICS } from './help-topics.js'
 import { Invocation } from './invocation.js'
 import { OUTPUT_FORMATS, type OutputFormat } from './output.js'
@@ -50,7 +55,12 @@ export function buildProgram (): Command {
   defineClientsXmlCommands(program, invocation)
   defineJobCommands(program, invocation)
   defineTokenCommands(program, invocation)
-  defineEventCommands(program, invocation)
+  defineUserCommands(program, invocation)
+  defineRoleCommands(program, invocation)
+  defineGrantCommands(program, invocation)
+  defineDirectoryCommands(program, invocation)
+  defineAuditCommands(program, invocation)
+  defineRebuildStateCommand(program, invocation)
   definePasswordCommand(program, invocation)
   defineCompletionCommands(program, invocation)
   defineHelpCommands(program, invocation)

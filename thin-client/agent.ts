@@ -5,6 +5,8 @@ import type { RunCommand } from './command-line.js'
 import { VERSION, deviceName, macsOf, readInterfaces } from './device.js'
 import { MissingProgram, chooseDisplay, placeViewer } from './display.js'
 import type { Log } from './log.js'
+import { PersonalScreen } from './personal-screen.js'
+import { showNotice, type ViewerDisplay } from './notice.js'
 import { type AgentEvent, type State, type Step, firstState, nextStep } from './policy.js'
 import { findProgram } from './programs.js'
 import type { Screen } from './screen.js'
@@ -23,6 +25,8 @@ export interface AgentSurroundings {
   readonly random: () => number
 }
 
+interface ShownViewer { readonly process: RunningViewer, readonly showing: ReportRequest['showing'], readonly display: ViewerDisplay }
+
 /** The last words to the broker may not hold up the end of the agent for longer. */
 const LAST_REPORT_MS = 1000
 
@@ -30,8 +34,10 @@ const LAST_REPORT_MS = 1000
 export class Agent {
   private state: State
   private readonly link: BrokerLink
+  private readonly personal: PersonalScreen
   private timer: NodeJS.Timeout | undefined
-  private viewer: { readonly process: RunningViewer, readonly showing: ReportRequest['showing'] } | undefined
+  private viewer: ShownViewer | undefined
+  private endNotice: () => void = () => undefined
   private lastReport: Promise<void> = Promise.resolve()
   private clockOffsetMs = 0
   private finish: (ok: boolean) => void = () => undefined
@@ -39,6 +45,12 @@ export class Agent {
   constructor (private readonly surroundings: AgentSurroundings) {
     this.state = firstState(surroundings.command.once)
     this.link = new BrokerLink(surroundings.command, surroundings.files, surroundings.log, surroundings.random)
+    this.personal = new PersonalScreen({
+      link: this.link, screen: surroundings.screen, environment: surroundings.environment, log: surroundings.log, find: name => this.find(name),
+      facts: () => ({ device: deviceName(), macs: macsOf(readInterfaces()), ...this.link.describe() }),
+      // Times on the screen are the broker's: the clock of the device may be wrong by years.
+      nowMs: () => Date.now() + this.clockOffsetMs,
+    })
   }
 
   /** Runs until it is stopped or, with --once, the first viewer has ended. Gives whether that went well. */
@@ -47,6 +59,7 @@ export class Agent {
     this.handle({ type: 'started' })
     const ok = await ended
     clearTimeout(this.timer)
+    this.personal.close()
     await Promise.race([this.lastReport, new Promise(resolve => setTimeout(resolve, LAST_REPORT_MS).unref())])
     this.link.close()
     return ok
@@ -54,6 +67,15 @@ export class Agent {
 
   stop (): void {
     this.handle({ type: 'stop' })
+  }
+
+  /** Keys of the terminal that the agent runs on. */
+  type (keys: string): void {
+    this.personal.type(keys)
+  }
+
+  private find (name: string): string | undefined {
+    return findProgram(name, this.surroundings.environment.PATH)
   }
 
   private handle (event: AgentEvent): void {
@@ -64,19 +86,20 @@ export class Agent {
 
   private carryOut (step: Step): void {
     switch (step.do) {
-      case 'ask': void this.ask(step.have, step.waitMs, step.note); return
-      case 'show': this.show(step.sentence); return
+      case 'ask': void this.ask(step); return
+      case 'show': this.personal.show(step.sentence, step.form); return
       case 'pause': this.pause(step.pauseMs); return
       case 'keep-key': this.link.keepKey(step.deviceKey); return
       case 'launch': this.launch(step.console, step.viewer); return
-      case 'report': this.report(step.showing); return
+      case 'report': if (step.showing === 'nothing') this.reportNothing(); else void this.reportWhatRuns(step); return
+      case 'notify': this.notify(step.sentence); return
       case 'end-viewer': this.viewer?.process.end(); return
       case 'exit': this.finish(step.ok)
     }
   }
 
-  private async ask (have: string | undefined, waitMs: number, note: string | undefined): Promise<void> {
-    const question = { macs: macsOf(readInterfaces()), hostname: deviceName(), version: VERSION, waitMs, ...(have === undefined ? {} : { have }), ...(note === undefined ? {} : { note }) }
+  private async ask ({ have, waitMs, note, ended }: Extract<Step, { do: 'ask' }>): Promise<void> {
+    const question = { macs: macsOf(readInterfaces()), hostname: deviceName(), version: VERSION, waitMs, ...(have === undefined ? {} : { have }), ...(note === undefined ? {} : { note }), ...(ended ? { ended } : {}) }
     const askedMs = performance.now()
     let answer: AskAnswer
     try {
@@ -91,35 +114,51 @@ export class Agent {
     this.handle({ type: 'answered', answer, tookMs: performance.now() - askedMs })
   }
 
-  /** Times on the screen are the broker's: the clock of the device may be wrong by years. */
-  private show (sentence: string): void {
-    const facts = { device: deviceName(), macs: macsOf(readInterfaces()), ...this.link.describe() }
-    this.surroundings.screen.show(sentence, facts, Date.now() + this.clockOffsetMs)
-  }
-
   private pause (pauseMs: number): void {
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.handle({ type: 'pause-over' }), pauseMs)
   }
 
-  private report (what: 'what-runs' | 'nothing'): void {
-    const showing = what === 'nothing' ? null : this.viewer?.showing ?? null
-    this.lastReport = this.link.report({ macs: macsOf(readInterfaces()), showing }).catch((error: unknown) => {
-      // The broker being away must not touch a running desktop.
-      this.surroundings.log('info', `Not reported: ${error instanceof Error ? error.message : String(error)}`)
-    })
+  private reportNothing (): void {
+    this.lastReport = this.link.report({ macs: macsOf(readInterfaces()), showing: null }).then(() => undefined, (error: unknown) => { this.notReported(error) })
+  }
+
+  private async reportWhatRuns ({ run, have, waitMs }: Extract<Step, { showing: 'what-runs' }>): Promise<void> {
+    // After the steps that follow this one, which may say that there is no viewer.
+    await Promise.resolve()
+    const askedMs = performance.now()
+    try {
+      const answer = await this.link.report({ macs: macsOf(readInterfaces()), showing: this.viewer?.showing ?? null, waitMs, ...(have === undefined ? {} : { have }) })
+      this.handle({ type: 'reported', run, answer, tookMs: performance.now() - askedMs })
+    } catch (error) {
+      this.notReported(error)
+      this.handle({ type: 'report-failed', run, tookMs: performance.now() - askedMs })
+    }
+  }
+
+  /** The broker being away must not touch a running desktop. */
+  private notReported (error: unknown): void {
+    this.surroundings.log('info', `Not reported: ${error instanceof Error ? error.message : String(error)}`)
+  }
+
+  private notify (sentence: string): void {
+    if (this.viewer === undefined) return
+    this.endNotice()
+    this.endNotice = showNotice(sentence, this.viewer.display, name => this.find(name), this.surroundings.log)
   }
 
   private launch (console: Console, options: ViewerOptions): void {
     const { log, environment } = this.surroundings
-    const find = (name: string): string | undefined => findProgram(name, environment.PATH)
     const settings = this.link.settings
     const viewer = viewerCommand(console, options, settings)
+    this.personal.leaveToViewer()
     let process: RunningViewer
+    let display: ViewerDisplay
     try {
-      const mode = chooseDisplay(settings.display ?? 'auto', environment, find)
+      const mode = chooseDisplay(settings.display ?? 'auto', environment, name => this.find(name))
       const xServer = mode === 'x' ? prepareXServer(environment.XDG_RUNTIME_DIR ?? this.link.stateDirectory, environment, settings.xServerCommand) : undefined
-      process = runViewer(viewer, placeViewer(viewer, mode, options, find, xServer), log)
+      display = xServer ? { DISPLAY: xServer.display, XAUTHORITY: xServer.authorityFile } : mode === 'existing' && environment.DISPLAY ? { DISPLAY: environment.DISPLAY } : {}
+      process = runViewer(viewer, placeViewer(viewer, mode, options, name => this.find(name), xServer), log)
     } catch (error) {
       const sentence = error instanceof MissingProgram ? error.message : `The viewer ${viewer.program} cannot be started: ${error instanceof Error ? error.message : String(error)}.`
       log('error', sentence)
@@ -128,9 +167,10 @@ export class Agent {
       return
     }
     log('info', `Showing ${console.title} by ${viewer.program}.`)
-    this.viewer = { process, showing: { protocol: console.protocol, title: console.title.slice(0, 100) } }
+    this.viewer = { process, display, showing: { protocol: console.protocol, title: console.title.slice(0, 100) } }
     void process.ended.then(end => {
       this.viewer = undefined
+      this.endNotice()
       log(end.ok ? 'info' : 'warning', end.sentence)
       this.handle({ type: 'viewer-ended', ...end })
     })

@@ -1,15 +1,20 @@
 import { type IncomingMessage, request } from 'node:http'
-import type { AskAnswer, AskRequest, ReportRequest } from '../broker/api/thin-clients.js'
+import type { AskAnswer, AskRequest, ReportAnswer, ReportRequest } from '../broker/api/thin-clients.js'
 import { BadAnswer, checkAnswer } from './answer.js'
 import { type BrokerAddress, formatBrokerAddress } from './broker-address.js'
 import { PinnedAgent, type PinKeeper } from './pinned-connection.js'
+import { checkReportAnswer } from './reply.js'
 
 /** A question that brought no answer. The message is one sentence for the screen. */
 export class BrokerTrouble extends Error {
   override readonly name = 'BrokerTrouble'
 
-  constructor (message: string, readonly retryAfterMs: number | null, options: ErrorOptions = {}) {
+  /** What the broker itself said, when it answered and refused. */
+  readonly refusal: string | null
+
+  constructor (message: string, readonly retryAfterMs: number | null, options: ErrorOptions & { readonly refusal?: string } = {}) {
     super(message, options)
+    this.refusal = options.refusal ?? null
   }
 }
 
@@ -22,9 +27,13 @@ export interface BrokerClient {
   /** Throws BrokerTrouble. */
   ask: (question: AskRequest, deviceKey: string | undefined) => Promise<AskAnswer>
   /** Throws BrokerTrouble. */
-  report: (report: ReportRequest, deviceKey: string | undefined) => Promise<void>
+  report: (report: ReportRequest, deviceKey: string | undefined) => Promise<ReportAnswer>
+  /** Sends something else to `/thin-clients/PATH` and gives the answer, checked by `check`. Throws BrokerTrouble. */
+  send: <T>(path: string, body: object, deviceKey: string | undefined, check: (answer: unknown) => T) => Promise<T>
   close: () => void
 }
+
+const NOTHING_NEW: ReportAnswer = { notice: null, over: null }
 
 interface Reply { readonly status: number, readonly headers: IncomingMessage['headers'], readonly text: string }
 
@@ -40,19 +49,30 @@ export function brokerClient (broker: BrokerAddress, pins: PinKeeper, answerMarg
     }
   }
 
+  function understood<T> (reply: Reply, check: (body: unknown) => T): T {
+    try {
+      return check(reply.status === 204 ? null : parseJson(reply.text))
+    } catch (error) {
+      throw new BrokerTrouble(`The broker ${name} is not understood: ${error instanceof BadAnswer ? error.message : 'its answer is not JSON'}.`, null, { cause: error })
+    }
+  }
+
   return {
     ask: async (question, deviceKey) => {
       const reply = await exchange('/api/v1/thin-clients/ask', question, deviceKey, (question.waitMs ?? 0) + answerMarginMs)
       if (reply.status !== 200) throw refusal(name, reply)
-      try {
-        return checkAnswer(parseJson(reply.text))
-      } catch (error) {
-        throw new BrokerTrouble(`The broker ${name} is not understood: ${error instanceof BadAnswer ? error.message : 'its answer is not JSON'}.`, null, { cause: error })
-      }
+      return understood(reply, checkAnswer)
     },
     report: async (report, deviceKey) => {
-      const reply = await exchange('/api/v1/thin-clients/report', report, deviceKey, answerMarginMs)
-      if (reply.status !== 204) throw refusal(name, reply)
+      const reply = await exchange('/api/v1/thin-clients/report', report, deviceKey, (report.waitMs ?? 0) + answerMarginMs)
+      if (reply.status === 204) return NOTHING_NEW
+      if (reply.status !== 200) throw refusal(name, reply)
+      return understood(reply, checkReportAnswer)
+    },
+    send: async (path, body, deviceKey, check) => {
+      const reply = await exchange(`/api/v1/thin-clients/${path}`, body, deviceKey, answerMarginMs)
+      if (reply.status !== 200 && reply.status !== 204) throw refusal(name, reply)
+      return understood(reply, check)
     },
     close: () => agent.destroy(),
   }
@@ -102,14 +122,15 @@ async function readBody (incoming: IncomingMessage): Promise<string> {
 function refusal (name: string, { status, headers, text }: Reply): BrokerTrouble {
   const retryAfterMs = retryAfter(headers['retry-after'], Date.now())
   if (status >= 300 && status < 400) return new BrokerTrouble(`The broker ${name} sends this device elsewhere (${status}), which is not followed; set the right address.`, retryAfterMs)
-  return new BrokerTrouble(`The broker ${name} refused with ${status}${messageOf(text)}.`, retryAfterMs)
+  const said = messageOf(text)
+  return new BrokerTrouble(`The broker ${name} refused with ${status}${said === '' ? '' : `: ${said}`}.`, retryAfterMs, { refusal: said === '' ? `The broker refused with ${status}.` : `${said}.` })
 }
 
 function messageOf (text: string): string {
   try {
     const body = parseJson(text)
     const message = typeof body === 'object' && body !== null && 'message' in body ? body.message : undefined
-    return typeof message === 'string' && message !== '' ? `: ${message.slice(0, 300).replace(/\.$/, '')}` : ''
+    return typeof message === 'string' && message !== '' ? message.slice(0, 300).replace(/\.$/, '') : ''
   } catch {
     return ''
   }

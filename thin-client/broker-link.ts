@@ -1,4 +1,4 @@
-import type { AskAnswer, AskRequest, ReportRequest } from '../broker/api/thin-clients.js'
+import type { AskAnswer, AskRequest, ReportAnswer, ReportRequest } from '../broker/api/thin-clients.js'
 import { type BrokerAddress, formatBrokerAddress } from './broker-address.js'
 import { type BrokerClient, BrokerTrouble, brokerClient } from './broker-client.js'
 import { DEFAULT_STATE_DIRECTORY, type RunCommand } from './command-line.js'
@@ -42,8 +42,14 @@ export class BrokerLink {
   }
 
   /** Throws BrokerTrouble. Before the first question there is nobody to report to. */
-  async report (report: ReportRequest): Promise<void> {
-    await this.line?.client.report(report, this.deviceKey)
+  async report (report: ReportRequest): Promise<ReportAnswer> {
+    return await this.line?.client.report(report, this.deviceKey) ?? { notice: null, over: null }
+  }
+
+  /** Something of a person at this device. Throws BrokerTrouble. */
+  async send<T> (path: string, body: object, check: (answer: unknown) => T): Promise<T> {
+    if (this.line === undefined) throw new BrokerTrouble('The broker has not been found yet.', null)
+    return await this.line.client.send(path, body, this.deviceKey, check)
   }
 
   keepKey (deviceKey: string): void {

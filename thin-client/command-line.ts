@@ -34,6 +34,9 @@ Exit codes: 0 stopped, or --once and the viewer ended well; 1 --once and the vie
 70 a fault of the agent itself.
 `
 
+/** What the agent itself runs inside the login window; not for people. */
+export interface TerminalCommand { readonly kind: 'terminal', readonly path: string }
+
 export interface RunCommand {
   readonly kind: 'run'
   readonly written: readonly WrittenSetting[]
@@ -43,13 +46,14 @@ export interface RunCommand {
   readonly consolePath: string | undefined
   readonly once: boolean
 }
-export type Command = RunCommand | { readonly kind: 'help' | 'version' } | { readonly kind: 'wrong', readonly sentence: string }
+export type Command = RunCommand | TerminalCommand | { readonly kind: 'help' | 'version' } | { readonly kind: 'wrong', readonly sentence: string }
 
 const text = { type: 'string' } as const
 const flag = { type: 'boolean' } as const
 
 /** Takes the arguments after the program's name. Values are checked later, together with those of the other sources. */
 export function parseCommandLine (args: readonly string[]): Command {
+  if (args[0] === '--terminal' && args[1] !== undefined && args.length === 2) return { kind: 'terminal', path: args[1] }
   const options = { ...Object.fromEntries(SETTING_KEYS.map(key => [key, text])), config: text, console: text, once: flag, help: flag, version: flag }
   let values: Record<string, unknown>
   try {

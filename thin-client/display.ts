@@ -1,4 +1,5 @@
 import type { ViewerOptions } from '../broker/api/thin-clients.js'
+import { boundTo } from './programs.js'
 import type { WantedDisplay } from './settings.js'
 import type { ViewerCommand } from './viewers/command.js'
 import { X_SESSION } from './x-session.js'
@@ -84,9 +85,8 @@ function need (program: string, find: FindProgram): string {
   return path
 }
 
-/** Ends with the agent, also when the agent is killed: otherwise its successor would find the screen taken (setpriv(1), --pdeathsig). */
+/** Ends with the agent: otherwise its successor would find the screen taken. */
 function bound (command: ProcessCommand, find: FindProgram): ProcessCommand {
-  const setpriv = find('setpriv')
-  if (setpriv === undefined) return command
-  return { ...command, program: setpriv, args: ['--pdeathsig', 'TERM', '--', command.program, ...command.args] }
+  const [program, ...args] = boundTo(find, [command.program, ...command.args])
+  return { ...command, program, args }
 }

@@ -6,8 +6,9 @@ import { VERSION } from './device.js'
 import { logTo } from './log.js'
 import { screenOn } from './screen.js'
 import { SYSTEM_FILES } from './setup.js'
+import { relayTerminal } from './terminal-relay.js'
 
-const CONTROL_C = 3
+const CONTROL_C = '\u0003'
 
 async function main (): Promise<number> {
   const command = parseCommandLine(process.argv.slice(2))
@@ -15,6 +16,7 @@ async function main (): Promise<number> {
     case 'help': process.stdout.write(HELP); return EXIT.ok
     case 'version': process.stdout.write(`${VERSION}\n`); return EXIT.ok
     case 'wrong': process.stderr.write(`${command.sentence}\n`); return EXIT.usage
+    case 'terminal': await relayTerminal(command.path); return EXIT.ok
     case 'run': return await run(command)
   }
 }
@@ -34,20 +36,21 @@ async function run (command: RunCommand): Promise<number> {
     process.exitCode = EXIT.internal
     agent.stop()
   })
-  quietKeyboard(() => agent.stop())
+  listenToKeyboard(() => agent.stop(), keys => agent.type(keys))
   log('info', `berth-thin-client ${VERSION} started.`)
   const ok = await agent.run()
   if (terminal) output.write('\u001b[?25h')
   return process.exitCode === undefined || process.exitCode === 0 ? (ok ? EXIT.ok : EXIT.viewerFailed) : EXIT.internal
 }
 
-/** Keys typed while waiting must neither spoil the page nor, as Ctrl-S does, stop the terminal and with it the agent. */
-function quietKeyboard (stop: () => void): void {
+/** Keys that nobody waits for must neither spoil the page nor, as Ctrl-S does, stop the terminal and with it the agent. */
+function listenToKeyboard (stop: () => void, type: (keys: string) => void): void {
   if (!process.stdin.isTTY) return
   process.stdin.on('error', () => undefined)
   process.stdin.setRawMode(true)
-  process.stdin.on('data', (keys: Buffer) => {
-    if (keys.includes(CONTROL_C)) stop()
+  process.stdin.setEncoding('utf8').on('data', (keys: Buffer | string) => {
+    if (String(keys).includes(CONTROL_C)) stop()
+    else type(String(keys))
   })
 }
 

@@ -1,6 +1,7 @@
-import type { AskAnswer, Console, ReportRequest } from '../broker/api/thin-clients.js'
+import type { AskAnswer, Console, ReportAnswer, ReportRequest } from '../broker/api/thin-clients.js'
 import { DEFAULT_VIEWER_OPTIONS, type ViewerOptions } from '../broker/api/thin-clients.js'
 import { type Backoff, nextPauseMs } from './backoff.js'
+import { type Form, formOf } from './login-form.js'
 
 /** asking: a question is under way. pausing: waits before the next one. showing: a viewer runs. stopping: the viewer is being ended. ended: over. */
 export type Phase = 'asking' | 'pausing' | 'showing' | 'stopping' | 'ended'
@@ -14,6 +15,12 @@ export interface State {
   readonly mark: string | undefined
   /** A trouble of this device that the broker should know of. */
   readonly note: string | undefined
+  /** Nobody sits before a desktop: it has just been switched on, or the person has closed the viewer. The broker logs him out then. */
+  readonly ended: boolean
+  /** Counts the viewers: what is still answered to an earlier one is of no use. */
+  readonly run: number
+  /** Names the last notice that was shown over the viewer. */
+  readonly notice: string | undefined
   /** The last pauses after failures, 0 after a success. */
   readonly brokerPauseMs: number
   readonly viewerPauseMs: number
@@ -25,16 +32,20 @@ export type AgentEvent =
   | { readonly type: 'settings-faulty', readonly sentence: string }
   | { readonly type: 'answered', readonly answer: AskAnswer, readonly tookMs: number }
   | { readonly type: 'ask-failed', readonly sentence: string, readonly retryAfterMs: number | null }
+  | { readonly type: 'reported', readonly run: number, readonly answer: ReportAnswer, readonly tookMs: number }
+  | { readonly type: 'report-failed', readonly run: number, readonly tookMs: number }
   | { readonly type: 'viewer-missing', readonly sentence: string }
   | { readonly type: 'viewer-ended', readonly ok: boolean, readonly ranMs: number, readonly sentence: string }
 
 export type Step =
-  | { readonly do: 'ask', readonly have: string | undefined, readonly waitMs: number, readonly note: string | undefined }
+  | { readonly do: 'ask', readonly have: string | undefined, readonly waitMs: number, readonly note: string | undefined, readonly ended: boolean }
   | { readonly do: 'pause', readonly pauseMs: number }
-  | { readonly do: 'show', readonly sentence: string }
+  | { readonly do: 'show', readonly sentence: string, readonly form?: Form }
   | { readonly do: 'keep-key', readonly deviceKey: string }
   | { readonly do: 'launch', readonly console: Console, readonly viewer: ViewerOptions }
-  | { readonly do: 'report', readonly showing: 'what-runs' | 'nothing' }
+  | { readonly do: 'report', readonly showing: 'nothing' }
+  | { readonly do: 'report', readonly showing: 'what-runs', readonly run: number, readonly have: string | undefined, readonly waitMs: number }
+  | { readonly do: 'notify', readonly sentence: string }
   | { readonly do: 'end-viewer' }
   | { readonly do: 'exit', readonly ok: boolean }
 
@@ -42,7 +53,7 @@ export interface Next { readonly state: State, readonly steps: readonly Step[] }
 
 export const BROKER_BACKOFF: Backoff = { baseMs: 500, capMs: 30_000 }
 export const VIEWER_BACKOFF: Backoff = { baseMs: 1000, capMs: 30_000 }
-/** How long the broker may hold a question. */
+/** How long the broker may hold a question, or the report of what is shown, which brings notices. */
 export const LONG_POLL_MS = 60_000
 export const REPORT_EVERY_MS = 60_000
 /** A viewer that ended sooner than this showed nothing: asking again at once would spin. */
@@ -57,7 +68,7 @@ const ASK_AGAIN_JITTER = 0.2
 export const MAX_NOTE_LENGTH = 200
 
 export function firstState (once: boolean): State {
-  return { phase: 'pausing', once, mark: undefined, note: undefined, brokerPauseMs: 0, viewerPauseMs: 0 }
+  return { phase: 'pausing', once, mark: undefined, note: undefined, ended: true, run: 0, notice: undefined, brokerPauseMs: 0, viewerPauseMs: 0 }
 }
 
 /** Decides what happens next. `random`: in [0, 1), for the jitter. Events that do not belong to the phase change nothing. */
@@ -81,7 +92,7 @@ function whileAsking (state: State, event: AgentEvent, random: number): Next {
       const pauseMs = Math.max(brokerPauseMs, event.retryAfterMs === null ? 0 : jittered(event.retryAfterMs, random))
       return { state: { ...state, phase: 'pausing', brokerPauseMs }, steps: [{ do: 'show', sentence: event.sentence }, { do: 'pause', pauseMs }] }
     }
-    case 'answered': return onAnswer({ ...state, brokerPauseMs: 0 }, event.answer, event.tookMs, random)
+    case 'answered': return onAnswer({ ...state, brokerPauseMs: 0, ended: false }, event.answer, event.tookMs, random)
     default: return stay(state)
   }
 }
@@ -89,26 +100,40 @@ function whileAsking (state: State, event: AgentEvent, random: number): Next {
 function onAnswer (state: State, answer: AskAnswer, tookMs: number, random: number): Next {
   const keep: Step[] = answer.deviceKey === undefined ? [] : [{ do: 'keep-key', deviceKey: answer.deviceKey }]
   if (answer.state === 'ready' && answer.console !== undefined) {
-    return {
-      // No mark: the next question, after this viewer, must be answered at once and with a new ticket.
-      state: { ...state, phase: 'showing', mark: undefined, note: undefined },
-      steps: [...keep, { do: 'show', sentence: answer.sentence }, { do: 'launch', console: answer.console, viewer: answer.viewer ?? DEFAULT_VIEWER_OPTIONS }, { do: 'report', showing: 'what-runs' }, { do: 'pause', pauseMs: REPORT_EVERY_MS }],
-    }
+    // No mark: the next question, after this viewer, must be answered at once and with a new ticket.
+    const shown: State = { ...state, phase: 'showing', mark: undefined, note: undefined, notice: undefined, run: state.run + 1 }
+    return { state: shown, steps: [...keep, { do: 'show', sentence: answer.sentence }, { do: 'launch', console: answer.console, viewer: answer.viewer ?? DEFAULT_VIEWER_OPTIONS }, reportOf(shown)] }
   }
   // After news the next question is the long poll that brings the following news. The stated time is for a broker that did not hold the question.
   const wantedMs = answer.mark === state.mark ? answer.askAgainMs - tookMs : 0
   const pauseMs = jittered(Math.max(MIN_PAUSE_MS, wantedMs), random)
-  return { state: { ...state, phase: 'pausing', mark: answer.mark }, steps: [...keep, { do: 'show', sentence: answer.sentence }, { do: 'pause', pauseMs }] }
+  const form = formOf(answer)
+  return { state: { ...state, phase: 'pausing', mark: answer.mark }, steps: [...keep, { do: 'show', sentence: answer.sentence, ...(form === undefined ? {} : { form }) }, { do: 'pause', pauseMs }] }
+}
+
+/** The report of what runs is held by the broker until there is a notice: the next one follows it, also when it failed. */
+function reportOf (state: State): Step {
+  return { do: 'report', showing: 'what-runs', run: state.run, have: state.notice, waitMs: LONG_POLL_MS }
+}
+
+function onReported (state: State, answer: ReportAnswer | null, tookMs: number, random: number): Next {
+  if (answer !== null && answer.over !== null) return { state, steps: [{ do: 'show', sentence: answer.over }, { do: 'end-viewer' }] }
+  const notice = answer === null ? state.notice : answer.notice?.id
+  const news: Step[] = answer !== null && answer.notice !== null && notice !== state.notice ? [{ do: 'notify', sentence: answer.notice.sentence }] : []
+  const pauseMs = jittered(Math.max(MIN_PAUSE_MS, notice === state.notice ? REPORT_EVERY_MS - tookMs : 0), random)
+  return { state: { ...state, notice }, steps: [...news, { do: 'pause', pauseMs }] }
 }
 
 function whileShowing (state: State, event: AgentEvent, random: number): Next {
   switch (event.type) {
-    case 'pause-over': return { state, steps: [{ do: 'report', showing: 'what-runs' }, { do: 'pause', pauseMs: REPORT_EVERY_MS }] }
+    case 'pause-over': return { state, steps: [reportOf(state)] }
+    case 'reported': return event.run === state.run ? onReported(state, event.answer, event.tookMs, random) : stay(state)
+    case 'report-failed': return event.run === state.run ? onReported(state, null, event.tookMs, random) : stay(state)
     case 'viewer-missing': return onViewerTrouble({ ...state, note: event.sentence.slice(0, MAX_NOTE_LENGTH) }, event.sentence, random)
     case 'viewer-ended': {
       const note = event.ok ? undefined : event.sentence.slice(0, MAX_NOTE_LENGTH)
       const viewerPauseMs = event.ranMs >= GOOD_RUN_MS ? 0 : state.viewerPauseMs
-      const after = { ...state, note, viewerPauseMs }
+      const after = { ...state, note, viewerPauseMs, ended: event.ok }
       if (!state.once && event.ranMs < QUICK_END_MS) return onViewerTrouble(after, event.sentence, random)
       if (state.once) return { state: { ...after, phase: 'ended' }, steps: [{ do: 'report', showing: 'nothing' }, { do: 'exit', ok: event.ok }] }
       const asked = ask(after)
@@ -132,7 +157,7 @@ function onStop (state: State): Next {
 function ask (state: State): Next {
   // A new note is said at once; only a device that waits for a change lets the broker hold the question.
   const waitMs = state.mark === undefined ? 0 : LONG_POLL_MS
-  return { state: { ...state, phase: 'asking' }, steps: [{ do: 'ask', have: state.mark, waitMs, note: state.note }] }
+  return { state: { ...state, phase: 'asking' }, steps: [{ do: 'ask', have: state.mark, waitMs, note: state.note, ended: state.ended }] }
 }
 
 function jittered (timeMs: number, random: number): number {

@@ -7,6 +7,12 @@ export function findProgram (name: string, path: string | undefined): string | u
   return candidates.find(mayRun)
 }
 
+/** The words of a command that ends with the agent, also when the agent is killed (setpriv(1), --pdeathsig). */
+export function boundTo (find: (name: string) => string | undefined, words: readonly [string, ...string[]]): [string, ...string[]] {
+  const setpriv = find('setpriv')
+  return setpriv === undefined ? [...words] : [setpriv, '--pdeathsig', 'TERM', '--', ...words]
+}
+
 function mayRun (file: string): boolean {
   try {
     accessSync(file, constants.X_OK)

@@ -1,12 +1,14 @@
 import { type Static, Type } from '@sinclair/typebox'
+import { PersonName } from './assignments.js'
 import { Instant, MacAddress, Name, nullable, oneOf, strictObject } from './common.js'
 import { SpiceConsole } from './machines.js'
 
 /**
  * ready: show `console`; starting: the machine is being started; maintenance: not handed out, the sentence says why;
- * waiting: something else is missing (hypervisor away, in use, being populated); unknown: this device has no desktop or is not accepted.
+ * waiting: something else is missing (hypervisor away, in use, being populated); login: a person has to log in, in one of the `ways`;
+ * choose: he may use several desktops, those of `choices`; unknown: this device has no desktop or is not accepted.
  */
-export const ASK_STATES = ['ready', 'starting', 'maintenance', 'waiting', 'unknown'] as const
+export const ASK_STATES = ['ready', 'starting', 'maintenance', 'waiting', 'login', 'choose', 'unknown'] as const
 export const AskState = oneOf(ASK_STATES)
 
 export const ViewerOptions = strictObject({
@@ -21,6 +23,13 @@ export const HorizonConsole = strictObject({ protocol: Type.Literal('horizon'), 
 export const Console = Type.Union([SpiceConsole, RdpConsole, HorizonConsole])
 export type Console = Static<typeof Console>
 
+/** How a person can log in at a thin client. `providers`: OpenID Connect, by a code that he confirms in any browser. */
+export const LoginWays = strictObject({ password: Type.Boolean(), providers: Type.Array(strictObject({ name: Type.String(), title: Type.String() })) })
+export type LoginWays = Static<typeof LoginWays>
+/** What a person may open. yours: he has a desktop of it; free: he can have it at once; full: he would wait; maintenance: not handed out. */
+export const Choice = strictObject({ kind: oneOf(['pool', 'machine'] as const), name: Name, state: oneOf(['yours', 'free', 'full', 'maintenance'] as const), sentence: Type.String() })
+export type Choice = Static<typeof Choice>
+
 /** POST /api/v1/thin-clients/ask, header `authorization: Device KEY` once the device has a key. */
 export const AskRequest = strictObject({
   macs: Type.Array(MacAddress, { minItems: 1, maxItems: 16 }),
@@ -29,6 +38,7 @@ export const AskRequest = strictObject({
   have: Type.Optional(Type.String({ maxLength: 64, description: 'The `mark` of the last answer: the broker then answers when something changed, at the latest after waitMs' })),
   waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 120000, default: 0 })),
   note: Type.Optional(Type.String({ maxLength: 200, description: 'A trouble of the device worth showing to the administrator, such as a missing viewer' })),
+  ended: Type.Optional(Type.Boolean({ description: 'The viewer was closed by its person, or the device has just been switched on: whoever was logged in is logged out' })),
 })
 export type AskRequest = Static<typeof AskRequest>
 
@@ -42,18 +52,44 @@ export const AskAnswer = strictObject({
   brokerTimeMs: Type.Integer(),
   console: Type.Optional(Console),
   viewer: Type.Optional(ViewerOptions),
+  person: Type.Optional(Type.String({ description: 'Who is logged in at this device' })),
+  ways: Type.Optional(LoginWays),
+  choices: Type.Optional(Type.Array(Choice)),
 })
 export type AskAnswer = Static<typeof AskAnswer>
 
-/** POST /api/v1/thin-clients/report: what the device shows now (null: nothing). Same authorization as ask. */
-export const ReportRequest = strictObject({ macs: Type.Array(MacAddress, { minItems: 1, maxItems: 16 }), showing: nullable(strictObject({ protocol: Type.String({ maxLength: 20 }), title: Type.String({ maxLength: 100 }) })), note: Type.Optional(Type.String({ maxLength: 200 })) })
+const MACS = Type.Array(MacAddress, { minItems: 1, maxItems: 16 })
+
+/**
+ * POST /api/v1/thin-clients/report: what the device shows now (null: nothing). Same authorization as ask. With `waitMs` the broker answers when there is
+ * another notice than `have`, at the latest after that time.
+ */
+export const ReportRequest = strictObject({
+  macs: MACS, showing: nullable(strictObject({ protocol: Type.String({ maxLength: 20 }), title: Type.String({ maxLength: 100 }) })), note: Type.Optional(Type.String({ maxLength: 200 })),
+  have: Type.Optional(Type.String({ maxLength: 64, description: 'The id of the last notice' })), waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 120000, default: 0 })),
+})
 export type ReportRequest = Static<typeof ReportRequest>
+/** `notice`: to be shown over the viewer, once. `over`: why the device is to close what it shows; null: it goes on. */
+export const ReportAnswer = strictObject({ notice: nullable(strictObject({ id: Type.String(), sentence: Type.String(), takenAt: Instant })), over: nullable(Type.String()) })
+export type ReportAnswer = Static<typeof ReportAnswer>
+
+/** A person's login at a thin client; each of these needs the device's key. */
+export const PersonLogin = strictObject({ macs: MACS, name: PersonName, password: Type.String({ minLength: 1, maxLength: 1024 }) })
+export const PersonLoginAnswer = strictObject({ name: Type.String({ description: 'The account' }) })
+export const ProviderLogin = strictObject({ macs: MACS, provider: Type.String({ minLength: 1, maxLength: 63 }) })
+export const ProviderLoginPoll = strictObject({ macs: MACS, handle: Type.String({ minLength: 1, maxLength: 100 }) })
+/** `name` is null while nobody has confirmed it. */
+export const ProviderLoginPolled = strictObject({ name: nullable(Type.String()) })
+/** One of both. */
+export const ChooseRequest = strictObject({ macs: MACS, pool: Type.Optional(Name), machine: Type.Optional(Name) })
+export type ChooseRequest = Static<typeof ChooseRequest>
+export const LogoutRequest = strictObject({ macs: MACS })
 
 export const ThinClient = strictObject({
   id: Type.String(), mac: MacAddress, address: Type.String(), hostname: Type.String(), version: Type.String(),
   state: AskState, sentence: Type.String(), machine: nullable(Name), assigned: nullable(Name),
   accepted: Type.Boolean({ description: 'It holds a key, or may get one at its next contact' }),
-  showing: nullable(Type.String()), note: Type.String(), firstSeen: Instant, lastSeen: Instant,
+  person: nullable(Type.String({ description: 'Who is logged in at it' })), showing: nullable(Type.String()), note: Type.String(), firstSeen: Instant, lastSeen: Instant,
 })
 export type ThinClient = Static<typeof ThinClient>
 export const ThinClientList = strictObject({ thinClients: Type.Array(ThinClient) })

@@ -5,13 +5,13 @@ import { BrokerError } from '../errors.js'
 import type { Observer } from '../machines/observer.js'
 import type { GoldenImages } from '../machines/golden-images.js'
 import { requireMachine } from '../machines/store.js'
-import { enterDesktop, poolsOf, requirePool } from '../pools/store.js'
+import { enterDesktop, poolById, poolsOf, requirePool } from '../pools/store.js'
 import type { Queries, Store } from '../store/open.js'
 import { nameKey, personName } from '../users/names.js'
 import type { AssignWish, Claims, ReleaseWish } from './claims.js'
 import type { Hosts } from './hosts.js'
 import { listDesktops } from './listing.js'
-import { reasonInUse, shownHolder } from './policy.js'
+import { reasonInUse, shownHolder, warningOf } from './policy.js'
 import { renewReleased } from './renewals.js'
 
 export interface AssignmentsDeps {
@@ -135,6 +135,12 @@ export class Assignments {
     await this.deps.claims.release(await requireMachine(this.deps.store, machineName), by, wish)
   }
 
+  /** Everything that this person has, as when his account is deleted. `key`: as `nameKey` gives it. */
+  async releaseAllOf (key: string, by: Actor): Promise<void> {
+    const held = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['machine.id', 'machine.name']).where('holder', '=', `user:${key}`).execute()
+    for (const machine of held) await this.deps.claims.release(machine, by, { force: true, because: 'its account was deleted' }).catch((error: unknown) => { if (!(error instanceof BrokerError && error.code === 'not_found')) throw error })
+  }
+
   async extend (machineName: string, by: Actor): Promise<Desktop> {
     await this.deps.claims.extend(await requireMachine(this.deps.store, machineName), by)
     return await this.desktopOf(machineName)
@@ -182,11 +188,10 @@ export class Assignments {
   }
 
   /**
-   * A thin client that has this machine by name: claims it in one transaction, and counts it as just handed out from then on. Throws `busy` while another
+   * A thin client, or a person who sits at one, that has this machine by name: claims it in one transaction, and counts it as just handed out from then on. Throws `busy` while another
    * one uses it or while a job makes it ready, `assigned` while it is somebody's through a pool.
    */
-  async claimNamed (machineId: string, deviceId: string): Promise<void> {
-    const holder = `thin-client:${deviceId}`
+  async claimNamed (machineId: string, holder: string): Promise<void> {
     const held = await this.deps.store.selectFrom('assignment').select(['holder', 'ticket_at', 'pool_id', 'fixed']).where('machine_id', '=', machineId).executeTakeFirst()
     const mine = held?.holder === holder
     const reason = held === undefined || mine ? null : await this.inUse(machineId)
@@ -229,6 +234,13 @@ export class Assignments {
     if (!held?.holder.startsWith('thin-client:')) return held === undefined
     const device = await this.deps.store.selectFrom('thin_client').select('mac').where('id', '=', held.holder.slice('thin-client:'.length)).executeTakeFirst()
     return device === undefined || device.mac === mac
+  }
+
+  /** What those who sit before this machine's screen are to be told, if it is theirs (`thin-client:ID`, `user:KEY`): that it is taken soon. Null while they need not be told. */
+  async warning (machineId: string, holders: readonly string[]): Promise<Desktop['warning']> {
+    const held = await this.deps.store.selectFrom('assignment').selectAll().where('machine_id', '=', machineId).executeTakeFirst()
+    if (!held || (held.warned_for === null && held.stop_at === null) || held.pool_id === null || !holders.includes(held.holder)) return null
+    return warningOf(held, (await poolById(this.deps.store, held.pool_id))?.policy ?? null, this.deps.now())
   }
 
   #renew (): void {

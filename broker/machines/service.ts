@@ -115,8 +115,10 @@ export class Machines {
 
   /** Names who depends on it and refuses, unless forced: then they are deleted too. */
   async remove (name: string, force: boolean, by: Actor): Promise<string> {
-    const doomedIds = (await machineOrChildren(this.deps.store, name, false)).map((row) => row.id)
-    const holders = force ? null : await this.deps.holdersOf(doomedIds)
+    const machine = await requireMachine(this.deps.store, name)
+    // A machine that was just made has not been looked at yet.
+    if (machine.power === 'unknown' && this.deps.hypervisors.link(machine.hypervisor).status().state === 'up') await this.deps.observer.powerNow(machine)
+    const holders = force ? null : await this.deps.holdersOf([machine.id])
     if (holders !== null) throw new BrokerError('assigned', `${holders}: release it first, or use --force.`)
     const job = await this.deps.store.transaction().execute(async (tx) => {
       const row = await requireMachine(tx, name)

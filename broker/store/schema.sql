@@ -175,3 +175,13 @@ CREATE TABLE console_seat (
   holder_kind TEXT NOT NULL, holder TEXT NOT NULL, -- who was given the last ticket
   address TEXT NOT NULL, via TEXT NOT NULL, ticket_at INTEGER NOT NULL, connected_at INTEGER, disconnected_at INTEGER
 );
+-- v 5
+CREATE TABLE device_login ( -- the person who is logged in at a thin client
+  thin_client_id TEXT PRIMARY KEY REFERENCES thin_client (id) ON DELETE CASCADE, account TEXT NOT NULL REFERENCES account (name) ON DELETE CASCADE,
+  since INTEGER NOT NULL, seen_at INTEGER NOT NULL, -- when he last did something there, or was shown a desktop
+  choice_kind TEXT, choice TEXT, -- the pool or machine that he chose
+  machine_id TEXT REFERENCES machine (id) ON DELETE SET NULL, ticket_at INTEGER, -- the desktop for which the device was last given a ticket, and when
+  ends TEXT -- NULL: it lasts; else why it is over, until its viewer is gone
+);
+CREATE INDEX device_login_of_account ON device_login (account);
+CREATE INDEX device_login_of_machine ON device_login (machine_id);

@@ -34,6 +34,7 @@ export interface Tables {
   machine_mirror: { machine_id: string, hash: string }
   waiter: { pool_id: string, holder: string, since: number, asked_at: number }
   thin_client: ThinClientTable
+  device_login: DeviceLoginTable
   console_seat: ConsoleSeatTable
 }
 
@@ -104,6 +105,11 @@ interface ThinClientTable {
   assigned_machine_id: string | null, note: Generated<string>, first_seen: number, last_seen: number
 }
 
+interface DeviceLoginTable {
+  thin_client_id: string, account: string, since: number, seen_at: number, choice_kind: 'pool' | 'machine' | null, choice: string | null
+  machine_id: string | null, ticket_at: number | null, ends: string | null
+}
+
 export type AccountRow = Selectable<AccountTable>
 export type TokenRow = Selectable<TokenTable>
 export type GrantRow = Selectable<GrantTable>
@@ -117,3 +123,4 @@ export type DesktopRow = Selectable<DesktopTable>
 export type AssignmentRow = Selectable<AssignmentTable>
 export type ConsoleSeatRow = Selectable<ConsoleSeatTable>
 export type ThinClientRow = Selectable<ThinClientTable>
+export type DeviceLoginRow = Selectable<DeviceLoginTable>

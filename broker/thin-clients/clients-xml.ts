@@ -7,6 +7,10 @@ export type Target =
   | { readonly protocol: 'rdp', readonly address: string }
   | { readonly protocol: 'horizon', readonly desktopPool: string }
   | { readonly protocol: 'pool', readonly pool: string }
+  | LoginTarget
+
+/** A person logs in and gets his desktop. `pools`: those that may be chosen; empty: all that he may use. */
+export interface LoginTarget { readonly protocol: 'login', readonly pools: readonly string[] }
 
 /** One `<client>` or `<default>`: whom it means, what they get (the first target that can be had), how it is shown. */
 export interface ClientEntry {
@@ -99,10 +103,11 @@ class Reader {
 
   #target (node: XmlNode): Target | null {
     const protocol = this.#child(node, 'protocol')
+    if (protocol === 'LOGIN') return this.#loginTarget(node)
     const pool = this.#child(node, 'desktop-pool')
     if (pool !== null && protocol === null) return this.#checked(node, pool, POOL.test(pool), 'desktop-pool', { protocol: 'pool', pool })
-    if (protocol === null) return this.#error(node, 'there is no <protocol>: write SPICE, RDP or vmView')
-    if (!Object.hasOwn(PROTOCOLS, protocol)) return this.#error(node, `the protocol "${shown(protocol)}" is unknown: write SPICE, RDP or vmView`)
+    if (protocol === null) return this.#error(node, 'there is no <protocol>: write SPICE, RDP, vmView or LOGIN')
+    if (!Object.hasOwn(PROTOCOLS, protocol)) return this.#error(node, `the protocol "${shown(protocol)}" is unknown: write SPICE, RDP, vmView or LOGIN`)
     const wanted = PROTOCOLS[protocol as keyof typeof PROTOCOLS]
     const value = this.#child(node, wanted)
     if (value === null) return this.#error(node, `protocol ${protocol} needs <${wanted}>`)
@@ -113,6 +118,16 @@ class Reader {
     }
     if (!this.machineExists(value)) return this.#error(node, `there is no machine "${shown(value)}"`)
     return { protocol: 'spice', machine: value }
+  }
+
+  /** `<desktop-pool>`, any number of them, limits the choice. */
+  #loginTarget (node: XmlNode): Target | null {
+    const pools = nodesOf(node['desktop-pool']).map((child) => textOf(child).trim())
+    const bad = pools.find((pool) => !POOL.test(pool))
+    if (bad !== undefined) return this.#error(node, `<desktop-pool> "${shown(bad)}" has characters that are not accepted`)
+    const other = ['machine-name', 'machine-rdp-address', 'pool'].find((name) => name in node)
+    if (other !== undefined) return this.#error(node, `protocol LOGIN takes no <${other}>: what a person gets is his own, and <desktop-pool> limits it`)
+    return { protocol: 'login', pools }
   }
 
   #checked (node: XmlNode, value: string, good: boolean, element: string, target: Target): Target | null {

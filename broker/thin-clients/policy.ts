@@ -28,9 +28,10 @@ export interface MachineFacts {
 /** What is known of a pool that a target names. */
 export interface PoolFacts { readonly name: string, readonly maintenance: boolean, readonly maintenanceReason: string }
 
-/** show: this target can be had; start: its machine must be started first; claim: a desktop of this pool; wait: the sentence says for what. */
+/** login: it is a person's desktop that is shown; show: this target can be had; start: its machine must be started first; claim: a desktop of this pool; wait: the sentence says for what. */
 export type Step =
   | { readonly do: 'show', readonly target: Target, readonly machine: MachineFacts | null }
+  | { readonly do: 'login', readonly pools: readonly string[], readonly machine: null }
   | { readonly do: 'claim', readonly pool: string, readonly machine: null }
   | { readonly do: 'start', readonly machine: MachineFacts, readonly sentence: string }
   | { readonly do: 'wait', readonly state: Exclude<AskAnswer['state'], 'ready'>, readonly sentence: string, readonly machine: MachineFacts | null }
@@ -42,6 +43,7 @@ export type Step =
 export function nextStep (targets: readonly Target[], machineOf: (name: string) => MachineFacts | null, poolOf: (name: string) => PoolFacts | null = () => null): Step {
   let first: Step | null = null
   for (const target of targets) {
+    if (target.protocol === 'login') return { do: 'login', pools: target.pools, machine: null } // whatever came before cannot be had now
     const step = target.protocol === 'pool' ? stepForPool(target.pool, poolOf(target.pool)) : stepFor(target, machineOf)
     if (step.do !== 'wait' || step.state === 'starting') return step // one that is on its way is worth the moment
     first ??= step
@@ -55,7 +57,7 @@ function stepForPool (name: string, pool: PoolFacts | null): Step {
   return { do: 'claim', pool: pool.name, machine: null }
 }
 
-function stepFor (target: Exclude<Target, { protocol: 'pool' }>, machineOf: (name: string) => MachineFacts | null): Step {
+function stepFor (target: Exclude<Target, { protocol: 'pool' | 'login' }>, machineOf: (name: string) => MachineFacts | null): Step {
   if (target.protocol === 'rdp' || target.protocol === 'horizon') return { do: 'show', target, machine: null }
   const machine = machineOf(target.machine)
   if (!machine) return wait(null, 'unknown', `The machine ${target.machine} does not exist any more. Ask the administrator.`)
@@ -95,11 +97,11 @@ function wait (machine: MachineFacts | null, state: Exclude<AskAnswer['state'], 
 function because (reason: string): string { return reason === '' ? '.' : `: ${reason.replace(/[.\s]+$/, '')}.` }
 
 /** Names an answer: the same as long as the device would be shown the same. */
-export function markOf (state: AskAnswer['state'], sentence: string): string {
-  return createHash('sha256').update(`${state}\n${sentence}`).digest('base64url').slice(0, 16)
+export function markOf (state: AskAnswer['state'], sentence: string, more: unknown = null): string {
+  return createHash('sha256').update(`${state}\n${sentence}${more === null ? '' : `\n${JSON.stringify(more)}`}`).digest('base64url').slice(0, 16)
 }
 
 /** When a device that waits asks again, should the long poll not have answered before. Those who wait for an administrator may wait longer. */
 export function askAgainMs (state: AskAnswer['state']): number {
-  return { ready: 0, starting: 1_000, maintenance: 10_000, waiting: 5_000, unknown: 30_000 }[state]
+  return { ready: 0, starting: 1_000, maintenance: 10_000, waiting: 5_000, login: 30_000, choose: 30_000, unknown: 30_000 }[state]
 }

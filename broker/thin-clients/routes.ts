@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { IdParams } from '../api/common.js'
-import { AskAnswer, AskRequest, AssignRequest, ClientsXmlCheck, ClientsXmlState, ClientsXmlText, ReportRequest, ThinClient, ThinClientList } from '../api/thin-clients.js'
+import { AskAnswer, AskRequest, AssignRequest, ClientsXmlCheck, ClientsXmlState, ClientsXmlText, ReportAnswer, ReportRequest, ThinClient, ThinClientList } from '../api/thin-clients.js'
 import { recordEvent } from '../audit/store.js'
 import { abortedWith, type App, callerOf, NoContent, route } from '../http.js'
 import type { Store } from '../store/open.js'
@@ -17,10 +17,9 @@ export function thinClientRoutes (thinClients: ThinClients, clientsXml: ClientsX
     app.post('/thin-clients/ask', { ...ask, config: limited }, async (request, reply) => {
       return await thinClients.ask({ request: request.body, key: deviceKey(request), address: request.ip }, abortedWith(reply))
     })
-    const report = route('What this thin client shows', { body: ReportRequest }, { 204: NoContent })
+    const report = route('What this thin client shows; the answer says what is to be said over it', { body: ReportRequest }, { 200: ReportAnswer })
     app.post('/thin-clients/report', { ...report, config: limited }, async (request, reply) => {
-      await thinClients.report({ macs: request.body.macs, key: deviceKey(request), address: request.ip }, request.body)
-      return await reply.code(204).send()
+      return await thinClients.report({ macs: request.body.macs, key: deviceKey(request), address: request.ip }, request.body, abortedWith(reply))
     })
     app.get('/thin-clients', route('All thin clients that were seen', {}, { 200: ThinClientList }), async () => ({ thinClients: await thinClients.list() }))
     app.put('/thin-clients/:id/assignment', route('A machine for this device, before clients.xml is asked', { params: IdParams, body: AssignRequest }, { 200: ThinClient }), async (request) => await thinClients.assign(request.params.id, request.body.machine, callerOf(request)))
@@ -45,6 +44,6 @@ export function thinClientRoutes (thinClients: ThinClients, clientsXml: ClientsX
 }
 
 /** `authorization: Device KEY`: 64 hex digits. */
-function deviceKey (request: FastifyRequest): string | null {
+export function deviceKey (request: FastifyRequest): string | null {
   return /^Device ([0-9a-f]{64})$/i.exec(request.headers.authorization ?? '')?.[1]?.toLowerCase() ?? null
 }

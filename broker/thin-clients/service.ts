@@ -1,39 +1,49 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
-import type { AskAnswer, AskRequest, ReportRequest, ThinClient } from '../api/thin-clients.js'
+import { type AskAnswer, type AskRequest, DEFAULT_VIEWER_OPTIONS, type ReportAnswer, type ReportRequest, type ThinClient } from '../api/thin-clients.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import type { Claims } from '../assignments/claims.js'
 import type { Assignments } from '../assignments/service.js'
+import type { Consoles } from '../consoles/service.js'
 import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
 import { requireMachine } from '../machines/store.js'
-import type { SpiceConsole } from '../api/machines.js'
 import type { Pools } from '../pools/service.js'
 import type { Store } from '../store/open.js'
 import type { ThinClientRow } from '../store/tables.js'
+import type { Permissions } from '../users/permissions.js'
+import type { Providers } from '../users/providers.js'
+import type { Users } from '../users/service.js'
 import type { ClientsXmlFile } from './clients-file.js'
-import type { ClientEntry } from './clients-xml.js'
+import type { ClientEntry, LoginTarget } from './clients-xml.js'
+import { DeviceLogins } from './device-logins.js'
 import { deviceByKey, identify, type Networks, provenMacs } from './identity.js'
 import { entryFor } from './match.js'
-import { Opening } from './opening.js'
+import { noticeFor } from './notices.js'
+import { type Opened, type Opener, Opening } from './opening.js'
+import { PersonDesktops } from './person-desktops.js'
 import { askAgainMs, markOf } from './policy.js'
-import { DEFAULT_VIEWER_OPTIONS } from '../api/thin-clients.js'
 
 export interface ThinClientsDeps {
   readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly assignments: Assignments, readonly claims: Claims, readonly pools: Pools, readonly jobs: JobRunner
   readonly clientsXml: ClientsXmlFile
-  readonly console: (machine: { id: string, name: string, hypervisor: string }, device: { mac: string, address: string }) => Promise<SpiceConsole>
+  readonly consoles: Consoles, readonly users: Users, readonly providers: Providers, readonly permissions: Permissions
   readonly networks: Networks
   readonly horizonServer: string
+  /** A person's login at a device that shows no desktop ends after this time. */
+  readonly loginIdleMs: number
   readonly log: Logger
 }
 
 /** What a device was last told, for the administrator; in memory, since it changes all the time. */
 interface Seen { state: AskAnswer['state'], sentence: string, machine: string | null, showing: string | null, note: string, lastSeenMs: number, address: string, version: string, hostname: string }
 interface Question { readonly request: AskRequest, readonly key: string | null, readonly address: string }
+
+/** From where a device asks, and how it shows which one it is. */
+export interface Place { readonly macs: readonly string[], readonly key: string | null, readonly address: string }
 
 const FLUSH_EVERY_MS = 60_000
 /** Jitter on the end of a long poll, so that devices that were switched on together do not stay together. */
@@ -43,6 +53,8 @@ const POLL_JITTER = 0.2
 export class ThinClients {
   readonly #seen = new Map<string, Seen>()
   readonly #entries = new Map<string, ClientEntry | null>()
+  readonly logins: DeviceLogins
+  readonly desktops: PersonDesktops
   readonly #opening: Opening
   /** `machine:ID`, `pool:ID`, `hypervisor:NAME`, `device:ID`, `clients-xml`: whoever waits for a change of these. */
   readonly #changes = new EventEmitter().setMaxListeners(0)
@@ -51,7 +63,10 @@ export class ThinClients {
   #timer: NodeJS.Timeout | undefined
 
   constructor (readonly deps: ThinClientsDeps) {
-    this.#opening = new Opening({ ...deps, onChange: (machineId) => { this.#tell(`machine:${machineId}`) } })
+    const console: Consoles['spiceConsole'] = async (machine, asker) => await deps.consoles.spiceConsole(machine, asker)
+    this.#opening = new Opening({ ...deps, console }, (machineId) => { this.#tell(`machine:${machineId}`) })
+    this.logins = new DeviceLogins({ ...deps, idleMs: deps.loginIdleMs, now: Date.now }, (deviceId) => { this.#tell(`device:${deviceId}`) })
+    this.desktops = new PersonDesktops({ ...deps, logins: this.logins, opening: this.#opening })
   }
 
   start (): void {
@@ -67,6 +82,7 @@ export class ThinClients {
       this.#entries.clear()
       this.#tell('clients-xml')
     })
+    this.logins.start()
     this.#timer = setInterval(() => { void this.#flushLastSeen() }, FLUSH_EVERY_MS)
   }
 
@@ -74,14 +90,16 @@ export class ThinClients {
     clearInterval(this.#timer)
     this.#stopping = true
     this.#tell('clients-xml')
+    await this.logins.stop()
     await this.#flushLastSeen()
   }
 
   /** Answers at once when something is new for the device, else when it becomes so, at the latest after `waitMs`. */
   async ask (question: Question, signal: AbortSignal): Promise<AskAnswer> {
     const until = performance.now() + (question.request.waitMs ?? 0) * (1 - Math.random() * POLL_JITTER)
+    if (question.request.ended === true) await this.#noteEnded({ ...question, macs: question.request.macs })
     for (;;) {
-      if (this.#stopping) throw new BrokerError('shutting_down', 'The broker is stopping: ask again in a few seconds.')
+      this.#refuseStopping()
       const versionBefore = this.#version
       const { answer, wakers } = await this.#answer(question)
       const left = until - performance.now()
@@ -95,19 +113,52 @@ export class ThinClients {
     this.#changes.emit(what)
   }
 
-  async report (question: { macs: readonly string[], key: string | null, address: string }, report: ReportRequest): Promise<void> {
-    const device = await deviceByKey(this.deps.store, question.macs, question.key)
-    if (!device) throw new BrokerError('device_unknown', 'This device does not show its key: ask first what to do.')
+  /** Notes what the device shows. With `waitMs` it is answered when there is another notice for it, at the latest after that time. */
+  async report (place: Place, report: ReportRequest, signal: AbortSignal): Promise<ReportAnswer> {
+    const device = await this.deviceAt(place)
     const seen = this.#seen.get(device.id)
-    if (!seen) return
-    seen.showing = report.showing === null ? null : `${report.showing.title} (${report.showing.protocol})`
-    seen.note = report.note ?? ''
-    seen.lastSeenMs = Date.now()
+    if (seen) Object.assign(seen, { showing: report.showing === null ? null : `${report.showing.title} (${report.showing.protocol})`, note: report.note ?? '', lastSeenMs: Date.now() })
+    await this.logins.noteShown(device.id)
+    const until = performance.now() + (report.waitMs ?? 0) * (1 - Math.random() * POLL_JITTER)
+    for (;;) {
+      this.#refuseStopping()
+      const versionBefore = this.#version
+      const { wakers, ...answer } = await noticeFor({ ...this.deps, logins: this.logins }, device, report.showing)
+      const left = until - performance.now()
+      if (answer.over !== null || (answer.notice?.id ?? '') !== (report.have ?? '') || left <= 0 || signal.aborted) return answer
+      if (this.#version === versionBefore) await this.#untilChange([...wakers, `device:${device.id}`], left, signal)
+    }
+  }
+
+  /** The device that shows its key. Throws `device_unknown`. */
+  async deviceAt ({ macs, key, address }: Place): Promise<ThinClientRow> {
+    const device = await deviceByKey(this.deps.store, macs, key)
+    if (!device) throw new BrokerError('device_unknown', 'This device does not show its key: ask first what to do.')
+    return { ...device, address }
+  }
+
+  /** The same, at which people may log in. Throws also `invalid_request`. */
+  async loginPlace (place: Place): Promise<{ device: ThinClientRow, target: LoginTarget }> {
+    const device = await this.deviceAt(place)
+    const entry = this.#entryOf(device, await provenMacs(this.deps.store, device, place.macs), this.#seen.get(device.id)?.hostname ?? device.hostname, place.address)
+    const target = entry?.targets.find((one) => one.protocol === 'login')
+    if (!target) throw new BrokerError('invalid_request', 'Nobody logs in at this device: clients.xml has no target LOGIN for it.')
+    return { device, target }
+  }
+
+  async #noteEnded (place: Place): Promise<void> {
+    const device = await deviceByKey(this.deps.store, place.macs, place.key)
+    if (device) await this.logins.end(device.id, 'The desktop was closed.', { actor: `thin-client:${device.mac}`, address: place.address })
+  }
+
+  #refuseStopping (): void {
+    if (this.#stopping) throw new BrokerError('shutting_down', 'The broker is stopping: ask again in a few seconds.')
   }
 
   async list (): Promise<ThinClient[]> {
     const rows = await this.deps.store.selectFrom('thin_client').leftJoin('machine', 'machine.id', 'thin_client.assigned_machine_id').selectAll('thin_client').select('machine.name as assigned').orderBy('thin_client.mac').execute()
-    return rows.map((row) => this.#toApi(row, row.assigned))
+    const people = await this.logins.names()
+    return rows.map((row) => this.#toApi(row, row.assigned, people.get(row.id) ?? null))
   }
 
   async assign (id: string, machineName: string | null, by: Actor): Promise<ThinClient> {
@@ -122,6 +173,7 @@ export class ThinClients {
 
   async remove (id: string, by: Actor): Promise<void> {
     const row = await this.#row(id)
+    await this.logins.end(id, 'This device was removed.', by)
     await this.deps.store.transaction().execute(async (tx) => {
       await tx.deleteFrom('thin_client').where('id', '=', id).execute()
       await tx.deleteFrom('assignment').where('holder', '=', `thin-client:${id}`).where('pool_id', 'is', null).execute()
@@ -141,15 +193,25 @@ export class ThinClients {
     const entry = this.#entryOf(identity.device, await provenMacs(this.deps.store, identity.device, request.macs), request.hostname, address)
     const assigned = identity.device.assigned_machine_id === null ? null : await this.deps.store.selectFrom('machine').select('name').where('id', '=', identity.device.assigned_machine_id).executeTakeFirst()
     const targets = [...(assigned ? [{ protocol: 'spice' as const, machine: assigned.name }] : []), ...entry?.targets ?? []]
-    const opened = await this.#opening.open(targets, { ...identity.device, address })
+    const opened = await this.#open(targets, { ...identity.device, address })
     wakers.push(...opened.wakers)
-    const answer = { ...this.#toAnswer(identity.device.id, opened.state, opened.sentence), ...(opened.console ? { console: opened.console } : {}) }
-    this.#see(identity.device, { request, key, address }, answer.state, answer.sentence, opened.machine)
+    const { ways, choices, person, console } = opened
+    const answer = { ...this.#toAnswer(identity.device.id, opened.state, opened.sentence, { ways, choices, person }), ...(console ? { console } : {}), ...(person === undefined ? {} : { person }), ...(ways ? { ways } : {}), ...(choices ? { choices } : {}) }
+    this.#see(identity.device, { request, key, address }, answer.state, answer.sentence, opened.machine?.name ?? null)
     return { wakers, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
   }
 
-  #toAnswer (device: string, state: AskAnswer['state'], sentence: string): AskAnswer {
-    return { state, sentence, device, askAgainMs: askAgainMs(state), mark: markOf(state, sentence), brokerTimeMs: Date.now() }
+  /** The device's own desktop, or that of the person who is logged in at it. */
+  async #open (targets: ClientEntry['targets'], device: ThinClientRow): Promise<Opened> {
+    const opener: Opener = { holder: `thin-client:${device.id}`, actor: { actor: `thin-client:${device.mac}`, address: device.address }, asker: { kind: 'device', name: device.mac, address: device.address }, may: async () => true }
+    const opened = await this.#opening.open(targets, opener)
+    if (!opened.login) return opened
+    const his = await this.desktops.open(opened.login.pools, device)
+    return { ...his, wakers: [...opened.wakers, ...his.wakers] }
+  }
+
+  #toAnswer (device: string, state: AskAnswer['state'], sentence: string, more: unknown = null): AskAnswer {
+    return { state, sentence, device, askAgainMs: askAgainMs(state), mark: markOf(state, sentence, more), brokerTimeMs: Date.now() }
   }
 
   #entryOf (device: ThinClientRow, macs: readonly string[], hostname: string, address: string): ClientEntry | null {
@@ -206,11 +268,11 @@ export class ThinClients {
     return found
   }
 
-  #toApi (row: ThinClientRow, assigned: string | null): ThinClient {
+  #toApi (row: ThinClientRow, assigned: string | null, person: string | null): ThinClient {
     const seen = this.#seen.get(row.id)
     return {
       id: row.id, mac: row.mac, address: seen?.address ?? row.address, hostname: seen?.hostname ?? row.hostname, version: seen?.version ?? row.version,
-      state: seen?.state ?? 'unknown', sentence: seen?.sentence ?? 'It has not asked since the broker started.', machine: seen?.machine ?? null, assigned, accepted: row.accepted === 1,
+      state: seen?.state ?? 'unknown', sentence: seen?.sentence ?? 'It has not asked since the broker started.', machine: seen?.machine ?? null, assigned, person, accepted: row.accepted === 1,
       showing: seen?.showing ?? null, note: [seen?.note, row.note].filter(Boolean).join(' '), firstSeen: new Date(row.first_seen).toISOString(), lastSeen: new Date(Math.max(row.last_seen, seen?.lastSeenMs ?? 0)).toISOString(),
     }
   }

@@ -73,14 +73,15 @@ export class Users {
 
   /**
    * Whose name and password these are: an account's here, else of the directories, in the order of the settings. Throws `unauthenticated`, in the same
-   * words and after the same time whatever was wrong, `too_many_requests`, and `directory_unreachable`.
+   * words and after the same time whatever was wrong, `too_many_requests`, and `directory_unreachable`. `countedAs`: by what tries are counted besides the name;
+   * a device that shows its key counts for itself, however many share its address.
    */
-  async checkPassword (name: string, password: string, address: string): Promise<AccountRow> {
+  async checkPassword (name: string, password: string, address: string, countedAs = address): Promise<AccountRow> {
     const begun = performance.now()
-    await this.limits.begin(name, address)
+    await this.limits.begin(name, countedAs)
     const account = await this.#check(name, password, address)
     if (account) {
-      await this.limits.succeeded(name, address)
+      await this.limits.succeeded(name, countedAs)
       await this.#noteLogin(account, address)
       return account
     }

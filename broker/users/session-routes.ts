@@ -50,16 +50,7 @@ export function sessionRoutes (deps: SessionRoutesDeps) {
     })
     app.get('/login/providers', route('Ways to log in', {}, { 200: LoginProviders }), () => ({ password: true, providers: providers.list() }))
     redirectRoutes(app, deps)
-    app.post('/login/oidc/:provider/device', { ...route('Begin a login that is confirmed in any browser', { params: ProviderParams, body: strictObject({}) }, { 200: DeviceLoginBegun }), config: PROVIDER_LOGINS }, async (request) => {
-      const begun = await providers.startDeviceLogin(request.params.provider)
-      return { ...begun, expiresAt: new Date(begun.expiresAt).toISOString() }
-    })
-    app.post('/login/oidc/:provider/poll', route('Whether it was confirmed; then a token', { params: ProviderParams, body: DeviceLoginPoll }, { 200: DeviceLoginPolled }), async (request) => {
-      const person = await providers.pollDeviceLogin(request.body.handle)
-      if (!person) return { login: null }
-      const account = await users.admit(person, request.ip)
-      return { login: { name: account.name, ...await users.tokenFor(account, request.ip) } }
-    })
+    deviceRoutes(app, deps)
   }
 }
 
@@ -77,6 +68,19 @@ function redirectRoutes (app: App, deps: SessionRoutesDeps): void {
     const account = await users.admit(person, request.ip)
     await begin(deps, request, reply, account, person.source)
     return await reply.clearCookie(LOGIN_COOKIE, { ...COOKIE }).redirect(returnTo, 303)
+  })
+}
+
+function deviceRoutes (app: App, { users, providers }: SessionRoutesDeps): void {
+  app.post('/login/oidc/:provider/device', { ...route('Begin a login that is confirmed in any browser', { params: ProviderParams, body: strictObject({}) }, { 200: DeviceLoginBegun }), config: PROVIDER_LOGINS }, async (request) => {
+    const begun = await providers.startDeviceLogin(request.params.provider)
+    return { ...begun, expiresAt: new Date(begun.expiresAt).toISOString() }
+  })
+  app.post('/login/oidc/:provider/poll', route('Whether it was confirmed; then a token', { params: ProviderParams, body: DeviceLoginPoll }, { 200: DeviceLoginPolled }), async (request) => {
+    const person = await providers.pollDeviceLogin(request.body.handle)
+    if (!person) return { login: null }
+    const account = await users.admit(person, request.ip)
+    return { login: { name: account.name, ...await users.tokenFor(account, request.ip) } }
   })
 }
 

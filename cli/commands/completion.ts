@@ -3,9 +3,10 @@ import { Type } from '@sinclair/typebox'
 import { Hypervisor } from '../../broker/api/hypervisors.js'
 import { JobList } from '../../broker/api/jobs.js'
 import { MachineList } from '../../broker/api/machines.js'
+import { VERBS } from '../../broker/api/permissions.js'
 import { PoolList } from '../../broker/api/pools.js'
 import { ThinClientList } from '../../broker/api/thin-clients.js'
-import { TokenList } from '../../broker/api/users.js'
+import { RoleList, TokenList, UserList } from '../../broker/api/users.js'
 import type { BrokerClient } from '../broker-client.js'
 import { BASH_SCRIPT, FILES_ANSWER, type NameKind, completionFor, plainNames } from '../completion.js'
 import type { Invocation } from '../invocation.js'
@@ -22,6 +23,10 @@ const NAMES: Readonly<Record<NameKind, (client: BrokerClient) => Promise<string[
   POOL: async (client) => (await client.get('/pools', PoolList)).pools.map((it) => it.name),
   JOB: async (client) => (await client.get('/jobs', JobList)).jobs.map((it) => it.id),
   DEVICE: async (client) => (await client.get('/thin-clients', ThinClientList)).thinClients.map((it) => it.id),
+  USER: async (client) => (await client.get('/users', UserList)).users.map((it) => it.name),
+  ROLE: async (client) => (await client.get('/roles', RoleList)).roles.map((it) => it.role),
+  OBJECT: async (client) => [...(await client.get('/pools', PoolList)).pools.map((it) => `pool:${it.name}`), ...(await client.get('/machines', MachineList)).machines.map((it) => `machine:${it.name}`)],
+  VERB: async () => await Promise.resolve(VERBS.filter((verb) => verb !== '*')),
   TOKEN: async (client) => (await client.get('/tokens', TokenList)).tokens.map((it) => it.name),
 }
 

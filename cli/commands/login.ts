@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
-import { LoginResult, WhoAmI } from '../../broker/api/users.js'
+import { Permissions } from '../../broker/api/permissions.js'
+import { DeviceLoginBegun, DeviceLoginPolled, LoginResult, WhoAmI } from '../../broker/api/users.js'
 import { type BrokerAddress, parseBrokerAddress, parsePin, showBrokerAddress } from '../broker-address.js'
 import { BrokerClient, apiPath } from '../broker-client.js'
 import { CliError } from '../cli-error.js'
@@ -8,8 +9,9 @@ import type { Invocation } from '../invocation.js'
 import { fieldsOf } from '../output.js'
 import { offeredPin } from '../pinned-connection.js'
 import { confirm, readSecret } from '../prompts.js'
+import { showPermissions } from './user.js'
 
-interface LoginOptions { readonly broker?: string, readonly ca?: string, readonly acceptCa?: string, readonly yes?: boolean, readonly user: string, readonly passwordFile?: string }
+interface LoginOptions { readonly broker?: string, readonly ca?: string, readonly acceptCa?: string, readonly yes?: boolean, readonly user: string, readonly provider?: string, readonly passwordFile?: string }
 
 export function defineLoginCommands (program: Command, invocation: Invocation): void {
   program.command('login')
@@ -20,6 +22,7 @@ export function defineLoginCommands (program: Command, invocation: Invocation): 
     .addOption(new Option('--accept-ca <FINGERPRINT>', 'the same as --ca').conflicts('ca'))
     .option('--yes', 'trust the authority that the broker shows, without asking: only on a network where nobody can come between')
     .option('--user <NAME>', 'account', 'admin')
+    .addOption(new Option('--provider <NAME>', 'log in with an OpenID Connect provider: a code is shown, which you confirm in any browser').conflicts(['user', 'passwordFile']))
     .option('--password-file <FILE>', 'file with the password in its first line; - is standard input')
     .action(async (options: LoginOptions) => { await login(invocation, options) })
   program.command('logout')
@@ -28,10 +31,12 @@ export function defineLoginCommands (program: Command, invocation: Invocation): 
     .action(async () => { await logout(invocation) })
   program.command('whoami')
     .summary('show the account and token in use')
-    .description('Shows whose token is in use, what it may do and until when.')
-    .action(async () => {
+    .description('Shows whose token is in use, with its roles and until when; or what you may do.')
+    .option('--permissions', 'the pools and machines on which you have a permission, and why')
+    .action(async ({ permissions }: { permissions?: true }) => {
+      if (permissions) return showPermissions(invocation, await invocation.client.get('/whoami/permissions', Permissions))
       const me = await invocation.client.get('/whoami', WhoAmI)
-      invocation.output.show(me, () => fieldsOf([['name', (it: typeof me) => it.name], ['role', (it) => it.role], ['token', (it) => it.token], ['expires', (it) => it.expiresAt ?? 'never'], ['broker', () => showBrokerAddress(invocation.client.target.address)]], me))
+      invocation.output.show(me, () => fieldsOf([['name', (it: typeof me) => it.name], ['role', (it) => it.role], ['roles', (it) => it.roles.join(', ')], ['from', (it) => it.source], ['scopes', (it) => it.scopes?.join(', ') ?? 'all'], ['token', (it) => it.token], ['expires', (it) => it.expiresAt ?? 'never'], ['broker', () => showBrokerAddress(invocation.client.target.address)]], me))
     })
 }
 
@@ -43,11 +48,28 @@ async function login (invocation: Invocation, options: LoginOptions): Promise<vo
   const broker = showBrokerAddress(address)
   const given = options.ca ?? options.acceptCa ?? process.env['BERTH_CA'] ?? (saved?.broker === broker ? saved.ca : undefined)
   const pin = given === undefined ? await acceptOffered(invocation, address, options) : parsePin(given)
-  const password = await readSecret(`password of ${options.user} at ${broker}`, options.passwordFile, '--password-file')
   const client = new BrokerClient({ address, pin, token: null })
-  const result = await client.send('POST', '/login', { name: options.user, password }, LoginResult)
+  const result = options.provider === undefined ? await loginByPassword(client, options) : await loginByCode(invocation, client, options.provider)
   writeLogin(process.env, { broker, ca: pin, token: result.token })
-  invocation.say(`Logged in to ${broker} as ${options.user} (${result.role}) until ${result.expiresAt}; kept in ${configurationPath(process.env)}.`)
+  invocation.say(`Logged in to ${broker} as ${result.name} (${result.role}) until ${result.expiresAt}; kept in ${configurationPath(process.env)}.`)
+}
+
+interface LoggedIn extends LoginResult { readonly name: string }
+
+async function loginByPassword (client: BrokerClient, options: LoginOptions): Promise<LoggedIn> {
+  const password = await readSecret(`password of ${options.user} at ${showBrokerAddress(client.target.address)}`, options.passwordFile, '--password-file')
+  return { ...await client.send('POST', '/login', { name: options.user, password }, LoginResult), name: options.user }
+}
+
+/** RFC 8628: the person confirms a code in a browser, and we ask until it is done. */
+async function loginByCode (invocation: Invocation, client: BrokerClient, provider: string): Promise<LoggedIn> {
+  const begun = await client.send('POST', apiPath`/login/oidc/${provider}/device`, {}, DeviceLoginBegun)
+  invocation.say(`Open ${begun.verificationUriComplete ?? begun.verificationUri} in a browser and confirm the code ${begun.userCode}.`)
+  for (;;) {
+    await new Promise((resolve) => { setTimeout(resolve, begun.intervalMs) })
+    const { login } = await client.send('POST', apiPath`/login/oidc/${provider}/poll`, { handle: begun.handle }, DeviceLoginPolled)
+    if (login) return login
+  }
 }
 
 async function acceptOffered (invocation: Invocation, address: BrokerAddress, options: LoginOptions): Promise<string> {

@@ -1,17 +1,15 @@
 import { type Command, Option } from 'commander'
-import type { Static } from '@sinclair/typebox'
 import { SCOPES } from '../../broker/api/permissions.js'
-import { AuditEventList, type Token, TokenCreated, TokenList } from '../../broker/api/users.js'
-import { apiPath, apiQuery } from '../broker-client.js'
+import { type Token, TokenCreated, TokenList } from '../../broker/api/users.js'
+import { apiPath } from '../broker-client.js'
 import { CliError } from '../cli-error.js'
 import type { Invocation } from '../invocation.js'
 import type { Column } from '../output.js'
 import { plainLine } from '../plain-text.js'
 import { readSecret } from '../prompts.js'
-import { parseDurationMs, parseInteger } from '../quantities.js'
+import { parseDurationMs } from '../quantities.js'
 
 const TOKENS: ReadonlyArray<Column<Token>> = [['NAME', (it) => it.name], ['USER', (it) => it.user], ['SCOPES', (it) => it.scopes?.join(',') ?? 'all'], ['CREATED', (it) => it.createdAt], ['EXPIRES', (it) => it.expiresAt ?? 'never'], ['LAST USED', (it) => it.lastUsedAt ?? 'never']]
-const EVENTS: ReadonlyArray<Column<Static<typeof AuditEventList>['events'][number]>> = [['ID', (it) => it.id], ['AT', (it) => it.at], ['ACTOR', (it) => it.actor], ['ADDRESS', (it) => it.address], ['ACTION', (it) => it.action], ['OBJECT', (it) => it.object], ['RESULT', (it) => it.result]]
 const LONGEST_TOKEN_MS = 315_360_000_000
 const SHORTEST_PASSWORD = 12
 
@@ -33,16 +31,6 @@ export function defineTokenCommands (program: Command, invocation: Invocation): 
     await invocation.client.sendOnly('DELETE', apiPath`/tokens/${name}`)
     invocation.say(`${name} is revoked.`)
   })
-}
-
-export function defineEventCommands (program: Command, invocation: Invocation): void {
-  program.command('event').summary('who did what').description('The audit log.\nHorizon: events database. Proxmox VE: cluster log and task history.')
-    .command('list').summary('list events, the newest first').description('Lists events of the audit log; -o json has their details.')
-    .option('--limit <N>', 'how many, 1 to 1000 (100)', parseInteger(1, 1000)).option('--before <ID>', 'only older than this event', parseInteger(1, Number.MAX_SAFE_INTEGER))
-    .action(async (options: { limit?: number, before?: number }) => {
-      const answer = await invocation.client.get(`/events${apiQuery({ ...options })}`, AuditEventList)
-      invocation.output.list(answer, EVENTS, answer.events)
-    })
 }
 
 export function definePasswordCommand (program: Command, invocation: Invocation): void {

@@ -65,7 +65,7 @@ test('tokens, events, jobs', async t => {
   t.match(await berth(['token', 'create', 'ci', '--expires', 'PT0S']), { code: 2 })
   t.match(await berth(['token', 'list']), { code: 0, stdout: /\nci +admin +observe .* never +never\n/ })
   t.match(await berth(['token', 'revoke', 'ci']), { code: 0 })
-  t.match(await berth(['event', 'list', '--limit', '2', '--before', '9']), { code: 0, stdout: /\n8 .* populate +win11 +ok\n/ })
+  t.match(await berth(['audit', 'tail', '--limit', '2', '--before', '9']), { code: 0, stdout: /\n8 .* populate +win11 +ok\n/ })
   t.match(await berth(['job', 'list', '--state', 'running', '--limit', '5']), { code: 0, stdout: /\n7 +populate +win11 +succeeded +2\/2 / })
 })
 

@@ -46,4 +46,4 @@ export function job (more: Partial<Job> = {}): Job {
 
 export const GENERATION: Generation = { name: 'g2', initial: 'win11', source: 'gold', state: 'ready', current: true, bytes: 2 ** 30, virtualBytes: 2 ** 34, sha256: null, method: 'convert', hypervisors: ['hv1'], machines: 2, createdAt: NOW }
 export const CONSOLE: SpiceConsole = { protocol: 'spice', host: '10.77.1.2', tlsPort: 5901, password: 'ticket-of-thirty-seconds', ca: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', hostSubject: 'O=Berth,CN=hv1', title: 'pc-01', ticketSeconds: 30 }
-export const DEVICE: ThinClient = { id: 'd-1', mac: '02:00:00:00:00:01', address: '10.0.0.9', hostname: 'desk1', version: '0.1.0', state: 'ready', sentence: 'Showing pc-01.', machine: 'pc-01', assigned: null, accepted: true, showing: 'pc-01', note: '', firstSeen: NOW, lastSeen: NOW }
+export const DEVICE: ThinClient = { id: 'd-1', mac: '02:00:00:00:00:01', address: '10.0.0.9', hostname: 'desk1', version: '0.1.0', state: 'ready', sentence: 'Showing pc-01.', machine: 'pc-01', assigned: null, person: null, accepted: true, showing: 'pc-01', note: '', firstSeen: NOW, lastSeen: NOW }

@@ -6,8 +6,8 @@ import { importsOf, textOf, TYPESCRIPT_FILES } from './tree.js'
  * `http.ts` stands after `users`, whose caller it knows; the routes of every room are its HTTP edge and may import it.
  */
 const ROOMS = [
-  'errors.ts', 'api', 'validation.ts', 'xml', 'config.ts', 'store', 'audit', 'certificates', 'users', 'access.ts', 'http.ts', 'jobs', 'hypervisors', 'images', 'machines', 'pools', 'assignments', 'consoles', 'thin-clients',
-  'metrics.ts', 'operations.ts', 'systemd-notify.ts', 'log.ts', 'access-check.ts', 'app.ts', 'answers.ts', 'broker.ts', 'main.ts',
+  'errors.ts', 'api', 'validation.ts', 'xml', 'login-settings.ts', 'config.ts', 'store', 'audit', 'certificates', 'users', 'access.ts', 'http.ts', 'jobs', 'hypervisors', 'images', 'machines', 'pools', 'assignments', 'consoles', 'thin-clients',
+  'metrics.ts', 'operations.ts', 'systemd-notify.ts', 'log.ts', 'authentication.ts', 'access-check.ts', 'app.ts', 'answers.ts', 'broker.ts', 'main.ts',
 ]
 
 /** Where each outside library is imported; several places need a reason. */
@@ -17,12 +17,15 @@ const ONE_PLACE: Readonly<Record<string, readonly string[]>> = {
   'fast-xml-parser': ['broker/xml/xml.ts'], libvirt: ['broker/hypervisors/libvirt-process.ts'], 'prom-client': ['broker/metrics.ts'], 'cli-progress': ['cli/job-display.ts'], 'cli-table3': ['cli/output.ts'],
 }
 const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[], readonly reason: string }>> = {
-  fastify: { under: ['broker/app.ts', 'broker/access-check.ts', 'broker/http.ts', 'broker/thin-clients/routes.ts', 'broker/consoles'], reason: 'app.ts makes the server; the others take types' },
+  fastify: { under: ['broker/app.ts', 'broker/access-check.ts', 'broker/authentication.ts', 'broker/users/session-routes.ts', 'broker/http.ts', 'broker/thin-clients', 'broker/consoles'], reason: 'app.ts makes the server; the others take types' },
   '@fastify/type-provider-typebox': { under: ['broker/app.ts', 'broker/http.ts'], reason: 'one validates, the other has the types' },
   '@sinclair/typebox': { under: ['broker', 'cli', 'thin-client'], reason: 'the language in which the wire is described' },
   'better-sqlite3': { under: ['broker/store'], reason: 'the database, and the lock of the data directory' },
   kysely: { under: ['broker/store', 'broker/audit/events.ts', 'broker/assignments/clock.ts'], reason: 'tables.ts and the filter of events take types; a time is moved on where it stands' },
-  'ipaddr.js': { under: ['broker/config.ts', 'broker/thin-clients'], reason: 'a network of the settings, and the clients in it' },
+  '@fastify/cookie': { under: ['broker/app.ts', 'broker/authentication.ts', 'broker/users/session-routes.ts'], reason: 'app.ts registers it; the others take its types' },
+  ldapts: { under: ['broker/users/directory-search.ts', 'broker/users/directory-connection.ts'], reason: 'what is asked, and how a connection ends' },
+  'openid-client': { under: ['broker/users/providers.ts', 'broker/users/https-fetch.ts'], reason: 'https-fetch.ts takes a type' },
+  'ipaddr.js': { under: ['broker/config.ts', 'broker/users/trusted-proxy.ts', 'broker/thin-clients'], reason: 'a network of the settings, and the clients in it' },
   pino: { under: ['broker'], reason: 'log.ts makes the log; the others take its type' },
   ssh2: { under: ['broker/hypervisors', 'broker/broker.ts'], reason: 'the line to a host; broker.ts hands its key maker to the store' },
   yaml: { under: ['broker/config.ts', 'broker/pools', 'cli/output.ts'], reason: 'settings, documents, answers' },

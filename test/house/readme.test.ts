@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { SETTINGS } from '../../broker/config.js'
+import { LOGIN_SETTINGS } from '../../broker/login-settings.js'
 import { ERRORS } from '../../broker/errors.js'
 import { EXIT_CODES } from '../../cli/exit-codes.js'
 import { SETTING_KEYS } from '../../thin-client/settings.js'
@@ -21,6 +22,10 @@ function codeIn (cell: string | undefined): string { return (cell ?? '').replace
 
 test('the tables of the README are those of the code', async (t) => {
   t.same(rowsOf('settings'), SETTINGS.map(({ name, default: value, meaning }) => [`\`${name}\``, `\`${value}\``, meaning]), 'settings of the broker')
+  for (const [name, schema] of Object.entries(LOGIN_SETTINGS)) {
+    const rows = Object.entries(schema.properties).map(([key, { default: value, description }]) => [`\`${key}\``, value === undefined ? 'needed' : `\`${JSON.stringify(value)}\``, (description ?? '').replaceAll('|', '\\|')])
+    t.same(rowsOf(`settings:${name}`), rows, `settings in ${name}`)
+  }
   t.same(rowsOf('errors'), Object.entries(ERRORS).map(([code, { status, meaning }]) => [`\`${code}\``, String(status), meaning]), 'errors')
   t.same(rowsOf('exit-codes'), Object.values(EXIT_CODES).map(({ code, meaning }) => [String(code), meaning]), 'exit codes')
   t.same(rowsOf('thin-client-settings').map(([name]) => codeIn(name)), SETTING_KEYS, 'settings of the thin client')

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Agent, request } from 'node:https'
 import ipaddr from 'ipaddr.js'
-import type { AskAnswer } from '../../../broker/api/thin-clients.js'
+import type { AskAnswer, ReportAnswer } from '../../../broker/api/thin-clients.js'
 import { SimulatedBroker, type SimulatedBrokerOptions } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 
@@ -22,7 +22,10 @@ export class Desk {
 
   /** `waitMs`: a long poll for something newer than the last answer. */
   async ask (waitMs = 0): Promise<AskAnswer> {
-    const { status, body } = await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', waitMs, ...(waitMs > 0 && this.mark !== undefined ? { have: this.mark } : {}) })
+    return this.#kept(await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', waitMs, ...(waitMs > 0 && this.mark !== undefined ? { have: this.mark } : {}) }))
+  }
+
+  #kept ({ status, body }: { status: number, body: unknown }): AskAnswer {
     if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`)
     const answer = body as AskAnswer
     this.mark = answer.mark
@@ -31,6 +34,19 @@ export class Desk {
   }
 
   async report (showing: { protocol: string, title: string } | null): Promise<number> { return (await this.#post('report', { macs: this.macs, showing })).status }
+
+  /** Reports that it shows this machine, and gives what is to be said over it. */
+  async watch (machine: string, more: { have?: string, waitMs?: number } = {}): Promise<ReportAnswer> {
+    return (await this.#post('report', { macs: this.macs, showing: { protocol: 'spice', title: machine }, ...more })).body as ReportAnswer
+  }
+
+  /** The person has closed the viewer, or the device has been switched on. */
+  async askAfterEnd (): Promise<AskAnswer> { return this.#kept(await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', ended: true })) }
+
+  /** One of the questions of a person at this device. */
+  async person<T = { code: string, message: string, name: string }> (path: 'login' | 'login/provider' | 'login/provider/poll' | 'choose' | 'logout', body: object = {}): Promise<{ status: number, body: T }> {
+    return await this.#post(path, { macs: this.macs, ...body }) as { status: number, body: T }
+  }
 
   /** Asks until it is told this; machines take a moment to start. */
   async askUntil (state: AskAnswer['state'], withinMs = 5_000): Promise<AskAnswer> {

@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto'
+import type { ReportAnswer, ReportRequest } from '../api/thin-clients.js'
+import type { Assignments } from '../assignments/service.js'
+import type { Store } from '../store/open.js'
+import type { ThinClientRow } from '../store/tables.js'
+import { nameKey } from '../users/names.js'
+import type { DeviceLogins } from './device-logins.js'
+
+export interface NoticesDeps { readonly store: Store, readonly assignments: Assignments, readonly logins: DeviceLogins }
+
+/** What is to be said over the viewer of a device, and whether it is to be closed. `wakers`: what may change that. Gives no ticket, and touches no viewer. */
+export async function noticeFor ({ store, assignments, logins }: NoticesDeps, device: ThinClientRow, showing: ReportRequest['showing']): Promise<ReportAnswer & { wakers: string[] }> {
+  const nothing = { notice: null, over: null, wakers: [] }
+  if (showing === null || showing.protocol !== 'spice') return nothing
+  const machine = await store.selectFrom('machine').select(['id', 'name']).where('name', '=', showing.title).executeTakeFirst()
+  if (!machine) return nothing
+  const over = await logins.over(device.id, machine.id)
+  const login = await store.selectFrom('device_login').select('account').where('thin_client_id', '=', device.id).where('ends', 'is', null).executeTakeFirst()
+  const warning = await assignments.warning(machine.id, [`thin-client:${device.id}`, ...(login ? [`user:${nameKey(login.account)}`] : [])])
+  const notice = warning && { id: noticeId(machine.id, warning.takenAt), sentence: warning.sentence, takenAt: warning.takenAt }
+  return { notice, over, wakers: [`machine:${machine.id}`] }
+}
+
+/** The same warning has the same name however its sentence counts down. */
+function noticeId (machineId: string, takenAt: string): string {
+  return createHash('sha256').update(`${machineId} ${takenAt}`).digest('base64url').slice(0, 16)
+}
