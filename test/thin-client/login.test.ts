@@ -47,7 +47,7 @@ t.test('name and password on the terminal, without echo; a wrong one is said; th
   broker.react(LOGIN, (response) => { held.push(() => { response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer)) }) })
   const held: Array<() => void> = []
   let answer: unknown = CHOOSE
-  broker.onWish = ({ path, body }) => path === 'login' && body['password'] !== 'right pässword' ? { status: 401, body: { code: 'unauthenticated', message: 'The name or the password is wrong.', requestId: 'x' } } : path === 'login' ? { status: 200, body: { name: 'ann' } } : { status: 204, body: null }
+  broker.answerWishes(({ path, body }) => path === 'login' && body['password'] !== 'right pässword' ? { status: 401, body: { code: 'unauthenticated', message: 'The name or the password is wrong.', requestId: 'x' } } : path === 'login' ? { status: 200, body: { name: 'ann' } } : { status: 204, body: null })
   const terminal = onTerminal(t, [...args, '--display', 'existing'], { PATH: viewers.path })
   await terminal.says('Name: _')
   await terminal.says('press Enter alone to log in with The corporation')
@@ -85,8 +85,8 @@ t.test('a code and an address for OpenID Connect; Esc goes back; a refusal is sa
   const { broker, args } = await stage(t, 'oidc')
   broker.react({ ...LOGIN, ways: { password: false, providers: [{ name: 'corp', title: 'The corporation' }] } })
   let polls = 0
-  broker.onWish = ({ path }) => path === 'login/provider' ? { status: 200, body: { userCode: 'ABCD-EFGH', verificationUri: 'https://login.example/device', verificationUriComplete: null, expiresAt: new Date(Date.now() + 60_000).toISOString(), intervalMs: 10, handle: 'h1' } }
-    : ++polls < 2 ? { status: 200, body: { name: null } } : { status: 401, body: { code: 'unauthenticated', message: 'This login is unknown or too old: begin again.', requestId: 'x' } }
+  broker.answerWishes(({ path }) => path === 'login/provider' ? { status: 200, body: { userCode: 'ABCD-EFGH', verificationUri: 'https://login.example/device', verificationUriComplete: null, expiresAt: new Date(Date.now() + 60_000).toISOString(), intervalMs: 10, handle: 'h1' } }
+    : ++polls < 2 ? { status: 200, body: { name: null } } : { status: 401, body: { code: 'unauthenticated', message: 'This login is unknown or too old: begin again.', requestId: 'x' } })
   const terminal = onTerminal(t, [...args, '--display', 'existing'], {})
   await terminal.says('Press Enter to log in with The corporation.')
   terminal.type('\r')
@@ -101,7 +101,7 @@ t.test('answers of a bad broker to a person\'s wishes kill nothing', async t => 
   const { broker, args } = await stage(t, 'bad')
   broker.react(LOGIN)
   const bad = [{ status: 200, body: { userCode: 7 } }, { status: 500, body: 'nonsense' }, { status: 302, body: {} }, { status: 200, body: null }]
-  broker.onWish = () => bad.shift() ?? { status: 204, body: null }
+  broker.answerWishes(() => bad.shift() ?? { status: 204, body: null })
   const terminal = onTerminal(t, [...args, '--display', 'existing'], {})
   for (const said of ['is not understood', 'refused with 500', 'sends this device elsewhere', 'is not understood', 'is not understood']) {
     await terminal.says('Name: _')
