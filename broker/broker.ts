@@ -83,7 +83,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const key = ownKey(dataFile(config, 'ssh-key'), ssh2.utils)
   const directories = new Directories(config.directories, log)
   const users = new Users({ store, directories, sessions: new Sessions(store, config) })
-  const accounts = new Accounts({ store, limits: users.limits })
+  const accounts = new Accounts({ store, limits: users.limits, releaseDesktops: async (key, by) => { await assignments.releaseAllOf(key, by) } })
   const providers = new Providers({ store, log, settings: config.oidcProviders })
   const madeAdministrator = await users.createFirstAdministrator(dataFile(config, 'admin-password'))
   await users.forgetExpired()

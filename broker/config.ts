@@ -6,7 +6,7 @@ import { Value } from '@sinclair/typebox/value'
 import ipaddr from 'ipaddr.js'
 import { LineCounter, parseDocument, isMap, isScalar } from 'yaml'
 import { oneOf, strictObject } from './api/common.js'
-import { DirectorySettings, loginFaults, ProviderSettings, ProxySettings } from './login-settings.js'
+import { DirectorySettings, LOGIN_SETTINGS, loginFaults, ProviderSettings, ProxySettings } from './login-settings.js'
 import { explainFaults } from './validation.js'
 
 explainFaults()
@@ -101,7 +101,7 @@ export function parseConfig (text: string, path: string): Config {
   const faults = errors.map((error) => {
     const name = error.path.split('/')[1] ?? ''
     const known = name === '' || name in Settings.properties
-    const inside = error.path.split('/').slice(2).join('.')
+    const inside = name in LOGIN_SETTINGS ? error.path.split('/').slice(2).join('.') : ''
     return known ? `${at(name)}: ${name || 'the file'}${inside === '' ? '' : ` ${inside}`}: ${error.message.toLowerCase()}.` : `${at(name)}: ${name} is not a setting; the README lists all of them.`
   })
   if (faults.length > 0) throw new ConfigError([...new Set(faults)])

@@ -18,7 +18,7 @@ export const Scope = oneOf(SCOPES)
 export type Scope = Static<typeof Scope>
 
 /** The name of a person: here, in a directory or at a provider. */
-export const PersonName = Type.String({ minLength: 1, maxLength: 400, description: 'The name of a person: up to 200 characters, no control characters' })
+export const PersonName = Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]{1,400}$', description: 'The name of a person: up to 200 characters, no control characters' })
 export const RoleName = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$', description: 'Small letters, digits, dot, dash, underscore; starts with a letter or digit; at most 63' })
 const ObjectName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$', description: 'The name of a pool or machine' })
 const place = { kind: ObjectKind, object: ObjectName, subjectKind: SubjectKind, subject: PersonName }

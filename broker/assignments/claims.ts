@@ -14,8 +14,8 @@ import { bestCandidate } from './selection.js'
 /** `now`: of the fair clock. */
 export interface ClaimsDeps { readonly store: Store, readonly hosts: Hosts, readonly now: () => number }
 
-/** What a claim gives: a desktop, or a place in the queue. */
-export type Claimed = { readonly machineId: string, readonly queue: null } | { readonly machineId: null, readonly queue: { place: number, since: number, sentence: string, nextFreeAt: number | null } }
+/** What a claim gives: a desktop, or a place in the queue. `changed`: it was given now, or is to be made ready again. */
+export type Claimed = { readonly machineId: string, readonly changed: boolean, readonly queue: null } | { readonly machineId: null, readonly queue: { place: number, since: number, sentence: string, nextFreeAt: number | null } }
 
 export interface AssignWish { readonly byAdministrator: boolean, readonly fixed: boolean, readonly machineId?: string }
 export interface ReleaseWish { readonly force: boolean, readonly because: string, readonly how?: Cleaning }
@@ -40,7 +40,7 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
       throw error
     })
     this.emit('claimed', claimed.machineId === null ? 'queued' : 'given', performance.now() - startMs)
-    if (claimed.machineId !== null) this.emit('changed', claimed.machineId)
+    if (claimed.machineId !== null && claimed.changed) this.emit('changed', claimed.machineId)
     return claimed
   }
 
@@ -62,27 +62,31 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     if (pool.state === 'deleting') throw new BrokerError('not_found', `The pool ${pool.name} is being deleted.`)
     const held = await tx.selectFrom('assignment').select(['machine_id', 'pool_id']).where('holder', '=', holder).execute()
     const mine = held.find((row) => row.pool_id === pool.id)
-    if (mine) return { machineId: await this.#again(tx, pool, holder, mine.machine_id, wish), queue: null }
+    if (mine) return { machineId: mine.machine_id, changed: await this.#again(tx, pool, holder, mine.machine_id, wish), queue: null }
     if (pool.maintenance === 1) throw new BrokerError('maintenance', `${pool.name} is in maintenance${pool.maintenance_reason === '' ? '' : `: ${pool.maintenance_reason}`}. It is handed out again when that ends.`)
     refuseTooMany(pool, holder, held.length)
     const head = await headOfQueue(tx, pool.id, now())
     const given = head === null || head === holder || wish.byAdministrator ? await this.#give(tx, pool, holder, by, wish) : null
     if (given !== null) {
       if (head === holder) await leaveQueue(tx, pool.id, holder)
-      return { machineId: given, queue: null }
+      return { machineId: given, changed: true, queue: null }
     }
     const { sentence, nextFreeAt } = await this.#exhausted(tx, pool)
     if (!queue) throw new BrokerError('pool_exhausted', sentence)
     return { machineId: null, queue: { ...await wait(tx, pool.id, holder, now()), sentence, nextFreeAt } }
   }
 
-  /** The desktop that he has already. One whose host is away is exchanged as long as he has not worked on it; the keeper does that. One that runs stays as it is: asking again and again must not put it back into preparation. */
-  async #again (tx: Queries, pool: PoolWithPolicy, holder: string, machineId: string, wish: AssignWish): Promise<string> {
+  /**
+   * The desktop that he has already: it counts as used now, and is made ready again unless it runs. Gives whether that has to begin; who asks again and
+   * again, as a waiting screen does, changes nothing. (One whose host is away the keeper exchanges, as long as he has not worked on it.)
+   */
+  async #again (tx: Queries, pool: PoolWithPolicy, holder: string, machineId: string, wish: AssignWish): Promise<boolean> {
     if (wish.machineId !== undefined && wish.machineId !== machineId) throw new BrokerError('assigned', `${shownHolder(holder)} has another desktop of ${pool.name} already: release that first.`)
-    const seen = await tx.selectFrom('machine').leftJoin('desktop', 'desktop.machine_id', 'machine.id').select(['machine.power', 'machine.hypervisor', 'desktop.unclean']).where('machine.id', '=', machineId).executeTakeFirstOrThrow()
-    const runs = seen.power === 'running' && seen.unclean === null && this.deps.hosts.isUp(seen.hypervisor)
-    await tx.updateTable('assignment').set({ idle_since: this.deps.now(), starts_failed: 0, ...(runs ? {} : { wanted: 1 as const }), ...(wish.byAdministrator ? { by_administrator: 1 as const, fixed: wish.fixed ? 1 as const : 0 as const } : {}) }).where('machine_id', '=', machineId).execute()
-    return machineId
+    const now = await tx.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').select(['assignment.wanted', 'machine.power', 'machine.hypervisor', 'desktop.unclean']).where('assignment.machine_id', '=', machineId).executeTakeFirstOrThrow()
+    const ready = now.power === 'running' && now.unclean === null && this.deps.hosts.isUp(now.hypervisor)
+    const byHand = wish.byAdministrator ? { by_administrator: 1 as const, fixed: wish.fixed ? 1 as const : 0 as const } : {}
+    await tx.updateTable('assignment').set({ idle_since: this.deps.now(), ...(ready || now.wanted === 1 ? {} : { wanted: 1 as const, starts_failed: 0 }), ...byHand }).where('machine_id', '=', machineId).execute()
+    return !ready && now.wanted === 0
   }
 
   /** Takes the best desktop there is; null when there is none. */

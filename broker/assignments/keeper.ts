@@ -20,6 +20,7 @@ export interface KeeperDeps {
 }
 
 const LOOK_EVERY_MS = 5_000
+const REST_MS = 30_000
 
 /** Carries out what claims and releases wished: desktops are made ready, cleaned, taken when their time is over, given to those who wait. A crash is only a pause. */
 export class Keeper {
@@ -29,6 +30,8 @@ export class Keeper {
   #stopped = false
   /** Machines on which a start is under way, and why the last one failed. */
   readonly #starting = new Set<string>()
+  /** Machines that do not start and for which there is no other: tried again then. */
+  readonly #restingUntil = new Map<string, number>()
 
   constructor (readonly deps: KeeperDeps) {}
 
@@ -85,7 +88,7 @@ export class Keeper {
       .select(['machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.disk', 'machine.generation_id', 'machine.type', 'machine.maintenance', 'desktop.unclean', 'job_lock.job_id', 'assignment.started_at', 'assignment.starts_failed', 'assignment.pool_id'])
       .where('assignment.wanted', '=', 1).execute()
     for (const row of rows) {
-      if (this.#starting.has(row.id)) continue
+      if (this.#starting.has(row.id) || (this.#restingUntil.get(row.id) ?? 0) > this.deps.now()) continue
       const { hosts } = this.deps
       const seen: Seen = {
         hostUp: hosts.isUp(row.hypervisor), hostAwayMs: hosts.awayMs(row.hypervisor), power: row.power, hasDisk: row.disk !== null || row.generation_id !== null || row.type === 'simple' || row.type === 'source', busy: row.job_id !== null,
@@ -95,11 +98,19 @@ export class Keeper {
       if (step.do === 'ready') await this.#ready(row.id)
       else if (step.do === 'clean') await this.deps.cleaner.clean(row.id)
       else if (step.do === 'start') await this.#start(row)
-      else if (step.do === 'move' && row.pool_id !== null) await this.deps.claims.move(row.id, step.because, step.failed, BERTH)
+      else if (step.do === 'move') await this.#move(row, step.because, step.failed)
     }
   }
 
+  /** Where there is no other desktop, he keeps this one, and it is tried again after a while. */
+  async #move (row: { id: string, pool_id: string | null }, because: string, failed: boolean): Promise<void> {
+    if (row.pool_id !== null && await this.deps.claims.move(row.id, because, failed, BERTH)) return
+    this.#restingUntil.set(row.id, this.deps.now() + REST_MS)
+    await this.deps.store.updateTable('assignment').set({ starts_failed: 0 }).where('machine_id', '=', row.id).execute()
+  }
+
   async #ready (machineId: string): Promise<void> {
+    this.#restingUntil.delete(machineId)
     const now = this.deps.now()
     const held = await this.deps.store.selectFrom('assignment').select(['assigned_at', 'started_at']).where('machine_id', '=', machineId).where('wanted', '=', 1).executeTakeFirst()
     if (held?.started_at === null) this.deps.claims.emit('prepared', now - held.assigned_at)

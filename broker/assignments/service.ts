@@ -135,6 +135,12 @@ export class Assignments {
     await this.deps.claims.release(await requireMachine(this.deps.store, machineName), by, wish)
   }
 
+  /** Everything that this person has, as when his account is deleted. `key`: as `nameKey` gives it. */
+  async releaseAllOf (key: string, by: Actor): Promise<void> {
+    const held = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['machine.id', 'machine.name']).where('holder', '=', `user:${key}`).execute()
+    for (const machine of held) await this.deps.claims.release(machine, by, { force: true, because: 'its account was deleted' }).catch((error: unknown) => { if (!(error instanceof BrokerError && error.code === 'not_found')) throw error })
+  }
+
   async extend (machineName: string, by: Actor): Promise<Desktop> {
     await this.deps.claims.extend(await requireMachine(this.deps.store, machineName), by)
     return await this.desktopOf(machineName)

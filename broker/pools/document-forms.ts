@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { isMap, isScalar, LineCounter, parseAllDocuments, type Document } from 'yaml'
+import { isMap, isScalar, LineCounter, parseAllDocuments, visit, type Document } from 'yaml'
 import { Name, oneOf, strictObject } from '../api/common.js'
 import { PersonName, RoleName, VERBS } from '../api/permissions.js'
 import { PoolCreate, PoolPolicy } from '../api/pools.js'
@@ -48,7 +48,7 @@ export interface Wanted { readonly pools: WantedPool[], readonly machines: Array
 /** Reads documents. Throws `invalid_request` with every fault, each with its line. */
 export function readDocuments (yaml: string): Wanted {
   const lines = new LineCounter()
-  const documents = parseAllDocuments(yaml, { lineCounter: lines, prettyErrors: false, maxAliasCount: 0 } as never) as Document[]
+  const documents = parseAllDocuments(yaml, { lineCounter: lines, prettyErrors: false })
   const lineAt = (offset: number): number => lines.linePos(offset).line
   const faults: Fault[] = documents.flatMap((document) => document.errors.map((error) => ({ line: lineAt(error.pos[0]), message: error.message })))
   const wanted: Wanted = { pools: [], machines: [], warnings: [] }
@@ -66,7 +66,9 @@ export function refusal (faults: readonly Fault[]): BrokerError {
 }
 
 function readDocument (document: Document, lineAt: (offset: number) => number, wanted: Wanted): Fault[] {
-  const value: unknown = document.toJS({ maxAliasCount: 0 })
+  const alias = aliasIn(document)
+  if (alias !== null) return [{ line: lineAt(alias), message: 'an alias (*) stands for something else: write it out' }] // a few lines of them can mean gigabytes
+  const value: unknown = document.toJS()
   if (value === null) return [] // an empty document between two lines of dashes
   const first = lineAt(document.contents?.range?.[0] ?? 0)
   const { apiVersion = '', kind = '' } = (typeof value === 'object' ? value : {}) as { apiVersion?: string, kind?: string }
@@ -77,6 +79,16 @@ function readDocument (document: Document, lineAt: (offset: number) => number, w
   if (faults.length > 0) return faults.filter(({ message }, index) => faults.findIndex((other) => other.message.split(' ')[0] === message.split(' ')[0]) === index)
   take(value, wanted, first)
   return whoFaults(value, (path) => lineOf(document, path, first, lineAt))
+}
+
+/** Where the first alias stands, or null. */
+function aliasIn (document: Document): number | null {
+  let offset: number | null = null
+  visit(document, { Alias: (_key, node) => {
+    offset = node.range?.[0] ?? 0
+    return visit.BREAK
+  } })
+  return offset
 }
 
 function lineOf (document: Document, path: string, first: number, lineAt: (offset: number) => number): number {

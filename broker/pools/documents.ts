@@ -55,7 +55,7 @@ export class Documents {
       if (!before) return []
       const after: Record<string, unknown> = { ...settings, ...(from === undefined || from === before['initial'] ? {} : { from }), ...(namespace === undefined ? {} : { namespace }) }
       const other = Object.entries(after).filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(before[field]))
-      return other.map(([field, value]) => `The pool ${name} stays with ${field} ${String(before[field] ?? 'as it was')}, not ${String(value)}: that is said when a pool is created.`)
+      return other.map(([field, value]) => `The pool ${name} stays with ${field} ${String(before[field] ?? '') || 'as it was'}, not ${String(value)}: that is said when a pool is created.`)
     })
   }
 

@@ -54,18 +54,25 @@ export async function enterDesktop (queries: Queries, machineId: string, state: 
   const { numUpdatedRows } = await queries.updateTable('desktop').set({ state, since: now, reason: '', ...change }).where('machine_id', '=', machineId).where('state', 'in', allowed).executeTakeFirst()
   if (numUpdatedRows !== 1n) return false
   if (state === 'free') await refreshMembers(queries, [machineId])
-  else await queries.updateTable('pool_member').set({ claimable: 0 }).where('machine_id', '=', machineId).execute()
+  else await queries.updateTable('pool_member').set({ claimable: 0 }).where('machine_id', 'in', (eb) => eb.selectFrom('desktop').select('desktop.machine_id').where('desktop.machine_id', '=', machineId).where('state', '!=', 'free')).execute()
   return true
 }
 
-/** Writes what claims look at anew, after the power, the maintenance or the state of a machine changed. */
+/**
+ * Writes what claims look at anew, after the power, the maintenance or the state of a machine changed. One statement: between reading and writing the state
+ * could change, and a free desktop would never be given again.
+ */
 export async function refreshMembers (queries: Queries, machineIds: readonly string[]): Promise<void> {
-  const rows = await queries.selectFrom('desktop').innerJoin('machine', 'machine.id', 'desktop.machine_id')
-    .select(['machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.maintenance', 'desktop.state', 'desktop.unclean', 'desktop.fresh', 'desktop.used_at']).where('machine.id', 'in', [...machineIds]).execute()
-  for (const row of rows) {
-    const claimable = row.state !== 'free' || row.maintenance === 1 || row.power === 'missing' ? 0 : row.unclean === null ? 1 : 2
-    await queries.updateTable('pool_member').set({ claimable, hypervisor: row.hypervisor, name: row.name, fresh: row.fresh, used_at: row.used_at, running: row.power === 'running' ? 1 : 0 }).where('machine_id', '=', row.id).execute()
-  }
+  await queries.updateTable('pool_member').set((eb) => {
+    const machine = eb.selectFrom('machine').whereRef('machine.id', '=', 'pool_member.machine_id')
+    const desktop = eb.selectFrom('desktop').innerJoin('machine', 'machine.id', 'desktop.machine_id').whereRef('desktop.machine_id', '=', 'pool_member.machine_id')
+    const claimable = desktop.select((of) => of.case().when(of.or([of('desktop.state', '!=', 'free'), of('machine.maintenance', '=', 1), of('machine.power', '=', 'missing')])).then(of.val<0 | 1 | 2>(0)).when('desktop.unclean', 'is', null).then(of.val<0 | 1 | 2>(1)).else(of.val<0 | 1 | 2>(2)).end().as('claimable'))
+    return {
+      claimable: eb.fn.coalesce(claimable, eb.val<0 | 1 | 2>(0)), fresh: eb.fn.coalesce(desktop.select('desktop.fresh'), eb.ref('pool_member.fresh')), used_at: eb.fn.coalesce(desktop.select('desktop.used_at'), eb.ref('pool_member.used_at')),
+      hypervisor: eb.fn.coalesce(machine.select('machine.hypervisor'), eb.ref('pool_member.hypervisor')), name: eb.fn.coalesce(machine.select('machine.name'), eb.ref('pool_member.name')),
+      running: eb.fn.coalesce(machine.select((of) => of.case().when('machine.power', '=', 'running').then(of.val<0 | 1>(1)).else(of.val<0 | 1>(0)).end().as('running')), eb.val<0 | 1>(0)),
+    }
+  }).where('machine_id', 'in', [...machineIds]).execute()
 }
 
 /** Makes a machine a member; a machine that nobody handed out before becomes a desktop, in `state`. */

@@ -12,9 +12,15 @@ import { houseRoleOf } from './verbs.js'
 /** The house's own roles, and what they mean; any other name is free. */
 export const HOUSE_ROLES = { admin: 'may everything', observer: 'looks at everything and changes nothing', user: 'everybody who is logged in has it' } as const
 
+export interface AccountsDeps {
+  readonly store: Store, readonly limits: LoginLimits
+  /** What an account that is deleted had goes to others. Answered by those who hand machines out; `key`: of its name. */
+  readonly releaseDesktops: (key: string, by: Actor) => Promise<void>
+}
+
 /** Accounts, as administrators see and change them. */
 export class Accounts {
-  constructor (readonly deps: { readonly store: Store, readonly limits: LoginLimits }) {}
+  constructor (readonly deps: AccountsDeps) {}
 
   async list (): Promise<User[]> {
     const rows = await this.deps.store.selectFrom('account').selectAll().orderBy('name_key').execute()
@@ -69,6 +75,7 @@ export class Accounts {
       await recordEvent(tx, by, 'account.remove', `account:${account.name}`, { before: { source: account.source, roles } })
     })
     await this.deps.limits.unlock(name)
+    await this.deps.releaseDesktops(nameKey(name), by)
   }
 
   /** An administrator sets a new password; all logins end, and a lock is lifted. */

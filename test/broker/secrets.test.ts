@@ -36,7 +36,7 @@ t.test('a day of a broker: logins, tokens, devices, tickets, and callers who say
   await admin.succeeded(job)
   await admin.put('/clients-xml', { text: '<thin-clients><client mac="52:54:00:00:00:01"><protocol>SPICE</protocol><machine-name>pc-1</machine-name></client></thin-clients>' })
   await askAsDevice(t)
-  secrets.set('the ticket of a console', (await admin.post<SpiceConsole>('/machines/pc-1/console')).password)
+  secrets.set('the ticket of a console', (await admin.post<SpiceConsole>('/machines/pc-1/console', { take: true })).password)
   await saySecrets(admin)
   const changed = `${SAID}-as-a-new-password`
   await admin.post('/password', { oldPassword: broker.adminPassword, newPassword: changed })

@@ -17,7 +17,7 @@ const ONE_PLACE: Readonly<Record<string, readonly string[]>> = {
   'fast-xml-parser': ['broker/xml/xml.ts'], libvirt: ['broker/hypervisors/libvirt-process.ts'], 'prom-client': ['broker/metrics.ts'], 'cli-progress': ['cli/job-display.ts'], 'cli-table3': ['cli/output.ts'],
 }
 const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[], readonly reason: string }>> = {
-  fastify: { under: ['broker/app.ts', 'broker/access-check.ts', 'broker/authentication.ts', 'broker/users/session-routes.ts', 'broker/http.ts', 'broker/thin-clients/routes.ts', 'broker/consoles'], reason: 'app.ts makes the server; the others take types' },
+  fastify: { under: ['broker/app.ts', 'broker/access-check.ts', 'broker/authentication.ts', 'broker/users/session-routes.ts', 'broker/http.ts', 'broker/thin-clients', 'broker/consoles'], reason: 'app.ts makes the server; the others take types' },
   '@fastify/type-provider-typebox': { under: ['broker/app.ts', 'broker/http.ts'], reason: 'one validates, the other has the types' },
   '@sinclair/typebox': { under: ['broker', 'cli', 'thin-client'], reason: 'the language in which the wire is described' },
   'better-sqlite3': { under: ['broker/store'], reason: 'the database, and the lock of the data directory' },

@@ -33,7 +33,7 @@ t.test('each route lets in those whom the statement names, and nobody else', asy
         headers: caller.headers ?? (caller.client.token === null ? {} : { authorization: `Bearer ${caller.client.token}` }),
       })
       const status = answer.statusCode
-      const { code = '', message = '' } = (/^application.json/.test(String(answer.headers['content-type'])) && answer.body !== '' ? answer.json() : {}) as { code?: string, message?: string }
+      const { code = '', message = '' } = (/^application\/json\b/.test(String(answer.headers['content-type'])) && answer.body !== '' ? answer.json() : {}) as { code?: string, message?: string }
       const refusal = status === 401 && code === 'unauthenticated' && !/login|\/session$/.test(needs === 'public' ? path : '') ? 401 : status === 403 && code === 'forbidden' ? 403 : status === 404 && needs.includes(':') && /^There is no (machine pc-1|pool desks):/.test(message) ? 404 : 'in'
       const wanted = outcome(needs, caller)
       if (refusal !== wanted) t.fail(`${method} ${path} by ${caller.name}: ${status} ${code}, and not ${wanted}`)

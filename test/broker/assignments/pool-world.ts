@@ -134,6 +134,7 @@ export class PoolWorld {
       this.#monotonicMs += step
       for (const [user, holding] of this.#holdings) {
         const row = (await this.#rows()).find((one) => one.holder === `user:${user}`)
+        if (row && row.name !== holding.machine && !holding.connected) Object.assign(holding, { machine: row.name, idleMs: 0, begun: false }) // he was given another one meanwhile
         const watched = this.hosts.find((host) => host.name === row?.hypervisor)?.link?.status().state === 'up'
         if (watched && !holding.connected) holding.idleMs += step
         if (!holding.connected && holding.idleMs >= RETENTION_MS - LOOK_MS) expected.add(user) // due by now, or in this moment

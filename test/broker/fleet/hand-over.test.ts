@@ -53,6 +53,7 @@ async function connect (who: ApiClient, machine: string): Promise<SpiceChannel> 
 /** The first one writes, gives it back; the second one gets the same machine, and finds nothing. */
 async function handOver (t: T, pool: string): Promise<void> {
   const first = await claim(alice, pool)
+  await berth.screenOf(first.machine, { name: first.machine })
   await inGuest(first.machine, 'echo of-alice > /var/proof; sync; test -s /var/proof')
   await t.rejects(bob.post(`/pools/${pool}/claim`), { code: 'pool_exhausted', message: /alice's time is over/ })
   await t.rejects(bob.post(`/machines/${first.machine}/console`), { code: 'not_found' }, 'bob does not see what is not his')
@@ -62,8 +63,8 @@ async function handOver (t: T, pool: string): Promise<void> {
   if (early.desktop) await t.rejects(bob.post(`/machines/${pool}-1/console`), { message: /cleaned|is off|shutting/ }, 'nobody sees a screen that is not cleaned yet')
   const second = await claim(bob, pool)
   t.equal(second.machine, first.machine)
-  t.equal(await inGuest(second.machine, 'cat /var/proof 2>/dev/null; true'), '', 'the file of the first one is gone')
   await berth.screenOf(second.machine, { boots: 1 })
+  t.equal(await inGuest(second.machine, 'cat /var/proof 2>/dev/null; true'), '', 'the file of the first one is gone')
   const viewer = await connect(bob, second.machine)
   await t.rejects(berth.cli('unassign', second.machine).then(({ code, stderr }) => { if (code !== 0) throw new Error(stderr) }), { message: /bob@example\.org is connected to .*: use --force/ })
   t.match(await berth.cli('unassign', second.machine, '--force'), { code: 0 })

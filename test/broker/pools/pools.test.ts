@@ -99,3 +99,14 @@ t.test('spares are kept running, and given first; the next one is started', asyn
   t.match(await broker.admin.post<Desktop>('/pools/p/assign', { user: 'ann' }), { machine: 'p-1' })
   await untilMembers(broker, 'p', ['assigned running', 'free running', 'free off'])
 })
+
+t.test('what an account had that is deleted is free again', async (t) => {
+  const broker = await office()
+  t.teardown(async () => { await broker.remove() })
+  await poolOf(broker, 'p', 1)
+  await broker.admin.post('/users', { name: 'Ann@example.org', password: 'a long enough password' })
+  await broker.admin.post('/pools/p/assign', { user: 'ann@EXAMPLE.org' })
+  await untilMembers(broker, 'p', ['assigned running'])
+  await broker.admin.delete('/users/ann@example.org')
+  await untilMembers(broker, 'p', ['free off'])
+})

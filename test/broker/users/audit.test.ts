@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { pino } from 'pino'
 import t from 'tap'
 import { chainOldRows, verifyChain } from '../../../broker/audit/chain.js'
@@ -36,8 +38,6 @@ t.test('many at once make one chain; a change, a gap and a cut show', async (t) 
 })
 
 t.test('rows of version 1 are chained at the first start, and accounts and tokens keep what they had', async (t) => {
-  const { readFileSync } = await import('node:fs')
-  const { default: Database } = await import('better-sqlite3')
   const path = join(temporaryDirectory(), 'berth.sqlite')
   const [, first = ''] = readFileSync('broker/store/schema.sql', 'utf8').split(/^-- v \d+$/m)
   const old = new Database(path)

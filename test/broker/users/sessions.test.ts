@@ -1,3 +1,4 @@
+import { pino } from 'pino'
 import t from 'tap'
 import { localPath } from '../../../broker/users/session-routes.js'
 import { isOneOf } from '../../../broker/users/trusted-proxy.js'
@@ -65,7 +66,6 @@ t.test('addresses of a proxy', async (t) => {
 
 t.test('a trusted proxy names the person; anybody else\'s header counts for nothing', async (t) => {
   const lines: string[] = []
-  const { pino } = await import('pino')
   const proxy = { header: 'X-Remote-User', addresses: ['127.0.0.1'], 'groups-header': 'X-Remote-Groups', roles: { 'Desk Staff': ['staff'], Admins: ['admin'] } }
   const broker = await SimulatedBroker.start({ config: { trustedProxy: proxy }, log: pino({ level: 'warn' }, { write: (line: string) => { lines.push(line) } }) })
   t.teardown(async () => { await broker.remove() })
