@@ -5,7 +5,7 @@ import { recordEvent } from '../audit/store.js'
 import { abortedWith, type App, callerOf, NoContent, route } from '../http.js'
 import type { Store } from '../store/open.js'
 import type { ClientsXmlFile } from './clients-file.js'
-import type { ThinClients } from './service.js'
+import type { Place, ThinClients } from './service.js'
 
 /** Questions of one address a minute: a waiting device asks a few times; ten thousand behind one address, all told at once, must not be turned away. */
 const QUESTIONS_A_MINUTE = 30_000
@@ -19,7 +19,7 @@ export function thinClientRoutes (thinClients: ThinClients, clientsXml: ClientsX
     })
     const report = route('What this thin client shows; the answer says what is to be said over it', { body: ReportRequest }, { 200: ReportAnswer })
     app.post('/thin-clients/report', { ...report, config: limited }, async (request, reply) => {
-      return await thinClients.report({ macs: request.body.macs, key: deviceKey(request), address: request.ip }, request.body, abortedWith(reply))
+      return await thinClients.report(placeOf(request, request.body.macs), request.body, abortedWith(reply))
     })
     app.get('/thin-clients', route('All thin clients that were seen', {}, { 200: ThinClientList }), async () => ({ thinClients: await thinClients.list() }))
     app.put('/thin-clients/:id/assignment', route('A machine for this device, before clients.xml is asked', { params: IdParams, body: AssignRequest }, { 200: ThinClient }), async (request) => await thinClients.assign(request.params.id, request.body.machine, callerOf(request)))
@@ -43,7 +43,10 @@ export function thinClientRoutes (thinClients: ThinClients, clientsXml: ClientsX
   }
 }
 
+/** From where a device asks, with the key that it shows. */
+export function placeOf (request: FastifyRequest, macs: readonly string[]): Place { return { macs, key: deviceKey(request), address: request.ip } }
+
 /** `authorization: Device KEY`: 64 hex digits. */
-export function deviceKey (request: FastifyRequest): string | null {
+function deviceKey (request: FastifyRequest): string | null {
   return /^Device ([0-9a-f]{64})$/i.exec(request.headers.authorization ?? '')?.[1]?.toLowerCase() ?? null
 }

@@ -126,7 +126,7 @@ export class ThinClients {
       const { wakers, ...answer } = await noticeFor({ ...this.deps, logins: this.logins }, device, report.showing)
       const left = until - performance.now()
       if (answer.over !== null || (answer.notice?.id ?? '') !== (report.have ?? '') || left <= 0 || signal.aborted) return answer
-      if (this.#version === versionBefore) await this.#untilChange([...wakers, `device:${device.id}`], left, signal)
+      if (this.#version === versionBefore) await this.#untilChange([...wakers, `device:${device.id}`, 'clients-xml'], left, signal)
     }
   }
 

@@ -6,7 +6,7 @@ import type { Invocation } from '../invocation.js'
 import { type Column, fieldsOf } from '../output.js'
 
 const COLUMNS: ReadonlyArray<Column<ThinClient>> = [
-  ['ID', (it) => it.id], ['MAC', (it) => it.mac], ['ADDRESS', (it) => it.address], ['HOSTNAME', (it) => it.hostname], ['STATE', (it) => it.state], ['MACHINE', (it) => it.machine],
+  ['ID', (it) => it.id], ['MAC', (it) => it.mac], ['ADDRESS', (it) => it.address], ['HOSTNAME', (it) => it.hostname], ['STATE', (it) => it.state], ['PERSON', (it) => it.person], ['MACHINE', (it) => it.machine],
   ['ASSIGNED', (it) => it.assigned], ['ACCEPTED', (it) => it.accepted ? 'yes' : 'no'], ['SHOWING', (it) => it.showing], ['LAST SEEN', (it) => it.lastSeen],
 ]
 const FIELDS: ReadonlyArray<Column<ThinClient>> = [

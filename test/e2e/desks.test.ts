@@ -1,16 +1,15 @@
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createHash } from 'node:crypto'
 import t from 'tap'
 import type { Machine } from '../../broker/api/machines.js'
 import type { ThinClient } from '../../broker/api/thin-clients.js'
 import type { Desk } from '../fleet/desk.js'
-import { type GuestScreen, readGuestScreen } from '../fleet/guest-image.js'
+import type { GuestScreen } from '../fleet/guest-image.js'
 import { startScreen, type Screen } from '../fleet/screen.js'
 import { BerthOnFleet, SMALL } from '../support/berth-on-fleet.js'
-import { ROOT } from '../support/broker-process.js'
 import { until } from '../support/until.js'
+import { type DeskAgent, startAgent, untilShown } from './desk-agent.js'
 
 t.setTimeout(400_000)
 const berth = await BerthOnFleet.start({ hosts: 1, name: 'desks', settings: { 'release-after': 'PT2S' } })
@@ -27,30 +26,8 @@ const screen = await startScreen(desk)
 await loadClients(`<client mac="${desk.mac}"><protocol>SPICE</protocol><machine-name>pc-1</machine-name></client>`)
 
 async function loadClients (inner: string): Promise<void> { await berth.api.put('/clients-xml', { text: `<thin-clients>${inner}</thin-clients>` }) }
-const caPin = `sha256:${createHash('sha256').update(Buffer.from(berth.broker.ca.replace(/-----[^-]+-----|\s/g, ''), 'base64')).digest('hex')}`
-
-interface Agent { said: string, stop (): Promise<void> }
-function switchOn (at: Desk, on: Screen): Agent {
-  const child = at.spawnInside([process.execPath, join(ROOT, 'dist/thin-client/berth-thin-client.mjs'), '--broker', `${berth.fleet.gateway}:${berth.broker.port}`, '--ca', caPin, '--state-dir', join(at.stateDir, 'agent'), '--display', 'existing'], { env: { DISPLAY: on.display } })
-  const agent: Agent = {
-    said: '',
-    stop: async () => {
-      child.kill('SIGTERM')
-      await until(() => child.exitCode !== null || child.signalCode !== null, { withinMs: 10_000, what: 'the agent has ended' })
-    },
-  }
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => { agent.said += data.toString() })
-  return agent
-}
-
-async function shown (wanted: Partial<GuestScreen>, withinMs = 60_000): Promise<GuestScreen> {
-  return await until(async () => {
-    await screen.screenshot(join(pictures, 'desk.png'))
-    const seen = await readGuestScreen(join(pictures, 'desk.png'))
-    for (const [key, value] of Object.entries(wanted)) if (seen[key as keyof GuestScreen] !== value) throw new Error(`it shows ${JSON.stringify(seen)}`)
-    return seen
-  }, { withinMs, everyMs: 500, what: `the desk shows ${JSON.stringify(wanted)}` })
-}
+const switchOn = (at: Desk, on: Screen): DeskAgent => startAgent(berth, at, on)
+const shown = async (wanted: Partial<GuestScreen>, withinMs = 60_000): Promise<GuestScreen> => await untilShown(screen, join(pictures, 'desk.png'), wanted, withinMs)
 
 const pc1 = async (): Promise<Machine> => await berth.machine('pc-1')
 const devices = async (): Promise<ThinClient[]> => (await berth.api.get<{ thinClients: ThinClient[] }>('/thin-clients')).thinClients

@@ -77,3 +77,13 @@ t.test('further targets and viewer options', async (t) => {
   t.same(file?.clients[0]?.targets, [{ protocol: 'spice', machine: 'pc-1' }, { protocol: 'rdp', address: 'ts1' }, { protocol: 'pool', pool: 'lab' }])
   t.same(file?.clients[0]?.viewer, { fullScreen: false, usbAutoShare: true, resolution: '1920x1080', multiMonitor: true, audio: false })
 })
+
+t.test('a login, with or without bounds; what does not belong to it is a fault', async (t) => {
+  const login = (inner: string): string => wrap(`<client ip="10.1.0.7"><protocol>LOGIN</protocol>${inner}</client>`)
+  t.same(parse(login('')).file?.clients[0]?.targets, [{ protocol: 'login', pools: [] }])
+  t.same(parse(login('<desktop-pool> lab </desktop-pool><desktop-pool>office</desktop-pool>')).file?.clients[0]?.targets, [{ protocol: 'login', pools: ['lab', 'office'] }])
+  t.same(parse(wrap('<client ip="10.1.0.7"><protocol>SPICE</protocol><machine-name>pc-1</machine-name><target><protocol>LOGIN</protocol></target></client>')).file?.clients[0]?.targets.length, 2)
+  for (const [inner, message] of [['<machine-name>pc-1</machine-name>', /LOGIN takes no <machine-name>/], ['<pool>x</pool>', /takes no <pool>/], ['<desktop-pool>a/b</desktop-pool>', /characters/], ['<desktop-pool/>', /characters/]] as const) {
+    t.match(parse(login(inner)), { file: null, faults: [{ line: 2, message }] }, inner)
+  }
+})
