@@ -106,7 +106,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /apply': 'admin',
   'GET /export': 'observer',
   'POST /rebuild-state': 'admin',
-  'GET /desktops': 'observer',
+  'GET /desktops': 'user',
   'GET /desktops/mine': 'user',
 
   'GET /jobs': 'user',

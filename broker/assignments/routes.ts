@@ -6,7 +6,10 @@ import type { Assignments } from './service.js'
 
 export function assignmentRoutes (assignments: Assignments, rebuild: RebuildDeps) {
   return (app: App): void => {
-    app.get('/desktops', route('Desktops that people and devices have', {}, { 200: DesktopList }), async () => ({ desktops: await assignments.desktops() }))
+    app.get('/desktops', route('Desktops that people and devices have; a person without a role in the house sees his own', {}, { 200: DesktopList }), async (request) => {
+      const by = callerOf(request)
+      return { desktops: await assignments.desktops(by.role === 'user' ? { holder: `user:${by.key}` } : {}) }
+    })
     app.get('/desktops/mine', route('One\'s own desktops', {}, { 200: DesktopList }), async (request) => ({ desktops: await assignments.desktops({ holder: `user:${callerOf(request).key}` }) }))
     app.post('/pools/:name/claim', route('Get a desktop: one\'s own of this pool, or a free one, started', { params: NameParams, body: ClaimRequest }, { 200: ClaimAnswer }), async (request, reply) => {
       const by = callerOf(request)

@@ -94,7 +94,7 @@ export const ROUTES = [
   ['POST', '/api/v1/apply', 'admin'],
   ['GET', '/api/v1/export', 'observer'],
   ['POST', '/api/v1/rebuild-state', 'admin'],
-  ['GET', '/api/v1/desktops', 'observer'],
+  ['GET', '/api/v1/desktops', 'user'],
   ['GET', '/api/v1/desktops/mine', 'user'],
   ['GET', '/api/v1/jobs', 'user'],
   ['GET', '/api/v1/jobs/:id', 'user'],
