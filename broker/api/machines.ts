@@ -42,10 +42,12 @@ export const Machine = strictObject({
 })
 export type Machine = Static<typeof Machine>
 
+export const Network = Type.String({ pattern: '^(none|network:[A-Za-z0-9][A-Za-z0-9._-]{0,59}|bridge:[A-Za-z0-9][A-Za-z0-9._-]{0,14})$', description: 'network:NAME (libvirt network), bridge:NAME, or none' })
+
 const hardware = {
   memoryMib: Type.Optional(Type.Integer({ minimum: 32, maximum: 4194304, default: 2048 })),
   vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 512, default: 2 })),
-  network: Type.Optional(Type.String({ pattern: '^(none|network:[A-Za-z0-9][A-Za-z0-9._-]{0,59}|bridge:[A-Za-z0-9][A-Za-z0-9._-]{0,14})$', default: 'network:default', description: 'network:NAME (libvirt network), bridge:NAME, or none' })),
+  network: Type.Optional({ ...Network, default: 'network:default' }),
   firmware: Type.Optional(oneOf(FIRMWARES, { default: 'bios' })),
   domainXml: Type.Optional(Type.String({ maxLength: 262144, description: 'A domain.xml of one\'s own; name, uuid, disk vda, MAC, displays and metadata are filled in by Berth' })),
 }

@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Instant, Name, Reason, nullable, oneOf, strictObject } from './common.js'
+import { Network } from './machines.js'
 
 const DURATION_PATTERN = '^[Pp](?=[\\dTt])(\\d+[Dd])?([Tt](?=\\d)(\\d+[Hh])?(\\d+[Mm])?(\\d+(\\.\\d+)?[Ss])?)?$'
 /** Days, hours, minutes and seconds; months and years have no fixed length. The seed writes `PT4h`: case does not matter. */
@@ -31,19 +32,19 @@ export const PoolPolicy = strictObject({
   coolDown: { ...Duration, default: 'PT30M', description: 'How long a desktop above the minimum is not needed before it is deleted' },
   spares: Type.Integer({ minimum: 0, maximum: 1000, default: 0, description: 'Free desktops kept running' }),
   retention: { ...Retention, default: 'PT1H' },
-  onRelease: { ...Cleaning, default: 'stop' },
-  onExpiry: { ...Cleaning, default: 'stop' },
+  onRelease: { ...Cleaning, default: 'stop', description: 'What happens to a desktop that is given back: keep (as it is for its last holder, stopped before anybody else gets it), stop, rebuild (its disk is made anew)' },
+  onExpiry: { ...Cleaning, default: 'stop', description: 'The same when its time is over. keep: it is taken only when somebody else needs one' },
   disconnectGrace: { ...Duration, default: 'PT1M', description: 'A viewer that is back within this time was never gone' },
-  maxSession: nullable({ ...Duration, description: 'How long somebody may stay connected in all' }),
+  maxSession: { ...nullable(Duration), default: null, description: 'How long somebody may stay connected in all; null: no limit' },
   maxPerUser: Type.Integer({ minimum: 1, maximum: 100, default: 10, description: 'Desktops that one person may hold over all pools, this one among them' }),
-  protocols: Type.Array(oneOf(PROTOCOLS), { minItems: 1, maxItems: 3, uniqueItems: true, default: ['spice', 'rdp', 'vnc'], description: 'In this order' }),
-  clipboard: Type.Boolean({ default: true }),
-  fileTransfer: Type.Boolean({ default: true }),
-  usb: Type.Boolean({ default: true }),
+  protocols: Type.Array(oneOf(PROTOCOLS), { minItems: 1, maxItems: 3, uniqueItems: true, default: ['spice', 'rdp', 'vnc'], description: 'Ways to the screen, the preferred one first' }),
+  clipboard: Type.Boolean({ default: true, description: 'Copy and paste between the viewer and the desktop' }),
+  fileTransfer: Type.Boolean({ default: true, description: 'Files dropped onto the viewer' }),
+  usb: Type.Boolean({ default: true, description: 'USB devices of the thin client' }),
   loginOnAssignment: Type.Boolean({ default: false, description: 'The guest agent logs the holder in' }),
   onShutdown: oneOf(SHUTDOWN_ANSWERS, { default: 'stay-off', description: 'When its holder shuts the desktop down from inside' }),
   timeZone: Type.String({ maxLength: 64, default: 'UTC', description: 'Of the schedule, such as Europe/Vilnius' }),
-  schedule: Type.Array(Schedule, { maxItems: 32, default: [] }),
+  schedule: Type.Array(Schedule, { maxItems: 32, default: [], description: 'At times of a cron line: how many spares are kept from then on, desktops started, or stopped (sparing or warning who is connected)' }),
 })
 export type PoolPolicy = Static<typeof PoolPolicy>
 export const PoolPolicyPatch = Type.Partial(PoolPolicy, { additionalProperties: false })
@@ -80,7 +81,7 @@ export const PoolCreate = strictObject({
   name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,56}$', description: 'As the name of a machine, and short enough for POOL-1' }),
   from: Type.Optional(Name), size: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })), namespace: Type.Optional(Type.String({ maxLength: 63 })),
   hypervisors: Type.Optional(Type.Array(Name, { minItems: 1, maxItems: 64, description: 'Where members may live; absent: every hypervisor that is up' })),
-  memoryMib: Type.Optional(Type.Integer({ minimum: 32, maximum: 4194304 })), vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 512 })), network: Type.Optional(Type.String({ maxLength: 70 })),
+  memoryMib: Type.Optional(Type.Integer({ minimum: 32, maximum: 4194304 })), vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 512 })), network: Type.Optional(Network),
   discardChanges: Type.Optional(Type.Boolean()), policy: Type.Optional(PoolPolicyPatch),
 })
 export type PoolCreate = Static<typeof PoolCreate>

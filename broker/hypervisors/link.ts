@@ -104,6 +104,7 @@ export class SshLink implements HypervisorLink {
         this.deps.log.warn({ err: error, hypervisor: this.name }, 'hypervisor is unreachable')
         this.#setStatus('unreachable', sentenceOf(error))
       }
+      if (this.#abort.signal.aborted) break // nobody would wake it from a pause of half a minute
       if (Date.now() - startedMs > LAST_RETRY_MS) retryMs = FIRST_RETRY_MS
       await this.#pause(Math.random() * retryMs + 100) // full jitter: many brokers or hosts do not knock together
       retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)
@@ -150,11 +151,14 @@ export class SshLink implements HypervisorLink {
     const gone = Promise.race([once(line.ssh, 'close'), once(line.helper, 'close')])
     this.#setStatus('up', '', line.facts)
     const refresh = setInterval(() => { void this.#refreshFacts(line.helper) }, FACTS_EVERY_MS)
-    await gone
-    clearInterval(refresh)
-    this.#line = undefined
-    line.ssh.destroy()
-    await line.forward.close()
+    try {
+      await gone // throws what ssh2 says of a line that died
+    } finally {
+      clearInterval(refresh)
+      this.#line = undefined
+      line.ssh.destroy()
+      await line.forward.close()
+    }
   }
 
   /** Free space and memory change; a look that fails is made again. */

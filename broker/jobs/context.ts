@@ -20,6 +20,7 @@ export interface ContextDeps {
 const FAILED = key('', 'failed')
 /** A hypervisor that went away comes back within this time, or the step fails. */
 const PATIENCE_MS = 90_000
+const NEVER = new AbortController().signal
 
 /**
  * What a running job sees. Its `run` function is executed again from the top after a crash: a step whose result is in the journal
@@ -50,16 +51,20 @@ export class JobContext<I> {
     if (undo) this.#undo.push({ target, step, undo })
     if (this.isDone(target, step)) return this.#journal.get(key(target, step)) as T
     this.refuseIfCancelled()
-    return await this.finish(target, step, act)
+    return await this.#act(target, step, act, this.signal)
   }
 
-  /** As `step`, for what must be ended once it has begun: a cancel does not stop it. */
+  /** As `step`, for what must be ended once it has begun: a cancel does not stop it, nor the patience with a line that is lost meanwhile. */
   async finish<T> (target: string, step: string, act: () => Promise<T>): Promise<T> {
     if (this.isDone(target, step)) return this.#journal.get(key(target, step)) as T
+    return await this.#act(target, step, act, NEVER)
+  }
+
+  async #act<T> (target: string, step: string, act: () => Promise<T>, cancelled: AbortSignal): Promise<T> {
     await setTarget(this.deps.store, this.job.id, target, { state: 'running', step })
     this.deps.onChange()
     this.deps.hook({ kind: this.job.kind, target, step, when: 'before' })
-    const result = await this.patiently(act)
+    const result = await this.patiently(act, cancelled)
     await this.record([target], step, result)
     return result
   }
@@ -94,8 +99,8 @@ export class JobContext<I> {
     this.#undo.length = 0
   }
 
-  /** Repeats an idempotent act while the hypervisor's line is lost, up to 90 s. */
-  async patiently<T> (act: () => Promise<T>): Promise<T> {
+  /** Repeats an idempotent act while the hypervisor's line is lost, up to 90 s, or until `cancelled`. */
+  async patiently<T> (act: () => Promise<T>, cancelled: AbortSignal = this.signal): Promise<T> {
     const until = performance.now() + PATIENCE_MS
     for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, 5_000)) {
       try {
@@ -103,8 +108,8 @@ export class JobContext<I> {
       } catch (error) {
         if (this.deps.stopping.aborted) return await new Promise<never>(() => {}) // lines are being closed: that is no failure of the job
         const lost = error instanceof BrokerError && (error.code === 'hypervisor_unreachable' || error.code === 'timeout')
-        if (!lost || this.signal.aborted || performance.now() > until) throw error
-        await delay(waitMs, undefined, { signal: AbortSignal.any([this.signal, this.deps.stopping]) }).catch(() => { this.refuseIfCancelled() })
+        if (!lost || cancelled.aborted || performance.now() > until) throw error
+        await delay(waitMs, undefined, { signal: AbortSignal.any([cancelled, this.deps.stopping]) }).catch(() => { if (cancelled.aborted) this.refuseIfCancelled() })
       }
     }
   }

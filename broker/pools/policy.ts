@@ -5,7 +5,7 @@ import { durationMs } from '../config.js'
 
 /** The defaults of api/pools.ts. */
 export function defaultPolicy (): PoolPolicy {
-  return Value.Default(PoolPolicy, { maxSession: null }) as PoolPolicy
+  return Value.Default(PoolPolicy, {}) as PoolPolicy
 }
 
 export function changedPolicy (policy: PoolPolicy, patch: PoolPolicyPatch): PoolPolicy { return { ...policy, ...patch } }

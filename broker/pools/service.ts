@@ -46,9 +46,10 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
       if (taken) throw new BrokerError('name_taken', `There is a pool ${taken.name} already: choose another name, or change its size with "berth pool resize ${taken.name} N".`)
       const id = randomUUID()
       const now = this.deps.now()
+      const hypervisors = await Promise.all((wish.hypervisors ?? []).map(async (name) => await knownHypervisor(tx, name)))
       await tx.insertInto('pool').values({
         id, name: wish.name, namespace: wish.namespace ?? '', initial_id: golden?.type === 'initial' ? golden.id : null, policy: JSON.stringify(policy), hardware: JSON.stringify(hardware),
-        hypervisors: JSON.stringify(wish.hypervisors ?? []), size, spares: policy.spares, state: 'active', needed_at: now, created_at: now,
+        hypervisors: JSON.stringify(hypervisors), size, spares: policy.spares, state: 'active', needed_at: now, created_at: now,
       }).execute()
       await refuseForeignNames(tx, wish.name, missingNumbers(size, []))
       await recordEvent(tx, by, 'pool.create', `pool:${wish.name}`, { from: golden?.name ?? null, size, policy: wish.policy ?? {} })
@@ -107,12 +108,23 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
       refuseDeleting(pool)
       const machine = await requireMachine(tx, machineName)
       if (machine.type === 'source' || machine.type === 'initial') throw new BrokerError('wrong_type', `${machine.name} is a ${machine.type} machine: only vdi and simple machines are handed to people.`)
+      await this.#refuseHeld(tx, machine)
       await addMember(tx, pool.id, machine, { built: false, state: 'free' }, this.deps.now())
       await recordEvent(tx, by, 'pool.add', `pool:${pool.name}`, { machine: machine.name })
       return pool
     })
     this.#woke(pool.id)
     return await this.#toApi(pool.id)
+  }
+
+  /** A machine that somebody has, or works on, is not handed to others; a device that had it by name and has left loses it. */
+  async #refuseHeld (tx: Queries, machine: { id: string, name: string }): Promise<void> {
+    const member = await tx.selectFrom('desktop').select('state').where('machine_id', '=', machine.id).executeTakeFirst()
+    if (member) return // of another pool: its assignment counts for both
+    const held = await tx.selectFrom('assignment').select(['holder', 'fixed']).where('machine_id', '=', machine.id).executeTakeFirst()
+    if (held?.fixed === 1) throw new BrokerError('assigned', `${held.holder.replace(/^user:/, '')} has ${machine.name}: release it first with "berth release ${machine.name}".`)
+    if (this.deps.observer.viewers(machine.id).length > 0) throw new BrokerError('assigned', `Somebody is connected to ${machine.name}: wait until he has left.`)
+    await tx.deleteFrom('assignment').where('machine_id', '=', machine.id).execute()
   }
 
   /** Takes a machine out of the pool; it is not deleted. One that somebody has through this pool is refused. */
@@ -181,6 +193,13 @@ function checkedPolicy (policy: PoolPolicy): PoolPolicy {
 
 function refuseDeleting (pool: PoolWithPolicy): void {
   if (pool.state === 'deleting') throw new BrokerError('busy', `${pool.name} is being deleted.`)
+}
+
+/** Its name as it is written. Throws `not_found`. */
+async function knownHypervisor (queries: Queries, name: string): Promise<string> {
+  const row = await queries.selectFrom('hypervisor').select('name').where('name', '=', name).executeTakeFirst()
+  if (!row) throw new BrokerError('not_found', `There is no hypervisor ${name}: "berth hypervisor list" shows all.`)
+  return row.name
 }
 
 async function numbersOf (queries: Queries, pool: { id: string, name: string }): Promise<number[]> {

@@ -43,6 +43,7 @@ test('what is completed', async t => {
   const cases: Array<[string[], unknown]> = [
     [['machine', 'start', ''], { offer: 'names', kind: 'MACHINE' }], [['machine', 'start', 'a', ''], { offer: 'names', kind: 'MACHINE' }], [['populate', ''], { offer: 'names', kind: 'INITIAL' }], [['-o', 'json', 'job', 'show', ''], { offer: 'names', kind: 'JOB' }],
     [['machine', 'list', '--hypervisor', ''], { offer: 'names', kind: 'HYPERVISOR' }], [['machine', 'create', '--type', ''], { offer: 'words', words: ['simple', 'source', 'initial', 'vdi'] }],
+    [['pool', 'resize', ''], { offer: 'names', kind: 'POOL' }], [['pool', 'add', 'p', ''], { offer: 'names', kind: 'MACHINE' }], [['assign', ''], { offer: 'names', kind: 'POOL' }], [['pool', 'set', 'p', '--on-release', ''], { offer: 'words', words: ['keep', 'stop', 'rebuild'] }], [['apply', '-f', ''], { offer: 'files' }],
     [['clients-xml', 'check', ''], { offer: 'files' }], [['machine', 'create', ''], { offer: 'words', words: [] }], [['machine', 'show', 'a', ''], { offer: 'words', words: [] }], [['machine', 'discard-changes', ''], { offer: 'words', words: ['on', 'off'] }], [['machine', 'discard-changes', 'on', ''], { offer: 'names', kind: 'MACHINE' }],
   ]
   for (const [words, expected] of cases) t.strictSame(completionFor(program, words), expected, words.join(' '))

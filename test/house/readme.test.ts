@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
+import { PoolPolicy } from '../../broker/api/pools.js'
 import { SETTINGS } from '../../broker/config.js'
 import { LOGIN_SETTINGS } from '../../broker/login-settings.js'
 import { ERRORS } from '../../broker/errors.js'
@@ -28,6 +29,7 @@ test('the tables of the README are those of the code', async (t) => {
   }
   t.same(rowsOf('errors'), Object.entries(ERRORS).map(([code, { status, meaning }]) => [`\`${code}\``, String(status), meaning]), 'errors')
   t.same(rowsOf('exit-codes'), Object.values(EXIT_CODES).map(({ code, meaning }) => [String(code), meaning]), 'exit codes')
+  t.same(rowsOf('pool-policy'), Object.entries(PoolPolicy.properties).map(([field, { default: value, description }]: [string, { default?: unknown, description?: string }]) => [`\`${field}\``, `\`${JSON.stringify(value).replaceAll('"', '')}\``, description]), 'policy of a pool')
   t.same(rowsOf('thin-client-settings').map(([name]) => codeIn(name)), SETTING_KEYS, 'settings of the thin client')
 })
 
