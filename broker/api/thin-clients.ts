@@ -76,8 +76,8 @@ export type ReportAnswer = Static<typeof ReportAnswer>
 /** A person's login at a thin client; each of these needs the device's key. */
 export const PersonLogin = strictObject({ macs: MACS, name: PersonName, password: Type.String({ minLength: 1, maxLength: 1024 }) })
 export const PersonLoginAnswer = strictObject({ name: Type.String({ description: 'The account' }) })
-export const ProviderLogin = strictObject({ macs: MACS, provider: Type.String({ minLength: 1, maxLength: 63 }) })
-export const ProviderLoginPoll = strictObject({ macs: MACS, handle: Type.String({ minLength: 1, maxLength: 100 }) })
+export const ProviderLogin = strictObject({ macs: MACS, provider: Type.String({ minLength: 1, maxLength: 63, pattern: '^[^\\u0000-\\u001f\\u007f]+$' }) })
+export const ProviderLoginPoll = strictObject({ macs: MACS, handle: Type.String({ minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9_-]+$' }) })
 /** `name` is null while nobody has confirmed it. */
 export const ProviderLoginPolled = strictObject({ name: nullable(Type.String()) })
 /** One of both. */
