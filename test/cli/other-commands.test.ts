@@ -42,7 +42,7 @@ test('thin clients by id, MAC or host name', async t => {
   broker.on('PUT /thin-clients/d-2/assignment', answer(ThinClient, DEVICE, { request: AssignRequest }))
   broker.on('POST /thin-clients/d-1/accept', answer(ThinClient, DEVICE))
   broker.on('DELETE /thin-clients/d-1', answer(Type.Undefined(), undefined, { status: 204 }))
-  t.match(await berth(['thin-client', 'list']), { code: 0, stdout: /\nd-2 +02:00:00:00:00:01 +10.0.0.9 +desk2 +ready +pc-01 / })
+  t.match(await berth(['thin-client', 'list']), { code: 0, stdout: /\nd-2 +02:00:00:00:00:01 +10.0.0.9 +desk2 +ready +- +pc-01 / })
   t.match(await berth(['thin-client', 'assign', 'desk2', 'pc-07']), { code: 0 })
   t.strictSame(broker.asked.at(-1)?.body, { machine: 'pc-07' })
   t.match(await berth(['thin-client', 'unassign', 'd-2']), { code: 0 })
