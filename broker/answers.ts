@@ -15,16 +15,28 @@ import type { Verb } from './api/permissions.js'
 import type { Person } from './users/verbs.js'
 import type { DocumentsDeps } from './pools/documents.js'
 
+/** An account with the roles it has now; null: there is none, or it is disabled. */
+async function personNamed (store: Store, name: string): Promise<Person | null> {
+  const account = await store.selectFrom('account').selectAll().where('name_key', '=', nameKey(name)).where('disabled', '=', 0).executeTakeFirst()
+  return account ? await callerFor(store, account, { address: '', scopes: null, token: '', expiresAt: null }) : null
+}
+
+/** Whether who waits in a queue may still have a desktop of that pool. A device was let in by clients.xml. */
+export function queueAnswer (store: Store, permissions: Permissions): (holder: string, poolId: string) => Promise<boolean> {
+  return async (holder, poolId) => {
+    if (!holder.startsWith('user:')) return true
+    const pool = await store.selectFrom('pool').select('name').where('id', '=', poolId).executeTakeFirst()
+    const who = await personNamed(store, holder.slice('user:'.length))
+    return pool !== undefined && who !== null && (await permissions.on(who, 'pool', pool.name))?.has('start') === true
+  }
+}
+
 /** Questions that a room asks of those below it, answered here: who may take, know and keep a console, and what the pools' policies say of it. */
 export function consoleAnswers (deps: { store: Store, permissions: Permissions, assignments: Assignments }): Pick<ConsolesDeps, 'mayTake' | 'mayKnow' | 'mayStay' | 'features' | 'protocols' | 'refuseNotReady' | 'onTicket'> {
   const { store, permissions, assignments } = deps
-  const person = async (name: string): Promise<Person | null> => {
-    const account = await store.selectFrom('account').selectAll().where('name_key', '=', nameKey(name)).where('disabled', '=', 0).executeTakeFirst()
-    return account ? await callerFor(store, account, { address: '', scopes: null, token: '', expiresAt: null }) : null
-  }
   const may = async (holder: Holder, machineId: string, verb: Verb): Promise<boolean> => {
     const machine = await store.selectFrom('machine').select('name').where('id', '=', machineId).executeTakeFirst()
-    const who = holder.kind === 'person' ? await person(holder.name) : null
+    const who = holder.kind === 'person' ? await personNamed(store, holder.name) : null
     return machine !== undefined && who !== null && (await permissions.on(who, 'machine', machine.name))?.has(verb) === true
   }
   return {
@@ -34,7 +46,10 @@ export function consoleAnswers (deps: { store: Store, permissions: Permissions, 
     features: async (machineId) => strictest((await poolsOf(store, machineId)).map((pool) => pool.policy)),
     protocols: async (machineId) => (await poolsOf(store, machineId))[0]?.policy.protocols ?? [],
     refuseNotReady: async (asker, machine) => { await assignments.refuseUnclean(machine, asker.kind === 'person' ? `user:${nameKey(asker.name)}` : null) },
-    onTicket: async (asker, machineId) => { if (asker.kind === 'person') await assignments.noteTicket(machineId, `user:${nameKey(asker.name)}`) },
+    onTicket: async (asker, machineId) => {
+      await assignments.noteVisit(machineId)
+      if (asker.kind === 'person') await assignments.noteTicket(machineId, `user:${nameKey(asker.name)}`)
+    },
   }
 }
 

@@ -22,6 +22,7 @@ import { Assignments } from './service.js'
 export interface HandingOutDeps {
   readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly goldenImages: GoldenImages, readonly jobs: JobRunner
   readonly log: Logger, readonly releaseAfterMs: number, readonly now: () => number, readonly monotonicMs: () => number
+  readonly mayHave: (holder: string, poolId: string) => Promise<boolean>
 }
 
 export interface HandingOut { readonly pools: Pools, readonly claims: Claims, readonly assignments: Assignments, readonly keeper: Keeper, start (): void, stop (): Promise<void> }

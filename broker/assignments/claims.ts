@@ -24,6 +24,9 @@ const CLAIM: AssignWish = { byAdministrator: false, fixed: false }
 
 /** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id: its holder has it no more) and `freed` (pool id); for those who measure `claimed` (result, ms), `prepared` (ms) and `released` (reason). */
 export class Claims extends EventEmitter<{ changed: [string], ended: [string], freed: [string], claimed: [string, number], prepared: [number], released: [string] }> {
+  /** Told when the claim that took them is committed. */
+  readonly #endedByOthers: string[] = []
+
   constructor (readonly deps: ClaimsDeps) {
     super()
     this.setMaxListeners(0)
@@ -40,6 +43,10 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
       throw error
     })
     this.emit('claimed', claimed.machineId === null ? 'queued' : 'given', performance.now() - startMs)
+    for (const machineId of this.#endedByOthers.splice(0)) {
+      this.emit('ended', machineId)
+      this.emit('released', 'expired')
+    }
     if (claimed.machineId !== null && claimed.changed) this.emit('changed', claimed.machineId)
     return claimed
   }
@@ -115,10 +122,11 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
   async #insert (tx: Queries, machineId: string, poolId: string | null, holder: string, by: Actor, wish: AssignWish, poolName: string): Promise<void> {
     const now = this.deps.now()
     const machine = await tx.selectFrom('machine').select(['name', 'hypervisor', 'memory_mib']).where('id', '=', machineId).executeTakeFirstOrThrow()
-    await tx.insertInto('assignment').values({
+    const { numInsertedOrUpdatedRows } = await tx.insertInto('assignment').values({
       machine_id: machineId, pool_id: poolId, holder, by_administrator: wish.byAdministrator ? 1 : 0, fixed: wish.fixed ? 1 : 0, wanted: 1, assigned_at: now, started_at: null, ticket_at: null, connected_at: null, disconnected_at: null,
       extended_at: null, session_at: null, idle_since: now, warned_for: null,
-    }).execute()
+    }).onConflict((oc) => oc.doNothing()).executeTakeFirst()
+    if (numInsertedOrUpdatedRows !== 1n) throw new BrokerError('assigned', `${machine.name} is somebody's already: release it first with "berth release ${machine.name}".`)
     this.deps.hosts.noteGiven(machine.hypervisor, machine.memory_mib)
     await recordEvent(tx, by, 'desktop.assign', `machine:${machine.name}`, { pool: poolName, holder: shownHolder(holder) })
   }
@@ -137,6 +145,7 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     const expired = rows.find((row) => (expiresAt(row, pool.policy) ?? Infinity) <= this.deps.now() && row.maintenance === 0 && this.deps.hosts.isSettled(row.hypervisor))
     if (!expired) return null
     await this.#end(tx, expired, pool, { actor: 'berth', address: '' }, { force: false, because: 'expired', how: 'keep' })
+    this.#endedByOthers.push(expired.machine_id)
     return expired.machine_id
   }
 
@@ -204,8 +213,8 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
         await tx.insertInto('assignment').values(held).execute()
         return null
       }
-      const change = { unclean: held.started_at === null ? null : 'stop' as const, last_holder: held.holder }
-      await enterDesktop(tx, machineId, failed ? 'failed' : 'cleaning', failed ? { ...change, unclean: 'stop', reason: `${because[0]?.toUpperCase() ?? ''}${because.slice(1)}.` } : { ...change, unclean: 'stop' }, this.deps.now(), ['assigned'])
+      const change = { unclean: held.started_at === null ? 'stop' as const : uncleanAfter(pool.policy.onRelease), last_holder: held.holder, tries: 0, retry_at: 0 }
+      await enterDesktop(tx, machineId, failed ? 'failed' : 'cleaning', failed ? { ...change, reason: `${because[0]?.toUpperCase() ?? ''}${because.slice(1)}.` } : change, this.deps.now(), ['assigned'])
       await recordEvent(tx, by, 'desktop.move', `pool:${pool.name}`, { holder: shownHolder(held.holder), because })
       return given
     })

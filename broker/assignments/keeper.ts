@@ -12,11 +12,13 @@ import type { FairClock } from './clock.js'
 import type { Hosts } from './hosts.js'
 import { due, nextStep, type Seen } from './policy.js'
 import type { PowerWindows } from './power-windows.js'
-import { livePools, waitersOf } from './queue.js'
+import { leaveQueue, livePools, waitersOf } from './queue.js'
 
 export interface KeeperDeps {
   readonly store: Store, readonly claims: Claims, readonly cleaner: Cleaner, readonly hosts: Hosts, readonly clock: FairClock, readonly windows: PowerWindows
   readonly machines: Machines, readonly jobs: JobRunner, readonly observer: Observer, readonly hypervisors: Hypervisors, readonly log: Logger, readonly now: () => number
+  /** Whether who waits may still have a desktop of the pool. Answered by those who know permissions. */
+  readonly mayHave: (holder: string, poolId: string) => Promise<boolean>
 }
 
 const LOOK_EVERY_MS = 5_000
@@ -85,7 +87,7 @@ export class Keeper {
   /** Every desktop that somebody is to get comes one step nearer. */
   async #prepare (): Promise<void> {
     const rows = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
-      .select(['machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.disk', 'machine.generation_id', 'machine.type', 'machine.maintenance', 'desktop.unclean', 'job_lock.job_id', 'assignment.started_at', 'assignment.starts_failed', 'assignment.pool_id'])
+      .select(['machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.disk', 'machine.generation_id', 'machine.type', 'machine.maintenance', 'desktop.unclean', 'job_lock.job_id', 'assignment.started_at', 'assignment.starts_failed', 'assignment.fixed', 'assignment.pool_id'])
       .where('assignment.wanted', '=', 1).execute()
     for (const row of rows) {
       if (this.#starting.has(row.id) || (this.#restingUntil.get(row.id) ?? 0) > this.deps.now()) continue
@@ -94,19 +96,24 @@ export class Keeper {
         hostUp: hosts.isUp(row.hypervisor), hostAwayMs: hosts.awayMs(row.hypervisor), power: row.power, hasDisk: row.disk !== null || row.generation_id !== null || row.type === 'simple' || row.type === 'source', busy: row.job_id !== null,
         unclean: row.unclean, startsFailed: row.starts_failed, maintenance: row.maintenance === 1,
       }
-      const step = nextStep(seen, row.started_at !== null)
+      const step = nextStep(seen, row.started_at !== null || row.fixed === 1)
       if (step.do === 'ready') await this.#ready(row.id)
       else if (step.do === 'clean') await this.deps.cleaner.clean(row.id)
       else if (step.do === 'start') await this.#start(row)
       else if (step.do === 'move') await this.#move(row, step.because, step.failed)
+      else if (step.do === 'rest') await this.#rest(row.id)
     }
   }
 
   /** Where there is no other desktop, he keeps this one, and it is tried again after a while. */
   async #move (row: { id: string, pool_id: string | null }, because: string, failed: boolean): Promise<void> {
     if (row.pool_id !== null && await this.deps.claims.move(row.id, because, failed, BERTH)) return
-    this.#restingUntil.set(row.id, this.deps.now() + REST_MS)
-    await this.deps.store.updateTable('assignment').set({ starts_failed: 0 }).where('machine_id', '=', row.id).execute()
+    await this.#rest(row.id)
+  }
+
+  async #rest (machineId: string): Promise<void> {
+    this.#restingUntil.set(machineId, this.deps.now() + REST_MS)
+    await this.deps.store.updateTable('assignment').set({ starts_failed: 0 }).where('machine_id', '=', machineId).execute()
   }
 
   async #ready (machineId: string): Promise<void> {
@@ -168,7 +175,8 @@ export class Keeper {
   async #serveQueue (): Promise<void> {
     for (const poolId of await livePools(this.deps.store, this.deps.now())) {
       for (const holder of await waitersOf(this.deps.store, poolId)) {
-        if (await this.deps.claims.claimForWaiter(poolId, holder, BERTH) === null) break
+        if (!await this.deps.mayHave(holder, poolId)) await leaveQueue(this.deps.store, poolId, holder)
+        else if (await this.deps.claims.claimForWaiter(poolId, holder, BERTH) === null) break
       }
     }
   }

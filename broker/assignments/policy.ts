@@ -101,8 +101,8 @@ export interface Seen {
   readonly maintenance: boolean
 }
 
-/** move: another desktop is given instead; `failed`: this one is handed to nobody until it is mended. */
-export type Step = { readonly do: 'wait', readonly sentence: string } | { readonly do: 'clean' | 'start' | 'ready' } | { readonly do: 'move', readonly failed: boolean, readonly because: string }
+/** rest: tried again after a while; move: another desktop is given instead; `failed`: this one is handed to nobody until it is mended. */
+export type Step = { readonly do: 'wait' | 'rest', readonly sentence: string } | { readonly do: 'clean' | 'start' | 'ready' } | { readonly do: 'move', readonly failed: boolean, readonly because: string }
 
 const AWAY_TOO_LONG_MS = 10_000
 const STARTS = 2
@@ -116,5 +116,6 @@ export function nextStep (seen: Seen, begun: boolean): Step {
   if (seen.unclean !== null) return { do: 'clean' }
   if (seen.power === 'running') return { do: 'ready' }
   if (seen.power === 'shutting-down') return { do: 'wait', sentence: 'It is shutting down and is started again then.' }
-  return seen.startsFailed >= STARTS ? { do: 'move', failed: true, because: 'it does not start' } : { do: 'start' }
+  if (seen.startsFailed < STARTS) return { do: 'start' }
+  return begun ? { do: 'rest', sentence: 'It does not start; it is tried again. Who releases it gets another one.' } : { do: 'move', failed: true, because: 'it does not start' }
 }

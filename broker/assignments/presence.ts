@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { BERTH } from '../audit/store.js'
 import type { Observer } from '../machines/observer.js'
-import { poolById } from '../pools/store.js'
+import { markVisited, poolById } from '../pools/store.js'
 import type { Store } from '../store/open.js'
 import type { Claims } from './claims.js'
 import { sessionStart } from './policy.js'
@@ -30,7 +30,10 @@ export class Presence {
   async #noteViewers (machineId: string): Promise<void> {
     const { store, observer, claims, now } = this.deps
     const held = await store.selectFrom('assignment').selectAll().where('machine_id', '=', machineId).executeTakeFirst()
-    if (!held) return
+    if (!held) {
+      if (observer.viewers(machineId).length > 0) await markVisited(store, machineId)
+      return
+    }
     const connected = observer.viewers(machineId).length > 0
     if (connected === (held.connected === 1)) return
     const at = now()
@@ -38,7 +41,7 @@ export class Presence {
     const change = connected
       ? { connected: 1 as const, connected_at: at, idle_since: at, session_at: sessionStart(held, pool?.policy ?? null, at), started_at: held.started_at ?? at }
       : { connected: 0 as const, disconnected_at: at, idle_since: at, ticket_at: null, warned_for: null }
-    await store.updateTable('assignment').set(change).where('machine_id', '=', machineId).execute()
+    await store.updateTable('assignment').set(change).where('machine_id', '=', machineId).where('holder', '=', held.holder).execute()
     claims.emit('changed', machineId)
   }
 

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
 import type { ClaimAnswer, Desktop } from '../api/assignments.js'
+import type { Cleaning } from '../api/pools.js'
 import { type Actor, BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Observer } from '../machines/observer.js'
 import type { GoldenImages } from '../machines/golden-images.js'
 import { requireMachine } from '../machines/store.js'
-import { enterDesktop, poolById, poolsOf, requirePool } from '../pools/store.js'
+import { enterDesktop, markVisited, poolById, poolsOf, requirePool } from '../pools/store.js'
 import type { Queries, Store } from '../store/open.js'
 import { nameKey, personName } from '../users/names.js'
 import type { AssignWish, Claims, ReleaseWish } from './claims.js'
@@ -138,6 +139,10 @@ export class Assignments {
   /** Everything that this person has, as when his account is deleted. `key`: as `nameKey` gives it. */
   async releaseAllOf (key: string, by: Actor): Promise<void> {
     const held = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['machine.id', 'machine.name']).where('holder', '=', `user:${key}`).execute()
+    await this.deps.store.transaction().execute(async (tx) => {
+      await tx.deleteFrom('waiter').where('holder', '=', `user:${key}`).execute()
+      await tx.updateTable('desktop').set({ last_holder: null }).where('last_holder', '=', `user:${key}`).execute()
+    })
     for (const machine of held) await this.deps.claims.release(machine, by, { force: true, because: 'its account was deleted' }).catch((error: unknown) => { if (!(error instanceof BrokerError && error.code === 'not_found')) throw error })
   }
 
@@ -172,7 +177,7 @@ export class Assignments {
   }
 
   /** For a deletion: every assignment of the pool ends. */
-  async releaseAll (poolId: string): Promise<void> { await this.#releaseSome(poolId, Infinity, 'its pool is deleted') }
+  async releaseAll (poolId: string): Promise<void> { await this.#releaseSome(poolId, Infinity, 'its pool is deleted', BERTH, 'keep') }
 
   /** For a forced shrinking: as many as the pool is too large by, the longest unused first. */
   async releaseExcess (poolName: string, by: Actor = BERTH): Promise<void> {
@@ -182,9 +187,9 @@ export class Assignments {
     await this.#releaseSome(pool.id, Math.max(0, states.length - pool.size - easy), 'its pool was made smaller', by)
   }
 
-  async #releaseSome (poolId: string, most: number, because: string, by: Actor = BERTH): Promise<void> {
+  async #releaseSome (poolId: string, most: number, because: string, by: Actor = BERTH, how?: Cleaning): Promise<void> {
     const held = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['machine.id', 'machine.name']).where('pool_id', '=', poolId).orderBy('connected').orderBy('idle_since').execute()
-    for (const machine of held.slice(0, most)) await this.deps.claims.release(machine, by, { force: true, because }).catch((error: unknown) => { if (!(error instanceof BrokerError && error.code === 'not_found')) throw error })
+    for (const machine of held.slice(0, most)) await this.deps.claims.release(machine, by, { force: true, because, ...(how === undefined ? {} : { how }) }).catch((error: unknown) => { if (!(error instanceof BrokerError && error.code === 'not_found')) throw error })
   }
 
   /**
@@ -198,6 +203,8 @@ export class Assignments {
     if (reason !== null) throw new BrokerError('busy', `Another thin client or person uses this machine (${reason}).`)
     const now = this.deps.now()
     await this.deps.store.transaction().execute(async (tx) => {
+      const member = await tx.selectFrom('pool_member').innerJoin('pool', 'pool.id', 'pool_member.pool_id').select('pool.name').where('machine_id', '=', machineId).limit(1).executeTakeFirst()
+      if (member) throw new BrokerError('assigned', `It is a member of the pool ${member.name}, which hands it out: name the pool in clients.xml (desktop-pool).`)
       const job = await tx.selectFrom('job_lock').innerJoin('job', 'job.id', 'job_lock.job_id').select(['job.id', 'job.kind']).where('job_lock.machine_id', '=', machineId).where('job.kind', '!=', 'power').executeTakeFirst()
       if (job) throw new BrokerError('busy', `It is being made ready (job ${job.id}, ${job.kind}).`)
       if (mine) await tx.updateTable('assignment').set({ ticket_at: now, idle_since: now }).where('machine_id', '=', machineId).where('holder', '=', holder).execute()
@@ -221,6 +228,9 @@ export class Assignments {
     await this.deps.store.updateTable('assignment').set({ ticket_at: now, disconnected_at: null, idle_since: now }).where('machine_id', '=', machineId)
       .$if(holder !== undefined, (q) => q.where('holder', '=', holder ?? '')).execute()
   }
+
+  /** A ticket was given for a machine that may be nobody's. */
+  async noteVisit (machineId: string): Promise<void> { await markVisited(this.deps.store, machineId) }
 
   /** Throws while a desktop that this holder was given still shows what the one before left. */
   async refuseUnclean (machine: { id: string, name: string }, holder: string | null): Promise<void> {

@@ -108,12 +108,23 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
       refuseDeleting(pool)
       const machine = await requireMachine(tx, machineName)
       if (machine.type === 'source' || machine.type === 'initial') throw new BrokerError('wrong_type', `${machine.name} is a ${machine.type} machine: only vdi and simple machines are handed to people.`)
+      await this.#refuseHeld(tx, machine)
       await addMember(tx, pool.id, machine, { built: false, state: 'free' }, this.deps.now())
       await recordEvent(tx, by, 'pool.add', `pool:${pool.name}`, { machine: machine.name })
       return pool
     })
     this.#woke(pool.id)
     return await this.#toApi(pool.id)
+  }
+
+  /** A machine that somebody has, or works on, is not handed to others; a device that had it by name and has left loses it. */
+  async #refuseHeld (tx: Queries, machine: { id: string, name: string }): Promise<void> {
+    const member = await tx.selectFrom('desktop').select('state').where('machine_id', '=', machine.id).executeTakeFirst()
+    if (member) return // of another pool: its assignment counts for both
+    const held = await tx.selectFrom('assignment').select(['holder', 'fixed']).where('machine_id', '=', machine.id).executeTakeFirst()
+    if (held?.fixed === 1) throw new BrokerError('assigned', `${held.holder.replace(/^user:/, '')} has ${machine.name}: release it first with "berth release ${machine.name}".`)
+    if (this.deps.observer.viewers(machine.id).length > 0) throw new BrokerError('assigned', `Somebody is connected to ${machine.name}: wait until he has left.`)
+    await tx.deleteFrom('assignment').where('machine_id', '=', machine.id).execute()
   }
 
   /** Takes a machine out of the pool; it is not deleted. One that somebody has through this pool is refused. */

@@ -75,11 +75,19 @@ export async function refreshMembers (queries: Queries, machineIds: readonly str
   }).where('machine_id', 'in', [...machineIds]).execute()
 }
 
-/** Makes a machine a member; a machine that nobody handed out before becomes a desktop, in `state`. */
+/** Makes a machine a member; a machine that nobody handed out before becomes a desktop, in `state`. One that runs may show somebody's doings: it is stopped before anybody gets it. */
 export async function addMember (queries: Queries, poolId: string, machine: { id: string, name: string, hypervisor: string }, how: { built: boolean, state: 'building' | 'free' }, now: number): Promise<void> {
-  await queries.insertInto('desktop').values({ machine_id: machine.id, state: how.state, since: now, unclean: null, last_holder: null }).onConflict((oc) => oc.doNothing()).execute()
+  const seen = await queries.selectFrom('machine').select('power').where('id', '=', machine.id).executeTakeFirst()
+  const unclean = how.built || seen?.power === 'off' ? null : 'stop' as const
+  await queries.insertInto('desktop').values({ machine_id: machine.id, state: how.state, since: now, unclean, last_holder: null }).onConflict((oc) => oc.doNothing()).execute()
   await queries.insertInto('pool_member').values({ pool_id: poolId, machine_id: machine.id, built: how.built ? 1 : 0, hypervisor: machine.hypervisor, name: machine.name }).onConflict((oc) => oc.doNothing()).execute()
   await refreshMembers(queries, [machine.id])
+}
+
+/** Somebody was let in who had no assignment: what he left is cleared away before anybody gets the desktop. */
+export async function markVisited (queries: Queries, machineId: string): Promise<void> {
+  const { numUpdatedRows } = await queries.updateTable('desktop').set({ unclean: 'stop', fresh: 0 }).where('machine_id', '=', machineId).where('state', '=', 'free').where('unclean', 'is', null).executeTakeFirst()
+  if (numUpdatedRows > 0n) await refreshMembers(queries, [machineId])
 }
 
 /** Takes a machine out of a pool; one that is in no other pool is no desktop any more. */

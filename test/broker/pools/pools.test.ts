@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { ClaimAnswer, Desktop } from '../../../broker/api/assignments.js'
 import type { Pool } from '../../../broker/api/pools.js'
+import { ApiClient } from '../../support/api-client.js'
 import { until } from '../../support/until.js'
 import { office, poolOf, show, untilMembers } from './office.js'
 
@@ -109,4 +110,48 @@ t.test('what an account had that is deleted is free again', async (t) => {
   await untilMembers(broker, 'p', ['assigned running'])
   await broker.admin.delete('/users/ann@example.org')
   await untilMembers(broker, 'p', ['free off'])
+})
+
+t.test('a machine that somebody has does not become a free desktop, nor is a member had by name', async (t) => {
+  const broker = await office({ hosts: 1 })
+  t.teardown(async () => { await broker.remove() })
+  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines', { name: 'pc-{n}', type: 'simple', count: 2, hypervisors: ['hv1'] })).job)
+  await broker.admin.post('/machines/pc-1/assign', { user: 'bob', fixed: true })
+  await broker.admin.post('/pools', { name: 'hand' })
+  await t.rejects(broker.admin.post('/pools/hand/members', { machine: 'pc-1' }), { code: 'assigned', message: /bob has pc-1/ })
+  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines/pc-2/power', { action: 'start' })).job)
+  broker.host().viewers.set('pc-2', ['10.1.1.1'])
+  broker.host().push('pc-2', 'viewer')
+  await until(async () => (await broker.admin.get<{ viewers: string[] }>('/machines/pc-2')).viewers.length > 0, { withinMs: 5_000, what: 'the viewer is seen' })
+  await t.rejects(broker.admin.post('/pools/hand/members', { machine: 'pc-2' }), { code: 'assigned', message: /connected to pc-2/ })
+})
+
+t.test('a free desktop in which somebody was let in is cleaned before the next one gets it', async (t) => {
+  const broker = await office({ hosts: 1 })
+  t.teardown(async () => { await broker.remove() })
+  await poolOf(broker, 'p', 1, { spares: 1 })
+  await untilMembers(broker, 'p', ['free running'])
+  const boots = broker.host().domains.get('p-1')?.boots ?? 0
+  await broker.admin.post('/machines/p-1/console', {})
+  await broker.admin.post('/pools/p/assign', { user: 'ann' })
+  await untilMembers(broker, 'p', ['assigned running'])
+  await until(() => (broker.host().domains.get('p-1')?.boots ?? 0) > boots, { withinMs: 20_000, what: 'it was started anew' })
+  t.same(broker.rows('SELECT unclean FROM desktop'), [{ unclean: null }])
+})
+
+t.test('who may no longer have a desktop is not served from the queue', async (t) => {
+  const broker = await office({ hosts: 1 })
+  t.teardown(async () => { await broker.remove() })
+  await poolOf(broker, 'p', 1)
+  await broker.admin.post('/users', { name: 'carl', password: 'a long enough password' })
+  await broker.admin.put('/grants', { kind: 'pool', object: 'p', subjectKind: 'user', subject: 'carl', verbs: ['start', 'accessConsole'] })
+  await broker.admin.post('/pools/p/assign', { user: 'ann' })
+  const { token } = await broker.anybody.post<{ token: string }>('/login', { name: 'carl', password: 'a long enough password' })
+  const carl = new ApiClient(broker.url, broker.ca, token)
+  t.match(await carl.post<ClaimAnswer>('/pools/p/claim', { wait: true }), { queue: { place: 1 } })
+  await broker.admin.delete('/grants?kind=pool&object=p&subjectKind=user&subject=carl')
+  await broker.admin.post('/machines/p-1/release', {})
+  await untilMembers(broker, 'p', ['free off'])
+  await until(() => broker.rows('SELECT * FROM waiter').length === 0, { withinMs: 10_000, what: 'he waits no more' })
+  t.same(broker.rows('SELECT * FROM assignment'), [])
 })
