@@ -155,13 +155,13 @@ t.test('the broker is killed -9 while people claim: each has one desktop, the on
   const told = new Map<ApiClient, string>()
   await berth.api.put('/grants', { kind: 'pool', object: 'built-image', subjectKind: 'role', subject: 'user', verbs: ['start', 'accessConsole', 'release'] })
   await berth.api.patch('/pools/built-image', { size: 4 }).then(async (answer) => { await berth.api.succeeded((answer as { job: string }).job) })
-  const asked = people.map(async (who) => {
+  const asked = Promise.allSettled(people.map(async (who) => {
     const { desktop } = await who.post<ClaimAnswer>('/pools/built-image/claim', { waitMs: 30_000 })
     told.set(who, desktop?.machine ?? '')
-  })
+  }))
   await until(async () => (await show('built-image')).members.some((member) => member.holder !== null), { withinMs: 20_000, everyMs: 5, what: 'the first claim is written' })
   await berth.broker.kill()
-  await Promise.allSettled(asked)
+  await asked
   await restarted()
   const got = await Promise.all(people.map(async (who) => (await claim(who, 'built-image')).machine))
   t.equal(new Set(got).size, people.length, got.join())
