@@ -5,7 +5,7 @@ import type { RawAnswer } from '../../support/api-client.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { ROUTES } from './routes.js'
 
-t.setTimeout(60_000)
+t.setTimeout(180_000)
 
 const NAMES: ReadonlyArray<[string, string]> = [
   ['a space', 'pc 1'], ['a quote', 'pc"1'], ['an apostrophe', "pc'1"], ['a command', '$(reboot)'], ['a backtick', '`id`'], ['a way up', '../../etc/passwd'], ['dots', '..'], ['300 characters', 'a'.repeat(300)],
