@@ -30,6 +30,8 @@ export class Keeper {
   #looking: Promise<void> = Promise.resolve()
   #again = false
   #stopped = false
+  /** Something went on or off since the hosts' loads were counted. */
+  #countAgain = false
   /** Machines on which a start is under way, and why the last one failed. */
   readonly #starting = new Set<string>()
   /** Machines that do not start and for which there is no other: tried again then. */
@@ -41,7 +43,10 @@ export class Keeper {
     const { claims, observer, jobs, hypervisors } = this.deps
     claims.on('changed', () => { this.wake() })
     claims.on('freed', () => { this.wake() })
-    observer.on('power', () => { this.wake() })
+    observer.on('power', () => {
+      this.#countAgain = true
+      this.wake()
+    })
     observer.on('looked', () => { this.wake() })
     jobs.on('released', () => { this.wake() })
     hypervisors.on('change', () => { this.wake() })
@@ -76,8 +81,11 @@ export class Keeper {
     if (all) {
       const before = await this.deps.clock.look()
       await this.deps.windows.look(before)
-      await this.deps.hosts.count()
       await this.#reap()
+    }
+    if (all || this.#countAgain) {
+      this.#countAgain = false
+      await this.deps.hosts.count()
     }
     await this.#prepare()
     await this.deps.cleaner.look()
