@@ -18,7 +18,8 @@ export interface ClaimsDeps { readonly store: Store, readonly hosts: Hosts, read
 export type Claimed = { readonly machineId: string, readonly changed: boolean, readonly queue: null } | { readonly machineId: null, readonly queue: { place: number, since: number, sentence: string, nextFreeAt: number | null } }
 
 export interface AssignWish { readonly byAdministrator: boolean, readonly fixed: boolean, readonly machineId?: string }
-export interface ReleaseWish { readonly force: boolean, readonly because: string, readonly how?: Cleaning }
+/** `still`: asked in the transaction whether it is to end after all; its holder may have come back in this moment. */
+export interface ReleaseWish { readonly force: boolean, readonly because: string, readonly how?: Cleaning, readonly still?: (held: AssignmentRow) => boolean }
 
 const CLAIM: AssignWish = { byAdministrator: false, fixed: false }
 
@@ -177,6 +178,7 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     const poolId = await this.deps.store.transaction().execute(async (tx) => {
       const held = await tx.selectFrom('assignment').selectAll().where('machine_id', '=', machine.id).executeTakeFirst()
       if (!held) throw new BrokerError('not_found', `Nobody has ${machine.name}: there is nothing to release.`)
+      if (wish.still?.(held) === false) throw new BrokerError('assigned', `${shownHolder(held.holder)} came back to ${machine.name} in this moment.`)
       if (held.connected === 1 && !wish.force) throw new BrokerError('assigned', `${shownHolder(held.holder)} is connected to ${machine.name}: use --force to take it all the same.`)
       await this.#end(tx, held, held.pool_id === null ? null : await poolById(tx, held.pool_id), by, wish)
       return held.pool_id

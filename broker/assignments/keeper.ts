@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { PoolPolicy } from '../api/pools.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
@@ -95,14 +96,14 @@ export class Keeper {
   /** Every desktop that somebody is to get comes one step nearer. */
   async #prepare (): Promise<void> {
     const rows = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
-      .select(['machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.disk', 'machine.generation_id', 'machine.type', 'machine.maintenance', 'desktop.unclean', 'job_lock.job_id', 'assignment.started_at', 'assignment.starts_failed', 'assignment.fixed', 'assignment.pool_id'])
+      .select(['machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.disk', 'machine.generation_id', 'machine.type', 'desktop.unclean', 'job_lock.job_id', 'assignment.started_at', 'assignment.starts_failed', 'assignment.fixed', 'assignment.pool_id'])
       .where('assignment.wanted', '=', 1).execute()
     for (const row of rows) {
       if (this.#starting.has(row.id) || (this.#restingUntil.get(row.id) ?? 0) > this.deps.now()) continue
       const { hosts } = this.deps
       const seen: Seen = {
         hostUp: hosts.isUp(row.hypervisor), hostAwayMs: hosts.awayMs(row.hypervisor), power: row.power, hasDisk: row.disk !== null || row.generation_id !== null || row.type === 'simple' || row.type === 'source', busy: row.job_id !== null,
-        unclean: row.unclean, startsFailed: row.starts_failed, maintenance: row.maintenance === 1,
+        unclean: row.unclean, startsFailed: row.starts_failed,
       }
       const step = nextStep(seen, row.started_at !== null || row.fixed === 1)
       if (step.do === 'ready') await this.#ready(row.id)
@@ -160,7 +161,7 @@ export class Keeper {
       for (const one of held.filter((candidate) => hosts.isSettled(candidate.hypervisor))) {
         const next = due(one, pool.policy, now())
         if (next.do === 'warn') await this.#warn(one, next.takenAt, next.sentence)
-        else if (next.do === 'take') await this.#take(one, next.because, pool.policy.onExpiry)
+        else if (next.do === 'take') await this.#take(one, next.because, pool.policy)
       }
     }
   }
@@ -173,9 +174,9 @@ export class Keeper {
     this.deps.claims.emit('changed', held.machine_id)
   }
 
-  async #take (held: { machine_id: string, name: string }, because: 'expired' | 'session', how: 'keep' | 'stop' | 'rebuild'): Promise<void> {
+  async #take (held: { machine_id: string, name: string }, because: 'expired' | 'session', policy: PoolPolicy): Promise<void> {
     const session = because === 'session'
-    await this.deps.claims.release({ id: held.machine_id, name: held.name }, BERTH, { force: session, because: session ? 'its longest session ended' : 'its time was over', how })
+    await this.deps.claims.release({ id: held.machine_id, name: held.name }, BERTH, { force: session, because: session ? 'its longest session ended' : 'its time was over', how: policy.onExpiry, still: (now) => due(now, policy, this.deps.now()).do === 'take' })
       .catch((error: unknown) => { this.deps.log.info({ err: error, machine: held.name }, 'a desktop was not taken after all') }) // its holder came back in this moment
   }
 

@@ -33,5 +33,5 @@ function sentenceFor (row: Row, phase: Desktop['phase']): string {
   if (phase !== 'preparing') return 'It can be opened.'
   if (row.power === 'unknown') return 'Its hypervisor does not answer; it goes on when it is back.'
   if (row.unclean !== null) return 'It is cleaned after its last use.'
-  return row.starts_failed > 0 ? 'It did not start; it is tried again.' : 'It is being started.'
+  return row.starts_failed > 0 ? 'It did not start; it is tried again. Who releases it gets another one.' : 'It is being started.'
 }

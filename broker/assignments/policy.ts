@@ -98,24 +98,23 @@ export interface Seen {
   readonly busy: boolean
   readonly unclean: 'stop' | 'rebuild' | null
   readonly startsFailed: number
-  readonly maintenance: boolean
 }
 
 /** rest: tried again after a while; move: another desktop is given instead; `failed`: this one is handed to nobody until it is mended. */
-export type Step = { readonly do: 'wait' | 'rest', readonly sentence: string } | { readonly do: 'clean' | 'start' | 'ready' } | { readonly do: 'move', readonly failed: boolean, readonly because: string }
+export type Step = { readonly do: 'wait' | 'rest' | 'clean' | 'start' | 'ready' } | { readonly do: 'move', readonly failed: boolean, readonly because: string }
 
 const AWAY_TOO_LONG_MS = 10_000
 const STARTS = 2
 
 /** One step towards a desktop that runs and is clean. `begun`: its holder has worked on it since he got it, so it is not changed for another one by itself. */
 export function nextStep (seen: Seen, begun: boolean): Step {
-  if (!seen.hostUp) return !begun && seen.hostAwayMs > AWAY_TOO_LONG_MS ? { do: 'move', failed: false, because: 'its hypervisor does not answer' } : { do: 'wait', sentence: 'Its hypervisor does not answer; it goes on when it is back.' }
-  if (seen.busy) return { do: 'wait', sentence: 'A job makes it ready.' }
-  if (seen.power === 'unknown') return { do: 'wait', sentence: 'It is being looked for.' }
+  if (!seen.hostUp) return !begun && seen.hostAwayMs > AWAY_TOO_LONG_MS ? { do: 'move', failed: false, because: 'its hypervisor does not answer' } : { do: 'wait' }
+  if (seen.busy) return { do: 'wait' }
+  if (seen.power === 'unknown') return { do: 'wait' }
   if (seen.power === 'missing' || !seen.hasDisk) return { do: 'move', failed: true, because: seen.power === 'missing' ? 'its hypervisor has no such domain' : 'it has no disk' }
   if (seen.unclean !== null) return { do: 'clean' }
   if (seen.power === 'running') return { do: 'ready' }
-  if (seen.power === 'shutting-down') return { do: 'wait', sentence: 'It is shutting down and is started again then.' }
+  if (seen.power === 'shutting-down') return { do: 'wait' } // it is started again when it is off
   if (seen.startsFailed < STARTS) return { do: 'start' }
-  return begun ? { do: 'rest', sentence: 'It does not start; it is tried again. Who releases it gets another one.' } : { do: 'move', failed: true, because: 'it does not start' }
+  return begun ? { do: 'rest' } : { do: 'move', failed: true, because: 'it does not start' }
 }

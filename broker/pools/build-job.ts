@@ -1,5 +1,5 @@
 import { BERTH } from '../audit/store.js'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError } from '../errors.js'
 import type { Job } from '../api/jobs.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
@@ -159,5 +159,5 @@ async function noteFailures (context: JobContext<BuildInput>, job: Job): Promise
 
 async function reasonFor (deps: PoolJobDeps, context: JobContext<BuildInput>, name: string): Promise<string> {
   const noted = await deps.store.selectFrom('job_step').select('result').where('job_id', '=', context.job.id).where('target', '=', name).where('step', '=', 'failure').executeTakeFirst()
-  return noted ? String(JSON.parse(noted.result)) : sentenceOf('It was not made.')
+  return noted ? String(JSON.parse(noted.result)) : 'It was not made.'
 }

@@ -8,7 +8,6 @@ import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
 import { requireMachine } from '../machines/store.js'
 import type { Queries, Store } from '../store/open.js'
-import type { MachineRow } from '../store/tables.js'
 import type { BuildInput } from './build-job.js'
 import { changedPolicy, defaultPolicy, faultsOfPolicy, missingNumbers, resizedPolicy } from './policy.js'
 import { listMembers, listPools } from './listing.js'
@@ -227,5 +226,3 @@ function given<T extends object, K extends keyof T> (from: T, keys: readonly K[]
 function changedFields (one: PoolPolicy, other: PoolPolicy): Partial<PoolPolicy> {
   return Object.fromEntries(Object.entries(one).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(other[name as keyof PoolPolicy])))
 }
-
-export type GoldenMachine = Pick<MachineRow, 'id' | 'name' | 'type'>

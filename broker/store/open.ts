@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
-import { Kysely, SqliteDialect, type Transaction } from 'kysely'
+import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement, type Transaction } from 'kysely'
 import { BrokerError } from '../errors.js'
 import type { Tables } from './tables.js'
+
+const MOST_STATEMENTS = 1_000
 
 export type Store = Kysely<Tables>
 /** Inside `store.transaction()`, or the store itself. */
@@ -23,7 +25,7 @@ export function openStore (path: string): Store {
     database.close()
     throw error
   }
-  return new Kysely<Tables>({ dialect: new SqliteDialect({ database }) })
+  return new Kysely<Tables>({ dialect: new SqliteDialect({ database: withPreparedStatements(database) }) })
 }
 
 function prepare (database: Database.Database, path: string): void {
@@ -36,6 +38,22 @@ function prepare (database: Database.Database, path: string): void {
     // https://sqlite.org/rescode.html#corrupt and #notadb
     if (error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) throw damaged(error.message, error)
     throw error
+  }
+}
+
+/** Statements of Kysely come as text each time; the broker has a few hundred different ones, so they are compiled once. */
+function withPreparedStatements (database: Database.Database): SqliteDatabase {
+  const prepared = new Map<string, Database.Statement>()
+  return {
+    close: () => { database.close() },
+    prepare: (sql) => {
+      const known = prepared.get(sql)
+      if (known && !known.busy) return known as unknown as SqliteStatement
+      const statement = database.prepare(sql)
+      if (prepared.size >= MOST_STATEMENTS) prepared.delete(prepared.keys().next().value ?? '') // the oldest: lists of many lengths make many texts
+      prepared.set(sql, statement)
+      return statement as unknown as SqliteStatement
+    },
   }
 }
 

@@ -111,7 +111,6 @@ interface DeviceLoginTable {
 }
 
 export type AccountRow = Selectable<AccountTable>
-export type TokenRow = Selectable<TokenTable>
 export type GrantRow = Selectable<GrantTable>
 export type HypervisorRow = Selectable<HypervisorTable>
 export type MachineRow = Selectable<MachineTable>

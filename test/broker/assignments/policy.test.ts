@@ -75,7 +75,7 @@ t.test('what counts as in use', async (t) => {
 })
 
 t.test('one step towards a desktop that runs and is clean', async (t) => {
-  const good: Seen = { hostUp: true, hostAwayMs: 0, power: 'off', hasDisk: true, busy: false, unclean: null, startsFailed: 0, maintenance: false }
+  const good: Seen = { hostUp: true, hostAwayMs: 0, power: 'off', hasDisk: true, busy: false, unclean: null, startsFailed: 0 }
   const rows: Array<[string, Partial<Seen>, boolean, object]> = [
     ['off: start', {}, false, { do: 'start' }], ['running: ready', { power: 'running' }, false, { do: 'ready' }], ['unclean: clean first, whatever the power', { power: 'running', unclean: 'stop' }, false, { do: 'clean' }], ['unclean and off', { unclean: 'rebuild' }, false, { do: 'clean' }],
     ['a job is at it', { busy: true, power: 'running' }, false, { do: 'wait' }], ['shutting down', { power: 'shutting-down' }, false, { do: 'wait' }], ['unknown', { power: 'unknown' }, false, { do: 'wait' }],

@@ -3,8 +3,6 @@ import type { Pool, PoolDetail } from '../../../broker/api/pools.js'
 import { SimulatedBroker, type SimulatedBrokerOptions } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 
-export interface Office extends SimulatedBroker { }
-
 /** A broker with simulated hosts and a stopped golden machine, `golden-desktop`. */
 export async function office (options: SimulatedBrokerOptions = {}): Promise<SimulatedBroker> {
   const broker = await SimulatedBroker.start({ hosts: 2, ...options })
