@@ -20,6 +20,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /ca.pem': 'public',
   'GET /install/hypervisor.sh': 'public',
   'GET /openapi.json': 'public',
+  'GET /assets/*': 'public',
 
   'POST /login': 'public',
   'POST /session': 'public',
@@ -31,6 +32,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /login/oidc/:provider/callback': 'public',
   'POST /login/oidc/:provider/device': 'public',
   'POST /login/oidc/:provider/poll': 'public',
+  'GET /live': 'user',
   'GET /whoami': 'user',
   'GET /whoami/permissions': 'user',
   'POST /password': 'person',

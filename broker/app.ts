@@ -11,6 +11,7 @@ import type { App } from './http.js'
 import { SESSION_COOKIE } from './users/browser.js'
 import type { Permissions } from './users/permissions.js'
 import { explainFaults } from './validation.js'
+import { serveWebPages } from './web-pages.js'
 
 export interface AppDeps {
   readonly log: Logger
@@ -47,8 +48,9 @@ export async function buildApp (deps: AppDeps): Promise<App> {
   enforceAccess(app as unknown as FastifyInstance, deps)
   app.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text across sites without asking
   app.setErrorHandler<FastifyError | BrokerError>(answerError)
-  app.setNotFoundHandler((request, reply) => { void reply.code(404).send({ code: 'route_unknown', message: `There is nothing at ${request.method} ${request.url.slice(0, 100)}; /api/v1/openapi.json lists what there is.`, requestId: request.id }) })
   await app.register(helmet, { global: true, contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } })
+  const pageFor = await serveWebPages(app)
+  app.setNotFoundHandler((request, reply) => pageFor(request, reply) ?? reply.code(404).send({ code: 'route_unknown', message: `There is nothing at ${request.method} ${request.url.slice(0, 100)}; /api/v1/openapi.json lists what there is.`, requestId: request.id }))
   await app.register(rateLimit, { global: false, errorResponseBuilder: (_request, context) => new BrokerError('too_many_requests', `Too many attempts: try again in ${context.after}.`) })
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Berth', version: deps.version, description: errorTable() }, components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE } } }, security: [{ bearer: [] }, { session: [] }] },

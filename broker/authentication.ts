@@ -18,8 +18,11 @@ export function authentication (users: Users, proxy: TrustedProxy): (request: Fa
     }
     const secret = request.cookies[SESSION_COOKIE]
     if (secret === undefined || secret === '') throw new BrokerError('unauthenticated', 'This needs a login: run "berth login".')
-    const caller = await users.deps.sessions.authenticate(secret, request.ip)
+    const caller = await users.deps.sessions.authenticate(secret, request.ip, inBackground(request))
     requireOwnPage(request, secret)
     return caller
   }
 }
+
+/** A page asks again by itself when it is told of a change; a person who has gone away shall not stay logged in by that. */
+function inBackground ({ headers }: FastifyRequest): boolean { return headers['x-berth-background'] !== undefined || headers.accept === 'text/event-stream' }

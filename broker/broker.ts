@@ -25,6 +25,8 @@ import { Collector } from './images/collector.js'
 import { copyJob } from './images/copy-job.js'
 import { importJob } from './images/import-job.js'
 import type { StepHook } from './jobs/context.js'
+import { Changes } from './live/changes.js'
+import { liveRoutes } from './live/routes.js'
 import { jobRoutes } from './jobs/routes.js'
 import { JobRunner } from './jobs/runner.js'
 import { GoldenImages } from './machines/golden-images.js'
@@ -78,7 +80,8 @@ const HOST_AND_PORT = /^([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})
 /** Makes every object, connects them and listens. The only place that knows everything. Throws when the data directory is in use or damaged. */
 export async function startBroker ({ config, log, hook, hosts }: BrokerOptions): Promise<Broker> {
   const unlock = lockDataDirectory(config.dataDir)
-  const store = openStore(dataFile(config, 'berth.sqlite'))
+  const changes = new Changes()
+  const store = openStore(dataFile(config, 'berth.sqlite'), (table) => { changes.wrote(table) })
   const authority = await Authority.open(config.dataDir)
   const key = ownKey(dataFile(config, 'ssh-key'), ssh2.utils)
   const directories = new Directories(config.directories, log)
@@ -136,9 +139,13 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     return `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
   }
   const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
+  hypervisors.on('change', () => { for (const topic of ['hypervisors', 'machines'] as const) changes.note(topic) })
+  observer.on('looked', () => { changes.note('hypervisors') })
+  observer.on('viewers', () => { for (const topic of ['machines', 'sessions'] as const) changes.note(topic) })
+  const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log))
   const app = await buildApp({
-    log, tls, authenticate: authentication(users, new TrustedProxy(config.trustedProxy, log)), permissions, version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients), ...peopleRoutes],
+    log, tls, authenticate, permissions, version: VERSION,
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)

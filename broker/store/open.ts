@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
-import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement, type Transaction } from 'kysely'
+import { Kysely, type KyselyPlugin, type SqliteDatabase, SqliteDialect, type SqliteStatement, type TableNode, type Transaction } from 'kysely'
 import { BrokerError } from '../errors.js'
 import type { Tables } from './tables.js'
 
@@ -14,9 +14,10 @@ export type Queries = Store | Transaction<Tables>
 /**
  * Opens the database file and brings its schema up to date. `path` may be ':memory:'.
  * WAL with synchronous=FULL: a committed wish survives a power cut (https://sqlite.org/pragma.html#pragma_synchronous).
+ * `onWrite` hears the name of the table of every statement that writes, before it runs; nothing is said of statements in plain SQL.
  * Throws when the file is damaged, or was written by a newer Berth.
  */
-export function openStore (path: string): Store {
+export function openStore (path: string, onWrite: (table: string) => void = () => {}): Store {
   const database = new Database(path)
   try {
     prepare(database, path)
@@ -25,7 +26,19 @@ export function openStore (path: string): Store {
     database.close()
     throw error
   }
-  return new Kysely<Tables>({ dialect: new SqliteDialect({ database: withPreparedStatements(database) }) })
+  return new Kysely<Tables>({ dialect: new SqliteDialect({ database: withPreparedStatements(database) }), plugins: [tellOfWrites(onWrite)] })
+}
+
+function tellOfWrites (onWrite: (table: string) => void): KyselyPlugin {
+  return {
+    transformQuery: ({ node }) => {
+      if (node.kind === 'InsertQueryNode' && node.into) onWrite(node.into.table.identifier.name)
+      const written = node.kind === 'UpdateQueryNode' ? node.table : node.kind === 'DeleteQueryNode' ? node.from.froms[0] : undefined
+      if (written?.kind === 'TableNode') onWrite((written as TableNode).table.identifier.name)
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  }
 }
 
 function prepare (database: Database.Database, path: string): void {

@@ -22,13 +22,13 @@ export class Sessions {
     return { secret, expiresAt }
   }
 
-  /** Whose session this is, with what the account may now. Throws `unauthenticated`. */
-  async authenticate (secret: string, address: string): Promise<Caller> {
+  /** Whose session this is, with what the account may now. `inBackground`: nobody did anything, so it does not count as use. Throws `unauthenticated`. */
+  async authenticate (secret: string, address: string, inBackground = false): Promise<Caller> {
     const now = Date.now()
     const row = await this.store.selectFrom('web_session').innerJoin('account', 'account.name', 'web_session.account').where('hash', '=', secretHash(secret)).where('disabled', '=', 0)
       .select(['hash', 'seen_at', 'expires_at', 'account.name', 'name_key', 'source']).executeTakeFirst()
     if (!row || row.expires_at <= now || row.seen_at + this.limits.sessionIdleMs <= now) throw new BrokerError('unauthenticated', 'The session has ended: log in again.')
-    if (now - row.seen_at > Math.min(SEEN_STEP_MS, this.limits.sessionIdleMs / 4)) await this.store.updateTable('web_session').set({ seen_at: now }).where('hash', '=', row.hash).execute()
+    if (!inBackground && now - row.seen_at > Math.min(SEEN_STEP_MS, this.limits.sessionIdleMs / 4)) await this.store.updateTable('web_session').set({ seen_at: now }).where('hash', '=', row.hash).execute()
     return await callerFor(this.store, row, { address, token: '', scopes: null, expiresAt: row.expires_at })
   }
 

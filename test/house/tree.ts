@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import ts from 'typescript'
 import { ROOT } from '../support/broker-process.js'
 
 const NOT_OURS = new Set(['node_modules', 'dist', 'demo-out', 'bench-out', '.git', '.cache', '.tap'])
 /** The folders that hold code. */
-const CODE_FOLDERS = ['broker', 'cli', 'thin-client', 'hypervisor-scripts', 'systemd', 'demo', 'bench', 'test']
+const CODE_FOLDERS = ['broker', 'cli', 'thin-client', 'web', 'hypervisor-scripts', 'systemd', 'demo', 'bench', 'test']
 
 export interface Import { readonly from: string, readonly line: number }
 
@@ -19,7 +19,7 @@ function filesBelow (folder: string): string[] {
 /** Every file of the project, by its path from the root. */
 export const FILES: readonly string[] = filesBelow('').sort()
 export const CODE_FILES: readonly string[] = FILES.filter((file) => CODE_FOLDERS.includes(file.split('/')[0] ?? ''))
-export const TYPESCRIPT_FILES: readonly string[] = CODE_FILES.filter((file) => file.endsWith('.ts'))
+export const TYPESCRIPT_FILES: readonly string[] = CODE_FILES.filter((file) => /\.tsx?$/.test(file))
 
 export function textOf (file: string): string { return readFileSync(join(ROOT, file), 'utf8') }
 
@@ -45,6 +45,9 @@ export function nodesOf (source: ts.SourceFile): ts.Node[] {
   return found
 }
 
+/** A file of the tree by the name under which others import it. */
+function sourceOf (path: string): string { return path.replace(/\.js$/, existsSync(join(ROOT, path.replace(/\.js$/, '.tsx'))) ? '.tsx' : '.ts') }
+
 /** What a file imports; imports of its own tree as paths from the root. */
 export function importsOf (file: string): Import[] {
   const source = syntaxOf(file)
@@ -52,7 +55,7 @@ export function importsOf (file: string): Import[] {
     const name = (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) ? node.moduleSpecifier
       : ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword ? node.arguments[0] : undefined
     if (!name || !ts.isStringLiteral(name)) return []
-    const from = name.text.startsWith('.') ? relative(ROOT, join(ROOT, file, '..', name.text)).replace(/\.js$/, '.ts') : name.text
+    const from = name.text.startsWith('.') ? sourceOf(relative(ROOT, join(ROOT, file, '..', name.text))) : name.text
     return [{ from, line: lineOf(source, node) }]
   })
 }

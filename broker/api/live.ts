@@ -1,0 +1,14 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { oneOf, strictObject } from './common.js'
+
+/** What may have changed; each is a part of the API that a page shows. */
+export const TOPICS = ['hypervisors', 'machines', 'generations', 'jobs', 'pools', 'desktops', 'sessions', 'thin-clients', 'people', 'grants', 'events'] as const
+export const Topic = oneOf(TOPICS)
+export type Topic = Static<typeof Topic>
+
+/**
+ * GET /live, server-sent events. `change`: these topics have changed, so look again; what has changed is told only to who may ask for it. Its id resumes the
+ * stream (`Last-Event-ID`): what changed meanwhile comes as one event. `end`: the login is over.
+ */
+export const Change = strictObject({ topics: Type.Array(Topic) })
+export type Change = Static<typeof Change>

@@ -1,0 +1,56 @@
+import type { FastifyRequest } from 'fastify'
+import { type Topic } from '../api/live.js'
+import { type App, route } from '../http.js'
+import type { Changes } from './changes.js'
+
+export interface LiveDeps {
+  readonly changes: Changes
+  /** Throws when the login that the request came with is over. */
+  readonly stillIn: (request: FastifyRequest) => Promise<unknown>
+}
+
+/** Also the time within which a login that has ended is noticed. */
+const KEEP_ALIVE_MS = 15_000
+/** One page hears of changes no more often than this. */
+const LEAST_GAP_MS = 250
+/** How long a browser waits before it comes back. */
+const RETRY_MS = 2_000
+
+/** The push by which pages stay true: no page asks again and again. */
+export function liveRoutes ({ changes, stillIn }: LiveDeps) {
+  return (app: App): void => {
+    app.get('/live', route('What has changed, as server-sent events', {}), async (request, reply) => {
+      reply.hijack()
+      reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-accel-buffering': 'no' })
+      const seen = String(request.headers['last-event-id'] ?? '')
+      const write = (text: string): void => { reply.raw.write(text) }
+      const gone = new Promise<void>((resolve) => { request.raw.on('close', resolve) })
+      const stop = follow(changes, seen, write)
+      const check = setInterval(() => {
+        stillIn(request).then(() => { write(': keep-alive\n\n') }, () => { reply.raw.end('event: end\ndata: {}\n\n') })
+      }, KEEP_ALIVE_MS)
+      await gone
+      clearInterval(check)
+      stop()
+    })
+  }
+}
+
+/** Writes what changed after the mark `seen`, and then what changes. Gives the function that ends it. */
+function follow (changes: Changes, seen: string, write: (text: string) => void): () => void {
+  let told = seen === '' ? changes.mark : seen
+  let due: NodeJS.Timeout | undefined
+  const tell = (): void => {
+    due = undefined
+    const topics: readonly Topic[] = changes.since(told)
+    told = changes.mark
+    if (topics.length > 0) write(`id: ${told}\nevent: change\ndata: ${JSON.stringify({ topics })}\n\n`)
+  }
+  write(`retry: ${RETRY_MS}\nid: ${told}\n: hello\n\n`)
+  tell()
+  const unsubscribe = changes.subscribe(() => { due ??= setTimeout(tell, LEAST_GAP_MS) })
+  return () => {
+    clearTimeout(due)
+    unsubscribe()
+  }
+}

@@ -1,0 +1,55 @@
+import type { ErrorBody } from '../../broker/api/common.js'
+
+/** What the broker refused: its sentence is `message`, `code` one of its closed list. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  constructor (readonly status: number, readonly code: string, message: string, readonly details: readonly unknown[] = []) { super(message) }
+}
+
+export interface ApiOptions {
+  readonly body?: unknown
+  /** Nobody did anything: the page asks by itself. */
+  readonly background?: boolean
+  readonly signal?: AbortSignal
+  readonly accept?: string
+}
+
+/** Proves that the page could read an answer of the broker; known in memory only, from GET /session. */
+let csrf = ''
+export function knowCsrf (token: string): void { csrf = token }
+
+/** Asks the broker; `path` is below /api/v1. Throws ApiError; code `no_connection` when the broker does not answer. */
+export async function api<T> (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options: ApiOptions = {}): Promise<T> {
+  const response = await request(method, path, options)
+  if (response.status === 204) return undefined as T
+  return await response.json() as T
+}
+
+/** The same, for an answer that is a text or a file. */
+export async function apiText (method: 'GET' | 'POST', path: string, options: ApiOptions = {}): Promise<string> { return await (await request(method, path, options)).text() }
+
+async function request (method: string, path: string, { body, background, signal, accept }: ApiOptions): Promise<Response> {
+  const headers: Record<string, string> = { accept: accept ?? 'application/json' }
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  if (method !== 'GET') headers['x-berth-csrf'] = csrf
+  if (background === true) headers['x-berth-background'] = '1'
+  let response: Response
+  try {
+    response = await fetch(`/api/v1${path}`, { method, headers, credentials: 'same-origin', cache: 'no-store', ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(signal ? { signal } : {}) })
+  } catch (error) {
+    if (signal?.aborted === true) throw error
+    throw new ApiError(0, 'no_connection', 'The broker does not answer.')
+  }
+  if (!response.ok) throw await refusal(response)
+  return response
+}
+
+async function refusal (response: Response): Promise<ApiError> {
+  const body = await response.json().catch(() => ({})) as Partial<ErrorBody>
+  return new ApiError(response.status, body.code ?? 'internal', body.message ?? `HTTP ${response.status}`, body.details)
+}
+
+/** A path with its parts made safe: path`/machines/${name}`. */
+export function path (parts: TemplateStringsArray, ...values: readonly string[]): string {
+  return parts.reduce((text, part, index) => `${text}${part}${index < values.length ? encodeURIComponent(values[index] ?? '') : ''}`, '')
+}

@@ -1,0 +1,58 @@
+import type { Query } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import type { Change, Topic } from '../../broker/api/live.js'
+import { lastDurationMs, queryClient, SESSION_KEY } from './queries.js'
+
+/** A path is asked for again no sooner than this after the last time, and no sooner than several times what it took. */
+const LEAST_GAP_MS = 500
+const GAP_TIMES = 5
+
+const due = new Map<string, ReturnType<typeof setTimeout>>()
+
+/** Keeps what is shown true by the broker's push, as long as somebody is logged in. Gives whether the line stands. */
+export function useLive (loggedIn: boolean): boolean {
+  const [connected, setConnected] = useState(true)
+  useEffect(() => {
+    if (!loggedIn) return
+    // The browser comes back by itself, and says what it has seen last.
+    const source = new EventSource('/api/v1/live')
+    let lost = false
+    source.addEventListener('open', () => {
+      setConnected(true)
+      if (lost) void queryClient.invalidateQueries({ predicate: ({ state }) => state.status === 'error' })
+      lost = false
+    })
+    source.addEventListener('error', () => {
+      lost = true
+      setConnected(false)
+      // After an answer that is none of its own, such as 401, a browser does not try again.
+      if (source.readyState === EventSource.CLOSED) void queryClient.invalidateQueries({ queryKey: SESSION_KEY })
+    })
+    source.addEventListener('change', (event: MessageEvent<string>) => { lookAgain((JSON.parse(event.data) as Change).topics) })
+    source.addEventListener('end', () => {
+      source.close()
+      queryClient.setQueryData(SESSION_KEY, null)
+    })
+    return () => { source.close() }
+  }, [loggedIn])
+  return connected
+}
+
+/** Asks again for all that is shown of these topics; what is not shown now is asked for when it is shown. */
+function lookAgain (topics: readonly Topic[]): void {
+  for (const query of queryClient.getQueryCache().getAll().filter(({ meta }) => meta?.topics?.some((topic) => topics.includes(topic)) === true)) {
+    if (query.isActive()) schedule(query as Query)
+    else query.invalidate()
+  }
+}
+
+function schedule (query: Query): void {
+  const { queryHash, queryKey, state } = query
+  if (due.has(queryHash)) return
+  const gap = Math.max(LEAST_GAP_MS, GAP_TIMES * lastDurationMs(String(queryKey[1])))
+  const wait = Math.max(0, state.dataUpdatedAt + gap - Date.now())
+  due.set(queryHash, setTimeout(() => {
+    due.delete(queryHash)
+    void queryClient.invalidateQueries({ queryKey, exact: true }, { cancelRefetch: true })
+  }, wait))
+}

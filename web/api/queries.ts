@@ -1,0 +1,69 @@
+import { QueryClient, useMutation, type UseMutationResult, useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query'
+import type { Topic } from '../../broker/api/live.js'
+import type { Session } from '../../broker/api/users.js'
+import { api, ApiError, knowCsrf } from './client.js'
+
+declare module '@tanstack/react-query' {
+  interface Register { queryMeta: { readonly topics?: readonly Topic[] }, defaultError: ApiError }
+}
+
+export const SESSION_KEY = ['session'] as const
+const MOST_TRIES = 3
+
+/** Nothing is asked for again by time: the broker tells what has changed (live.ts). */
+export const queryClient = new QueryClient({
+  defaultOptions: { queries: { staleTime: Infinity, refetchOnWindowFocus: false, refetchOnReconnect: false, retry: (failures, error) => error.code === 'no_connection' && failures < MOST_TRIES } },
+})
+
+/** What `path` below /api/v1 answers, kept true: it is asked for again when one of the topics changes. */
+export function useGet<T> (path: string, topics: readonly Topic[], options: { readonly enabled?: boolean } = {}): UseQueryResult<T, ApiError> {
+  return useQuery<T, ApiError>({ queryKey: ['get', path], queryFn: async ({ signal }) => await timed(path, async () => await api<T>('GET', path, { signal, background: true })), meta: { topics }, ...options })
+}
+
+/** Who is logged in; null: nobody. */
+export function useSession (): UseQueryResult<Session | null, ApiError> {
+  return useQuery<Session | null, ApiError>({ queryKey: SESSION_KEY, queryFn: readSession })
+}
+
+/** Another person, or nobody: what the last one saw is forgotten. */
+export function beginSession (session: Session | null): void {
+  if (session) knowCsrf(session.csrf)
+  queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] === 'get' })
+  queryClient.setQueryData(SESSION_KEY, session)
+}
+
+async function readSession (): Promise<Session | null> {
+  try {
+    const session = await api<Session>('GET', '/session')
+    knowCsrf(session.csrf)
+    return session
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) return null
+    throw error
+  }
+}
+
+/** Something that changes the world; what it changed comes back by push, and these paths at once. */
+export function useAct<Input, Answer = unknown> (act: (input: Input) => Promise<Answer>): UseMutationResult<Answer, ApiError, Input> {
+  const client = useQueryClient()
+  return useMutation<Answer, ApiError, Input>({
+    mutationFn: act,
+    onError: (error) => { if (error.status === 401) client.setQueryData(SESSION_KEY, null) },
+  })
+}
+
+/** How long each path took last time, in milliseconds: what is dear is asked for less often. */
+const durations = new Map<string, number>()
+export function lastDurationMs (path: string): number { return durations.get(path) ?? 0 }
+
+async function timed<T> (path: string, ask: () => Promise<T>): Promise<T> {
+  const from = performance.now()
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) queryClient.setQueryData(SESSION_KEY, null)
+    throw error
+  } finally {
+    durations.set(path, performance.now() - from)
+  }
+}

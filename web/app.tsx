@@ -1,0 +1,64 @@
+import { Bullseye, EmptyState, EmptyStateBody, Spinner } from '@patternfly/react-core'
+import { lazy, type ReactElement, Suspense } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Navigate, Route, Routes } from 'react-router'
+import type { Session } from '../broker/api/users.js'
+import { useLive } from './api/live.js'
+import { useSession } from './api/queries.js'
+import { ConnectionBanner } from './frame/connection-banner.js'
+import { ErrorState } from './frame/error-state.js'
+import { Frame } from './frame/frame.js'
+import { Login } from './login/login.js'
+
+// The person's page comes first and alone; the house's pages and the console are loaded when they are opened.
+const Desktops = lazy(async () => ({ default: (await import('./desktops/desktops.js')).Desktops }))
+const ConsolePage = lazy(async () => ({ default: (await import('./console/console-page.js')).ConsolePage }))
+const ConfirmDevice = lazy(async () => ({ default: (await import('./login/confirm-device.js')).ConfirmDevice }))
+const HousePages = lazy(async () => ({ default: (await import('./house-pages.js')).HousePages }))
+
+/** Whether he looks after the house, or only uses it. */
+export function isOfTheHouse (session: Session): boolean { return session.role !== 'user' }
+
+export function App (): ReactElement {
+  const session = useSession()
+  const connected = useLive(session.data != null)
+  if (session.isPending) return <Loading />
+  if (session.isError) return <Bullseye><ErrorState error={session.error} again={() => { void session.refetch() }} /></Bullseye>
+  if (!session.data) return <Login />
+  return (
+    <>
+      <ConnectionBanner connected={connected} />
+      <Suspense fallback={<Loading />}>
+        <Routes>
+          <Route path="/machines/:name/console" element={<ConsolePage session={session.data} />} />
+          <Route path="*" element={<InFrame session={session.data} />} />
+        </Routes>
+      </Suspense>
+    </>
+  )
+}
+
+function InFrame ({ session }: { session: Session }): ReactElement {
+  return (
+    <Frame session={session}>
+      <Suspense fallback={<Loading />}>
+        <Routes>
+          <Route path="/" element={<Desktops session={session} />} />
+          <Route path="/device" element={<ConfirmDevice session={session} />} />
+          <Route path="/login" element={<Navigate to="/" replace />} />
+          <Route path="*" element={isOfTheHouse(session) ? <HousePages session={session} /> : <NothingHere />} />
+        </Routes>
+      </Suspense>
+    </Frame>
+  )
+}
+
+function Loading (): ReactElement {
+  const { t } = useTranslation()
+  return <Bullseye className="berth-loading"><Spinner aria-label={t('common.loading')} /></Bullseye>
+}
+
+export function NothingHere (): ReactElement {
+  const { t } = useTranslation()
+  return <EmptyState headingLevel="h1" titleText={t('common.nothingHere')}><EmptyStateBody>{t('common.nothingHereWhy')}</EmptyStateBody></EmptyState>
+}

@@ -1,0 +1,4 @@
+import type { ReactElement } from 'react'
+import type { Session } from '../../broker/api/users.js'
+
+export function Desktops ({ session }: { session: Session }): ReactElement { return <h1>{session.name}</h1> }
