@@ -1,4 +1,4 @@
-import { Bullseye, EmptyState, EmptyStateBody, Spinner } from '@patternfly/react-core'
+import { Bullseye, Spinner } from '@patternfly/react-core'
 import { lazy, type ReactElement, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Navigate, Route, Routes } from 'react-router'
@@ -8,6 +8,7 @@ import { useSession } from './api/queries.js'
 import { ConnectionBanner } from './frame/connection-banner.js'
 import { ErrorState } from './frame/error-state.js'
 import { Frame } from './frame/frame.js'
+import { NothingHere } from './frame/nothing-here.js'
 import { Login } from './login/login.js'
 
 // The person's page comes first and alone; the house's pages and the console are loaded when they are opened.
@@ -56,9 +57,4 @@ function InFrame ({ session }: { session: Session }): ReactElement {
 function Loading (): ReactElement {
   const { t } = useTranslation()
   return <Bullseye className="berth-loading"><Spinner aria-label={t('common.loading')} /></Bullseye>
-}
-
-export function NothingHere (): ReactElement {
-  const { t } = useTranslation()
-  return <EmptyState headingLevel="h1" titleText={t('common.nothingHere')}><EmptyStateBody>{t('common.nothingHereWhy')}</EmptyStateBody></EmptyState>
 }

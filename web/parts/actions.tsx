@@ -1,0 +1,20 @@
+import { Dropdown, DropdownItem, DropdownList, MenuToggle } from '@patternfly/react-core'
+import { EllipsisVIcon } from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon'
+import { type ReactElement, useState } from 'react'
+
+export interface Action { readonly name: string, readonly onClick: () => void, readonly isDanger?: boolean, readonly isDisabled?: boolean, /** Why it cannot be done now. */ readonly description?: string }
+
+/** A menu of what can be done. `label` names it for who does not see it; with `text` it is a button with a word, else three dots. */
+export function Actions ({ label, text, actions, isDisabled = false }: { label: string, text?: string, actions: readonly Action[], isDisabled?: boolean }): ReactElement {
+  const [open, setOpen] = useState(false)
+  return (
+    <Dropdown isOpen={open} onOpenChange={setOpen} popperProps={{ position: 'right' }}
+      toggle={(ref) => <MenuToggle ref={ref} aria-label={label} variant={text === undefined ? 'plain' : 'secondary'} isExpanded={open} isDisabled={isDisabled} onClick={() => { setOpen(!open) }} {...(text === undefined ? { icon: <EllipsisVIcon /> } : {})}>{text}</MenuToggle>}>
+      <DropdownList>
+        {actions.map(({ name, onClick, isDanger = false, isDisabled: off = false, description }) => (
+          <DropdownItem key={name} isDanger={isDanger} isDisabled={off} description={description} onClick={() => { setOpen(false); onClick() }}>{name}</DropdownItem>
+        ))}
+      </DropdownList>
+    </Dropdown>
+  )
+}
