@@ -20,7 +20,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /ca.pem': 'public',
   'GET /install/hypervisor.sh': 'public',
   'GET /openapi.json': 'public',
-  'GET /assets/*': 'public',
+  'GET /assets/:file': 'public',
 
   'POST /login': 'public',
   'POST /session': 'public',

@@ -14,7 +14,7 @@ export const ROUTES = [
   ['GET', '/ca.pem', 'public'],
   ['GET', '/install/hypervisor.sh', 'public'],
   ['GET', '/api/v1/openapi.json', 'public'],
-  ['GET', '/assets/*', 'public'],
+  ['GET', '/assets/:file', 'public'],
   ['GET', '/api/v1/live', 'user'],
   ['POST', '/api/v1/login', 'public'],
   ['POST', '/api/v1/session', 'public'],
