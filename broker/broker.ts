@@ -142,7 +142,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const app = await buildApp({
     log, tls, authenticate: authentication(users, new TrustedProxy(config.trustedProxy, log), site), permissions, version: VERSION,
     routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, site), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients), ...peopleRoutes],
-    rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims }), authority, publicKey: key.publicKey })],
+    rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims, sessions: async () => await consoles.sessions() }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)
   await hypervisors.start()
