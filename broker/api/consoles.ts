@@ -31,7 +31,7 @@ export const MachinePath = strictObject({
   reachable: Type.Boolean(),
   address: nullable(Address), port: nullable(Type.Integer()),
   sentence: Type.String({ description: 'What was found, or why it cannot be reached' }),
-  commands: Type.Array(Type.String(), { description: 'What to type, one a line; each stays in the foreground' }),
+  commands: Type.Array(Type.String(), { description: 'What to type, one a line, each stays in the foreground; for the browser the path of the page' }),
 })
 export type MachinePath = Static<typeof MachinePath>
 export const MachinePathList = strictObject({ paths: Type.Array(MachinePath) })

@@ -40,10 +40,11 @@ export class RfbClient {
     return this
   }
 
-  /** Asks for the whole screen, or for what has changed, and waits for it. */
-  async frame (incremental = false): Promise<this> {
-    this.request(incremental)
-    return await this.update()
+  /** Asks for the whole screen and waits until all of it was painted; the display may first say something else, such as its size. */
+  async frame (): Promise<this> {
+    this.request(false)
+    for (let painted = 0; painted < this.width * this.height;) painted += await this.update()
+    return this
   }
 
   request (incremental: boolean): void {
@@ -55,8 +56,8 @@ export class RfbClient {
     this.stream.write(wish)
   }
 
-  /** Waits for one update, and paints it. */
-  async update (): Promise<this> {
+  /** Waits for one update, paints it, and gives how many pixels it had. */
+  async update (): Promise<number> {
     for (;;) {
       const type = (await this.#read(1)).readUInt8(0)
       if (type === 0) break
@@ -64,8 +65,9 @@ export class RfbClient {
       else if (type !== 2) throw new Error(`the display sent a message of the type ${type}`)
     }
     const rectangles = (await this.#read(3)).readUInt16BE(1)
-    for (let index = 0; index < rectangles; index++) await this.#rectangle()
-    return this
+    let painted = 0
+    for (let index = 0; index < rectangles; index++) painted += await this.#rectangle()
+    return painted
   }
 
   key (keysym: number): void {
@@ -89,15 +91,16 @@ export class RfbClient {
 
   close (): void { this.stream.destroy() }
 
-  async #rectangle (): Promise<void> {
+  async #rectangle (): Promise<number> {
     const head = await this.#read(12)
     const [x, y, width, height] = [0, 2, 4, 6].map((at) => head.readUInt16BE(at)) as [number, number, number, number]
     const encoding = head.readInt32BE(8)
-    if (encoding === DESKTOP_SIZE) return this.#resize(width, height)
-    if (encoding === EXTENDED_KEY) return
+    if (encoding === DESKTOP_SIZE) this.#resize(width, height)
+    if (encoding === DESKTOP_SIZE || encoding === EXTENDED_KEY) return 0
     if (encoding !== RAW) throw new Error(`the display used the encoding ${encoding}`)
     const pixels = await this.#read(width * height * PIXEL_BYTES)
     for (let row = 0; row < height; row++) pixels.copy(this.#pixels, ((y + row) * this.width + x) * PIXEL_BYTES, row * width * PIXEL_BYTES, (row + 1) * width * PIXEL_BYTES)
+    return width * height
   }
 
   #resize (width: number, height: number): void {
