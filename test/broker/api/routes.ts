@@ -76,6 +76,8 @@ export const ROUTES = [
   ['GET', '/api/v1/machines/:name/generations', 'observer'],
   ['POST', '/api/v1/machines/:name/import', 'admin'],
   ['POST', '/api/v1/machines/:name/console', 'machine:accessConsole'],
+  ['POST', '/api/v1/machines/:name/screen', 'machine:accessConsole'],
+  ['GET', '/api/v1/machines/:name/screen', 'machine:accessConsole'],
   ['GET', '/api/v1/machines/:name/paths', 'machine:accessConsole'],
   ['GET', '/api/v1/machines/:name/port-forward', 'machine:accessConsole'],
   ['GET', '/api/v1/sessions', 'observer'],
