@@ -18,7 +18,7 @@ t.test('a new image reaches the free members at once, and an assigned one when i
   await copyAndPopulate(broker, 'lab-golden')
   t.same(await standing(broker, 'lab'), ['lab-1 g2', 'lab-2 g1 pending', 'lab-3 g2'])
   t.same((await show(broker, 'lab')).pool.generations, [{ generation: 'g2', members: 2, current: true }, { generation: 'g1', members: 1, current: false }])
-  const overlay = (machine: string): string | undefined => [...broker.hosts.values()].map((host) => host.overlays.get(`${machine}.qcow2`)).find((base) => base !== undefined)
+  const overlay = (machine: string): string | null | undefined => [...broker.hosts.values()].map((host) => host.overlays.get(`${machine}.qcow2`)).find((base) => base !== undefined)
   t.match([overlay('lab-1'), overlay('lab-2'), overlay('lab-3')], [/g2/, /g1/, /g2/], 'so it is on the hosts')
   const boots = broker.hosts.get((await show(broker, 'lab')).members[1]?.hypervisor ?? '')?.domains.get('lab-2')?.boots
   await broker.admin.post('/machines/lab-2/extend')
