@@ -37,7 +37,7 @@ export const PoolPolicy = strictObject({
   disconnectGrace: { ...Duration, default: 'PT1M', description: 'A viewer that is back within this time was never gone' },
   maxSession: { ...nullable(Duration), default: null, description: 'How long somebody may stay connected in all; null: no limit' },
   maxPerUser: Type.Integer({ minimum: 1, maximum: 100, default: 10, description: 'Desktops that one person may hold over all pools, this one among them' }),
-  protocols: Type.Array(oneOf(PROTOCOLS), { minItems: 1, maxItems: 3, uniqueItems: true, default: ['spice', 'rdp', 'vnc'], description: 'Ways to the screen, the preferred one first' }),
+  protocols: Type.Array(oneOf(PROTOCOLS), { minItems: 1, maxItems: 3, uniqueItems: true, default: ['spice', 'rdp', 'vnc'], description: 'Ways to the screen, the preferred one first. A thin client opens RDP where that stands before spice, the desktop is on a bridge and answers on port 3389; else SPICE' }),
   clipboard: Type.Boolean({ default: true, description: 'Copy and paste between the viewer and the desktop' }),
   fileTransfer: Type.Boolean({ default: true, description: 'Files dropped onto the viewer' }),
   usb: Type.Boolean({ default: true, description: 'USB devices of the thin client' }),

@@ -18,7 +18,10 @@ export const ViewerOptions = strictObject({
 export type ViewerOptions = Static<typeof ViewerOptions>
 export const DEFAULT_VIEWER_OPTIONS: ViewerOptions = { fullScreen: true, multiMonitor: false, usbAutoShare: false, audio: true, resolution: null }
 
-export const RdpConsole = strictObject({ protocol: Type.Literal('rdp'), address: Type.String({ description: 'host or host:port' }), title: Type.String() })
+export const RdpConsole = strictObject({
+  protocol: Type.Literal('rdp'), address: Type.String({ description: 'host or host:port' }), title: Type.String(),
+  clipboard: Type.Optional(Type.Boolean({ description: 'Absent: yes' })), drives: Type.Optional(Type.Boolean({ description: 'Disks plugged in at the device may be shown to the desktop; absent: yes' })),
+})
 export const HorizonConsole = strictObject({ protocol: Type.Literal('horizon'), server: Type.String(), desktopPool: Type.String(), title: Type.String() })
 export const Console = Type.Union([SpiceConsole, RdpConsole, HorizonConsole])
 export type Console = Static<typeof Console>

@@ -63,11 +63,8 @@ export class PoolWorld {
   get monotonic (): number { return this.#monotonicMs }
 
   async has (user: string): Promise<boolean> { return (await this.#rows()).some((row) => row.holder === `user:${user}`) }
-
   async hostOf (user: string): Promise<string> { return (await this.#rows()).find((row) => row.holder === `user:${user}`)?.hypervisor ?? '' }
-
   async powerOf (user: string): Promise<string> { return (await this.#rows()).find((row) => row.holder === `user:${user}`)?.power ?? 'nothing' }
-
   async warningOf (user: string): Promise<string> { return (await this.engine.handingOut.assignments.desktops({ holder: `user:${user}` }))[0]?.warning?.sentence ?? '' }
 
   async act (act: Act): Promise<void> {
