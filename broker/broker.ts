@@ -7,7 +7,7 @@ import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
 import { assignmentRoutes } from './assignments/routes.js'
 import { authentication } from './authentication.js'
 import { chainOldRows, HeadLog } from './audit/chain.js'
-import { consoleAnswers, documentGrants, machineAnswers, queueAnswer } from './answers.js'
+import { consoleAnswers, machineAnswers, queueAnswer } from './answers.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
@@ -108,7 +108,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const permissions = new Permissions(objects)
   const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now(), mayHave: queueAnswer(store, permissions) })
   const { assignments, claims, pools } = handingOut
-  const documents = new Documents({ store, pools, ...documentGrants(grants) })
+  const documents = new Documents({ store, pools })
   const consoles = new Consoles({
     store, hypervisors, observer, log, ca: authority.certificate, now: Date.now, proxyPort: config.consoleProxyPort, listenAddress: config.listenAddress, publicName: config.publicNames[0] ?? 'localhost',
     ...consoleAnswers({ store, permissions, assignments }),
