@@ -138,7 +138,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
   const app = await buildApp({
     log, tls, authenticate: authentication(users, new TrustedProxy(config.trustedProxy, log)), permissions, version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients), ...peopleRoutes],
+    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)

@@ -16,7 +16,7 @@ export const WhoAmI = strictObject({
 export type WhoAmI = Static<typeof WhoAmI>
 export const PasswordChange = strictObject({ oldPassword: Password, newPassword: NewPassword })
 
-const TokenName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._ @-]{0,62}$' })
+const TokenName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._ @-]{0,62}$', description: 'Letters, digits, space and . _ @ -; starts with a letter or digit; at most 63' })
 const Scopes = Type.Array(Scope, { minItems: 1, uniqueItems: true, description: 'The most that the token may; absent: all that its account may' })
 /** validForMs: absent = it does not expire. */
 export const TokenCreate = strictObject({ name: TokenName, scopes: Type.Optional(Scopes), validForMs: Type.Optional(Type.Integer({ minimum: 1000, maximum: 315360000000 })) })

@@ -164,7 +164,7 @@ kind: Pool
 ${SEED_POOL}  spares: 3
 `
   const faults = faultsOf(yaml)
-  t.match(faults, [/^4 metadata\.name is not of this form/, /^6 spec\.colour is not a field/, /^7 spec\.size must be integer/, /^8 spec\.retention is not of this form/, /^14 spec\.permissions\.1\.may\.0 must be one of start/, /^16 apiVersion "berth\/v2" with kind "Pool" is not known: use berth\/v1 Pool, or/, /^36 spec\.spares is not a field/])
+  t.match(faults, [/^4 metadata\.name is not of this form: Letters, digits, dot, dash, underscore; starts/, /^6 spec\.colour is not a field/, /^7 spec\.size must be integer/, /^8 spec\.retention is not of this form/, /^14 spec\.permissions\.1\.may\.0 must be one of start/, /^16 apiVersion "berth\/v2" with kind "Pool" is not known: use berth\/v1 Pool, or/, /^36 spec\.spares is not a field/])
   t.equal(faults.length, 7)
   const before = everything(broker)
   await t.rejects(apply(broker, yaml), { code: 'invalid_request', status: 400, message: /line 4: metadata\.name .* \(6 more faults in the details\)\.$/ } as never)
