@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { type Screen, SCREEN_CLOSES, type Session } from '../../../broker/api/consoles.js'
 import { ScreenTickets } from '../../../broker/consoles/screen-tickets.js'
@@ -280,8 +279,9 @@ t.test('a viewer that takes nothing holds the display, not the memory', async (t
   }, { withinMs: 20_000, everyMs: 700, what: 'the display is held' })
   t.ok(sentBytes < 32 * 1_048_576, `held after ${Math.round(sentBytes / 1_048_576)} MiB`)
   screen.viewer.stream.removeAllListeners('readable').resume()
+  screen.webSocket.resume()
   const heard = sentBytes
   await until(() => sentBytes > heard, { withinMs: 5_000, what: 'it goes on' })
   screen.webSocket.terminate()
-  await once(socket, 'close')
+  await until(() => socket.destroyed, { withinMs: 5_000, what: 'the display is left' })
 })
