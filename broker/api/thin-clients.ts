@@ -69,8 +69,8 @@ export const ReportRequest = strictObject({
   have: Type.Optional(Type.String({ maxLength: 64, description: 'The id of the last notice' })), waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 120000, default: 0 })),
 })
 export type ReportRequest = Static<typeof ReportRequest>
-/** `notice`: to be shown over the viewer, once. `over`: why the device is to close what it shows; null: it goes on. */
-export const ReportAnswer = strictObject({ notice: nullable(strictObject({ id: Type.String(), sentence: Type.String(), takenAt: Instant })), over: nullable(Type.String()) })
+/** `notice`: to be shown over the viewer, once; `takenAt`: when the desktop is taken, null when the notice says something else. `over`: why the device is to close what it shows; null: it goes on. */
+export const ReportAnswer = strictObject({ notice: nullable(strictObject({ id: Type.String(), sentence: Type.String(), takenAt: nullable(Instant) })), over: nullable(Type.String()) })
 export type ReportAnswer = Static<typeof ReportAnswer>
 
 /** A person's login at a thin client; each of these needs the device's key. */

@@ -8,8 +8,8 @@ import { choicesOf, type ChoicesDeps } from './choices.js'
 import { waitersOf } from './queue.js'
 import type { StartTimes } from './start-times.js'
 
-/** `sessions`: who is connected to which machine now. */
-export interface OffersDeps extends ChoicesDeps { readonly startTimes: StartTimes, readonly sessions: () => Promise<readonly Session[]>, readonly desktops: (holder: string) => Promise<Desktop[]> }
+/** `sessions`: who is connected to these machines now. */
+export interface OffersDeps extends ChoicesDeps { readonly startTimes: StartTimes, readonly sessions: (machines: readonly string[]) => Promise<readonly Session[]>, readonly desktops: (holder: string) => Promise<Desktop[]> }
 
 /** What is known of a desktop that he has, besides what everybody is told of it. */
 interface Held { readonly desktop: Desktop, readonly step: Offer['step'], readonly takenFor: Offer['takenFor'] }
@@ -18,7 +18,7 @@ interface Held { readonly desktop: Desktop, readonly step: Offer['step'], readon
 export async function offersFor (deps: OffersDeps, person: Caller): Promise<Offer[]> {
   const choices = await choicesOf(deps, person, [])
   const held = await heldBy(deps, person)
-  const sessions = await deps.sessions()
+  const sessions = await deps.sessions([...held.map(({ desktop }) => desktop.machine), ...choices.filter(({ kind }) => kind === 'machine').map(({ name }) => name)])
   const granted = new Set((await deps.permissions.grantsOf(person)).map((grant) => grant.objectId))
   return await Promise.all(choices.map(async (choice) => await offerOf(deps, person, choice, { held, sessions, granted })))
 }
@@ -35,7 +35,7 @@ async function offerOf (deps: OffersDeps, person: Caller, choice: Choice, { held
   return {
     kind, name, state, reason: facts.reason, own: mine !== undefined || granted.has(facts.id), image: facts.image, verbs, free: facts.free, waiting: facts.waiting, startMs, power: mine?.desktop.power as Offer['power'] ?? facts.power,
     desktop: mine?.desktop ?? null, step: mine?.step ?? null, takenFor: mine?.takenFor ?? null, queue: facts.queue,
-    connected: sessions.filter((session) => session.machine === machine).map((session) => connection(session, person, mine !== undefined || verbs.some((verb: Verb) => verb === 'takeConsole' || verb === 'assign'))),
+    connected: sessions.filter((session) => session.machine === machine && !session.watching).map((session) => connection(session, person, mine !== undefined || verbs.some((verb: Verb) => verb === 'takeConsole' || verb === 'assign'))),
   }
 }
 

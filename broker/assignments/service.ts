@@ -11,7 +11,7 @@ import type { Queries, Store } from '../store/open.js'
 import { nameKey, personName } from '../users/names.js'
 import type { AssignWish, Claims, ReleaseWish } from './claims.js'
 import type { Hosts } from './hosts.js'
-import { listDesktops } from './listing.js'
+import { listDesktops, type WatchersOf } from './listing.js'
 import { leaveQueue } from './queue.js'
 import { reasonInUse, shownHolder, warningOf } from './policy.js'
 import { renewReleased } from './renewals.js'
@@ -19,6 +19,7 @@ import { renewReleased } from './renewals.js'
 export interface AssignmentsDeps {
   readonly store: Store, readonly claims: Claims, readonly hosts: Hosts, readonly observer: Observer, readonly goldenImages: GoldenImages
   readonly log: Logger, readonly releaseAfterMs: number, readonly now: () => number
+  readonly watchersOf: WatchersOf
 }
 
 const LOOK_EVERY_MS = 5_000
@@ -76,7 +77,7 @@ export class Assignments {
   async #whenReady (holder: string, given: string, withinMs: number, signal: AbortSignal): Promise<Desktop> {
     const until = performance.now() + withinMs
     for (let machineId = given; ;) {
-      const [desktop] = await listDesktops(this.deps.store, { holder, machineId }, this.deps.now())
+      const [desktop] = await listDesktops(this.deps.store, { holder, machineId }, this.deps.now(), this.deps.watchersOf)
       const left = until - performance.now()
       if (desktop && (desktop.phase !== 'preparing' || left <= 0 || signal.aborted)) return desktop
       if (desktop) await this.untilChange(machineId, left, signal)
@@ -108,11 +109,11 @@ export class Assignments {
     })
   }
 
-  async desktops (filter: { holder?: string } = {}): Promise<Desktop[]> { return await listDesktops(this.deps.store, filter, this.deps.now()) }
+  async desktops (filter: { holder?: string } = {}): Promise<Desktop[]> { return await listDesktops(this.deps.store, filter, this.deps.now(), this.deps.watchersOf) }
 
   async desktopOf (machineName: string): Promise<Desktop> {
     const machine = await requireMachine(this.deps.store, machineName)
-    const [desktop] = await listDesktops(this.deps.store, { machineId: machine.id }, this.deps.now())
+    const [desktop] = await listDesktops(this.deps.store, { machineId: machine.id }, this.deps.now(), this.deps.watchersOf)
     if (!desktop) throw new BrokerError('not_found', `Nobody has ${machine.name}.`)
     return desktop
   }

@@ -41,9 +41,12 @@ export function displayPaths (machine: PathMachine, displayAddress: string, prox
   return [
     spice('direct', off || (hidden ? `The displays of ${machine.hypervisor} listen on its loopback only.` : ''), displayAddress),
     spice('proxy', off || (proxyPort === 0 ? 'The broker has no console proxy (setting console-proxy-port).' : ''), null),
-    { protocol: 'vnc', via: 'browser', reachable: false, address: null, port: null, sentence: 'The VNC display is on a socket of the host; Berth does not show it yet.', commands: [] },
+    { protocol: 'vnc', via: 'browser', reachable: running, address: null, port: null, sentence: off || 'The display, in a browser: open this page of the broker.', commands: running ? [consolePage(machine.name)] : [] },
   ]
 }
+
+/** The page that shows a machine's screen, as a path of the broker. */
+export function consolePage (machine: string): string { return `/machines/${machine}/console` }
 
 /** Pure. The paths in the order of a pool's policy; protocols that it does not name come last, in their own order. */
 export function inOrder (paths: readonly MachinePath[], protocols: readonly string[]): MachinePath[] {

@@ -77,6 +77,7 @@ export class ThinClients {
     jobs.on('released', (machineIds) => { for (const id of machineIds) this.#tell(`machine:${id}`) })
     observer.on('power', (id) => { this.#tell(`machine:${id}`) })
     observer.on('viewers', (id) => { this.#tell(`machine:${id}`) })
+    this.deps.consoles.on('watched', (id) => { this.#tell(`machine:${id}`) })
     claims.on('changed', (id) => { this.#tell(`machine:${id}`) })
     claims.on('freed', (poolId) => { this.#tell(`pool:${poolId}`) })
     pools.on('change', (poolId) => { this.#tell(`pool:${poolId}`) })

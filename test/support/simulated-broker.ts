@@ -73,7 +73,7 @@ export class SimulatedBroker {
 
   async start (): Promise<void> {
     const config: Config = {
-      ...parseConfig('', 'defaults'), dataDir: join(this.directory, 'data'), listenAddress: '127.0.0.1', listenPort: 0, publicNames: ['127.0.0.1', 'localhost'],
+      ...parseConfig('', 'defaults'), dataDir: join(this.directory, 'data'), listenAddress: '127.0.0.1', listenPort: 0, publicNames: ['127.0.0.1', 'localhost'], siteNames: ['127.0.0.1', 'localhost'],
       clientsXmlPath: this.clientsXml, libvirtProcesses: 1, ...this.options.config,
     }
     const openLink = (name: string, settings: () => LinkSettings, events: LinkEvents): CarryingLink => new CarryingLink(this.host(name), { settings, events })

@@ -57,7 +57,7 @@ export class Engine {
     const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: 1_000, ...machineAnswers(store) })
     const images = new GoldenImages({ store, hypervisors, jobs, observer })
     const handingOut = assembleHandingOut({
-      store, hypervisors, observer, machines, goldenImages: images, jobs, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: options.now ?? Date.now, monotonicMs: options.monotonicMs ?? (() => performance.now()), mayHave: async () => true,
+      store, hypervisors, observer, machines, goldenImages: images, jobs, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: options.now ?? Date.now, monotonicMs: options.monotonicMs ?? (() => performance.now()), watchersOf: () => [], mayHave: async () => true,
     })
     const collector = new Collector({ store, hypervisors, jobs, log, hook: (point) => { engine.hook(point) } })
     const engine = new Engine(options, directory, store, hypervisors, observer, jobs, machines, images, handingOut, collector)

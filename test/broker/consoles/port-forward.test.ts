@@ -154,7 +154,7 @@ t.test('nobody has more than his share of connections', async (t) => {
 t.test('berth connect --print shows every way with what to type', async (t) => {
   const it = await stage(t)
   const { paths } = await it.broker.admin.get<MachinePathList>('/machines/pc-1/paths')
-  t.same(paths.map(({ protocol, via, reachable }) => [protocol, via, reachable]), [['spice', 'direct', true], ['spice', 'proxy', false], ['vnc', 'browser', false], ['rdp', 'forward', false], ['ssh', 'forward', true]])
+  t.same(paths.map(({ protocol, via, reachable }) => [protocol, via, reachable]), [['spice', 'direct', true], ['spice', 'proxy', false], ['vnc', 'browser', true], ['rdp', 'forward', false], ['ssh', 'forward', true]])
   t.same(paths.at(-1)?.commands, ['berth port-forward pc-1 10022:22', 'ssh -p 10022 127.0.0.1'])
   t.match(await cli.run(['connect', 'pc-1', '--print'], { env: it.env }), { code: 0, stdout: /ssh +forward +yes +192\.168\.122\.10 port 22 +berth port-forward pc-1 10022:22; then ssh -p 10022 127\.0\.0\.1/ })
   t.match(await cli.run(['session', 'list'], { env: it.env }), { code: 0, stdout: /^MACHINE/ })
