@@ -8,7 +8,7 @@ import { assignmentRoutes } from './assignments/routes.js'
 import { StartTimes } from './assignments/start-times.js'
 import { authentication } from './authentication.js'
 import { chainOldRows, HeadLog } from './audit/chain.js'
-import { consoleAnswers, documentGrants, machineAnswers, queueAnswer } from './answers.js'
+import { consoleAnswers, machineAnswers, queueAnswer } from './answers.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
@@ -114,7 +114,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const permissions = new Permissions(objects)
   const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now(), mayHave: queueAnswer(store, permissions), watchersOf: (machineId) => consoles.watchers(machineId) })
   const { assignments, claims, pools } = handingOut
-  const documents = new Documents({ store, pools, ...documentGrants(grants) })
+  const documents = new Documents({ store, pools })
   const consoles: Consoles = new Consoles({
     store, hypervisors, observer, log, ca: authority.certificate, now: Date.now, proxyPort: config.consoleProxyPort, listenAddress: config.listenAddress, publicName: config.publicNames[0] ?? 'localhost',
     ...consoleAnswers({ store, permissions, assignments }), loginLives: async (login) => await users.deps.sessions.lives(login),
@@ -154,7 +154,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log), site)
   const app = await buildApp({
     log, tls, authenticate, permissions, version: VERSION,
-    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, site), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
+    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims, sessions: async () => await consoles.sessions() }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)

@@ -31,6 +31,9 @@ export type ClaimAnswer = Static<typeof ClaimAnswer>
 
 /** By an administrator. `machine`: this member; absent: any. `fixed`: it never expires. `waitMs`: how long to wait until it can be opened. */
 export const AssignRequest = strictObject({ user: PersonName, machine: Type.Optional(Name), fixed: Type.Optional(Type.Boolean()), waitMs: ClaimRequest.properties.waitMs })
+/** `warnings`: what the administrator may have overlooked. */
+export const AssignAnswer = strictObject({ ...Desktop.properties, warnings: Type.Array(Type.String()) })
+export type AssignAnswer = Static<typeof AssignAnswer>
 export const MachineAssignRequest = Type.Omit(AssignRequest, ['machine'], { additionalProperties: false })
 /** `force`: also while somebody is connected. */
 export const ReleaseRequest = strictObject({ force: Type.Optional(Type.Boolean()) })

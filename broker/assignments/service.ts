@@ -140,6 +140,13 @@ export class Assignments {
     return await this.#whenReady(holder, machine.id, wish.waitMs ?? 0, signal)
   }
 
+  /** A person of a directory may be given a desktop before his first login; a name that was mistyped looks the same. */
+  async warningsAbout (user: string): Promise<string[]> {
+    const account = await this.deps.store.selectFrom('account').select('disabled').where('name_key', '=', nameKey(user)).executeTakeFirst()
+    if (!account) return [`Nobody called ${personName(user)} has logged in yet: it waits for the first who does by this name. Is it spelled right?`]
+    return account.disabled === 1 ? [`The account ${personName(user)} is disabled: nobody can open it.`] : []
+  }
+
   async release (machineName: string, by: Actor, wish: ReleaseWish): Promise<void> {
     await this.deps.claims.release(await requireMachine(this.deps.store, machineName), by, wish)
   }

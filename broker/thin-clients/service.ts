@@ -23,7 +23,7 @@ import { DeviceCodes } from './device-codes.js'
 import { DeviceLogins } from './device-logins.js'
 import { deviceByKey, identify, type Networks, provenMacs } from './identity.js'
 import { entryFor } from './match.js'
-import { noticeFor } from './notices.js'
+import { noteRdpInUse, noticeFor } from './notices.js'
 import { type Opened, type Opener, Opening } from './opening.js'
 import { PersonDesktops } from './person-desktops.js'
 import { askAgainMs, markOf } from './policy.js'
@@ -127,6 +127,7 @@ export class ThinClients {
     for (;;) {
       this.#refuseStopping()
       const versionBefore = this.#version
+      await noteRdpInUse(this.deps, device, report.showing)
       const { wakers, ...answer } = await noticeFor({ ...this.deps, logins: this.logins }, device, report.showing)
       const left = until - performance.now()
       if (answer.over !== null || (answer.notice?.id ?? '') !== (report.have ?? '') || left <= 0 || signal.aborted) return answer

@@ -2,7 +2,6 @@ import { Alert, Button, TextInput, ToolbarItem } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
-import type { Static } from '@sinclair/typebox'
 import type { AuditEvent, AuditEventList, AuditVerified } from '../../broker/api/users.js'
 import { api } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
@@ -12,7 +11,6 @@ import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { Instant } from '../parts/when.js'
 
-type Events = Static<typeof AuditEventList>
 const FILTERS = ['actor', 'action', 'object', 'since', 'until'] as const
 const MOST = 1_000
 
@@ -21,7 +19,7 @@ export function Audit (): ReactElement {
   const { t } = useTranslation()
   const [params] = useSearchParams()
   const filter = new URLSearchParams(FILTERS.flatMap((name) => params.get(name) ? [[name, params.get(name) ?? '']] : []))
-  const events = useGet<Events>(`/events?${new URLSearchParams([...filter, ['limit', String(MOST)]]).toString()}`, ['events'])
+  const events = useGet<AuditEventList>(`/events?${new URLSearchParams([...filter, ['limit', String(MOST)]]).toString()}`, ['events'])
   return (
     <>
       <PageHead title={t('navigation.audit')} about={t('audit.about', { count: MOST })}>

@@ -1,7 +1,6 @@
 import { Alert, Button, Card, CardBody, CardTitle, EmptyState, EmptyStateBody, Form } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Static } from '@sinclair/typebox'
 import type { Directory, DirectoryTest, Session } from '../../broker/api/users.js'
 import { api, path } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
@@ -10,12 +9,10 @@ import { TextField } from '../parts/fields.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 
-type OneDirectory = Static<typeof Directory>
-
 /** The LDAP servers and domains from which people come; they are named in the settings, and tried here. */
 export function Directories ({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
-  const directories = useGet<{ directories: OneDirectory[] }>('/directories', [])
+  const directories = useGet<{ directories: Directory[] }>('/directories', [])
   return (
     <>
       <PageHead title={t('navigation.directories')} about={t('directories.about')} />
@@ -26,7 +23,7 @@ export function Directories ({ session }: { session: Session }): ReactElement {
   )
 }
 
-function OneOf ({ directory, mayTest }: { directory: OneDirectory, mayTest: boolean }): ReactElement {
+function OneOf ({ directory, mayTest }: { directory: Directory, mayTest: boolean }): ReactElement {
   return (
     <Card className="berth-below">
       <CardTitle component="h2">{directory.name} ({directory.type})</CardTitle>

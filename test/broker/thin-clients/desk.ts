@@ -37,7 +37,11 @@ export class Desk {
 
   /** Reports that it shows this machine, and gives what is to be said over it. */
   async watch (machine: string, more: { have?: string, waitMs?: number } = {}): Promise<ReportAnswer> {
-    return (await this.#post('report', { macs: this.macs, showing: { protocol: 'spice', title: machine }, ...more })).body as ReportAnswer
+    return await this.tell({ protocol: 'spice', title: machine }, more.waitMs, more.have)
+  }
+
+  async tell (showing: { protocol: string, title: string }, waitMs = 0, have?: string): Promise<ReportAnswer> {
+    return (await this.#post('report', { macs: this.macs, showing, waitMs, ...(have === undefined ? {} : { have }) })).body as ReportAnswer
   }
 
   /** The person has closed the viewer, or the device has been switched on. */
