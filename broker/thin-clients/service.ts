@@ -19,6 +19,7 @@ import type { Providers } from '../users/providers.js'
 import type { Users } from '../users/service.js'
 import type { ClientsXmlFile } from './clients-file.js'
 import type { ClientEntry, LoginTarget } from './clients-xml.js'
+import { DeviceCodes } from './device-codes.js'
 import { DeviceLogins } from './device-logins.js'
 import { deviceByKey, identify, type Networks, provenMacs } from './identity.js'
 import { entryFor } from './match.js'
@@ -54,6 +55,7 @@ export class ThinClients {
   readonly #seen = new Map<string, Seen>()
   readonly #entries = new Map<string, ClientEntry | null>()
   readonly logins: DeviceLogins
+  readonly codes: DeviceCodes
   readonly desktops: PersonDesktops
   readonly #opening: Opening
   /** `machine:ID`, `pool:ID`, `hypervisor:NAME`, `device:ID`, `clients-xml`: whoever waits for a change of these. */
@@ -66,7 +68,8 @@ export class ThinClients {
     const console: Consoles['spiceConsole'] = async (machine, asker) => await deps.consoles.spiceConsole(machine, asker)
     this.#opening = new Opening({ ...deps, console }, (machineId) => { this.#tell(`machine:${machineId}`) })
     this.logins = new DeviceLogins({ ...deps, idleMs: deps.loginIdleMs, now: Date.now }, (deviceId) => { this.#tell(`device:${deviceId}`) })
-    this.desktops = new PersonDesktops({ ...deps, logins: this.logins, opening: this.#opening })
+    this.codes = new DeviceCodes({ ...deps, limits: deps.users.limits, now: Date.now })
+    this.desktops = new PersonDesktops({ ...deps, logins: this.logins, codes: this.codes, opening: this.#opening })
   }
 
   start (): void {
