@@ -26,13 +26,16 @@ export async function measureConsole (places: Places, { small, log }: BenchOptio
   await removeGuest(place, 'console')
   const both = (values: readonly number[]): string => `${milliseconds(median(values))}, ${milliseconds(quantile(values, 0.95))}`
   const p95 = quantile(first, 0.95)
-  const added = [median(berth) - median(direct), quantile(berth, 0.95) - quantile(direct, 0.95)]
+  const added = (share: number): Report['comparisons'][number] => {
+    const [ours, theirs] = [quantile(berth, share), quantile(direct, share)]
+    return { what: `a key until it is seen, p${share * 100}`, berth: milliseconds(ours), otherSide: milliseconds(theirs), ratio: ours / theirs, target: `≤ ${MOST_ADDED_MS} ms more`, met: ours - theirs <= MOST_ADDED_MS }
+  }
   return {
-    name: 'console', title: 'A screen in the browser\'s way (p50, p95)', samples: { first, berth, direct },
+    name: 'console', title: 'A screen in the browser\'s way', samples: { first, berth, direct },
     note: `The first picture: ${first.length} times, from \`POST …/screen\` over a WebSocket of its own (a new TLS connection each) to the last pixel of the whole screen. A key: ${berth.length} keys each way, in turns, both viewers open on the same display, from the key to the update that shows it; the guest (emulated) and QEMU's own steps of 30 ms are in both. The other side is the display's unix socket, opened on the host.`,
     comparisons: [
-      { what: 'first picture after the click', berth: both(first), otherSide: '', ratio: null, target: `p95 ≤ ${MOST_FIRST_FRAME_MS} ms`, met: p95 <= MOST_FIRST_FRAME_MS },
-      { what: 'a key until it is seen', berth: both(berth), otherSide: both(direct), ratio: median(berth) / median(direct), target: `≤ ${MOST_ADDED_MS} ms more`, met: Math.max(...added) <= MOST_ADDED_MS },
+      { what: 'first picture after the click, p50, p95', berth: both(first), otherSide: '', ratio: null, target: `p95 ≤ ${MOST_FIRST_FRAME_MS} ms`, met: p95 <= MOST_FIRST_FRAME_MS },
+      added(0.5), added(0.95),
     ],
   }
 }
