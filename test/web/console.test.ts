@@ -59,7 +59,7 @@ t.test('the screen, its keys, a text, the keyboard on the screen; and again afte
   await it.broker.admin.post(`/machines/${machine}/release`, { force: true })
   await page.getByText('This desktop is not yours any more').waitFor()
   t.same(await seriousFaults(page), [])
-  await page.getByRole('link', { name: 'My desktops' }).click()
+  await page.getByRole('link', { name: 'My desktops', exact: true }).click()
   await page.getByRole('article').waitFor()
   t.same(faults, [])
   await close()
