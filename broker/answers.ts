@@ -30,7 +30,7 @@ export function queueAnswer (store: Store, permissions: Permissions): (holder: s
 }
 
 /** Questions that a room asks of those below it, answered here: who may take, know and keep a console, and what the pools' policies say of it. */
-export function consoleAnswers (deps: { store: Store, permissions: Permissions, assignments: Assignments }): Pick<ConsolesDeps, 'mayTake' | 'mayKnow' | 'mayStay' | 'personAt' | 'features' | 'protocols' | 'refuseNotReady' | 'onTicket'> {
+export function consoleAnswers (deps: { store: Store, permissions: Permissions, assignments: Assignments }): Pick<ConsolesDeps, 'mayTake' | 'mayKnow' | 'mayStay' | 'features' | 'protocols' | 'refuseNotReady' | 'onTicket'> {
   const { store, permissions, assignments } = deps
   const may = async (holder: Holder, machineId: string, verb: Verb): Promise<boolean> => {
     const machine = await store.selectFrom('machine').select('name').where('id', '=', machineId).executeTakeFirst()
@@ -41,10 +41,6 @@ export function consoleAnswers (deps: { store: Store, permissions: Permissions, 
     mayTake: async (asker, machineId) => await may(asker, machineId, 'takeConsole'),
     mayKnow: async (asker, machineId) => await may(asker, machineId, 'takeConsole') || await may(asker, machineId, 'assign'),
     mayStay: async (holder, machineId) => holder.kind === 'device' ? await assignments.deviceMayStay(holder.name, machineId) : await may(holder, machineId, 'accessConsole'),
-    personAt: async (device) => {
-      const row = await store.selectFrom('device_login').innerJoin('thin_client', 'thin_client.id', 'device_login.thin_client_id').select('device_login.account').where('thin_client.mac', '=', device.name).where('ends', 'is', null).executeTakeFirst()
-      return row ? { kind: 'person', name: row.account } : null
-    },
     features: async (machineId) => strictest((await poolsOf(store, machineId)).map((pool) => pool.policy)),
     protocols: async (machineId) => (await poolsOf(store, machineId))[0]?.policy.protocols ?? [],
     refuseNotReady: async (asker, machine) => { await assignments.refuseUnclean(machine, asker.kind === 'person' ? `user:${nameKey(asker.name)}` : null) },

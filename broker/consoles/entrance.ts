@@ -15,8 +15,6 @@ export interface EntranceDeps {
   readonly mayTake: (asker: Holder, machineId: string) => Promise<boolean>
   /** Whether he may see who has a console. */
   readonly mayKnow: (asker: Holder, machineId: string) => Promise<boolean>
-  /** Who is logged in at a thin client; null: nobody. */
-  readonly personAt: (device: Holder) => Promise<Holder | null>
 }
 
 /** What a wish for a screen says. `loginVerbs`: what the login that asks may do with the machine, where that is less than its account may (a token with scopes); absent: everything. */
@@ -57,7 +55,7 @@ export class Entrance {
   async decide (machine: ConsoleMachine, asker: Asker, occupant: Occupant | null, { take = false, loginVerbs }: EntranceWish): Promise<boolean> {
     const login = (verbs: readonly string[]): boolean => loginVerbs === undefined || verbs.some((verb) => loginVerbs.has(verb))
     const mayTake = take && login(['takeConsole']) && await this.deps.mayTake(asker, machine.id)
-    const step = consoleStep(await this.#asPerson(occupant, asker), { holder: asker, address: plainAddress(asker.address), take, mayTake })
+    const step = consoleStep(occupant, { holder: asker, address: plainAddress(asker.address), take, mayTake })
     if (step === 'give') return false
     if (step === 'take') return true
     if (step === 'forbid') throw new BrokerError('forbidden', `You may not take the console of ${machine.name} from somebody else.`)
@@ -83,12 +81,5 @@ export class Entrance {
       if (asker.kind === 'person') await recordEvent(tx, by, 'console.ticket', `machine:${machine.name}`, { via })
       if (cut) await recordEvent(tx, by, 'console.take', `machine:${machine.name}`, { from: cut.holder ? actorName(cut.holder) : '', address: cut.address, since: new Date(cut.sinceMs).toISOString() })
     })
-  }
-
-  /** The person who sits at a thin client takes his own screen along to where he asks now. The other way round the device would take it back at once. */
-  async #asPerson (occupant: Occupant | null, asker: Asker): Promise<Occupant | null> {
-    if (occupant?.holder?.kind !== 'device' || asker.kind !== 'person') return occupant
-    const person = await this.deps.personAt(occupant.holder)
-    return person !== null && sameHolder(person, asker) ? { ...occupant, holder: person } : occupant
   }
 }

@@ -33,8 +33,6 @@ export interface ConsolesDeps {
   readonly mayTake: (asker: Holder, machineId: string) => Promise<boolean>
   /** Whether he may see who has a console. */
   readonly mayKnow: (asker: Holder, machineId: string) => Promise<boolean>
-  /** Who is logged in at a thin client; null: nobody. */
-  readonly personAt: (device: Holder) => Promise<Holder | null>
   /** Throws while the machine still shows its last holder's doings, or is another one's. */
   readonly refuseNotReady: (asker: Asker, machine: ConsoleMachine) => Promise<void>
   /** A ticket was given. */

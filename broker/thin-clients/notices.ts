@@ -20,7 +20,8 @@ export async function noticeFor ({ store, assignments, consoles, logins }: Notic
   const over = await logins.over(device.id, machine.id) ?? (showing.protocol === 'rdp' ? await notHis(store, machine.id, holders, logins.whyEnded(device.id)) : null)
   const warning = await assignments.warning(machine.id, holders)
   const seat = await seatOf(store, machine.id)
-  const watchers = seat?.holder.kind === 'device' && seat.holder.name === device.mac ? consoles.watchers(machine.id) : []
+  const here = seat !== null && (seat.holder.kind === 'device' ? seat.holder.name === device.mac : holders.includes(`user:${nameKey(seat.holder.name)}`))
+  const watchers = here ? consoles.watchers(machine.id) : []
   const sentences = [...(warning ? [warning.sentence] : []), ...(watchers.length > 0 ? [`${watchers.join(', ')} ${watchers.length === 1 ? 'is' : 'are'} looking at this screen.`] : [])]
   const notice = sentences.length === 0 ? null : { id: noticeId(machine.id, warning?.takenAt ?? '', watchers), sentence: sentences.join(' '), takenAt: warning?.takenAt ?? null }
   return { notice, over, wakers: [`machine:${machine.id}`] }

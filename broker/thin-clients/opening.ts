@@ -32,15 +32,17 @@ export interface Opener {
   readonly may: (verb: Verb, machine: string) => Promise<boolean>
 }
 
-/** What a device is told about its desktop. `wakers`: what may change that. `login`: it is a person's desktop that is to be shown. */
+/** What a device is told about its desktop. `wakers`: what may change that; `lookAgainMs`: it may change without a word. `login`: it is a person's desktop that is to be shown. */
 export interface Opened {
-  readonly state: AskAnswer['state'], readonly sentence: string, readonly console: Console | null, readonly machine: { readonly id: string, readonly name: string } | null, readonly wakers: string[]
+  readonly state: AskAnswer['state'], readonly sentence: string, readonly console: Console | null, readonly machine: { readonly id: string, readonly name: string } | null, readonly wakers: string[], readonly lookAgainMs?: number
   readonly login?: { readonly pools: readonly string[] }, readonly person?: string, readonly ways?: LoginWays, readonly choices?: Choice[]
 }
 
-type Act = Pick<Opened, 'state' | 'sentence' | 'console' | 'login'> & { readonly machine?: MachineFacts | null }
+type Act = Pick<Opened, 'state' | 'sentence' | 'console' | 'login' | 'lookAgainMs'> & { readonly machine?: MachineFacts | null }
 
 const START_FAILURE_COUNTS_MS = 15_000
+/** No event tells that a guest's RDP has come up. */
+const RDP_AGAIN_MS = 2_000
 
 /** Opens the first of the targets that can be had: claims and starts its machine, and gives it a console. */
 export class Opening {
@@ -109,7 +111,7 @@ export class Opening {
     await assignments.refuseUnclean(machine, opener.holder)
     const address = await directRdp(hypervisors, { ...machine, network })
     const way = wayTo(policy.protocols, network, address, Date.now() - runsSince)
-    if (way === 'wait') return { state: 'starting', sentence: `${machine.name} runs; its remote desktop (RDP) does not answer yet.`, console: null }
+    if (way === 'wait') return { state: 'starting', sentence: `${machine.name} runs; its remote desktop (RDP) does not answer yet.`, console: null, lookAgainMs: RDP_AGAIN_MS }
     if (address === null) return null
     const { clipboard, fileTransfer, usb } = strictest((await poolsOf(store, machine.id)).map((pool) => pool.policy))
     await assignments.noteTicket(machine.id, opener.holder)

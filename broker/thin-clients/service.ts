@@ -105,10 +105,10 @@ export class ThinClients {
     for (;;) {
       this.#refuseStopping()
       const versionBefore = this.#version
-      const { answer, wakers } = await this.#answer(question)
+      const { answer, wakers, lookAgainMs } = await this.#answer(question)
       const left = until - performance.now()
       if (answer.mark !== question.request.have || answer.state === 'ready' || answer.deviceKey !== undefined || left <= 0 || signal.aborted) return answer
-      if (this.#version === versionBefore) await this.#untilChange(wakers, left, signal) // else something changed while we looked
+      if (this.#version === versionBefore) await this.#untilChange(wakers, Math.min(left, lookAgainMs ?? left), signal) // else something changed while we looked
     }
   }
 
@@ -187,7 +187,7 @@ export class ThinClients {
     this.#seen.delete(id)
   }
 
-  async #answer ({ request, key, address }: Question): Promise<{ answer: AskAnswer, wakers: string[] }> {
+  async #answer ({ request, key, address }: Question): Promise<{ answer: AskAnswer, wakers: string[], lookAgainMs?: number | undefined }> {
     const identity = await identify(this.deps.store, this.deps.networks, { macs: request.macs, key, address, hostname: request.hostname, version: request.version })
     const device = identity.device
     const wakers = ['clients-xml', ...(device ? [`device:${device.id}`] : [])]
@@ -203,7 +203,7 @@ export class ThinClients {
     const { ways, choices, person, console } = opened
     const answer = { ...this.#toAnswer(identity.device.id, opened.state, opened.sentence, { ways, choices, person }), ...(console ? { console } : {}), ...(person === undefined ? {} : { person }), ...(ways ? { ways } : {}), ...(choices ? { choices } : {}) }
     this.#see(identity.device, { request, key, address }, answer.state, answer.sentence, opened.machine?.name ?? null)
-    return { wakers, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
+    return { wakers, lookAgainMs: opened.lookAgainMs, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
   }
 
   /** The device's own desktop, or that of the person who is logged in at it. */

@@ -12,23 +12,24 @@ export class RfbClient {
   width = 0
   height = 0
   name = ''
+  #wake: () => void = () => {}
   #pixels = Buffer.alloc(0)
   #waiting: Buffer = Buffer.alloc(0)
 
   constructor (readonly stream: Duplex) {
     stream.on('error', () => {})
-    stream.pause()
+    for (const event of ['readable', 'end', 'close']) stream.on(event, () => { this.#wake() })
   }
 
-  /** From the server's greeting to its description of the display. */
-  async begin (encodings: readonly number[] = [RAW, DESKTOP_SIZE]): Promise<this> {
+  /** From the server's greeting to its description of the display. Not `shared`: a viewer that wants to be alone. */
+  async begin ({ encodings = [RAW, DESKTOP_SIZE], shared = false }: { encodings?: readonly number[], shared?: boolean } = {}): Promise<this> {
     await this.#read(12)
     this.stream.write('RFB 003.008\n')
     await this.#read((await this.#read(1)).readUInt8(0))
     this.stream.write(Buffer.from([1]))
     const result = (await this.#read(4)).readUInt32BE(0)
     if (result !== 0) throw new Error('the display refuses this viewer')
-    this.stream.write(Buffer.from([0])) // not shared, as a viewer may ask that wants to be alone
+    this.stream.write(Buffer.from([shared ? 1 : 0]))
     const init = await this.#read(24)
     this.name = (await this.#read(init.readUInt32BE(20))).toString()
     this.#resize(init.readUInt16BE(0), init.readUInt16BE(2))
@@ -119,7 +120,7 @@ export class RfbClient {
         length += piece.length
       } else {
         if (this.stream.destroyed || this.stream.readableEnded) throw new Error('the display has ended the connection')
-        await Promise.race([once(this.stream, 'readable'), once(this.stream, 'close'), once(this.stream, 'end')])
+        await new Promise<void>((resolve) => { this.#wake = resolve })
       }
     }
     const all = Buffer.concat(pieces)

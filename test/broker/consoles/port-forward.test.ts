@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
+import type { Desktop } from '../../../broker/api/assignments.js'
 import type { MachinePathList } from '../../../broker/api/consoles.js'
 import { CliUnderTest, type Running } from '../../cli/run-cli.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
@@ -136,6 +137,21 @@ t.test('permission comes first, and a refusal is an ordinary answer', async (t) 
   t.equal(await open('?port=7', admin), 'open')
   t.match(await broker.admin.raw('GET', '/api/v1/machines/pc-1/port-forward?port=7'), { status: 426 })
   t.equal((await broker.admin.raw('GET', '/api/v1/machines', undefined, { connection: 'upgrade', upgrade: 'h2c' })).status, 200, 'other routes do not mind')
+})
+
+t.test('who uses his desktop by a forwarded port only counts as connected', async (t) => {
+  const it = await stage(t)
+  await it.broker.admin.post('/machines/pc-1/assign', { user: 'alice' })
+  const desktop = async (): Promise<Desktop | undefined> => (await it.broker.admin.get<{ desktops: Desktop[] }>('/desktops')).desktops[0]
+  t.match(await desktop(), { machine: 'pc-1', connectedAt: null })
+  const { port } = await forwarding(t, it, '0:7')
+  const socket = connect({ port, host: '127.0.0.1' })
+  await until(async () => (await desktop())?.phase === 'connected', { withinMs: 5_000, what: 'he is seen' })
+  t.match(await it.broker.admin.get('/machines/pc-1'), { viewers: ['127.0.0.1'] })
+  t.match(await it.broker.admin.get('/sessions'), { sessions: [] }, 'nobody has the screen')
+  socket.destroy()
+  await until(async () => (await desktop())?.phase !== 'connected', { withinMs: 5_000, what: 'he has left' })
+  t.match(await desktop(), { disconnectedAt: String })
 })
 
 t.test('nobody has more than his share of connections', async (t) => {

@@ -24,7 +24,7 @@ async function stage (t: Test): Promise<Stage> {
   const may = { take: false, know: false, stay: true }
   const consoles = new Consoles({
     store: engine.store, hypervisors: engine.hypervisors, observer: engine.observer, log: pino({ level: 'silent' }), ca: 'CA', now: Date.now, proxyPort: 0, listenAddress: '127.0.0.1', publicName: 'broker',
-    mayTake: async () => may.take, mayKnow: async () => may.know, mayStay: async () => may.stay, personAt: async () => null, loginLives: async () => true, refuseNotReady: async () => {}, onTicket: async () => {}, protocols: async () => [], features: async () => ({ clipboard: true, fileTransfer: true, usb: false }),
+    mayTake: async () => may.take, mayKnow: async () => may.know, mayStay: async () => may.stay, loginLives: async () => true, refuseNotReady: async () => {}, onTicket: async () => {}, protocols: async () => [], features: async () => ({ clipboard: true, fileTransfer: true, usb: false }),
   })
   await consoles.start()
   t.teardown(async () => {

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { type Screen, SCREEN_CLOSES, type Session } from '../../../broker/api/consoles.js'
 import { ScreenTickets } from '../../../broker/consoles/screen-tickets.js'
@@ -194,7 +193,7 @@ t.test('who only looks does not take the seat, changes nothing, and is told of',
   const answer = await ask(carol, { watch: true })
   t.match(answer, { viewOnly: true, clipboard: false })
   const watching = await show(it, carol, answer.ticket)
-  await (await watching.viewer.begin([0, -223, -309, -316, 0xc0a1e5ce | 0])).frame()
+  await (await watching.viewer.begin({ encodings: [0, -223, -309, -316, 0xc0a1e5ce | 0] })).frame()
   watching.viewer.type('rm')
   await watching.viewer.frame()
   t.same(it.display.seen[1], [2, 3, 3], 'her keys were dropped in the broker')
@@ -279,9 +278,10 @@ t.test('a viewer that takes nothing holds the display, not the memory', async (t
     return stands
   }, { withinMs: 20_000, everyMs: 700, what: 'the display is held' })
   t.ok(sentBytes < 32 * 1_048_576, `held after ${Math.round(sentBytes / 1_048_576)} MiB`)
-  screen.viewer.stream.resume()
+  screen.viewer.stream.removeAllListeners('readable').resume()
+  screen.webSocket.resume()
   const heard = sentBytes
   await until(() => sentBytes > heard, { withinMs: 5_000, what: 'it goes on' })
   screen.webSocket.terminate()
-  await once(socket, 'close')
+  await until(() => socket.destroyed, { withinMs: 5_000, what: 'the display is left' })
 })

@@ -14,9 +14,12 @@ async function place (t: { teardown: (act: () => Promise<void>) => void }, { net
   await broker.admin.delete<{ job: string }>('/pools/p').then(async ({ job }) => { await broker.admin.succeeded(job) })
   const { job } = await broker.admin.post<{ job: string }>('/pools', { name: 'p', from: 'golden-desktop', size: 1, network, policy: { protocols: ['rdp', 'spice'], ...policy } })
   await broker.admin.succeeded(job)
-  const rdp = { answers: true }
+  const rdp = { answers: true, probes: 0 }
   broker.host().addresses.set('p-1', [GUEST])
-  broker.host().onConnection = (host, port) => host === GUEST && port === 3389 && rdp.answers ? new PassThrough() : null
+  broker.host().onConnection = (host, port) => {
+    if (host === GUEST && port === 3389) rdp.probes += 1
+    return host === GUEST && port === 3389 && rdp.answers ? new PassThrough() : null
+  }
   return { broker, rdp }
 }
 const idleSince = (broker: Awaited<ReturnType<typeof place>>['broker']): number => broker.rows<{ idle_since: number }>('SELECT idle_since FROM assignment')[0]?.idle_since ?? 0
@@ -35,8 +38,13 @@ t.test('a guest that answers is shown by RDP, as soon as it does; and its time d
   rdp.answers = false
   const desk = await device(broker)
   await until(async () => /RDP\) does not answer yet/.test((await desk.ask()).sentence), { withinMs: 10_000, everyMs: 50, what: 'the screen says for what it waits' })
+  const before = rdp.probes
+  const waiting = desk.ask(20_000)
+  await until(() => rdp.probes > before, { withinMs: 5_000, everyMs: 5, what: 'it was looked for' })
   rdp.answers = true
-  t.match(await desk.askUntil('ready'), { sentence: 'Opening p-1.', console: { protocol: 'rdp', address: GUEST, title: 'p-1', clipboard: false, drives: true } })
+  const askedMs = performance.now()
+  t.match(await waiting, { sentence: 'Opening p-1.', console: { protocol: 'rdp', address: GUEST, title: 'p-1', clipboard: false, drives: true } })
+  t.ok(performance.now() - askedMs < 8_000, 'who waits is told')
   t.match(broker.rows("SELECT object FROM event WHERE action = 'console.rdp'"), [{ object: 'machine:p-1' }])
   broker.run('UPDATE assignment SET idle_since = 1')
   t.equal(await desk.report({ protocol: 'rdp', title: 'p-1' }), 200)
