@@ -17,12 +17,14 @@ export class Desk {
   key: string | null = null
   mark: string | undefined
   macs: readonly string[]
+  /** The orders that it knows; null: it is older than they are. */
+  orders: readonly string[] | null = null
 
   constructor (readonly broker: SimulatedBroker, mac: string, readonly address = '127.0.0.1') { this.macs = [mac] }
 
   /** `waitMs`: a long poll for something newer than the last answer. */
   async ask (waitMs = 0): Promise<AskAnswer> {
-    return this.#kept(await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', waitMs, ...(waitMs > 0 && this.mark !== undefined ? { have: this.mark } : {}) }))
+    return this.#kept(await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', waitMs, ...this.#knows(), ...(waitMs > 0 && this.mark !== undefined ? { have: this.mark } : {}) }))
   }
 
   #kept ({ status, body }: { status: number, body: unknown }): AskAnswer {
@@ -37,8 +39,13 @@ export class Desk {
 
   /** Reports that it shows this machine, and gives what is to be said over it. */
   async watch (machine: string, more: { have?: string, waitMs?: number } = {}): Promise<ReportAnswer> {
-    return (await this.#post('report', { macs: this.macs, showing: { protocol: 'spice', title: machine }, ...more })).body as ReportAnswer
+    return (await this.#post('report', { macs: this.macs, showing: { protocol: 'spice', title: machine }, ...this.#knows(), ...more })).body as ReportAnswer
   }
+
+  #knows (): object { return this.orders === null ? {} : { orders: this.orders } }
+
+  /** Says what became of an order. */
+  async done (order: string, outcome: 'done' | 'refused' = 'done', sentence = 'Shown.'): Promise<number> { return (await this.#post('done', { macs: this.macs, order, outcome, sentence })).status }
 
   /** The person has closed the viewer, or the device has been switched on. */
   async askAfterEnd (): Promise<AskAnswer> { return this.#kept(await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', ended: true })) }
