@@ -43,6 +43,10 @@ export function defineClientsXmlCommands (program: Command, invocation: Invocati
     for (const fault of state.faults) invocation.say(detailLine(fault, state.path))
     invocation.output.raw(state.text)
   })
+  defineHistory(clientsXml, invocation)
+}
+
+function defineHistory (clientsXml: Command, invocation: Invocation): void {
   clientsXml.command('history').summary('list the last texts').description('Lists the last fifty texts of clients.xml that were in force, newest first. "file" changed it on the disk.').action(async () => {
     const answer = await invocation.client.get('/clients-xml/history', ClientsXmlHistory)
     invocation.output.list(answer, VERSIONS, answer.versions)

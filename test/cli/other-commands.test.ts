@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { test } from 'tap'
 import { CopyRequest, GenerationList, ImportRequest, JobRef } from '../../broker/api/images.js'
 import { OrderState } from '../../broker/api/device-orders.js'
-import { AssignRequest, ClientsXmlCheck, ClientsXmlHistory, ClientsXmlState, ClientsXmlText, ClientsXmlVersionText, ThinClient, ThinClientDetail, ThinClientList } from '../../broker/api/thin-clients.js'
+import { AssignRequest, ClientsXmlCheck, ClientsXmlHistory, ClientsXmlPut, ClientsXmlState, ClientsXmlText, ClientsXmlVersionText, ThinClient, ThinClientDetail, ThinClientList } from '../../broker/api/thin-clients.js'
 import { AuditEventList, TokenCreate, TokenCreated, TokenList } from '../../broker/api/users.js'
 import { JobList } from '../../broker/api/jobs.js'
 import { DEVICE, GENERATION, NOW, job } from './samples.js'
@@ -30,7 +30,7 @@ test('clients.xml: faults as file, line and column', async t => {
   t.match(await berth(['clients-xml', 'check', file]), { code: 1, stdout: `${file}:3:5: error: There is no machine pc-99.\n${file}:9:1: warning: Twice.\n${file}: refused, 2 clients\n` })
   broker.on('PUT /clients-xml', refuse('clients_xml_invalid', 'clients.xml was refused.', faults))
   t.match(await berth(['clients-xml', 'load', file]), { code: 1, stdout: '', stderr: `berth: clients.xml was refused.\n  ${file}:3:5: error: There is no machine pc-99.\n  ${file}:9:1: warning: Twice.\n` })
-  broker.on('PUT /clients-xml', answer(ClientsXmlCheck, { accepted: true, clients: 2, faults: [] }, { request: ClientsXmlText }))
+  broker.on('PUT /clients-xml', answer(ClientsXmlCheck, { accepted: true, clients: 2, faults: [] }, { request: ClientsXmlPut }))
   t.match(await berth(['clients-xml', 'load', '-'], { input: '<clients/>' }), { code: 0, stdout: /in force, 2 clients/ })
   t.strictSame(broker.asked.at(-1)?.body, { text: '<clients/>' })
   broker.on('GET /clients-xml', answer(ClientsXmlState, { path: '/etc/berth/clients.xml', text: '<clients/>', etag: 'e1', loadedAt: NOW, clients: 2, faults: [] }))
