@@ -20,7 +20,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /ca.pem': 'public',
   'GET /install/hypervisor.sh': 'public',
   'GET /openapi.json': 'public',
-  'GET /assets/*': 'public',
+  'GET /assets/:file': 'public',
 
   'POST /login': 'public',
   'POST /session': 'public',
@@ -85,6 +85,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /machines/:name/generations': 'observer',
   'POST /machines/:name/import': 'admin',
   'POST /machines/:name/console': { verb: 'accessConsole', on: 'machine' },
+  'POST /machines/:name/screen': { verb: 'accessConsole', on: 'machine' },
+  'GET /machines/:name/screen': { verb: 'accessConsole', on: 'machine' },
   'GET /machines/:name/paths': { verb: 'accessConsole', on: 'machine' },
   'GET /machines/:name/port-forward': { verb: 'accessConsole', on: 'machine' },
   'GET /sessions': 'observer',

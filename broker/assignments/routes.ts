@@ -1,4 +1,4 @@
-import { AssignRequest, ClaimAnswer, ClaimRequest, Desktop, DesktopList, MachineAssignRequest, RebuildRequest, RebuildResult, ReleaseRequest } from '../api/assignments.js'
+import { AssignAnswer, AssignRequest, ClaimAnswer, ClaimRequest, Desktop, DesktopList, MachineAssignRequest, RebuildRequest, RebuildResult, ReleaseRequest } from '../api/assignments.js'
 import { NameParams } from '../api/common.js'
 import { abortedWith, type App, callerOf, NoContent, route } from '../http.js'
 import { type RebuildDeps, rebuildState } from './rebuild-state.js'
@@ -15,11 +15,13 @@ export function assignmentRoutes (assignments: Assignments, rebuild: RebuildDeps
       const by = callerOf(request)
       return await assignments.claim(request.params.name, `user:${by.key}`, by, request.body, abortedWith(reply))
     })
-    app.post('/pools/:name/assign', route('Give somebody a desktop of this pool', { params: NameParams, body: AssignRequest }, { 200: Desktop }), async (request, reply) => {
-      return await assignments.assign(request.params.name, request.body.user, request.body, callerOf(request), abortedWith(reply))
+    app.post('/pools/:name/assign', route('Give somebody a desktop of this pool', { params: NameParams, body: AssignRequest }, { 200: AssignAnswer }), async (request, reply) => {
+      const desktop = await assignments.assign(request.params.name, request.body.user, request.body, callerOf(request), abortedWith(reply))
+      return { ...desktop, warnings: await assignments.warningsAbout(request.body.user) }
     })
-    app.post('/machines/:name/assign', route('Give somebody this machine', { params: NameParams, body: MachineAssignRequest }, { 200: Desktop }), async (request, reply) => {
-      return await assignments.assignMachine(request.params.name, request.body.user, request.body, callerOf(request), abortedWith(reply))
+    app.post('/machines/:name/assign', route('Give somebody this machine', { params: NameParams, body: MachineAssignRequest }, { 200: AssignAnswer }), async (request, reply) => {
+      const desktop = await assignments.assignMachine(request.params.name, request.body.user, request.body, callerOf(request), abortedWith(reply))
+      return { ...desktop, warnings: await assignments.warningsAbout(request.body.user) }
     })
     app.post('/machines/:name/release', route('Give it back', { params: NameParams, body: ReleaseRequest }, { 204: NoContent }), async (request, reply) => {
       await assignments.release(request.params.name, callerOf(request), { force: request.body.force ?? false, because: 'released' })

@@ -42,7 +42,7 @@ export interface Tables {
 }
 
 interface ConsoleSeatTable {
-  machine_id: string, holder_kind: 'person' | 'device', holder: string, address: string, via: 'direct' | 'proxy'
+  machine_id: string, holder_kind: 'person' | 'device', holder: string, address: string, via: 'direct' | 'proxy' | 'browser'
   ticket_at: number, connected_at: number | null, disconnected_at: number | null
 }
 

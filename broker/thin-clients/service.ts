@@ -22,7 +22,7 @@ import { Devices } from './devices.js'
 import { effectsOf, inWords } from './effects.js'
 import { deviceByKey, identify, type Networks, provenMacs } from './identity.js'
 import { entryFor } from './match.js'
-import { noticeFor } from './notices.js'
+import { noteRdpInUse, noticeFor } from './notices.js'
 import { type Opened, type Opener, Opening } from './opening.js'
 import { Orders } from './orders.js'
 import { PersonDesktops } from './person-desktops.js'
@@ -82,6 +82,7 @@ export class ThinClients {
     jobs.on('released', (machineIds) => { for (const id of machineIds) this.#tell(`machine:${id}`) })
     observer.on('power', (id) => { this.#tell(`machine:${id}`) })
     observer.on('viewers', (id) => { this.#tell(`machine:${id}`) })
+    this.deps.consoles.on('watched', (id) => { this.#tell(`machine:${id}`) })
     claims.on('changed', (id) => { this.#tell(`machine:${id}`) })
     claims.on('freed', (poolId) => { this.#tell(`pool:${poolId}`) })
     pools.on('change', (poolId) => { this.#tell(`pool:${poolId}`) })
@@ -114,13 +115,13 @@ export class ThinClients {
       for (;;) {
         this.#refuseStopping()
         const versionBefore = this.#version
-        const { answer, wakers, known } = await this.#answer(question)
+        const { answer, wakers, known, lookAgainMs } = await this.#answer(question)
         if (answer.device !== '') letGo ??= this.#seen.hold(answer.device)
         const order = known ? await this.orders.next({ id: answer.device }, question.request.version, question.request.orders ?? []) : null
         if (order) return { ...answer, order }
         const left = until - performance.now()
         if (answer.mark !== question.request.have || answer.state === 'ready' || answer.deviceKey !== undefined || left <= 0 || signal.aborted) return answer
-        if (this.#version === versionBefore) await this.#untilChange(wakers, left, signal) // else something changed while we looked
+        if (this.#version === versionBefore) await this.#untilChange(wakers, Math.min(left, lookAgainMs ?? left), signal) // else something changed while we looked
       }
     } finally {
       letGo?.()
@@ -143,6 +144,7 @@ export class ThinClients {
       for (;;) {
         this.#refuseStopping()
         const versionBefore = this.#version
+        await noteRdpInUse(this.deps, device, report.showing)
         const { wakers, ...answer } = await noticeFor({ ...this.deps, logins: this.logins }, device, report.showing)
         // Who says that it shows nothing any more asks next; nobody reads what is answered to that.
         const order = report.showing === null ? null : await this.orders.next(device, device.version, report.orders ?? [])
@@ -205,7 +207,7 @@ export class ThinClients {
     return [...await this.#own(device), ...entry?.targets ?? []].map(inWords)
   }
 
-  async #answer ({ request, key, address }: Question): Promise<{ answer: AskAnswer, wakers: string[], known: boolean }> {
+  async #answer ({ request, key, address }: Question): Promise<{ answer: AskAnswer, wakers: string[], known: boolean, lookAgainMs?: number | undefined }> {
     const identity = await identify(this.deps.store, this.deps.networks, { macs: request.macs, key, address, hostname: request.hostname, version: request.version })
     const device = identity.device
     const wakers = ['clients-xml', ...(device ? [`device:${device.id}`] : [])]
@@ -220,7 +222,7 @@ export class ThinClients {
     const { ways, choices, person, console } = opened
     const answer = { ...this.#toAnswer(identity.device.id, opened.state, opened.sentence, { ways, choices, person }), ...(console ? { console } : {}), ...(person === undefined ? {} : { person }), ...(ways ? { ways } : {}), ...(choices ? { choices } : {}) }
     this.#seen.asked(identity.device, request, address, { state: answer.state, sentence: answer.sentence, machine: opened.machine?.name ?? null })
-    return { wakers, known: true, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
+    return { wakers, known: true, lookAgainMs: opened.lookAgainMs, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
   }
 
   /** The device's own desktop, or that of the person who is logged in at it. */

@@ -4,8 +4,8 @@ import { CODE_FILES, FILES, lineOf, nodesOf, syntaxOf, textOf, TYPESCRIPT_FILES 
 
 const MOST_LINES = 300
 const MOST_FUNCTION_LINES = 40
-/** Files that may be longer, with the reason. Empty: nothing has earned it yet. */
-const LONGER: Readonly<Record<string, string>> = {}
+/** Files that may be longer, with the reason. */
+const LONGER: Readonly<Record<string, string>> = { 'web/language/en.json': 'every text of the pages in one catalogue', 'web/language/lt.json': 'the same in Lithuanian' }
 const LONGER_FUNCTIONS: Readonly<Record<string, string>> = { 'broker/broker.ts startBroker': 'the wiring: a line for each part, and nothing is decided in it' }
 /** Python modules are imported by name, so they have underscores. */
 const KEBAB = /^\.?[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9-]+)*$/

@@ -9,7 +9,7 @@ export function Actions ({ label, text, actions, isDisabled = false }: { label: 
   const [open, setOpen] = useState(false)
   return (
     <Dropdown isOpen={open} onOpenChange={setOpen} popperProps={{ position: 'right' }}
-      toggle={(ref) => <MenuToggle ref={ref} aria-label={label} variant={text === undefined ? 'plain' : 'secondary'} isExpanded={open} isDisabled={isDisabled} onClick={() => { setOpen(!open) }} {...(text === undefined ? { icon: <EllipsisVIcon /> } : {})}>{text}</MenuToggle>}>
+      toggle={(ref) => <MenuToggle ref={ref} aria-label={text === undefined ? label : `${text}: ${label}`} variant={text === undefined ? 'plain' : 'secondary'} isExpanded={open} isDisabled={isDisabled} onClick={() => { setOpen(!open) }} {...(text === undefined ? { icon: <EllipsisVIcon /> } : {})}>{text}</MenuToggle>}>
       <DropdownList>
         {actions.map(({ name, onClick, isDanger = false, isDisabled: off = false, description }) => (
           <DropdownItem key={name} isDanger={isDanger} isDisabled={off} description={description} onClick={() => { setOpen(false); onClick() }}>{name}</DropdownItem>

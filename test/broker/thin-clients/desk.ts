@@ -39,7 +39,11 @@ export class Desk {
 
   /** Reports that it shows this machine, and gives what is to be said over it. */
   async watch (machine: string, more: { have?: string, waitMs?: number } = {}): Promise<ReportAnswer> {
-    return (await this.#post('report', { macs: this.macs, showing: { protocol: 'spice', title: machine }, ...this.#knows(), ...more })).body as ReportAnswer
+    return await this.tell({ protocol: 'spice', title: machine }, more.waitMs, more.have)
+  }
+
+  async tell (showing: { protocol: string, title: string }, waitMs = 0, have?: string): Promise<ReportAnswer> {
+    return (await this.#post('report', { macs: this.macs, showing, waitMs, ...this.#knows(), ...(have === undefined ? {} : { have }) })).body as ReportAnswer
   }
 
   #knows (): object { return this.orders === null ? {} : { orders: this.orders } }
