@@ -5,6 +5,7 @@ import { buildApp } from './app.js'
 import { assembleHandingOut } from './assignments/assembly.js'
 import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
 import { assignmentRoutes } from './assignments/routes.js'
+import { StartTimes } from './assignments/start-times.js'
 import { authentication } from './authentication.js'
 import { chainOldRows, HeadLog } from './audit/chain.js'
 import { consoleAnswers, machineAnswers, queueAnswer } from './answers.js'
@@ -46,6 +47,7 @@ import { openStore } from './store/open.js'
 import { ownKey } from './store/own-key.js'
 import { ClientsXmlFile } from './thin-clients/clients-file.js'
 import { clientsXmlRoutes } from './thin-clients/clients-xml-routes.js'
+import { deviceCodeRoutes } from './thin-clients/code-routes.js'
 import { deviceLoginRoutes } from './thin-clients/login-routes.js'
 import { thinClientRoutes } from './thin-clients/routes.js'
 import { ThinClients } from './thin-clients/service.js'
@@ -118,8 +120,12 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     store, hypervisors, observer, log, ca: authority.certificate, now: Date.now, proxyPort: config.consoleProxyPort, listenAddress: config.listenAddress, publicName: config.publicNames[0] ?? 'localhost',
     ...consoleAnswers({ store, permissions, assignments }), loginLives: async (login) => await users.deps.sessions.lives(login),
   })
-  consoles.on('watched', (machineId) => { claims.emit('changed', machineId) })
+  consoles.on('watched', (machineId) => {
+    claims.emit('changed', machineId)
+    for (const topic of ['sessions', 'desktops'] as const) changes.note(topic)
+  })
   claims.on('ended', (machineId) => { void consoles.endAll(machineId) })
+  const offers = { store, permissions, startTimes: new StartTimes({ store, monotonicMs: () => performance.now() }), sessions: async (machines: readonly string[]) => await consoles.sessions(machines), desktops: async (holder: string) => await assignments.desktops({ holder }) }
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
     store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, consoles, users, providers, permissions, log,
@@ -150,7 +156,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log), site)
   const app = await buildApp({
     log, tls, authenticate, permissions, version: VERSION,
-    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
+    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims, sessions: async () => await consoles.sessions() }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)

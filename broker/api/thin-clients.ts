@@ -27,8 +27,8 @@ export const HorizonConsole = strictObject({ protocol: Type.Literal('horizon'), 
 export const Console = Type.Union([SpiceConsole, RdpConsole, HorizonConsole])
 export type Console = Static<typeof Console>
 
-/** How a person can log in at a thin client. `providers`: OpenID Connect, by a code that he confirms in any browser. */
-export const LoginWays = strictObject({ password: Type.Boolean(), providers: Type.Array(strictObject({ name: Type.String(), title: Type.String() })) })
+/** How a person can log in at a thin client. `providers`: OpenID Connect, by a code that he confirms in any browser; `code`: a code that he confirms on Berth's own page. */
+export const LoginWays = strictObject({ password: Type.Boolean(), code: Type.Optional(Type.Boolean()), providers: Type.Array(strictObject({ name: Type.String(), title: Type.String() })) })
 export type LoginWays = Static<typeof LoginWays>
 /** What a person may open. yours: he has a desktop of it; free: he can have it at once; full: he would wait; maintenance: not handed out. */
 export const Choice = strictObject({ kind: oneOf(['pool', 'machine'] as const), name: Name, state: oneOf(['yours', 'free', 'full', 'maintenance'] as const), sentence: Type.String() })
@@ -87,6 +87,15 @@ export const ProviderLogin = strictObject({ macs: MACS, provider: Type.String({ 
 export const ProviderLoginPoll = strictObject({ macs: MACS, handle: Type.String({ minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9_-]+$', description: 'Letters, digits, dash, underscore' }) })
 /** `name` is null while nobody has confirmed it. */
 export const ProviderLoginPolled = strictObject({ name: nullable(Type.String()) })
+/** A login that its person confirms on the page /device of this broker, by the code that the thin client shows (RFC 8628). */
+export const CodeLogin = strictObject({ macs: MACS })
+const UserCode = Type.String({ minLength: 1, maxLength: 40, description: 'As it stands on the screen; case, spaces and dashes do not matter' })
+export const CodeLook = strictObject({ code: UserCode })
+/** `confirm` false: it is not his, and nobody is logged in by it. */
+export const CodeAnswer = strictObject({ code: UserCode, confirm: Type.Boolean() })
+/** The thin client that shows a code. */
+export const CodeDevice = strictObject({ hostname: Type.String(), mac: MacAddress, address: Type.String(), since: Instant, expiresAt: Instant })
+export type CodeDevice = Static<typeof CodeDevice>
 /** One of both. */
 export const ChooseRequest = strictObject({ macs: MACS, pool: Type.Optional(Name), machine: Type.Optional(Name) })
 export type ChooseRequest = Static<typeof ChooseRequest>

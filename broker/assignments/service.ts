@@ -12,6 +12,7 @@ import { nameKey, personName } from '../users/names.js'
 import type { AssignWish, Claims, ReleaseWish } from './claims.js'
 import type { Hosts } from './hosts.js'
 import { listDesktops, type WatchersOf } from './listing.js'
+import { leaveQueue } from './queue.js'
 import { reasonInUse, shownHolder, warningOf } from './policy.js'
 import { renewReleased } from './renewals.js'
 
@@ -64,6 +65,12 @@ export class Assignments {
       if (left <= 0 || signal.aborted) return { desktop: null, queue: { place, since: new Date(since).toISOString(), sentence, nextFreeAt: nextFreeAt === null ? null : new Date(nextFreeAt).toISOString(), askAgainMs: ASK_AGAIN_MS } }
       await this.untilChange(null, Math.min(left, ASK_AGAIN_MS), signal)
     }
+  }
+
+  /** Gives the place in the queue up; a desktop that he was given meanwhile stays his. */
+  async leaveQueue (poolName: string, holder: string): Promise<void> {
+    const pool = await requirePool(this.deps.store, poolName)
+    await leaveQueue(this.deps.store, pool.id, holder)
   }
 
   /** The holder's desktop when it can be opened, or as it is after `withinMs`. One that does not start is exchanged for another one meanwhile. */

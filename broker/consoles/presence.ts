@@ -35,10 +35,10 @@ export class Presence {
   /** Ends when everything that was seen has been noted. */
   async settled (): Promise<void> { await this.#work }
 
-  /** Every console that is connected now, by machine. */
-  async sessions (): Promise<Session[]> {
+  /** Every console that is connected now, by machine; with `names`, those of these machines. */
+  async sessions (names?: readonly string[]): Promise<Session[]> {
     const { store, observer, tunnels, now } = this.deps
-    const machines = await store.selectFrom('machine').select(['id', 'name', 'hypervisor']).where('power', '!=', 'off').orderBy('name').execute()
+    const machines = await store.selectFrom('machine').select(['id', 'name', 'hypervisor']).where('power', '!=', 'off').$if(names !== undefined, (q) => q.where('name', 'in', [...names ?? [], ''])).orderBy('name').execute()
     const found: Session[] = []
     for (const machine of machines) {
       const place = { machine: machine.name, hypervisor: machine.hypervisor }

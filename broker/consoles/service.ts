@@ -168,8 +168,8 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     if (machine) await this.revoke(machine).catch((error: unknown) => { this.deps.log.info({ err: error, machine: machine.name }, 'the consoles of a released machine could not be ended yet') })
   }
 
-  /** Every console that is connected now. */
-  async sessions (): Promise<Session[]> { return await this.presence.sessions() }
+  /** Every console that is connected now; with `names`, those of these machines. */
+  async sessions (names?: readonly string[]): Promise<Session[]> { return await this.presence.sessions(names) }
 
   /** Ends what those have open who may not have it any more. */
   async checkStay (): Promise<void> {

@@ -17,6 +17,7 @@ import type { Providers } from '../users/providers.js'
 import type { Users } from '../users/service.js'
 import type { ClientsXmlFile } from './clients-file.js'
 import type { ClientEntry, ClientsFile, LoginTarget, Target } from './clients-xml.js'
+import { DeviceCodes } from './device-codes.js'
 import { DeviceLogins } from './device-logins.js'
 import { Devices } from './devices.js'
 import { effectsOf, inWords } from './effects.js'
@@ -55,6 +56,7 @@ const POLL_JITTER = 0.2
 export class ThinClients {
   readonly #entries = new Map<string, ClientEntry | null>()
   readonly logins: DeviceLogins
+  readonly codes: DeviceCodes
   readonly desktops: PersonDesktops
   readonly devices: Devices
   readonly orders: Orders
@@ -70,7 +72,8 @@ export class ThinClients {
     const console: Consoles['spiceConsole'] = async (machine, asker) => await deps.consoles.spiceConsole(machine, asker)
     this.#opening = new Opening({ ...deps, console }, (machineId) => { this.#tell(`machine:${machineId}`) })
     this.logins = new DeviceLogins({ ...deps, idleMs: deps.loginIdleMs, now: Date.now }, (deviceId) => { this.#tell(`device:${deviceId}`) })
-    this.desktops = new PersonDesktops({ ...deps, logins: this.logins, opening: this.#opening })
+    this.codes = new DeviceCodes({ ...deps, limits: deps.users.limits, now: Date.now })
+    this.desktops = new PersonDesktops({ ...deps, logins: this.logins, codes: this.codes, opening: this.#opening })
     this.#seen = new SeenDevices(deps.store, deps.onSeen)
     const tell = (deviceId: string): void => { this.#tell(`device:${deviceId}`) }
     this.orders = new Orders({ store: deps.store, tell, now: Date.now })

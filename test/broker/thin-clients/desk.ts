@@ -55,7 +55,7 @@ export class Desk {
   async askAfterEnd (): Promise<AskAnswer> { return this.#kept(await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', ended: true })) }
 
   /** One of the questions of a person at this device. */
-  async person<T = { code: string, message: string, name: string }> (path: 'login' | 'login/provider' | 'login/provider/poll' | 'choose' | 'logout', body: object = {}): Promise<{ status: number, body: T }> {
+  async person<T = { code: string, message: string, name: string }> (path: 'login' | 'login/provider' | 'login/provider/poll' | 'login/code' | 'login/code/poll' | 'choose' | 'logout', body: object = {}): Promise<{ status: number, body: T }> {
     return await this.#post(path, { macs: this.macs, ...body }) as { status: number, body: T }
   }
 
