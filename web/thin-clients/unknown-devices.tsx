@@ -15,7 +15,7 @@ export function UnknownDevices ({ devices, onDeed }: { devices: readonly ThinCli
   const unknown = devices.filter(({ accepted, here, state }) => !accepted || (here && state === 'unknown')).sort((a, b) => Number(a.accepted) - Number(b.accepted))
   if (unknown.length === 0) return null
   return (
-    <Alert isInline variant="warning" title={t('thinClients.unknown', { count: unknown.length })} component="h2">
+    <Alert className="berth-waiting-devices" isInline variant="warning" title={t('thinClients.unknown', { count: unknown.length })} component="h2">
       <ul className="berth-unknown">
         {unknown.slice(0, MOST_SHOWN).map((device) => (
           <li key={device.id}>
