@@ -3,6 +3,8 @@ import { Route, Routes } from 'react-router'
 import type { Session } from '../broker/api/users.js'
 import { ApiDocs } from './api-docs/api-docs.js'
 import { Audit } from './audit/audit.js'
+import { ClientsXml } from './clients-xml/clients-xml.js'
+import { ClientsXmlHistoryPage, ClientsXmlVersionPage } from './clients-xml/history.js'
 import { Directories } from './directories/directories.js'
 import { NothingHere } from './frame/nothing-here.js'
 import { Grants } from './grants/grants.js'
@@ -12,6 +14,8 @@ import { People } from './people/people.js'
 import { PersonPage } from './people/person-page.js'
 import { PoolPage } from './pools/pool-page.js'
 import { Pools } from './pools/pools.js'
+import { DevicePage } from './thin-clients/device-page.js'
+import { ThinClients } from './thin-clients/thin-clients.js'
 
 /** The pages of those who look after the house. */
 export function HousePages ({ session }: { session: Session }): ReactElement {
@@ -19,6 +23,11 @@ export function HousePages ({ session }: { session: Session }): ReactElement {
     <Routes>
       <Route path="/pools" element={<Pools session={session} />} />
       <Route path="/pools/:name" element={<PoolPage session={session} />} />
+      <Route path="/thin-clients" element={<ThinClients session={session} />} />
+      <Route path="/thin-clients/:id" element={<DevicePage session={session} />} />
+      <Route path="/clients-xml" element={<ClientsXml session={session} />} />
+      <Route path="/clients-xml/history" element={<ClientsXmlHistoryPage />} />
+      <Route path="/clients-xml/history/:id" element={<ClientsXmlVersionPage session={session} />} />
       <Route path="/people" element={<People session={session} />} />
       <Route path="/people/:name" element={<PersonPage session={session} />} />
       <Route path="/grants" element={<Grants session={session} />} />

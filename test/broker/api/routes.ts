@@ -118,12 +118,19 @@ export const ROUTES = [
   ['POST', '/api/v1/device-login/answer', 'person'],
   ['POST', '/api/v1/thin-clients/choose', 'device'],
   ['POST', '/api/v1/thin-clients/logout', 'device'],
+  ['POST', '/api/v1/thin-clients/done', 'device'],
+  ['GET', '/api/v1/thin-clients/:id', 'observer'],
+  ['POST', '/api/v1/thin-clients/:id/message', 'admin'],
+  ['POST', '/api/v1/thin-clients/:id/reconnect', 'admin'],
+  ['POST', '/api/v1/thin-clients/:id/reboot', 'admin'],
   ['PUT', '/api/v1/thin-clients/:id/assignment', 'admin'],
   ['POST', '/api/v1/thin-clients/:id/accept', 'admin'],
   ['DELETE', '/api/v1/thin-clients/:id', 'admin'],
   ['GET', '/api/v1/clients-xml', 'observer'],
   ['PUT', '/api/v1/clients-xml', 'admin'],
   ['POST', '/api/v1/clients-xml/check', 'observer'],
+  ['GET', '/api/v1/clients-xml/history', 'observer'],
+  ['GET', '/api/v1/clients-xml/history/:id', 'observer'],
 ] as const satisfies ReadonlyArray<readonly [string, string, Needs]>
 
 /** Routes as the application has them: `METHOD /path`. */
