@@ -75,6 +75,7 @@ export const AuditEvent = strictObject({
 })
 export type AuditEvent = Static<typeof AuditEvent>
 export const AuditEventList = strictObject({ events: Type.Array(AuditEvent) })
+export type AuditEventList = Static<typeof AuditEventList>
 const Part = Type.String({ minLength: 1, maxLength: 500, description: 'The whole text, or a beginning and a star' })
 const Moment = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\d(T\\d\\d:\\d\\d(:\\d\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d:\\d\\d))?$', description: 'RFC 3339, or a day (UTC)' })
 const filter = { actor: Type.Optional(Part), object: Type.Optional(Part), action: Type.Optional(Part), since: Type.Optional(Moment), until: Type.Optional(Moment) }

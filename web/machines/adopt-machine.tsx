@@ -3,9 +3,8 @@ import { useQueryClient } from '@tanstack/react-query'
 import { type ReactElement, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
-import type { Static } from '@sinclair/typebox'
 import type { Hypervisor } from '../../broker/api/hypervisors.js'
-import { type ForeignDomain, MACHINE_TYPES, type MachinesAndJob, type MachineType } from '../../broker/api/machines.js'
+import { type ForeignDomain as Domain, MACHINE_TYPES, type MachinesAndJob, type MachineType } from '../../broker/api/machines.js'
 import { api, path } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
 import { ErrorAlert } from '../frame/error-state.js'
@@ -15,8 +14,6 @@ import { PageHead } from '../parts/page-head.js'
 import { ChoiceField } from './fields.js'
 import { PARENT_TYPE } from './machine-wish.js'
 import { useMachines } from './use-machines.js'
-
-type Domain = Static<typeof ForeignDomain>
 
 /** Domains that hypervisors have and Berth does not know; each host is asked for itself, so that a dead one does not hide the others'. */
 export function AdoptMachine (): ReactElement {

@@ -1,5 +1,4 @@
 import { useMemo } from 'react'
-import type { Static } from '@sinclair/typebox'
 import type { Desktop, DesktopList } from '../../broker/api/assignments.js'
 import type { MachineList } from '../../broker/api/machines.js'
 import { useGet } from '../api/queries.js'
@@ -11,7 +10,7 @@ export function useMachines () { return useGet<MachineList>('/machines', ['machi
 
 /** Who has which machine, by the machine's name; empty until it is known. */
 export function useDesktops (): ReadonlyMap<string, Desktop> {
-  const { data } = useGet<Static<typeof DesktopList>>('/desktops', ['desktops'])
+  const { data } = useGet<DesktopList>('/desktops', ['desktops'])
   const desktops = data?.desktops ?? NOBODY
   return useMemo(() => new Map(desktops.map((desktop) => [desktop.machine, desktop])), [desktops])
 }

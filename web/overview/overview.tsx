@@ -1,5 +1,4 @@
 import { Card, CardBody, CardHeader, CardTitle } from '@patternfly/react-core'
-import type { Static } from '@sinclair/typebox'
 import type { ReactElement, ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -81,7 +80,7 @@ const MOST_PEOPLE = 12
 
 function Connected (): ReactElement {
   const { t } = useTranslation()
-  const desktops = useGet<Static<typeof DesktopList>>('/desktops', ['desktops', 'sessions'])
+  const desktops = useGet<DesktopList>('/desktops', ['desktops', 'sessions'])
   const isHere = ({ phase }: Desktop): boolean => phase === 'connected' || phase === 'grace'
   return (
     <Loaded query={desktops}>

@@ -1,6 +1,5 @@
 import { EmptyState } from '@patternfly/react-core'
 import type { ReactElement } from 'react'
-import type { Static } from '@sinclair/typebox'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { AuditEvent, AuditEventList } from '../../broker/api/users.js'
@@ -14,7 +13,7 @@ const LINES = 100
 /** What was done to one thing, from the audit log, newest first. `object` as there: `machine:pc-1`. */
 export function History ({ object }: { object: string }): ReactElement {
   const { t } = useTranslation()
-  const events = useGet<Static<typeof AuditEventList>>(`/events?object=${encodeURIComponent(object)}&limit=${LINES}`, ['events'])
+  const events = useGet<AuditEventList>(`/events?object=${encodeURIComponent(object)}&limit=${LINES}`, ['events'])
   return (
     <Loaded query={events}>
       {({ events: all }) => all.length === 0
