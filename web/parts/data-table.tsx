@@ -40,6 +40,8 @@ export interface DataTableProps<T> {
 }
 
 const ROW_HEIGHT = 40
+/** On average; below, the table scrolls sideways. */
+const LEAST_COLUMN_REM = 6.5
 /** So many rows are shown as they are; more are drawn only where they are seen. */
 const OVERSCAN = 12
 
@@ -84,7 +86,7 @@ function Grid<T> ({ label, lines, columns, order, sortBy, idOf, nameOf, selected
   const all = ids.length > 0 && ids.every((id) => selected?.has(id) === true)
   const toggle = (id: string, on: boolean): void => { onSelect?.(new Set(on ? [...(selected ?? []), id] : [...(selected ?? [])].filter((one) => one !== id))) }
   return (
-    <div className="berth-table" role="table" aria-label={label} aria-rowcount={lines.length + 1} ref={scroll} tabIndex={0} style={{ '--berth-tracks': tracks } as CSSProperties}>
+    <div className="berth-table" role="table" aria-label={label} aria-rowcount={lines.length + 1} ref={scroll} tabIndex={0} style={{ '--berth-tracks': tracks, '--berth-least': `${columns.length * LEAST_COLUMN_REM}rem` } as CSSProperties}>
       <div role="rowgroup" className="berth-table-head">
         <div role="row" className="berth-table-row" aria-rowindex={1}>
           {onSelect && <div role="columnheader"><Checkbox id={`${label}-all`} aria-label={t('table.selectAll')} isChecked={all} onChange={(_event, on) => { onSelect(on ? new Set(ids) : new Set()) }} /></div>}
