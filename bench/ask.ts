@@ -1,20 +1,12 @@
-import { copyFileSync } from 'node:fs'
 import { Agent } from 'node:https'
-import type { JobRef } from '../broker/api/images.js'
-import type { Machine } from '../broker/api/machines.js'
 import type { FleetHost } from '../test/fleet/fleet-host.js'
-import { guestImage } from '../test/fleet/guest-image.js'
-import { until } from '../test/support/until.js'
-import { createMachines, type FleetWithBroker } from './fleet-with-broker.js'
+import type { FleetWithBroker } from './fleet-with-broker.js'
+import { removeGuest, startGuest } from './guest.js'
 import type { BenchOptions, Places } from './places.js'
 import { median, milliseconds, quantile, type Report } from './report.js'
 import { ThinClientStandIn } from './thin-client-stand-in.js'
 
-const MACHINE = 'ask-1'
-const IMPORT_FILE = '/var/lib/berth/import/ask.qcow2'
 const MOST_P95_MS = 100
-/** A guest that uses less than this share of a core has booted. */
-const QUIET_SHARE = 0.25
 
 /** The same as the broker lets the helper do for a ticket, without Berth: prints the microseconds of each. EPOCHREALTIME needs no process. */
 const BARE_UPDATE = `
@@ -37,10 +29,10 @@ export async function measureAsk (places: Places, { small, log }: BenchOptions):
   if (!host) throw new Error('the fleet has no host')
   const count = small ? 20 : 100
   log('Starting a machine with the test guest …')
-  await startMachine(place, host)
-  const samples = { ask: await askTimes(place, count), bare: await bareTimes(host, count) }
-  await place.api.succeeded((await place.api.delete<JobRef>('/machines/ask-base?force=true')).job)
-  await place.api.succeeded((await place.api.delete<JobRef>('/machines/ask-golden?force=true')).job)
+  const machine = await startGuest(place, host, 'ask')
+  await place.api.put('/clients-xml', { text: `<thin-clients><default><protocol>SPICE</protocol><machine-name>${machine}</machine-name></default></thin-clients>` })
+  const samples = { ask: await askTimes(place, count), bare: await bareTimes(host, machine, count) }
+  await removeGuest(place, 'ask')
   const both = (values: number[]): string => `${milliseconds(median(values))}, ${milliseconds(quantile(values, 0.95))}`
   const p95 = quantile(samples.ask, 0.95)
   return {
@@ -48,31 +40,6 @@ export async function measureAsk (places: Places, { small, log }: BenchOptions):
     note: 'From the question over HTTPS (connection kept) to the answer that is `ready`, with a fresh ticket that QEMU has accepted. The other side is `virsh update-device` alone, on the host, for the same display.',
     comparisons: [{ what: 'question with ticket', berth: both(samples.ask), otherSide: both(samples.bare), ratio: median(samples.ask) / median(samples.bare), target: `p95 ≤ ${MOST_P95_MS} ms`, met: p95 <= MOST_P95_MS }],
   }
-}
-
-async function startMachine ({ api, broker }: FleetWithBroker, host: FleetHost): Promise<void> {
-  const there = { hypervisors: [host.name] }
-  await createMachines(api, { name: 'ask-golden', type: 'source', diskGib: 1, ...there })
-  await createMachines(api, { name: 'ask-base', type: 'initial', parent: 'ask-golden', ...there })
-  await createMachines(api, { name: MACHINE, type: 'vdi', parent: 'ask-base', ...there })
-  copyFileSync(await guestImage(), host.path(IMPORT_FILE))
-  for (const [path, body] of [['ask-golden/import', { path: IMPORT_FILE }], ['ask-base/copy', {}], ['ask-base/populate', {}], [`${MACHINE}/power`, { action: 'start' }]] as const) {
-    await api.succeeded((await api.post<JobRef>(`/machines/${path}`, body)).job)
-  }
-  await api.put('/clients-xml', { text: `<thin-clients><default><protocol>SPICE</protocol><machine-name>${MACHINE}</machine-name></default></thin-clients>` })
-  await until(async () => (await api.get<Machine>(`/machines/${MACHINE}`)).power === 'running', { withinMs: 30_000, what: `${MACHINE} of ${broker.url} runs` })
-  let before = await guestMs(host)
-  await until(async () => {
-    const now = await guestMs(host)
-    const used = now - before
-    before = now
-    return used < QUIET_SHARE * 1_000
-  }, { withinMs: 120_000, everyMs: 1_000, what: `${MACHINE} has booted` })
-}
-
-async function guestMs (host: FleetHost): Promise<number> {
-  const said = await host.mustRun(['virsh', '-q', '-c', 'qemu:///system', 'domstats', '--cpu-total', MACHINE])
-  return Number(/cpu\.time=(\d+)/.exec(said)?.[1] ?? 0) / 1e6
 }
 
 async function askTimes ({ broker }: FleetWithBroker, count: number): Promise<number[]> {
@@ -89,7 +56,7 @@ async function askTimes ({ broker }: FleetWithBroker, count: number): Promise<nu
   return times
 }
 
-async function bareTimes (host: FleetHost, count: number): Promise<number[]> {
-  const said = await host.mustRun(['bash', '-c', BARE_UPDATE, 'bare', MACHINE, String(count)], { timeoutMs: 300_000 })
+async function bareTimes (host: FleetHost, machine: string, count: number): Promise<number[]> {
+  const said = await host.mustRun(['bash', '-c', BARE_UPDATE, 'bare', machine, String(count)], { timeoutMs: 300_000 })
   return said.trim().split('\n').map((line) => Number(line) / 1_000)
 }

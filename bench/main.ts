@@ -6,6 +6,7 @@ import { ROOT } from '../test/support/broker-process.js'
 import { measureAsk } from './ask.js'
 import { measureChannel } from './channel.js'
 import { measureClaims } from './claims.js'
+import { measureConsole } from './console.js'
 import { measureConnections } from './connections.js'
 import { measureCopy } from './copy.js'
 import { measureMemory } from './memory.js'
@@ -18,7 +19,7 @@ import { measureWaiting } from './waiting.js'
 
 /** In an order in which those that share a place follow each other. */
 const MEASUREMENTS: Readonly<Record<string, (places: Places, options: BenchOptions) => Promise<Report>>> = {
-  populate: measurePopulate, copy: measureCopy, channel: measureChannel, ask: measureAsk, connections: measureConnections, memory: measureMemory, waiting: measureWaiting, claims: measureClaims,
+  populate: measurePopulate, copy: measureCopy, channel: measureChannel, ask: measureAsk, console: measureConsole, connections: measureConnections, memory: measureMemory, waiting: measureWaiting, claims: measureClaims,
 }
 const EXIT = { measured: 0, failed: 1, usage: 2 } as const
 

@@ -7,13 +7,11 @@ import type { DomainExtrasOf } from './machines/definition.js'
 import { strictest } from './pools/policy.js'
 import { poolsOf } from './pools/store.js'
 import type { Store } from './store/open.js'
-import type { Grants } from './users/grants.js'
 import { callerFor } from './users/caller.js'
 import { nameKey } from './users/names.js'
 import type { Permissions } from './users/permissions.js'
 import type { Verb } from './api/permissions.js'
 import type { Person } from './users/verbs.js'
-import type { DocumentsDeps } from './pools/documents.js'
 
 /** An account with the roles it has now; null: there is none, or it is disabled. */
 async function personNamed (store: Store, name: string): Promise<Person | null> {
@@ -61,21 +59,6 @@ export function machineAnswers (store: Store): { extrasOf: DomainExtrasOf, isHan
     holdersOf: async (machineIds) => {
       const rows = await store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['machine.name', 'assignment.holder']).where('machine_id', 'in', [...machineIds]).where((eb) => eb.or([eb('pool_id', 'is not', null), eb('fixed', '=', 1)])).execute()
       return rows.length === 0 ? null : rows.map((row) => `${shownHolder(row.holder)} has ${row.name}`).join(', ')
-    },
-  }
-}
-
-/** Grants in the form of documents. */
-export function documentGrants (grants: Grants): Pick<DocumentsDeps, 'grantsOf' | 'setGrants'> {
-  return {
-    grantsOf: async (pool) => (await grants.list({ kind: 'pool', object: pool })).map((grant) => ({ [grant.subjectKind]: grant.subject, may: grant.verbs })),
-    setGrants: async (pool, wanted, by) => {
-      const place = { kind: 'pool' as const, object: pool }
-      for (const { user, role = '', may } of wanted) await grants.set({ ...place, ...(user === undefined ? { subjectKind: 'role' as const, subject: role } : { subjectKind: 'user' as const, subject: user }), verbs: may as Verb[] }, by)
-      for (const grant of await grants.list(place)) {
-        const stays = wanted.some((one) => grant.subjectKind === 'user' ? one.user !== undefined && nameKey(one.user) === nameKey(grant.subject) : one.role === grant.subject)
-        if (!stays) await grants.remove({ ...place, subjectKind: grant.subjectKind, subject: grant.subject }, by)
-      }
     },
   }
 }

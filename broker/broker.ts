@@ -5,13 +5,14 @@ import { buildApp } from './app.js'
 import { assembleHandingOut } from './assignments/assembly.js'
 import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
 import { assignmentRoutes } from './assignments/routes.js'
+import { StartTimes } from './assignments/start-times.js'
 import { authentication } from './authentication.js'
 import { chainOldRows, HeadLog } from './audit/chain.js'
-import { consoleAnswers, documentGrants, machineAnswers, queueAnswer } from './answers.js'
+import { consoleAnswers, machineAnswers, queueAnswer } from './answers.js'
 import { Authority, curlPin } from './certificates/authority.js'
 import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
-import { consoleRoutes } from './consoles/routes.js'
+import { consoleRoutes, cutAfterChanges } from './consoles/routes.js'
 import { Consoles } from './consoles/service.js'
 import { acceptUpgrades } from './consoles/upgrades.js'
 import type { App } from './http.js'
@@ -45,9 +46,11 @@ import { lockDataDirectory } from './store/data-directory.js'
 import { openStore } from './store/open.js'
 import { ownKey } from './store/own-key.js'
 import { ClientsXmlFile } from './thin-clients/clients-file.js'
+import { deviceCodeRoutes } from './thin-clients/code-routes.js'
 import { deviceLoginRoutes } from './thin-clients/login-routes.js'
 import { thinClientRoutes } from './thin-clients/routes.js'
 import { ThinClients } from './thin-clients/service.js'
+import { OwnSite } from './users/own-site.js'
 import { Providers } from './users/providers.js'
 import { sessionRoutes } from './users/session-routes.js'
 import { Sessions } from './users/sessions.js'
@@ -109,14 +112,19 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
   const grants = new Grants(objects)
   const permissions = new Permissions(objects)
-  const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now(), mayHave: queueAnswer(store, permissions) })
+  const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now(), mayHave: queueAnswer(store, permissions), watchersOf: (machineId) => consoles.watchers(machineId) })
   const { assignments, claims, pools } = handingOut
-  const documents = new Documents({ store, pools, ...documentGrants(grants) })
-  const consoles = new Consoles({
+  const documents = new Documents({ store, pools })
+  const consoles: Consoles = new Consoles({
     store, hypervisors, observer, log, ca: authority.certificate, now: Date.now, proxyPort: config.consoleProxyPort, listenAddress: config.listenAddress, publicName: config.publicNames[0] ?? 'localhost',
-    ...consoleAnswers({ store, permissions, assignments }),
+    ...consoleAnswers({ store, permissions, assignments }), loginLives: async (login) => await users.deps.sessions.lives(login),
+  })
+  consoles.on('watched', (machineId) => {
+    claims.emit('changed', machineId)
+    for (const topic of ['sessions', 'desktops'] as const) changes.note(topic)
   })
   claims.on('ended', (machineId) => { void consoles.endAll(machineId) })
+  const offers = { store, permissions, startTimes: new StartTimes({ store, monotonicMs: () => performance.now() }), sessions: async (machines: readonly string[]) => await consoles.sessions(machines), desktops: async (holder: string) => await assignments.desktops({ holder }) }
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
     store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, consoles, users, providers, permissions, log,
@@ -138,15 +146,16 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     const host = HOST_AND_PORT.test(asked) ? asked : `${config.publicNames[0] ?? 'localhost'}:${config.listenPort}`
     return `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
   }
-  const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
+  const site = new OwnSite(config.siteNames)
+  const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames, site }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
   hypervisors.on('change', () => { for (const topic of ['hypervisors', 'machines'] as const) changes.note(topic) })
   observer.on('looked', () => { changes.note('hypervisors') })
   observer.on('viewers', () => { for (const topic of ['machines', 'sessions'] as const) changes.note(topic) })
-  const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log))
+  const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log), site)
   const app = await buildApp({
     log, tls, authenticate, permissions, version: VERSION,
-    routes: [hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles), poolRoutes(pools, documents, assignments), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
-    rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims }), authority, publicKey: key.publicKey })],
+    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
+    rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims, sessions: async () => await consoles.sessions() }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)
   await hypervisors.start()

@@ -17,7 +17,7 @@ const Settings = strictObject({
   'data-dir': Type.String({ default: '/var/lib/berth', description: 'Database, keys, certificates; mode 0700' }),
   'listen-address': Type.String({ default: '::', description: 'The address the broker listens on' }),
   'listen-port': Type.Integer({ default: 8443, minimum: 0, maximum: 65535, description: 'The HTTPS port' }),
-  'public-names': Type.Array(Type.String({ minLength: 1 }), { default: [], description: 'Names and addresses by which thin clients reach the broker; they go into its certificate. Empty: the host name' }),
+  'public-names': Type.Array(Type.String({ minLength: 1 }), { default: [], description: 'Names and addresses by which thin clients and browsers reach the broker; they go into its certificate, and pages opened under another name are refused. Empty: the host name, and pages under any' }),
   'tls-certificate': Type.String({ default: '', description: 'A PEM certificate (chain) of your own instead of one from the broker\'s CA' }),
   'tls-key': Type.String({ default: '', description: 'The private key of tls-certificate' }),
   'clients-xml': Type.String({ default: '/var/lib/berth/clients.xml', description: 'Which thin client gets what' }),
@@ -47,6 +47,8 @@ export interface Config {
   readonly listenAddress: string
   readonly listenPort: number
   readonly publicNames: readonly string[]
+  /** Under which names pages of this broker may be opened; none: under any. */
+  readonly siteNames: readonly string[]
   readonly tls: { readonly certificate: string, readonly key: string } | null
   readonly clientsXmlPath: string
   readonly thinClientNetworks: ReadonlyArray<[ipaddr.IPv4 | ipaddr.IPv6, number]>
@@ -127,6 +129,7 @@ function toConfig (settings: Settings): Config {
     listenAddress: settings['listen-address'],
     listenPort: settings['listen-port'],
     publicNames: settings['public-names'].length > 0 ? settings['public-names'] : [hostname()],
+    siteNames: settings['public-names'],
     tls: settings['tls-certificate'] === '' ? null : { certificate: settings['tls-certificate'], key: settings['tls-key'] },
     clientsXmlPath: settings['clients-xml'],
     thinClientNetworks: settings['thin-client-networks'].map((network) => ipaddr.parseCIDR(network)),

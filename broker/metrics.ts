@@ -1,9 +1,10 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Session } from './api/consoles.js'
 import type { Claims } from './assignments/claims.js'
 import type { Hypervisors } from './hypervisors/service.js'
 import type { Store } from './store/open.js'
 
-export interface MetricsDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly claims: Claims }
+export interface MetricsDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly claims: Claims, readonly sessions: () => Promise<Session[]> }
 
 const CLAIM_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1]
 const READY_SECONDS = [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300]
@@ -12,10 +13,11 @@ const READY_SECONDS = [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300]
 export class Metrics {
   readonly #registry = new Registry()
 
-  constructor ({ store, hypervisors, claims }: MetricsDeps) {
+  constructor ({ store, hypervisors, claims, sessions }: MetricsDeps) {
     collectDefaultMetrics({ register: this.#registry, prefix: 'berth_' })
     addMachines(this.#registry, store, hypervisors)
     addPools(this.#registry, store)
+    addConsoles(this.#registry, sessions)
     addClaims(this.#registry, claims)
   }
 
@@ -53,6 +55,17 @@ function addPools (registry: Registry, store: Store): void {
   gauge(registry, 'berth_desktops_connected', 'Assigned desktops with somebody connected', [], async (set) => {
     const row = await store.selectFrom('assignment').select((eb) => eb.fn.countAll<number>().as('count')).where('connected', '=', 1).executeTakeFirstOrThrow()
     set({}, row.count)
+  })
+}
+
+function addConsoles (registry: Registry, sessions: MetricsDeps['sessions']): void {
+  gauge(registry, 'berth_consoles', 'Consoles that are open, by protocol and way, and whether they only look', ['protocol', 'via', 'watching'], async (set) => {
+    const counts = new Map<string, number>()
+    for (const { protocol, via, watching } of await sessions()) counts.set(`${protocol} ${via} ${watching}`, (counts.get(`${protocol} ${via} ${watching}`) ?? 0) + 1)
+    for (const [labels, count] of counts) {
+      const [protocol = '', via = '', watching = ''] = labels.split(' ')
+      set({ protocol, via, watching }, count)
+    }
   })
 }
 

@@ -5,6 +5,7 @@ export function explainFaults (): void {
   SetErrorFunction((fault) => {
     const { schema, errorType } = fault
     if (errorType === ValueErrorType.Kind && Array.isArray(schema['enum'])) return `must be one of ${schema['enum'].join(', ')}`
+    if (errorType === ValueErrorType.Kind && schema.description) return `is not of this form: ${schema.description}`
     if (errorType === ValueErrorType.StringPattern) return schema.description ? `is not of this form: ${schema.description}` : `must match ${String(schema['pattern'])}`
     if (errorType === ValueErrorType.ObjectAdditionalProperties) return 'is not a field that is known here'
     if (errorType === ValueErrorType.ObjectRequiredProperty) return 'is missing'

@@ -8,9 +8,10 @@ export interface BegunLogin { readonly userCode: string, readonly verificationUr
 /** What the broker is asked for a person. Each throws BrokerTrouble; its `refusal` is the broker's own sentence. */
 export interface LoginQuestions {
   readonly login: (name: string, password: string) => Promise<void>
-  readonly begin: (provider: string) => Promise<BegunLogin>
+  /** `provider` null: to be confirmed on a page of the broker itself. */
+  readonly begin: (provider: string | null) => Promise<BegunLogin>
   /** Whether it was confirmed. */
-  readonly poll: (handle: string) => Promise<boolean>
+  readonly poll: (handle: string, provider: string | null) => Promise<boolean>
   readonly choose: (choice: Choice) => Promise<void>
   readonly logOut: () => Promise<void>
 }
@@ -62,7 +63,7 @@ export class LoginDialogue {
     try {
       switch (wish.do) {
         case 'forget-code': return
-        case 'begin': this.showCode(await this.questions.begin(wish.provider), form); return
+        case 'begin': this.showCode(await this.questions.begin(wish.provider), wish.provider, form); return
         case 'login': await this.questions.login(wish.name, wish.password); break
         case 'choose': await this.questions.choose(wish.choice); break
         case 'log-out': await this.questions.logOut()
@@ -73,19 +74,19 @@ export class LoginDialogue {
     }
   }
 
-  private showCode (begun: BegunLogin, form: Form): void {
+  private showCode (begun: BegunLogin, provider: string | null, form: Form): void {
     if (this.state?.form !== form) return
     this.become({ ...this.state, at: 'code', busy: false, said: '', code: { userCode: begun.userCode, address: begun.verificationUri } })
-    this.pollLater(begun, form)
+    this.pollLater(begun, provider, form)
   }
 
-  private pollLater (begun: BegunLogin, form: Form): void {
-    this.nextPoll = setTimeout(() => { void this.poll(begun, form) }, Math.max(begun.intervalMs, LEAST_POLL_MS))
+  private pollLater (begun: BegunLogin, provider: string | null, form: Form): void {
+    this.nextPoll = setTimeout(() => { void this.poll(begun, provider, form) }, Math.max(begun.intervalMs, LEAST_POLL_MS))
   }
 
-  private async poll (begun: BegunLogin, form: Form): Promise<void> {
+  private async poll (begun: BegunLogin, provider: string | null, form: Form): Promise<void> {
     try {
-      if (await this.questions.poll(begun.handle)) {
+      if (await this.questions.poll(begun.handle, provider)) {
         this.answer(form, 'One moment.')
         return
       }
@@ -96,7 +97,7 @@ export class LoginDialogue {
         return
       }
     }
-    if (this.state?.form === form && this.state.at === 'code') this.pollLater(begun, form)
+    if (this.state?.form === form && this.state.at === 'code') this.pollLater(begun, provider, form)
   }
 
   /** The form from its beginning, unless another one has taken its place. */

@@ -21,12 +21,14 @@ export interface FormState {
 
 export type Wish =
   | { readonly do: 'login', readonly name: string, readonly password: string }
-  | { readonly do: 'begin', readonly provider: string }
+  /** `provider` null: on a page of the broker itself. */
+  | { readonly do: 'begin', readonly provider: string | null }
   | { readonly do: 'choose', readonly choice: Choice }
   | { readonly do: 'log-out' | 'forget-code' }
 
 export interface Typed { readonly state: FormState, readonly wish?: Wish }
 
+const OWN_PAGE = { name: null, title: 'your phone or another computer' } as const
 const LONGEST_TYPED = 1024
 const ENTER = /^[\r\n\t]$/
 const BACKSPACE = /^[\b\u007f]$/
@@ -43,6 +45,11 @@ export function formOf (answer: AskAnswer): Form | undefined {
 export function beginForm (form: Form, said = ''): FormState {
   const at = form.kind === 'login' ? (form.ways.password ? 'name' : 'provider') : form.kind === 'choose' ? 'number' : 'leave'
   return { form, at, typed: '', name: '', busy: false, said, code: null }
+}
+
+/** Ways to log in without a password here, in the order of their numbers. */
+function otherWays ({ providers, code }: LoginWays): ReadonlyArray<{ readonly name: string | null, readonly title: string }> {
+  return code === true ? [...providers, OWN_PAGE] : providers
 }
 
 /** The keys in what a terminal sent: characters, and Esc alone; sequences of arrows and the like are left out (ECMA-48, 5.4). */
@@ -71,11 +78,11 @@ function enter (state: FormState): Typed {
   const { form, typed } = state
   if (form.kind === 'choose') return enterChoice(state, form.choices)
   if (form.kind !== 'login') return { state }
-  const { providers } = form.ways
+  const ways = otherWays(form.ways)
   if (state.at === 'password') return { state: { ...state, typed: '', busy: true, said: 'One moment.' }, wish: { do: 'login', name: state.name, password: typed } }
   if (state.at === 'name' && typed.trim() !== '') return { state: { ...state, at: 'password', name: typed.trim(), typed: '' } }
-  if (providers.length === 0) return { state }
-  const chosen = providers.length === 1 ? providers[0] : providers[Number(typed) - 1]
+  if (ways.length === 0) return { state }
+  const chosen = ways.length === 1 ? ways[0] : ways[Number(typed) - 1]
   if (chosen === undefined) return { state: { ...state, at: 'provider', typed: '', said: state.at === 'provider' ? 'Type the number before it.' : '' } }
   return { state: { ...state, at: 'code', typed: '', busy: true, said: 'One moment.' }, wish: { do: 'begin', provider: chosen.name } }
 }
@@ -96,11 +103,11 @@ export function linesOf (state: FormState): string[] {
 function fieldsOf ({ form, at, typed, name, code }: FormState): string[] {
   if (form.kind === 'leave') return ['Press Esc to log out.']
   if (form.kind === 'choose') return [...form.choices.map((choice, index) => `${String(index + 1).padStart(3)}  ${choice.name}  (${choice.sentence})`), '  0  log out', '', `Number: ${typed}_`]
-  const { providers } = form.ways
+  const ways = otherWays(form.ways)
   switch (at) {
     case 'password': return [`Name: ${name}`, 'Password: _', '', 'Esc goes back.']
     case 'code': return code === null ? [] : [`Open ${code.address} in any browser and enter this code:`, '', `    ${code.userCode}`, '', 'Esc goes back.']
-    case 'provider': return providers.length === 1 ? [`Press Enter to log in with ${providers[0]?.title ?? ''}.`] : [...providers.map(({ title }, index) => `${String(index + 1).padStart(3)}  ${title}`), '', `Number: ${typed}_`]
-    default: return [`Name: ${typed}_`, ...(providers.length === 0 ? [] : ['', `Or press Enter alone to log in with ${providers.map(({ title }) => title).join(' or ')}.`])]
+    case 'provider': return ways.length === 1 ? [`Press Enter to log in with ${ways[0]?.title ?? ''}.`] : [...ways.map(({ title }, index) => `${String(index + 1).padStart(3)}  ${title}`), '', `Number: ${typed}_`]
+    default: return [`Name: ${typed}_`, ...(ways.length === 0 ? [] : ['', `Or press Enter alone to log in with ${ways.map(({ title }) => title).join(' or ')}.`])]
   }
 }

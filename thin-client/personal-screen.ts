@@ -72,8 +72,8 @@ function questionsOver (link: BrokerLink): LoginQuestions {
   const macs = (): string[] => macsOf(readInterfaces())
   return {
     login: async (name, password) => { await link.send('login', { macs: macs(), name, password }, nothing) },
-    begin: async provider => await link.send('login/provider', { macs: macs(), provider }, checkLoginBegun),
-    poll: async handle => (await link.send('login/provider/poll', { macs: macs(), handle }, checkLoginPolled)).name !== null,
+    begin: async provider => await (provider === null ? link.send('login/code', { macs: macs() }, checkLoginBegun) : link.send('login/provider', { macs: macs(), provider }, checkLoginBegun)),
+    poll: async (handle, provider) => (await link.send(provider === null ? 'login/code/poll' : 'login/provider/poll', { macs: macs(), handle }, checkLoginPolled)).name !== null,
     choose: async choice => { await link.send('choose', { macs: macs(), [choice.kind]: choice.name }, nothing) },
     logOut: async () => { await link.send('logout', { macs: macs() }, nothing) },
   }

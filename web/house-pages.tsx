@@ -1,6 +1,9 @@
 import type { ReactElement } from 'react'
 import { Route, Routes } from 'react-router'
 import type { Session } from '../broker/api/users.js'
+import { ApiDocs } from './api-docs/api-docs.js'
+import { Audit } from './audit/audit.js'
+import { Directories } from './directories/directories.js'
 import { NothingHere } from './frame/nothing-here.js'
 import { AddHypervisor } from './hypervisors/add-hypervisor.js'
 import { HypervisorPage } from './hypervisors/hypervisor-page.js'
@@ -11,6 +14,13 @@ import { CreateMachine } from './machines/create-machine.js'
 import { MachinePage } from './machines/machine-page.js'
 import { MachinesPage } from './machines/machines-page.js'
 import { Overview } from './overview/overview.js'
+import { Grants } from './grants/grants.js'
+import { JobPage } from './jobs/job-page.js'
+import { Jobs } from './jobs/jobs.js'
+import { People } from './people/people.js'
+import { PersonPage } from './people/person-page.js'
+import { PoolPage } from './pools/pool-page.js'
+import { Pools } from './pools/pools.js'
 
 /** The pages of those who look after the house. */
 export function HousePages ({ session }: { session: Session }): ReactElement {
@@ -25,6 +35,16 @@ export function HousePages ({ session }: { session: Session }): ReactElement {
       <Route path="/machines/-/new" element={<CreateMachine />} />
       <Route path="/machines/-/adopt" element={<AdoptMachine />} />
       <Route path="/machines/:name" element={<MachinePage session={session} />} />
+      <Route path="/pools" element={<Pools session={session} />} />
+      <Route path="/pools/:name" element={<PoolPage session={session} />} />
+      <Route path="/people" element={<People session={session} />} />
+      <Route path="/people/:name" element={<PersonPage session={session} />} />
+      <Route path="/grants" element={<Grants session={session} />} />
+      <Route path="/directories" element={<Directories session={session} />} />
+      <Route path="/jobs" element={<Jobs />} />
+      <Route path="/jobs/:id" element={<JobPage session={session} />} />
+      <Route path="/audit" element={<Audit />} />
+      <Route path="/api-docs" element={<ApiDocs />} />
       <Route path="*" element={<NothingHere />} />
     </Routes>
   )

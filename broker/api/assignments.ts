@@ -14,6 +14,7 @@ export const Desktop = strictObject({
   assignedAt: Instant, connectedAt: nullable(Instant), disconnectedAt: nullable(Instant), lastUsedAt: Instant,
   expiresAt: nullable(Type.String({ format: 'date-time', description: 'null: not while connected, or never' })), sessionEndsAt: nullable(Instant),
   warning: nullable(strictObject({ at: Instant, sentence: Type.String(), takenAt: Instant })),
+  watchedBy: Type.Array(Type.String(), { description: 'Who looks at its screen now without having it' }),
 })
 export type Desktop = Static<typeof Desktop>
 export const DesktopList = strictObject({ desktops: Type.Array(Desktop) })
@@ -31,6 +32,9 @@ export type ClaimAnswer = Static<typeof ClaimAnswer>
 
 /** By an administrator. `machine`: this member; absent: any. `fixed`: it never expires. `waitMs`: how long to wait until it can be opened. */
 export const AssignRequest = strictObject({ user: PersonName, machine: Type.Optional(Name), fixed: Type.Optional(Type.Boolean()), waitMs: ClaimRequest.properties.waitMs })
+/** `warnings`: what the administrator may have overlooked. */
+export const AssignAnswer = strictObject({ ...Desktop.properties, warnings: Type.Array(Type.String()) })
+export type AssignAnswer = Static<typeof AssignAnswer>
 export const MachineAssignRequest = Type.Omit(AssignRequest, ['machine'], { additionalProperties: false })
 /** `force`: also while somebody is connected. */
 export const ReleaseRequest = strictObject({ force: Type.Optional(Type.Boolean()) })

@@ -30,7 +30,7 @@ export class ByteSocket extends Duplex {
 
   /** Closes with a sentence for the other side. */
   cut (reason: string): void {
-    this.webSocket.close(GOING_AWAY, Buffer.from(reason).subarray(0, LONGEST_REASON_BYTES).toString().replace(/\ufffd$/, ''))
+    this.webSocket.close(GOING_AWAY, closeReason(reason))
     this.destroy()
   }
 
@@ -80,7 +80,12 @@ export class ByteSocket extends Duplex {
   }
 }
 
-function bytesOf (data: RawData): Buffer {
+/** As much of a sentence as a close may carry. */
+export function closeReason (sentence: string): string {
+  return Buffer.from(sentence).subarray(0, LONGEST_REASON_BYTES).toString().replace(/\ufffd$/, '')
+}
+
+export function bytesOf (data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)
 }

@@ -8,7 +8,7 @@ export const Address = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9.:_-]{0,252
 export const Reason = Type.String({ maxLength: 200, description: 'Shown to administrators and on the screen of a waiting thin client' })
 export const Instant = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
 export const Fingerprint = Type.String({ pattern: '^SHA256:[A-Za-z0-9+/]{43}$', description: 'As printed by ssh-keygen -l' })
-export const MacAddress = Type.String({ pattern: '^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$' })
+export const MacAddress = Type.String({ pattern: '^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$', description: 'Six pairs of hexadecimal digits, such as 52:54:00:12:34:56' })
 export const AbsolutePath = Type.String({ pattern: '^/[^\\u0000-\\u001f]{0,1000}$', description: 'An absolute path' })
 
 /** An object that refuses unknown fields. */
@@ -37,5 +37,5 @@ export type ErrorBody = Static<typeof ErrorBody>
 
 export const Maintenance = strictObject({ on: Type.Boolean(), reason: Type.Optional(Reason) })
 export const NameParams = strictObject({ name: Name })
-export const IdParams = strictObject({ id: Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }) })
+export const IdParams = strictObject({ id: Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$', description: 'Letters, digits, dash; at most 64' }) })
 export const ForceQuery = strictObject({ force: Type.Optional(Type.Boolean({ default: false })) })

@@ -54,7 +54,7 @@ const hardware = {
 
 /** `name` may hold {n}, {nn}, {nnn}…: a number padded to that many digits; needed when count is above 1. */
 export const MachineCreate = strictObject({
-  name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._{}-]{0,62}$' }),
+  name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._{}-]{0,62}$', description: 'Letters, digits, dot, dash, underscore, and {n} or {nn} for a number; starts with a letter or digit; at most 63' }),
   type: MachineType,
   count: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 1 })),
   first: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000000, default: 1, description: 'The first number' })),

@@ -1,4 +1,4 @@
-import { type Static, Type } from '@sinclair/typebox'
+import { Kind, type Static, Type, TypeRegistry } from '@sinclair/typebox'
 import { oneOf, strictObject } from './common.js'
 
 /** admin and *: all of them. takeConsole: accessConsole too. */
@@ -19,7 +19,11 @@ export type Scope = Static<typeof Scope>
 
 /** The name of a person: here, in a directory or at a provider. */
 export const PersonName = Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]{1,400}$', description: 'The name of a person: up to 200 characters, no control characters' })
-export const RoleName = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$', description: 'Small letters, digits, dot, dash, underscore; starts with a letter or digit; at most 63' })
+
+/** Letters of any script, as in the names of groups elsewhere; nothing that is not seen, or that could be taken for a separator. */
+const ROLE_NAME = /^[\p{L}\p{N}]([\p{L}\p{M}\p{N} ._/@:+&()-]{0,61}[\p{L}\p{M}\p{N}.)+])?$/u
+TypeRegistry.Set('RoleName', (_schema, value) => typeof value === 'string' && ROLE_NAME.test(value))
+export const RoleName = Type.Unsafe<string>({ [Kind]: 'RoleName', type: 'string', description: 'Letters, digits, space and . _ - / @ : + & ( ); starts with a letter or digit; at most 63. Case does not matter: it is kept in small letters' })
 const ObjectName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$', description: 'The name of a pool or machine' })
 const place = { kind: ObjectKind, object: ObjectName, subjectKind: SubjectKind, subject: PersonName }
 

@@ -37,7 +37,7 @@ export const PoolPolicy = strictObject({
   disconnectGrace: { ...Duration, default: 'PT1M', description: 'A viewer that is back within this time was never gone' },
   maxSession: { ...nullable(Duration), default: null, description: 'How long somebody may stay connected in all; null: no limit' },
   maxPerUser: Type.Integer({ minimum: 1, maximum: 100, default: 10, description: 'Desktops that one person may hold over all pools, this one among them' }),
-  protocols: Type.Array(oneOf(PROTOCOLS), { minItems: 1, maxItems: 3, uniqueItems: true, default: ['spice', 'rdp', 'vnc'], description: 'Ways to the screen, the preferred one first' }),
+  protocols: Type.Array(oneOf(PROTOCOLS), { minItems: 1, maxItems: 3, uniqueItems: true, default: ['spice', 'rdp', 'vnc'], description: 'Ways to the screen, the preferred one first. A thin client opens RDP where that stands before spice, the desktop is on a bridge and answers on port 3389; else SPICE' }),
   clipboard: Type.Boolean({ default: true, description: 'Copy and paste between the viewer and the desktop' }),
   fileTransfer: Type.Boolean({ default: true, description: 'Files dropped onto the viewer' }),
   usb: Type.Boolean({ default: true, description: 'USB devices of the thin client' }),
@@ -69,6 +69,10 @@ export const Pool = strictObject({
   counts: Type.Record(Type.String(), Type.Integer(), { description: 'Members by state' }), waiting: Type.Integer({ description: 'Who wait for a desktop' }),
   generations: Type.Array(strictObject({ generation: Type.String(), members: Type.Integer(), current: Type.Boolean() })),
   job: nullable(Type.String()),
+  whole: Type.Optional(Type.Boolean({ description: 'false: only what concerns who asks: of counts the free ones, no generations, no job, not what it is made from. Those who may assign or administer see it whole' })),
+  forYou: Type.Optional(nullable(strictObject({
+    state: oneOf(['yours', 'free', 'full', 'maintenance'] as const, { description: 'yours: he has a desktop of it; free: he can have one at once; full: he would wait; maintenance: not handed out' }), machine: nullable(Name),
+  }, { description: 'null: who asks may not have a desktop of it' }))),
 })
 export type Pool = Static<typeof Pool>
 export const PoolDetail = strictObject({ pool: Pool, members: Type.Array(PoolMember) })
@@ -78,7 +82,7 @@ export const PoolAndJob = strictObject({ pool: Pool, job: nullable(Type.String()
 
 /** `from`: the golden machine. A source or simple one gets an initial, POOL-gold, and its disk is copied; an initial or the parent of a vdi machine is used as it is. */
 export const PoolCreate = strictObject({
-  name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,56}$', description: 'As the name of a machine, and short enough for POOL-1' }),
+  name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,56}$', description: 'Letters, digits, dot, dash, underscore; starts with a letter or digit; at most 57, so that its members can be called NAME-1' }),
   from: Type.Optional(Name), size: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })), namespace: Type.Optional(Type.String({ maxLength: 63 })),
   hypervisors: Type.Optional(Type.Array(Name, { minItems: 1, maxItems: 64, description: 'Where members may live; absent: every hypervisor that is up' })),
   memoryMib: Type.Optional(Type.Integer({ minimum: 32, maximum: 4194304 })), vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 512 })), network: Type.Optional(Network),

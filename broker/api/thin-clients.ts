@@ -13,18 +13,21 @@ export const AskState = oneOf(ASK_STATES)
 
 export const ViewerOptions = strictObject({
   fullScreen: Type.Boolean(), multiMonitor: Type.Boolean(), usbAutoShare: Type.Boolean(), audio: Type.Boolean(),
-  resolution: nullable(Type.String({ pattern: '^[0-9]{3,5}x[0-9]{3,5}$' })),
+  resolution: nullable(Type.String({ pattern: '^[0-9]{3,5}x[0-9]{3,5}$', description: 'WIDTHxHEIGHT, such as 1920x1080' })),
 })
 export type ViewerOptions = Static<typeof ViewerOptions>
 export const DEFAULT_VIEWER_OPTIONS: ViewerOptions = { fullScreen: true, multiMonitor: false, usbAutoShare: false, audio: true, resolution: null }
 
-export const RdpConsole = strictObject({ protocol: Type.Literal('rdp'), address: Type.String({ description: 'host or host:port' }), title: Type.String() })
+export const RdpConsole = strictObject({
+  protocol: Type.Literal('rdp'), address: Type.String({ description: 'host or host:port' }), title: Type.String(),
+  clipboard: Type.Optional(Type.Boolean({ description: 'Absent: yes' })), drives: Type.Optional(Type.Boolean({ description: 'Disks plugged in at the device may be shown to the desktop; absent: yes' })),
+})
 export const HorizonConsole = strictObject({ protocol: Type.Literal('horizon'), server: Type.String(), desktopPool: Type.String(), title: Type.String() })
 export const Console = Type.Union([SpiceConsole, RdpConsole, HorizonConsole])
 export type Console = Static<typeof Console>
 
-/** How a person can log in at a thin client. `providers`: OpenID Connect, by a code that he confirms in any browser. */
-export const LoginWays = strictObject({ password: Type.Boolean(), providers: Type.Array(strictObject({ name: Type.String(), title: Type.String() })) })
+/** How a person can log in at a thin client. `providers`: OpenID Connect, by a code that he confirms in any browser; `code`: a code that he confirms on Berth's own page. */
+export const LoginWays = strictObject({ password: Type.Boolean(), code: Type.Optional(Type.Boolean()), providers: Type.Array(strictObject({ name: Type.String(), title: Type.String() })) })
 export type LoginWays = Static<typeof LoginWays>
 /** What a person may open. yours: he has a desktop of it; free: he can have it at once; full: he would wait; maintenance: not handed out. */
 export const Choice = strictObject({ kind: oneOf(['pool', 'machine'] as const), name: Name, state: oneOf(['yours', 'free', 'full', 'maintenance'] as const), sentence: Type.String() })
@@ -33,8 +36,8 @@ export type Choice = Static<typeof Choice>
 /** POST /api/v1/thin-clients/ask, header `authorization: Device KEY` once the device has a key. */
 export const AskRequest = strictObject({
   macs: Type.Array(MacAddress, { minItems: 1, maxItems: 16 }),
-  hostname: Type.String({ maxLength: 253, pattern: '^[A-Za-z0-9._-]*$' }),
-  version: Type.String({ maxLength: 40, pattern: '^[A-Za-z0-9.+_-]*$' }),
+  hostname: Type.String({ maxLength: 253, pattern: '^[A-Za-z0-9._-]*$', description: 'Letters, digits, dot, dash, underscore' }),
+  version: Type.String({ maxLength: 40, pattern: '^[A-Za-z0-9.+_-]*$', description: 'Letters, digits, dot, plus, dash, underscore; at most 40' }),
   have: Type.Optional(Type.String({ maxLength: 64, description: 'The `mark` of the last answer: the broker then answers when something changed, at the latest after waitMs' })),
   waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 120000, default: 0 })),
   note: Type.Optional(Type.String({ maxLength: 200, description: 'A trouble of the device worth showing to the administrator, such as a missing viewer' })),
@@ -69,17 +72,26 @@ export const ReportRequest = strictObject({
   have: Type.Optional(Type.String({ maxLength: 64, description: 'The id of the last notice' })), waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 120000, default: 0 })),
 })
 export type ReportRequest = Static<typeof ReportRequest>
-/** `notice`: to be shown over the viewer, once. `over`: why the device is to close what it shows; null: it goes on. */
-export const ReportAnswer = strictObject({ notice: nullable(strictObject({ id: Type.String(), sentence: Type.String(), takenAt: Instant })), over: nullable(Type.String()) })
+/** `notice`: to be shown over the viewer, once; `takenAt`: when the desktop is taken, null when the notice says something else. `over`: why the device is to close what it shows; null: it goes on. */
+export const ReportAnswer = strictObject({ notice: nullable(strictObject({ id: Type.String(), sentence: Type.String(), takenAt: nullable(Instant) })), over: nullable(Type.String()) })
 export type ReportAnswer = Static<typeof ReportAnswer>
 
 /** A person's login at a thin client; each of these needs the device's key. */
 export const PersonLogin = strictObject({ macs: MACS, name: PersonName, password: Type.String({ minLength: 1, maxLength: 1024 }) })
 export const PersonLoginAnswer = strictObject({ name: Type.String({ description: 'The account' }) })
-export const ProviderLogin = strictObject({ macs: MACS, provider: Type.String({ minLength: 1, maxLength: 63, pattern: '^[^\\u0000-\\u001f\\u007f]+$' }) })
-export const ProviderLoginPoll = strictObject({ macs: MACS, handle: Type.String({ minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9_-]+$' }) })
+export const ProviderLogin = strictObject({ macs: MACS, provider: Type.String({ minLength: 1, maxLength: 63, pattern: '^[^\\u0000-\\u001f\\u007f]+$', description: 'The name of a provider: no control characters' }) })
+export const ProviderLoginPoll = strictObject({ macs: MACS, handle: Type.String({ minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9_-]+$', description: 'Letters, digits, dash, underscore' }) })
 /** `name` is null while nobody has confirmed it. */
 export const ProviderLoginPolled = strictObject({ name: nullable(Type.String()) })
+/** A login that its person confirms on the page /device of this broker, by the code that the thin client shows (RFC 8628). */
+export const CodeLogin = strictObject({ macs: MACS })
+const UserCode = Type.String({ minLength: 1, maxLength: 40, description: 'As it stands on the screen; case, spaces and dashes do not matter' })
+export const CodeLook = strictObject({ code: UserCode })
+/** `confirm` false: it is not his, and nobody is logged in by it. */
+export const CodeAnswer = strictObject({ code: UserCode, confirm: Type.Boolean() })
+/** The thin client that shows a code. */
+export const CodeDevice = strictObject({ hostname: Type.String(), mac: MacAddress, address: Type.String(), since: Instant, expiresAt: Instant })
+export type CodeDevice = Static<typeof CodeDevice>
 /** One of both. */
 export const ChooseRequest = strictObject({ macs: MACS, pool: Type.Optional(Name), machine: Type.Optional(Name) })
 export type ChooseRequest = Static<typeof ChooseRequest>

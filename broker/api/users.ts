@@ -16,7 +16,7 @@ export const WhoAmI = strictObject({
 export type WhoAmI = Static<typeof WhoAmI>
 export const PasswordChange = strictObject({ oldPassword: Password, newPassword: NewPassword })
 
-const TokenName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._ @-]{0,62}$' })
+const TokenName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._ @-]{0,62}$', description: 'Letters, digits, space and . _ @ -; starts with a letter or digit; at most 63' })
 const Scopes = Type.Array(Scope, { minItems: 1, uniqueItems: true, description: 'The most that the token may; absent: all that its account may' })
 /** validForMs: absent = it does not expire. */
 export const TokenCreate = strictObject({ name: TokenName, scopes: Type.Optional(Scopes), validForMs: Type.Optional(Type.Integer({ minimum: 1000, maximum: 315360000000 })) })
@@ -50,6 +50,7 @@ export type Session = Static<typeof Session>
 export const SessionEnd = strictObject({ goTo: nullable(Type.String({ description: 'Where to send the browser to end the session at the provider too' })) })
 export const ProviderParams = strictObject({ provider: Type.String({ minLength: 1, maxLength: 63 }) })
 export const LoginProviders = strictObject({ password: Type.Boolean(), providers: Type.Array(strictObject({ name: Type.String(), title: Type.String() })) })
+export type LoginProviders = Static<typeof LoginProviders>
 export const ReturnQuery = strictObject({ returnTo: Type.Optional(Type.String({ maxLength: 2000, description: 'A path of this broker' })) })
 export const DeviceLoginBegun = strictObject({
   userCode: Type.String(), verificationUri: Type.String(), verificationUriComplete: nullable(Type.String()), expiresAt: Instant, intervalMs: Type.Integer({ description: 'Ask no more often than this' }),
@@ -60,6 +61,7 @@ export const DeviceLoginPoll = strictObject({ handle: Type.String({ minLength: 1
 export const DeviceLoginPolled = strictObject({ login: nullable(strictObject({ name: Type.String(), token: Type.String(), expiresAt: Instant, role: Role })) })
 
 export const Directory = strictObject({ name: Type.String(), type: Type.String(), urls: Type.Array(Type.String()), base: Type.String() })
+export type Directory = Static<typeof Directory>
 export const DirectoryList = strictObject({ directories: Type.Array(Directory) })
 /** Without a password it is not tried. */
 export const DirectoryTestRequest = strictObject({ user: PersonName, password: Type.Optional(Password) })

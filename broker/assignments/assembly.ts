@@ -14,6 +14,7 @@ import { Cleaner } from './cleaner.js'
 import { FairClock } from './clock.js'
 import { Hosts } from './hosts.js'
 import { Keeper } from './keeper.js'
+import type { WatchersOf } from './listing.js'
 import { Mirror } from './mirror.js'
 import { PowerWindows } from './power-windows.js'
 import { Presence } from './presence.js'
@@ -23,6 +24,7 @@ export interface HandingOutDeps {
   readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly goldenImages: GoldenImages, readonly jobs: JobRunner
   readonly log: Logger, readonly releaseAfterMs: number, readonly now: () => number, readonly monotonicMs: () => number
   readonly mayHave: (holder: string, poolId: string) => Promise<boolean>
+  readonly watchersOf: WatchersOf
 }
 
 export interface HandingOut { readonly pools: Pools, readonly claims: Claims, readonly assignments: Assignments, readonly keeper: Keeper, start (): void, stop (): Promise<void> }

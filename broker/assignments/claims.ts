@@ -52,17 +52,22 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     return claimed
   }
 
-  /** For those who waited: as `claim`, for the head of the queue. */
-  async claimForWaiter (poolId: string, holder: string, by: Actor): Promise<string | null> {
-    const claimed = await this.deps.store.transaction().execute(async (tx) => {
+  /** For the head of the queue, as `claim`. dropped: he waits no more, since he has as many desktops as he may; none: there is none for him yet. */
+  async claimForWaiter (poolId: string, holder: string, by: Actor): Promise<'given' | 'dropped' | 'none'> {
+    const outcome = await this.deps.store.transaction().execute(async (tx): Promise<{ given: string } | 'dropped' | 'none'> => {
       const pool = await poolById(tx, poolId)
-      if (!pool || pool.maintenance === 1 || pool.state === 'deleting' || await headOfQueue(tx, poolId, this.deps.now()) !== holder) return null
+      if (!pool || pool.maintenance === 1 || pool.state === 'deleting' || await headOfQueue(tx, poolId, this.deps.now()) !== holder) return 'none'
+      const held = await tx.selectFrom('assignment').select('pool_id').where('holder', '=', holder).execute()
+      if (held.length >= pool.policy.maxPerUser) {
+        await leaveQueue(tx, poolId, holder)
+        return 'dropped'
+      }
       const given = await this.#give(tx, pool, holder, by, CLAIM)
-      if (given !== null) await leaveQueue(tx, poolId, holder)
-      return given
+      return given === null ? 'none' : { given }
     })
-    if (claimed !== null) this.emit('changed', claimed)
-    return claimed
+    if (typeof outcome === 'string') return outcome
+    this.emit('changed', outcome.given)
+    return 'given'
   }
 
   async #claimIn (tx: Queries, pool: PoolWithPolicy, holder: string, by: Actor, queue: boolean, wish: AssignWish): Promise<Claimed> {
@@ -75,10 +80,7 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     refuseTooMany(pool, holder, held.length)
     const head = await headOfQueue(tx, pool.id, now())
     const given = head === null || head === holder || wish.byAdministrator ? await this.#give(tx, pool, holder, by, wish) : null
-    if (given !== null) {
-      if (head === holder) await leaveQueue(tx, pool.id, holder)
-      return { machineId: given, changed: true, queue: null }
-    }
+    if (given !== null) return { machineId: given, changed: true, queue: null }
     const { sentence, nextFreeAt } = await this.#exhausted(tx, pool)
     if (!queue) throw new BrokerError('pool_exhausted', sentence)
     return { machineId: null, queue: { ...await wait(tx, pool.id, holder, now()), sentence, nextFreeAt } }
@@ -128,6 +130,8 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
       extended_at: null, session_at: null, idle_since: now, warned_for: null,
     }).onConflict((oc) => oc.doNothing()).executeTakeFirst()
     if (numInsertedOrUpdatedRows !== 1n) throw new BrokerError('assigned', `${machine.name} is somebody's already: release it first with "berth release ${machine.name}".`)
+    // Also of whom an administrator gives one out of turn: else it would be his turn once more.
+    if (poolId !== null) await leaveQueue(tx, poolId, holder)
     this.deps.hosts.noteGiven(machine.hypervisor, machine.memory_mib)
     await recordEvent(tx, by, 'desktop.assign', `machine:${machine.name}`, { pool: poolName, holder: shownHolder(holder) })
   }
@@ -161,15 +165,18 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     return { sentence: `${pool.name} has no free desktop (${held.length} of ${Number(count)} are assigned): ${when}.`, nextFreeAt: next?.at ?? null }
   }
 
-  /** A machine outside of pools becomes somebody's, for good. */
+  /** A machine outside of pools becomes somebody's, for good. Throws `assigned` while it is another one's for good, or another one is connected. */
   async dedicate (machine: { id: string, name: string }, holder: string, by: Actor): Promise<void> {
-    await this.deps.store.transaction().execute(async (tx) => {
-      const held = await tx.selectFrom('assignment').select(['holder', 'fixed']).where('machine_id', '=', machine.id).executeTakeFirst()
-      if (held && held.fixed === 1 && held.holder === holder) return
+    const before = await this.deps.store.transaction().execute(async (tx) => {
+      const held = await tx.selectFrom('assignment').select(['holder', 'fixed', 'connected']).where('machine_id', '=', machine.id).executeTakeFirst()
+      if (held && held.fixed === 1 && held.holder === holder) return holder
       if (held?.fixed === 1) throw new BrokerError('assigned', `${machine.name} is ${shownHolder(held.holder)}'s: release it first with "berth release ${machine.name}".`)
+      if (held && held.connected === 1 && held.holder !== holder) throw new BrokerError('assigned', `${shownHolder(held.holder)} is connected to ${machine.name}: release it first with "berth release ${machine.name} --force".`)
       await tx.deleteFrom('assignment').where('machine_id', '=', machine.id).execute()
       await this.#insert(tx, machine.id, null, holder, by, { byAdministrator: true, fixed: true }, '')
+      return held?.holder ?? holder
     })
+    if (before !== holder) this.emit('ended', machine.id)
     this.emit('changed', machine.id)
   }
 

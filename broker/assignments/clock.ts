@@ -31,7 +31,11 @@ export class FairClock {
     const unfair = passed === 0 ? (before === null ? 0 : Math.round(this.now() - before)) : this.#step()
     const away = this.deps.hypervisors().filter((name) => !this.deps.isObserved(name))
     await store.transaction().execute(async (tx) => {
-      if (unfair !== 0) await tx.updateTable('assignment').set(moved(unfair)).execute()
+      if (unfair !== 0) {
+        await tx.updateTable('assignment').set(moved(unfair)).execute()
+        // Who waits keeps his place: no clock puts a newcomer before him, and no absence of the broker's counts as his own.
+        await tx.updateTable('waiter').set({ since: sql<number>`since + ${unfair}`, asked_at: sql<number>`asked_at + ${unfair}` }).execute()
+      }
       if (passed > 0 && away.length > 0) await tx.updateTable('assignment').set(moved(passed)).where('machine_id', 'in', (eb) => eb.selectFrom('machine').select('machine.id').where('machine.hypervisor', 'in', [...away])).execute()
       const value = String(now())
       await tx.insertInto('setting').values({ name: LAST_LOOK, value }).onConflict((oc) => oc.column('name').doUpdateSet({ value })).execute()

@@ -185,7 +185,7 @@ export class Keeper {
     for (const poolId of await livePools(this.deps.store, this.deps.now())) {
       for (const holder of await waitersOf(this.deps.store, poolId)) {
         if (!await this.deps.mayHave(holder, poolId)) await leaveQueue(this.deps.store, poolId, holder)
-        else if (await this.deps.claims.claimForWaiter(poolId, holder, BERTH) === null) break
+        else if (await this.deps.claims.claimForWaiter(poolId, holder, BERTH) === 'none') break
       }
     }
   }

@@ -5,7 +5,10 @@ export const WAITER_COUNTS_MS = 90_000
 
 /** Takes a place in the queue, or keeps the one there is. Gives the place (1: the next) and since when. */
 export async function wait (queries: Queries, poolId: string, holder: string, now: number): Promise<{ place: number, since: number }> {
-  await queries.insertInto('waiter').values({ pool_id: poolId, holder, since: now, asked_at: now }).onConflict((oc) => oc.columns(['pool_id', 'holder']).doUpdateSet({ asked_at: now })).execute()
+  const last = await queries.selectFrom('waiter').select('since').where('pool_id', '=', poolId).orderBy('since', 'desc').limit(1).executeTakeFirst()
+  // Behind everybody, whatever the clock was set to meanwhile.
+  const since = last === undefined ? now : Math.max(now, last.since + 1)
+  await queries.insertInto('waiter').values({ pool_id: poolId, holder, since, asked_at: now }).onConflict((oc) => oc.columns(['pool_id', 'holder']).doUpdateSet({ asked_at: now })).execute()
   const own = await queries.selectFrom('waiter').select('since').where('pool_id', '=', poolId).where('holder', '=', holder).executeTakeFirstOrThrow()
   return { place: await waitersAhead(queries, poolId, { holder, since: own.since }, now) + 1, since: own.since }
 }

@@ -4,6 +4,7 @@ import type { RebuildResult } from '../api/assignments.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { parseDomainXml, readMetadata } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
+import { newMac } from '../machines/definition.js'
 import type { Observer } from '../machines/observer.js'
 import { addMember, refreshMembers } from '../pools/store.js'
 import type { Queries, Store } from '../store/open.js'
@@ -74,7 +75,7 @@ class Restore {
     const disk = record.type === 'vdi' || record.type === 'initial' ? null : record.disk
     await this.tx.insertInto('machine').values({
       id: domain.uuid, name: domain.name, type: record.type, hypervisor, parent_id: null, disk, generation_id: null, wanted_generation_id: null, maintenance: record.maintenance, maintenance_reason: record.maintenanceReason,
-      discard_changes: domain.transient ? 1 : 0, discard_on_reboot: domain.destroyOnReboot ? 1 : 0, memory_mib: domain.memoryMib, vcpus: domain.vcpus, network: domain.network, firmware: domain.firmware, mac: domain.mac, serial: domain.serial || domain.name,
+      discard_changes: domain.transient ? 1 : 0, discard_on_reboot: domain.destroyOnReboot ? 1 : 0, memory_mib: domain.memoryMib, vcpus: domain.vcpus, network: domain.network, firmware: domain.firmware, mac: domain.mac || record.mac || newMac(), serial: domain.serial || domain.name,
       domain_xml: record.ownXml ? xml : null, adopted: record.adopted, power_since: this.deps.now(), wanted_power: null, created_at: this.deps.now(),
     }).execute()
     this.result.machines.push(domain.name)

@@ -21,6 +21,8 @@ export type PoolRecord = Static<typeof PoolRecord>
 /** What a machine's domain carries in its metadata, so that a lost database can be made again. Field names are short because it is text in an attribute. */
 export const MachineRecord = Type.Object({
   v: Type.Literal(1), type: Type.Union([Type.Literal('simple'), Type.Literal('source'), Type.Literal('initial'), Type.Literal('vdi')]), parent: nullable(Text), disk: nullable(Text), generation: nullable(Text),
+  // A domain without a network card has no place for it.
+  mac: Type.Optional(Text),
   adopted: Flag, ownXml: Type.Boolean(), maintenance: Flag, maintenanceReason: Text,
   generations: Type.Array(Type.Object({ number: Type.Integer(), file: Text, source: nullable(Text), current: Flag, bytes: Time, virtualBytes: Time, sha256: nullable(Text), method: nullable(Text), createdAt: Type.Integer(), on: Type.Array(Text) })),
   pools: Type.Array(PoolRecord), usedBy: Type.Array(PoolRecord),
@@ -54,7 +56,7 @@ async function recordOf (queries: Queries, machine: MachineRow): Promise<Machine
   const desktop = await queries.selectFrom('desktop').selectAll().where('machine_id', '=', machine.id).executeTakeFirst()
   const held = await queries.selectFrom('assignment').leftJoin('pool', 'pool.id', 'assignment.pool_id').selectAll('assignment').select('pool.name as pool').where('machine_id', '=', machine.id).executeTakeFirst()
   return {
-    v: 1, type: machine.type, parent: parent?.name ?? null, disk: machine.disk, generation: generation ? generationName(generation) : null, adopted: machine.adopted, ownXml: machine.domain_xml !== null, maintenance: machine.maintenance, maintenanceReason: machine.maintenance_reason,
+    v: 1, type: machine.type, parent: parent?.name ?? null, disk: machine.disk, generation: generation ? generationName(generation) : null, mac: machine.mac, adopted: machine.adopted, ownXml: machine.domain_xml !== null, maintenance: machine.maintenance, maintenanceReason: machine.maintenance_reason,
     generations: machine.type === 'initial' ? await generationsOf(queries, machine.id) : [],
     pools: await poolRecords(queries, { member: machine.id }), usedBy: machine.type === 'initial' ? await poolRecords(queries, { initial: machine.id }) : [],
     desktop: desktop ? { state: desktop.state, unclean: desktop.unclean, lastHolder: desktop.last_holder, fresh: desktop.fresh, usedAt: desktop.used_at } : null,

@@ -11,13 +11,15 @@ import type { Queries, Store } from '../store/open.js'
 import { nameKey, personName } from '../users/names.js'
 import type { AssignWish, Claims, ReleaseWish } from './claims.js'
 import type { Hosts } from './hosts.js'
-import { listDesktops } from './listing.js'
+import { listDesktops, type WatchersOf } from './listing.js'
+import { leaveQueue } from './queue.js'
 import { reasonInUse, shownHolder, warningOf } from './policy.js'
 import { renewReleased } from './renewals.js'
 
 export interface AssignmentsDeps {
   readonly store: Store, readonly claims: Claims, readonly hosts: Hosts, readonly observer: Observer, readonly goldenImages: GoldenImages
   readonly log: Logger, readonly releaseAfterMs: number, readonly now: () => number
+  readonly watchersOf: WatchersOf
 }
 
 const LOOK_EVERY_MS = 5_000
@@ -65,11 +67,17 @@ export class Assignments {
     }
   }
 
+  /** Gives the place in the queue up; a desktop that he was given meanwhile stays his. */
+  async leaveQueue (poolName: string, holder: string): Promise<void> {
+    const pool = await requirePool(this.deps.store, poolName)
+    await leaveQueue(this.deps.store, pool.id, holder)
+  }
+
   /** The holder's desktop when it can be opened, or as it is after `withinMs`. One that does not start is exchanged for another one meanwhile. */
   async #whenReady (holder: string, given: string, withinMs: number, signal: AbortSignal): Promise<Desktop> {
     const until = performance.now() + withinMs
     for (let machineId = given; ;) {
-      const [desktop] = await listDesktops(this.deps.store, { holder, machineId }, this.deps.now())
+      const [desktop] = await listDesktops(this.deps.store, { holder, machineId }, this.deps.now(), this.deps.watchersOf)
       const left = until - performance.now()
       if (desktop && (desktop.phase !== 'preparing' || left <= 0 || signal.aborted)) return desktop
       if (desktop) await this.untilChange(machineId, left, signal)
@@ -101,11 +109,11 @@ export class Assignments {
     })
   }
 
-  async desktops (filter: { holder?: string } = {}): Promise<Desktop[]> { return await listDesktops(this.deps.store, filter, this.deps.now()) }
+  async desktops (filter: { holder?: string } = {}): Promise<Desktop[]> { return await listDesktops(this.deps.store, filter, this.deps.now(), this.deps.watchersOf) }
 
   async desktopOf (machineName: string): Promise<Desktop> {
     const machine = await requireMachine(this.deps.store, machineName)
-    const [desktop] = await listDesktops(this.deps.store, { machineId: machine.id }, this.deps.now())
+    const [desktop] = await listDesktops(this.deps.store, { machineId: machine.id }, this.deps.now(), this.deps.watchersOf)
     if (!desktop) throw new BrokerError('not_found', `Nobody has ${machine.name}.`)
     return desktop
   }
@@ -130,6 +138,13 @@ export class Assignments {
     const holder = `user:${nameKey(personName(user))}`
     await this.deps.claims.dedicate(machine, holder, by)
     return await this.#whenReady(holder, machine.id, wish.waitMs ?? 0, signal)
+  }
+
+  /** A person of a directory may be given a desktop before his first login; a name that was mistyped looks the same. */
+  async warningsAbout (user: string): Promise<string[]> {
+    const account = await this.deps.store.selectFrom('account').select('disabled').where('name_key', '=', nameKey(user)).executeTakeFirst()
+    if (!account) return [`Nobody called ${personName(user)} has logged in yet: it waits for the first who does by this name. Is it spelled right?`]
+    return account.disabled === 1 ? [`The account ${personName(user)} is disabled: nobody can open it.`] : []
   }
 
   async release (machineName: string, by: Actor, wish: ReleaseWish): Promise<void> {

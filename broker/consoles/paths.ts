@@ -8,8 +8,9 @@ export interface PathMachine { readonly id: string, readonly name: string, reado
 interface Service { readonly protocol: 'rdp' | 'ssh', readonly port: number, readonly localPort: number, readonly direct: (address: string) => string, readonly forwarded: (localPort: number) => string }
 
 /** Windows, xrdp and GNOME answer on 3389 alike: a service is found by its port, never by the system. */
+const RDP: Service = { protocol: 'rdp', port: 3389, localPort: 13389, direct: (address) => `xfreerdp /v:${bracketed(address)}`, forwarded: (localPort) => `xfreerdp /v:127.0.0.1:${localPort}` }
 const SERVICES: readonly Service[] = [
-  { protocol: 'rdp', port: 3389, localPort: 13389, direct: (address) => `xfreerdp /v:${bracketed(address)}`, forwarded: (localPort) => `xfreerdp /v:127.0.0.1:${localPort}` },
+  RDP,
   { protocol: 'ssh', port: 22, localPort: 10022, direct: (address) => `ssh ${address}`, forwarded: (localPort) => `ssh -p ${localPort} 127.0.0.1` },
 ]
 
@@ -28,6 +29,21 @@ export async function machinePaths (hypervisors: Hypervisors, machine: PathMachi
   return [...displays, ...services.flat()]
 }
 
+/**
+ * The address at which whoever reaches the guest's own network finds its RDP now, or null: a guest behind its host's NAT has none. Asked of the hypervisor,
+ * at most 1.5 s.
+ */
+export async function directRdp (hypervisors: Hypervisors, machine: PathMachine): Promise<string | null> {
+  if (!machine.network.startsWith('bridge:')) return null
+  try {
+    const address = await probe(hypervisors, machine, await guestAddresses(hypervisors, machine), RDP.port)
+    return address === null ? null : bracketed(address)
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error
+    return null // it has no address yet, or its host is away
+  }
+}
+
 /** Pure. */
 export function displayPaths (machine: PathMachine, displayAddress: string, proxyPort: number): MachinePath[] {
   const running = machine.power === 'running'
@@ -41,9 +57,12 @@ export function displayPaths (machine: PathMachine, displayAddress: string, prox
   return [
     spice('direct', off || (hidden ? `The displays of ${machine.hypervisor} listen on its loopback only.` : ''), displayAddress),
     spice('proxy', off || (proxyPort === 0 ? 'The broker has no console proxy (setting console-proxy-port).' : ''), null),
-    { protocol: 'vnc', via: 'browser', reachable: false, address: null, port: null, sentence: 'The VNC display is on a socket of the host; Berth does not show it yet.', commands: [] },
+    { protocol: 'vnc', via: 'browser', reachable: running, address: null, port: null, sentence: off || 'The display, in a browser: open this page of the broker.', commands: running ? [consolePage(machine.name)] : [] },
   ]
 }
+
+/** The page that shows a machine's screen, as a path of the broker. */
+export function consolePage (machine: string): string { return `/machines/${machine}/console` }
 
 /** Pure. The paths in the order of a pool's policy; protocols that it does not name come last, in their own order. */
 export function inOrder (paths: readonly MachinePath[], protocols: readonly string[]): MachinePath[] {

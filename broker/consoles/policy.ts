@@ -1,10 +1,12 @@
 import type { Holder } from '../api/machines.js'
 
+export type SeatVia = 'direct' | 'proxy' | 'browser'
+
 /** The last ticket of a machine and what became of it; instants in ms. */
 export interface Seat {
   readonly holder: Holder
   readonly address: string
-  readonly via: 'direct' | 'proxy'
+  readonly via: SeatVia
   readonly ticketAt: number
   /** Since when its viewer is connected, as far as is known; null: it is not. */
   readonly connectedAt: number | null

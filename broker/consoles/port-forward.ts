@@ -3,11 +3,9 @@ import { ByteSocket } from '../api/byte-socket.js'
 import { recordEvent } from '../audit/store.js'
 import { actorName } from './policy.js'
 import { connectToGuest } from './guest-ports.js'
+import { keepAlive } from './upgrades.js'
 import type { Asker, ConsoleMachine, Consoles } from './service.js'
-import { carry } from './tunnels.js'
-
-/** A viewer or a shell may be silent for hours; a client whose network is gone is noticed within this time. */
-const PING_EVERY_MS = 30_000
+import { carry, type Cut } from './tunnels.js'
 
 /**
  * Carries one connection to a port of the guest. The guest is reached before `accept` is called, so that a refusal is an ordinary answer. Counted and cut like
@@ -16,8 +14,8 @@ const PING_EVERY_MS = 30_000
 export async function forwardPort (consoles: Consoles, machine: ConsoleMachine, asker: Asker, port: number, accept: () => Promise<WebSocket | null>): Promise<void> {
   const { store, hypervisors } = consoles.deps
   let gone = false
-  let cut: (reason: string) => void = () => { gone = true }
-  const out = consoles.tunnels.admit({ machineId: machine.id, holder: { kind: asker.kind, name: asker.name }, address: asker.address, kind: 'forward' }, (reason) => { cut(reason) })
+  let cut: (cut: Cut) => void = () => { gone = true }
+  const out = consoles.tunnels.admit({ machineId: machine.id, holder: { kind: asker.kind, name: asker.name }, address: asker.address, kind: 'forward', ...(asker.login === undefined ? {} : { login: asker.login }) }, (why) => { cut(why) })
   try {
     const { stream, address } = await connectToGuest(hypervisors, machine, port)
     stream.on('error', () => {})
@@ -32,7 +30,7 @@ export async function forwardPort (consoles: Consoles, machine: ConsoleMachine, 
     }
     const near = new ByteSocket(webSocket)
     const stopPinging = keepAlive(webSocket)
-    cut = (reason) => {
+    cut = ({ reason }) => {
       near.cut(reason)
       stream.destroy()
     }
@@ -44,16 +42,4 @@ export async function forwardPort (consoles: Consoles, machine: ConsoleMachine, 
     out()
     throw error
   }
-}
-
-/** Pings, and ends a socket that did not answer the ping before. */
-function keepAlive (webSocket: WebSocket): () => void {
-  let answered = true
-  webSocket.on('pong', () => { answered = true })
-  const timer = setInterval(() => {
-    if (!answered && !webSocket.isPaused) webSocket.terminate()
-    answered = false
-    webSocket.ping()
-  }, PING_EVERY_MS)
-  return () => { clearInterval(timer) }
 }

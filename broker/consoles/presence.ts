@@ -4,10 +4,11 @@ import type { Holder } from '../api/machines.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
-import { actorName, holds, type Seat, seatChange } from './policy.js'
+import { actorName, holds, plainAddress, type Seat, seatChange } from './policy.js'
 import { noteSeat, openSeats, seatOf } from './store.js'
+import type { Open, Tunnels } from './tunnels.js'
 
-export interface PresenceDeps { readonly store: Store, readonly observer: Observer, readonly log: Logger, readonly now: () => number }
+export interface PresenceDeps { readonly store: Store, readonly observer: Observer, readonly tunnels: Tunnels, readonly log: Logger, readonly now: () => number }
 
 /** What presence tells: `opened` and `closed` once for each console. */
 export interface PresenceEvents { readonly onOpened: (machineId: string, holder: Holder | null) => void, readonly onClosed: (machineId: string, holder: Holder | null) => void }
@@ -34,16 +35,18 @@ export class Presence {
   /** Ends when everything that was seen has been noted. */
   async settled (): Promise<void> { await this.#work }
 
-  /** Every console that is connected now, by machine. */
-  async sessions (): Promise<Session[]> {
-    const { store, observer, now } = this.deps
-    const machines = await store.selectFrom('machine').select(['id', 'name', 'hypervisor']).where('power', '!=', 'off').orderBy('name').execute()
+  /** Every console that is connected now, by machine; with `names`, those of these machines. */
+  async sessions (names?: readonly string[]): Promise<Session[]> {
+    const { store, observer, tunnels, now } = this.deps
+    const machines = await store.selectFrom('machine').select(['id', 'name', 'hypervisor']).where('power', '!=', 'off').$if(names !== undefined, (q) => q.where('name', 'in', [...names ?? [], ''])).orderBy('name').execute()
     const found: Session[] = []
     for (const machine of machines) {
-      const [viewer] = observer.viewers(machine.id)
+      const place = { machine: machine.name, hypervisor: machine.hypervisor }
+      for (const one of tunnels.of(machine.id)) if (one.kind === 'screen' || one.kind === 'watch') found.push({ ...place, ...ofScreen(one) })
+      const [viewer] = observer.atDisplay(machine.id)
       if (viewer === undefined) continue
       const seat = await seatOf(store, machine.id)
-      found.push({ machine: machine.name, hypervisor: machine.hypervisor, protocol: 'spice', ...(seat && holds(seat, now()) ? ofSeat(seat, viewer) : this.#ofStranger(machine.id, viewer)) })
+      found.push({ ...place, protocol: 'spice', watching: false, ...(seat && holds(seat, now()) ? ofSeat(seat, viewer) : this.#ofStranger(machine.id, viewer)) })
     }
     return found
   }
@@ -61,7 +64,7 @@ export class Presence {
   }
 
   async #look (machineId: string, seat: Seat | null): Promise<void> {
-    const viewers = this.deps.observer.viewers(machineId)
+    const viewers = this.deps.observer.atScreen(machineId)
     const now = this.deps.now()
     const change = seat && seatChange(seat, viewers, now)
     if (seat && change !== null) await this.#note(machineId, seat, change, now)
@@ -98,7 +101,11 @@ export class Presence {
   }
 }
 
+function ofScreen ({ kind, holder, address, since }: Open): Omit<Session, 'machine' | 'hypervisor'> {
+  return { holder, address: plainAddress(address), protocol: 'vnc', via: 'browser', since: new Date(since).toISOString(), watching: kind === 'watch' }
+}
+
 /** Through the proxy QEMU sees the host itself; where the person is, the ticket says. */
 function ofSeat (seat: Seat, viewer: string): Pick<Session, 'holder' | 'address' | 'via' | 'since'> {
-  return { holder: seat.holder, address: seat.via === 'proxy' ? seat.address : viewer, via: seat.via, since: new Date(seat.connectedAt ?? seat.ticketAt).toISOString() }
+  return { holder: seat.holder, address: seat.via === 'proxy' ? seat.address : viewer, via: seat.via === 'proxy' ? 'proxy' : 'direct', since: new Date(seat.connectedAt ?? seat.ticketAt).toISOString() }
 }

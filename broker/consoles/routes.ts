@@ -1,10 +1,11 @@
 import type { FastifyRequest } from 'fastify'
-import { ConsoleRequest, MachinePathList, PortQuery, SessionList, VIEWER_FILE_TYPE } from '../api/consoles.js'
+import { ConsoleRequest, MachinePathList, PortQuery, Screen, ScreenRequest, SessionList, VIEWER_FILE_TYPE } from '../api/consoles.js'
 import { NameParams } from '../api/common.js'
 import { SpiceConsole } from '../api/machines.js'
 import { viewerFile } from '../api/viewer-file.js'
 import { type App, callerOf, route } from '../http.js'
 import { requireMachine } from '../machines/store.js'
+import type { OwnSite } from '../users/own-site.js'
 import { inOrder, machinePaths } from './paths.js'
 import { forwardPort } from './port-forward.js'
 import type { Asker, Consoles } from './service.js'
@@ -12,7 +13,7 @@ import { requireUpgrade, upgrade } from './upgrades.js'
 
 const HOST_AND_PORT = /^([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 
-export function consoleRoutes (consoles: Consoles) {
+export function consoleRoutes (consoles: Consoles, site: OwnSite) {
   return (app: App): void => {
     const console = route('A one-time ticket for its display, as JSON or as remote-viewer\'s file', { params: NameParams, body: ConsoleRequest }, { 200: SpiceConsole })
     const withoutBody = async (request: FastifyRequest): Promise<void> => { if (request.body === undefined) request.body = {} }
@@ -30,14 +31,37 @@ export function consoleRoutes (consoles: Consoles) {
     })
     app.get('/machines/:name/port-forward', route('A connection to a port of its guest, as a WebSocket', { params: NameParams, querystring: PortQuery }), async (request, reply) => {
       const machine = await requireMachine(consoles.deps.store, request.params.name)
-      requireUpgrade(request)
+      requireUpgrade(request, site, '"berth port-forward"')
       await forwardPort(consoles, machine, askerOf(request), request.query.port, async () => await upgrade(request, reply))
+    })
+    app.post('/machines/:name/screen', { ...route('A one-time ticket for its screen in a browser', { params: NameParams, body: ScreenRequest }, { 200: Screen }), preValidation: withoutBody }, async (request, reply) => {
+      const machine = await requireMachine(consoles.deps.store, request.params.name)
+      void reply.header('cache-control', 'no-store')
+      return await consoles.screens.ask(machine, askerOf(request), request.body, loginOf(request).loginVerbs)
+    })
+    app.get('/machines/:name/screen', route('Its screen as a WebSocket: the ticket first, then RFB', { params: NameParams }), async (request, reply) => {
+      const machine = await requireMachine(consoles.deps.store, request.params.name)
+      requireUpgrade(request, site, 'a browser: /machines/NAME/console')
+      const webSocket = await upgrade(request, reply)
+      if (webSocket) await consoles.screens.serve(machine, askerOf(request), webSocket)
     })
     app.get('/sessions', route('Who is connected to which machine now', {}, { 200: SessionList }), async () => ({ sessions: await consoles.sessions() }))
   }
 }
 
-function askerOf (request: FastifyRequest): Asker { return { kind: 'person', name: callerOf(request).actor, address: request.ip } }
+/** After whatever changed something: who may not stay any more is cut at once, and not at the next look. To be added before the routes that it is about. */
+export function cutAfterChanges (consoles: Consoles) {
+  return (app: App): void => {
+    app.addHook('onResponse', async (request, reply) => {
+      if (request.method !== 'GET' && request.caller !== null && reply.statusCode < 400 && consoles.tunnels.size > 0) consoles.checkSoon()
+    })
+  }
+}
+
+function askerOf (request: FastifyRequest): Asker {
+  const { actor, login } = callerOf(request)
+  return { kind: 'person', name: actor, address: request.ip, ...(login === undefined ? {} : { login }) }
+}
 
 /** What this login may do, which a token's scopes make less than the account may; nothing is said of an administrator's, who may everything. */
 function loginOf (request: FastifyRequest): { loginVerbs?: ReadonlySet<string> } { return request.verbs ? { loginVerbs: request.verbs } : {} }

@@ -11,11 +11,13 @@ import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
 import { ConsoleProxy } from './console-proxy.js'
-import { actorName, consoleStep, isLoopback, type Occupant, occupantOf, plainAddress, sameHolder, TICKET_SECONDS } from './policy.js'
+import { Entrance } from './entrance.js'
+import { actorName, isLoopback, type Occupant, plainAddress, sameHolder, TICKET_SECONDS } from './policy.js'
 import { Presence } from './presence.js'
 import { ProxyTokens } from './proxy-tokens.js'
-import { connectedSeats, putSeat, removeSeat, seatOf } from './store.js'
-import { Tunnels } from './tunnels.js'
+import { Screens } from './screens.js'
+import { connectedSeats, removeSeat, seatOf } from './store.js'
+import { type Carried, type Cut, Tunnels } from './tunnels.js'
 
 export interface ConsolesDeps {
   readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly log: Logger
@@ -28,23 +30,25 @@ export interface ConsolesDeps {
   /** By which viewers reach the broker when the question does not tell. */
   readonly publicName: string
   /** Whether he may cut somebody else's console (verb takeConsole); who may, is told whose it is. */
-  readonly mayTake: (asker: Asker, machineId: string) => Promise<boolean>
+  readonly mayTake: (asker: Holder, machineId: string) => Promise<boolean>
   /** Whether he may see who has a console. */
-  readonly mayKnow: (asker: Asker, machineId: string) => Promise<boolean>
+  readonly mayKnow: (asker: Holder, machineId: string) => Promise<boolean>
   /** Throws while the machine still shows its last holder's doings, or is another one's. */
   readonly refuseNotReady: (asker: Asker, machine: ConsoleMachine) => Promise<void>
   /** A ticket was given. */
   readonly onTicket: (asker: Asker, machineId: string) => Promise<void>
   /** Asked again and again while a console or a forwarded port is open; it ends when the answer is no. */
   readonly mayStay: (holder: Holder, machineId: string) => Promise<boolean>
+  /** Whether a login goes on; what it opened through the broker ends with it. */
+  readonly loginLives: (login: string) => Promise<boolean>
   /** What the policy of the machine lets a viewer do. */
   readonly features: (machineId: string) => Promise<DesktopFeatures>
   /** In which order its ways are shown; empty: no policy says. */
   readonly protocols: (machineId: string) => Promise<readonly string[]>
 }
 
-/** A person or a thin client that asks, and from where. */
-export interface Asker extends Holder { readonly address: string }
+/** A person or a thin client that asks, and from where. `login`: by which login, where that may end. */
+export interface Asker extends Holder { readonly address: string, readonly login?: string }
 export interface ConsoleOptions {
   readonly take?: boolean
   readonly via?: ConsoleWay
@@ -55,28 +59,36 @@ export interface ConsoleOptions {
 }
 export interface ConsoleMachine { readonly id: string, readonly name: string, readonly hypervisor: string }
 export interface Taken { readonly machineId: string, readonly from: Holder | null, readonly by: Asker }
-export interface ConsoleEvents { taken: [Taken], opened: [string, Holder | null], closed: [string, Holder | null], revoked: [string] }
+export interface ConsoleEvents { taken: [Taken], opened: [string, Holder | null], closed: [string, Holder | null], revoked: [string], watched: [string] }
 
 const CHECK_STAY_EVERY_MS = 30_000
 
 /**
  * Consoles: one interactive viewer a machine, who has it, tickets, takeover, and the connections that the broker carries. Emits `taken`, `opened` and `closed`
- * (machine id, holder), `revoked` (machine id).
+ * (machine id, holder), `revoked` and `watched` (machine id; somebody began or ended to look at its screen).
  */
 export class Consoles extends EventEmitter<ConsoleEvents> {
-  readonly tunnels = new Tunnels()
+  readonly tunnels: Tunnels
   readonly tokens: ProxyTokens
   readonly presence: Presence
+  readonly screens: Screens
+  readonly #entrance: Entrance
   readonly #proxy: ConsoleProxy
   #proxyPort = 0
-  readonly #turns = new Map<string, Promise<unknown>>()
+  readonly #watched = new Map<string, string>()
   #timer: NodeJS.Timeout | undefined
+  #checking: Promise<void> | undefined
+  #checkAgain = false
 
   constructor (readonly deps: ConsolesDeps) {
     super()
     this.setMaxListeners(0)
     this.tokens = new ProxyTokens(deps.now)
-    this.presence = new Presence(deps, {
+    this.tunnels = new Tunnels(deps.now)
+    this.tunnels.on('change', (machineId) => { this.#noteCarried(machineId) })
+    this.#entrance = new Entrance({ ...deps, tunnels: this.tunnels })
+    this.screens = new Screens({ ...deps, tunnels: this.tunnels, entrance: this.#entrance, onTaken: (machineId, from, by) => { this.emit('taken', { machineId, from: from.holder, by }) } })
+    this.presence = new Presence({ ...deps, tunnels: this.tunnels }, {
       onOpened: (machineId, holder) => { this.emit('opened', machineId, holder) },
       onClosed: (machineId, holder) => { this.emit('closed', machineId, holder) },
     })
@@ -88,14 +100,16 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
 
   async start (): Promise<void> {
     this.presence.start()
-    this.deps.observer.on('power', (machineId, power) => { if (power === 'off' || power === 'missing' || power === 'crashed') this.#cut(machineId, 'the machine stopped') })
-    this.#timer = setInterval(() => { this.checkStay().catch((error: unknown) => { this.deps.log.error({ err: error }, 'checking who may stay failed') }) }, CHECK_STAY_EVERY_MS)
+    this.screens.start()
+    this.deps.observer.on('power', (machineId, power) => { if (power === 'off' || power === 'missing' || power === 'crashed') this.#cut(machineId, { why: 'machineOff', reason: 'the machine stopped' }) })
+    this.#timer = setInterval(() => { this.checkSoon() }, CHECK_STAY_EVERY_MS)
     if (this.deps.proxyPort !== 0) this.#proxyPort = await this.#proxy.listen(this.deps.listenAddress, this.deps.proxyPort)
   }
 
   async stop (): Promise<void> {
     clearInterval(this.#timer)
-    this.tunnels.cut(() => true, 'the broker is stopping')
+    this.tunnels.cut(() => true, { why: 'stopping', reason: 'the broker is stopping' })
+    await this.#checking
     await this.#proxy.close()
     await this.presence.settled()
   }
@@ -106,16 +120,16 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
    * `hypervisor_unreachable`.
    */
   async spiceConsole (machine: ConsoleMachine, asker: Asker, options: ConsoleOptions = {}): Promise<SpiceConsole> {
-    return await this.#inTurn(machine.id, async () => {
+    return await this.#entrance.inTurn(machine.id, async () => {
       this.#refuseImpossible(machine, options.via ?? 'auto')
       await this.deps.refuseNotReady(asker, machine)
-      const seat = await seatOf(this.deps.store, machine.id)
-      const occupant = occupantOf(seat, await this.#viewersNow(machine), this.deps.now())
-      const take = await this.#mayEnter(machine, asker, occupant, options)
-      const console = await this.#ticket(machine, asker, options, take)
-      await this.#noteTicket(machine, asker, console.proxy === undefined ? 'direct' : 'proxy', take ? occupant : null)
+      const { occupant } = await this.#entrance.find(machine)
+      const cut = await this.#entrance.decide(machine, asker, occupant, options) ? occupant : null
+      const console = await this.#ticket(machine, asker, options, cut)
+      await this.#entrance.noteTicket(machine, asker, console.proxy === undefined ? 'direct' : 'proxy', cut)
+      if (cut) this.emit('taken', { machineId: machine.id, from: cut.holder, by: asker })
       await this.deps.onTicket(asker, machine.id)
-      return take && occupant ? { ...console, taken: { from: occupant.holder, since: new Date(occupant.sinceMs).toISOString() } } : console
+      return cut ? { ...console, taken: { from: cut.holder, since: new Date(cut.sinceMs).toISOString() } } : console
     })
   }
 
@@ -126,21 +140,25 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   async revoke (machine: ConsoleMachine, by: Actor = BERTH, holder?: Holder): Promise<void> {
     const seat = await seatOf(this.deps.store, machine.id)
     if (holder && (!seat || !sameHolder(seat.holder, holder))) {
-      this.#cut(machine.id, 'the permission ended', holder)
+      this.#cut(machine.id, { why: 'over', reason: 'the permission ended' }, holder)
       return
     }
-    this.#cut(machine.id, 'the console was revoked', holder)
-    await this.#inTurn(machine.id, async () => {
+    this.#cut(machine.id, { why: 'over', reason: 'the console was revoked' }, holder)
+    let connected = false
+    await this.#entrance.inTurn(machine.id, async () => {
       await this.deps.hypervisors.link(machine.hypervisor).request('disconnect', { domain: machine.name }).catch((error: unknown) => {
-        if (!(error instanceof BrokerError) || error.code !== 'not_found') throw error // a machine that is off shows nobody anything
+        // A machine that is off shows nobody anything, and one without SPICE has nobody there.
+        if (!(error instanceof BrokerError) || !(error.code === 'not_found' || (error.code === 'hypervisor_refused' && seat?.via === 'browser'))) throw error
       })
-      if (!seat) return
-      await this.deps.store.transaction().execute(async (tx) => {
+      connected = await this.deps.store.transaction().execute(async (tx) => {
+        const now = await seatOf(tx, machine.id) // presence may have noted its end meanwhile
+        if (!now || !seat) return false
         await removeSeat(tx, machine.id)
         await recordEvent(tx, by, 'console.revoke', `machine:${machine.name}`, { from: actorName(seat.holder) })
+        return now.connectedAt !== null
       })
     })
-    if (seat !== null && seat.connectedAt !== null) this.emit('closed', machine.id, seat.holder)
+    if (seat !== null && connected) this.emit('closed', machine.id, seat.holder)
     this.emit('revoked', machine.id)
   }
 
@@ -150,8 +168,8 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     if (machine) await this.revoke(machine).catch((error: unknown) => { this.deps.log.info({ err: error, machine: machine.name }, 'the consoles of a released machine could not be ended yet') })
   }
 
-  /** Every console that is connected now. */
-  async sessions (): Promise<Session[]> { return await this.presence.sessions() }
+  /** Every console that is connected now; with `names`, those of these machines. */
+  async sessions (names?: readonly string[]): Promise<Session[]> { return await this.presence.sessions(names) }
 
   /** Ends what those have open who may not have it any more. */
   async checkStay (): Promise<void> {
@@ -161,13 +179,52 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
       const machine = await store.selectFrom('machine').select(['id', 'name', 'hypervisor']).where('id', '=', machineId).executeTakeFirst()
       if (machine) await this.revoke(machine, BERTH, seat.holder).catch((error: unknown) => { this.deps.log.warn({ err: error, machine: machine.name }, 'a console could not be ended yet') })
     }
-    for (const { machineId, holder } of this.tunnels.all()) if (!await mayStay(holder, machineId)) this.#cut(machineId, 'the permission ended', holder)
+    for (const one of this.tunnels.all()) {
+      const ended = await this.#mayGoOn(one) ? null : { why: 'over', reason: 'the permission ended' } as const
+      if (ended) this.tunnels.cut((other) => other === one, ended)
+    }
   }
 
-  #cut (machineId: string, reason: string, holder?: Holder): void {
+  /** The same soon, as after something that may have taken a permission or a login away; many calls make one look. */
+  checkSoon (): void {
+    if (this.#checking) {
+      this.#checkAgain = true
+      return
+    }
+    this.#checking = this.checkStay().catch((error: unknown) => { this.deps.log.error({ err: error }, 'checking who may stay failed') }).finally(() => {
+      this.#checking = undefined
+      const again = this.#checkAgain
+      this.#checkAgain = false
+      if (again) this.checkSoon()
+    })
+  }
+
+  /** Who looks at a machine's screen now without having it. */
+  watchers (machineId: string): string[] {
+    return [...new Set(this.tunnels.of(machineId).filter(({ kind }) => kind === 'watch').map(({ holder }) => actorName(holder)))]
+  }
+
+  async #mayGoOn ({ kind, holder, machineId, login }: Carried): Promise<boolean> {
+    if (login !== undefined && !await this.deps.loginLives(login)) return false
+    return await this.deps.mayStay(holder, machineId) && (kind !== 'watch' || await this.deps.mayTake(holder, machineId))
+  }
+
+  /** A browser's screen and a forwarded port are seen by nobody but the broker. */
+  #noteCarried (machineId: string): void {
+    const at = (kind: Carried['kind']): string[] => [...new Set(this.tunnels.of(machineId).filter((one) => one.kind === kind).map(({ address }) => plainAddress(address)))]
+    this.deps.observer.noteCarried(machineId, { screens: at('screen'), forwards: at('forward') })
+    const watchers = this.watchers(machineId).join()
+    if (watchers === (this.#watched.get(machineId) ?? '')) return
+    if (watchers === '') this.#watched.delete(machineId)
+    else this.#watched.set(machineId, watchers)
+    this.emit('watched', machineId)
+  }
+
+  #cut (machineId: string, cut: Cut, holder?: Holder): void {
     const which = (one: { machineId: string, holder: Holder }): boolean => one.machineId === machineId && (holder === undefined || sameHolder(one.holder, holder))
     this.tokens.revoke(which)
-    this.tunnels.cut(which, reason)
+    this.screens.tickets.revoke(which)
+    this.tunnels.cut(which, cut)
   }
 
   /** Before anything is done: a way that is not there. */
@@ -177,33 +234,19 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     if (this.#proxyPort === 0 && (via === 'proxy' || hidden)) throw new BrokerError('console_unreachable', 'The broker has no console proxy: set console-proxy-port in its settings.')
   }
 
-  /** Gives whether the other one is to be cut. */
-  async #mayEnter (machine: ConsoleMachine, asker: Asker, occupant: Occupant | null, { take = false, loginVerbs }: ConsoleOptions): Promise<boolean> {
-    const login = (verbs: readonly string[]): boolean => loginVerbs === undefined || verbs.some((verb) => loginVerbs.has(verb))
-    const step = consoleStep(occupant, { holder: asker, address: plainAddress(asker.address), take, mayTake: take && login(['takeConsole']) && await this.deps.mayTake(asker, machine.id) })
-    if (step === 'give') return false
-    if (step === 'take') return true
-    if (step === 'forbid') throw new BrokerError('forbidden', `You may not take the console of ${machine.name} from somebody else.`)
-    const known = occupant && login(['takeConsole', 'assign']) && await this.deps.mayKnow(asker, machine.id)
-    const who = known ? `${occupant.holder ? actorName(occupant.holder) : 'A viewer that was given no ticket here'} (${occupant.address}, since ${new Date(occupant.sinceMs).toISOString()})` : 'Somebody else'
-    throw new BrokerError('console_in_use', `${who} ${occupant?.connected === false ? 'is just opening' : 'has'} the console of ${machine.name}: wait until it is closed, or take it over.`)
-  }
-
-  /** Who is connected, as QEMU says now; the observer's picture may be a moment old. */
-  async #viewersNow (machine: ConsoleMachine): Promise<string[]> {
-    const { items } = await this.deps.hypervisors.link(machine.hypervisor).request<{ items: Array<{ spice: Array<{ address: string }>, vnc: Array<{ address: string }> }> }>('displays', { domains: [machine.name] })
-    return items.flatMap((item) => [...item.spice, ...item.vnc].map((viewer) => plainAddress(viewer.address)))
-  }
-
-  async #ticket (machine: ConsoleMachine, asker: Asker, options: ConsoleOptions, take: boolean): Promise<SpiceConsole> {
+  async #ticket (machine: ConsoleMachine, asker: Asker, options: ConsoleOptions, cut: Occupant | null): Promise<SpiceConsole> {
     const hypervisor = this.deps.hypervisors.row(machine.hypervisor)
     const password = randomBytes(32).toString('base64url')
-    this.tokens.revoke((pass) => pass.machineId === machine.id && (take || !sameHolder(pass.holder, asker)))
-    const { tls_port: tlsPort, listen } = await this.deps.hypervisors.link(machine.hypervisor).request<{ tls_port: number, listen: string }>('ticket', { domain: machine.name, password, ttl_seconds: TICKET_SECONDS, connected: take ? 'disconnect' : 'keep' }).catch((error: unknown) => {
+    this.tokens.revoke((pass) => pass.machineId === machine.id && (cut !== null || !sameHolder(pass.holder, asker)))
+    this.screens.tickets.revoke((pass) => pass.machineId === machine.id && !pass.watching && !sameHolder(pass.holder, asker))
+    const { tls_port: tlsPort, listen } = await this.deps.hypervisors.link(machine.hypervisor).request<{ tls_port: number, listen: string }>('ticket', { domain: machine.name, password, ttl_seconds: TICKET_SECONDS, connected: cut ? 'disconnect' : 'keep' }).catch((error: unknown) => {
       if (error instanceof BrokerError && error.code === 'not_found') throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`, { cause: error })
       throw error
     })
-    if (take) this.tunnels.cut((one) => one.machineId === machine.id && one.kind === 'console' && !sameHolder(one.holder, asker), 'the console was taken over')
+    if (cut) {
+      const reason = await this.#entrance.takenReason(cut, asker, machine.id)
+      this.tunnels.cut((one) => one.machineId === machine.id && one.kind !== 'forward' && one.kind !== 'watch' && !sameHolder(one.holder, asker), { why: 'taken', reason })
+    }
     const { usb } = await this.deps.features(machine.id)
     const console: SpiceConsole = { protocol: 'spice', host: hypervisor.display_address, tlsPort, password, ca: this.deps.ca, hostSubject: spiceSubject(hypervisor.name), title: machine.name, ticketSeconds: TICKET_SECONDS, usb }
     const way = options.via ?? 'auto'
@@ -218,31 +261,5 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     const displayHost = listen === '0.0.0.0' ? '127.0.0.1' : listen === '::' ? '::1' : listen
     const host = this.tokens.issue({ machineId: machine.id, hypervisor: machine.hypervisor, displayHost, port, address: asker.address, holder: { kind: asker.kind, name: asker.name } })
     return { host, proxy: `http://${brokerHost.includes(':') && !brokerHost.startsWith('[') ? `[${brokerHost}]` : brokerHost}:${this.#proxyPort}` }
-  }
-
-  async #noteTicket (machine: ConsoleMachine, asker: Asker, via: 'direct' | 'proxy', cut: Occupant | null): Promise<void> {
-    const holder = { kind: asker.kind, name: asker.name }
-    const by = { actor: actorName(asker), address: asker.address }
-    await this.deps.store.transaction().execute(async (tx) => {
-      const before = await seatOf(tx, machine.id) // presence may have noted something meanwhile
-      const same = before !== null && sameHolder(before.holder, holder)
-      await putSeat(tx, machine.id, { holder, address: plainAddress(asker.address), via, ticketAt: this.deps.now(), connectedAt: same ? before.connectedAt : null, disconnectedAt: null })
-      if (asker.kind === 'person') await recordEvent(tx, by, 'console.ticket', `machine:${machine.name}`, { via })
-      if (cut) await recordEvent(tx, by, 'console.take', `machine:${machine.name}`, { from: cut.holder ? actorName(cut.holder) : '', address: cut.address, since: new Date(cut.sinceMs).toISOString() })
-    })
-    if (cut) this.emit('taken', { machineId: machine.id, from: cut.holder, by: asker })
-  }
-
-  /** One ticket of a machine after the other: what was found must still be so when it is set. */
-  async #inTurn<T> (machineId: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(machineId) ?? Promise.resolve()
-    const mine = before.then(work, work)
-    const settled = mine.then(() => {}, () => {})
-    this.#turns.set(machineId, settled)
-    try {
-      return await mine
-    } finally {
-      if (this.#turns.get(machineId) === settled) this.#turns.delete(machineId)
-    }
   }
 }

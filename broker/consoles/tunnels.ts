@@ -1,11 +1,21 @@
+import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import type { ScreenClose } from '../api/consoles.js'
 import type { Holder } from '../api/machines.js'
 import { BrokerError } from '../errors.js'
 import { sameHolder } from './policy.js'
 
-/** A connection that the broker carries: a channel of a console, or a forwarded port. */
-export interface Carried { readonly machineId: string, readonly holder: Holder, readonly address: string, readonly kind: 'console' | 'forward' }
-interface Tunnel extends Carried { readonly cut: (reason: string) => void }
+/**
+ * What a connection that the broker carries is. console: a channel of a SPICE viewer, which QEMU sees too; screen: a display in a browser; watch: the same, only to look;
+ * forward: a port of the guest; opening: a browser that has not shown its ticket yet.
+ */
+export type CarriedKind = 'console' | 'screen' | 'watch' | 'forward' | 'opening'
+/** `login`: the login that it ends with; absent: none. */
+export interface Carried { readonly machineId: string, readonly holder: Holder, readonly address: string, readonly kind: CarriedKind, readonly login?: string }
+/** Why something is cut: for a program, and for the reader as the end of "was cut: …". */
+export interface Cut { readonly why: ScreenClose, readonly reason: string }
+export interface Open extends Carried { readonly since: number }
+interface Tunnel extends Open { readonly cut: (cut: Cut) => void }
 
 /** In all, and of one person or device. A viewer holds about ten; the figures bound memory and file descriptors, not ordinary work. */
 export const MOST_TUNNELS = 4_000
@@ -13,29 +23,32 @@ export const MOST_TUNNELS_OF_ONE = 200
 /** How long the last bytes may take to reach one side after the other has closed. */
 const LINGER_MS = 10_000
 
-/** Every connection that runs through the broker, so that it can be bounded and cut. */
-export class Tunnels {
+/** Every connection that runs through the broker, so that it can be bounded and cut. Emits `change` (machine id). */
+export class Tunnels extends EventEmitter<{ change: [string] }> {
   readonly #open = new Set<Tunnel>()
+
+  constructor (readonly now: () => number = Date.now) { super() }
 
   get size (): number { return this.#open.size }
 
-  of (machineId: string): readonly Carried[] { return [...this.#open].filter((tunnel) => tunnel.machineId === machineId) }
-  all (): readonly Carried[] { return [...this.#open] }
+  of (machineId: string): readonly Open[] { return [...this.#open].filter((tunnel) => tunnel.machineId === machineId) }
+  all (): readonly Open[] { return [...this.#open] }
 
   /** Counts one in from now on; `cut` ends it. Gives the function that counts it out. Throws `too_many_connections`. */
-  admit (carried: Carried, cut: (reason: string) => void): () => void {
+  admit (carried: Carried, cut: (cut: Cut) => void): () => void {
     if (this.#open.size >= MOST_TUNNELS) throw new BrokerError('too_many_connections', `The broker already carries ${MOST_TUNNELS} connections: try again when some have ended.`)
     const own = [...this.#open].filter((tunnel) => sameHolder(tunnel.holder, carried.holder)).length
     if (own >= MOST_TUNNELS_OF_ONE) throw new BrokerError('too_many_connections', `You already have ${MOST_TUNNELS_OF_ONE} connections through the broker: close some.`)
-    const tunnel = { ...carried, cut }
+    const tunnel = { ...carried, since: this.now(), cut }
     this.#open.add(tunnel)
-    return () => { this.#open.delete(tunnel) }
+    this.emit('change', carried.machineId)
+    return () => { if (this.#open.delete(tunnel)) this.emit('change', carried.machineId) }
   }
 
   /** Cuts what `which` picks; gives how many. */
-  cut (which: (carried: Carried) => boolean, reason: string): number {
+  cut (which: (carried: Open) => boolean, cut: Cut): number {
     const chosen = [...this.#open].filter(which)
-    for (const tunnel of chosen) tunnel.cut(reason)
+    for (const tunnel of chosen) tunnel.cut(cut)
     return chosen.length
   }
 }

@@ -5,7 +5,10 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { LARGEST_MESSAGE_BYTES } from '../api/byte-socket.js'
 import { BrokerError } from '../errors.js'
 import type { App } from '../http.js'
+import type { OwnSite } from '../users/own-site.js'
 
+/** A viewer or a shell may be silent for hours; a client whose network is gone is noticed within twice this time. */
+const PING_EVERY_MS = 15_000
 /** Requests that ask for another protocol, with the socket they came on. */
 const waiting = new WeakMap<IncomingMessage, { socket: Duplex, head: Buffer }>()
 const server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: LARGEST_MESSAGE_BYTES })
@@ -29,16 +32,16 @@ export function acceptUpgrades (app: App): void {
 /**
  * Throws `upgrade_required` for a plain request, `forbidden` for one that a page of another site makes: browsers send cookies with such, and ask nobody.
  */
-export function requireUpgrade (request: FastifyRequest): void {
-  if (!waiting.has(request.raw) || request.headers.upgrade?.toLowerCase() !== 'websocket') throw new BrokerError('upgrade_required', 'This address speaks WebSocket only: use "berth port-forward".')
+export function requireUpgrade (request: FastifyRequest, site: OwnSite, program: string): void {
+  if (!waiting.has(request.raw) || request.headers.upgrade?.toLowerCase() !== 'websocket') throw new BrokerError('upgrade_required', `This address speaks WebSocket only: use ${program}.`)
   const { origin } = request.headers
-  if (origin !== undefined && origin !== `https://${request.host}`) throw new BrokerError('forbidden', 'Pages of other sites may not open connections here.')
+  if (origin !== undefined && !site.isOrigin(origin, request)) throw new BrokerError('forbidden', 'Pages of other sites may not open connections here.')
 }
 
 /** Upgrades; what was thrown before is an ordinary answer. Gives null when the request was no good WebSocket handshake, which is then answered already. */
 export async function upgrade (request: FastifyRequest, reply: FastifyReply): Promise<WebSocket | null> {
   const found = waiting.get(request.raw)
-  if (!found) throw new BrokerError('upgrade_required', 'This address speaks WebSocket only: use "berth port-forward".')
+  if (!found) throw new BrokerError('upgrade_required', 'This address speaks WebSocket only.')
   reply.hijack()
   reply.raw.detachSocket(found.socket as Parameters<ServerResponse['detachSocket']>[0])
   return await new Promise((resolve) => {
@@ -51,3 +54,14 @@ export async function upgrade (request: FastifyRequest, reply: FastifyReply): Pr
   })
 }
 
+/** Pings, and ends a socket that did not answer the ping before. Gives what stops it. */
+export function keepAlive (webSocket: WebSocket): () => void {
+  let answered = true
+  webSocket.on('pong', () => { answered = true })
+  const timer = setInterval(() => {
+    if (!answered && !webSocket.isPaused) webSocket.terminate()
+    answered = false
+    webSocket.ping()
+  }, PING_EVERY_MS)
+  return () => { clearInterval(timer) }
+}

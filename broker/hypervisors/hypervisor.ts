@@ -41,6 +41,11 @@ export interface HypervisorLink {
    * `withinMs`, `hypervisor_refused` when its sshd forbids forwarding.
    */
   openConnection (host: string, port: number, withinMs: number): Promise<Duplex>
+  /**
+   * A connection to the VNC display of a running domain: RFB, the server first. Rejects with `not_found` when it is not running, `hypervisor_refused` when it has no
+   * display on a socket of its own.
+   */
+  openDisplay (domain: string): Promise<Duplex>
   listDomains (): Promise<DomainState[]>
   defineDomain (xml: string): Promise<void>
   startDomain (name: string): Promise<void>

@@ -8,7 +8,7 @@ import { HelperChannel, type RequestOptions } from './helper-channel.js'
 import type { DomainState, HostFacts, HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import { SocketForward } from './socket-forward.js'
 import type { LibvirtProcesses } from './libvirt-processes.js'
-import { openForward, openHelper, openSsh } from './ssh-connection.js'
+import { openForward, openHelper, openSocket, openSsh } from './ssh-connection.js'
 
 export interface LinkDeps {
   readonly settings: () => LinkSettings
@@ -25,6 +25,7 @@ const HELLO_TIMEOUT_MS = 15_000
 const FACTS_EVERY_MS = 30_000
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 30_000
+const DISPLAY_WITHIN_MS = 10_000
 const CALL_TIMEOUT_MS = 15_000
 const START_TIMEOUT_MS = 60_000
 
@@ -62,6 +63,12 @@ export class SshLink implements HypervisorLink {
 
   async openStream (): Promise<Duplex> { return await openHelper(this.#up().ssh) }
   async openConnection (host: string, port: number, withinMs: number): Promise<Duplex> { return await openForward(this.#up().ssh, { host, port }, withinMs) }
+  async openDisplay (domain: string): Promise<Duplex> {
+    const { ssh, helper } = this.#up()
+    const { path } = await helper.request<{ path: string }>('display_open', { domain }, { timeoutMs: DISPLAY_WITHIN_MS })
+    return await openSocket(ssh, path)
+  }
+
   async listDomains (): Promise<DomainState[]> { return await this.#libvirt('list', []) as DomainState[] }
   async defineDomain (xml: string): Promise<void> { await this.#libvirt('define', [xml]) }
   async startDomain (name: string): Promise<void> { await this.#libvirt('start', [name], START_TIMEOUT_MS) }

@@ -34,6 +34,8 @@ export class SimulatedHost {
   onAnswer: (call: string) => void = () => {}
   /** What a connection from the host to an address and port finds; by default nobody listens. */
   onConnection: (host: string, port: number) => Duplex | null = () => null
+  /** What opening the VNC display of a running domain finds; by default it has none. */
+  onDisplay: (domain: string) => Duplex | null = () => null
   /** Addresses of guests by domain, for port forwarding. */
   readonly addresses = new Map<string, string[]>()
   latencyMs = 0
@@ -92,12 +94,15 @@ const OPS: Readonly<Record<string, Op>> = {
     if (connected === 'disconnect') host.seat(String(domain), [])
     return { tls_port: 5901, listen: host.listen, valid_until_ms: Date.now() + 30_000 }
   },
-  disconnect: (host, { domain }) => { host.seat(String(domain), []) },
+  disconnect: (host, { domain }) => {
+    if (!host.domains.get(String(domain))?.running) throw refusal('not_found', `${String(domain)} is not running`)
+    host.seat(String(domain), [])
+  },
   guest_addresses: (host, { domain }) => {
     if (!host.domains.get(String(domain))?.running) throw refusal('not_found', `${String(domain)} is not running`)
     return { items: (host.addresses.get(String(domain)) ?? []).map((address) => ({ address, source: 'lease' })) }
   },
-  displays: (host, { domains }) => ({ items: (domains as string[]).map((name) => ({ name, spice: (host.viewers.get(name) ?? []).map((address) => ({ address })), vnc: [] })) }),
+  displays: (host, { domains }) => ({ items: (domains as string[]).filter((name) => host.domains.get(name)?.running).map((name) => ({ name, spice: (host.viewers.get(name) ?? []).map((address) => ({ address })), vnc: [] })) }),
 }
 
 /** The line to a simulated host. */
@@ -142,6 +147,15 @@ export class SimulatedLink implements ManagedLink {
     return await this.#call('connect', () => {
       const found = this.host.onConnection(host, port)
       if (!found) throw new BrokerError('connection_refused', `Nothing answers at ${host} port ${port}, as seen from the hypervisor.`)
+      return found
+    })
+  }
+
+  async openDisplay (domain: string): Promise<Duplex> {
+    return await this.#call('display_open', () => {
+      if (!this.host.domains.get(domain)?.running) throw refusal('not_found', `${domain} is not running`)
+      const found = this.host.onDisplay(domain)
+      if (!found) throw refusal('libvirt', `${domain} has no VNC display on a socket of its own`)
       return found
     })
   }

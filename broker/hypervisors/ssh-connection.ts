@@ -42,6 +42,7 @@ export async function openSsh (target: SshTarget, privateKey: string, signal: Ab
   client.on('error', () => {}) // after `ready` an error is always followed by `close`
   try {
     await once(client, 'ready', { signal })
+    client.setNoDelay(true) // a key or a request must not wait until the packet before it is acknowledged (RFC 1122, 4.2.3.4)
     return client
   } catch (cause) {
     client.destroy()

@@ -40,10 +40,10 @@ export class Changes {
 
   /** Topics that changed after `mark`; all of them when that is not known any more. */
   since (mark: string): Topic[] {
-    const [epoch, number] = mark.split('-')
-    const missed = epoch === this.#epoch ? this.#number - Number(number) : NaN
-    if (!(missed >= 0 && missed <= this.#kept.length)) return [...TOPICS]
-    const topics = new Set(this.#kept.slice(this.#kept.length - Math.floor(missed)).flatMap((one) => [...one]))
+    const [, epoch, number] = /^([0-9a-f]+)-([0-9]+)$/.exec(mark) ?? []
+    const missed = epoch === this.#epoch ? this.#number - Number(number) : -1
+    if (missed < 0 || missed > this.#kept.length) return [...TOPICS]
+    const topics = new Set(this.#kept.slice(this.#kept.length - missed).flatMap((one) => [...one]))
     return TOPICS.filter((topic) => topics.has(topic))
   }
 

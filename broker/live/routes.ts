@@ -9,7 +9,7 @@ export interface LiveDeps {
   readonly stillIn: (request: FastifyRequest) => Promise<unknown>
 }
 
-/** Also the time within which a login that has ended is noticed. */
+/** Also the time within which a login that has ended is noticed, where no account was changed. */
 const KEEP_ALIVE_MS = 15_000
 /** One page hears of changes no more often than this. */
 const LEAST_GAP_MS = 250
@@ -24,13 +24,14 @@ export function liveRoutes ({ changes, stillIn }: LiveDeps) {
       reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-accel-buffering': 'no' })
       const seen = String(request.headers['last-event-id'] ?? '')
       const write = (text: string): void => { reply.raw.write(text) }
-      const gone = new Promise<void>((resolve) => { request.raw.on('close', resolve) })
+      const gone = new Promise<void>((resolve) => { reply.raw.on('close', resolve) })
       const stop = follow(changes, seen, write)
-      const check = setInterval(() => {
-        stillIn(request).then(() => { write(': keep-alive\n\n') }, () => { reply.raw.end('event: end\ndata: {}\n\n') })
-      }, KEEP_ALIVE_MS)
+      const check = (): void => { stillIn(request).then(() => { write(': keep-alive\n\n') }, () => { reply.raw.end('event: end\ndata: {}\n\n') }) }
+      const timer = setInterval(check, KEEP_ALIVE_MS).unref()
+      const unsubscribe = changes.subscribe((topics) => { if (topics.includes('people')) check() })
       await gone
-      clearInterval(check)
+      clearInterval(timer)
+      unsubscribe()
       stop()
     })
   }

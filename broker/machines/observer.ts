@@ -9,7 +9,10 @@ import type { Store } from '../store/open.js'
 
 export interface ObserverDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly log: Logger, readonly everyMs: number }
 
-interface DisplayItem { readonly name: string, readonly spice: ReadonlyArray<{ address: string }>, readonly vnc: ReadonlyArray<{ address: string }> }
+/** Who is connected to the displays of a running machine, as its QEMU says. */
+export interface DisplayItem { readonly name: string, readonly spice: ReadonlyArray<{ address: string }>, readonly vnc: ReadonlyArray<{ address: string, family?: string }> }
+/** Addresses of those who are connected through the broker: at the screen, and at a port of the guest. */
+export interface CarriedViewers { readonly screens: readonly string[], readonly forwards: readonly string[] }
 interface Machine { readonly id: string, readonly name: string, readonly power: PowerState }
 
 /** Events come in swarms: one look answers all that came within this time. */
@@ -21,6 +24,7 @@ const GATHER_MS = 60
  */
 export class Observer extends EventEmitter<{ power: [string, PowerState, PowerState], viewers: [string], looked: [string] }> {
   readonly #viewers = new Map<string, readonly string[]>()
+  readonly #carried = new Map<string, CarriedViewers>()
   readonly #looks = new Map<string, Promise<void>>()
   readonly #again = new Set<string>()
   readonly #notes = new Map<string, string>()
@@ -45,8 +49,22 @@ export class Observer extends EventEmitter<{ power: [string, PowerState, PowerSt
     await Promise.all(this.#looks.values())
   }
 
-  /** Addresses of the viewers connected to a machine. */
-  viewers (machineId: string): readonly string[] { return this.#viewers.get(machineId) ?? [] }
+  /** Addresses of those who use a machine now, in whatever way Berth can see. */
+  viewers (machineId: string): readonly string[] { return [...this.atScreen(machineId), ...this.#carried.get(machineId)?.forwards ?? []] }
+
+  /** Addresses of those who have its screen before them. */
+  atScreen (machineId: string): readonly string[] { return [...this.atDisplay(machineId), ...this.#carried.get(machineId)?.screens ?? []] }
+
+  /** The same, as its QEMU says: those in a browser are not among them. */
+  atDisplay (machineId: string): readonly string[] { return this.#viewers.get(machineId) ?? [] }
+
+  /** What the broker itself carries to a machine, told by who carries it. */
+  noteCarried (machineId: string, carried: CarriedViewers): void {
+    const before = this.viewers(machineId)
+    if (carried.screens.length + carried.forwards.length === 0) this.#carried.delete(machineId)
+    else this.#carried.set(machineId, carried)
+    if (!sameList(before, this.viewers(machineId))) this.emit('viewers', machineId)
+  }
 
   /** Asks libvirt now and notes what it says; throws when it cannot be asked. */
   async powerNow (machine: { name: string, hypervisor: string, id: string }): Promise<PowerState> {
@@ -86,7 +104,7 @@ export class Observer extends EventEmitter<{ power: [string, PowerState, PowerSt
     await this.#notePower(machines, new Map(domains.map((domain) => [domain.uuid, domain])))
     const running = machines.filter((machine) => domains.some((domain) => domain.uuid === machine.id && domain.power === 'running'))
     const { items } = running.length === 0 ? { items: [] } : await link.request<{ items: DisplayItem[] }>('displays', { domains: running.map((machine) => machine.name) })
-    const byName = new Map(items.map((item) => [item.name, [...item.spice, ...item.vnc].map((client) => client.address)]))
+    const byName = new Map(items.map((item) => [item.name, displayViewers(item)]))
     for (const machine of machines) this.#noteViewers(machine.id, byName.get(machine.name) ?? [])
     this.emit('looked', hypervisor)
   }
@@ -107,8 +125,7 @@ export class Observer extends EventEmitter<{ power: [string, PowerState, PowerSt
   }
 
   #noteViewers (machineId: string, addresses: readonly string[]): void {
-    const before = this.viewers(machineId)
-    if (before.length === addresses.length && before.every((address, index) => address === addresses[index])) return
+    if (sameList(this.atDisplay(machineId), addresses)) return
     if (addresses.length === 0) this.#viewers.delete(machineId)
     else this.#viewers.set(machineId, addresses)
     this.emit('viewers', machineId)
@@ -131,4 +148,13 @@ export class Observer extends EventEmitter<{ power: [string, PowerState, PowerSt
     await this.deps.store.updateTable('machine').set({ power: 'unknown', power_reason: 'Its hypervisor does not answer.', power_since: Date.now() }).where('hypervisor', '=', hypervisor).execute()
     for (const machine of machines) this.emit('power', machine.id, 'unknown', machine.power)
   }
+}
+
+/** Addresses at which QEMU has viewers. Those on the VNC display's own socket are the broker's, which knows more of them. */
+export function displayViewers (item: DisplayItem): string[] {
+  return [...item.spice, ...item.vnc.filter(({ family }) => family !== 'unix')].map(({ address }) => address)
+}
+
+function sameList (one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((address, index) => address === other[index])
 }

@@ -18,6 +18,8 @@ export interface PoolJobDeps { readonly store: Store, readonly hypervisors: Hype
 
 const FIRST_RETRY_MS = 30_000
 const LAST_RETRY_MS = 30 * 60_000
+/** Another job was quicker, so often. */
+export const OTHER_JOB_TRIES = 20
 
 /**
  * Makes the golden image where the pool has none yet, then the members that are missing. It looks at what there is before each step, so that it can be
@@ -59,12 +61,23 @@ async function ensureInitial (deps: PoolJobDeps, context: JobContext<BuildInput>
   return name
 }
 
-/** Waits for a job that another call, or this one before a crash, began; then copies the golden disk unless there is an image. */
+/**
+ * Waits for a job that another call, or this one before a crash, began; then copies the golden disk unless there is an image. Another pool may be made from the
+ * same golden machine at this moment: then it is copied after that.
+ */
 async function ensureImage (deps: PoolJobDeps, context: JobContext<BuildInput>, initial: string, hardware: Hardware): Promise<void> {
   const row = await requireMachine(deps.store, initial)
-  await unlocked(deps, context, [row.id])
-  const ready = await deps.store.selectFrom('generation').select('id').where('initial_id', '=', row.id).where('current', '=', 1).executeTakeFirst()
-  if (!ready) await follow(deps.jobs, context, await deps.images.copy(initial, hardware.golden, BERTH))
+  const golden = hardware.golden === undefined ? row : await requireMachine(deps.store, hardware.golden)
+  for (let tries = 0; ; tries += 1) {
+    await unlocked(deps, context, [row.id, golden.id])
+    const ready = await deps.store.selectFrom('generation').select('id').where('initial_id', '=', row.id).where('current', '=', 1).executeTakeFirst()
+    if (ready) return
+    const job = await deps.images.copy(initial, hardware.golden, BERTH).catch((error: unknown) => {
+      if (!(error instanceof BrokerError && error.code === 'busy') || tries >= OTHER_JOB_TRIES) throw error
+      return null
+    })
+    if (job !== null) return await follow(deps.jobs, context, job)
+  }
 }
 
 async function createMembers (deps: PoolJobDeps, context: JobContext<BuildInput>, pool: PoolWithPolicy, initialName: string): Promise<void> {

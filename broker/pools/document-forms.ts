@@ -5,6 +5,7 @@ import { Name, oneOf, strictObject } from '../api/common.js'
 import { PersonName, RoleName, VERBS } from '../api/permissions.js'
 import { PoolCreate, PoolPolicy } from '../api/pools.js'
 import { BrokerError } from '../errors.js'
+import { nameKey } from '../users/names.js'
 
 export const API_VERSION = 'berth/v1'
 /** The form of the system whose pools these were (https://vm-operator.jdrupes.org/pools.html). */
@@ -141,8 +142,8 @@ function seedPool ({ metadata, spec }: Static<typeof SeedPool>): Omit<WantedPool
 
 /** Somebody who is named twice may do what stands in either place. */
 function joined (grants: readonly WantedGrant[]): WantedGrant[] {
-  const whom = ({ user, role }: WantedGrant): string => user === undefined ? `role ${role ?? ''}` : `user ${user.normalize('NFC').toLowerCase()}`
+  const whom = ({ user, role = '' }: WantedGrant): string => user === undefined ? `role ${nameKey(role)}` : `user ${nameKey(user)}`
   const all = new Map<string, WantedGrant>()
-  for (const grant of grants) all.set(whom(grant), { ...grant, may: [...new Set([...all.get(whom(grant))?.may ?? [], ...grant.may])] })
+  for (const grant of grants) all.set(whom(grant), { ...grant, ...(grant.role === undefined ? {} : { role: nameKey(grant.role) }), may: [...new Set([...all.get(whom(grant))?.may ?? [], ...grant.may])] })
   return [...all.values()]
 }

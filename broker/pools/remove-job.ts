@@ -2,7 +2,7 @@ import { BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
-import { finished, type PoolJobDeps } from './build-job.js'
+import { finished, OTHER_JOB_TRIES, type PoolJobDeps } from './build-job.js'
 import { forgetGrants } from '../users/grants.js'
 import { enterDesktop } from './store.js'
 
@@ -18,8 +18,6 @@ export interface RemoveDeps extends PoolJobDeps {
   /** Ends every assignment of the pool. Answered by those who hand machines out. */
   readonly releaseAll: (poolId: string) => Promise<void>
 }
-
-const OTHER_JOB_TRIES = 20
 
 /** Members first, then the initial that the pool made, then the pool: what is left after a failure can be deleted again. */
 export function removeJob (deps: RemoveDeps): JobKind<RemoveInput> {

@@ -4,6 +4,7 @@ import { ApplyRequest, ApplyResult, ExportResult, MemberAdd, MemberParams, Pool,
 import { type App, callerOf, route } from '../http.js'
 import type { Documents } from './documents.js'
 import type { Pools } from './service.js'
+import { poolsFor, type ViewsDeps } from './views.js'
 
 /** What the rooms that hand machines out answer. */
 export interface PoolRoutesDeps {
@@ -13,11 +14,15 @@ export interface PoolRoutesDeps {
   readonly releaseExcess: (poolName: string) => Promise<void>
 }
 
-export function poolRoutes (pools: Pools, documents: Documents, deps: PoolRoutesDeps) {
+export function poolRoutes (pools: Pools, documents: Documents, deps: PoolRoutesDeps, views: ViewsDeps) {
   return (app: App): void => {
-    app.get('/pools', route('All pools', {}, { 200: PoolList }), async () => ({ pools: await pools.list() }))
+    app.get('/pools', route('All pools', {}, { 200: PoolList }), async (request) => ({ pools: await poolsFor(views, callerOf(request), await pools.list()) }))
     app.post('/pools', route('Create a pool; a job builds its members', { body: PoolCreate }, { 202: PoolAndJob }), async (request, reply) => await reply.code(202).send(await pools.create(request.body, callerOf(request))))
-    app.get('/pools/:name', route('One pool with its members', { params: NameParams }, { 200: PoolDetail }), async (request) => await pools.show(request.params.name))
+    app.get('/pools/:name', route('One pool with its members', { params: NameParams }, { 200: PoolDetail }), async (request) => {
+      const { pool, members } = await pools.show(request.params.name)
+      const [seen = pool] = await poolsFor(views, callerOf(request), [pool])
+      return { pool: seen, members }
+    })
     app.patch('/pools/:name', route('Change its size or policy', { params: NameParams, body: PoolPatch }, { 202: PoolAndJob }), async (request, reply) => {
       const answer = await pools.change(request.params.name, request.body, callerOf(request))
       if (request.body.force === true) await deps.releaseExcess(request.params.name)

@@ -19,6 +19,9 @@ export interface PoolsDeps { readonly store: Store, readonly jobs: JobRunner, re
 /** What members are made of; `golden`: the machine whose disk the initial is copied from. */
 export interface Hardware { readonly golden?: string, readonly memoryMib?: number, readonly vcpus?: number, readonly network?: string, readonly discardChanges?: boolean }
 
+/** A wish that is recorded: the pool's id, and the job that carries it out, if one is needed. */
+export interface Wished { readonly id: string, readonly job: string | null }
+
 /** What callers may ask of pools. Each wish is recorded in one transaction; jobs and the keeper make it true. Emits `change` (pool id) and `member` (machine id). */
 export class Pools extends EventEmitter<{ change: [string], member: [string] }> {
   constructor (readonly deps: PoolsDeps) {
@@ -34,46 +37,57 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
   }
 
   async create (wish: PoolCreate, by: Actor): Promise<{ pool: Pool, job: string | null }> {
-    const golden = wish.from === undefined ? null : await requireMachine(this.deps.store, wish.from)
-    if (golden) await this.deps.observer.requireOff(golden.name)
+    await this.requireGoldenOff(wish)
+    const { id, job } = await this.deps.store.transaction().execute(async (tx) => await this.createIn(tx, wish, by))
+    return await this.#answer(id, job)
+  }
+
+  /** Asks the hypervisor, so not to be done in a transaction. Throws `machine_running`. */
+  async requireGoldenOff ({ from }: Pick<PoolCreate, 'from'>): Promise<void> {
+    if (from !== undefined) await this.deps.observer.requireOff((await requireMachine(this.deps.store, from)).name)
+  }
+
+  /** As `create`, inside the caller's transaction; then `woke` is to be called. */
+  async createIn (tx: Queries, wish: PoolCreate, by: Actor): Promise<Wished> {
+    const golden = wish.from === undefined ? null : await requireMachine(tx, wish.from)
     const size = wish.size ?? wish.policy?.min ?? (golden ? 1 : 0)
     if (size > 0 && !golden) throw new BrokerError('invalid_request', `A pool that builds ${size} members needs the golden machine they are made from: give "from", or a size of 0.`)
     const policy = checkedPolicy({ ...defaultPolicy(), min: size, ...wish.policy })
     const hardware: Hardware = { ...(golden && golden.type !== 'initial' ? { golden: golden.name } : {}), ...given(wish, ['memoryMib', 'vcpus', 'network', 'discardChanges']) }
-    const { id, job } = await this.deps.store.transaction().execute(async (tx) => {
-      const taken = await tx.selectFrom('pool').select('name').where('name', '=', wish.name).executeTakeFirst()
-      if (taken) throw new BrokerError('name_taken', `There is a pool ${taken.name} already: choose another name, or change its size with "berth pool resize ${taken.name} N".`)
-      const id = randomUUID()
-      const now = this.deps.now()
-      const hypervisors = await Promise.all((wish.hypervisors ?? []).map(async (name) => await knownHypervisor(tx, name)))
-      await tx.insertInto('pool').values({
-        id, name: wish.name, namespace: wish.namespace ?? '', initial_id: golden?.type === 'initial' ? golden.id : null, policy: JSON.stringify(policy), hardware: JSON.stringify(hardware),
-        hypervisors: JSON.stringify(hypervisors), size, spares: policy.spares, state: 'active', needed_at: now, created_at: now,
-      }).execute()
-      await refuseForeignNames(tx, wish.name, missingNumbers(size, []))
-      await recordEvent(tx, by, 'pool.create', `pool:${wish.name}`, { from: golden?.name ?? null, size, policy: wish.policy ?? {} })
-      return { id, job: size === 0 ? null : await this.#build(tx, { id, name: wish.name }, missingNumbers(size, []), by) }
-    })
-    return await this.#answer(id, job)
+    const taken = await tx.selectFrom('pool').select('name').where('name', '=', wish.name).executeTakeFirst()
+    if (taken) throw new BrokerError('name_taken', `There is a pool ${taken.name} already: choose another name, or change its size with "berth pool resize ${taken.name} N".`)
+    const id = randomUUID()
+    const now = this.deps.now()
+    const hypervisors = await Promise.all((wish.hypervisors ?? []).map(async (name) => await knownHypervisor(tx, name)))
+    await tx.insertInto('pool').values({
+      id, name: wish.name, namespace: wish.namespace ?? '', initial_id: golden?.type === 'initial' ? golden.id : null, policy: JSON.stringify(policy), hardware: JSON.stringify(hardware),
+      hypervisors: JSON.stringify(hypervisors), size, spares: policy.spares, state: 'active', needed_at: now, created_at: now,
+    }).execute()
+    await refuseForeignNames(tx, wish.name, missingNumbers(size, []))
+    await recordEvent(tx, by, 'pool.create', `pool:${wish.name}`, { from: golden?.name ?? null, size, policy: wish.policy ?? {} })
+    return { id, job: size === 0 ? null : await this.#build(tx, { id, name: wish.name }, missingNumbers(size, []), by) }
   }
 
   /** Changes policy and size. Growing makes what is missing; shrinking takes the free members, and with force also those that somebody has. */
   async change (name: string, patch: PoolPatch, by: Actor): Promise<{ pool: Pool, job: string | null }> {
-    const { id, job } = await this.deps.store.transaction().execute(async (tx) => {
-      const pool = await requirePool(tx, name)
-      refuseDeleting(pool)
-      const size = patch.size ?? pool.size
-      if (patch.size !== undefined && size > 0 && pool.initial_id === null && (JSON.parse(pool.hardware) as Hardware).golden === undefined) {
-        throw new BrokerError('invalid_request', `${name} has no golden machine to make members from: add machines with "berth pool add ${name} MACHINE".`)
-      }
-      const policy = checkedPolicy(changedPolicy(resizedPolicy(pool.policy, patch.size), patch.policy ?? {}))
-      await tx.updateTable('pool').set({ policy: JSON.stringify(policy), size, spares: policy.spares, needed_at: this.deps.now(), retry_at: 0, tries: 0 }).where('id', '=', pool.id).execute()
-      await recordEvent(tx, by, 'pool.change', `pool:${pool.name}`, { before: { size: pool.size, ...changedFields(pool.policy, policy) }, after: { size, ...changedFields(policy, pool.policy) }, force: patch.force ?? false })
-      const missing = size > pool.size ? missingNumbers(size, await numbersOf(tx, pool)) : []
-      await refuseForeignNames(tx, pool.name, missing)
-      return { id: pool.id, job: missing.length === 0 ? null : await this.#build(tx, pool, missing, by) }
-    })
+    const { id, job } = await this.deps.store.transaction().execute(async (tx) => await this.changeIn(tx, name, patch, by))
     return await this.#answer(id, job)
+  }
+
+  /** As `change`, inside the caller's transaction; then `woke` is to be called. */
+  async changeIn (tx: Queries, name: string, patch: PoolPatch, by: Actor): Promise<Wished> {
+    const pool = await requirePool(tx, name)
+    refuseDeleting(pool)
+    const size = patch.size ?? pool.size
+    if (patch.size !== undefined && size > 0 && pool.initial_id === null && (JSON.parse(pool.hardware) as Hardware).golden === undefined) {
+      throw new BrokerError('invalid_request', `${name} has no golden machine to make members from: add machines with "berth pool add ${name} MACHINE".`)
+    }
+    const policy = checkedPolicy(changedPolicy(resizedPolicy(pool.policy, patch.size), patch.policy ?? {}))
+    await tx.updateTable('pool').set({ policy: JSON.stringify(policy), size, spares: policy.spares, needed_at: this.deps.now(), retry_at: 0, tries: 0 }).where('id', '=', pool.id).execute()
+    await recordEvent(tx, by, 'pool.change', `pool:${pool.name}`, { before: { size: pool.size, ...changedFields(pool.policy, policy) }, after: { size, ...changedFields(policy, pool.policy) }, force: patch.force ?? false })
+    const missing = size > pool.size ? missingNumbers(size, await numbersOf(tx, pool)) : []
+    await refuseForeignNames(tx, pool.name, missing)
+    return { id: pool.id, job: missing.length === 0 ? null : await this.#build(tx, pool, missing, by) }
   }
 
   /** From now on nothing is claimed; then the job takes the members and the pool away. Repeated, it names the job that is at it. */
@@ -86,7 +100,7 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
       await recordEvent(tx, by, 'pool.delete', `pool:${pool.name}`, { keepMachines })
       return await this.#remove(tx, pool, { keepMachines, forget: true, machines: null }, by)
     })
-    this.#woke(name)
+    this.woke(name)
     return job
   }
 
@@ -96,24 +110,26 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
       await tx.updateTable('pool').set({ maintenance: on ? 1 : 0, maintenance_reason: on ? reason ?? '' : '' }).where('id', '=', pool.id).execute()
       await recordEvent(tx, by, `pool.maintenance-${on ? 'on' : 'off'}`, `pool:${pool.name}`, { reason: reason ?? '' })
     })
-    this.#woke(pool.id)
+    this.woke(pool.id)
     return await this.#toApi(pool.id)
   }
 
   /** A machine that exists becomes a member by hand; it may be in several pools. */
   async add (name: string, machineName: string, by: Actor): Promise<Pool> {
-    const pool = await this.deps.store.transaction().execute(async (tx) => {
-      const pool = await requirePool(tx, name)
-      refuseDeleting(pool)
-      const machine = await requireMachine(tx, machineName)
-      if (machine.type === 'source' || machine.type === 'initial') throw new BrokerError('wrong_type', `${machine.name} is a ${machine.type} machine: only vdi and simple machines are handed to people.`)
-      await this.#refuseHeld(tx, machine)
-      await addMember(tx, pool.id, machine, { built: false, state: 'free' }, this.deps.now())
-      await recordEvent(tx, by, 'pool.add', `pool:${pool.name}`, { machine: machine.name })
-      return pool
-    })
-    this.#woke(pool.id)
-    return await this.#toApi(pool.id)
+    const { id } = await this.deps.store.transaction().execute(async (tx) => await this.addIn(tx, name, machineName, by))
+    return (await this.#answer(id, null)).pool
+  }
+
+  /** As `add`, inside the caller's transaction; then `woke` is to be called. */
+  async addIn (tx: Queries, name: string, machineName: string, by: Actor): Promise<Wished> {
+    const pool = await requirePool(tx, name)
+    refuseDeleting(pool)
+    const machine = await requireMachine(tx, machineName)
+    if (machine.type === 'source' || machine.type === 'initial') throw new BrokerError('wrong_type', `${machine.name} is a ${machine.type} machine: only vdi and simple machines are handed to people.`)
+    await this.#refuseHeld(tx, machine)
+    await addMember(tx, pool.id, machine, { built: false, state: 'free' }, this.deps.now())
+    await recordEvent(tx, by, 'pool.add', `pool:${pool.name}`, { machine: machine.name })
+    return { id: pool.id, job: null }
   }
 
   /** A machine that somebody has, or works on, is not handed to others; a device that had it by name and has left loses it. */
@@ -128,20 +144,22 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
 
   /** Takes a machine out of the pool; it is not deleted. One that somebody has through this pool is refused. */
   async take (name: string, machineName: string, by: Actor): Promise<Pool> {
-    const pool = await this.deps.store.transaction().execute(async (tx) => {
-      const pool = await requirePool(tx, name)
-      const machine = await requireMachine(tx, machineName)
-      const held = await tx.selectFrom('assignment').select('holder').where('machine_id', '=', machine.id).where('pool_id', '=', pool.id).executeTakeFirst()
-      if (held) throw new BrokerError('assigned', `${machine.name} is assigned: release it first with "berth release ${machine.name}".`)
-      const member = await tx.selectFrom('pool_member').select('built').where('pool_id', '=', pool.id).where('machine_id', '=', machine.id).executeTakeFirst()
-      if (!member) throw new BrokerError('not_found', `${machine.name} is no member of ${pool.name}.`)
-      await removeMember(tx, pool.id, machine.id)
-      if (member.built === 1) await tx.updateTable('pool').set({ size: Math.max(0, pool.size - 1), policy: JSON.stringify({ ...pool.policy, min: Math.min(pool.policy.min, Math.max(0, pool.size - 1)) }) }).where('id', '=', pool.id).execute()
-      await recordEvent(tx, by, 'pool.remove', `pool:${pool.name}`, { machine: machine.name })
-      return pool
-    })
-    this.#woke(pool.id)
-    return await this.#toApi(pool.id)
+    const { id } = await this.deps.store.transaction().execute(async (tx) => await this.takeIn(tx, name, machineName, by))
+    return (await this.#answer(id, null)).pool
+  }
+
+  /** As `take`, inside the caller's transaction; then `woke` is to be called. */
+  async takeIn (tx: Queries, name: string, machineName: string, by: Actor): Promise<Wished> {
+    const pool = await requirePool(tx, name)
+    const machine = await requireMachine(tx, machineName)
+    const held = await tx.selectFrom('assignment').select('holder').where('machine_id', '=', machine.id).where('pool_id', '=', pool.id).executeTakeFirst()
+    if (held) throw new BrokerError('assigned', `${machine.name} is assigned: release it first with "berth release ${machine.name}".`)
+    const member = await tx.selectFrom('pool_member').select('built').where('pool_id', '=', pool.id).where('machine_id', '=', machine.id).executeTakeFirst()
+    if (!member) throw new BrokerError('not_found', `${machine.name} is no member of ${pool.name}.`)
+    await removeMember(tx, pool.id, machine.id)
+    if (member.built === 1) await tx.updateTable('pool').set({ size: Math.max(0, pool.size - 1), policy: JSON.stringify({ ...pool.policy, min: Math.min(pool.policy.min, Math.max(0, pool.size - 1)) }) }).where('id', '=', pool.id).execute()
+    await recordEvent(tx, by, 'pool.remove', `pool:${pool.name}`, { machine: machine.name })
+    return { id: pool.id, job: null }
   }
 
   /** Makes the members that are missing. Inside the caller's transaction. */
@@ -168,11 +186,12 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
   }
 
   async #answer (id: string, job: string | null): Promise<{ pool: Pool, job: string | null }> {
-    this.#woke(id)
+    this.woke(id)
     return { pool: await this.#toApi(id), job }
   }
 
-  #woke (id: string): void {
+  /** A wish about this pool was recorded: those who carry it out look now. */
+  woke (id: string): void {
     this.deps.jobs.wake()
     this.emit('change', id)
   }

@@ -15,7 +15,7 @@ export interface Tables {
   token: TokenTable
   web_session: { hash: string, account: string, provider: string, address: string, created_at: number, seen_at: number, expires_at: number }
   login_failure: { subject: string, failures: number, last_at: number, blocked_until: number }
-  login_flow: { hash: string, kind: 'redirect' | 'device', provider: string, state: string, expires_at: number }
+  login_flow: { hash: string, kind: 'redirect' | 'device' | 'code' | 'code-handle', provider: string, state: string, expires_at: number }
   permission_grant: GrantTable
   hypervisor: HypervisorTable
   machine: MachineTable
@@ -39,7 +39,7 @@ export interface Tables {
 }
 
 interface ConsoleSeatTable {
-  machine_id: string, holder_kind: 'person' | 'device', holder: string, address: string, via: 'direct' | 'proxy'
+  machine_id: string, holder_kind: 'person' | 'device', holder: string, address: string, via: 'direct' | 'proxy' | 'browser'
   ticket_at: number, connected_at: number | null, disconnected_at: number | null
 }
 

@@ -1,6 +1,7 @@
-import { ChooseRequest, LogoutRequest, PersonLogin, PersonLoginAnswer, ProviderLogin, ProviderLoginPoll, ProviderLoginPolled } from '../api/thin-clients.js'
+import { ChooseRequest, CodeLogin, LogoutRequest, PersonLogin, PersonLoginAnswer, ProviderLogin, ProviderLoginPoll, ProviderLoginPolled } from '../api/thin-clients.js'
 import { DeviceLoginBegun } from '../api/users.js'
 import { type App, NoContent, route } from '../http.js'
+import { ownOrigin } from '../users/browser.js'
 import { placeOf } from './routes.js'
 import type { ThinClients } from './service.js'
 
@@ -9,7 +10,7 @@ const LOGINS = { rateLimit: { max: 600, timeWindow: 60_000 } }
 const POLLS = { rateLimit: { max: 6_000, timeWindow: 60_000 } }
 
 /** People log in at thin clients, choose and log out. The device shows its key; the person's password stands in the body only. */
-export function deviceLoginRoutes (thinClients: ThinClients) {
+export function deviceLoginRoutes (thinClients: ThinClients, publicNames: readonly string[]) {
   const { logins, desktops } = thinClients
   return (app: App): void => {
     app.post('/thin-clients/login', { ...route('A person logs in at this thin client', { body: PersonLogin }, { 200: PersonLoginAnswer }), config: LOGINS }, async (request) => {
@@ -24,6 +25,15 @@ export function deviceLoginRoutes (thinClients: ThinClients) {
     app.post('/thin-clients/login/provider/poll', { ...route('Whether it was confirmed', { body: ProviderLoginPoll }, { 200: ProviderLoginPolled }), config: POLLS }, async (request) => {
       const { device, target } = await thinClients.loginPlace(placeOf(request, request.body.macs))
       return { name: await desktops.pollProvider(device, target, request.body.handle) }
+    })
+    app.post('/thin-clients/login/code', { ...route('Begin a login that the person confirms on the page /device', { body: CodeLogin }, { 200: DeviceLoginBegun }), config: LOGINS }, async (request) => {
+      const { device, target } = await thinClients.loginPlace(placeOf(request, request.body.macs))
+      const { expiresAt, ...begun } = await desktops.beginCode(device, target)
+      return { ...begun, verificationUri: `${ownOrigin(request, publicNames)}/device`, verificationUriComplete: null, expiresAt: new Date(expiresAt).toISOString() }
+    })
+    app.post('/thin-clients/login/code/poll', { ...route('Whether it was confirmed', { body: ProviderLoginPoll }, { 200: ProviderLoginPolled }), config: POLLS }, async (request) => {
+      const { device, target } = await thinClients.loginPlace(placeOf(request, request.body.macs))
+      return { name: await desktops.pollCode(device, target, request.body.handle) }
     })
     app.post('/thin-clients/choose', { ...route('The desktop that the person chose', { body: ChooseRequest }, { 204: NoContent }), config: LOGINS }, async (request, reply) => {
       const { device, target } = await thinClients.loginPlace(placeOf(request, request.body.macs))

@@ -3,16 +3,19 @@ import type { SpiceConsole } from '../api/machines.js'
 import type { Verb } from '../api/permissions.js'
 import type { AskAnswer, Choice, Console, LoginWays } from '../api/thin-clients.js'
 import type { Assignments } from '../assignments/service.js'
-import type { Actor } from '../audit/store.js'
+import { type Actor, recordEvent } from '../audit/store.js'
 import type { Asker, ConsoleMachine } from '../consoles/service.js'
+import { directRdp } from '../consoles/paths.js'
 import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Machines } from '../machines/service.js'
+import { strictest } from '../pools/policy.js'
+import { poolsOf, requirePool } from '../pools/store.js'
 import type { Store } from '../store/open.js'
 import type { Target } from './clients-xml.js'
 import { machineFacts } from './machine-facts.js'
-import { type MachineFacts, nextStep, type PoolFacts, type Step } from './policy.js'
+import { type MachineFacts, nextStep, type PoolFacts, type Step, wayTo } from './policy.js'
 
 export interface OpeningDeps {
   readonly store: Store, readonly hypervisors: Hypervisors, readonly machines: Machines, readonly assignments: Assignments, readonly jobs: JobRunner, readonly log: Logger, readonly horizonServer: string
@@ -29,15 +32,17 @@ export interface Opener {
   readonly may: (verb: Verb, machine: string) => Promise<boolean>
 }
 
-/** What a device is told about its desktop. `wakers`: what may change that. `login`: it is a person's desktop that is to be shown. */
+/** What a device is told about its desktop. `wakers`: what may change that; `lookAgainMs`: it may change without a word. `login`: it is a person's desktop that is to be shown. */
 export interface Opened {
-  readonly state: AskAnswer['state'], readonly sentence: string, readonly console: Console | null, readonly machine: { readonly id: string, readonly name: string } | null, readonly wakers: string[]
+  readonly state: AskAnswer['state'], readonly sentence: string, readonly console: Console | null, readonly machine: { readonly id: string, readonly name: string } | null, readonly wakers: string[], readonly lookAgainMs?: number
   readonly login?: { readonly pools: readonly string[] }, readonly person?: string, readonly ways?: LoginWays, readonly choices?: Choice[]
 }
 
-type Act = Pick<Opened, 'state' | 'sentence' | 'console' | 'login'> & { readonly machine?: MachineFacts | null }
+type Act = Pick<Opened, 'state' | 'sentence' | 'console' | 'login' | 'lookAgainMs'> & { readonly machine?: MachineFacts | null }
 
 const START_FAILURE_COUNTS_MS = 15_000
+/** No event tells that a guest's RDP has come up. */
+const RDP_AGAIN_MS = 2_000
 
 /** Opens the first of the targets that can be had: claims and starts its machine, and gives it a console. */
 export class Opening {
@@ -93,7 +98,25 @@ export class Opening {
     const machine = desktop ? await this.#facts(desktop.machine, opener, wakers) : null
     if (!desktop || !machine) throw new BrokerError('not_found', 'The desktop was deleted meanwhile.')
     if (desktop.phase === 'preparing' || machine.power !== 'running') return { state: 'starting', sentence: `${machine.name}: ${desktop.sentence}`, console: null, machine }
-    return { ...await this.#console(machine, opener), machine }
+    return { ...await this.#rdp(pool, machine, opener) ?? await this.#console(machine, opener), machine }
+  }
+
+  /** Where the pool prefers RDP and the guest answers at an address that this device can reach; null: its display is shown. */
+  async #rdp (poolName: string, machine: MachineFacts, opener: Opener): Promise<Act | null> {
+    const { store, hypervisors, assignments } = this.deps
+    const { policy } = await requirePool(store, poolName)
+    const { network, power_since: runsSince } = await store.selectFrom('machine').select(['network', 'power_since']).where('id', '=', machine.id).executeTakeFirstOrThrow()
+    if (wayTo(policy.protocols, network, null, 0) === 'display') return null
+    await this.#require('accessConsole', machine, opener)
+    await assignments.refuseUnclean(machine, opener.holder)
+    const address = await directRdp(hypervisors, { ...machine, network })
+    const way = wayTo(policy.protocols, network, address, Date.now() - runsSince)
+    if (way === 'wait') return { state: 'starting', sentence: `${machine.name} runs; its remote desktop (RDP) does not answer yet.`, console: null, lookAgainMs: RDP_AGAIN_MS }
+    if (address === null) return null
+    const { clipboard, fileTransfer, usb } = strictest((await poolsOf(store, machine.id)).map((pool) => pool.policy))
+    await assignments.noteTicket(machine.id, opener.holder)
+    await recordEvent(store, opener.actor, 'console.rdp', `machine:${machine.name}`, { address })
+    return { state: 'ready', sentence: `Opening ${machine.name}.`, console: { protocol: 'rdp', address, title: machine.name, clipboard, drives: fileTransfer && usb } }
   }
 
   async #show (step: Extract<Step, { do: 'show' }>, opener: Opener): Promise<Act> {

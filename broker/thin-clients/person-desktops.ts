@@ -4,12 +4,13 @@ import type { AccountRow, ThinClientRow } from '../store/tables.js'
 import type { Providers } from '../users/providers.js'
 import type { Users } from '../users/service.js'
 import { callerFor } from '../users/caller.js'
-import { choicesOf, type ChoicesDeps, mayHave } from './choices.js'
+import { choicesOf, type ChoicesDeps, mayHave } from '../assignments/choices.js'
 import type { LoginTarget, Target } from './clients-xml.js'
+import type { BegunCode, DeviceCodes } from './device-codes.js'
 import type { DeviceLogin, DeviceLogins } from './device-logins.js'
 import type { Opened, Opener, Opening } from './opening.js'
 
-export interface PersonDesktopsDeps extends ChoicesDeps { readonly users: Users, readonly providers: Providers, readonly logins: DeviceLogins, readonly opening: Opening }
+export interface PersonDesktopsDeps extends ChoicesDeps { readonly users: Users, readonly providers: Providers, readonly logins: DeviceLogins, readonly codes: DeviceCodes, readonly opening: Opening }
 
 /** One device begins a login with a provider no more often: each costs the provider something. */
 const BEGIN_GAP_MS = 2_000
@@ -49,9 +50,7 @@ export class PersonDesktops {
 
   /** Begins a login that is confirmed in any browser. Throws `not_found`, `provider_unreachable`, `too_many_requests`. */
   async beginProvider (device: ThinClientRow, provider: string): ReturnType<Providers['startDeviceLogin']> {
-    const now = Date.now()
-    if (now - (this.#begun.get(device.id) ?? 0) < BEGIN_GAP_MS) throw new BrokerError('too_many_requests', 'A login was begun at this screen a moment ago: wait a little.')
-    this.#begun.set(device.id, now)
+    this.#refuseHaste(device)
     return await this.deps.providers.startDeviceLogin(provider)
   }
 
@@ -62,6 +61,24 @@ export class PersonDesktops {
     this.#polled.set(device.id, now)
     const person = await this.deps.providers.pollDeviceLogin(handle)
     return person ? await this.#admit(device, target, await this.deps.users.admit(person, device.address)) : null
+  }
+
+  /** Begins a login that is confirmed on a page of this broker. Throws `too_many_requests`. */
+  async beginCode (device: ThinClientRow, target: LoginTarget): Promise<BegunCode> {
+    this.#refuseHaste(device)
+    return await this.deps.codes.begin(device, target.pools)
+  }
+
+  /** Null while nobody has confirmed it. Throws as `login`. */
+  async pollCode (device: ThinClientRow, target: LoginTarget, handle: string): Promise<string | null> {
+    const account = await this.deps.codes.poll(device, handle)
+    return account ? await this.#admit(device, target, account) : null
+  }
+
+  #refuseHaste (device: ThinClientRow): void {
+    const now = Date.now()
+    if (now - (this.#begun.get(device.id) ?? 0) < BEGIN_GAP_MS) throw new BrokerError('too_many_requests', 'A login was begun at this screen a moment ago: wait a little.')
+    this.#begun.set(device.id, now)
   }
 
   /** Throws `unauthenticated` when nobody is logged in there, and `not_found` for what he may not have. */
@@ -90,9 +107,9 @@ export class PersonDesktops {
   /** Names and passwords are asked for only where somebody has one besides administrators. */
   async #ways (): Promise<LoginWays> {
     const providers = this.deps.providers.list()
-    if (providers.length === 0 || this.deps.users.deps.directories.names().length > 0) return { password: true, providers }
+    if (providers.length === 0 || this.deps.users.deps.directories.names().length > 0) return { password: true, code: true, providers }
     const own = await this.deps.store.selectFrom('account').select('name').where('password_hash', 'is not', null).where((eb) => eb.not(eb.exists(eb.selectFrom('account_role').select('role').whereRef('account_role.account', '=', 'account.name').where('role', '=', 'admin')))).limit(1).executeTakeFirst()
-    return { password: own !== undefined, providers }
+    return { password: own !== undefined, code: true, providers }
   }
 
   /** The one that he chose, as long as he may have it; else all. */

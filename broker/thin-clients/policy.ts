@@ -90,6 +90,20 @@ function power (target: Target, machine: MachineFacts): Step {
   return { do: 'start', machine, sentence: `${name} is being started.` }
 }
 
+/** A guest that has just been started may not listen yet. */
+const RDP_COMES_WITHIN_MS = 60_000
+
+/**
+ * By which way a desktop of a pool is shown: the one that stands first among the policy's `protocols` and can be had. `address`: where its RDP answers now, or
+ * null. A guest that is on no network of the device's, behind its host's NAT, is shown by its display; so is one whose RDP does not come.
+ */
+export function wayTo (protocols: readonly string[], network: string, address: string | null, runsForMs: number): 'rdp' | 'wait' | 'display' {
+  const order = protocols.filter((protocol) => protocol === 'rdp' || protocol === 'spice')
+  if (order[0] !== 'rdp' || !network.startsWith('bridge:')) return 'display'
+  if (address !== null) return 'rdp'
+  return runsForMs < RDP_COMES_WITHIN_MS ? 'wait' : 'display'
+}
+
 function wait (machine: MachineFacts | null, state: Exclude<AskAnswer['state'], 'ready'>, sentence: string): Step {
   return { do: 'wait', state, sentence, machine }
 }

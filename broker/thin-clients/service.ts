@@ -19,10 +19,11 @@ import type { Providers } from '../users/providers.js'
 import type { Users } from '../users/service.js'
 import type { ClientsXmlFile } from './clients-file.js'
 import type { ClientEntry, LoginTarget } from './clients-xml.js'
+import { DeviceCodes } from './device-codes.js'
 import { DeviceLogins } from './device-logins.js'
 import { deviceByKey, identify, type Networks, provenMacs } from './identity.js'
 import { entryFor } from './match.js'
-import { noticeFor } from './notices.js'
+import { noteRdpInUse, noticeFor } from './notices.js'
 import { type Opened, type Opener, Opening } from './opening.js'
 import { PersonDesktops } from './person-desktops.js'
 import { askAgainMs, markOf } from './policy.js'
@@ -54,6 +55,7 @@ export class ThinClients {
   readonly #seen = new Map<string, Seen>()
   readonly #entries = new Map<string, ClientEntry | null>()
   readonly logins: DeviceLogins
+  readonly codes: DeviceCodes
   readonly desktops: PersonDesktops
   readonly #opening: Opening
   /** `machine:ID`, `pool:ID`, `hypervisor:NAME`, `device:ID`, `clients-xml`: whoever waits for a change of these. */
@@ -66,7 +68,8 @@ export class ThinClients {
     const console: Consoles['spiceConsole'] = async (machine, asker) => await deps.consoles.spiceConsole(machine, asker)
     this.#opening = new Opening({ ...deps, console }, (machineId) => { this.#tell(`machine:${machineId}`) })
     this.logins = new DeviceLogins({ ...deps, idleMs: deps.loginIdleMs, now: Date.now }, (deviceId) => { this.#tell(`device:${deviceId}`) })
-    this.desktops = new PersonDesktops({ ...deps, logins: this.logins, opening: this.#opening })
+    this.codes = new DeviceCodes({ ...deps, limits: deps.users.limits, now: Date.now })
+    this.desktops = new PersonDesktops({ ...deps, logins: this.logins, codes: this.codes, opening: this.#opening })
   }
 
   start (): void {
@@ -74,6 +77,7 @@ export class ThinClients {
     jobs.on('released', (machineIds) => { for (const id of machineIds) this.#tell(`machine:${id}`) })
     observer.on('power', (id) => { this.#tell(`machine:${id}`) })
     observer.on('viewers', (id) => { this.#tell(`machine:${id}`) })
+    this.deps.consoles.on('watched', (id) => { this.#tell(`machine:${id}`) })
     claims.on('changed', (id) => { this.#tell(`machine:${id}`) })
     claims.on('freed', (poolId) => { this.#tell(`pool:${poolId}`) })
     pools.on('change', (poolId) => { this.#tell(`pool:${poolId}`) })
@@ -101,10 +105,10 @@ export class ThinClients {
     for (;;) {
       this.#refuseStopping()
       const versionBefore = this.#version
-      const { answer, wakers } = await this.#answer(question)
+      const { answer, wakers, lookAgainMs } = await this.#answer(question)
       const left = until - performance.now()
       if (answer.mark !== question.request.have || answer.state === 'ready' || answer.deviceKey !== undefined || left <= 0 || signal.aborted) return answer
-      if (this.#version === versionBefore) await this.#untilChange(wakers, left, signal) // else something changed while we looked
+      if (this.#version === versionBefore) await this.#untilChange(wakers, Math.min(left, lookAgainMs ?? left), signal) // else something changed while we looked
     }
   }
 
@@ -123,6 +127,7 @@ export class ThinClients {
     for (;;) {
       this.#refuseStopping()
       const versionBefore = this.#version
+      await noteRdpInUse(this.deps, device, report.showing)
       const { wakers, ...answer } = await noticeFor({ ...this.deps, logins: this.logins }, device, report.showing)
       const left = until - performance.now()
       if (answer.over !== null || (answer.notice?.id ?? '') !== (report.have ?? '') || left <= 0 || signal.aborted) return answer
@@ -182,7 +187,7 @@ export class ThinClients {
     this.#seen.delete(id)
   }
 
-  async #answer ({ request, key, address }: Question): Promise<{ answer: AskAnswer, wakers: string[] }> {
+  async #answer ({ request, key, address }: Question): Promise<{ answer: AskAnswer, wakers: string[], lookAgainMs?: number | undefined }> {
     const identity = await identify(this.deps.store, this.deps.networks, { macs: request.macs, key, address, hostname: request.hostname, version: request.version })
     const device = identity.device
     const wakers = ['clients-xml', ...(device ? [`device:${device.id}`] : [])]
@@ -198,7 +203,7 @@ export class ThinClients {
     const { ways, choices, person, console } = opened
     const answer = { ...this.#toAnswer(identity.device.id, opened.state, opened.sentence, { ways, choices, person }), ...(console ? { console } : {}), ...(person === undefined ? {} : { person }), ...(ways ? { ways } : {}), ...(choices ? { choices } : {}) }
     this.#see(identity.device, { request, key, address }, answer.state, answer.sentence, opened.machine?.name ?? null)
-    return { wakers, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
+    return { wakers, lookAgainMs: opened.lookAgainMs, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
   }
 
   /** The device's own desktop, or that of the person who is logged in at it. */

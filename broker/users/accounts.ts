@@ -147,7 +147,7 @@ async function rolesGivenHere (queries: Queries, account: string): Promise<strin
 
 /** Everybody has `user` without being told. */
 function grantable (roles: readonly string[]): string[] {
-  return [...new Set(roles)].filter((role) => role !== 'user').sort()
+  return [...new Set(roles.map(nameKey))].filter((role) => role !== 'user').sort()
 }
 
 /** At least one administrator must be able to log in when every directory is away. To be called after the change, in its transaction. */

@@ -7,10 +7,10 @@ import { nameKey, personName } from './names.js'
 /** A person of whom a directory, a provider or a proxy (`source`) has made sure. `subject`: a name for ever, where the source has one. */
 export interface Arrival { readonly source: string, readonly name: string, readonly subject: string | null, readonly displayName: string, readonly roles: readonly string[] }
 
-/** The roles that these groups give. A group is named by its name or by its DN; case does not matter. Pure. */
+/** The roles that these groups give, in small letters. A group is named by its name or by its DN; case does not matter. Pure. */
 export function rolesOfGroups (groups: readonly string[], map: Readonly<Record<string, readonly string[]>>): string[] {
   const mine = new Set(groups.map((group) => group.toLowerCase()))
-  return [...new Set(Object.entries(map).filter(([group]) => mine.has(group.toLowerCase())).flatMap(([, roles]) => roles))].sort()
+  return [...new Set(Object.entries(map).filter(([group]) => mine.has(group.toLowerCase())).flatMap(([, roles]) => roles.map(nameKey)))].sort()
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { timingSafeEqual } from 'node:crypto'
 import { BrokerError } from '../errors.js'
+import type { OwnSite, Reached } from './own-site.js'
 import { csrfToken } from './sessions.js'
 
 export const SESSION_COOKIE = '__Host-berth'
@@ -8,22 +9,22 @@ export const SESSION_COOKIE = '__Host-berth'
 export const LOGIN_COOKIE = '__Host-berth-login'
 
 /** The parts of a request that tell where it comes from. */
-export interface Asked { readonly method: string, readonly headers: IncomingHttpHeaders, readonly host: string }
+export interface Asked extends Reached { readonly method: string, readonly headers: IncomingHttpHeaders }
 
 const SAFE_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
 
 /** Refuses what another site has made a browser send: by what the browser says itself, where it does. Throws `forbidden`. */
-export function requireSameSite ({ headers, host }: Asked): void {
-  const { 'sec-fetch-site': site, origin } = headers
-  const foreign = (site !== undefined && site !== 'same-origin' && site !== 'none') || (origin !== undefined && origin !== `https://${host}`)
-  if (foreign) throw new BrokerError('forbidden', 'This request was made by another site, and is refused: open Berth\'s own pages.')
+export function requireSameSite (asked: Asked, own: OwnSite): void {
+  const { 'sec-fetch-site': site, origin } = asked.headers
+  const foreign = (site !== undefined && site !== 'same-origin' && site !== 'none') || (origin !== undefined && !own.isOrigin(origin, asked)) || (site !== undefined && !own.isOwn(asked))
+  if (foreign) throw new BrokerError('forbidden', 'This request was made by another site, and is refused: open Berth\'s own pages, under one of the broker\'s public names.')
 }
 
 /** A cookie alone changes nothing: the request must come from our own page, and show the token that only it could read. Throws `forbidden`. */
-export function requireOwnPage (asked: Asked, secret: string): void {
+export function requireOwnPage (asked: Asked, secret: string, own: OwnSite): void {
   const upgrade = asked.headers.upgrade !== undefined
   if (SAFE_METHODS.includes(asked.method) && !upgrade) return
-  requireSameSite(asked)
+  requireSameSite(asked, own)
   if (upgrade) return // a browser's WebSocket sends no header of ours, but always its origin
   if (asked.headers.origin === undefined && asked.headers['sec-fetch-site'] === undefined) throw new BrokerError('forbidden', 'A request with a cookie must say where it comes from (Origin or Sec-Fetch-Site): programs use a token.')
   const given = Buffer.from(String(asked.headers['x-berth-csrf'] ?? ''))

@@ -3,11 +3,14 @@ import type { Queries } from '../store/open.js'
 import type { AccountRow } from '../store/tables.js'
 import { type HouseRole, houseRole, houseRoleOf, type Person } from './verbs.js'
 
-/** Who asks, as an account and by which login. `role` is the house role of this login; `token` is empty in a browser. */
-export interface Caller extends Actor, Person { readonly role: HouseRole, readonly source: string, readonly token: string, readonly expiresAt: number | null }
+/**
+ * Who asks, as an account and by which login. `role` is the house role of this login; `token` is empty in a browser. `login` names the login for what is to end with it; absent:
+ * none that could end, such as the word of a proxy.
+ */
+export interface Caller extends Actor, Person { readonly role: HouseRole, readonly source: string, readonly token: string, readonly expiresAt: number | null, readonly login?: string }
 
 /** How the caller showed who he is. */
-export type Login = Pick<Caller, 'address' | 'scopes' | 'token' | 'expiresAt'>
+export type Login = Pick<Caller, 'address' | 'scopes' | 'token' | 'expiresAt' | 'login'>
 
 export async function rolesOf (queries: Queries, account: string): Promise<string[]> {
   const rows = await queries.selectFrom('account_role').select('role').distinct().where('account', '=', account).orderBy('role').execute()

@@ -28,29 +28,14 @@ export class Grants {
 
   /** Replaces what the subject may do with the object. The person need not have logged in yet. Throws `not_found`. */
   async set (wish: GrantSet, by: Actor): Promise<Grant> {
-    const facts = await this.#facts(wish)
-    const subject = subjectOf(wish)
-    const verbs = VERBS.filter((verb) => wish.verbs.includes(verb))
-    await this.deps.store.transaction().execute(async (tx) => {
-      const place = { object_kind: wish.kind, object_id: facts.id, subject_kind: wish.subjectKind, subject_key: nameKey(subject) }
-      const before = await grantAt(tx, place)
-      await tx.insertInto('permission_grant').values({ ...place, subject, machine_id: wish.kind === 'machine' ? facts.id : null, verbs: verbs.join(','), created_at: Date.now() })
-        .onConflict((oc) => oc.columns(['object_kind', 'object_id', 'subject_kind', 'subject_key']).doUpdateSet({ verbs: verbs.join(',') })).execute()
-      await recordEvent(tx, by, 'grant.set', `${wish.kind}:${facts.name}`, { [wish.subjectKind]: subject, before, after: verbs })
-    })
-    return { kind: wish.kind, object: facts.name, subjectKind: wish.subjectKind, subject, verbs }
+    const on = { ...await this.#facts(wish), kind: wish.kind }
+    return await this.deps.store.transaction().execute(async (tx) => await setGrant(tx, on, wish, by))
   }
 
   /** Throws `not_found`, also when there was none. */
   async remove (where: GrantPlace, by: Actor): Promise<void> {
-    const facts = await this.#facts(where)
-    await this.deps.store.transaction().execute(async (tx) => {
-      const place = { object_kind: where.kind, object_id: facts.id, subject_kind: where.subjectKind, subject_key: nameKey(where.subject) }
-      const before = await grantAt(tx, place)
-      if (before.length === 0) throw new BrokerError('not_found', `The ${where.subjectKind} ${where.subject} has no grant on the ${where.kind} ${facts.name}: "berth grant list" shows all.`)
-      await tx.deleteFrom('permission_grant').where('object_kind', '=', place.object_kind).where('object_id', '=', place.object_id).where('subject_kind', '=', place.subject_kind).where('subject_key', '=', place.subject_key).execute()
-      await recordEvent(tx, by, 'grant.remove', `${where.kind}:${facts.name}`, { [where.subjectKind]: where.subject, before, after: [] })
-    })
+    const on = { ...await this.#facts(where), kind: where.kind }
+    await this.deps.store.transaction().execute(async (tx) => { await removeGrant(tx, on, where, by) })
   }
 
   /** What a person may do with each pool and machine, with the reasons; also of one who has never logged in. */
@@ -79,6 +64,36 @@ export class Grants {
   }
 }
 
+export interface GrantedObject { readonly kind: ObjectKind, readonly id: string, readonly name: string }
+
+/** All grants on a pool or machine. */
+export async function grantsOn (queries: Queries, { kind, id }: Pick<GrantedObject, 'kind' | 'id'>): Promise<Array<Pick<Grant, 'subjectKind' | 'subject' | 'verbs'>>> {
+  const rows = await queries.selectFrom('permission_grant').selectAll().where('object_kind', '=', kind).where('object_id', '=', id).orderBy('subject_kind').orderBy('subject_key').execute()
+  return rows.map((row) => ({ subjectKind: row.subject_kind, subject: row.subject, verbs: toGrantOn(row).verbs.slice() }))
+}
+
+/** As `Grants.set`, inside the caller's transaction. */
+export async function setGrant (tx: Queries, on: GrantedObject, wish: Pick<GrantSet, 'subjectKind' | 'subject' | 'verbs'>, by: Actor): Promise<Grant> {
+  const { subjectKind } = wish
+  const subject = subjectOf(wish)
+  const verbs = VERBS.filter((verb) => wish.verbs.includes(verb))
+  const place = { object_kind: on.kind, object_id: on.id, subject_kind: subjectKind, subject_key: nameKey(subject) }
+  const before = await grantAt(tx, place)
+  await tx.insertInto('permission_grant').values({ ...place, subject, machine_id: on.kind === 'machine' ? on.id : null, verbs: verbs.join(','), created_at: Date.now() })
+    .onConflict((oc) => oc.columns(['object_kind', 'object_id', 'subject_kind', 'subject_key']).doUpdateSet({ verbs: verbs.join(',') })).execute()
+  await recordEvent(tx, by, 'grant.set', `${on.kind}:${on.name}`, { [subjectKind]: subject, before, after: verbs })
+  return { kind: on.kind, object: on.name, subjectKind, subject, verbs }
+}
+
+/** As `Grants.remove`, inside the caller's transaction. */
+export async function removeGrant (tx: Queries, on: GrantedObject, { subjectKind, subject }: Pick<GrantPlace, 'subjectKind' | 'subject'>, by: Actor): Promise<void> {
+  const place = { object_kind: on.kind, object_id: on.id, subject_kind: subjectKind, subject_key: nameKey(subject) }
+  const before = await grantAt(tx, place)
+  if (before.length === 0) throw new BrokerError('not_found', `The ${subjectKind} ${subject} has no grant on the ${on.kind} ${on.name}: "berth grant list" shows all.`)
+  await tx.deleteFrom('permission_grant').where('object_kind', '=', place.object_kind).where('object_id', '=', place.object_id).where('subject_kind', '=', place.subject_kind).where('subject_key', '=', place.subject_key).execute()
+  await recordEvent(tx, by, 'grant.remove', `${on.kind}:${on.name}`, { [subjectKind]: subject, before, after: [] })
+}
+
 /** For those who delete a pool, in the same transaction. (A machine's grants go with its row.) */
 export async function forgetGrants (queries: Queries, kind: ObjectKind, id: string): Promise<void> {
   await queries.deleteFrom('permission_grant').where('object_kind', '=', kind).where('object_id', '=', id).execute()
@@ -90,10 +105,10 @@ async function grantAt (queries: Queries, place: { object_kind: ObjectKind, obje
   return row ? toGrantOn(row).verbs : []
 }
 
-function subjectOf ({ subjectKind, subject }: GrantSet): string {
+function subjectOf ({ subjectKind, subject }: Pick<GrantSet, 'subjectKind' | 'subject'>): string {
   if (subjectKind === 'user') return personName(subject)
   if (!Value.Check(RoleName, subject)) throw new BrokerError('invalid_request', `body.subject is not the name of a role: ${RoleName.description ?? ''}.`)
-  return subject
+  return nameKey(subject)
 }
 
 function sentenceFor ({ grant, verbs }: Reason, kind: ObjectKind, facts: Facts, pools: ReadonlyMap<string, string>): string {

@@ -2,6 +2,9 @@ import { BrokerError } from '../errors.js'
 import type { Store } from '../store/open.js'
 import { nameKey } from './names.js'
 
+/** account: passwords; code: codes that a thin client shows, so that who guesses those does not keep anybody from logging in. */
+export type Guessed = 'account' | 'code'
+
 /** So many wrong answers are a person who does not remember; later ones wait. An address may stand for a whole office. */
 const FREE_TRIES = { account: 5, address: 20 } as const
 const FIRST_WAIT_MS = 1_000
@@ -22,10 +25,10 @@ export class LoginLimits {
    * Counts a try as failed before it is made, so that many at once are no way around; `succeeded` takes it back. Throws `too_many_requests`, in the
    * same words whether the account exists or not.
    */
-  async begin (name: string, address: string): Promise<void> {
+  async begin (name: string, address: string, guessed: Guessed = 'account'): Promise<void> {
     const now = Date.now()
     await this.store.transaction().execute(async (tx) => {
-      const subjects = [[accountSubject(name), FREE_TRIES.account], [`address:${address}`, FREE_TRIES.address]] as const
+      const subjects = [[subjectOf(guessed, name), FREE_TRIES.account], [addressSubject(guessed, address), FREE_TRIES.address]] as const
       const rows = await tx.selectFrom('login_failure').selectAll().where('subject', 'in', subjects.map(([subject]) => subject)).where('last_at', '>', now - FORGET_MS).execute()
       const until = Math.max(0, ...rows.map((row) => row.blocked_until))
       if (until > now) throw new BrokerError('too_many_requests', `Too many attempts: try again in ${Math.ceil((until - now) / 1000)} seconds.`)
@@ -38,16 +41,16 @@ export class LoginLimits {
   }
 
   /** The account's failures are forgotten; of the address's only this try, since one good account must not buy tries at others. */
-  async succeeded (name: string, address: string): Promise<void> {
+  async succeeded (name: string, address: string, guessed: Guessed = 'account'): Promise<void> {
     await this.store.transaction().execute(async (tx) => {
-      await tx.deleteFrom('login_failure').where('subject', '=', accountSubject(name)).execute()
-      await tx.updateTable('login_failure').set((eb) => ({ failures: eb('failures', '-', 1), blocked_until: 0 })).where('subject', '=', `address:${address}`).execute()
+      await tx.deleteFrom('login_failure').where('subject', '=', subjectOf(guessed, name)).execute()
+      await tx.updateTable('login_failure').set((eb) => ({ failures: eb('failures', '-', 1), blocked_until: 0 })).where('subject', '=', addressSubject(guessed, address)).execute()
     })
   }
 
   /** An administrator's word. Gives whether there was something to forget. */
   async unlock (name: string): Promise<boolean> {
-    const { numDeletedRows } = await this.store.deleteFrom('login_failure').where('subject', '=', accountSubject(name)).executeTakeFirst()
+    const { numDeletedRows } = await this.store.deleteFrom('login_failure').where('subject', '=', subjectOf('account', name)).executeTakeFirst()
     return numDeletedRows > 0n
   }
 
@@ -58,4 +61,6 @@ export class LoginLimits {
   }
 }
 
-function accountSubject (name: string): string { return `account:${nameKey(name)}` }
+function subjectOf (guessed: Guessed, name: string): string { return `${guessed}:${nameKey(name)}` }
+
+function addressSubject (guessed: Guessed, address: string): string { return guessed === 'account' ? `address:${address}` : `${guessed}-address:${address}` }

@@ -14,7 +14,7 @@ export function personName (text: string): string {
   return name
 }
 
-/** By this a person is found: case and the way accents are written do not matter. */
+/** By this a person or a role is found: case and the way accents are written do not matter. */
 export function nameKey (name: string): string {
   return name.normalize('NFC').trim().toLowerCase().normalize('NFC')
 }

@@ -8,11 +8,12 @@ import { type App, callerOf, NoContent, route } from '../http.js'
 import type { AccountRow } from '../store/tables.js'
 import { LOGIN_COOKIE, ownOrigin, requireSameSite, SESSION_COOKIE } from './browser.js'
 import { type Caller, callerFor } from './caller.js'
+import type { OwnSite } from './own-site.js'
 import type { Providers } from './providers.js'
 import type { Users } from './service.js'
 import { csrfToken, endLogins } from './sessions.js'
 
-export interface SessionRoutesDeps { readonly users: Users, readonly providers: Providers, readonly publicNames: readonly string[] }
+export interface SessionRoutesDeps { readonly users: Users, readonly providers: Providers, readonly publicNames: readonly string[], readonly site: OwnSite }
 
 /** The host prefix binds a cookie to this host and to HTTPS (RFC 6265bis, 4.1.3.2). */
 const COOKIE = { path: '/', httpOnly: true, secure: true } as const
@@ -26,7 +27,7 @@ export function sessionRoutes (deps: SessionRoutesDeps) {
   const { sessions } = users.deps
   return (app: App): void => {
     app.post('/session', route('Log in as a browser: the answer sets a cookie', { body: LoginRequest }, { 200: Session }), async (request, reply) => {
-      requireSameSite(request)
+      requireSameSite(request, deps.site)
       const account = await users.checkPassword(request.body.name, request.body.password, request.ip)
       return await begin(deps, request, reply, account, 'password')
     })

@@ -29,7 +29,19 @@ export class Sessions {
       .select(['hash', 'seen_at', 'expires_at', 'account.name', 'name_key', 'source']).executeTakeFirst()
     if (!row || row.expires_at <= now || row.seen_at + this.limits.sessionIdleMs <= now) throw new BrokerError('unauthenticated', 'The session has ended: log in again.')
     if (!inBackground && now - row.seen_at > Math.min(SEEN_STEP_MS, this.limits.sessionIdleMs / 4)) await this.store.updateTable('web_session').set({ seen_at: now }).where('hash', '=', row.hash).execute()
-    return await callerFor(this.store, row, { address, token: '', scopes: null, expiresAt: row.expires_at })
+    return await callerFor(this.store, row, { address, token: '', scopes: null, expiresAt: row.expires_at, login: `session:${row.hash}` })
+  }
+
+  /** Whether a caller's login goes on. What asks this is open because of it, so that a browser's session counts as used. */
+  async lives (login: string): Promise<boolean> {
+    const [kind, hash = ''] = login.split(':')
+    const now = Date.now()
+    if (kind === 'token') {
+      const row = await this.store.selectFrom('token').select('expires_at').where('hash', '=', hash).executeTakeFirst()
+      return row !== undefined && (row.expires_at === null || row.expires_at > now)
+    }
+    const { numUpdatedRows } = await this.store.updateTable('web_session').set({ seen_at: now }).where('hash', '=', hash).where('expires_at', '>', now).where('seen_at', '>', now - this.limits.sessionIdleMs).executeTakeFirst()
+    return numUpdatedRows === 1n
   }
 
   /** The provider that made sure who it is, or null for a password and for no session. */

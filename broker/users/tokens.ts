@@ -27,7 +27,7 @@ export class Tokens {
       .select(['hash', 'token.name as token', 'scopes', 'expires_at', 'last_used_at', 'account.name', 'name_key', 'source']).executeTakeFirst()
     if (!row || (row.expires_at !== null && row.expires_at <= now)) throw new BrokerError('unauthenticated', 'The token is unknown or has expired: run "berth login".')
     if (row.last_used_at === null || now - row.last_used_at > LAST_USED_STEP_MS) await this.store.updateTable('token').set({ last_used_at: now }).where('hash', '=', row.hash).execute()
-    return await callerFor(this.store, row, { address, token: row.token, scopes: scopesOf(row.scopes), expiresAt: row.expires_at })
+    return await callerFor(this.store, row, { address, token: row.token, scopes: scopesOf(row.scopes), expiresAt: row.expires_at, login: `token:${row.hash}` })
   }
 
   /** A token never may more than the one that makes it, and does not outlive it. Throws `forbidden` and `name_taken`. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { ClaimAnswer, Desktop, DesktopList } from '../../broker/api/assignments.js'
+import { AssignAnswer, ClaimAnswer, Desktop, DesktopList } from '../../broker/api/assignments.js'
 import { apiPath } from '../broker-client.js'
 import { CliError } from '../cli-error.js'
 import type { Invocation } from '../invocation.js'
@@ -53,8 +53,10 @@ function defineAssign (program: Command, invocation: Invocation): void {
       if (who === undefined) throw new CliError('usage', 'Say who gets it: berth assign POOL USER, or berth assign --machine MACHINE USER.')
       const path = user === undefined ? apiPath`/machines/${machine ?? ''}/assign` : apiPath`/pools/${pool ?? ''}/assign`
       const body = user === undefined ? { user: who, fixed } : { user: who, machine, fixed }
-      const ask = async (waitMs: number): Promise<Desktop> => await invocation.client.send('POST', path, { ...body, waitMs }, Desktop)
-      const desktop = await untilReady(invocation, await ask(0), wait ? ask : null)
+      const ask = async (waitMs: number): Promise<AssignAnswer> => await invocation.client.send('POST', path, { ...body, waitMs }, AssignAnswer)
+      const first = await ask(0)
+      for (const warning of first.warnings) invocation.say(warning)
+      const desktop = await untilReady(invocation, first, wait ? ask : null)
       invocation.output.show(desktop, () => plainLine(`assigned ${desktop.machine} -> ${desktop.holder}`) + `\n${connectLine(desktop)}`)
     })
 }

@@ -76,7 +76,7 @@ export function defineRoleCommands (program: Command, invocation: Invocation): v
     invocation.output.show(changed, () => fieldsOf(FIELDS, changed))
   }
   role.command('add').argument('<USER>').argument('<ROLE...>').summary('give somebody roles').description('Gives a person roles, beside those that a directory gives.').action(async (name: string, roles: string[]) => { await change(name, (now) => [...new Set([...now, ...roles])]) })
-  role.command('remove').argument('<USER>').argument('<ROLE...>').summary('take roles away').description('Takes roles away that were given here. What a directory gives is taken away there.').action(async (name: string, roles: string[]) => { await change(name, (now) => now.filter((one) => !roles.includes(one))) })
+  role.command('remove').argument('<USER>').argument('<ROLE...>').summary('take roles away').description('Takes roles away that were given here. What a directory gives is taken away there.').action(async (name: string, roles: string[]) => { await change(name, (now) => now.filter((one) => !roles.some((role) => role.toLowerCase() === one))) })
 }
 
 export function showPermissions (invocation: Invocation, permissions: Permissions): void {

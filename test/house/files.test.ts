@@ -4,8 +4,8 @@ import { CODE_FILES, FILES, lineOf, nodesOf, syntaxOf, textOf, TYPESCRIPT_FILES 
 
 const MOST_LINES = 300
 const MOST_FUNCTION_LINES = 40
-/** Files that may be longer, with the reason. Empty: nothing has earned it yet. */
-const LONGER: Readonly<Record<string, string>> = {}
+/** Files that may be longer, with the reason. */
+const LONGER: Readonly<Record<string, string>> = { 'web/language/en.json': 'every text of the pages in one catalogue', 'web/language/lt.json': 'the same in Lithuanian' }
 const LONGER_FUNCTIONS: Readonly<Record<string, string>> = { 'broker/broker.ts startBroker': 'the wiring: a line for each part, and nothing is decided in it' }
 /** Python modules are imported by name, so they have underscores. */
 const KEBAB = /^\.?[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9-]+)*$/
@@ -49,8 +49,8 @@ test('named exports only, and no any', async (t) => {
     const source = syntaxOf(file)
     for (const node of nodesOf(source)) {
       const isDefault = ts.isExportAssignment(node) || (ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((one) => one.kind === ts.SyntaxKind.DefaultKeyword))
-      // Vite takes its settings as a default export.
-      if (isDefault && file !== 'web/vite.config.ts') t.fail(`${file}:${lineOf(source, node)} has a default export`)
+      // Vite takes its settings as a default export; a declaration says what a library has.
+      if (isDefault && file !== 'web/vite.config.ts' && !file.endsWith('.d.ts')) t.fail(`${file}:${lineOf(source, node)} has a default export`)
       if (node.kind === ts.SyntaxKind.AnyKeyword) t.fail(`${file}:${lineOf(source, node)} says any`)
     }
   }

@@ -71,10 +71,11 @@ export class SimulatedBroker {
     return host
   }
 
-  async start (): Promise<void> {
+  /** `settings`: others than before. */
+  async start (settings: Partial<Config> = {}): Promise<void> {
     const config: Config = {
-      ...parseConfig('', 'defaults'), dataDir: join(this.directory, 'data'), listenAddress: '127.0.0.1', listenPort: 0, publicNames: ['127.0.0.1', 'localhost'],
-      clientsXmlPath: this.clientsXml, libvirtProcesses: 1, ...this.options.config,
+      ...parseConfig('', 'defaults'), dataDir: join(this.directory, 'data'), listenAddress: '127.0.0.1', listenPort: 0, publicNames: ['127.0.0.1', 'localhost'], siteNames: ['127.0.0.1', 'localhost'],
+      clientsXmlPath: this.clientsXml, libvirtProcesses: 1, ...this.options.config, ...settings,
     }
     const openLink = (name: string, settings: () => LinkSettings, events: LinkEvents): CarryingLink => new CarryingLink(this.host(name), { settings, events })
     this.#broker = await startBroker({ config, log: this.options.log ?? pino({ level: 'silent' }), hook: (point) => { this.hook(point) }, hosts: { openLink } })

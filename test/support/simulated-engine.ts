@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import type { Job } from '../../broker/api/jobs.js'
 import { machineAnswers } from '../../broker/answers.js'
-import { assembleHandingOut, type HandingOut } from '../../broker/assignments/assembly.js'
+import { assembleHandingOut, type HandingOut, type HandingOutDeps } from '../../broker/assignments/assembly.js'
 import { BERTH } from '../../broker/audit/store.js'
 import { Hypervisors } from '../../broker/hypervisors/service.js'
 import { SimulatedHost } from '../../broker/hypervisors/simulated.js'
@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly now?: () => number
   readonly monotonicMs?: () => number
   readonly releaseAfterMs?: number
+  /** Who waits may have a desktop; without it, everybody. */
+  readonly mayHave?: (store: Store) => HandingOutDeps['mayHave']
 }
 
 const DATABASE = 'berth.sqlite'
@@ -57,7 +59,7 @@ export class Engine {
     const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: 1_000, ...machineAnswers(store) })
     const images = new GoldenImages({ store, hypervisors, jobs, observer, inUse: async () => null })
     const handingOut = assembleHandingOut({
-      store, hypervisors, observer, machines, goldenImages: images, jobs, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: options.now ?? Date.now, monotonicMs: options.monotonicMs ?? (() => performance.now()), mayHave: async () => true,
+      store, hypervisors, observer, machines, goldenImages: images, jobs, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: options.now ?? Date.now, monotonicMs: options.monotonicMs ?? (() => performance.now()), watchersOf: () => [], mayHave: options.mayHave?.(store) ?? (async () => true),
     })
     const collector = new Collector({ store, hypervisors, jobs, log, hook: (point) => { engine.hook(point) } })
     const engine = new Engine(options, directory, store, hypervisors, observer, jobs, machines, images, handingOut, collector)

@@ -31,6 +31,7 @@ test('RDP', async t => {
   t.strictSame(viewerCommand(RDP, DEFAULTS, {}), { program: 'xfreerdp', args: [...whole, '/f', '/sound'], input: undefined, secrets: [], expectConnection: undefined })
   const other = { fullScreen: false, multiMonitor: true, usbAutoShare: true, audio: false, resolution: '1920x1080' }
   t.strictSame(viewerCommand(RDP, other, { rdpArguments: ['/sec:tls'] }).args, [...whole, '/size:1920x1080', '/multimon', '/drive:hotplug,*', '/sec:tls'])
+  t.strictSame(viewerCommand({ ...RDP, clipboard: false, drives: false }, other, {}).args, [...whole.slice(0, -1), '-clipboard', '/size:1920x1080', '/multimon'], 'what a pool forbids')
 })
 
 test('Horizon: the default and a command of one\'s own', async t => {

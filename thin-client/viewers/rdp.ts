@@ -11,11 +11,11 @@ type RdpConsole = Extract<Console, { protocol: 'rdp' }>
  */
 export function rdpCommand (console: RdpConsole, options: ViewerOptions, more: readonly string[]): ViewerCommand {
   const args = [
-    `/v:${console.address}`, '/u:', '/cert:tofu', `/t:${console.title}`, '/log-level:WARN', '+clipboard',
+    `/v:${console.address}`, '/u:', '/cert:tofu', `/t:${console.title}`, '/log-level:WARN', console.clipboard === false ? '-clipboard' : '+clipboard',
     ...(options.resolution === null ? [] : [`/size:${options.resolution}`]),
     ...(options.fullScreen ? ['/f'] : []),
     ...(options.multiMonitor ? ['/multimon'] : []),
-    ...(options.usbAutoShare ? ['/drive:hotplug,*'] : []),
+    ...(options.usbAutoShare && console.drives !== false ? ['/drive:hotplug,*'] : []),
     ...(options.audio ? ['/sound'] : []),
     ...more,
   ]

@@ -4,19 +4,16 @@ import { type FormEvent, type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation } from 'react-router'
 import type { LoginProviders, Session } from '../../broker/api/users.js'
-import type { Static } from '@sinclair/typebox'
 import { api, type ApiError } from '../api/client.js'
 import { beginSession, useAct } from '../api/queries.js'
 import { ErrorAlert, ErrorState } from '../frame/error-state.js'
 import iconUrl from '../frame/icon.svg'
 
-type Providers = Static<typeof LoginProviders>
-
 /** Stands in the place of every page until somebody is logged in; the address stays, so he goes on where he wanted to. */
 export function Login (): ReactElement {
   const { t } = useTranslation()
   const { pathname, search } = useLocation()
-  const providers = useQuery<Providers, ApiError>({ queryKey: ['get', '/login/providers'], queryFn: async () => await api<Providers>('GET', '/login/providers') })
+  const providers = useQuery<LoginProviders, ApiError>({ queryKey: ['get', '/login/providers'], queryFn: async () => await api<LoginProviders>('GET', '/login/providers') })
   const returnTo = encodeURIComponent(pathname === '/login' ? '/' : `${pathname}${search}`)
   return (
     <LoginPage loginTitle={t('login.title')} loginSubtitle={t('login.subtitle')} textContent={t('login.about')} brandImgSrc={iconUrl} brandImgAlt="Berth">

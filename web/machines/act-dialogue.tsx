@@ -1,4 +1,5 @@
 import { Checkbox, FormGroup, TextInput } from '@patternfly/react-core'
+import type { TFunction } from 'i18next'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Desktop } from '../../broker/api/assignments.js'
@@ -55,7 +56,7 @@ export function Affected ({ machines, desktops }: { machines: readonly Machine[]
 }
 
 /** `pc-1: alice has it, connected now from 10.1.2.3`. */
-function whoUses (t: ReturnType<typeof useTranslation>['t'], { name, viewers }: Machine, desktop: Desktop | undefined): string {
+function whoUses (t: TFunction, { name, viewers }: Machine, desktop: Desktop | undefined): string {
   const parts = [
     ...(desktop ? [t('machines.hasIt', { holder: desktop.holder })] : []),
     ...(viewers.length > 0 ? [t('machines.connectedFrom', { addresses: viewers.join(', ') })] : []),

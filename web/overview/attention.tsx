@@ -1,4 +1,5 @@
 import { CheckCircleIcon } from '@patternfly/react-icons/dist/esm/icons/check-circle-icon'
+import type { TFunction } from 'i18next'
 import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -43,7 +44,7 @@ export function Attention (): ReactElement {
   )
 }
 
-type Words = ReturnType<typeof useTranslation>['t']
+type Words = TFunction
 
 function hypervisorTroubles (t: Words, { name, state, reason, capacity }: Hypervisor): Trouble[] {
   const common = { to: path`/hypervisors/${name}`, name }

@@ -52,6 +52,9 @@ t.test('every schema is of the kinds that JSON Schema 2020-12 has', async (t) =>
     if (typeof node['type'] === 'string' && !known.has(node['type']) && !at.includes('.securitySchemes.')) faults.push(`${at}: type ${node['type']}`)
     if (typeof node['$ref'] === 'string' && !node['$ref'].startsWith('#/components/')) faults.push(`${at}: ${node['$ref']}`)
     if (typeof node['pattern'] === 'string') new RegExp(node['pattern'], 'u') // throws for a bad one
+    // What is refused is told by the description; of a parameter it stands beside the schema.
+    const { pattern } = ('in' in node ? node['schema'] ?? {} : /\.parameters\.\d+\.schema$/.test(at) ? {} : node) as { pattern?: unknown }
+    if (typeof pattern === 'string' && typeof node['description'] !== 'string') faults.push(`${at}: a pattern that is not said in words`)
     for (const [key, child] of Object.entries(node)) if (key !== 'example' && key !== 'default' && key !== 'properties') look(child, `${at}.${key}`)
     for (const [key, child] of Object.entries((node['properties'] as Record<string, unknown> | undefined) ?? {})) look(child, `${at}.${key}`)
   }

@@ -2,23 +2,12 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
-import { type Act, MINUTE_MS, PoolWorld } from './pool-world.js'
+import { ACT } from './acts.js'
+import { MINUTE_MS, PoolWorld } from './pool-world.js'
 
 t.setTimeout(900_000)
 
 const WALKS = Number(process.env['BERTH_SEEDS'] ?? 12)
-const user = fc.constantFrom('ann', 'bob', 'cem', 'dag', 'eve')
-const host = fc.constantFrom('hv1', 'hv2')
-const ACT: fc.Arbitrary<Act> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('claim' as const), user }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('connect' as const, 'disconnect' as const, 'release' as const, 'extend' as const), user }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), minutes: fc.constantFrom(1, 5, 9, 20) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('cut' as const, 'mend' as const), host }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('resize' as const), size: fc.integer({ min: 1, max: 4 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const), awayMinutes: fc.constantFrom(0, 3, 240) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('clock step' as const), minutes: fc.constantFrom(-180, 180) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('start fails' as const, 'starts work' as const), host }) }
-)
 
 for (const cleaning of ['stop', 'rebuild', 'keep'] as const) {
   t.test(`whatever happens, nobody loses, shares or inherits a desktop (${cleaning})`, async (t) => {
@@ -48,6 +37,19 @@ t.test('the model sees a desktop that is handed on unclean', async (t) => {
   await world.forgetCleaning('ann')
   await world.act({ do: 'claim', user: 'bob' })
   t.match(world.faults.join(), /bob .* ann/)
+})
+
+t.test('the model sees who is served before his turn, and who is served and may not be', async (t) => {
+  const world = await PoolWorld.begin([new SimulatedHost('hv1'), new SimulatedHost('hv2')], { retention: 'PT10M', onRelease: 'stop', onExpiry: 'stop' }, 2)
+  t.teardown(async () => { await world.end() })
+  for (const user of ['ann', 'bob'] as const) await world.act({ do: 'claim', user })
+  for (const user of ['cem', 'dag'] as const) await world.act({ do: 'queue', user })
+  await world.act({ do: 'forbid', user: 'eve' })
+  await world.act({ do: 'release', user: 'ann' })
+  t.same([await world.has('cem'), await world.has('dag'), world.faults], [true, false, []], 'the first one in the queue')
+  await world.swap('bob', 'eve')
+  await world.act({ do: 'give up', user: 'bob' })
+  t.match(world.faults.join(), /eve was given a desktop and may not have one.*eve was given a desktop before dag/)
 })
 
 t.test('time while broker or host is away, or which a clock invents, does not count', async (t) => {

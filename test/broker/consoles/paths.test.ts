@@ -5,9 +5,9 @@ const MACHINE = { id: 'm', name: 'pc-1', hypervisor: 'hv1', network: 'network:de
 const RDP = { protocol: 'rdp', port: 3389, localPort: 13389, direct: (address: string) => `xfreerdp /v:${address}`, forwarded: (port: number) => `xfreerdp /v:127.0.0.1:${port}` } as const
 
 t.test('the display', async (t) => {
-  t.match(displayPaths(MACHINE, '10.0.0.1', 0), [{ via: 'direct', reachable: true, commands: ['berth connect pc-1 --via direct'] }, { via: 'proxy', reachable: false, sentence: /console-proxy-port/ }, { protocol: 'vnc', reachable: false }])
+  t.match(displayPaths(MACHINE, '10.0.0.1', 0), [{ via: 'direct', reachable: true, commands: ['berth connect pc-1 --via direct'] }, { via: 'proxy', reachable: false, sentence: /console-proxy-port/ }, { protocol: 'vnc', via: 'browser', reachable: true, commands: ['/machines/pc-1/console'] }])
   t.match(displayPaths(MACHINE, '127.0.0.1', 8444), [{ via: 'direct', reachable: false, sentence: /loopback only/ }, { via: 'proxy', reachable: true, address: null }, {}])
-  t.match(displayPaths({ ...MACHINE, power: 'off' }, '10.0.0.1', 8444), [{ reachable: false, sentence: 'pc-1 is not running.', commands: [] }, { reachable: false }, {}])
+  t.match(displayPaths({ ...MACHINE, power: 'off' }, '10.0.0.1', 8444), [{ reachable: false, sentence: 'pc-1 is not running.', commands: [] }, { reachable: false }, { protocol: 'vnc', reachable: false, commands: [] }])
 })
 
 t.test('a service of the guest', async (t) => {

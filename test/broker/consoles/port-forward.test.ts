@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
+import type { Desktop } from '../../../broker/api/assignments.js'
 import type { MachinePathList } from '../../../broker/api/consoles.js'
 import { CliUnderTest, type Running } from '../../cli/run-cli.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
@@ -138,6 +139,21 @@ t.test('permission comes first, and a refusal is an ordinary answer', async (t) 
   t.equal((await broker.admin.raw('GET', '/api/v1/machines', undefined, { connection: 'upgrade', upgrade: 'h2c' })).status, 200, 'other routes do not mind')
 })
 
+t.test('who uses his desktop by a forwarded port only counts as connected', async (t) => {
+  const it = await stage(t)
+  await it.broker.admin.post('/machines/pc-1/assign', { user: 'alice' })
+  const desktop = async (): Promise<Desktop | undefined> => (await it.broker.admin.get<{ desktops: Desktop[] }>('/desktops')).desktops[0]
+  t.match(await desktop(), { machine: 'pc-1', connectedAt: null })
+  const { port } = await forwarding(t, it, '0:7')
+  const socket = connect({ port, host: '127.0.0.1' })
+  await until(async () => (await desktop())?.phase === 'connected', { withinMs: 5_000, what: 'he is seen' })
+  t.match(await it.broker.admin.get('/machines/pc-1'), { viewers: ['127.0.0.1'] })
+  t.match(await it.broker.admin.get('/sessions'), { sessions: [] }, 'nobody has the screen')
+  socket.destroy()
+  await until(async () => (await desktop())?.phase !== 'connected', { withinMs: 5_000, what: 'he has left' })
+  t.match(await desktop(), { disconnectedAt: String })
+})
+
 t.test('nobody has more than his share of connections', async (t) => {
   const it = await stage(t)
   const { running, port } = await forwarding(t, it, '0:7')
@@ -154,7 +170,7 @@ t.test('nobody has more than his share of connections', async (t) => {
 t.test('berth connect --print shows every way with what to type', async (t) => {
   const it = await stage(t)
   const { paths } = await it.broker.admin.get<MachinePathList>('/machines/pc-1/paths')
-  t.same(paths.map(({ protocol, via, reachable }) => [protocol, via, reachable]), [['spice', 'direct', true], ['spice', 'proxy', false], ['vnc', 'browser', false], ['rdp', 'forward', false], ['ssh', 'forward', true]])
+  t.same(paths.map(({ protocol, via, reachable }) => [protocol, via, reachable]), [['spice', 'direct', true], ['spice', 'proxy', false], ['vnc', 'browser', true], ['rdp', 'forward', false], ['ssh', 'forward', true]])
   t.same(paths.at(-1)?.commands, ['berth port-forward pc-1 10022:22', 'ssh -p 10022 127.0.0.1'])
   t.match(await cli.run(['connect', 'pc-1', '--print'], { env: it.env }), { code: 0, stdout: /ssh +forward +yes +192\.168\.122\.10 port 22 +berth port-forward pc-1 10022:22; then ssh -p 10022 127\.0\.0\.1/ })
   t.match(await cli.run(['session', 'list'], { env: it.env }), { code: 0, stdout: /^MACHINE/ })

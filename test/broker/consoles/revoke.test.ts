@@ -24,7 +24,7 @@ async function stage (t: Test): Promise<Stage> {
   const may = { take: false, know: false, stay: true }
   const consoles = new Consoles({
     store: engine.store, hypervisors: engine.hypervisors, observer: engine.observer, log: pino({ level: 'silent' }), ca: 'CA', now: Date.now, proxyPort: 0, listenAddress: '127.0.0.1', publicName: 'broker',
-    mayTake: async () => may.take, mayKnow: async () => may.know, mayStay: async () => may.stay, refuseNotReady: async () => {}, onTicket: async () => {}, protocols: async () => [], features: async () => ({ clipboard: true, fileTransfer: true, usb: false }),
+    mayTake: async () => may.take, mayKnow: async () => may.know, mayStay: async () => may.stay, loginLives: async () => true, refuseNotReady: async () => {}, onTicket: async () => {}, protocols: async () => [], features: async () => ({ clipboard: true, fileTransfer: true, usb: false }),
   })
   await consoles.start()
   t.teardown(async () => {
@@ -58,13 +58,13 @@ t.test('who may not know is told nothing of whose console it is; who may not tak
 t.test('release ends the console, and the ticket that was not used yet', async (t) => {
   const { consoles, machine, host, engine } = await stage(t)
   const carried: string[] = []
-  consoles.tunnels.admit({ machineId: machine.id, holder: ALICE, address: ALICE.address, kind: 'forward' }, (reason) => { carried.push(reason) })
+  consoles.tunnels.admit({ machineId: machine.id, holder: ALICE, address: ALICE.address, kind: 'forward' }, ({ why, reason }) => { carried.push(`${why}: ${reason}`) })
   consoles.tunnels.admit({ machineId: 'another', holder: ALICE, address: ALICE.address, kind: 'forward' }, () => { carried.push('another machine\'s') })
   await consoles.revoke(machine, BERTH, { kind: 'person', name: 'bob' })
   t.ok(host.viewers.has('pc-1'), 'it is not bob\'s')
   await consoles.revoke(machine)
   t.notOk(host.viewers.has('pc-1'))
-  t.same(carried, ['the console was revoked'])
+  t.same(carried, ['over: the console was revoked'])
   t.same(await engine.store.selectFrom('console_seat').selectAll().execute(), [])
   t.match(await consoles.spiceConsole(machine, BOB), { protocol: 'spice' }, 'the next one gets it')
   await consoles.revoke(machine)

@@ -57,6 +57,25 @@ t.test('VM-Operator\'s documents are accepted unchanged', async (t) => {
   t.match(await apply(broker, SEED_POOL), { changes: [{ action: 'none', fields: [] }] }, 'again: nothing to do')
 })
 
+t.test('roles are named as elsewhere: case does not matter, and they are shown in small letters', async (t) => {
+  const broker = await office()
+  t.teardown(async () => { await broker.remove() })
+  const yaml = SEED_POOL.replace('role: user', 'role: Users').concat('  - role: vm-users/Lab 1\n    may: [start]\n  - role: USERS\n    may: [stop]\n  - role: Žąsys (1)\n')
+  t.match(await apply(broker, yaml), { changes: [{ action: 'create' }] })
+  const { grants } = await broker.admin.get<{ grants: Array<{ subject: string, verbs: string[] }> }>('/grants?kind=pool&object=test-vms')
+  t.same(grants.map(({ subject, verbs }) => [subject, verbs.join()]), [['users', 'start,stop,accessConsole'], ['vm-users/lab 1', 'start'], ['žąsys (1)', 'accessConsole'], ['admin', 'start,accessConsole']])
+  t.match(await apply(broker, yaml), { changes: [{ action: 'none' }] }, 'again: nothing to do')
+  await broker.admin.post('/users', { name: 'ann', password: 'a long enough password', roles: ['VM-Users/Lab 1'] })
+  t.match(await broker.admin.get('/users/ann'), { roles: [{ role: 'vm-users/lab 1' }] })
+  t.match(await broker.admin.get('/users/ann/permissions'), { objects: [{ object: 'test-vms', verbs: ['start'] }] })
+  await broker.admin.delete('/grants?kind=pool&object=test-vms&subjectKind=role&subject=Vm-Users%2FLAB%201')
+  t.match(await broker.admin.get('/users/ann/permissions'), { objects: [] })
+  for (const role of ['', ' x', 'x ', '-x', 'a,b', 'a\u202eb', 'a\nb', 'x'.repeat(64), '*', 'a"b']) {
+    await t.rejects(broker.admin.patch('/users/ann', { roles: [role] }), { code: 'invalid_request', message: /roles.* is not of this form: Letters, digits, space and/ }, JSON.stringify(role))
+    await t.rejects(broker.admin.put('/grants', { kind: 'pool', object: 'test-vms', subjectKind: 'role', subject: role, verbs: ['start'] }), { code: 'invalid_request' }, JSON.stringify(role))
+  }
+})
+
 t.test('a machine with a name joins and leaves the pools that it names', async (t) => {
   const broker = await office()
   t.teardown(async () => { await broker.remove() })
@@ -145,7 +164,7 @@ kind: Pool
 ${SEED_POOL}  spares: 3
 `
   const faults = faultsOf(yaml)
-  t.match(faults, [/^4 metadata\.name is not of this form/, /^6 spec\.colour is not a field/, /^7 spec\.size must be integer/, /^8 spec\.retention is not of this form/, /^14 spec\.permissions\.1\.may\.0 must be one of start/, /^16 apiVersion "berth\/v2" with kind "Pool" is not known: use berth\/v1 Pool, or/, /^36 spec\.spares is not a field/])
+  t.match(faults, [/^4 metadata\.name is not of this form: Letters, digits, dot, dash, underscore; starts/, /^6 spec\.colour is not a field/, /^7 spec\.size must be integer/, /^8 spec\.retention is not of this form/, /^14 spec\.permissions\.1\.may\.0 must be one of start/, /^16 apiVersion "berth\/v2" with kind "Pool" is not known: use berth\/v1 Pool, or/, /^36 spec\.spares is not a field/])
   t.equal(faults.length, 7)
   const before = everything(broker)
   await t.rejects(apply(broker, yaml), { code: 'invalid_request', status: 400, message: /line 4: metadata\.name .* \(6 more faults in the details\)\.$/ } as never)
@@ -156,7 +175,7 @@ t.test('more that is wrong', async (t) => {
   const ours = (spec: string): string => `apiVersion: berth/v1\nkind: Pool\nmetadata:\n  name: p\nspec:\n${spec}`
   const rows: Array<[string, string, RegExp]> = [
     ['not YAML', 'a: [1, 2', /^1 /], ['a field twice', ours('  size: 1\n  size: 2\n'), /^7 .*unique/], ['an alias', ours('  size: &a 1\n  min: *a\n'), /^7 an alias/], ['text', 'hello', /^1 apiVersion "" with kind ""/], ['a list', '- a', /^1 apiVersion/], ['no spec', 'apiVersion: berth/v1\nkind: Pool\nmetadata:\n  name: p\n', /^1 spec is missing/],
-    ['whom?', ours('  permissions:\n  - may: [start]\n'), /^7 spec\.permissions\.0 must name a user or a role/], ['both', ours('  permissions:\n  - user: a\n    role: b\n    may: [start]\n'), /^7 spec\.permissions\.0 must name a user or a role/], ['a role with a space', ours('  permissions:\n  - role: all of us\n    may: [start]\n'), /^7 spec\.permissions\.0\.role is not of this form/],
+    ['whom?', ours('  permissions:\n  - may: [start]\n'), /^7 spec\.permissions\.0 must name a user or a role/], ['both', ours('  permissions:\n  - user: a\n    role: b\n    may: [start]\n'), /^7 spec\.permissions\.0 must name a user or a role/], ['a role of two lines', ours('  permissions:\n  - role: "all\\nof us"\n    may: [start]\n'), /^7 spec\.permissions\.0\.role is not of this form: Letters, digits, space and \. _ - \/ @ : \+ & \( \); starts with a letter or digit; at most 63\. Case does not matter/],
     ['a machine with a way up', ours('  from: ../golden\n'), /^6 spec\.from/], ['what was indented once, with its indentation lost', SEED_POOL.replace(/^ +/gm, ''), /./],
   ]
   for (const [what, yaml, fault] of rows) t.match(faultsOf(yaml)[0] ?? 'nothing', fault, what)
@@ -177,4 +196,36 @@ t.test('what only the broker knows is refused before anything is done', async (t
   ]
   for (const [yaml, message] of rows) for (const dryRun of [true, false]) await t.rejects(apply(broker, yaml, dryRun), { message })
   t.equal(everything(broker), before)
+})
+
+t.test('what is refused while it is done leaves nothing done, wherever it stands in the file', async (t) => {
+  const broker = await office()
+  t.teardown(async () => { await broker.remove() })
+  await poolOf(broker, 'lab', 1)
+  await broker.admin.post('/machines', { name: 'pc', type: 'simple', hypervisors: ['hv1'], diskGib: 1 })
+  await broker.admin.post('/machines', { name: 'new-2', type: 'simple', hypervisors: ['hv1'], diskGib: 1 })
+  await broker.admin.post('/machines/pc/assign', { user: 'bob' })
+  const pool = (name: string, spec: string): string => `apiVersion: berth/v1\nkind: Pool\nmetadata: { name: ${name} }\nspec: ${spec}\n`
+  const good = [pool('first', '{ from: golden-desktop, size: 1, permissions: [{ user: ann, may: [start] }] }'), pool('lab', '{ size: 3, retention: PT9H, permissions: [{ role: staff, may: [start] }] }')]
+  const rows: Array<[string, RegExp]> = [
+    [pool('hand', '{ members: [pc] }'), /bob has pc: release it first/], [pool('hand', '{ members: [golden-desktop] }'), /golden-desktop is a source machine/], [pool('new', '{ from: golden-desktop, size: 2 }'), /There is a machine new-2 already/],
+    [pool('hand', '{ size: 2 }'), /needs the golden machine/], [pool('hand', '{ from: golden-desktop, hypervisors: [nowhere] }'), /no hypervisor nowhere/], ['apiVersion: vmoperator.jdrupes.org/v1\nkind: VirtualMachine\nmetadata: { name: pc }\nspec: { pools: [first] }\n', /bob has pc/],
+  ]
+  const before = everything(broker)
+  for (const [bad, message] of rows) {
+    for (const dryRun of [true, false]) await t.rejects(apply(broker, [...good, bad].join('---\n'), dryRun), { message })
+    t.equal(everything(broker), before, message.source)
+  }
+  const { changes, jobs } = await apply(broker, good.join('---\n'))
+  t.match(changes, [{ action: 'create' }, { action: 'change' }])
+  for (const job of jobs) await broker.admin.succeeded(job)
+})
+
+t.test('two pools from one golden machine in one file are both built', async (t) => {
+  const broker = await office()
+  t.teardown(async () => { await broker.remove() })
+  broker.host('hv1').latencyMs = 20
+  const { jobs } = await apply(broker, ['a', 'b', 'c'].map((name) => `apiVersion: berth/v1\nkind: Pool\nmetadata: { name: ${name} }\nspec: { from: golden-desktop, size: 1 }\n`).join('---\n'))
+  for (const job of jobs) await broker.admin.succeeded(job)
+  t.equal(jobs.length, 3)
 })

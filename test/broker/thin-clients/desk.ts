@@ -37,14 +37,18 @@ export class Desk {
 
   /** Reports that it shows this machine, and gives what is to be said over it. */
   async watch (machine: string, more: { have?: string, waitMs?: number } = {}): Promise<ReportAnswer> {
-    return (await this.#post('report', { macs: this.macs, showing: { protocol: 'spice', title: machine }, ...more })).body as ReportAnswer
+    return await this.tell({ protocol: 'spice', title: machine }, more.waitMs, more.have)
+  }
+
+  async tell (showing: { protocol: string, title: string }, waitMs = 0, have?: string): Promise<ReportAnswer> {
+    return (await this.#post('report', { macs: this.macs, showing, waitMs, ...(have === undefined ? {} : { have }) })).body as ReportAnswer
   }
 
   /** The person has closed the viewer, or the device has been switched on. */
   async askAfterEnd (): Promise<AskAnswer> { return this.#kept(await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', ended: true })) }
 
   /** One of the questions of a person at this device. */
-  async person<T = { code: string, message: string, name: string }> (path: 'login' | 'login/provider' | 'login/provider/poll' | 'choose' | 'logout', body: object = {}): Promise<{ status: number, body: T }> {
+  async person<T = { code: string, message: string, name: string }> (path: 'login' | 'login/provider' | 'login/provider/poll' | 'login/code' | 'login/code/poll' | 'choose' | 'logout', body: object = {}): Promise<{ status: number, body: T }> {
     return await this.#post(path, { macs: this.macs, ...body }) as { status: number, body: T }
   }
 

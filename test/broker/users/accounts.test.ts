@@ -152,7 +152,7 @@ t.test('grants by name, and a person\'s permissions with their reasons', async (
   t.match(await gina.get('/whoami/permissions'), explained)
   t.match(await broker.admin.get('/roles'), { roles: [{ role: 'admin', users: 1 }, { role: 'observer' }, { role: 'staff', users: 1, grants: 1 }, { role: 'user' }] })
   t.match(await broker.admin.raw('PUT', '/api/v1/grants', { kind: 'machine', object: 'pc-9', subjectKind: 'user', subject: 'x', verbs: ['start'] }), { status: 404 })
-  t.match(await broker.admin.raw('PUT', '/api/v1/grants', { kind: 'machine', object: 'pc-1', subjectKind: 'role', subject: 'Not A Role', verbs: ['start'] }), { status: 400 })
+  t.match(await broker.admin.raw('PUT', '/api/v1/grants', { kind: 'machine', object: 'pc-1', subjectKind: 'role', subject: 'not/a,role', verbs: ['start'] }), { status: 400 })
   await broker.admin.delete('/grants?kind=pool&object=desks&subjectKind=role&subject=staff')
   t.match(await broker.admin.raw('DELETE', '/api/v1/grants?kind=pool&object=desks&subjectKind=role&subject=staff'), { status: 404 })
   await broker.admin.delete('/users/gina@example.org')

@@ -29,7 +29,7 @@ t.test('what is dangerous or senseless is refused', async (t) => {
     [{ directories: [{ ...DIRECTORY, urls: ['ldap://dc1'] }] }, /passwords are not sent in the clear/], [{ directories: [{ ...DIRECTORY, urls: ['http://dc1'] }] }, /directories 0\.urls\.0/], [{ directories: [{ ...DIRECTORY, urls: [] }] }, /urls/],
     [{ directories: [{ ...DIRECTORY, 'bind-dn': 'cn=x' }] }, /together or not at all/], [{ directories: [{ ...DIRECTORY, 'user-filter': '(uid=alice)' }] }, /has no \{user\}/], [{ directories: [{ ...DIRECTORY, 'group-filter': '(member=x)' }] }, /has no \{dn\}/],
     [{ directories: [{ ...DIRECTORY, name: 'local' }] }, /directories 0\.name/], [{ directories: [DIRECTORY], 'oidc-providers': [{ ...PROVIDER, name: 'corp' }] }, /two are called "corp"/], [{ directories: [{ ...DIRECTORY, colour: 'red' }] }, /colour/],
-    [{ directories: [{ ...DIRECTORY, roles: { Admins: 'admin' } }] }, /roles\.Admins/], [{ directories: [{ ...DIRECTORY, roles: { Admins: ['Not A Role'] } }] }, /roles\.Admins/], [{ 'oidc-providers': [{ ...PROVIDER, issuer: 'http://login.example.org' }] }, /issuer/],
+    [{ directories: [{ ...DIRECTORY, roles: { Admins: 'admin' } }] }, /roles\.Admins/], [{ directories: [{ ...DIRECTORY, roles: { Admins: ['not a role, nor two'] } }] }, /roles\.Admins/], [{ 'oidc-providers': [{ ...PROVIDER, issuer: 'http://login.example.org' }] }, /issuer/],
     [{ 'trusted-proxy': { header: 'X-User', addresses: ['everybody'] } }, /trusted-proxy: "everybody" is not an address/], [{ 'trusted-proxy': { header: 'X-User', addresses: [] } }, /trusted-proxy/],
   ]
   for (const [settings, fault] of cases) {

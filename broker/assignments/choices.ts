@@ -6,11 +6,11 @@ import type { Permissions } from '../users/permissions.js'
 
 export interface ChoicesDeps { readonly store: Store, readonly permissions: Permissions }
 
-/** A screen shows no more; a person with more of them is an administrator, who has other ways. */
+/** Nobody chooses among more; a person with more of them is an administrator, who has other ways. */
 const MOST_MACHINES = 40
 
 /**
- * What a person may open at a thin client: pools whose desktops he may start and open, and machines in no pool, or given to him by hand, that he may open.
+ * What a person may open, at a thin client or on his page: pools whose desktops he may start and open, and machines in no pool, or given to him by hand, that he may open.
  * `only`: names of pools that bound the choice; empty: no bound. His own come first.
  */
 export async function choicesOf (deps: ChoicesDeps, person: Caller, only: readonly string[]): Promise<Choice[]> {

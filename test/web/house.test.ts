@@ -1,0 +1,154 @@
+import type { Browser, Page } from 'playwright-core'
+import t from 'tap'
+import { office, poolOf, show } from '../broker/pools/office.js'
+import { obstacles } from '../support/accessibility.js'
+import { logIn, openWindow, startBrowser } from '../support/browser.js'
+import { addPerson, allow } from '../support/people.js'
+import type { SimulatedBroker } from '../support/simulated-broker.js'
+import { until } from '../support/until.js'
+
+let broker: SimulatedBroker
+let browser: Browser
+t.before(async () => {
+  broker = await office()
+  browser = await startBrowser()
+  addPerson(broker, 'ann')
+  await poolOf(broker, 'lab', 2)
+  await allow(broker, 'ann', ['start', 'accessConsole'], 'lab', 'pool')
+})
+t.teardown(async () => {
+  await browser.close()
+  await broker.remove()
+})
+
+async function atPage (path: string, options = {}): Promise<{ page: Page, faults: string[], close: () => Promise<void> }> {
+  const { page, faults, context } = await openWindow(browser, options)
+  await logIn(page, `${broker.url}${path}`, 'admin', broker.adminPassword)
+  return { page, faults, close: async () => { await context.close() } }
+}
+const row = (page: Page, text: string | RegExp) => page.getByRole('row').filter({ hasText: text })
+const dialogue = (page: Page) => page.getByRole('dialog')
+
+t.test('a pool: created, given to somebody, its policy changed, deleted', async (t) => {
+  const { page, faults, close } = await atPage('/pools')
+  await row(page, 'lab').waitFor()
+  await page.getByRole('button', { name: 'Create a pool' }).click()
+  await dialogue(page).getByLabel('Name').fill('desks')
+  await dialogue(page).getByLabel('Made from').selectOption('golden-desktop')
+  await dialogue(page).getByLabel('Members that it builds').fill('1')
+  await dialogue(page).getByRole('button', { name: 'Create a pool' }).click()
+  await page.waitForURL(/\/pools\/desks$/)
+  await row(page, 'desks-1').filter({ hasText: 'free' }).waitFor({ timeout: 15_000 }) // built, and told by push
+  await page.getByRole('button', { name: /^More: What can be done with desks$/ }).click()
+  await page.getByRole('menuitem', { name: 'Give somebody a desktop' }).click()
+  await dialogue(page).getByLabel('Name of the person').fill('ann')
+  await dialogue(page).getByRole('button', { name: 'Give somebody a desktop' }).click()
+  await row(page, 'desks-1').filter({ hasText: 'ann' }).waitFor({ timeout: 15_000 })
+  await page.getByRole('button', { name: 'Change the policy' }).click()
+  await dialogue(page).getByLabel('Kept after leaving').fill('four hours')
+  await dialogue(page).getByRole('button', { name: 'Save' }).click()
+  await dialogue(page).getByText(/retention/).waitFor()
+  await dialogue(page).getByLabel('Kept after leaving').fill('PT4H')
+  await dialogue(page).getByRole('button', { name: 'Save' }).click()
+  await dialogue(page).waitFor({ state: 'detached' })
+  t.match((await show(broker, 'desks')).pool.policy, { retention: 'PT4H' })
+  await page.getByRole('button', { name: /^More: What can be done with desks$/ }).click()
+  await page.getByRole('menuitem', { name: 'Delete the pool' }).click()
+  await dialogue(page).getByText('ann (desks-1)').waitFor()
+  t.ok(await dialogue(page).getByRole('button', { name: 'Delete the pool' }).isDisabled(), 'its name must be typed')
+  await dialogue(page).getByRole('textbox').fill('desks')
+  await dialogue(page).getByRole('button', { name: 'Delete the pool' }).click()
+  await page.waitForURL(/\/pools$/)
+  await until(async () => !(await broker.admin.get<{ pools: Array<{ name: string }> }>('/pools')).pools.some(({ name }) => name === 'desks'), { withinMs: 15_000, what: 'the pool is gone' })
+  await row(page, 'desks').waitFor({ state: 'detached' })
+  t.same(faults, [])
+  await close()
+})
+
+t.test('a person: created, explained, given a role, disabled', async (t) => {
+  const { page, faults, close } = await atPage('/people')
+  await page.getByRole('button', { name: 'Create an account' }).click()
+  await dialogue(page).getByLabel(/^Name\s*\*?$/).fill('bob')
+  await dialogue(page).getByLabel('Password').fill('short')
+  await dialogue(page).getByRole('button', { name: 'Create an account' }).click()
+  await dialogue(page).getByText('That did not work').waitFor()
+  t.equal(await dialogue(page).getByLabel(/^Name\s*\*?$/).inputValue(), 'bob', 'nothing is lost')
+  await dialogue(page).getByLabel('Password').fill('correct horse battery')
+  await dialogue(page).getByRole('button', { name: 'Create an account' }).click()
+  await page.waitForURL(/\/people\/bob$/)
+  await page.goto(`${broker.url}/grants`)
+  await page.getByRole('button', { name: 'Give permissions' }).click()
+  await dialogue(page).getByLabel(/^On\s*\*?$/).fill('lab')
+  await dialogue(page).getByLabel('Who').fill('bob')
+  await dialogue(page).getByRole('button', { name: 'Save' }).click()
+  await row(page, 'bob').filter({ hasText: 'open the screen' }).waitFor()
+  await page.goto(`${broker.url}/people/bob`)
+  await page.getByText('What is listed here, and nothing else.').waitFor()
+  await row(page, 'pool lab').filter({ hasText: 'get and start' }).waitFor()
+  await page.getByRole('button', { name: 'What can be done with bob' }).click()
+  await page.getByRole('menuitem', { name: 'Disable' }).click()
+  await dialogue(page).getByRole('button', { name: 'Disable' }).click()
+  await page.getByText('disabled').waitFor()
+  t.match(await broker.admin.get('/users/bob'), { disabled: true })
+  t.same(faults, [])
+  await close()
+})
+
+t.test('the audit log is searched by the broker, exported and checked', async (t) => {
+  const { page, faults, close } = await atPage('/audit?action=pool.*')
+  await row(page, 'pool.create').first().waitFor()
+  t.equal(await row(page, 'login').count(), 0)
+  await page.getByLabel('Who').fill('nobody-at-all')
+  await page.getByRole('button', { name: 'Search' }).last().click()
+  await page.getByText('Nothing fits').waitFor()
+  t.match(page.url(), /actor=nobody-at-all/, 'it can be sent')
+  await page.getByRole('button', { name: 'Check the chain' }).click()
+  await page.getByText(/are as they were written/).waitFor()
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export' }).click()])
+  t.ok(download.suggestedFilename())
+  t.same(faults, [])
+  await close()
+})
+
+t.test('a person sees nothing of the house, and an observer nothing that changes it', async (t) => {
+  addPerson(broker, 'watcher', { roles: ['observer'] })
+  for (const name of ['ann', 'watcher']) await broker.admin.post(`/users/${name}/password`, { newPassword: 'correct horse battery' })
+  const ann = await openWindow(browser)
+  await logIn(ann.page, `${broker.url}/pools`, 'ann', 'correct horse battery')
+  await ann.page.getByText('There is nothing here').waitFor()
+  t.equal(await ann.page.getByRole('link', { name: 'Pools' }).count(), 0)
+  const watcher = await openWindow(browser)
+  await logIn(watcher.page, `${broker.url}/pools/lab`, 'watcher', 'correct horse battery')
+  await row(watcher.page, 'lab-1').waitFor()
+  t.equal(await watcher.page.getByRole('button', { name: /Change the policy|What can be done/ }).count(), 0)
+})
+
+t.test('a page whose broker goes away says so, and recovers by itself', async (t) => {
+  const { page, close } = await atPage('/pools')
+  await row(page, 'lab').waitFor()
+  const { port } = broker.broker
+  await broker.stop()
+  await page.getByText(/connection to the broker is lost/).waitFor({ timeout: 15_000 })
+  t.equal(await row(page, 'lab').count(), 1, 'what was there stays')
+  await broker.start({ listenPort: port })
+  await page.getByText(/connection to the broker is lost/).waitFor({ state: 'detached', timeout: 15_000 })
+  await broker.admin.put('/pools/lab/maintenance', { on: true, reason: 'paint' })
+  await row(page, 'lab').filter({ hasText: 'maintenance' }).waitFor({ timeout: 5_000 })
+  await broker.admin.put('/pools/lab/maintenance', { on: false })
+  await close()
+})
+
+t.test('everybody can use them: axe finds nothing serious, light and dark', async (t) => {
+  const { jobs } = await broker.admin.get<{ jobs: Array<{ id: string }> }>('/jobs')
+  for (const dark of [false, true]) {
+    const { page, faults, close } = await atPage('/pools', { dark })
+    for (const path of ['/pools', '/pools/lab', '/people', '/people/ann', '/grants', '/directories', '/jobs', `/jobs/${jobs[0]?.id ?? ''}`, '/audit', '/api-docs']) {
+      await page.goto(`${broker.url}${path}`)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      await page.waitForFunction('document.querySelector(".berth-loading") === null')
+      t.same(await obstacles(page), [], `${path} ${dark ? 'dark' : 'light'}`)
+    }
+    t.same(faults, [])
+    await close()
+  }
+})

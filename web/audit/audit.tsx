@@ -1,0 +1,79 @@
+import { Alert, Button, TextInput, ToolbarItem } from '@patternfly/react-core'
+import { type ReactElement, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useSearchParams } from 'react-router'
+import type { AuditEvent, AuditEventList, AuditVerified } from '../../broker/api/users.js'
+import { api } from '../api/client.js'
+import { useAct, useGet } from '../api/queries.js'
+import { ErrorAlert } from '../frame/error-state.js'
+import { type Column, DataTable } from '../parts/data-table.js'
+import { Loaded } from '../parts/loaded.js'
+import { PageHead } from '../parts/page-head.js'
+import { Instant } from '../parts/when.js'
+
+const FILTERS = ['actor', 'action', 'object', 'since', 'until'] as const
+const MOST = 1_000
+
+/** What was done, by whom and from where; searched by the broker, so that nothing old is out of reach. */
+export function Audit (): ReactElement {
+  const { t } = useTranslation()
+  const [params] = useSearchParams()
+  const filter = new URLSearchParams(FILTERS.flatMap((name) => params.get(name) ? [[name, params.get(name) ?? '']] : []))
+  const events = useGet<AuditEventList>(`/events?${new URLSearchParams([...filter, ['limit', String(MOST)]]).toString()}`, ['events'])
+  return (
+    <>
+      <PageHead title={t('navigation.audit')} about={t('audit.about', { count: MOST })}>
+        <Button component="a" variant="secondary" href={`/api/v1/events/export?${filter.toString()}`} download="berth-events.jsonl">{t('audit.export')}</Button>
+        <Verify />
+      </PageHead>
+      <Filters key={filter.toString()} />
+      <Loaded query={events}>{(data) => <Table events={data.events} />}</Loaded>
+    </>
+  )
+}
+
+/** Each is the whole text, or a beginning and a star. */
+function Filters (): ReactElement {
+  const { t } = useTranslation()
+  const [params, setParams] = useSearchParams()
+  const [values, setValues] = useState(() => Object.fromEntries(FILTERS.map((name) => [name, params.get(name) ?? ''])) as Record<typeof FILTERS[number], string>)
+  const apply = (): void => { setParams((before) => { for (const name of FILTERS) values[name] === '' ? before.delete(name) : before.set(name, values[name]); return before }) }
+  return (
+    <form className="berth-filters" role="search" onSubmit={(event) => { event.preventDefault(); apply() }}>
+      {FILTERS.map((name) => (
+        <label key={name}>{t(`audit.${name}`)}
+          <TextInput value={values[name]} placeholder={name === 'since' || name === 'until' ? t('audit.dayPlaceholder') : t(`audit.${name}Placeholder`)} onChange={(_event, value) => { setValues({ ...values, [name]: value }) }} aria-label={t(`audit.${name}`)} />
+        </label>
+      ))}
+      <Button type="submit" variant="secondary">{t('audit.look')}</Button>
+    </form>
+  )
+}
+
+function Table ({ events }: { events: readonly AuditEvent[] }): ReactElement {
+  const { t } = useTranslation()
+  const detail = (event: AuditEvent): string => event.detail === null || event.detail === undefined ? '' : JSON.stringify(event.detail)
+  const columns: ReadonlyArray<Column<AuditEvent>> = [
+    { key: 'at', name: t('audit.at'), cell: (event) => <Instant at={event.at} />, value: (event) => -event.id, width: '12rem' },
+    { key: 'actor', name: t('audit.actor'), cell: (event) => event.actor, value: (event) => event.actor },
+    { key: 'action', name: t('audit.action'), cell: (event) => event.action, value: (event) => event.action },
+    { key: 'object', name: t('audit.object'), cell: (event) => event.object, value: (event) => event.object },
+    { key: 'result', name: t('audit.result'), cell: (event) => event.result, value: (event) => event.result, width: '6rem' },
+    { key: 'address', name: t('audit.address'), cell: (event) => event.address, value: (event) => event.address, wideOnly: true },
+    { key: 'detail', name: t('audit.detail'), cell: (event) => <span className="berth-mono" title={detail(event)}>{detail(event)}</span>, value: detail, wideOnly: true, width: 'minmax(8rem, 2fr)' },
+  ]
+  return <DataTable label={t('navigation.audit')} rows={events} columns={columns} idOf={(event) => String(event.id)} nameOf={(event) => event.action} empty={t('audit.none')} tools={<ToolbarItem />} />
+}
+
+/** Looks whether the chain of hashes is whole. */
+function Verify (): ReactElement {
+  const { t } = useTranslation()
+  const verify = useAct(async () => await api<AuditVerified>('POST', '/events/verify', { body: {} }))
+  return (
+    <>
+      <Button variant="secondary" isLoading={verify.isPending} isDisabled={verify.isPending} onClick={() => { verify.mutate(undefined) }}>{t('audit.verify')}</Button>
+      <ErrorAlert error={verify.error} />
+      {verify.data && <Alert isInline isPlain isLiveRegion variant={verify.data.good ? 'success' : 'danger'} title={verify.data.good ? t('audit.good', { count: verify.data.events }) : verify.data.fault?.message ?? t('audit.bad')} />}
+    </>
+  )
+}

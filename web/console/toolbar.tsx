@@ -1,0 +1,92 @@
+import { Button, Dropdown, DropdownGroup, DropdownItem, DropdownList, Divider, MenuToggle, Tooltip } from '@patternfly/react-core'
+import { ArrowLeftIcon } from '@patternfly/react-icons/dist/esm/icons/arrow-left-icon'
+import { CompressIcon } from '@patternfly/react-icons/dist/esm/icons/compress-icon'
+import { ExpandIcon } from '@patternfly/react-icons/dist/esm/icons/expand-icon'
+import { KeyboardIcon } from '@patternfly/react-icons/dist/esm/icons/keyboard-icon'
+import { PasteIcon } from '@patternfly/react-icons/dist/esm/icons/paste-icon'
+import { SearchPlusIcon } from '@patternfly/react-icons/dist/esm/icons/search-plus-icon'
+import type RFB from '@novnc/novnc'
+import { type ReactElement, type ReactNode, type RefObject, useEffect, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link } from 'react-router'
+import { COMBINATIONS, functionKey, press } from './keys.js'
+import { chooseScaling, type Scaling, SCALINGS } from './scaling.js'
+
+interface ToolbarProps {
+  readonly machine: string
+  readonly page: RefObject<HTMLDivElement>
+  /** Keys go to it; null: he only looks, or there is no screen. */
+  readonly rfb: RFB | null
+  readonly mayPaste: boolean
+  readonly scaling: Scaling
+  readonly setScaling: (scaling: Scaling) => void
+  readonly isKeyboardShown: boolean
+  readonly paste: () => void
+  readonly toggleKeyboard: () => void
+  readonly phoneKeyboard: ReactNode
+}
+
+/** What can be done with a screen besides working on it, and the way back. */
+export function Toolbar ({ machine, page, rfb, mayPaste, scaling, setScaling, isKeyboardShown, paste, toggleKeyboard, phoneKeyboard }: ToolbarProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <header className="berth-console-bar">
+      <Tooltip content={t('console.back')}><Button variant="plain" aria-label={t('console.back')} component={(props) => <Link {...props as object} to="/" />} icon={<ArrowLeftIcon />} /></Tooltip>
+      <h1 className="berth-console-name">{machine}</h1>
+      <div className="berth-console-tools" role="toolbar" aria-label={t('console.tools')}>
+        {rfb && <KeyMenu rfb={rfb} />}
+        {rfb && mayPaste && <Tooltip content={t('console.paste')}><Button variant="plain" aria-label={t('console.paste')} icon={<PasteIcon />} onClick={paste} /></Tooltip>}
+        {rfb && phoneKeyboard}
+        {rfb && <Tooltip content={t('console.keyboard')}><Button variant="plain" aria-label={t('console.keyboard')} aria-pressed={isKeyboardShown} isClicked={isKeyboardShown} icon={<KeyboardIcon />} onClick={toggleKeyboard} /></Tooltip>}
+        <ScalingMenu scaling={scaling} choose={(one) => { chooseScaling(one); setScaling(one) }} />
+        <FullScreen page={page} />
+      </div>
+    </header>
+  )
+}
+
+function KeyMenu ({ rfb }: { rfb: RFB }): ReactElement {
+  const { t } = useTranslation()
+  const [open, setOpen] = useState(false)
+  const functionKeys = Array.from({ length: 12 }, (_, index) => ({ name: `F${index + 1}`, keys: [functionKey(index + 1)] }))
+  const items = (all: typeof COMBINATIONS): ReactElement => <DropdownList>{all.map(({ name, keys }) => <DropdownItem key={name} onClick={() => { setOpen(false); press(rfb, keys); rfb.focus() }}>{name}</DropdownItem>)}</DropdownList>
+  return (
+    <Dropdown isOpen={open} onOpenChange={setOpen} isScrollable toggle={(ref) => <MenuToggle ref={ref} variant="plainText" isExpanded={open} onClick={() => { setOpen(!open) }}>{t('console.keys')}</MenuToggle>}>
+      {items(COMBINATIONS)}
+      <Divider />
+      <DropdownGroup label={t('console.functionKeys')}>{items(functionKeys)}</DropdownGroup>
+    </Dropdown>
+  )
+}
+
+function ScalingMenu ({ scaling, choose }: { scaling: Scaling, choose: (scaling: Scaling) => void }): ReactElement {
+  const { t } = useTranslation()
+  const [open, setOpen] = useState(false)
+  return (
+    <Dropdown isOpen={open} onOpenChange={setOpen} popperProps={{ position: 'right' }}
+      toggle={(ref) => <MenuToggle ref={ref} variant="plain" aria-label={t('console.scaling')} icon={<SearchPlusIcon />} isExpanded={open} onClick={() => { setOpen(!open) }} />}>
+      <DropdownList>{SCALINGS.map((one) => <DropdownItem key={one} isSelected={one === scaling} description={t(`console.scalingsAbout.${one}`)} onClick={() => { setOpen(false); choose(one) }}>{t(`console.scalings.${one}`)}</DropdownItem>)}</DropdownList>
+    </Dropdown>
+  )
+}
+
+/** Keys that the browser would keep for itself go to the screen in full screen, where it lets them (the Keyboard Lock API). */
+interface WithKeyboard { readonly keyboard?: { lock?: () => Promise<void>, unlock?: () => void } }
+
+function FullScreen ({ page }: { page: RefObject<HTMLDivElement> }): ReactElement | null {
+  const { t } = useTranslation()
+  const [full, setFull] = useState(false)
+  useEffect(() => {
+    const look = (): void => { setFull(document.fullscreenElement !== null) }
+    document.addEventListener('fullscreenchange', look)
+    return () => { document.removeEventListener('fullscreenchange', look) }
+  }, [])
+  if (!document.fullscreenEnabled) return null // phones of some makers
+  const { keyboard } = navigator as WithKeyboard
+  const toggle = (): void => {
+    if (full) void document.exitFullscreen().then(() => { keyboard?.unlock?.() })
+    else void page.current?.requestFullscreen().then(() => keyboard?.lock?.()).catch(() => { setFull(false) })
+  }
+  const name = full ? t('console.leaveFullScreen') : t('console.fullScreen')
+  return <Button variant="plain" aria-label={name} title={name} icon={full ? <CompressIcon /> : <ExpandIcon />} onClick={toggle} />
+}

@@ -1,0 +1,63 @@
+import { type ReactElement, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { Offer } from '../../broker/api/offers.js'
+import { api, path } from '../api/client.js'
+import { queryClient, useAct } from '../api/queries.js'
+import { ErrorAlert } from '../frame/error-state.js'
+import { Actions } from '../parts/actions.js'
+import { Confirm } from '../parts/confirm.js'
+import { OFFERS } from './get-desktop.js'
+import { type Deed, deedsOf, machineOf } from './offer-state.js'
+import type { Opener } from './opener.js'
+
+/** Nothing is lost by these: they are done at once. */
+const UNASKED: readonly Deed[] = ['start', 'extend']
+const DANGEROUS: readonly Deed[] = ['reset', 'release', 'rebuild']
+
+/** What else he may do with it; what is not permitted is not there. */
+export function CardMenu ({ offer, opener }: { offer: Offer, opener: Opener }): ReactElement | null {
+  const { t } = useTranslation()
+  const [asked, setAsked] = useState<Deed | null>(null)
+  const act = useAct(async (deed: Deed) => {
+    await carryOut(offer, deed)
+    await queryClient.invalidateQueries({ queryKey: ['get', OFFERS] })
+    setAsked(null)
+  })
+  const deeds = deedsOf(offer)
+  if (deeds.length === 0) return null
+  const machine = machineOf(offer) ?? ''
+  const choose = (deed: Deed): void => {
+    act.reset()
+    opener.forget()
+    if (UNASKED.includes(deed)) act.mutate(deed)
+    else setAsked(deed)
+  }
+  const others = offer.connected.filter(({ you }) => !you)
+  return (
+    <>
+      <Actions label={t('desktops.menu', { name: offer.name })} isDisabled={act.isPending} actions={deeds.map(({ deed, now }) => ({ name: t(`desktops.deeds.${deed}`), isDanger: DANGEROUS.includes(deed), isDisabled: !now, onClick: () => { choose(deed) } }))} />
+      {asked === null && <ErrorAlert error={act.error} onClose={() => { act.reset() }} />}
+      {asked !== null && (
+        <Confirm title={t(`desktops.ask.${asked}` as 'desktops.ask.release', { machine })} action={t(`desktops.deeds.${asked}`)} danger={DANGEROUS.includes(asked)} pending={act.isPending} error={act.error}
+          onConfirm={() => { act.mutate(asked) }} close={() => { setAsked(null); act.reset() }}>
+          <p>{t(`desktops.askWhy.${asked}` as 'desktops.askWhy.release', { machine, pool: offer.name })}</p>
+          {others.length > 0 && <p>{t('desktops.askOthers', { others: others.map(({ who, device }) => who === null ? t('desktops.somebody') : device ? t('desktops.device', { mac: who }) : who).join(', ') })}</p>}
+        </Confirm>
+      )}
+    </>
+  )
+}
+
+async function carryOut (offer: Offer, deed: Deed): Promise<void> {
+  const machine = machineOf(offer) ?? ''
+  switch (deed) {
+    case 'start':
+      if (offer.desktop?.pool != null) await api('POST', path`/pools/${offer.desktop.pool}/claim`, { body: {} })
+      else await api('POST', path`/machines/${machine}/power`, { body: { action: 'start' } })
+      return
+    case 'shutdown': case 'reset': await api('POST', path`/machines/${machine}/power`, { body: { action: deed } }); return
+    case 'extend': case 'rebuild': await api('POST', path`/machines/${machine}/${deed}`); return
+    // It was asked whether he means it, also while he is connected.
+    case 'release': await api('POST', path`/machines/${machine}/release`, { body: { force: true } })
+  }
+}

@@ -1,0 +1,87 @@
+import { Card, CardBody, CardTitle, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Grid, GridItem, Stack, StackItem } from '@patternfly/react-core'
+import { type ReactElement, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link, useParams } from 'react-router'
+import type { Pool, PoolDetail, PoolMember } from '../../broker/api/pools.js'
+import type { Session } from '../../broker/api/users.js'
+import { path } from '../api/client.js'
+import { useGet } from '../api/queries.js'
+import { Actions } from '../parts/actions.js'
+import { type Column, DataTable } from '../parts/data-table.js'
+import { Loaded } from '../parts/loaded.js'
+import { PageHead } from '../parts/page-head.js'
+import { type Feeling, StateLabel } from '../parts/state-label.js'
+import { When } from '../parts/when.js'
+import { PoolActions } from './pool-actions.js'
+import { MemberDialogue, type MemberDeed, memberDeeds } from './member-actions.js'
+import { PolicyButton } from './policy-form.js'
+import { Generations, PoolState } from './pools.js'
+
+/** One pool: what it is, its rules, and each of its members. */
+export function PoolPage ({ session }: { session: Session }): ReactElement {
+  const { name = '' } = useParams()
+  const pool = useGet<PoolDetail>(path`/pools/${name}`, ['pools', 'desktops', 'machines'])
+  return <Loaded query={pool}>{(detail) => <Details detail={detail} session={session} />}</Loaded>
+}
+
+function Details ({ detail: { pool, members }, session }: { detail: PoolDetail, session: Session }): ReactElement {
+  const { t } = useTranslation()
+  const admin = session.role === 'admin'
+  return (
+    <>
+      <PageHead title={pool.name} above={[{ to: '/pools', name: t('navigation.pools') }]}>
+        <PoolState pool={pool} />
+        {pool.job !== null && <Link to={`/jobs/${pool.job}`}>{t('pools.job')}</Link>}
+        {admin && <PolicyButton pool={pool} />}
+        {admin && <PoolActions pool={pool} members={members} />}
+      </PageHead>
+      <Stack hasGutter>
+        <StackItem><Figures pool={pool} /></StackItem>
+        <StackItem isFilled><Members pool={pool} members={members} admin={admin} /></StackItem>
+      </Stack>
+    </>
+  )
+}
+
+function Figures ({ pool }: { pool: Pool }): ReactElement {
+  const { t } = useTranslation()
+  const { policy } = pool
+  const rows: ReadonlyArray<readonly [string, string | ReactElement]> = [
+    [t('pools.initial'), pool.initial ?? '–'], [t('pools.generations'), <Generations pool={pool} />], [t('pools.size'), String(pool.size)], [t('policy.min'), String(policy.min)], [t('policy.max'), String(policy.max)],
+    [t('policy.spares'), String(pool.spares)], [t('policy.retention'), policy.retention], [t('policy.onRelease'), t(`policy.cleanings.${policy.onRelease}`)], [t('policy.onExpiry'), t(`policy.cleanings.${policy.onExpiry}`)], [t('policy.protocols'), policy.protocols.join(', ')], [t('pools.waiting'), String(pool.waiting)],
+  ]
+  const counts = Object.entries(pool.counts)
+  return (
+    <Grid hasGutter>
+      <GridItem lg={4}><Card isCompact isFullHeight><CardTitle component="h2">{t('pools.members')}</CardTitle><CardBody>{counts.length === 0 ? t('pools.noMembers') : counts.map(([state, count]) => <div key={state}>{t(`pools.states.${state}` as 'pools.states.free')}: <strong>{count}</strong></div>)}</CardBody></Card></GridItem>
+      <GridItem lg={8}><Card isCompact isFullHeight><CardTitle component="h2">{t('pools.rules')}</CardTitle><CardBody>
+        <DescriptionList isHorizontal isCompact columnModifier={{ default: '1Col', xl: '2Col' }}>{rows.map(([name, value]) => <DescriptionListGroup key={name}><DescriptionListTerm>{name}</DescriptionListTerm><DescriptionListDescription>{value}</DescriptionListDescription></DescriptionListGroup>)}</DescriptionList>
+      </CardBody></Card></GridItem>
+    </Grid>
+  )
+}
+
+const FEELINGS: Readonly<Record<PoolMember['state'], Feeling>> = { building: 'busy', free: 'good', assigned: 'info', cleaning: 'busy', failed: 'bad', deleting: 'busy' }
+
+function Members ({ pool, members, admin }: { pool: Pool, members: readonly PoolMember[], admin: boolean }): ReactElement {
+  const { t } = useTranslation()
+  const [doing, setDoing] = useState<{ deed: MemberDeed, member: PoolMember } | null>(null)
+  const columns: ReadonlyArray<Column<PoolMember>> = [
+    { key: 'machine', name: t('pools.machine'), cell: (member) => <Link to={`/machines/${member.machine}`}>{member.machine}</Link>, value: (member) => member.machine },
+    { key: 'state', name: t('pools.state'), cell: (member) => <StateLabel feeling={member.maintenance ? 'maintenance' : FEELINGS[member.state]} title={member.reason}>{member.maintenance ? t('pools.maintenance') : t(`pools.states.${member.state}`)}</StateLabel>, value: (member) => member.state, width: '9rem' },
+    { key: 'holder', name: t('pools.holder'), cell: (member) => member.holder ?? '–', value: (member) => member.holder ?? '' },
+    { key: 'connected', name: t('pools.connected'), cell: (member) => member.connected ? t('common.yes') : t('common.no'), value: (member) => member.connected ? 1 : 0, width: '7rem' },
+    { key: 'expires', name: t('pools.expires'), cell: (member) => <When at={member.expiresAt} />, value: (member) => member.expiresAt ?? '', width: '9rem', wideOnly: true },
+    { key: 'power', name: t('pools.power'), cell: (member) => t(`power.${member.power}` as 'power.off'), value: (member) => member.power, width: '7rem' },
+    { key: 'generation', name: t('pools.generation'), cell: (member) => `${member.generation ?? '–'}${member.renewPending ? ` ${t('pools.renewPending')}` : ''}`, value: (member) => member.generation ?? '', width: '9rem', wideOnly: true },
+    { key: 'hypervisor', name: t('pools.hypervisor'), cell: (member) => <Link to={`/hypervisors/${member.hypervisor}`}>{member.hypervisor}</Link>, value: (member) => member.hypervisor, wideOnly: true },
+    { key: 'reason', name: t('pools.reason'), cell: (member) => <span title={member.reason}>{member.reason}</span>, value: (member) => member.reason, wideOnly: true, width: 'minmax(6rem, 2fr)' },
+  ]
+  return (
+    <>
+      {doing && <MemberDialogue pool={pool} member={doing.member} deed={doing.deed} close={() => { setDoing(null) }} />}
+      <DataTable label={t('pools.members')} rows={members} columns={columns} idOf={(member) => member.machine} nameOf={(member) => member.machine} empty={t('pools.noMembers')}
+        {...(admin ? { actions: (member: PoolMember) => <Actions label={t('pools.actionsFor', { machine: member.machine })} actions={memberDeeds(member).map((deed) => ({ name: t(`pools.deeds.${deed}`), isDanger: deed === 'rebuild' || deed === 'remove', onClick: () => { setDoing({ deed, member }) } }))} /> } : {})} />
+    </>
+  )
+}
