@@ -82,6 +82,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'PUT /machines/:name/discard-changes': { verb: 'admin', on: 'machine' },
   'POST /machines/:name/copy': 'admin',
   'POST /machines/:name/populate': 'admin',
+  'GET /machines/:name/populate': 'observer',
   'GET /machines/:name/generations': 'observer',
   'POST /machines/:name/import': 'admin',
   'POST /machines/:name/console': { verb: 'accessConsole', on: 'machine' },

@@ -108,7 +108,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
   const power = new Power({ store, hypervisors, observer, ...machineAnswers(store) })
   const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs, ...machineAnswers(store) })
-  const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer })
+  const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer, inUse: async (id) => await assignments.inUse(id) })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
   const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
   const grants = new Grants(objects)

@@ -73,6 +73,7 @@ export const ROUTES = [
   ['PUT', '/api/v1/machines/:name/discard-changes', 'machine:admin'],
   ['POST', '/api/v1/machines/:name/copy', 'admin'],
   ['POST', '/api/v1/machines/:name/populate', 'admin'],
+  ['GET', '/api/v1/machines/:name/populate', 'observer'],
   ['GET', '/api/v1/machines/:name/generations', 'observer'],
   ['POST', '/api/v1/machines/:name/import', 'admin'],
   ['POST', '/api/v1/machines/:name/console', 'machine:accessConsole'],
