@@ -88,6 +88,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /machines/:name/console': { verb: 'accessConsole', on: 'machine' },
   'POST /machines/:name/screen': { verb: 'accessConsole', on: 'machine' },
   'GET /machines/:name/screen': { verb: 'accessConsole', on: 'machine' },
+  'GET /machines/:name/thumbnail': { verb: 'takeConsole', on: 'machine' },
   'GET /machines/:name/paths': { verb: 'accessConsole', on: 'machine' },
   'GET /machines/:name/port-forward': { verb: 'accessConsole', on: 'machine' },
   'GET /sessions': 'observer',

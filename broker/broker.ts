@@ -14,6 +14,7 @@ import { serverCertificate } from './certificates/server-certificate.js'
 import { type Config, dataFile } from './config.js'
 import { consoleRoutes, cutAfterChanges } from './consoles/routes.js'
 import { Consoles } from './consoles/service.js'
+import { Thumbnails } from './consoles/thumbnails.js'
 import { acceptUpgrades } from './consoles/upgrades.js'
 import type { App } from './http.js'
 import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
@@ -148,15 +149,16 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     return `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
   }
   const site = new OwnSite(config.siteNames)
+  const thumbnails = new Thumbnails({ hypervisors, now: Date.now, connected: async (machine) => (await consoles.sessions([machine])).map(({ holder }) => holder?.name ?? '') })
   const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames, site }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
   hypervisors.on('change', () => { for (const topic of ['hypervisors', 'machines'] as const) changes.note(topic) })
   clientsXml.on('look', () => { changes.note('clients-xml') })
-  observer.on('looked', () => { changes.note('hypervisors') })
+  observer.on('looked', () => { changes.noteSeldom('hypervisors') })
   observer.on('viewers', () => { for (const topic of ['machines', 'sessions'] as const) changes.note(topic) })
   const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log), site)
   const app = await buildApp({
     log, tls, authenticate, permissions, version: VERSION,
-    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
+    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, thumbnails, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims, sessions: async () => await consoles.sessions() }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)

@@ -18,16 +18,17 @@ export const MESSAGE_SECONDS = { minimum: 5, maximum: 3600, default: 60 } as con
 export const MessageText = Type.String({ minLength: 1, maxLength: MOST_MESSAGE_LENGTH, pattern: `^[^${PLAIN}]*[^\\s${PLAIN}][^${PLAIN}]*$`, description: 'Plain text of one paragraph, without control characters' })
 export const MessageRequest = strictObject({ text: MessageText, seconds: Type.Optional(Type.Integer({ ...MESSAGE_SECONDS, description: 'How long it is shown' })) })
 
+const OrderId = Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$', description: 'Letters, digits, dash; at most 64' })
 /** What a device is told to do, besides what it shows. It does it once, however often it is told. */
-export const DeviceOrder = strictObject({ id: Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }), kind: oneOf(ORDER_KINDS), text: Type.String({ maxLength: MOST_MESSAGE_LENGTH }), seconds: Type.Integer(MESSAGE_SECONDS) })
+export const DeviceOrder = strictObject({ id: OrderId, kind: oneOf(ORDER_KINDS), text: Type.String({ maxLength: MOST_MESSAGE_LENGTH }), seconds: Type.Integer(MESSAGE_SECONDS) })
 export type DeviceOrder = Static<typeof DeviceOrder>
 /** The kinds of orders that an agent knows; one that says nothing is older than they are. */
-export const ORDERS_KNOWN = Type.Optional(Type.Array(Type.String({ pattern: '^[a-z-]{1,30}$' }), { maxItems: 16 }))
+export const ORDERS_KNOWN = Type.Optional(Type.Array(Type.String({ pattern: '^[a-z-]{1,30}$', description: 'A kind of order: small letters and dashes, at most 30' }), { maxItems: 16 }))
 
 /** POST /api/v1/thin-clients/done, with the device's key: what became of an order. */
 export const OrderOutcome = strictObject({
-  macs: Type.Array(MacAddress, { minItems: 1, maxItems: 16 }), order: Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }), outcome: oneOf(['done', 'refused'] as const),
-  sentence: Type.String({ maxLength: 200, pattern: `^[^${PLAIN}]*$` }),
+  macs: Type.Array(MacAddress, { minItems: 1, maxItems: 16 }), order: OrderId, outcome: oneOf(['done', 'refused'] as const),
+  sentence: Type.String({ maxLength: 200, pattern: `^[^${PLAIN}]*$`, description: 'Plain text: no control characters; at most 200 characters' }),
 })
 export type OrderOutcome = Static<typeof OrderOutcome>
 

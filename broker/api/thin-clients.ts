@@ -121,7 +121,7 @@ export const Fault = strictObject({ line: Type.Integer(), column: Type.Integer()
 export type Fault = Static<typeof Fault>
 export const ClientsXmlText = strictObject({ text: Type.String({ maxLength: 1048576 }) })
 /** `have`: the etag of the file that was changed; when it is another one by now, nothing is written. */
-export const ClientsXmlPut = strictObject({ ...ClientsXmlText.properties, have: Type.Optional(Type.String({ maxLength: 64, pattern: '^[A-Za-z0-9_-]*$' })) })
+export const ClientsXmlPut = strictObject({ ...ClientsXmlText.properties, have: Type.Optional(Type.String({ maxLength: 64, pattern: '^[A-Za-z0-9_-]*$', description: 'Letters, digits, dash, underscore; at most 64' })) })
 /** `devices`: also say which of the devices that were seen would get something else than now. */
 export const ClientsXmlCheckRequest = strictObject({ ...ClientsXmlText.properties, devices: Type.Optional(Type.Boolean()) })
 /** `now` and `then`: what it gets, first choice first; with `viewer` only how it is shown differs. */

@@ -9,11 +9,12 @@ import type { OwnSite } from '../users/own-site.js'
 import { inOrder, machinePaths } from './paths.js'
 import { forwardPort } from './port-forward.js'
 import type { Asker, Consoles } from './service.js'
+import type { Thumbnails } from './thumbnails.js'
 import { requireUpgrade, upgrade } from './upgrades.js'
 
 const HOST_AND_PORT = /^([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 
-export function consoleRoutes (consoles: Consoles, site: OwnSite) {
+export function consoleRoutes (consoles: Consoles, thumbnails: Thumbnails, site: OwnSite) {
   return (app: App): void => {
     const console = route('A one-time ticket for its display, as JSON or as remote-viewer\'s file', { params: NameParams, body: ConsoleRequest }, { 200: SpiceConsole })
     const withoutBody = async (request: FastifyRequest): Promise<void> => { if (request.body === undefined) request.body = {} }
@@ -44,6 +45,10 @@ export function consoleRoutes (consoles: Consoles, site: OwnSite) {
       requireUpgrade(request, site, 'a browser: /machines/NAME/console')
       const webSocket = await upgrade(request, reply)
       if (webSocket) await consoles.screens.serve(machine, askerOf(request), webSocket)
+    })
+    app.get('/machines/:name/thumbnail', route('A small picture of its screen (PNG); none while somebody else works there', { params: NameParams }), async (request, reply) => {
+      const machine = await requireMachine(consoles.deps.store, request.params.name)
+      return await reply.type('image/png').header('cache-control', 'no-store').send(await thumbnails.of(machine, callerOf(request).actor))
     })
     app.get('/sessions', route('Who is connected to which machine now', {}, { 200: SessionList }), async () => ({ sessions: await consoles.sessions() }))
   }

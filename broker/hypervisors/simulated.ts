@@ -7,6 +7,9 @@ import { errorOf, type BatchItem, type RequestOptions } from './helper-channel.j
 import type { DomainState, HostFacts, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import type { ManagedLink } from './service.js'
 
+/** A PNG. */
+const ONE_PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
+
 /** `boots`: how often it was started. */
 interface SimulatedDomain { uuid: string, running: boolean, boots: number, disk: string | null, destroyOnReboot: boolean, ticket: string | null, xml: string }
 type Args = Readonly<Record<string, unknown>>
@@ -101,6 +104,10 @@ const OPS: Readonly<Record<string, Op>> = {
   guest_addresses: (host, { domain }) => {
     if (!host.domains.get(String(domain))?.running) throw refusal('not_found', `${String(domain)} is not running`)
     return { items: (host.addresses.get(String(domain)) ?? []).map((address) => ({ address, source: 'lease' })) }
+  },
+  display_picture: (host, { domain }) => {
+    if (!host.domains.get(String(domain))?.running) throw refusal('not_found', `${String(domain)} is not running`)
+    return { png: ONE_PIXEL }
   },
   displays: (host, { domains }) => ({ items: (domains as string[]).filter((name) => host.domains.get(name)?.running).map((name) => ({ name, spice: (host.viewers.get(name) ?? []).map((address) => ({ address })), vnc: [] })) }),
 }

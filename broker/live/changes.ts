@@ -12,6 +12,7 @@ const TOPIC_OF_TABLE: Readonly<Record<keyof Tables, Topic | null>> = {
 const GATHER_MS = 100
 /** Who was away for longer hears that everything may have changed. */
 const MOST_KEPT = 1_000
+const SELDOM_MS = 60_000
 
 /** Tells that something has changed, and what kind of thing; remembers a while, for those who were cut off. Nothing secret: topics only. */
 export class Changes {
@@ -22,6 +23,7 @@ export class Changes {
   #number = 0
   #gathered = new Set<Topic>()
   #due: NodeJS.Timeout | undefined
+  readonly #seldom = new Set<Topic>()
 
   /** The id of what was told last. */
   get mark (): string { return `${this.#epoch}-${this.#number}` }
@@ -36,6 +38,16 @@ export class Changes {
     this.#gathered.add(topic)
     // What is asked for after this waits behind the transaction that writes: there is one connection.
     this.#due ??= setTimeout(() => { this.#tell() }, GATHER_MS).unref()
+  }
+
+  /** For what moves a little all the time, such as the free memory of hosts: it is told within a minute, and not each time. */
+  noteSeldom (topic: Topic): void {
+    if (this.#seldom.has(topic)) return
+    this.#seldom.add(topic)
+    setTimeout(() => {
+      this.#seldom.delete(topic)
+      this.note(topic)
+    }, SELDOM_MS).unref()
   }
 
   /** Topics that changed after `mark`; all of them when that is not known any more. */

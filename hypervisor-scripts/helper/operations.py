@@ -54,6 +54,7 @@ OPERATIONS: Dict[str, Operation] = {
     'disconnect': Operation('tickets.disconnect', {'domain': a.domain}, 'display'),
     'displays': Operation('displays.displays', {'domains': a.optional(a.array(a.domain, 5000))}, 'display'),
     'display_open': Operation('display_relay.display_open', {'domain': a.domain}, 'display'),
+    'display_picture': Operation('display_picture.display_picture', {'domain': a.domain}, 'display'),
     'guest_addresses': Operation('addresses.guest_addresses', {'domain': a.domain}, 'display'),
     'guest_agent': Operation('domains.guest_agent', {
         'domain': a.domain, 'command': _AGENT_COMMANDS, 'arguments': a.optional(a.free_object, {}),

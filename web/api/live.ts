@@ -50,9 +50,11 @@ function schedule (query: Query): void {
   const { queryHash, queryKey, state } = query
   if (due.has(queryHash)) return
   const gap = Math.max(LEAST_GAP_MS, GAP_TIMES * lastDurationMs(String(queryKey[1])))
-  const wait = Math.max(0, state.dataUpdatedAt + gap - Date.now())
+  const wait = state.fetchStatus === 'fetching' ? gap : Math.max(0, state.dataUpdatedAt + gap - Date.now())
   due.set(queryHash, setTimeout(() => {
     due.delete(queryHash)
-    void queryClient.invalidateQueries({ queryKey, exact: true }, { cancelRefetch: true })
+    // What is being asked for may be older than the change: it is asked for again afterwards, and not given up, or a slow answer would never come.
+    if (query.state.fetchStatus === 'fetching') schedule(query)
+    else void queryClient.invalidateQueries({ queryKey, exact: true })
   }, wait))
 }

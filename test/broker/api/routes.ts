@@ -79,6 +79,7 @@ export const ROUTES = [
   ['POST', '/api/v1/machines/:name/console', 'machine:accessConsole'],
   ['POST', '/api/v1/machines/:name/screen', 'machine:accessConsole'],
   ['GET', '/api/v1/machines/:name/screen', 'machine:accessConsole'],
+  ['GET', '/api/v1/machines/:name/thumbnail', 'machine:takeConsole'],
   ['GET', '/api/v1/machines/:name/paths', 'machine:accessConsole'],
   ['GET', '/api/v1/machines/:name/port-forward', 'machine:accessConsole'],
   ['GET', '/api/v1/sessions', 'observer'],

@@ -1,0 +1,40 @@
+import { BrokerError } from '../errors.js'
+import type { Hypervisors } from '../hypervisors/service.js'
+import type { ConsoleMachine } from './service.js'
+
+export interface ThumbnailsDeps {
+  readonly hypervisors: Hypervisors
+  /** Who is connected to the machine with a screen of his own now; empty: nobody. */
+  readonly connected: (machine: string) => Promise<readonly string[]>
+  readonly now: () => number
+}
+
+/** However many look, a host takes no more than one picture of a screen in this time. */
+const KEPT_MS = 5_000
+const WITHIN_MS = 15_000
+const MOST_KEPT = 500
+
+/** Small pictures of screens, for those who look after the house. */
+export class Thumbnails {
+  readonly #kept = new Map<string, { at: number, png: Promise<Buffer> }>()
+  constructor (readonly deps: ThumbnailsDeps) {}
+
+  /**
+   * A PNG. Nobody's work is looked at without his knowledge: while somebody else is connected there is no picture, and who must see the screen opens it to watch,
+   * which is told. Throws `console_in_use`, `machine_off` and what the hypervisor says.
+   */
+  async of (machine: ConsoleMachine & { readonly power: string }, asker: string): Promise<Buffer> {
+    if (machine.power !== 'running') throw new BrokerError('machine_off', `${machine.name} does not run, so it has no picture.`)
+    const others = (await this.deps.connected(machine.name)).filter((name) => name !== asker)
+    if (others.length > 0) throw new BrokerError('console_in_use', `Somebody works at ${machine.name}: open its console to watch, which is told there.`)
+    const { now } = this.deps
+    const kept = this.#kept.get(machine.id)
+    if (kept && now() - kept.at < KEPT_MS) return await kept.png
+    const png = this.deps.hypervisors.link(machine.hypervisor).request<{ png: string }>('display_picture', { domain: machine.name }, { timeoutMs: WITHIN_MS }).then(({ png }) => Buffer.from(png, 'base64'))
+    this.#kept.delete(machine.id)
+    this.#kept.set(machine.id, { at: now(), png })
+    png.catch(() => { this.#kept.delete(machine.id) })
+    if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? '') // the oldest
+    return await png
+  }
+}
