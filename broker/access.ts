@@ -82,6 +82,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'PUT /machines/:name/discard-changes': { verb: 'admin', on: 'machine' },
   'POST /machines/:name/copy': 'admin',
   'POST /machines/:name/populate': 'admin',
+  'GET /machines/:name/populate': 'observer',
   'GET /machines/:name/generations': 'observer',
   'POST /machines/:name/import': 'admin',
   'POST /machines/:name/console': { verb: 'accessConsole', on: 'machine' },
@@ -132,12 +133,19 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /device-login/answer': 'person',
   'POST /thin-clients/choose': 'device',
   'POST /thin-clients/logout': 'device',
+  'POST /thin-clients/done': 'device',
+  'GET /thin-clients/:id': 'observer',
+  'POST /thin-clients/:id/message': 'admin',
+  'POST /thin-clients/:id/reconnect': 'admin',
+  'POST /thin-clients/:id/reboot': 'admin',
   'PUT /thin-clients/:id/assignment': 'admin',
   'POST /thin-clients/:id/accept': 'admin',
   'DELETE /thin-clients/:id': 'admin',
   'GET /clients-xml': 'observer',
   'PUT /clients-xml': 'admin',
   'POST /clients-xml/check': 'observer',
+  'GET /clients-xml/history': 'observer',
+  'GET /clients-xml/history/:id': 'observer',
 }
 
 /** The word by which the API's description groups routes. */

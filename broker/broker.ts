@@ -46,6 +46,7 @@ import { lockDataDirectory } from './store/data-directory.js'
 import { openStore } from './store/open.js'
 import { ownKey } from './store/own-key.js'
 import { ClientsXmlFile } from './thin-clients/clients-file.js'
+import { clientsXmlRoutes } from './thin-clients/clients-xml-routes.js'
 import { deviceCodeRoutes } from './thin-clients/code-routes.js'
 import { deviceLoginRoutes } from './thin-clients/login-routes.js'
 import { thinClientRoutes } from './thin-clients/routes.js'
@@ -107,7 +108,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
   const power = new Power({ store, hypervisors, observer, ...machineAnswers(store) })
   const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs, ...machineAnswers(store) })
-  const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer })
+  const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer, inUse: async (id) => await assignments.inUse(id) })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
   const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
   const grants = new Grants(objects)
@@ -128,7 +129,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
   const thinClients = new ThinClients({
     store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, consoles, users, providers, permissions, log,
-    networks: config.thinClientNetworks, horizonServer: config.horizonServer, loginIdleMs: config.thinClientLoginIdleMs,
+    onSeen: () => { changes.note('thin-clients') }, networks: config.thinClientNetworks, horizonServer: config.horizonServer, loginIdleMs: config.thinClientLoginIdleMs,
   })
   const collector = new Collector({ store, hypervisors, jobs, log, ...(hook ? { hook } : {}) })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
@@ -149,12 +150,13 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const site = new OwnSite(config.siteNames)
   const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames, site }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
   hypervisors.on('change', () => { for (const topic of ['hypervisors', 'machines'] as const) changes.note(topic) })
+  clientsXml.on('look', () => { changes.note('clients-xml') })
   observer.on('looked', () => { changes.note('hypervisors') })
   observer.on('viewers', () => { for (const topic of ['machines', 'sessions'] as const) changes.note(topic) })
   const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log), site)
   const app = await buildApp({
     log, tls, authenticate, permissions, version: VERSION,
-    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), jobRoutes(jobs), thinClientRoutes(thinClients, clientsXml, store), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
+    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims, sessions: async () => await consoles.sessions() }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)

@@ -27,6 +27,7 @@ export const ERRORS = {
   job_finished: { status: 409, meaning: 'The job has ended and can no longer be cancelled.' },
   host_key_changed: { status: 409, meaning: 'The hypervisor shows another SSH host key than the pinned one; both are named.' },
   clients_xml_invalid: { status: 422, meaning: 'clients.xml was refused; every fault is listed with line and column. The last good file stays in force.' },
+  changed_meanwhile: { status: 409, meaning: 'It was changed after you had read it; the message says by whom. Nothing was written: look at the newer one first.' },
   image_refused: { status: 422, meaning: 'The disk image is damaged, or refers to other files.' },
   too_large: { status: 413, meaning: 'The request body is larger than the broker accepts.' },
   media_type_unknown: { status: 415, meaning: 'The body is not JSON; send content-type application/json.' },

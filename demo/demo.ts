@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mustRun } from '../test/fleet/command.js'
@@ -10,11 +10,14 @@ import { startScreen } from '../test/fleet/screen.js'
 import { BrokerProcess, ROOT } from '../test/support/broker-process.js'
 import { until } from '../test/support/until.js'
 import { type BootedThinClient, bootImage, bootThinClient } from '../test/systemd/boot.js'
+import { takeScreenshots } from './screenshots.js'
 import type { Steps } from './steps.js'
 
 const MACHINES = ['pc-1', 'pc-2', 'pc-3', 'pc-4']
 /** Whose desktop the bare machine of --boot shows, and that machine's MAC. */
 const BOOT = { machine: 'pc-5', mac: '52:54:00:be:27:05' }
+/** For whom a page is made to be looked at; the password is told, since all of it is gone with the demo. */
+const [POOL, PERSON, PERSON_PASSWORD] = ['class', 'ann', 'a desk by the window']
 const GENERATION = 'g1'
 const IMPORT_FILE = '/var/lib/berth/import/guest.qcow2'
 const PICTURE_WITHIN_MS = 120_000
@@ -44,6 +47,7 @@ export class Demo {
     await this.#makeMachines(fleet, image)
     await this.#handOut(fleet)
     await this.#showDesktops(fleet, broker)
+    await this.#makePool(broker)
     if (this.options.boot) await this.#boot(fleet, broker)
   }
 
@@ -52,11 +56,24 @@ export class Demo {
     const broker = this.#broker
     if (!broker) return
     steps.say('')
-    steps.say(`Berth is up at ${broker.url} ; the pictures are in demo-out/ .`)
-    steps.say('Log in from another terminal (account admin; the password is in the file):')
+    steps.say(`Berth is up: open ${broker.url} in a browser; the pictures are in demo-out/ .`)
+    steps.say(`  ann, who may use the pool "${POOL}":  password ${PERSON_PASSWORD}`)
+    steps.say(`  admin, who looks after the house:  the password is in ${broker.passwordFile}`)
+    steps.say('Or log in from another terminal:')
     steps.say(`  dist/cli/main.js login --broker ${broker.url.replace('https://', '')} --user admin --password-file ${broker.passwordFile} --ca ${await caFingerprint(broker)}`)
     steps.say('  dist/cli/main.js machine list')
     steps.say('Ctrl-C takes everything down.')
+  }
+
+  /** A picture of every page of what the demo has made. */
+  async takeScreenshots (folder: string): Promise<void> {
+    const broker = this.#broker
+    if (!broker) return
+    const person = { url: broker.url, name: PERSON, password: PERSON_PASSWORD }
+    await this.steps.step('Getting a desktop as ann', async () => await this.#cli(['assign', POOL, PERSON]))
+    await this.steps.step(`Taking pictures of the pages into ${folder}`, async () => {
+      await takeScreenshots(folder, { url: broker.url, name: 'admin', password: readFileSync(broker.passwordFile, 'utf8').trim() }, person, `${POOL}-1`)
+    })
   }
 
   async stop (): Promise<void> {
@@ -95,6 +112,15 @@ export class Demo {
     await this.#berth('Creating the vdi machines over both hypervisors', ['machine', 'create', 'pc-{n}', '--count', String(MACHINES.length + (this.options.boot ? 1 : 0)), '--type', 'vdi', '--parent', 'base', ...fleet.hosts.flatMap((host) => ['--hypervisor', host.name]), '--memory', '256MiB', '--network', 'none', '--vcpus', '1', '--discard-changes'])
     await this.#berth('Copying the disk from the source', ['image', 'copy', 'base'])
     await this.#berth('Populating the machines', ['populate', 'base'])
+  }
+
+  /** Desktops that people get by themselves, on a page. */
+  async #makePool (broker: BrokerProcess): Promise<void> {
+    const file = join(broker.options.directory, 'ann-password')
+    writeFileSync(file, `${PERSON_PASSWORD}\n`, { mode: 0o600 })
+    await this.#berth(`Creating the pool "${POOL}" of two desktops`, ['pool', 'create', POOL, '--from', 'base', '--size', '2', '--memory', '256MiB', '--vcpus', '1', '--network', 'none'])
+    await this.#berth(`Creating the account "${PERSON}", who may use it`, ['user', 'create', PERSON, '--display-name', 'Ann', '--password-file', file])
+    await this.#cli(['grant', 'add', `pool:${POOL}`, 'start', 'stop', 'reset', 'accessConsole', 'release', 'extend', '--user', PERSON])
   }
 
   async #handOut (fleet: Fleet): Promise<void> {

@@ -1,3 +1,4 @@
+import { ORDER_KINDS } from '../broker/api/device-orders.js'
 import type { AskAnswer, Console, ReportRequest, ViewerOptions } from '../broker/api/thin-clients.js'
 import { BrokerTrouble } from './broker-client.js'
 import { BrokerLink } from './broker-link.js'
@@ -5,8 +6,9 @@ import type { RunCommand } from './command-line.js'
 import { VERSION, deviceName, macsOf, readInterfaces } from './device.js'
 import { MissingProgram, chooseDisplay, placeViewer } from './display.js'
 import type { Log } from './log.js'
+import { type Notice, noticeHindrance, showNotice, type ShownNotice, type ViewerDisplay, WARNING_SECONDS } from './notice.js'
+import { OrderTaker, type Outcome } from './orders.js'
 import { PersonalScreen } from './personal-screen.js'
-import { showNotice, type ViewerDisplay } from './notice.js'
 import { type AgentEvent, type State, type Step, firstState, nextStep } from './policy.js'
 import { findProgram } from './programs.js'
 import type { Screen } from './screen.js'
@@ -37,7 +39,9 @@ export class Agent {
   private readonly personal: PersonalScreen
   private timer: NodeJS.Timeout | undefined
   private viewer: ShownViewer | undefined
-  private endNotice: () => void = () => undefined
+  private readonly orders: OrderTaker
+  /** The last of each kind, over the viewer or on the display that waits for one. */
+  private readonly notices: Partial<Record<Notice['kind'], ShownNotice>> = {}
   private lastReport: Promise<void> = Promise.resolve()
   private clockOffsetMs = 0
   private finish: (ok: boolean) => void = () => undefined
@@ -51,6 +55,7 @@ export class Agent {
       // Times on the screen are the broker's: the clock of the device may be wrong by years.
       nowMs: () => Date.now() + this.clockOffsetMs,
     })
+    this.orders = new OrderTaker({ link: this.link, log: surroundings.log, find: name => this.find(name), showMessage: async (text, seconds) => await this.showMessage(text, seconds), viewerRuns: () => this.viewer !== undefined })
   }
 
   /** Runs until it is stopped or, with --once, the first viewer has ended. Gives whether that went well. */
@@ -93,13 +98,14 @@ export class Agent {
       case 'launch': this.launch(step.console, step.viewer); return
       case 'report': if (step.showing === 'nothing') this.reportNothing(); else void this.reportWhatRuns(step); return
       case 'notify': this.notify(step.sentence); return
+      case 'obey': this.lastReport = Promise.all([this.lastReport, this.orders.obey(step.order)]).then(() => undefined); return
       case 'end-viewer': this.viewer?.process.end(); return
       case 'exit': this.finish(step.ok)
     }
   }
 
   private async ask ({ have, waitMs, note, ended }: Extract<Step, { do: 'ask' }>): Promise<void> {
-    const question = { macs: macsOf(readInterfaces()), hostname: deviceName(), version: VERSION, waitMs, ...(have === undefined ? {} : { have }), ...(note === undefined ? {} : { note }), ...(ended ? { ended } : {}) }
+    const question = { macs: macsOf(readInterfaces()), hostname: deviceName(), version: VERSION, waitMs, orders: [...ORDER_KINDS], ...(have === undefined ? {} : { have }), ...(note === undefined ? {} : { note }), ...(ended ? { ended } : {}) }
     const askedMs = performance.now()
     let answer: AskAnswer
     try {
@@ -120,7 +126,8 @@ export class Agent {
   }
 
   private reportNothing (): void {
-    this.lastReport = this.link.report({ macs: macsOf(readInterfaces()), showing: null }).then(() => undefined, (error: unknown) => { this.notReported(error) })
+    const report = this.link.report({ macs: macsOf(readInterfaces()), showing: null }).then(() => undefined, (error: unknown) => { this.notReported(error) })
+    this.lastReport = Promise.all([this.lastReport, report]).then(() => undefined)
   }
 
   private async reportWhatRuns ({ run, have, waitMs }: Extract<Step, { showing: 'what-runs' }>): Promise<void> {
@@ -128,7 +135,7 @@ export class Agent {
     await Promise.resolve()
     const askedMs = performance.now()
     try {
-      const answer = await this.link.report({ macs: macsOf(readInterfaces()), showing: this.viewer?.showing ?? null, waitMs, ...(have === undefined ? {} : { have }) })
+      const answer = await this.link.report({ macs: macsOf(readInterfaces()), showing: this.viewer?.showing ?? null, waitMs, orders: [...ORDER_KINDS], ...(have === undefined ? {} : { have }) })
       this.handle({ type: 'reported', run, answer, tookMs: performance.now() - askedMs })
     } catch (error) {
       this.notReported(error)
@@ -142,9 +149,31 @@ export class Agent {
   }
 
   private notify (sentence: string): void {
-    if (this.viewer === undefined) return
-    this.endNotice()
-    this.endNotice = showNotice(sentence, this.viewer.display, name => this.find(name), this.surroundings.log)
+    if (this.viewer !== undefined) this.showOver({ kind: 'warning', text: sentence, seconds: WARNING_SECONDS }, this.viewer.display)
+  }
+
+  private showOver (notice: Notice, display: ViewerDisplay): ShownNotice {
+    this.notices[notice.kind]?.end()
+    const shown = showNotice(notice, display, name => this.find(name), this.surroundings.log)
+    this.notices[notice.kind] = shown
+    return shown
+  }
+
+  private async showMessage (text: string, seconds: number): Promise<Outcome> {
+    const { environment, log } = this.surroundings
+    const waiting = this.viewer === undefined
+    // A display of somebody else's is there also while no viewer is; the terminal of the agent may then be behind it.
+    const display = this.viewer?.display ?? (environment.DISPLAY === undefined ? {} : { DISPLAY: environment.DISPLAY })
+    const hindrance = noticeHindrance(display, name => this.find(name))
+    if (waiting) {
+      this.personal.say(text, seconds)
+      log('info', `A message of an administrator: ${text}`)
+      if (hindrance !== null) return { outcome: 'done', sentence: 'Shown on the screen that waits.' }
+    }
+    if (hindrance !== null) return { outcome: 'refused', sentence: `Not shown over the viewer: ${hindrance}.` }
+    const opened = await this.showOver({ kind: 'message', text, seconds }, display).opened
+    if (opened) return { outcome: 'done', sentence: waiting ? 'Shown on the screen that waits.' : 'Shown over the desktop.' }
+    return { outcome: 'refused', sentence: 'The window of the message could not be opened.' }
   }
 
   private launch (console: Console, options: ViewerOptions): void {
@@ -170,7 +199,7 @@ export class Agent {
     this.viewer = { process, display, showing: { protocol: console.protocol, title: console.title.slice(0, 100) } }
     void process.ended.then(end => {
       this.viewer = undefined
-      this.endNotice()
+      for (const notice of Object.values(this.notices)) notice.end()
       log(end.ok ? 'info' : 'warning', end.sentence)
       this.handle({ type: 'viewer-ended', ...end })
     })

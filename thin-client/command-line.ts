@@ -21,6 +21,7 @@ Usage: berth-thin-client [OPTION]...
   --horizon-command COMMAND  words with {server} and {pool}
   --rdp-arguments WORDS      added to the command of xfreerdp
   --x-server-command COMMAND words with {display} and {vt}
+  --remote-reboot yes|no     whether an administrator may restart this device (default yes)
   --config FILE              settings as key=value lines (default ${DEFAULT_CONFIGURATION_PATH})
   --console FILE             the terminal to write to (default standard output)
   --once                     end when the first viewer has ended

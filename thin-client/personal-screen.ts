@@ -5,6 +5,7 @@ import type { Log } from './log.js'
 import { type LoginQuestions, LoginDialogue } from './login-dialogue.js'
 import type { Form } from './login-form.js'
 import { type LoginWindow, openLoginWindow } from './login-window.js'
+import { wrapped } from './notice.js'
 import { checkLoginBegun, checkLoginPolled } from './reply.js'
 import { type Screen, type ScreenFacts, screenOn } from './screen.js'
 
@@ -19,10 +20,13 @@ export interface PersonalScreenDeps {
   readonly nowMs: () => number
 }
 
+const MESSAGE_COLUMNS = 70
+
 /** What the person before the device sees and types: on the terminal of the agent, and where there is an X display, in a window of it while somebody has to type. */
 export class PersonalScreen {
   private readonly dialogue: LoginDialogue
   private sentence = ''
+  private message: { readonly lines: readonly string[], readonly timer: NodeJS.Timeout } | undefined
   private window: { readonly window: LoginWindow, readonly screen: Screen } | undefined
 
   constructor (private readonly deps: PersonalScreenDeps) {
@@ -33,6 +37,17 @@ export class PersonalScreen {
     this.sentence = sentence
     this.dialogue.show(form)
     if (form !== undefined) this.openWindow()
+    this.draw()
+  }
+
+  /** A message of an administrator, beside whatever is shown. */
+  say (text: string, seconds: number): void {
+    clearTimeout(this.message?.timer)
+    const timer = setTimeout(() => {
+      this.message = undefined
+      this.draw()
+    }, seconds * 1000)
+    this.message = { lines: [...wrapped(text, MESSAGE_COLUMNS).map(line => `| ${line}`), ''], timer }
     this.draw()
   }
 
@@ -48,11 +63,12 @@ export class PersonalScreen {
   }
 
   close (): void {
+    clearTimeout(this.message?.timer)
     this.leaveToViewer()
   }
 
   private draw (): void {
-    const lines = this.dialogue.lines()
+    const lines = [...this.message?.lines ?? [], ...this.dialogue.lines()]
     for (const screen of [this.deps.screen, this.window?.screen]) screen?.show(this.sentence, this.deps.facts(), this.deps.nowMs(), lines)
   }
 

@@ -1,3 +1,4 @@
+import type { DeviceOrder } from '../broker/api/device-orders.js'
 import type { AskAnswer, Console, ReportAnswer, ReportRequest } from '../broker/api/thin-clients.js'
 import { DEFAULT_VIEWER_OPTIONS, type ViewerOptions } from '../broker/api/thin-clients.js'
 import { type Backoff, nextPauseMs } from './backoff.js'
@@ -21,6 +22,10 @@ export interface State {
   readonly run: number
   /** Names the last notice that was shown over the viewer. */
   readonly notice: string | undefined
+  /** The viewer is being ended so that the device asks anew: whoever is logged in stays so. */
+  readonly reconnecting: boolean
+  /** The last orders that were taken. The broker repeats one whose outcome it has not heard; it is not done twice. */
+  readonly taken: readonly string[]
   /** The last pauses after failures, 0 after a success. */
   readonly brokerPauseMs: number
   readonly viewerPauseMs: number
@@ -46,6 +51,7 @@ export type Step =
   | { readonly do: 'report', readonly showing: 'nothing' }
   | { readonly do: 'report', readonly showing: 'what-runs', readonly run: number, readonly have: string | undefined, readonly waitMs: number }
   | { readonly do: 'notify', readonly sentence: string }
+  | { readonly do: 'obey', readonly order: DeviceOrder }
   | { readonly do: 'end-viewer' }
   | { readonly do: 'exit', readonly ok: boolean }
 
@@ -66,9 +72,10 @@ export const MIN_PAUSE_MS = 500
 /** Spreads devices that were told the same time. */
 const ASK_AGAIN_JITTER = 0.2
 export const MAX_NOTE_LENGTH = 200
+const MOST_TAKEN = 50
 
 export function firstState (once: boolean): State {
-  return { phase: 'pausing', once, mark: undefined, note: undefined, ended: true, run: 0, notice: undefined, brokerPauseMs: 0, viewerPauseMs: 0 }
+  return { phase: 'pausing', once, mark: undefined, note: undefined, ended: true, run: 0, notice: undefined, reconnecting: false, taken: [], brokerPauseMs: 0, viewerPauseMs: 0 }
 }
 
 /** Decides what happens next. `random`: in [0, 1), for the jitter. Events that do not belong to the phase change nothing. */
@@ -99,16 +106,18 @@ function whileAsking (state: State, event: AgentEvent, random: number): Next {
 
 function onAnswer (state: State, answer: AskAnswer, tookMs: number, random: number): Next {
   const keep: Step[] = answer.deviceKey === undefined ? [] : [{ do: 'keep-key', deviceKey: answer.deviceKey }]
+  const obey = obedience(answer.order)
+  const taken = withTaken(state, answer.order)
   if (answer.state === 'ready' && answer.console !== undefined) {
     // No mark: the next question, after this viewer, must be answered at once and with a new ticket.
-    const shown: State = { ...state, phase: 'showing', mark: undefined, note: undefined, notice: undefined, run: state.run + 1 }
-    return { state: shown, steps: [...keep, { do: 'show', sentence: answer.sentence }, { do: 'launch', console: answer.console, viewer: answer.viewer ?? DEFAULT_VIEWER_OPTIONS }, reportOf(shown)] }
+    const shown: State = { ...state, phase: 'showing', mark: undefined, note: undefined, notice: undefined, run: state.run + 1, taken }
+    return { state: shown, steps: [...keep, { do: 'show', sentence: answer.sentence }, { do: 'launch', console: answer.console, viewer: answer.viewer ?? DEFAULT_VIEWER_OPTIONS }, ...obey, reportOf(shown)] }
   }
   // After news the next question is the long poll that brings the following news. The stated time is for a broker that did not hold the question.
-  const wantedMs = answer.mark === state.mark ? answer.askAgainMs - tookMs : 0
+  const wantedMs = answer.mark === state.mark && answer.order === undefined ? answer.askAgainMs - tookMs : 0
   const pauseMs = jittered(Math.max(MIN_PAUSE_MS, wantedMs), random)
   const form = formOf(answer)
-  return { state: { ...state, phase: 'pausing', mark: answer.mark }, steps: [...keep, { do: 'show', sentence: answer.sentence, ...(form === undefined ? {} : { form }) }, { do: 'pause', pauseMs }] }
+  return { state: { ...state, phase: 'pausing', mark: answer.mark, taken }, steps: [...keep, { do: 'show', sentence: answer.sentence, ...(form === undefined ? {} : { form }) }, ...obey, { do: 'pause', pauseMs }] }
 }
 
 /** The report of what runs is held by the broker until there is a notice: the next one follows it, also when it failed. */
@@ -116,12 +125,26 @@ function reportOf (state: State): Step {
   return { do: 'report', showing: 'what-runs', run: state.run, have: state.notice, waitMs: LONG_POLL_MS }
 }
 
-function onReported (state: State, answer: ReportAnswer | null, tookMs: number, random: number): Next {
-  if (answer !== null && answer.over !== null) return { state, steps: [{ do: 'show', sentence: answer.over }, { do: 'end-viewer' }] }
+function onReported (before: State, answer: ReportAnswer | null, tookMs: number, random: number): Next {
+  const order = answer?.order
+  const anew = order?.kind === 'reconnect' && !before.taken.includes(order.id)
+  const state = { ...before, taken: withTaken(before, order), reconnecting: before.reconnecting || anew }
+  const obey = obedience(order)
+  if (answer !== null && answer.over !== null) return { state, steps: [...obey, { do: 'show', sentence: answer.over }, { do: 'end-viewer' }] }
+  if (anew) return { state, steps: [...obey, { do: 'show', sentence: 'The administrator lets this device connect anew.' }, { do: 'end-viewer' }] }
   const notice = answer === null ? state.notice : answer.notice?.id
   const news: Step[] = answer !== null && answer.notice !== null && notice !== state.notice ? [{ do: 'notify', sentence: answer.notice.sentence }] : []
-  const pauseMs = jittered(Math.max(MIN_PAUSE_MS, notice === state.notice ? REPORT_EVERY_MS - tookMs : 0), random)
-  return { state: { ...state, notice }, steps: [...news, { do: 'pause', pauseMs }] }
+  const pauseMs = jittered(Math.max(MIN_PAUSE_MS, notice === state.notice && order === undefined ? REPORT_EVERY_MS - tookMs : 0), random)
+  return { state: { ...state, notice }, steps: [...obey, ...news, { do: 'pause', pauseMs }] }
+}
+
+/** To reconnect is already done by a device that shows nothing: it has just asked. */
+function obedience (order: DeviceOrder | undefined): Step[] {
+  return order === undefined ? [] : [{ do: 'obey', order }]
+}
+
+function withTaken ({ taken }: State, order: DeviceOrder | undefined): readonly string[] {
+  return order === undefined || taken.includes(order.id) ? taken : [...taken, order.id].slice(-MOST_TAKEN)
 }
 
 function whileShowing (state: State, event: AgentEvent, random: number): Next {
@@ -133,9 +156,9 @@ function whileShowing (state: State, event: AgentEvent, random: number): Next {
     case 'viewer-ended': {
       const note = event.ok ? undefined : event.sentence.slice(0, MAX_NOTE_LENGTH)
       const viewerPauseMs = event.ranMs >= GOOD_RUN_MS ? 0 : state.viewerPauseMs
-      const after = { ...state, note, viewerPauseMs, ended: event.ok }
-      if (!state.once && event.ranMs < QUICK_END_MS) return onViewerTrouble(after, event.sentence, random)
-      if (state.once) return { state: { ...after, phase: 'ended' }, steps: [{ do: 'report', showing: 'nothing' }, { do: 'exit', ok: event.ok }] }
+      const after = { ...state, note, viewerPauseMs, ended: event.ok && !state.reconnecting, reconnecting: false }
+      if (!state.once && !state.reconnecting && event.ranMs < QUICK_END_MS) return onViewerTrouble(after, event.sentence, random)
+      if (state.once && !state.reconnecting) return { state: { ...after, phase: 'ended' }, steps: [{ do: 'report', showing: 'nothing' }, { do: 'exit', ok: event.ok }] }
       const asked = ask(after)
       return { state: asked.state, steps: [{ do: 'show', sentence: event.sentence }, { do: 'report', showing: 'nothing' }, ...asked.steps] }
     }

@@ -13,6 +13,8 @@ export interface Settings {
   readonly horizonCommand?: readonly string[]
   readonly rdpArguments?: readonly string[]
   readonly xServerCommand?: readonly string[]
+  /** Whether an administrator may restart the device through the broker. */
+  readonly remoteReboot?: boolean
 }
 
 /** One value as it was written, and where, for the message about it. */
@@ -28,6 +30,7 @@ const READERS: Record<string, (value: string) => Reading> = {
   'horizon-command': value => withWords(value, horizonCommand => ({ horizonCommand })),
   'rdp-arguments': readRdpArguments,
   'x-server-command': value => withWords(value, xServerCommand => ({ xServerCommand })),
+  'remote-reboot': value => value === 'yes' || value === 'no' ? { remoteReboot: value === 'yes' } : { fault: 'is neither yes nor no' },
 }
 
 export const SETTING_KEYS = Object.keys(READERS)

@@ -18,6 +18,7 @@ export const Desktop = strictObject({
 })
 export type Desktop = Static<typeof Desktop>
 export const DesktopList = strictObject({ desktops: Type.Array(Desktop) })
+export type DesktopList = Static<typeof DesktopList>
 
 /** `wait`: take a place in the queue when all are taken; ask again with it to keep the place. `waitMs`: how long to wait for an answer. */
 export const ClaimRequest = strictObject({ wait: Type.Optional(Type.Boolean()), waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 60000 })) })

@@ -22,6 +22,15 @@ export const PopulateRequest = strictObject({
   start: Type.Optional(Type.Boolean({ default: false })),
 })
 export type PopulateRequest = Static<typeof PopulateRequest>
+/** What *populate* would do to one machine now. `inUse`: why it would be left for later, as somebody uses it; with force it is cut off. */
+export const PopulateTarget = strictObject({ machine: Name, hypervisor: Name, power: Type.String(), generation: nullable(GenerationName), inUse: nullable(Type.String()) })
+export type PopulateTarget = Static<typeof PopulateTarget>
+export const PopulatePreview = strictObject({
+  generation: GenerationName, machines: Type.Array(PopulateTarget),
+  carryTo: Type.Array(Name, { description: 'Hypervisors to which the image is carried first' }),
+})
+export type PopulatePreview = Static<typeof PopulatePreview>
+export const PopulateQuery = strictObject({ generation: Type.Optional(GenerationName) })
 /** `path`: a file in the import directory of the machine's hypervisor. */
 export const ImportRequest = strictObject({ path: AbsolutePath })
 export const JobRef = strictObject({ job: Type.String() })

@@ -95,6 +95,7 @@ export const MachinesAndJob = strictObject({ machines: Type.Array(Machine), job:
 export type MachinesAndJob = Static<typeof MachinesAndJob>
 /** A domain that libvirt knows and Berth does not. */
 export const ForeignDomain = strictObject({ hypervisor: Name, name: Type.String(), power: PowerState })
+export type ForeignDomain = Static<typeof ForeignDomain>
 
 /** Who has a console: a person's account, or a thin client by its MAC. */
 export const Holder = strictObject({ kind: oneOf(['person', 'device'] as const), name: Type.String() })

@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { PersonName } from './assignments.js'
 import { Instant, MacAddress, Name, nullable, oneOf, strictObject } from './common.js'
+import { DeviceOrder, ORDERS_KNOWN, OrderState } from './device-orders.js'
 import { SpiceConsole } from './machines.js'
 
 /**
@@ -42,6 +43,7 @@ export const AskRequest = strictObject({
   waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 120000, default: 0 })),
   note: Type.Optional(Type.String({ maxLength: 200, description: 'A trouble of the device worth showing to the administrator, such as a missing viewer' })),
   ended: Type.Optional(Type.Boolean({ description: 'The viewer was closed by its person, or the device has just been switched on: whoever was logged in is logged out' })),
+  orders: ORDERS_KNOWN,
 })
 export type AskRequest = Static<typeof AskRequest>
 
@@ -58,6 +60,7 @@ export const AskAnswer = strictObject({
   person: Type.Optional(Type.String({ description: 'Who is logged in at this device' })),
   ways: Type.Optional(LoginWays),
   choices: Type.Optional(Type.Array(Choice)),
+  order: Type.Optional(DeviceOrder),
 })
 export type AskAnswer = Static<typeof AskAnswer>
 
@@ -70,10 +73,11 @@ const MACS = Type.Array(MacAddress, { minItems: 1, maxItems: 16 })
 export const ReportRequest = strictObject({
   macs: MACS, showing: nullable(strictObject({ protocol: Type.String({ maxLength: 20 }), title: Type.String({ maxLength: 100 }) })), note: Type.Optional(Type.String({ maxLength: 200 })),
   have: Type.Optional(Type.String({ maxLength: 64, description: 'The id of the last notice' })), waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 120000, default: 0 })),
+  orders: ORDERS_KNOWN,
 })
 export type ReportRequest = Static<typeof ReportRequest>
 /** `notice`: to be shown over the viewer, once; `takenAt`: when the desktop is taken, null when the notice says something else. `over`: why the device is to close what it shows; null: it goes on. */
-export const ReportAnswer = strictObject({ notice: nullable(strictObject({ id: Type.String(), sentence: Type.String(), takenAt: nullable(Instant) })), over: nullable(Type.String()) })
+export const ReportAnswer = strictObject({ notice: nullable(strictObject({ id: Type.String(), sentence: Type.String(), takenAt: nullable(Instant) })), over: nullable(Type.String()), order: Type.Optional(DeviceOrder) })
 export type ReportAnswer = Static<typeof ReportAnswer>
 
 /** A person's login at a thin client; each of these needs the device's key. */
@@ -99,18 +103,42 @@ export const LogoutRequest = strictObject({ macs: MACS })
 
 export const ThinClient = strictObject({
   id: Type.String(), mac: MacAddress, address: Type.String(), hostname: Type.String(), version: Type.String(),
-  state: AskState, sentence: Type.String(), machine: nullable(Name), assigned: nullable(Name),
+  state: AskState, sentence: Type.String(), machine: nullable(Name), assigned: nullable(Name), assignedPool: nullable(Name),
+  here: Type.Boolean({ description: 'It waits for an answer now, or did so a few seconds ago' }),
   accepted: Type.Boolean({ description: 'It holds a key, or may get one at its next contact' }),
   person: nullable(Type.String({ description: 'Who is logged in at it' })), showing: nullable(Type.String()), note: Type.String(), firstSeen: Instant, lastSeen: Instant,
 })
 export type ThinClient = Static<typeof ThinClient>
 export const ThinClientList = strictObject({ thinClients: Type.Array(ThinClient) })
-/** A fixed machine for this device, before clients.xml is asked; null takes it away. */
-export const AssignRequest = strictObject({ machine: nullable(Name) })
+/** A device with what it was ordered last, newest first, and what clients.xml (or an assignment before it) gives it, in this order. */
+export const ThinClientDetail = strictObject({ ...ThinClient.properties, orders: Type.Array(OrderState), gets: Type.Array(Type.String()) })
+export type ThinClientDetail = Static<typeof ThinClientDetail>
+/** A fixed machine, or a desktop of a pool, for this device, before clients.xml is asked; null takes it away. One of both. */
+export const AssignRequest = strictObject({ machine: Type.Optional(nullable(Name)), pool: Type.Optional(nullable(Name)) }, { minProperties: 1 })
+export type AssignRequest = Static<typeof AssignRequest>
 
 export const Fault = strictObject({ line: Type.Integer(), column: Type.Integer(), message: Type.String(), severity: oneOf(['error', 'warning'] as const) })
 export type Fault = Static<typeof Fault>
 export const ClientsXmlText = strictObject({ text: Type.String({ maxLength: 1048576 }) })
-export const ClientsXmlCheck = strictObject({ accepted: Type.Boolean(), clients: Type.Integer(), faults: Type.Array(Fault) })
+/** `have`: the etag of the file that was changed; when it is another one by now, nothing is written. */
+export const ClientsXmlPut = strictObject({ ...ClientsXmlText.properties, have: Type.Optional(Type.String({ maxLength: 64, pattern: '^[A-Za-z0-9_-]*$' })) })
+/** `devices`: also say which of the devices that were seen would get something else than now. */
+export const ClientsXmlCheckRequest = strictObject({ ...ClientsXmlText.properties, devices: Type.Optional(Type.Boolean()) })
+/** `now` and `then`: what it gets, first choice first; with `viewer` only how it is shown differs. */
+export const DeviceEffect = strictObject({ id: Type.String(), mac: MacAddress, hostname: Type.String(), now: Type.Array(Type.String()), then: Type.Array(Type.String()), viewer: Type.Boolean() })
+export type DeviceEffect = Static<typeof DeviceEffect>
+export const ClientsXmlCheck = strictObject({
+  accepted: Type.Boolean(), clients: Type.Integer(), faults: Type.Array(Fault),
+  effects: Type.Optional(strictObject({ count: Type.Integer({ description: 'All of them; the list may be shorter' }), devices: Type.Array(DeviceEffect) })),
+})
 export type ClientsXmlCheck = Static<typeof ClientsXmlCheck>
-export const ClientsXmlState = strictObject({ path: Type.String(), text: Type.String(), loadedAt: nullable(Instant), clients: Type.Integer(), faults: Type.Array(Fault) })
+export const ClientsXmlState = strictObject({ path: Type.String(), text: Type.String(), etag: Type.String({ description: 'Names this text' }), loadedAt: nullable(Instant), clients: Type.Integer(), faults: Type.Array(Fault) })
+export type ClientsXmlState = Static<typeof ClientsXmlState>
+
+/** A text that was in force. `by`: an account, or `file` for a change on the disk. */
+export const ClientsXmlVersion = strictObject({ id: Type.Integer(), at: Instant, by: Type.String(), clients: Type.Integer(), bytes: Type.Integer(), etag: Type.String() })
+export type ClientsXmlVersion = Static<typeof ClientsXmlVersion>
+export const ClientsXmlHistory = strictObject({ versions: Type.Array(ClientsXmlVersion) })
+export const ClientsXmlVersionText = strictObject({ ...ClientsXmlVersion.properties, text: Type.String() })
+export type ClientsXmlVersionText = Static<typeof ClientsXmlVersionText>
+export const VersionParams = strictObject({ id: Type.Integer({ minimum: 1, maximum: 2147483647 }) })

@@ -62,8 +62,10 @@ export class Assignments {
       const left = until - performance.now()
       if (claimed.machineId !== null) return { desktop: await this.#whenReady(holder, claimed.machineId, left, signal), queue: null }
       const { place, since, sentence, nextFreeAt } = claimed.queue
-      if (left <= 0 || signal.aborted) return { desktop: null, queue: { place, since: new Date(since).toISOString(), sentence, nextFreeAt: nextFreeAt === null ? null : new Date(nextFreeAt).toISOString(), askAgainMs: ASK_AGAIN_MS } }
+      const answer: ClaimAnswer = { desktop: null, queue: { place, since: new Date(since).toISOString(), sentence, nextFreeAt: nextFreeAt === null ? null : new Date(nextFreeAt).toISOString(), askAgainMs: ASK_AGAIN_MS } }
+      if (left <= 0 || signal.aborted) return answer
       await this.untilChange(null, Math.min(left, ASK_AGAIN_MS), signal)
+      if (signal.aborted) return answer // he has gone, perhaps to leave the queue: to ask once more would put him back
     }
   }
 

@@ -1,4 +1,4 @@
-import type { PopulateRequest } from '../api/images.js'
+import type { PopulatePreview, PopulateRequest } from '../api/images.js'
 import type { Actor } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
@@ -14,7 +14,11 @@ import { nameOf } from './parents.js'
 import type { PopulateInput } from './populate-job.js'
 import { childrenOf, requireType } from './store.js'
 
-export interface GoldenImagesDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer }
+export interface GoldenImagesDeps {
+  readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer
+  /** Why a machine counts as in use now, or null. Answered by those who hand machines out. */
+  readonly inUse: (machineId: string) => Promise<string | null>
+}
 
 /** From a source's disk to the machines that stand on it: what callers may ask of images. */
 export class GoldenImages {
@@ -61,6 +65,22 @@ export class GoldenImages {
     })
     this.deps.jobs.wake()
     return job
+  }
+
+  /** What `populate` would do now, machine by machine; nothing is done. */
+  async preview (name: string, wanted: string | undefined): Promise<PopulatePreview> {
+    const { store, inUse } = this.deps
+    const initial = await requireType(store, name, ['initial'])
+    const generation = await requireGeneration(store, initial, wanted)
+    const rows = (await childrenOf(store, initial.id)).filter((row) => row.type === 'vdi')
+    const generations = await store.selectFrom('generation').select(['id', 'number']).where('initial_id', '=', initial.id).execute()
+    const holders = await copiesOf(store, generation.id)
+    const machines: PopulatePreview['machines'] = []
+    for (const row of rows) {
+      const standsOn = generations.find(({ id }) => id === row.generation_id)
+      machines.push({ machine: row.name, hypervisor: row.hypervisor, power: row.power, generation: standsOn ? generationName(standsOn) : null, inUse: await inUse(row.id) })
+    }
+    return { generation: generationName(generation), machines, carryTo: [...new Set(rows.map((row) => row.hypervisor))].filter((hypervisor) => !holders.includes(hypervisor)) }
   }
 
   async importImage (name: string, path: string, by: Actor): Promise<string> {

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { ForceQuery, NameParams, strictObject } from '../api/common.js'
-import { CopyRequest, GenerationList, ImportRequest, JobRef, PopulateRequest } from '../api/images.js'
+import { CopyRequest, GenerationList, ImportRequest, JobRef, PopulatePreview, PopulateQuery, PopulateRequest } from '../api/images.js'
 import { DiscardChanges, ForeignDomain, Machine, MachineAdopt, MachineCreate, MachineList, MachineMaintenance, MachinePatch, MachineQuery, MachinesAndJob, PowerRequest } from '../api/machines.js'
 import { type App, callerOf, route } from '../http.js'
 import type { GoldenImages } from './golden-images.js'
@@ -23,6 +23,7 @@ export function machineRoutes (machines: Machines, images: GoldenImages) {
     app.put('/machines/:name/discard-changes', route('The virtual snapshot', { params: NameParams, body: DiscardChanges }, { 202: MachinesAndJob }), async (request, reply) => await reply.code(202).send(await machines.setDiscardChanges(request.params.name, request.body, callerOf(request))))
     app.post('/machines/:name/copy', route('Copy disk from source: a new generation of this initial machine', { params: NameParams, body: CopyRequest }, { 202: JobRef }), async (request, reply) => await reply.code(202).send({ job: await images.copy(request.params.name, request.body.source, callerOf(request)) }))
     app.post('/machines/:name/populate', route('Populate machines: overlays on a generation of this initial machine', { params: NameParams, body: PopulateRequest }, { 202: JobRef }), async (request, reply) => await reply.code(202).send({ job: await images.populate(request.params.name, request.body, callerOf(request)) }))
+    app.get('/machines/:name/populate', route('What populate would do now, machine by machine', { params: NameParams, querystring: PopulateQuery }, { 200: PopulatePreview }), async (request) => await images.preview(request.params.name, request.query.generation))
     app.get('/machines/:name/generations', route('The images of an initial machine', { params: NameParams }, { 200: GenerationList }), async (request) => ({ generations: await images.generations(request.params.name) }))
     app.post('/machines/:name/import', route('Take a disk image from the import directory of its hypervisor', { params: NameParams, body: ImportRequest }, { 202: JobRef }), async (request, reply) => await reply.code(202).send({ job: await images.importImage(request.params.name, request.body.path, callerOf(request)) }))
   }

@@ -185,3 +185,15 @@ CREATE TABLE device_login ( -- the person who is logged in at a thin client
 );
 CREATE INDEX device_login_of_account ON device_login (account);
 CREATE INDEX device_login_of_machine ON device_login (machine_id);
+-- v 6
+ALTER TABLE thin_client ADD COLUMN assigned_pool_id TEXT REFERENCES pool (id) ON DELETE SET NULL;
+CREATE TABLE thin_client_order ( -- what a device was told to do: a message, to reconnect, to restart
+  id TEXT PRIMARY KEY, thin_client_id TEXT NOT NULL REFERENCES thin_client (id) ON DELETE CASCADE, kind TEXT NOT NULL, text TEXT NOT NULL, seconds INTEGER NOT NULL,
+  ordered_by TEXT NOT NULL, state TEXT NOT NULL, sentence TEXT NOT NULL,
+  created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sent_at INTEGER, finished_at INTEGER
+);
+CREATE INDEX thin_client_order_of_device ON thin_client_order (thin_client_id, created_at);
+CREATE INDEX thin_client_order_open ON thin_client_order (thin_client_id, state) WHERE state IN ('pending', 'sent');
+CREATE TABLE clients_xml_version ( -- the last texts that were in force; author: an account, or file
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, author TEXT NOT NULL, etag TEXT NOT NULL, clients INTEGER NOT NULL, bytes INTEGER NOT NULL, text TEXT NOT NULL
+);

@@ -1,4 +1,5 @@
 import type { Generated, Insertable, Selectable } from 'kysely'
+import type { ORDER_STATES, OrderKind } from '../api/device-orders.js'
 import type { JobState, TargetState } from '../api/jobs.js'
 import type { MachineType, PowerState } from '../api/machines.js'
 import type { ObjectKind, SubjectKind } from '../api/permissions.js'
@@ -35,6 +36,8 @@ export interface Tables {
   waiter: { pool_id: string, holder: string, since: number, asked_at: number }
   thin_client: ThinClientTable
   device_login: DeviceLoginTable
+  thin_client_order: ThinClientOrderTable
+  clients_xml_version: { id: Generated<number>, at: number, author: string, etag: string, clients: number, bytes: number, text: string }
   console_seat: ConsoleSeatTable
 }
 
@@ -102,7 +105,12 @@ interface AssignmentTable {
 
 interface ThinClientTable {
   id: string, mac: string, key_hash: string | null, accepted: Flag, address: string, hostname: string, version: string
-  assigned_machine_id: string | null, note: Generated<string>, first_seen: number, last_seen: number
+  assigned_machine_id: string | null, assigned_pool_id: Generated<string | null>, note: Generated<string>, first_seen: number, last_seen: number
+}
+
+interface ThinClientOrderTable {
+  id: string, thin_client_id: string, kind: OrderKind, text: string, seconds: number, ordered_by: string, state: (typeof ORDER_STATES)[number], sentence: string
+  created_at: number, expires_at: number, sent_at: number | null, finished_at: number | null
 }
 
 interface DeviceLoginTable {
@@ -122,4 +130,5 @@ export type DesktopRow = Selectable<DesktopTable>
 export type AssignmentRow = Selectable<AssignmentTable>
 export type ConsoleSeatRow = Selectable<ConsoleSeatTable>
 export type ThinClientRow = Selectable<ThinClientTable>
+export type ThinClientOrderRow = Selectable<ThinClientOrderTable>
 export type DeviceLoginRow = Selectable<DeviceLoginTable>

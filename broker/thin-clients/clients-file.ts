@@ -1,11 +1,14 @@
+import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { readFileSync, statSync, watch, type FSWatcher } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { Logger } from 'pino'
 import type { Fault } from '../api/thin-clients.js'
+import type { Actor } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Store } from '../store/open.js'
+import { ClientsXmlVersions } from './clients-versions.js'
 import { type ClientsFile, parseClientsXml, type ParsedClients } from './clients-xml.js'
 
 export interface ClientsFileDeps { readonly path: string, readonly store: Store, readonly horizonServer: string, readonly log: Logger }
@@ -14,8 +17,17 @@ const SETTLE_MS = 100
 /** Where directory watching does not work (network file systems), a look now and then does. */
 const LOOK_EVERY_MS = 5_000
 
-/** clients.xml on disk: watched and reloaded; a bad file is refused and the last good one stays in force. Emits `reload`. */
-export class ClientsXmlFile extends EventEmitter<{ reload: [] }> {
+/** Whoever can write the file on disk. */
+const BY_FILE: Actor = { actor: 'file', address: '' }
+
+/**
+ * clients.xml on disk: watched and reloaded; a bad file is refused and the last good one stays in force. Emits `reload` when another one is in force, `look`
+ * when it was read at all.
+ */
+export class ClientsXmlFile extends EventEmitter<{ reload: [], look: [] }> {
+  readonly versions: ClientsXmlVersions
+  /** One reads or writes the file at a time: two who save at once must not both find it unchanged. */
+  #line: Promise<unknown> = Promise.resolve()
   #current: ClientsFile = { clients: [], fallback: null }
   #faults: Fault[] = []
   #loadedAt: number | null = null
@@ -24,7 +36,10 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [] }> {
   #timer: NodeJS.Timeout | undefined
   #settle: NodeJS.Timeout | undefined
 
-  constructor (readonly deps: ClientsFileDeps) { super() }
+  constructor (readonly deps: ClientsFileDeps) {
+    super()
+    this.versions = new ClientsXmlVersions(deps.store)
+  }
 
   get current (): ClientsFile { return this.#current }
   get faults (): readonly Fault[] { return this.#faults }
@@ -32,14 +47,14 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [] }> {
 
   async start (): Promise<void> {
     await mkdir(dirname(this.deps.path), { recursive: true })
-    await this.#loadIfChanged()
+    await this.#look()
     this.#watcher = watch(dirname(this.deps.path), (_event, name) => {
       if (name !== null && name !== basename(this.deps.path)) return
       clearTimeout(this.#settle)
-      this.#settle = setTimeout(() => { void this.#loadIfChanged() }, SETTLE_MS)
+      this.#settle = setTimeout(() => { void this.#look() }, SETTLE_MS)
     })
     this.#watcher.on('error', (error) => { this.deps.log.warn({ err: error }, 'clients.xml is not watched any more; it is looked at every few seconds') })
-    this.#timer = setInterval(() => { void this.#loadIfChanged() }, LOOK_EVERY_MS)
+    this.#timer = setInterval(() => { void this.#look() }, LOOK_EVERY_MS)
   }
 
   stop (): void {
@@ -48,6 +63,7 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [] }> {
     clearTimeout(this.#settle)
   }
 
+  /** What is on the disk, in force or not. */
   text (): string {
     try {
       return readFileSync(this.deps.path, 'utf8')
@@ -63,11 +79,27 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [] }> {
     return parseClientsXml(text, (name) => names.has(name.toLowerCase()), { horizonServer: this.deps.horizonServer })
   }
 
-  /** Writes and loads a new file; throws `clients_xml_invalid` with every fault, and then nothing has changed. */
-  async replace (text: string): Promise<ParsedClients> {
-    const parsed = await this.check(text)
-    const errors = parsed.faults.filter((fault) => fault.severity === 'error').length
-    if (!parsed.file) throw new BrokerError('clients_xml_invalid', `clients.xml has ${errors === 1 ? 'a fault' : `${errors} faults`}; the file in force stays.`, { details: parsed.faults })
+  /** Writes and loads a new file. Throws `clients_xml_invalid` with every fault, or `changed_meanwhile` when the file on the disk is not `have` any more; then nothing has changed. */
+  async replace (text: string, by: Actor, have?: string): Promise<ParsedClients> {
+    return await this.#alone(async () => {
+      const parsed = await this.check(text)
+      const errors = parsed.faults.filter((fault) => fault.severity === 'error').length
+      if (!parsed.file) throw new BrokerError('clients_xml_invalid', `clients.xml has ${errors === 1 ? 'a fault' : `${errors} faults`}; the file in force stays.`, { details: parsed.faults })
+      if (have !== undefined && have !== etagOf(this.text())) throw await this.#changedMeanwhile()
+      await this.#write(text)
+      await this.#loadIfChanged(by)
+      return parsed
+    })
+  }
+
+  async #changedMeanwhile (): Promise<BrokerError> {
+    const [last] = await this.versions.list()
+    const known = last !== undefined && last.etag === etagOf(this.text())
+    const who = !known || last.by === BY_FILE.actor ? 'on the disk' : `by ${last.by}`
+    return new BrokerError('changed_meanwhile', `clients.xml was changed ${who}${known ? ` at ${last.at}` : ''}, after you had read it: look at the newer one and make your change again.`)
+  }
+
+  async #write (text: string): Promise<void> {
     const temporary = `${this.deps.path}.new`
     const file = await open(temporary, 'w', 0o644)
     try {
@@ -77,24 +109,34 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [] }> {
       await file.close()
     }
     await rename(temporary, this.deps.path)
-    await this.#loadIfChanged()
-    return parsed
   }
 
-  async #loadIfChanged (): Promise<void> {
+  async #look (): Promise<void> { await this.#alone(async () => { await this.#loadIfChanged(BY_FILE) }) }
+
+  async #alone<T> (act: () => Promise<T>): Promise<T> {
+    const mine = this.#line.then(act)
+    this.#line = mine.catch(() => undefined) // whoever asked for it hears of its failure
+    return await mine
+  }
+
+  async #loadIfChanged (by: Actor): Promise<void> {
     const stamp = this.#stampNow()
     if (stamp === this.#stamp || stamp === '') return
     this.#stamp = stamp
-    const parsed = await this.check(this.text())
+    const text = this.text()
+    const parsed = await this.check(text)
     this.#faults = parsed.faults
     if (!parsed.file) {
       this.deps.log.error({ path: this.deps.path, faults: parsed.faults.slice(0, 20) }, 'clients.xml is refused; the last good one stays in force')
+      this.emit('look')
       return
     }
     this.#current = parsed.file
     this.#loadedAt = Date.now()
+    await this.versions.keep({ text, etag: etagOf(text), clients: parsed.file.clients.length }, by)
     this.deps.log.info({ path: this.deps.path, clients: parsed.file.clients.length }, 'clients.xml loaded')
     this.emit('reload')
+    this.emit('look')
   }
 
   #stampNow (): string {
@@ -106,3 +148,6 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [] }> {
     }
   }
 }
+
+/** Names a text. */
+export function etagOf (text: string): string { return createHash('sha256').update(text).digest('base64url').slice(0, 22) }

@@ -61,7 +61,7 @@ async function firstContact (store: Store, networks: Networks, caller: Caller, m
     if (count >= MOST_UNKNOWN) return { known: false, device: null, sentence: 'Too many unknown devices have asked. Ask the administrator to remove those that are not his.' }
   }
   const key = accepted ? randomBytes(32).toString('hex') : null
-  const device: ThinClientRow = { id: randomUUID().slice(0, 8), mac, key_hash: key === null ? null : keyHash(key), accepted: accepted ? 1 : 0, address: caller.address, hostname: caller.hostname, version: caller.version, assigned_machine_id: null, note: '', first_seen: now, last_seen: now }
+  const device: ThinClientRow = { id: randomUUID().slice(0, 8), mac, key_hash: key === null ? null : keyHash(key), accepted: accepted ? 1 : 0, address: caller.address, hostname: caller.hostname, version: caller.version, assigned_machine_id: null, assigned_pool_id: null, note: '', first_seen: now, last_seen: now }
   const written = await store.transaction().execute(async (tx) => {
     const { numInsertedOrUpdatedRows } = await tx.insertInto('thin_client').values(device).onConflict((oc) => oc.doNothing()).executeTakeFirst()
     if (numInsertedOrUpdatedRows !== 1n) return false

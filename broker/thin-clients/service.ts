@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
-import { type AskAnswer, type AskRequest, DEFAULT_VIEWER_OPTIONS, type ReportAnswer, type ReportRequest, type ThinClient } from '../api/thin-clients.js'
-import { type Actor, recordEvent } from '../audit/store.js'
+import { type AskAnswer, type AskRequest, DEFAULT_VIEWER_OPTIONS, type DeviceEffect, type ReportAnswer, type ReportRequest } from '../api/thin-clients.js'
 import type { Claims } from '../assignments/claims.js'
 import type { Assignments } from '../assignments/service.js'
 import type { Consoles } from '../consoles/service.js'
@@ -10,7 +9,6 @@ import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
-import { requireMachine } from '../machines/store.js'
 import type { Pools } from '../pools/service.js'
 import type { Store } from '../store/open.js'
 import type { ThinClientRow } from '../store/tables.js'
@@ -18,15 +16,19 @@ import type { Permissions } from '../users/permissions.js'
 import type { Providers } from '../users/providers.js'
 import type { Users } from '../users/service.js'
 import type { ClientsXmlFile } from './clients-file.js'
-import type { ClientEntry, LoginTarget } from './clients-xml.js'
+import type { ClientEntry, ClientsFile, LoginTarget, Target } from './clients-xml.js'
 import { DeviceCodes } from './device-codes.js'
 import { DeviceLogins } from './device-logins.js'
+import { Devices } from './devices.js'
+import { effectsOf, inWords } from './effects.js'
 import { deviceByKey, identify, type Networks, provenMacs } from './identity.js'
 import { entryFor } from './match.js'
 import { noteRdpInUse, noticeFor } from './notices.js'
 import { type Opened, type Opener, Opening } from './opening.js'
+import { Orders } from './orders.js'
 import { PersonDesktops } from './person-desktops.js'
 import { askAgainMs, markOf } from './policy.js'
+import { SeenDevices } from './seen.js'
 
 export interface ThinClientsDeps {
   readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly assignments: Assignments, readonly claims: Claims, readonly pools: Pools, readonly jobs: JobRunner
@@ -36,11 +38,11 @@ export interface ThinClientsDeps {
   readonly horizonServer: string
   /** A person's login at a device that shows no desktop ends after this time. */
   readonly loginIdleMs: number
+  /** What is seen of the devices has changed. */
+  readonly onSeen: () => void
   readonly log: Logger
 }
 
-/** What a device was last told, for the administrator; in memory, since it changes all the time. */
-interface Seen { state: AskAnswer['state'], sentence: string, machine: string | null, showing: string | null, note: string, lastSeenMs: number, address: string, version: string, hostname: string }
 interface Question { readonly request: AskRequest, readonly key: string | null, readonly address: string }
 
 /** From where a device asks, and how it shows which one it is. */
@@ -52,11 +54,13 @@ const POLL_JITTER = 0.2
 
 /** What should this thin client do now? */
 export class ThinClients {
-  readonly #seen = new Map<string, Seen>()
   readonly #entries = new Map<string, ClientEntry | null>()
   readonly logins: DeviceLogins
   readonly codes: DeviceCodes
   readonly desktops: PersonDesktops
+  readonly devices: Devices
+  readonly orders: Orders
+  readonly #seen: SeenDevices
   readonly #opening: Opening
   /** `machine:ID`, `pool:ID`, `hypervisor:NAME`, `device:ID`, `clients-xml`: whoever waits for a change of these. */
   readonly #changes = new EventEmitter().setMaxListeners(0)
@@ -70,6 +74,10 @@ export class ThinClients {
     this.logins = new DeviceLogins({ ...deps, idleMs: deps.loginIdleMs, now: Date.now }, (deviceId) => { this.#tell(`device:${deviceId}`) })
     this.codes = new DeviceCodes({ ...deps, limits: deps.users.limits, now: Date.now })
     this.desktops = new PersonDesktops({ ...deps, logins: this.logins, codes: this.codes, opening: this.#opening })
+    this.#seen = new SeenDevices(deps.store, deps.onSeen)
+    const tell = (deviceId: string): void => { this.#tell(`device:${deviceId}`) }
+    this.orders = new Orders({ store: deps.store, tell, now: Date.now })
+    this.devices = new Devices({ ...deps, tell, seen: this.#seen, orders: this.orders, logins: this.logins, gets: async (device) => await this.#gets(device) })
   }
 
   start (): void {
@@ -87,28 +95,39 @@ export class ThinClients {
       this.#tell('clients-xml')
     })
     this.logins.start()
-    this.#timer = setInterval(() => { void this.#flushLastSeen() }, FLUSH_EVERY_MS)
+    void this.orders.start()
+    this.#timer = setInterval(() => { void this.#seen.flush() }, FLUSH_EVERY_MS)
   }
 
   async stop (): Promise<void> {
     clearInterval(this.#timer)
     this.#stopping = true
     this.#tell('clients-xml')
+    this.orders.stop()
+    this.#seen.stop()
     await this.logins.stop()
-    await this.#flushLastSeen()
+    await this.#seen.flush()
   }
 
   /** Answers at once when something is new for the device, else when it becomes so, at the latest after `waitMs`. */
   async ask (question: Question, signal: AbortSignal): Promise<AskAnswer> {
     const until = performance.now() + (question.request.waitMs ?? 0) * (1 - Math.random() * POLL_JITTER)
     if (question.request.ended === true) await this.#noteEnded({ ...question, macs: question.request.macs })
-    for (;;) {
-      this.#refuseStopping()
-      const versionBefore = this.#version
-      const { answer, wakers, lookAgainMs } = await this.#answer(question)
-      const left = until - performance.now()
-      if (answer.mark !== question.request.have || answer.state === 'ready' || answer.deviceKey !== undefined || left <= 0 || signal.aborted) return answer
-      if (this.#version === versionBefore) await this.#untilChange(wakers, Math.min(left, lookAgainMs ?? left), signal) // else something changed while we looked
+    let letGo: (() => void) | undefined
+    try {
+      for (;;) {
+        this.#refuseStopping()
+        const versionBefore = this.#version
+        const { answer, wakers, known, lookAgainMs } = await this.#answer(question)
+        if (answer.device !== '') letGo ??= this.#seen.hold(answer.device)
+        const order = known ? await this.orders.next({ id: answer.device }, question.request.version, question.request.orders ?? []) : null
+        if (order) return { ...answer, order }
+        const left = until - performance.now()
+        if (answer.mark !== question.request.have || answer.state === 'ready' || answer.deviceKey !== undefined || left <= 0 || signal.aborted) return answer
+        if (this.#version === versionBefore) await this.#untilChange(wakers, Math.min(left, lookAgainMs ?? left), signal) // else something changed while we looked
+      }
+    } finally {
+      letGo?.()
     }
   }
 
@@ -120,18 +139,25 @@ export class ThinClients {
   /** Notes what the device shows. With `waitMs` it is answered when there is another notice for it, at the latest after that time. */
   async report (place: Place, report: ReportRequest, signal: AbortSignal): Promise<ReportAnswer> {
     const device = await this.deviceAt(place)
-    const seen = this.#seen.get(device.id)
-    if (seen) Object.assign(seen, { showing: report.showing === null ? null : `${report.showing.title} (${report.showing.protocol})`, note: report.note ?? '', lastSeenMs: Date.now() })
+    this.#seen.reported(device.id, report.showing === null ? null : `${report.showing.title} (${report.showing.protocol})`, report.note ?? '')
     await this.logins.noteShown(device.id)
     const until = performance.now() + (report.waitMs ?? 0) * (1 - Math.random() * POLL_JITTER)
-    for (;;) {
-      this.#refuseStopping()
-      const versionBefore = this.#version
-      await noteRdpInUse(this.deps, device, report.showing)
-      const { wakers, ...answer } = await noticeFor({ ...this.deps, logins: this.logins }, device, report.showing)
-      const left = until - performance.now()
-      if (answer.over !== null || (answer.notice?.id ?? '') !== (report.have ?? '') || left <= 0 || signal.aborted) return answer
-      if (this.#version === versionBefore) await this.#untilChange([...wakers, `device:${device.id}`, 'clients-xml'], left, signal)
+    const letGo = this.#seen.hold(device.id)
+    try {
+      for (;;) {
+        this.#refuseStopping()
+        const versionBefore = this.#version
+        await noteRdpInUse(this.deps, device, report.showing)
+        const { wakers, ...answer } = await noticeFor({ ...this.deps, logins: this.logins }, device, report.showing)
+        // Who says that it shows nothing any more asks next; nobody reads what is answered to that.
+        const order = report.showing === null ? null : await this.orders.next(device, device.version, report.orders ?? [])
+        if (order) return { ...answer, order }
+        const left = until - performance.now()
+        if (answer.over !== null || (answer.notice?.id ?? '') !== (report.have ?? '') || left <= 0 || signal.aborted) return answer
+        if (this.#version === versionBefore) await this.#untilChange([...wakers, `device:${device.id}`, 'clients-xml'], left, signal)
+      }
+    } finally {
+      letGo()
     }
   }
 
@@ -145,7 +171,7 @@ export class ThinClients {
   /** The same, at which people may log in. Throws also `invalid_request`. */
   async loginPlace (place: Place): Promise<{ device: ThinClientRow, target: LoginTarget }> {
     const device = await this.deviceAt(place)
-    const entry = this.#entryOf(device, await provenMacs(this.deps.store, device, place.macs), this.#seen.get(device.id)?.hostname ?? device.hostname, place.address)
+    const entry = this.#entryOf(device, await provenMacs(this.deps.store, device, place.macs), this.#seen.of(device.id)?.hostname ?? device.hostname, place.address)
     const target = entry?.targets.find((one) => one.protocol === 'login')
     if (!target) throw new BrokerError('invalid_request', 'Nobody logs in at this device: clients.xml has no target LOGIN for it.')
     return { device, target }
@@ -160,50 +186,46 @@ export class ThinClients {
     if (this.#stopping) throw new BrokerError('shutting_down', 'The broker is stopping: ask again in a few seconds.')
   }
 
-  async list (): Promise<ThinClient[]> {
-    const rows = await this.deps.store.selectFrom('thin_client').leftJoin('machine', 'machine.id', 'thin_client.assigned_machine_id').selectAll('thin_client').select('machine.name as assigned').orderBy('thin_client.mac').execute()
-    const people = await this.logins.names()
-    return rows.map((row) => this.#toApi(row, row.assigned, people.get(row.id) ?? null))
+  /** Which of the devices that were seen would get something else by this file than by the one in force. */
+  async effects (then: ClientsFile): Promise<DeviceEffect[]> {
+    const rows = await this.deps.store.selectFrom('thin_client').selectAll().where('accepted', '=', 1).orderBy('mac').execute()
+    const seekers = await Promise.all(rows.map(async (row) => {
+      const seen = this.#seen.of(row.id)
+      return { id: row.id, mac: row.mac, macs: [row.mac], hostname: seen?.hostname ?? row.hostname, address: seen?.address ?? row.address, own: row.assigned_machine_id === null && row.assigned_pool_id === null ? [] : await this.#own(row) }
+    }))
+    return effectsOf(seekers, this.deps.clientsXml.current, then)
   }
 
-  async assign (id: string, machineName: string | null, by: Actor): Promise<ThinClient> {
-    const machine = machineName === null ? null : await requireMachine(this.deps.store, machineName)
-    return await this.#change(id, { assigned_machine_id: machine?.id ?? null }, by, 'thin-client.assign', { machine: machineName })
+  /** What the administrator has given to the device itself: this goes before clients.xml. */
+  async #own (device: ThinClientRow): Promise<Target[]> {
+    const { store } = this.deps
+    const machine = device.assigned_machine_id === null ? undefined : await store.selectFrom('machine').select('name').where('id', '=', device.assigned_machine_id).executeTakeFirst()
+    const pool = device.assigned_pool_id === null ? undefined : await store.selectFrom('pool').select('name').where('id', '=', device.assigned_pool_id).executeTakeFirst()
+    return [...(machine ? [{ protocol: 'spice' as const, machine: machine.name }] : []), ...(pool ? [{ protocol: 'pool' as const, pool: pool.name }] : [])]
   }
 
-  /** Forgets its key: the next device that asks with this MAC gets a new one. */
-  async accept (id: string, by: Actor): Promise<ThinClient> {
-    return await this.#change(id, { accepted: 1, key_hash: null, note: '' }, by, 'thin-client.accept', {})
+  async #gets (device: ThinClientRow): Promise<string[]> {
+    const seen = this.#seen.of(device.id)
+    const entry = this.#entryOf(device, [device.mac], seen?.hostname ?? device.hostname, seen?.address ?? device.address)
+    return [...await this.#own(device), ...entry?.targets ?? []].map(inWords)
   }
 
-  async remove (id: string, by: Actor): Promise<void> {
-    const row = await this.#row(id)
-    await this.logins.end(id, 'This device was removed.', by)
-    await this.deps.store.transaction().execute(async (tx) => {
-      await tx.deleteFrom('thin_client').where('id', '=', id).execute()
-      await tx.deleteFrom('assignment').where('holder', '=', `thin-client:${id}`).where('pool_id', 'is', null).execute()
-      await recordEvent(tx, by, 'thin-client.remove', `thin-client:${id}`, { mac: row.mac })
-    })
-    this.#seen.delete(id)
-  }
-
-  async #answer ({ request, key, address }: Question): Promise<{ answer: AskAnswer, wakers: string[], lookAgainMs?: number | undefined }> {
+  async #answer ({ request, key, address }: Question): Promise<{ answer: AskAnswer, wakers: string[], known: boolean, lookAgainMs?: number | undefined }> {
     const identity = await identify(this.deps.store, this.deps.networks, { macs: request.macs, key, address, hostname: request.hostname, version: request.version })
     const device = identity.device
     const wakers = ['clients-xml', ...(device ? [`device:${device.id}`] : [])]
     if (!identity.known) {
-      if (device) this.#see(device, { request, key, address }, 'unknown', identity.sentence, null)
-      return { answer: this.#toAnswer(device?.id ?? '', 'unknown', identity.sentence), wakers }
+      if (device) this.#seen.asked(device, request, address, { state: 'unknown', sentence: identity.sentence, machine: null })
+      return { answer: this.#toAnswer(device?.id ?? '', 'unknown', identity.sentence), wakers, known: false }
     }
     const entry = this.#entryOf(identity.device, await provenMacs(this.deps.store, identity.device, request.macs), request.hostname, address)
-    const assigned = identity.device.assigned_machine_id === null ? null : await this.deps.store.selectFrom('machine').select('name').where('id', '=', identity.device.assigned_machine_id).executeTakeFirst()
-    const targets = [...(assigned ? [{ protocol: 'spice' as const, machine: assigned.name }] : []), ...entry?.targets ?? []]
+    const targets = [...await this.#own(identity.device), ...entry?.targets ?? []]
     const opened = await this.#open(targets, { ...identity.device, address })
     wakers.push(...opened.wakers)
     const { ways, choices, person, console } = opened
     const answer = { ...this.#toAnswer(identity.device.id, opened.state, opened.sentence, { ways, choices, person }), ...(console ? { console } : {}), ...(person === undefined ? {} : { person }), ...(ways ? { ways } : {}), ...(choices ? { choices } : {}) }
-    this.#see(identity.device, { request, key, address }, answer.state, answer.sentence, opened.machine?.name ?? null)
-    return { wakers, lookAgainMs: opened.lookAgainMs, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
+    this.#seen.asked(identity.device, request, address, { state: answer.state, sentence: answer.sentence, machine: opened.machine?.name ?? null })
+    return { wakers, known: true, lookAgainMs: opened.lookAgainMs, answer: { ...answer, ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }), ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}) } }
   }
 
   /** The device's own desktop, or that of the person who is logged in at it. */
@@ -241,45 +263,4 @@ export class ThinClients {
       for (const waker of wakers) this.#changes.on(waker, done)
     })
   }
-
-  #see (device: ThinClientRow, { request, address }: Question, state: AskAnswer['state'], sentence: string, machine: string | null): void {
-    const note = request.note ?? (device.note || '')
-    this.#seen.set(device.id, { state, sentence, machine, note, showing: null, lastSeenMs: Date.now(), address, version: request.version, hostname: request.hostname })
-  }
-
-  async #flushLastSeen (): Promise<void> {
-    await this.deps.store.transaction().execute(async (tx) => {
-      for (const [id, seen] of this.#seen) {
-        await tx.updateTable('thin_client').set({ last_seen: seen.lastSeenMs, address: seen.address, version: seen.version, hostname: seen.hostname }).where('id', '=', id).where('last_seen', '<', seen.lastSeenMs).execute()
-      }
-    })
-  }
-
-  async #row (id: string): Promise<ThinClientRow> {
-    const row = await this.deps.store.selectFrom('thin_client').selectAll().where('id', '=', id).executeTakeFirst()
-    if (!row) throw new BrokerError('not_found', `There is no thin client ${id}: "berth thin-client list" shows all.`)
-    return row
-  }
-
-  async #change (id: string, change: Partial<ThinClientRow>, by: Actor, action: string, detail: unknown): Promise<ThinClient> {
-    await this.#row(id)
-    await this.deps.store.transaction().execute(async (tx) => {
-      await tx.updateTable('thin_client').set(change).where('id', '=', id).execute()
-      await recordEvent(tx, by, action, `thin-client:${id}`, detail)
-    })
-    this.#tell(`device:${id}`)
-    const found = (await this.list()).find((client) => client.id === id)
-    if (!found) throw new BrokerError('not_found', `The thin client ${id} was removed meanwhile.`)
-    return found
-  }
-
-  #toApi (row: ThinClientRow, assigned: string | null, person: string | null): ThinClient {
-    const seen = this.#seen.get(row.id)
-    return {
-      id: row.id, mac: row.mac, address: seen?.address ?? row.address, hostname: seen?.hostname ?? row.hostname, version: seen?.version ?? row.version,
-      state: seen?.state ?? 'unknown', sentence: seen?.sentence ?? 'It has not asked since the broker started.', machine: seen?.machine ?? null, assigned, person, accepted: row.accepted === 1,
-      showing: seen?.showing ?? null, note: [seen?.note, row.note].filter(Boolean).join(' '), firstSeen: new Date(row.first_seen).toISOString(), lastSeen: new Date(Math.max(row.last_seen, seen?.lastSeenMs ?? 0)).toISOString(),
-    }
-  }
 }
-

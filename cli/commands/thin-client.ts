@@ -1,13 +1,16 @@
 import type { Command } from 'commander'
-import { ThinClient, ThinClientList } from '../../broker/api/thin-clients.js'
+import type { OrderKind } from '../../broker/api/device-orders.js'
+import { OrderState } from '../../broker/api/device-orders.js'
+import { type AssignRequest, ThinClient, ThinClientDetail, ThinClientList } from '../../broker/api/thin-clients.js'
 import { apiPath } from '../broker-client.js'
 import { CliError } from '../cli-error.js'
 import type { Invocation } from '../invocation.js'
 import { type Column, fieldsOf } from '../output.js'
+import { plainLine } from '../plain-text.js'
 
 const COLUMNS: ReadonlyArray<Column<ThinClient>> = [
   ['ID', (it) => it.id], ['MAC', (it) => it.mac], ['ADDRESS', (it) => it.address], ['HOSTNAME', (it) => it.hostname], ['STATE', (it) => it.state], ['PERSON', (it) => it.person], ['MACHINE', (it) => it.machine],
-  ['ASSIGNED', (it) => it.assigned], ['ACCEPTED', (it) => it.accepted ? 'yes' : 'no'], ['SHOWING', (it) => it.showing], ['LAST SEEN', (it) => it.lastSeen],
+  ['ASSIGNED', (it) => it.assigned ?? (it.assignedPool === null ? null : `pool ${it.assignedPool}`)], ['ACCEPTED', (it) => it.accepted ? 'yes' : 'no'], ['SHOWING', (it) => it.showing], ['LAST SEEN', (it) => it.here ? 'now' : it.lastSeen],
 ]
 const FIELDS: ReadonlyArray<Column<ThinClient>> = [
   ...COLUMNS.map(([title, cell]): Column<ThinClient> => [title.toLowerCase(), cell]),
@@ -23,9 +26,12 @@ export function defineThinClientCommands (program: Command, invocation: Invocati
     invocation.output.list(answer, COLUMNS, answer.thinClients)
   })
   thinClient.command('show').argument('<DEVICE>', DEVICE).summary('show a thin client').description('Shows one device, with the sentence on its screen and its note of troubles.').action(async (device: string) => { show(await find(invocation, device)) })
-  thinClient.command('assign').argument('<DEVICE>', DEVICE).argument('<MACHINE>').summary('give a device a machine of its own').description('Gives the device a fixed machine; this goes before clients.xml. Horizon: assign a user or device to a desktop.')
-    .action(async (device: string, machine: string) => { show(await assign(invocation, device, machine)) })
-  thinClient.command('unassign').argument('<DEVICE>', DEVICE).summary('take the fixed machine away').description('Takes the fixed machine away; clients.xml decides again.').action(async (device: string) => { show(await assign(invocation, device, null)) })
+  thinClient.command('assign').argument('<DEVICE>', DEVICE).argument('[MACHINE]').option('--pool <POOL>', 'a desktop of this pool instead of a machine').summary('give a device a machine or a pool of its own').description('Gives the device a fixed machine, or a desktop of a pool; this goes before clients.xml. Horizon: assign a user or device to a desktop.')
+    .action(async (device: string, machine: string | undefined, { pool }: { pool?: string }) => {
+      if ((machine === undefined) === (pool === undefined)) throw new CliError('usage', 'Say a machine, or --pool and a pool.')
+      show(await assign(invocation, device, pool === undefined ? { machine: machine ?? null } : { pool }))
+    })
+  thinClient.command('unassign').argument('<DEVICE>', DEVICE).summary('take its own machine or pool away').description('Takes its own machine or pool away; clients.xml decides again.').action(async (device: string) => { show(await assign(invocation, device, { machine: null })) })
   thinClient.command('accept').argument('<DEVICE>', DEVICE).summary('let a device get a new key').description('Accepts a device that is refused, for example after its system was reinstalled: its old key is forgotten and it gets a new one at its next contact.')
     .action(async (device: string) => {
       const { id } = await find(invocation, device)
@@ -36,11 +42,34 @@ export function defineThinClientCommands (program: Command, invocation: Invocati
     await invocation.client.sendOnly('DELETE', apiPath`/thin-clients/${id}`)
     invocation.say(`${id} is forgotten.`)
   })
+  defineOrders(thinClient, invocation)
 }
 
-async function assign (invocation: Invocation, device: string, machine: string | null): Promise<ThinClient> {
+function defineOrders (thinClient: Command, invocation: Invocation): void {
+  const waits = 'Waits until the device has said what it did, or has not answered for two minutes; exit code 1 if it was not done.'
+  thinClient.command('message').argument('<DEVICE>', DEVICE).argument('<TEXT>', 'one paragraph, at most 500 characters').option('--seconds <SECONDS>', 'how long it is shown (5 to 3600)', '60').summary('show a text on its screen').description(`Shows a text over the desktop, or on the screen that waits. ${waits}`)
+    .action(async (device: string, text: string, { seconds }: { seconds: string }) => { await order(invocation, device, 'message', { text, seconds: Number(seconds) }) })
+  thinClient.command('reconnect').argument('<DEVICE>', DEVICE).summary('close its viewer and let it ask anew').description(`Closes the viewer; the device asks again at once what to show. The desktop goes on, and whoever is logged in stays so. ${waits}`).action(async (device: string) => { await order(invocation, device, 'reconnect', {}) })
+  thinClient.command('reboot').argument('<DEVICE>', DEVICE).summary('restart the device').description(`Restarts the device itself, not the desktop that it shows, unless its setting remote-reboot forbids it. ${waits}`).action(async (device: string) => { await order(invocation, device, 'reboot', {}) })
+}
+
+const LOOK_EVERY_MS = 500
+
+async function order (invocation: Invocation, device: string, kind: OrderKind, body: object): Promise<void> {
   const { id } = await find(invocation, device)
-  return await invocation.client.send('PUT', apiPath`/thin-clients/${id}/assignment`, { machine }, ThinClient)
+  const given = await invocation.client.send('POST', apiPath`/thin-clients/${id}/${kind}`, body, OrderState)
+  let now = given
+  while (now.state === 'pending' || now.state === 'sent') {
+    await new Promise((resolve) => { setTimeout(resolve, LOOK_EVERY_MS) })
+    now = (await invocation.client.get(apiPath`/thin-clients/${id}`, ThinClientDetail)).orders.find((one) => one.id === given.id) ?? { ...now, state: 'refused', sentence: 'It is not known any more.' }
+  }
+  invocation.output.show(now, () => `${now.state}: ${plainLine(now.sentence)}`)
+  if (now.state !== 'done') invocation.end('refused')
+}
+
+async function assign (invocation: Invocation, device: string, wish: AssignRequest): Promise<ThinClient> {
+  const { id } = await find(invocation, device)
+  return await invocation.client.send('PUT', apiPath`/thin-clients/${id}/assignment`, wish, ThinClient)
 }
 
 /** An id counts first; a MAC or a host name only when one device has it, since several may claim the same. */

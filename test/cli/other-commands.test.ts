@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import { test } from 'tap'
 import { CopyRequest, GenerationList, ImportRequest, JobRef } from '../../broker/api/images.js'
-import { AssignRequest, ClientsXmlCheck, ClientsXmlState, ClientsXmlText, ThinClient, ThinClientList } from '../../broker/api/thin-clients.js'
+import { OrderState } from '../../broker/api/device-orders.js'
+import { AssignRequest, ClientsXmlCheck, ClientsXmlHistory, ClientsXmlPut, ClientsXmlState, ClientsXmlText, ClientsXmlVersionText, ThinClient, ThinClientDetail, ThinClientList } from '../../broker/api/thin-clients.js'
 import { AuditEventList, TokenCreate, TokenCreated, TokenList } from '../../broker/api/users.js'
 import { JobList } from '../../broker/api/jobs.js'
 import { DEVICE, GENERATION, NOW, job } from './samples.js'
@@ -29,11 +30,19 @@ test('clients.xml: faults as file, line and column', async t => {
   t.match(await berth(['clients-xml', 'check', file]), { code: 1, stdout: `${file}:3:5: error: There is no machine pc-99.\n${file}:9:1: warning: Twice.\n${file}: refused, 2 clients\n` })
   broker.on('PUT /clients-xml', refuse('clients_xml_invalid', 'clients.xml was refused.', faults))
   t.match(await berth(['clients-xml', 'load', file]), { code: 1, stdout: '', stderr: `berth: clients.xml was refused.\n  ${file}:3:5: error: There is no machine pc-99.\n  ${file}:9:1: warning: Twice.\n` })
-  broker.on('PUT /clients-xml', answer(ClientsXmlCheck, { accepted: true, clients: 2, faults: [] }, { request: ClientsXmlText }))
+  broker.on('PUT /clients-xml', answer(ClientsXmlCheck, { accepted: true, clients: 2, faults: [] }, { request: ClientsXmlPut }))
   t.match(await berth(['clients-xml', 'load', '-'], { input: '<clients/>' }), { code: 0, stdout: /in force, 2 clients/ })
   t.strictSame(broker.asked.at(-1)?.body, { text: '<clients/>' })
-  broker.on('GET /clients-xml', answer(ClientsXmlState, { path: '/etc/berth/clients.xml', text: '<clients/>', loadedAt: NOW, clients: 2, faults: [] }))
+  broker.on('GET /clients-xml', answer(ClientsXmlState, { path: '/etc/berth/clients.xml', text: '<clients/>', etag: 'e1', loadedAt: NOW, clients: 2, faults: [] }))
   t.match(await berth(['clients-xml', 'show']), { code: 0, stdout: '<clients/>\n', stderr: /\/etc\/berth\/clients.xml/ })
+  const version = { id: 7, at: NOW, by: 'ann', clients: 2, bytes: 10, etag: 'e0' }
+  broker.on('GET /clients-xml/history', answer(ClientsXmlHistory, { versions: [version] }))
+  broker.on('GET /clients-xml/history/7', answer(ClientsXmlVersionText, { ...version, text: '<old/>' }))
+  t.match(await berth(['clients-xml', 'history']), { code: 0, stdout: /\n7 +\S+ +ann +2 +10\n/ })
+  t.match(await berth(['clients-xml', 'show', '7']), { code: 0, stdout: '<old/>\n' })
+  t.match(await berth(['clients-xml', 'restore', '7']), { code: 0, stdout: /in force, 2 clients/ })
+  t.strictSame(broker.asked.at(-1)?.body, { text: '<old/>', have: 'e1' })
+  t.match(await berth(['clients-xml', 'restore', 'last']), { code: 2 })
 })
 
 test('thin clients by id, MAC or host name', async t => {
@@ -51,6 +60,23 @@ test('thin clients by id, MAC or host name', async t => {
   t.match(await berth(['thin-client', 'show', 'desk9']), { code: 1, stderr: /no thin client desk9/ })
   t.match(await berth(['thin-client', 'accept', 'd-1']), { code: 0, stdout: /accepted: +yes/ })
   t.match(await berth(['thin-client', 'remove', 'd-1']), { code: 0 })
+  t.match(await berth(['thin-client', 'assign', 'd-2', '--pool', 'lab']), { code: 0 })
+  t.strictSame(broker.asked.at(-1)?.body, { pool: 'lab' })
+  t.match(await berth(['thin-client', 'assign', 'd-2']), { code: 2 })
+})
+
+test('orders to a thin client are waited for', async t => {
+  const { broker, berth } = await bench(t)
+  const order = { id: 'o-1', kind: 'message' as const, text: 'Hi', state: 'pending' as const, sentence: 'It is told as soon as it asks.', by: 'ann', createdAt: NOW, expiresAt: NOW, finishedAt: null }
+  const becomes = (state: OrderState['state'], sentence: string): void => { broker.on('GET /thin-clients/d-1', answer(ThinClientDetail, { ...DEVICE, gets: [], orders: [{ ...order, state, sentence }] })) }
+  broker.on('GET /thin-clients', answer(ThinClientList, { thinClients: [DEVICE] }))
+  for (const kind of ['message', 'reconnect', 'reboot']) broker.on(`POST /thin-clients/d-1/${kind}`, answer(OrderState, order))
+  becomes('done', 'Shown over the desktop.')
+  t.match(await berth(['thin-client', 'message', 'd-1', 'Hi', '--seconds', '20']), { code: 0, stdout: 'done: Shown over the desktop.\n' })
+  t.strictSame(broker.asked.find(({ path }) => path.endsWith('/message'))?.body, { text: 'Hi', seconds: 20 })
+  t.match(await berth(['thin-client', 'reconnect', 'd-1']), { code: 0 })
+  becomes('refused', 'Not restarted:\u001b[2J no.')
+  t.match(await berth(['thin-client', 'reboot', 'd-1']), { code: 1, stdout: 'refused: Not restarted:?[2J no.\n' })
 })
 
 test('tokens, events, jobs', async t => {

@@ -1,4 +1,5 @@
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { until } from './until.js'
 
 export interface PageOptions {
   readonly width?: number
@@ -29,6 +30,12 @@ export async function openWindow (browser: Browser, { width = 1280, height = 800
   // A refusal of the broker is an answer; what the policy of the page blocks, or a script complains of, is a fault.
   page.on('console', (message) => { if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) faults.push(message.text()) })
   return { context, page, faults }
+}
+
+/** Waits until a page has come and nothing of it is still being asked for. */
+export async function loaded (page: Page): Promise<void> {
+  await page.locator('#root > *').first().waitFor({ state: 'attached' })
+  await until(async () => await page.locator('.berth-loading').count() === 0, { withinMs: 15_000, what: `${page.url()} is loaded` })
 }
 
 /** Types name and password into the login page and waits until it is gone. */

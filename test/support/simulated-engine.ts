@@ -57,7 +57,7 @@ export class Engine {
     const observer = new Observer({ store, hypervisors, log, everyMs: 60_000 })
     const jobs = new JobRunner({ store, log, hook: (point) => { engine.hook(point) } })
     const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: 1_000, ...machineAnswers(store) })
-    const images = new GoldenImages({ store, hypervisors, jobs, observer })
+    const images = new GoldenImages({ store, hypervisors, jobs, observer, inUse: async () => null })
     const handingOut = assembleHandingOut({
       store, hypervisors, observer, machines, goldenImages: images, jobs, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: options.now ?? Date.now, monotonicMs: options.monotonicMs ?? (() => performance.now()), watchersOf: () => [], mayHave: options.mayHave?.(store) ?? (async () => true),
     })

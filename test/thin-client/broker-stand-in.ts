@@ -54,7 +54,7 @@ class Conversation {
 
   #report (report: ReportRequest, response: ServerResponse): void {
     this.reports.push(report)
-    const news = this.#told !== undefined && (this.#told.over !== null || this.#told.notice?.id !== report.have)
+    const news = this.#told !== undefined && (this.#told.over !== null || this.#told.notice?.id !== report.have || this.#told.order !== undefined)
     if (report.waitMs === undefined) response.writeHead(204).end()
     else if (this.#told !== undefined && news) sendJson(response, 200, this.#told)
     else this.#held.push(response)

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import type { DeviceOrder } from '../../broker/api/device-orders.js'
 import { DEFAULT_VIEWER_OPTIONS } from '../../broker/api/thin-clients.js'
 import { type AgentEvent, type State, type Step, firstState, nextStep } from '../../thin-client/policy.js'
 import { DEVICE_KEY, SPICE, ready, waiting } from './answers.js'
@@ -13,6 +14,8 @@ const launch: Step = { do: 'launch', console: SPICE, viewer: DEFAULT_VIEWER_OPTI
 const nextReport: Step = { do: 'report', showing: 'what-runs', run: 1, have: undefined, waitMs: 60_000 }
 const NOTICE = { id: 'n1', sentence: 'It ends soon.', takenAt: '2026-11-21T18:00:00.000Z' }
 const quiet = { notice: null, over: null }
+const MESSAGE: DeviceOrder = { id: 'o1', kind: 'message', text: 'Hello.', seconds: 60 }
+const RECONNECT: DeviceOrder = { ...MESSAGE, id: 'o2', kind: 'reconnect', text: '' }
 const show = (sentence: string): Step => ({ do: 'show', sentence })
 const nothing: Step = { do: 'report', showing: 'nothing' }
 
@@ -36,6 +39,12 @@ const TABLE: readonly Row[] = [
   { when: 'a minute of showing', state: showing, event: { type: 'pause-over' }, becomes: { phase: 'showing' }, steps: [nextReport] },
   { when: 'nothing new after a long report', state: showing, event: { type: 'reported', run: 1, answer: quiet, tookMs: 60_000 }, becomes: { notice: undefined }, steps: [{ do: 'pause', pauseMs: 500 }] },
   { when: 'nothing new at once', state: showing, event: { type: 'reported', run: 1, answer: quiet, tookMs: 10 }, becomes: { notice: undefined }, steps: [{ do: 'pause', pauseMs: 59_990 }] },
+  { when: 'an order while it waits', state: { ...asking, mark: 'm1' }, event: { type: 'answered', answer: waiting({ askAgainMs: 30_000, order: MESSAGE }), tookMs: 100 }, becomes: { phase: 'pausing', taken: ['o1'] }, steps: [show(waiting().sentence), { do: 'obey', order: MESSAGE }, { do: 'pause', pauseMs: 500 }] },
+  { when: 'an order with a desktop', state: asking, event: { type: 'answered', answer: ready({ order: MESSAGE }), tookMs: 100 }, becomes: { phase: 'showing', taken: ['o1'] }, steps: [show('Showing pc-01.'), launch, { do: 'obey', order: MESSAGE }, nextReport] },
+  { when: 'a message while it shows', state: showing, event: { type: 'reported', run: 1, answer: { ...quiet, order: MESSAGE }, tookMs: 10 }, becomes: { phase: 'showing', reconnecting: false, taken: ['o1'] }, steps: [{ do: 'obey', order: MESSAGE }, { do: 'pause', pauseMs: 500 }] },
+  { when: 'to reconnect', state: showing, event: { type: 'reported', run: 1, answer: { ...quiet, order: RECONNECT }, tookMs: 10 }, becomes: { phase: 'showing', reconnecting: true, taken: ['o2'] }, steps: [{ do: 'obey', order: RECONNECT }, show('The administrator lets this device connect anew.'), { do: 'end-viewer' }] },
+  { when: 'told again to reconnect', state: { ...showing, taken: ['o2'] }, event: { type: 'reported', run: 1, answer: { ...quiet, order: RECONNECT }, tookMs: 10 }, becomes: { phase: 'showing', reconnecting: false }, steps: [{ do: 'obey', order: RECONNECT }, { do: 'pause', pauseMs: 500 }] },
+  { when: 'the viewer is closed to reconnect', state: { ...showing, reconnecting: true }, event: ended(true, 100), becomes: { phase: 'asking', reconnecting: false, ended: false }, steps: [show('It ended.'), nothing, ask] },
   { when: 'a report failed', state: { ...showing, notice: 'n1' }, event: { type: 'report-failed', run: 1, tookMs: 0 }, becomes: { phase: 'showing', notice: 'n1' }, steps: [{ do: 'pause', pauseMs: 60_000 }] },
   { when: 'a notice', state: showing, event: { type: 'reported', run: 1, answer: { notice: NOTICE, over: null }, tookMs: 5000 }, becomes: { notice: 'n1' }, steps: [{ do: 'notify', sentence: 'It ends soon.' }, { do: 'pause', pauseMs: 500 }] },
   { when: 'the same notice again', state: { ...showing, notice: 'n1' }, event: { type: 'reported', run: 1, answer: { notice: NOTICE, over: null }, tookMs: 0 }, becomes: { notice: 'n1' }, steps: [{ do: 'pause', pauseMs: 60_000 }] },

@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core'
 import t from 'tap'
 import { office, poolOf, show } from '../broker/pools/office.js'
 import { obstacles } from '../support/accessibility.js'
-import { logIn, openWindow, startBrowser } from '../support/browser.js'
+import { loaded, logIn, openWindow, startBrowser } from '../support/browser.js'
 import { addPerson, allow } from '../support/people.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
@@ -145,7 +145,7 @@ t.test('everybody can use them: axe finds nothing serious, light and dark', asyn
     for (const path of ['/pools', '/pools/lab', '/people', '/people/ann', '/grants', '/directories', '/jobs', `/jobs/${jobs[0]?.id ?? ''}`, '/audit', '/api-docs']) {
       await page.goto(`${broker.url}${path}`)
       await page.getByRole('heading', { level: 1 }).waitFor()
-      await page.waitForFunction('document.querySelector(".berth-loading") === null')
+      await loaded(page)
       t.same(await obstacles(page), [], `${path} ${dark ? 'dark' : 'light'}`)
     }
     t.same(faults, [])

@@ -27,14 +27,6 @@ export function rowsOf (layout: LayoutName): LayoutKey[][] {
   })
 }
 
-const CHOSEN = 'berth-keyboard'
-/** The keyboard that the guest believes it has, as chosen last in this browser. */
-export function chosenLayout (): LayoutName {
-  const chosen = localStorage.getItem(CHOSEN) ?? ''
-  return chosen in LAYOUTS ? chosen as LayoutName : 'us'
-}
-export function chooseLayout (layout: LayoutName): void { localStorage.setItem(CHOSEN, layout) }
-
 /** The keys that give this character on a keyboard of this layout, those that are held first; null: none do. Pure. */
 export function keysFor (character: string, layout: LayoutName): Key[] | null {
   if (character === '\n' || character === '\r') return [KEYS.enter]

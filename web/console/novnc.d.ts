@@ -1,6 +1,7 @@
 /** The part of noVNC that is used here; see its docs/API.md. */
 declare module '@novnc/novnc' {
-  export default class RFB extends EventTarget {
+  export { RFB as default }
+  class RFB extends EventTarget {
     constructor (target: HTMLElement, channel: WebSocket, options?: { shared?: boolean, credentials?: object })
     viewOnly: boolean
     scaleViewport: boolean

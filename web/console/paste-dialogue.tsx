@@ -1,8 +1,9 @@
 import { Button, Form, FormGroup, FormSelect, FormSelectOption, Modal, ModalBody, ModalFooter, ModalHeader, Progress, TextArea } from '@patternfly/react-core'
 import { type ReactElement, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { chooseLayout, chosenLayout } from './chosen-layout.js'
 import type { Sender } from './keys.js'
-import { chooseLayout, chosenLayout, type LayoutName, LAYOUTS, typeText } from './layouts.js'
+import { type LayoutName, LAYOUTS, typeText } from './layouts.js'
 
 /** A text goes into the guest as keys, one after the other, since its clipboard cannot be reached through this display. */
 export function PasteDialogue ({ to, close }: { to: Sender, close: () => void }): ReactElement {

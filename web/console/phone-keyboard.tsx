@@ -1,9 +1,10 @@
-import { Button, Tooltip } from '@patternfly/react-core'
+import { Button } from '@patternfly/react-core'
 import { MobileAltIcon } from '@patternfly/react-icons/dist/esm/icons/mobile-alt-icon'
 import { type FormEvent, type ReactElement, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
+import { chosenLayout } from './chosen-layout.js'
 import { KEYS, press, type Sender } from './keys.js'
-import { chosenLayout, typeCharacter } from './layouts.js'
+import { typeCharacter } from './layouts.js'
 
 /** What a phone's keyboard edits must hold something, or it has nothing to delete. */
 const FILLING = ' '.repeat(64)
@@ -34,7 +35,7 @@ export function PhoneKeyboard ({ to }: { to: Sender | null }): ReactElement | nu
   return (
     <>
       <textarea ref={field} className="berth-unseen" aria-label={t('console.phoneKeyboard')} tabIndex={-1} autoCapitalize="none" autoComplete="off" autoCorrect="off" spellCheck={false} defaultValue={FILLING} onInput={input} onFocus={refill} onBlur={refill} />
-      <Tooltip content={t('console.phoneKeyboard')}><Button variant="plain" aria-label={t('console.openPhoneKeyboard')} icon={<MobileAltIcon />} onClick={() => { field.current?.focus() }} /></Tooltip>
+      <Button title={t('console.phoneKeyboard')} variant="plain" aria-label={t('console.openPhoneKeyboard')} icon={<MobileAltIcon />} onClick={() => { field.current?.focus() }} />
     </>
   )
 }

@@ -62,6 +62,8 @@ export class Screen {
       this.#rfb = rfb
       rfb.viewOnly = ticket.viewOnly
       rfb.focusOnClick = true
+      // noVNC complains when it is ended twice.
+      rfb.addEventListener('disconnect', () => { if (this.#rfb === rfb) this.#rfb = null })
       rfb.addEventListener('connect', () => {
         clearTimeout(patience)
         this.#tries = 0

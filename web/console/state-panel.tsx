@@ -1,7 +1,7 @@
 import { Button, Spinner } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Link, useNavigate } from 'react-router'
+import { useNavigate } from 'react-router'
 import type { Permissions } from '../../broker/api/permissions.js'
 import type { Session } from '../../broker/api/users.js'
 import { path } from '../api/client.js'
@@ -11,6 +11,7 @@ import { sentenceOf } from '../frame/error-state.js'
 import { Confirm } from '../parts/confirm.js'
 import { useNow } from '../parts/when.js'
 import type { ScreenState } from './screen.js'
+import { ToDesktops } from './to-desktops.js'
 
 interface PanelProps { readonly state: ScreenState, readonly machine: string, readonly session: Session, readonly again: () => void, readonly take: () => void }
 
@@ -57,7 +58,7 @@ function Ways ({ machine, viewer, again }: { machine: string, viewer: boolean, a
     <>
       <Button onClick={again}>{t('console.openAgain')}</Button>
       {viewer && <Button variant="secondary" isDisabled={failed} onClick={() => { saveViewerFile(machine, false).catch(() => { setFailed(true) }) }}>{t('desktops.ways.viewer')}</Button>}
-      <Button variant="link" component={(props) => <Link {...props as object} to="/" />}>{t('console.back')}</Button>
+      <Button variant="link" component={ToDesktops}>{t('desktops.title')}</Button>
     </>
   )
 }
@@ -75,7 +76,7 @@ function InUse ({ machine, session, says, again, take }: { machine: string, sess
         {mayTake && <Button variant="danger" onClick={() => { setAsking(true) }}>{t('desktops.take')}</Button>}
         {mayTake && <Button variant="secondary" onClick={() => { void navigate(`${path`/machines/${machine}/console`}?watch=1`) }}>{t('console.watch')}</Button>}
         <Button variant={mayTake ? 'link' : 'primary'} onClick={again}>{t('console.openAgain')}</Button>
-        <Button variant="link" component={(props) => <Link {...props as object} to="/" />}>{t('console.back')}</Button>
+        <Button variant="link" component={ToDesktops}>{t('desktops.title')}</Button>
         {asking && <Confirm title={t('desktops.inUse', { machine })} action={t('desktops.take')} danger pending={false} error={null} onConfirm={() => { setAsking(false); take() }} close={() => { setAsking(false) }}>{says} {t('console.takeWhy')}</Confirm>}
       </>
     </Panel>

@@ -1,4 +1,4 @@
-import { Button, Dropdown, DropdownGroup, DropdownItem, DropdownList, Divider, MenuToggle, Tooltip } from '@patternfly/react-core'
+import { Button, Dropdown, DropdownGroup, DropdownItem, DropdownList, Divider, MenuToggle } from '@patternfly/react-core'
 import { ArrowLeftIcon } from '@patternfly/react-icons/dist/esm/icons/arrow-left-icon'
 import { CompressIcon } from '@patternfly/react-icons/dist/esm/icons/compress-icon'
 import { ExpandIcon } from '@patternfly/react-icons/dist/esm/icons/expand-icon'
@@ -8,9 +8,9 @@ import { SearchPlusIcon } from '@patternfly/react-icons/dist/esm/icons/search-pl
 import type RFB from '@novnc/novnc'
 import { type ReactElement, type ReactNode, type RefObject, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Link } from 'react-router'
 import { COMBINATIONS, functionKey, press } from './keys.js'
 import { chooseScaling, type Scaling, SCALINGS } from './scaling.js'
+import { ToDesktops } from './to-desktops.js'
 
 interface ToolbarProps {
   readonly machine: string
@@ -31,13 +31,13 @@ export function Toolbar ({ machine, page, rfb, mayPaste, scaling, setScaling, is
   const { t } = useTranslation()
   return (
     <header className="berth-console-bar">
-      <Tooltip content={t('console.back')}><Button variant="plain" aria-label={t('console.back')} component={(props) => <Link {...props as object} to="/" />} icon={<ArrowLeftIcon />} /></Tooltip>
+      <Button title={t('console.back')} variant="plain" aria-label={t('console.back')} component={ToDesktops} icon={<ArrowLeftIcon />} />
       <h1 className="berth-console-name">{machine}</h1>
       <div className="berth-console-tools" role="toolbar" aria-label={t('console.tools')}>
         {rfb && <KeyMenu rfb={rfb} />}
-        {rfb && mayPaste && <Tooltip content={t('console.paste')}><Button variant="plain" aria-label={t('console.paste')} icon={<PasteIcon />} onClick={paste} /></Tooltip>}
+        {rfb && mayPaste && <Button title={t('console.paste')} variant="plain" aria-label={t('console.paste')} icon={<PasteIcon />} onClick={paste} />}
         {rfb && phoneKeyboard}
-        {rfb && <Tooltip content={t('console.keyboard')}><Button variant="plain" aria-label={t('console.keyboard')} aria-pressed={isKeyboardShown} isClicked={isKeyboardShown} icon={<KeyboardIcon />} onClick={toggleKeyboard} /></Tooltip>}
+        {rfb && <Button title={t('console.keyboard')} variant="plain" aria-label={t('console.keyboard')} aria-pressed={isKeyboardShown} isClicked={isKeyboardShown} icon={<KeyboardIcon />} onClick={toggleKeyboard} />}
         <ScalingMenu scaling={scaling} choose={(one) => { chooseScaling(one); setScaling(one) }} />
         <FullScreen page={page} />
       </div>

@@ -1,8 +1,9 @@
 import { Button } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { chooseLayout, chosenLayout } from './chosen-layout.js'
 import { type Key, KEYS, keysymOf, press, type Sender } from './keys.js'
-import { chosenLayout, chooseLayout, type LayoutKey, type LayoutName, LAYOUTS, rowsOf } from './layouts.js'
+import { type LayoutKey, type LayoutName, LAYOUTS, rowsOf } from './layouts.js'
 
 /** Pressed, they stay until the next key, as one finger needs it. */
 const HELD = { shift: 'Shift', altGr: 'AltGr', control: 'Ctrl', alt: 'Alt', super: 'Super' } as const

@@ -4,7 +4,7 @@ import { type ReactElement, useState } from 'react'
 
 export interface Action { readonly name: string, readonly onClick: () => void, readonly isDanger?: boolean, readonly isDisabled?: boolean, /** Why it cannot be done now. */ readonly description?: string }
 
-/** A menu of what can be done. `label` names it for who does not see it; with `text` it is a button with a word, else three dots. */
+/** A menu of what can be done. `label` names it for who does not see it; with `text` it is a button with a word, which begins its name, else three dots. */
 export function Actions ({ label, text, actions, isDisabled = false }: { label: string, text?: string, actions: readonly Action[], isDisabled?: boolean }): ReactElement {
   const [open, setOpen] = useState(false)
   return (

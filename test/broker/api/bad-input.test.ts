@@ -45,6 +45,8 @@ const BODIES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'POST /api/v1/thin-clients/login/provider/poll': { macs: ['52:54:00:00:00:01'], handle: 'x' },
   'POST /api/v1/thin-clients/choose': { macs: ['52:54:00:00:00:01'], pool: 'office' },
   'POST /api/v1/thin-clients/logout': { macs: ['52:54:00:00:00:01'] },
+  'POST /api/v1/thin-clients/done': { macs: ['52:54:00:00:00:01'], order: 'x', outcome: 'done', sentence: '' },
+  'POST /api/v1/thin-clients/:id/message': { text: 'Hello.' },
   'PUT /api/v1/thin-clients/:id/assignment': { machine: 'pc' },
   'PUT /api/v1/clients-xml': { text: '<thin-clients/>' },
   'POST /api/v1/clients-xml/check': { text: '<thin-clients/>' },

@@ -73,6 +73,7 @@ export const ROUTES = [
   ['PUT', '/api/v1/machines/:name/discard-changes', 'machine:admin'],
   ['POST', '/api/v1/machines/:name/copy', 'admin'],
   ['POST', '/api/v1/machines/:name/populate', 'admin'],
+  ['GET', '/api/v1/machines/:name/populate', 'observer'],
   ['GET', '/api/v1/machines/:name/generations', 'observer'],
   ['POST', '/api/v1/machines/:name/import', 'admin'],
   ['POST', '/api/v1/machines/:name/console', 'machine:accessConsole'],
@@ -118,12 +119,19 @@ export const ROUTES = [
   ['POST', '/api/v1/device-login/answer', 'person'],
   ['POST', '/api/v1/thin-clients/choose', 'device'],
   ['POST', '/api/v1/thin-clients/logout', 'device'],
+  ['POST', '/api/v1/thin-clients/done', 'device'],
+  ['GET', '/api/v1/thin-clients/:id', 'observer'],
+  ['POST', '/api/v1/thin-clients/:id/message', 'admin'],
+  ['POST', '/api/v1/thin-clients/:id/reconnect', 'admin'],
+  ['POST', '/api/v1/thin-clients/:id/reboot', 'admin'],
   ['PUT', '/api/v1/thin-clients/:id/assignment', 'admin'],
   ['POST', '/api/v1/thin-clients/:id/accept', 'admin'],
   ['DELETE', '/api/v1/thin-clients/:id', 'admin'],
   ['GET', '/api/v1/clients-xml', 'observer'],
   ['PUT', '/api/v1/clients-xml', 'admin'],
   ['POST', '/api/v1/clients-xml/check', 'observer'],
+  ['GET', '/api/v1/clients-xml/history', 'observer'],
+  ['GET', '/api/v1/clients-xml/history/:id', 'observer'],
 ] as const satisfies ReadonlyArray<readonly [string, string, Needs]>
 
 /** Routes as the application has them: `METHOD /path`. */

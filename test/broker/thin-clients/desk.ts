@@ -17,12 +17,14 @@ export class Desk {
   key: string | null = null
   mark: string | undefined
   macs: readonly string[]
+  /** The orders that it knows; null: it is older than they are. */
+  orders: readonly string[] | null = null
 
   constructor (readonly broker: SimulatedBroker, mac: string, readonly address = '127.0.0.1') { this.macs = [mac] }
 
   /** `waitMs`: a long poll for something newer than the last answer. */
   async ask (waitMs = 0): Promise<AskAnswer> {
-    return this.#kept(await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', waitMs, ...(waitMs > 0 && this.mark !== undefined ? { have: this.mark } : {}) }))
+    return this.#kept(await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', waitMs, ...this.#knows(), ...(waitMs > 0 && this.mark !== undefined ? { have: this.mark } : {}) }))
   }
 
   #kept ({ status, body }: { status: number, body: unknown }): AskAnswer {
@@ -41,8 +43,13 @@ export class Desk {
   }
 
   async tell (showing: { protocol: string, title: string }, waitMs = 0, have?: string): Promise<ReportAnswer> {
-    return (await this.#post('report', { macs: this.macs, showing, waitMs, ...(have === undefined ? {} : { have }) })).body as ReportAnswer
+    return (await this.#post('report', { macs: this.macs, showing, waitMs, ...this.#knows(), ...(have === undefined ? {} : { have }) })).body as ReportAnswer
   }
+
+  #knows (): object { return this.orders === null ? {} : { orders: this.orders } }
+
+  /** Says what became of an order. */
+  async done (order: string, outcome: 'done' | 'refused' = 'done', sentence = 'Shown.'): Promise<number> { return (await this.#post('done', { macs: this.macs, order, outcome, sentence })).status }
 
   /** The person has closed the viewer, or the device has been switched on. */
   async askAfterEnd (): Promise<AskAnswer> { return this.#kept(await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', ended: true })) }

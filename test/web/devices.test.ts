@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs'
+import type { Browser, Page } from 'playwright-core'
+import t from 'tap'
+import { ORDER_KINDS } from '../../broker/api/device-orders.js'
+import { clientsXml, Desk, entry, newMac, office, STRANGE_ADDRESS } from '../broker/thin-clients/desk.js'
+import { obstacles } from '../support/accessibility.js'
+import { logIn, openWindow, startBrowser } from '../support/browser.js'
+import type { SimulatedBroker } from '../support/simulated-broker.js'
+import { until } from '../support/until.js'
+
+t.setTimeout(120_000)
+let broker: SimulatedBroker
+let browser: Browser
+let known: Desk
+t.before(async () => {
+  broker = await office()
+  browser = await startBrowser()
+  known = new Desk(broker, newMac())
+  known.orders = ORDER_KINDS
+  await clientsXml(broker, entry(`mac="${known.macs[0] ?? ''}"`, 'spice:pc-1'))
+  await broker.admin.put('/machines/pc-1/maintenance', { on: true, reason: 'new memory' })
+  await known.ask()
+})
+t.teardown(async () => {
+  await browser.close()
+  await broker.remove()
+})
+
+async function atPage (path: string, options = {}): Promise<{ page: Page, faults: string[], close: () => Promise<void> }> {
+  const { page, faults, context } = await openWindow(browser, options)
+  await logIn(page, `${broker.url}${path}`, 'admin', broker.adminPassword)
+  return { page, faults, close: async () => { await context.close() } }
+}
+
+t.test('an unknown device appears by push, is accepted and given a machine by a click', async (t) => {
+  const { page, faults, close } = await atPage('/thin-clients')
+  await page.getByRole('row').filter({ hasText: known.macs[0] ?? '' }).getByText('maintenance', { exact: true }).waitFor()
+  const stranger = new Desk(broker, newMac(), STRANGE_ADDRESS)
+  await stranger.ask()
+  await page.getByText('1 device waits for you').waitFor()
+  t.same(await obstacles(page), [])
+  await page.getByRole('button', { name: 'Accept desk' }).click()
+  await page.getByRole('dialog').getByText(stranger.macs[0] ?? '').waitFor()
+  await page.getByRole('dialog').getByRole('button', { name: 'Accept' }).click()
+  await until(async () => (await stranger.ask()).deviceKey !== undefined || stranger.key !== null, { withinMs: 5_000, what: 'it has a key' })
+  await page.getByRole('button', { name: 'Assign a desktop to desk' }).click()
+  await page.getByRole('dialog').getByLabel('Machine').last().fill('pc-2')
+  t.same(await obstacles(page), [])
+  await page.getByRole('dialog').getByRole('button', { name: 'Assign a desktop' }).click()
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  t.match(await stranger.askUntil('ready'), { console: { title: 'pc-2' } })
+  await page.getByText('1 device waits for you').waitFor({ state: 'detached' })
+  t.same(faults, [])
+  await close()
+})
+
+t.test('a message to a chosen device, by keyboard; what it says comes back by push', async (t) => {
+  const { page, faults, close } = await atPage('/thin-clients')
+  const waiting = known.ask(60_000)
+  await page.getByRole('row').filter({ hasText: known.macs[0] ?? '' }).getByRole('checkbox').focus()
+  await page.keyboard.press('Space')
+  await page.getByRole('button', { name: 'Send a message (1)' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('dialog').getByLabel('Message').fill('Back\nin <b>ten</b> minutes')
+  await page.getByRole('dialog').getByRole('button', { name: 'Send a message' }).click()
+  const { order } = await waiting
+  t.match(order, { kind: 'message', text: 'Back in <b>ten</b> minutes', seconds: 60 })
+  await page.getByRole('dialog').getByText('told', { exact: true }).waitFor()
+  await known.done(order?.id ?? '', 'done', 'Shown over the desktop.')
+  await page.getByRole('dialog').getByText('Shown over the desktop.').waitFor()
+  t.same(await obstacles(page), [])
+  await page.keyboard.press('Escape')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await page.getByRole('row').filter({ hasText: known.macs[0] ?? '' }).getByRole('link').click()
+  await page.waitForURL(/\/thin-clients\/[0-9a-f]+$/)
+  await page.getByText('Shown over the desktop.').waitFor()
+  await page.getByText('thin-client.message').waitFor()
+  t.same(await obstacles(page), [])
+  t.same(faults, [])
+  await close()
+})
+
+t.test('clients.xml: checked while typing, a fault is jumped to, the difference shown, saved; a change meanwhile is noticed; an old text comes back', async (t) => {
+  const { page, faults, close } = await atPage('/clients-xml')
+  const text = page.getByLabel('Text of clients.xml')
+  const mac = known.macs[0] ?? ''
+  const file = (machine: string): string => `<thin-clients>\n${entry(`mac="${mac}"`, `spice:${machine}`)}\n</thin-clients>`
+  await text.fill(file('pc-9'))
+  await page.getByText('there is no machine "pc-9"').waitFor()
+  t.ok(await page.getByRole('button', { name: 'Save' }).isDisabled())
+  await page.getByRole('button', { name: 'line 2, column 1' }).click()
+  t.equal(await page.evaluate('document.activeElement.selectionStart'), '<thin-clients>\n'.length)
+  t.same(await obstacles(page), [])
+  await text.fill(file('pc-2'))
+  await page.reload()
+  t.equal(await text.inputValue(), file('pc-2'), 'nothing is lost by a reload')
+  await page.getByText('good, 1 entry').waitFor()
+  await page.getByRole('button', { name: 'Save' }).click()
+  const dialogue = page.getByRole('dialog')
+  await dialogue.getByText(`${mac}: pc-1 → pc-2`).waitFor()
+  t.same(await obstacles(page), [])
+  await clientsXml(broker, entry(`mac="${mac}"`, 'rdp:ts.example.org'))
+  await dialogue.getByRole('button', { name: 'Save' }).click()
+  await dialogue.getByText(/was changed by admin .*after you had read it/).waitFor()
+  await dialogue.getByRole('button', { name: 'Cancel' }).click()
+  await page.getByRole('button', { name: /^Go on with my text/ }).click()
+  await page.getByRole('button', { name: 'Save' }).click()
+  await dialogue.getByText('RDP ts.example.org → pc-2').waitFor()
+  await dialogue.getByRole('button', { name: 'Save' }).click()
+  await dialogue.waitFor({ state: 'detached' })
+  t.equal(readFileSync(broker.clientsXml, 'utf8'), file('pc-2'))
+  await page.getByRole('link', { name: 'History' }).click()
+  await page.getByRole('link', { name: '2', exact: true }).click()
+  await page.getByRole('button', { name: 'Take it into the editor' }).click()
+  await page.waitForURL(/\/clients-xml$/)
+  t.match(await text.inputValue(), /ts\.example\.org/)
+  t.same(faults, [])
+  await close()
+})
+
+t.test('dark, on a phone, in Lithuanian', async (t) => {
+  for (const path of ['/thin-clients', '/clients-xml', '/clients-xml/history']) {
+    const { page, close } = await atPage(path, { phone: true, dark: true, language: 'lt' })
+    await page.getByRole('heading', { level: 1 }).waitFor()
+    t.same(await obstacles(page), [], path)
+    t.ok(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'), `${path} is no wider than the phone`)
+    await close()
+  }
+})

@@ -1,0 +1,23 @@
+import type { ReactElement } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { Hypervisor } from '../../broker/api/hypervisors.js'
+import { byteText, mibText } from '../parts/amounts.js'
+import { Bar } from '../parts/bar.js'
+import { StateLabel } from '../parts/state-label.js'
+
+const FEELINGS = { connecting: 'busy', up: 'good', unreachable: 'bad', maintenance: 'maintenance' } as const
+
+export function HypervisorLabel ({ hypervisor: { state, reason } }: { hypervisor: Pick<Hypervisor, 'state' | 'reason'> }): ReactElement {
+  const { t } = useTranslation()
+  return <StateLabel feeling={FEELINGS[state]} title={reason}>{t(`hypervisors.states.${state}`)}</StateLabel>
+}
+
+export function MemoryBar ({ hypervisor: { capacity, name } }: { hypervisor: Pick<Hypervisor, 'capacity' | 'name'> }): ReactElement {
+  const { t } = useTranslation()
+  return capacity === null ? <>–</> : <Bar label={t('hypervisors.memoryOf', { name })} used={capacity.memoryMib - capacity.memoryFreeMib} total={capacity.memoryMib} text={mibText} />
+}
+
+export function DiskBar ({ hypervisor: { capacity, name } }: { hypervisor: Pick<Hypervisor, 'capacity' | 'name'> }): ReactElement {
+  const { t } = useTranslation()
+  return capacity === null ? <>–</> : <Bar label={t('hypervisors.diskOf', { name })} used={capacity.imagesTotalBytes - capacity.imagesFreeBytes} total={capacity.imagesTotalBytes} text={byteText} />
+}

@@ -1,0 +1,41 @@
+import { Button } from '@patternfly/react-core'
+import { type ReactElement, useMemo } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link } from 'react-router'
+import type { Hypervisor } from '../../broker/api/hypervisors.js'
+import type { Session } from '../../broker/api/users.js'
+import { path } from '../api/client.js'
+import { type Column, DataTable } from '../parts/data-table.js'
+import { Loaded } from '../parts/loaded.js'
+import { PageHead } from '../parts/page-head.js'
+import { DiskBar, HypervisorLabel, MemoryBar } from './hypervisor-label.js'
+import { useHypervisors } from './use-hypervisors.js'
+
+/** All hypervisors, with how they are and how full. */
+export function HypervisorsPage ({ session }: { session: Session }): ReactElement {
+  const { t } = useTranslation()
+  const hypervisors = useHypervisors()
+  const columns = useColumns()
+  return (
+    <>
+      <PageHead title={t('navigation.hypervisors')}>
+        {session.role === 'admin' && <Button component={(props) => <Link {...props} to="/hypervisors/-/new" />}>{t('hypervisors.add')}</Button>}
+      </PageHead>
+      <Loaded query={hypervisors}>{({ hypervisors: all }) => <DataTable label={t('navigation.hypervisors')} rows={all} columns={columns} idOf={({ name }) => name} nameOf={({ name }) => name} empty={t('hypervisors.none')} />}</Loaded>
+    </>
+  )
+}
+
+function useColumns (): ReadonlyArray<Column<Hypervisor>> {
+  const { t } = useTranslation()
+  return useMemo(() => [
+    { key: 'name', name: t('machines.name'), value: ({ name }) => name, cell: ({ name }) => <Link to={path`/hypervisors/${name}`}>{name}</Link> },
+    { key: 'state', name: t('machines.power'), value: ({ state, reason }) => `${t(`hypervisors.states.${state}`)} ${reason}`, cell: (one) => <><HypervisorLabel hypervisor={one} /> <span className="berth-quiet">{one.reason}</span></>, width: 'minmax(9rem, 2fr)' },
+    { key: 'address', name: t('hypervisors.address'), value: ({ address }) => address, cell: ({ address, port }) => <span className="berth-mono">{address}{port === 22 ? '' : ` :${port}`}</span>, wideOnly: true },
+    { key: 'machines', name: t('navigation.machines'), value: ({ machines }) => machines, cell: ({ machines, name }) => <Link to={`/machines?hypervisor=${encodeURIComponent(name)}`}>{machines}</Link>, width: '6rem' },
+    { key: 'cores', name: t('machines.vcpus'), value: ({ capacity }) => capacity?.cores ?? 0, cell: ({ capacity }) => capacity?.cores ?? '–', width: '6rem', wideOnly: true },
+    { key: 'memory', name: t('hypervisors.memory'), value: ({ capacity }) => capacity === null ? 0 : capacity.memoryMib - capacity.memoryFreeMib, cell: (one) => <MemoryBar hypervisor={one} />, width: 'minmax(9rem, 1fr)', wideOnly: true },
+    { key: 'disk', name: t('hypervisors.disk'), value: ({ capacity }) => capacity === null ? 0 : capacity.imagesTotalBytes - capacity.imagesFreeBytes, cell: (one) => <DiskBar hypervisor={one} />, width: 'minmax(9rem, 1fr)', wideOnly: true },
+    { key: 'virt', name: t('hypervisors.virt'), value: ({ virtType }) => virtType ?? '', cell: ({ virtType }) => virtType ?? '–', width: '5rem', wideOnly: true },
+  ], [t])
+}

@@ -1,0 +1,29 @@
+import type { ReactElement } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { OrderState } from '../../broker/api/device-orders.js'
+import type { ThinClient } from '../../broker/api/thin-clients.js'
+import { type Feeling, StateLabel } from '../parts/state-label.js'
+import { When } from '../parts/when.js'
+
+const FEELINGS: Readonly<Record<ThinClient['state'], Feeling>> = { ready: 'good', starting: 'busy', maintenance: 'maintenance', waiting: 'busy', login: 'info', choose: 'info', unknown: 'bad' }
+const ORDER_FEELINGS: Readonly<Record<OrderState['state'], Feeling>> = { pending: 'busy', sent: 'busy', done: 'good', refused: 'bad', unsupported: 'bad', 'not-reached': 'bad' }
+
+export function nameOf (device: Pick<ThinClient, 'hostname' | 'mac'>): string { return device.hostname === '' ? device.mac : device.hostname }
+
+/** What it was told last; one that is away is not shown as if it still saw that. */
+export function DeviceState ({ device }: { device: ThinClient }): ReactElement {
+  const { t } = useTranslation()
+  if (!device.accepted) return <StateLabel feeling="bad" title={device.sentence}>{t('thinClients.notAccepted')}</StateLabel>
+  if (!device.here) return <StateLabel feeling="quiet" title={device.sentence}>{t('thinClients.away')}</StateLabel>
+  return <StateLabel feeling={FEELINGS[device.state]} title={device.sentence}>{t(`thinClients.states.${device.state}`)}</StateLabel>
+}
+
+export function LastSeen ({ device }: { device: ThinClient }): ReactElement {
+  const { t } = useTranslation()
+  return device.here ? <>{t('thinClients.now')}</> : <When at={device.lastSeen} />
+}
+
+export function OrderLabel ({ order }: { order: OrderState }): ReactElement {
+  const { t } = useTranslation()
+  return <StateLabel feeling={ORDER_FEELINGS[order.state]}>{t(`thinClients.orderStates.${order.state}`)}</StateLabel>
+}
