@@ -57,11 +57,10 @@ export class DashboardPage {
   /** The alternative: everything again every five seconds, the pages spread over that time. `share` 0 to 1: when in it. */
   poll (share: number): void {
     const again = (path: string, waitMs: number): void => {
-      const timer = setTimeout(() => {
+      this.#keptOf(path).due = setTimeout(() => {
         again(path, POLL_MS)
         void this.#look(path)
       }, waitMs)
-      this.#ended.signal.addEventListener('abort', () => { clearTimeout(timer) }, { once: true })
     }
     for (const path of Object.keys(ASKED)) again(path, share * POLL_MS)
   }
