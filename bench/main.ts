@@ -9,6 +9,7 @@ import { measureClaims } from './claims.js'
 import { measureConsole } from './console.js'
 import { measureConnections } from './connections.js'
 import { measureCopy } from './copy.js'
+import { measureDashboards } from './dashboards.js'
 import { measureMemory } from './memory.js'
 import { type BenchOptions, Places } from './places.js'
 import { measurePopulate } from './populate.js'
@@ -19,7 +20,7 @@ import { measureWaiting } from './waiting.js'
 
 /** In an order in which those that share a place follow each other. */
 const MEASUREMENTS: Readonly<Record<string, (places: Places, options: BenchOptions) => Promise<Report>>> = {
-  populate: measurePopulate, copy: measureCopy, channel: measureChannel, ask: measureAsk, console: measureConsole, connections: measureConnections, memory: measureMemory, waiting: measureWaiting, claims: measureClaims,
+  populate: measurePopulate, copy: measureCopy, channel: measureChannel, ask: measureAsk, console: measureConsole, connections: measureConnections, memory: measureMemory, waiting: measureWaiting, dashboards: measureDashboards, claims: measureClaims,
 }
 const EXIT = { measured: 0, failed: 1, usage: 2 } as const
 

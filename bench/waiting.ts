@@ -1,29 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent } from 'node:https'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ApiClient } from '../test/support/api-client.js'
-import { ROOT } from '../test/support/broker-process.js'
+import type { ApiClient } from '../test/support/api-client.js'
 import { until } from '../test/support/until.js'
 import { createMachines } from './fleet-with-broker.js'
 import type { BenchOptions, Places } from './places.js'
 import { memoryOf, mebibytes, processorMs } from './processes.js'
 import { median, milliseconds, quantile, type Report } from './report.js'
+import { addSimulatedHypervisors, inTurn, type SimulatedBroker, startSimulatedBroker } from './simulated-place.js'
 import { ThinClientStandIn } from './thin-client-stand-in.js'
 
-const PORT = 18_443
 /** As the thin client's own long poll. */
 const POLL_MS = 60_000
 const MOST_SHARE = 0.5
 /** Devices sit at many addresses, and questions are limited for each; Linux answers on all of 127.0.0.0/8. */
 const DEVICES_AN_ADDRESS = 100
 const MACHINES_A_HOST = 500
-const AT_ONCE = 50
-
-interface SimulatedBroker { readonly child: ChildProcess, readonly directory: string, readonly url: string, readonly ca: string, readonly api: ApiClient }
 
 /** Thin clients that wait for a machine in maintenance: what the broker does while nothing happens, and how soon all hear of a change. */
 export async function measureWaiting (places: Places, { small, log }: BenchOptions): Promise<Report> {
@@ -45,17 +36,15 @@ export async function measureWaiting (places: Places, { small, log }: BenchOptio
     log(`All are known after ${milliseconds(firstMs)}; they wait …`)
     await until(async () => crowd.waiting === count && await answersQuickly(broker), { withinMs: 120_000, everyMs: 1_000, what: `all ${count} wait and the broker is at rest` })
     log(`Measuring ${quietMs / 1_000} s of quiet …`)
-    const share = await quietShare(broker.child.pid ?? 0, quietMs)
+    const share = await quietShare(broker.pid, quietMs)
     log(`${(share * 100).toFixed(1)} % of a core. Changing clients.xml …`)
     const toldMs = await tellAll(broker, crowd, count)
-    const { rssBytes } = memoryOf(broker.child.pid ?? 0)
+    const { rssBytes } = memoryOf(broker.pid)
     crowd.stop()
     agent.destroy()
     return report(count, quietMs, { share, toldMs, firstMs, rssBytes, lost: crowd.lost })
   } finally {
-    broker.child.kill('SIGTERM')
-    await once(broker.child, 'exit')
-    rmSync(broker.directory, { recursive: true, force: true })
+    await broker.stop()
   }
 }
 
@@ -137,36 +126,9 @@ function machinesFor (count: number): number { return Math.ceil(count / 10) }
 
 async function makeMachines (api: ApiClient, count: number): Promise<void> {
   const machines = machinesFor(count)
-  const hypervisors = Array.from({ length: Math.max(2, Math.ceil(machines / MACHINES_A_HOST)) }, (_, index) => `sim${index + 1}`)
-  for (const [index, name] of hypervisors.entries()) await api.post('/hypervisors', { name, address: `192.0.2.${index + 1}`, fingerprint: `SHA256:${'A'.repeat(43)}`, virtType: 'qemu' })
+  const hypervisors = await addSimulatedHypervisors(api, Math.max(2, Math.ceil(machines / MACHINES_A_HOST)))
   await createMachines(api, { name: 'w-golden', type: 'source', hypervisors: hypervisors.slice(0, 1) })
   await createMachines(api, { name: 'w-base', type: 'initial', parent: 'w-golden', hypervisors: hypervisors.slice(0, 1) })
   await createMachines(api, { name: 'w-{n}', count: machines, type: 'vdi', parent: 'w-base', hypervisors })
   await api.put('/machines/w-base/maintenance', { on: true, reason: 'They wait', children: true })
-}
-
-async function startSimulatedBroker (): Promise<SimulatedBroker> {
-  const directory = mkdtempSync(join(tmpdir(), 'berth-bench-'))
-  const url = `https://127.0.0.1:${PORT}`
-  const settings = { 'data-dir': join(directory, 'data'), 'listen-address': '127.0.0.1', 'listen-port': PORT, 'public-names': ['127.0.0.1'], 'clients-xml': join(directory, 'clients.xml'), 'thin-client-networks': ['127.0.0.0/8'], 'log-level': 'warn' }
-  writeFileSync(join(directory, 'broker.yaml'), Object.entries(settings).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`).join(''))
-  const child = spawn(process.execPath, [join(ROOT, 'dist/bench/simulated-broker.js'), join(directory, 'broker.yaml')], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const log = createWriteStream(join(directory, 'broker.log'))
-  child.stdout.pipe(log)
-  child.stderr.pipe(log)
-  const ca = (): string => readFileSync(join(directory, 'data', 'ca.pem'), 'utf8')
-  await until(async () => (await new ApiClient(url, ca()).raw('GET', '/healthz')).status === 200, { withinMs: 20_000, what: `the simulated broker answers (log: ${directory}/broker.log)` })
-  const password = readFileSync(join(directory, 'data', 'admin-password'), 'utf8').trim()
-  const { token } = await new ApiClient(url, ca()).post<{ token: string }>('/login', { name: 'admin', password })
-  return { child, directory, url, ca: ca(), api: new ApiClient(url, ca(), token) }
-}
-
-/** Acts for each, a few at a time; gives the time for all. */
-async function inTurn<T> (all: readonly T[], act: (one: T) => Promise<void>): Promise<number> {
-  const startMs = performance.now()
-  const queue = [...all]
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    for (let one = queue.shift(); one; one = queue.shift()) await act(one)
-  }))
-  return performance.now() - startMs
 }
