@@ -1,7 +1,8 @@
 import t from 'tap'
 import { Thumbnails } from '../../../broker/consoles/thumbnails.js'
 import { allow, addPerson } from '../../support/people.js'
-import { office, poolOf } from '../pools/office.js'
+import { until } from '../../support/until.js'
+import { office } from '../pools/office.js'
 
 const MACHINE = { id: '1', name: 'pc-1', hypervisor: 'hv1', power: 'running' }
 
@@ -25,13 +26,16 @@ t.test('a host is asked once in five seconds, and not for what one may not look 
 t.test('through the API: those who may take a screen over, and nobody else', async (t) => {
   const broker = await office()
   t.teardown(async () => { await broker.remove() })
-  await poolOf(broker, 'lab', 1)
+  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines', { name: 'pc', type: 'simple', hypervisors: ['hv1'], network: 'none' })).job)
   const [ann, boss] = [addPerson(broker, 'ann'), addPerson(broker, 'boss')]
-  await allow(broker, 'ann', ['start', 'accessConsole'], 'lab', 'pool')
-  await allow(broker, 'boss', ['takeConsole'], 'lab', 'pool')
-  t.match(await boss.raw('GET', '/api/v1/machines/lab-1/thumbnail'), { status: 409, body: { code: 'machine_off' } })
-  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines/lab-1/power', { action: 'start' })).job)
-  t.match(await ann.raw('GET', '/api/v1/machines/lab-1/thumbnail'), { status: 403 })
-  const picture = await boss.raw('GET', '/api/v1/machines/lab-1/thumbnail')
+  await allow(broker, 'ann', ['start', 'accessConsole'], 'pc')
+  await allow(broker, 'boss', ['takeConsole'], 'pc')
+  t.match(await boss.raw('GET', '/api/v1/machines/pc/thumbnail'), { status: 409, body: { code: 'machine_off' } })
+  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines/pc/power', { action: 'start' })).job)
+  t.match(await ann.raw('GET', '/api/v1/machines/pc/thumbnail'), { status: 403 })
+  const picture = await until(async () => {
+    const answer = await boss.raw('GET', '/api/v1/machines/pc/thumbnail')
+    return answer.status === 409 ? null : answer
+  }, { withinMs: 5_000, what: 'it is seen to run' })
   t.match(picture, { status: 200, headers: { 'content-type': 'image/png' } })
 })
