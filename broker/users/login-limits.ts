@@ -5,8 +5,8 @@ import { nameKey } from './names.js'
 /** account: passwords; code: codes that a thin client shows, so that who guesses those does not keep anybody from logging in. */
 export type Guessed = 'account' | 'code'
 
-/** So many wrong answers are a person who does not remember; later ones wait. An address may stand for a whole office. */
-const FREE_TRIES = { account: 5, address: 20 } as const
+/** So many wrong answers are a person who does not remember; later ones wait. An address may stand for a whole school, whose classes log in at the same moment: a try counts until it was right. */
+const FREE_TRIES = { account: 5, address: 100 } as const
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 15 * 60_000
 /** A quiet time after which everything is forgotten. */
