@@ -46,7 +46,7 @@ export function consoleRoutes (consoles: Consoles, thumbnails: Thumbnails, site:
       const webSocket = await upgrade(request, reply)
       if (webSocket) await consoles.screens.serve(machine, askerOf(request), webSocket)
     })
-    app.get('/machines/:name/thumbnail', route('A small picture of its screen (PNG); none while somebody else works there', { params: NameParams }), async (request, reply) => {
+    app.get('/machines/:name/thumbnail', route('A picture of its screen (PNG); none while somebody else works there', { params: NameParams }), async (request, reply) => {
       const machine = await requireMachine(consoles.deps.store, request.params.name)
       return await reply.type('image/png').header('cache-control', 'no-store').send(await thumbnails.of(machine, callerOf(request).actor))
     })

@@ -14,7 +14,7 @@ const KEPT_MS = 5_000
 const WITHIN_MS = 15_000
 const MOST_KEPT = 500
 
-/** Small pictures of screens, for those who look after the house. */
+/** Pictures of screens, for those who look after the house. */
 export class Thumbnails {
   readonly #kept = new Map<string, { at: number, png: Promise<Buffer> }>()
   constructor (readonly deps: ThumbnailsDeps) {}
