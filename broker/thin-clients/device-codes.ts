@@ -80,12 +80,12 @@ export class DeviceCodes {
 
   async #find (code: string, person: Caller): Promise<{ hash: string, deviceId: string, state: CodeState, shown: CodeDevice }> {
     const { store, limits, now } = this.deps
-    await limits.begin(person.actor, person.address, 'code')
+    await limits.begin(person.actor, person, 'code')
     const hash = codeHash(code)
     const row = await store.selectFrom('login_flow').innerJoin('thin_client', 'thin_client.id', 'login_flow.provider').select(['thin_client.id', 'hostname', 'mac', 'address', 'state', 'expires_at'])
       .where('hash', '=', hash).where('kind', '=', 'code').where('expires_at', '>', now()).executeTakeFirst()
     if (!row) throw noSuchCode()
-    await limits.succeeded(person.actor, person.address, 'code')
+    await limits.succeeded(person.actor, person, 'code')
     const state = JSON.parse(row.state) as CodeState
     return { hash, deviceId: row.id, state, shown: { hostname: row.hostname, mac: row.mac, address: row.address, since: new Date(state.since).toISOString(), expiresAt: new Date(row.expires_at).toISOString() } }
   }

@@ -44,7 +44,7 @@ export class PersonDesktops {
 
   /** Logs in by name and password. Throws `unauthenticated`, `too_many_requests`, and `forbidden` for one who may use nothing there. */
   async login (device: ThinClientRow, target: LoginTarget, name: string, password: string): Promise<string> {
-    const account = await this.deps.users.checkPassword(name, password, device.address, `thin-client:${device.id}`)
+    const account = await this.deps.users.checkPassword(name, password, device.address, { device: device.id })
     return await this.#admit(device, target, account)
   }
 

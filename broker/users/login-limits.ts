@@ -5,8 +5,14 @@ import { nameKey } from './names.js'
 /** account: passwords; code: codes that a thin client shows, so that who guesses those does not keep anybody from logging in. */
 export type Guessed = 'account' | 'code'
 
-/** So many wrong answers are a person who does not remember; later ones wait. An address may stand for a whole school, whose classes log in at the same moment: a try counts until it was right. */
-const FREE_TRIES = { account: 5, address: 100 } as const
+/** Where a try comes from: an address, or a thin client that has shown its key, which counts for itself however many share its address. */
+export type Origin = { readonly address: string } | { readonly device: string }
+
+/**
+ * So many wrong answers are a person who does not remember; later ones wait. An address may stand for a whole school, whose classes log in at the same
+ * moment: a try counts until it was right. One person at a time sits at a thin client.
+ */
+const FREE_TRIES = { account: 5, address: 100, device: 20 } as const
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 15 * 60_000
 /** A quiet time after which everything is forgotten. */
@@ -17,7 +23,7 @@ export function waitAfter (failures: number, freeTries: number): number {
   return failures < freeTries ? 0 : Math.min(FIRST_WAIT_MS * 2 ** Math.min(failures - freeTries, 20), LONGEST_WAIT_MS)
 }
 
-/** Failed logins by account and by address. They are kept over a restart, count for names that do not exist as well, and end by themselves. */
+/** Failed logins by account and by origin. They are kept over a restart, count for names that do not exist as well, and end by themselves. */
 export class LoginLimits {
   constructor (readonly store: Store) {}
 
@@ -25,10 +31,10 @@ export class LoginLimits {
    * Counts a try as failed before it is made, so that many at once are no way around; `succeeded` takes it back. Throws `too_many_requests`, in the
    * same words whether the account exists or not.
    */
-  async begin (name: string, address: string, guessed: Guessed = 'account'): Promise<void> {
+  async begin (name: string, origin: Origin, guessed: Guessed = 'account'): Promise<void> {
     const now = Date.now()
     await this.store.transaction().execute(async (tx) => {
-      const subjects = [[subjectOf(guessed, name), FREE_TRIES.account], [addressSubject(guessed, address), FREE_TRIES.address]] as const
+      const subjects = [[subjectOf(guessed, name), FREE_TRIES.account], [originSubject(guessed, origin), 'device' in origin ? FREE_TRIES.device : FREE_TRIES.address]] as const
       const rows = await tx.selectFrom('login_failure').selectAll().where('subject', 'in', subjects.map(([subject]) => subject)).where('last_at', '>', now - FORGET_MS).execute()
       const until = Math.max(0, ...rows.map((row) => row.blocked_until))
       if (until > now) throw new BrokerError('too_many_requests', `Too many attempts: try again in ${Math.ceil((until - now) / 1000)} seconds.`)
@@ -40,11 +46,11 @@ export class LoginLimits {
     })
   }
 
-  /** The account's failures are forgotten; of the address's only this try, since one good account must not buy tries at others. */
-  async succeeded (name: string, address: string, guessed: Guessed = 'account'): Promise<void> {
+  /** The account's failures are forgotten; of the origin's only this try, since one good account must not buy tries at others. */
+  async succeeded (name: string, origin: Origin, guessed: Guessed = 'account'): Promise<void> {
     await this.store.transaction().execute(async (tx) => {
       await tx.deleteFrom('login_failure').where('subject', '=', subjectOf(guessed, name)).execute()
-      await tx.updateTable('login_failure').set((eb) => ({ failures: eb('failures', '-', 1), blocked_until: 0 })).where('subject', '=', addressSubject(guessed, address)).execute()
+      await tx.updateTable('login_failure').set((eb) => ({ failures: eb('failures', '-', 1), blocked_until: 0 })).where('subject', '=', originSubject(guessed, origin)).execute()
     })
   }
 
@@ -63,4 +69,7 @@ export class LoginLimits {
 
 function subjectOf (guessed: Guessed, name: string): string { return `${guessed}:${nameKey(name)}` }
 
-function addressSubject (guessed: Guessed, address: string): string { return guessed === 'account' ? `address:${address}` : `${guessed}-address:${address}` }
+function originSubject (guessed: Guessed, origin: Origin): string {
+  const of = 'device' in origin ? `device:${origin.device}` : `address:${origin.address}`
+  return guessed === 'account' ? of : `${guessed}-${of}`
+}

@@ -10,7 +10,7 @@ import { writePrivate } from '../store/private-file.js'
 import { type Arrival, arrive } from './arrivals.js'
 import { type Caller, callerFor } from './caller.js'
 import type { Directories } from './directories.js'
-import { FORGET_MS, LoginLimits } from './login-limits.js'
+import { FORGET_MS, LoginLimits, type Origin } from './login-limits.js'
 import { nameKey } from './names.js'
 import { hashPassword, isPassword } from './passwords.js'
 import { endLogins, type Sessions } from './sessions.js'
@@ -73,15 +73,15 @@ export class Users {
 
   /**
    * Whose name and password these are: an account's here, else of the directories, in the order of the settings. Throws `unauthenticated`, in the same
-   * words and after the same time whatever was wrong, `too_many_requests`, and `directory_unreachable`. `countedAs`: by what tries are counted besides the name;
-   * a device that shows its key counts for itself, however many share its address.
+   * words and after the same time whatever was wrong, `too_many_requests`, and `directory_unreachable`. `origin`: by what tries are counted besides
+   * the name.
    */
-  async checkPassword (name: string, password: string, address: string, countedAs = address): Promise<AccountRow> {
+  async checkPassword (name: string, password: string, address: string, origin: Origin = { address }): Promise<AccountRow> {
     const begun = performance.now()
-    await this.limits.begin(name, countedAs)
+    await this.limits.begin(name, origin)
     const account = await this.#check(name, password, address)
     if (account) {
-      await this.limits.succeeded(name, countedAs)
+      await this.limits.succeeded(name, origin)
       await this.#noteLogin(account, address)
       return account
     }
@@ -121,9 +121,9 @@ export class Users {
   async changePassword (by: Caller, oldPassword: string, newPassword: string): Promise<void> {
     const account = await this.store.selectFrom('account').selectAll().where('name', '=', by.actor).executeTakeFirstOrThrow()
     if (account.source !== 'local') throw new BrokerError('invalid_request', `${account.name} comes from ${account.source}: change the password there.`)
-    await this.limits.begin(by.actor, by.address)
+    await this.limits.begin(by.actor, by)
     if (!await isPassword(account.password_hash, oldPassword)) throw new BrokerError('unauthenticated', 'The old password is wrong.')
-    await this.limits.succeeded(by.actor, by.address)
+    await this.limits.succeeded(by.actor, by)
     const passwordHash = await hashPassword(newPassword)
     await this.store.transaction().execute(async (tx) => {
       await tx.updateTable('account').set({ password_hash: passwordHash }).where('name', '=', by.actor).execute()

@@ -82,7 +82,7 @@ t.test('a message to a chosen device, by keyboard; what it says comes back by pu
 
 t.test('clients.xml: checked while typing, a fault is jumped to, the difference shown, saved; a change meanwhile is noticed; an old text comes back', async (t) => {
   const { page, faults, close } = await atPage('/clients-xml')
-  const text = page.getByLabel('Text of clients.xml')
+  const text = page.getByRole('textbox', { name: 'Text of clients.xml' })
   const mac = known.macs[0] ?? ''
   const file = (machine: string): string => `<thin-clients>\n${entry(`mac="${mac}"`, `spice:${machine}`)}\n</thin-clients>`
   await text.fill(file('pc-9'))
