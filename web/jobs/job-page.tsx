@@ -1,18 +1,19 @@
-import { Alert, Button, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm } from '@patternfly/react-core'
-import { type ReactElement, type ReactNode, useState } from 'react'
+import { Alert, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm } from '@patternfly/react-core'
+import type { ReactElement, ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useParams } from 'react-router'
 import type { Job, JobTarget } from '../../broker/api/jobs.js'
 import type { Session } from '../../broker/api/users.js'
-import { api, path } from '../api/client.js'
-import { useAct, useGet } from '../api/queries.js'
-import { Confirm } from '../parts/confirm.js'
+import { path } from '../api/client.js'
+import { useGet } from '../api/queries.js'
+import { CancelJob } from '../parts/cancel-job.js'
 import { type Column, DataTable } from '../parts/data-table.js'
-import { JobStateLabel } from '../parts/job-state.js'
+import { JobStateLabel, jobTitle, TargetStateLabel } from '../parts/job-state.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
+import { hasEnded } from '../parts/use-job.js'
 import { Instant } from '../parts/when.js'
-import { JobProgress } from './jobs.js'
+import { JobBar } from './jobs.js'
 
 /** One job with each of its targets. */
 export function JobPage ({ session }: { session: Session }): ReactElement {
@@ -23,23 +24,19 @@ export function JobPage ({ session }: { session: Session }): ReactElement {
 
 function Details ({ job, session }: { job: Job, session: Session }): ReactElement {
   const { t } = useTranslation()
-  const [asking, setAsking] = useState(false)
-  const cancel = useAct(async () => { await api('POST', path`/jobs/${job.id}/cancel`) })
-  const runs = job.state === 'queued' || job.state === 'running'
   return (
     <>
-      <PageHead title={`${job.kind} ${job.subject}`} above={[{ to: '/jobs', name: t('navigation.jobs') }]}>
+      <PageHead title={jobTitle(t, job)} above={[{ to: '/jobs', name: t('navigation.jobs') }]}>
         <JobStateLabel state={job.state} />
-        {runs && session.role === 'admin' && <Button variant="secondary" onClick={() => { setAsking(true) }}>{t('jobs.cancel')}</Button>}
+        {!hasEnded(job) && session.role === 'admin' && <CancelJob job={job} />}
       </PageHead>
-      {asking && <Confirm title={t('jobs.cancelTitle')} action={t('jobs.cancel')} danger pending={cancel.isPending} error={cancel.error} close={() => { setAsking(false) }} onConfirm={() => { cancel.mutate(undefined, { onSuccess: () => { setAsking(false) } }) }}>{t('jobs.cancelWhat', { done: job.done, rest: job.total - job.done })}</Confirm>}
       {job.message !== '' && <Alert isInline variant={job.state === 'failed' || job.state === 'partly' ? 'danger' : 'info'} title={job.message} />}
       <DescriptionList isHorizontal isCompact columnModifier={{ default: '1Col', lg: '2Col' }}>
         <Term name={t('jobs.by')}>{job.createdBy}</Term>
         <Term name={t('jobs.asked')}><Instant at={job.createdAt} /></Term>
         <Term name={t('jobs.started')}><Instant at={job.startedAt} /></Term>
         <Term name={t('jobs.finished')}><Instant at={job.finishedAt} /></Term>
-        <Term name={t('jobs.progress')}><JobProgress job={job} /></Term>
+        <Term name={t('jobs.progress')}><JobBar job={job} /></Term>
       </DescriptionList>
       <Targets targets={job.targets} />
     </>
@@ -54,7 +51,7 @@ function Targets ({ targets }: { targets: readonly JobTarget[] }): ReactElement 
   const { t } = useTranslation()
   const columns: ReadonlyArray<Column<JobTarget>> = [
     { key: 'name', name: t('jobs.target'), cell: (target) => target.name, value: (target) => target.name },
-    { key: 'state', name: t('jobs.state'), cell: (target) => <JobStateLabel state={target.state} />, value: (target) => t(`jobs.states.${target.state}`), width: '9rem' },
+    { key: 'state', name: t('jobs.state'), cell: (target) => <TargetStateLabel state={target.state} />, value: (target) => t(`jobProgress.targetStates.${target.state}`), width: '9rem' },
     { key: 'step', name: t('jobs.step'), cell: (target) => target.total > 0 && target.state === 'running' ? `${target.step} ${Math.floor(target.done / target.total * 100)} %` : target.step, value: (target) => target.step },
     { key: 'message', name: t('jobs.message'), cell: (target) => <span title={target.message}>{target.message}</span>, value: (target) => target.message, width: 'minmax(8rem, 3fr)' },
   ]

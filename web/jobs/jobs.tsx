@@ -5,7 +5,7 @@ import { Link } from 'react-router'
 import type { Job, JobList } from '../../broker/api/jobs.js'
 import { useGet } from '../api/queries.js'
 import { type Column, DataTable } from '../parts/data-table.js'
-import { JobStateLabel } from '../parts/job-state.js'
+import { jobKind, JobStateLabel, jobTitle } from '../parts/job-state.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { When } from '../parts/when.js'
@@ -18,23 +18,23 @@ export function Jobs (): ReactElement {
   const jobs = useGet<JobList>(`/jobs?limit=${MOST}`, ['jobs'])
   const columns: ReadonlyArray<Column<Job>> = [
     { key: 'created', name: t('jobs.asked'), cell: (job) => <When at={job.createdAt} />, value: (job) => -Date.parse(job.createdAt), width: '9rem' },
-    { key: 'kind', name: t('jobs.kind'), cell: (job) => <Link to={`/jobs/${job.id}`}>{job.kind}</Link>, value: (job) => job.kind },
+    { key: 'kind', name: t('jobs.kind'), cell: (job) => <Link to={`/jobs/${job.id}`}>{jobKind(t, job)}</Link>, value: (job) => jobKind(t, job) },
     { key: 'subject', name: t('jobs.subject'), cell: (job) => job.subject, value: (job) => job.subject },
-    { key: 'state', name: t('jobs.state'), cell: (job) => <JobStateLabel state={job.state} />, value: (job) => t(`jobs.states.${job.state}`), width: '9rem' },
-    { key: 'progress', name: t('jobs.progress'), cell: (job) => <JobProgress job={job} />, value: (job) => job.total === 0 ? 0 : job.done / job.total, wideOnly: true },
+    { key: 'state', name: t('jobs.state'), cell: (job) => <JobStateLabel state={job.state} />, value: (job) => t(`jobProgress.states.${job.state}`), width: '9rem' },
+    { key: 'progress', name: t('jobs.progress'), cell: (job) => <JobBar job={job} />, value: (job) => job.total === 0 ? 0 : job.done / job.total, wideOnly: true },
     { key: 'by', name: t('jobs.by'), cell: (job) => job.createdBy, value: (job) => job.createdBy, wideOnly: true },
     { key: 'message', name: t('jobs.message'), cell: (job) => <span title={job.message}>{job.message}</span>, value: (job) => job.message, wideOnly: true, width: 'minmax(8rem, 2fr)' },
   ]
   return (
     <>
       <PageHead title={t('navigation.jobs')} about={t('jobs.about', { count: MOST })} />
-      <Loaded query={jobs}>{({ jobs: rows }) => <DataTable label={t('navigation.jobs')} rows={rows} columns={columns} idOf={(job) => job.id} nameOf={(job) => `${job.kind} ${job.subject}`} empty={t('jobs.none')} />}</Loaded>
+      <Loaded query={jobs}>{({ jobs: rows }) => <DataTable label={t('navigation.jobs')} rows={rows} columns={columns} idOf={(job) => job.id} nameOf={(job) => jobTitle(t, job)} empty={t('jobs.none')} />}</Loaded>
     </>
   )
 }
 
 /** How many of its targets have ended. */
-export function JobProgress ({ job }: { job: Pick<Job, 'kind' | 'subject' | 'done' | 'total'> }): ReactElement {
+export function JobBar ({ job }: { job: Pick<Job, 'kind' | 'subject' | 'done' | 'total'> }): ReactElement {
   const { t } = useTranslation()
-  return <Progress size="sm" aria-label={t('jobs.progressOf', { job: `${job.kind} ${job.subject}` })} measureLocation="outside" value={job.total === 0 ? 0 : Math.round(job.done / job.total * 100)} label={`${job.done}/${job.total}`} />
+  return <Progress size="sm" aria-label={t('jobs.progressOf', { job: jobTitle(t, job) })} measureLocation="outside" value={job.total === 0 ? 0 : Math.round(job.done / job.total * 100)} label={`${job.done}/${job.total}`} />
 }

@@ -1,34 +1,20 @@
 import { Button, Card, CardBody, CardHeader, CardTitle, Progress, ProgressVariant } from '@patternfly/react-core'
-import type { TFunction } from 'i18next'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
-import type { Job, JobState, JobTarget, TargetState } from '../../broker/api/jobs.js'
-import { api, path } from '../api/client.js'
-import { useAct } from '../api/queries.js'
-import { ErrorAlert, ErrorState } from '../frame/error-state.js'
+import type { Job, JobTarget, TargetState } from '../../broker/api/jobs.js'
+import { path } from '../api/client.js'
+import { ErrorState } from '../frame/error-state.js'
 import { byteText } from './amounts.js'
-import { Confirm } from './confirm.js'
+import { CancelJob } from './cancel-job.js'
 import './job-progress.css'
-import { type Feeling, StateLabel } from './state-label.js'
+import { JobStateLabel, jobTitle, TargetStateLabel } from './job-state.js'
 import { hasEnded, useJob } from './use-job.js'
 
-const JOB_FEELINGS: Readonly<Record<JobState, Feeling>> = { queued: 'quiet', running: 'busy', cancelling: 'busy', succeeded: 'good', partly: 'bad', failed: 'bad', cancelled: 'quiet' }
-const TARGET_FEELINGS: Readonly<Record<TargetState, Feeling>> = { pending: 'quiet', running: 'busy', done: 'good', failed: 'bad', skipped: 'info', cancelled: 'quiet' }
 /** What went wrong is to be seen first, then what goes on. */
 const TARGET_ORDER: readonly TargetState[] = ['failed', 'running', 'skipped', 'pending', 'cancelled', 'done']
 /** More lines than this are shown when they are asked for. */
 const FIRST_LINES = 30
-
-/** What a job does, in the reader's language where there is a word for it. */
-export function jobTitle (t: TFunction, job: Pick<Job, 'kind' | 'subject'>): string {
-  return `${t(`jobProgress.kinds.${job.kind}` as 'jobProgress.kinds.copy', { defaultValue: job.kind })}: ${job.subject}`
-}
-
-export function JobStateLabel ({ state }: { state: JobState }): ReactElement {
-  const { t } = useTranslation()
-  return <StateLabel feeling={JOB_FEELINGS[state]}>{t(`jobProgress.states.${state}`)}</StateLabel>
-}
 
 /** A job while it goes on: its progress, every machine with its step and result, and the way to cancel it. */
 export function JobProgress ({ id, mayCancel, close }: { id: string, mayCancel: boolean, close?: () => void }): ReactElement {
@@ -55,28 +41,10 @@ function JobBody ({ job, mayCancel }: { job: Job, mayCancel: boolean }): ReactEl
       <div className="berth-job-head" role="status">
         <Progress aria-label={jobTitle(t, job)} value={job.total === 0 ? 100 : 100 * job.done / job.total} label={t('jobProgress.of', { done: job.done, total: job.total })} measureLocation="outside" size="sm" {...variant} />
         {failed > 0 && <span>{t('jobProgress.failed', { count: failed })}</span>}
-        {mayCancel && !hasEnded(job) && <Cancel job={job} />}
+        {mayCancel && !hasEnded(job) && <CancelJob job={job} />}
       </div>
       {job.message !== '' && <p className="berth-about">{job.message}</p>}
       <Targets targets={job.targets} />
-    </>
-  )
-}
-
-function Cancel ({ job }: { job: Job }): ReactElement {
-  const { t } = useTranslation()
-  const [asking, setAsking] = useState(false)
-  const cancel = useAct(async () => await api('POST', path`/jobs/${job.id}/cancel`))
-  return (
-    <>
-      <Button variant="secondary" size="sm" isDisabled={job.state === 'cancelling'} onClick={() => { setAsking(true) }}>{t('jobProgress.cancel')}</Button>
-      {asking && (
-        <Confirm title={t('jobProgress.cancelTitle', { job: jobTitle(t, job) })} action={t('jobProgress.cancel')} danger pending={cancel.isPending} error={cancel.error} close={() => { setAsking(false) }}
-          onConfirm={() => { cancel.mutate(undefined, { onSuccess: () => { setAsking(false) } }) }}>
-          {t('jobProgress.cancelText', { done: job.done, open: job.total - job.done })}
-        </Confirm>
-      )}
-      {!asking && <ErrorAlert error={cancel.error} />}
     </>
   )
 }
@@ -103,7 +71,7 @@ function TargetLine ({ target: { name, state, step, message, done, total } }: { 
   return (
     <li>
       <span className="berth-target-name">{name}</span>
-      <StateLabel feeling={TARGET_FEELINGS[state]}>{t(`jobProgress.targetStates.${state}`)}</StateLabel>
+      <TargetStateLabel state={state} />
       <span className="berth-quiet">{state === 'running' ? `${stepText}${bytes}` : ''}</span>
       {total > 0 && state === 'running' && <progress value={done} max={total} aria-label={`${name}: ${stepText}`} />}
       {message !== '' && <span className="berth-target-message">{message}</span>}

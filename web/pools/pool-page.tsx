@@ -72,7 +72,7 @@ function Members ({ pool, members, admin }: { pool: Pool, members: readonly Pool
     { key: 'holder', name: t('pools.holder'), cell: (member) => member.holder ?? '–', value: (member) => member.holder ?? '' },
     { key: 'connected', name: t('pools.connected'), cell: (member) => member.connected ? t('common.yes') : t('common.no'), value: (member) => member.connected ? 1 : 0, width: '7rem' },
     { key: 'expires', name: t('pools.expires'), cell: (member) => <When at={member.expiresAt} />, value: (member) => member.expiresAt ?? '', width: '9rem', wideOnly: true },
-    { key: 'power', name: t('pools.power'), cell: (member) => t(`power.${member.power}` as 'power.off'), value: (member) => member.power, width: '7rem' },
+    { key: 'power', name: t('pools.power'), cell: (member) => t(`machines.powers.${member.power}` as 'machines.powers.off'), value: (member) => member.power, width: '7rem' },
     { key: 'generation', name: t('pools.generation'), cell: (member) => `${member.generation ?? '–'}${member.renewPending ? ` ${t('pools.renewPending')}` : ''}`, value: (member) => member.generation ?? '', width: '9rem', wideOnly: true },
     { key: 'hypervisor', name: t('pools.hypervisor'), cell: (member) => <Link to={`/hypervisors/${member.hypervisor}`}>{member.hypervisor}</Link>, value: (member) => member.hypervisor, wideOnly: true },
     { key: 'reason', name: t('pools.reason'), cell: (member) => <span title={member.reason}>{member.reason}</span>, value: (member) => member.reason, wideOnly: true, width: 'minmax(6rem, 2fr)' },
