@@ -16,7 +16,11 @@ import { consoleRoutes, cutAfterChanges } from './consoles/routes.js'
 import { Consoles } from './consoles/service.js'
 import { Thumbnails } from './consoles/thumbnails.js'
 import { acceptUpgrades } from './consoles/upgrades.js'
+import { checkJob } from './doctor/check-job.js'
+import { doctorRoutes } from './doctor/routes.js'
+import { Doctor } from './doctor/service.js'
 import type { App } from './http.js'
+import { ownHelperVersion } from './hypervisors/helper-version.js'
 import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
 import { SshLink } from './hypervisors/link.js'
 import { removeOrphanedSockets } from './hypervisors/socket-forward.js'
@@ -140,6 +144,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   jobs.register(powerJob(machineJobs))
   jobs.register(defineJob(machineJobs))
   jobs.register(deleteJob(machineJobs))
+  jobs.register(checkJob({ store, hypervisors, ca: authority.certificate, ownHelperVersion: hosts ? () => 'simulated' : ownHelperVersion }))
   jobs.register(populateJob({ ...machineJobs, images, inUse: async (id) => await assignments.inUse(id) }))
 
   const tls = await serverCertificate(config, authority)
@@ -158,7 +163,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log), site)
   const app = await buildApp({
     log, tls, authenticate, permissions, version: VERSION,
-    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, thumbnails, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
+    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), doctorRoutes(new Doctor({ store, hypervisors, jobs })), machineRoutes(machines, goldenImages), consoleRoutes(consoles, thumbnails, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims, sessions: async () => await consoles.sessions() }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)

@@ -60,6 +60,7 @@ export const ROUTES = [
   ['GET', '/api/v1/hypervisors/:name/host-key', 'admin'],
   ['POST', '/api/v1/hypervisors/:name/trust', 'admin'],
   ['PUT', '/api/v1/hypervisors/:name/maintenance', 'admin'],
+  ['POST', '/api/v1/hypervisors/:name/check', 'admin'],
   ['GET', '/api/v1/hypervisors/:name/domains', 'observer'],
   ['GET', '/api/v1/machines', 'user'],
   ['POST', '/api/v1/machines', 'admin'],
