@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { Type } from '@sinclair/typebox'
 import { test } from 'tap'
 import { HostKeys, Hypervisor, HypervisorAdd, HypervisorAdded, HypervisorPatch, ScanRequest, ScanResult, TrustRequest } from '../../broker/api/hypervisors.js'
+import { CheckStarted, type Finding } from '../../broker/api/checks.js'
 import { knownHostsLine, parseDestination } from '../../cli/ssh-install.js'
-import { KEY, OTHER_KEY, hypervisor } from './samples.js'
-import { answer, refuse } from './stub-broker.js'
+import { KEY, OTHER_KEY, hypervisor, job, target } from './samples.js'
+import { answer, refuse, stream } from './stub-broker.js'
 import { type Bench, bench } from './with-broker.js'
 
 const INSTALL_LINE = 'curl -fsS https://broker/install/hypervisor.sh | bash'
@@ -106,4 +107,17 @@ test('list, set, remove, domains', async t => {
   t.match(await it.berth(['hypervisor', 'remove', 'hv1', '--yes']), { code: 1, stderr: 'berth: hv1 has machines.\n  pc-01\n  pc-02\n' })
   it.broker.on('DELETE /hypervisors/hv1?force=true', answer(Type.Undefined(), undefined, { status: 204 }))
   t.match(await it.berth(['hypervisor', 'remove', 'hv1', '--yes', '--force']), { code: 0 })
+})
+
+test('check shows what was found and what to do, and its exit code says whether something failed', async t => {
+  const it = await bench(t)
+  const finding = (result: Finding['result'], sentence: string, advice = ''): Finding => ({ result, measured: '3 ms', says: [{ code: 'x', values: {}, sentence, advice }] })
+  const ended = (worst: Finding): Parameters<typeof job>[0] => ({ id: 'c1', kind: 'check', subject: 'hv1', targets: [target('port', { finding: finding('ok', 'Somebody answers.') }), target('sshd', { state: worst.result === 'failed' ? 'failed' : 'done', message: worst.says[0]?.sentence ?? '', finding: worst })] })
+  it.broker.on('POST /hypervisors/hv1/check', answer(CheckStarted, { job: 'c1' }, { status: 202 }))
+  it.broker.on('GET /hypervisors', answer(Type.Object({ hypervisors: Type.Array(Hypervisor) }), { hypervisors: [hypervisor()] }))
+  it.broker.on('GET /jobs/c1/events', stream([job(ended(finding('warning', 'Two sessions.', 'Set MaxSessions.')))]))
+  t.match(await it.berth(['hypervisor', 'check', 'hv1']), { code: 0, stdout: /hv1:\n.*port +ok +3 ms +-[^]*sshd +warning +3 ms +Two sessions\.[^]*sshd: Set MaxSessions\./ })
+  it.broker.on('GET /jobs/c1/events', stream([job(ended(finding('failed', 'No forwarding.', 'Allow it.')))]))
+  t.match(await it.berth(['hypervisor', 'check']), { code: 1, stdout: /sshd +failed/ }, 'all hosts')
+  t.match(await it.berth(['hypervisor', 'check', 'hv1', '-o', 'json']), { code: 1, stdout: /"advice": "Allow it\."/ })
 })

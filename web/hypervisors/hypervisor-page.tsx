@@ -10,6 +10,8 @@ import { useGet } from '../api/queries.js'
 import { useMachineColumns } from '../machines/machine-columns.js'
 import '../machines/machines.css'
 import { useDesktops } from '../machines/use-machines.js'
+import { CheckButton } from '../doctor/check-page.js'
+import { LastCheck } from '../doctor/last-check.js'
 import { byteText } from '../parts/amounts.js'
 import { DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
@@ -31,6 +33,7 @@ export function HypervisorPage ({ session }: { session: Session }): ReactElement
   return (
     <>
       <PageHead title={name} above={[{ to: '/hypervisors', name: t('navigation.hypervisors') }]}>
+        {session.role === 'admin' && <CheckButton name={name} text={t('doctor.check')} />}
         {hypervisor.data && session.role === 'admin' && <HypervisorMenu hypervisor={hypervisor.data} machines={machines.data?.machines ?? []} desktops={desktops} />}
       </PageHead>
       <Loaded query={hypervisor}>{(one) => <About hypervisor={one} admin={session.role === 'admin'} />}</Loaded>
@@ -47,6 +50,7 @@ function About ({ hypervisor: one, admin }: { hypervisor: Hypervisor, admin: boo
       {one.reason !== '' && <Alert isInline className="berth-run" variant={one.state === 'unreachable' ? 'danger' : 'warning'} title={one.reason}>{one.state === 'unreachable' && one.versions === null && admin && <InstallLine name={one.name} />}</Alert>}
       <DescriptionList isHorizontal isCompact columnModifier={{ default: '1Col', xl: '2Col' }}>
         <Fact name={t('machines.power')}><HypervisorLabel hypervisor={one} /> <span className="berth-quiet"><When at={one.since} /></span></Fact>
+        <Fact name={t('doctor.last')}><LastCheck name={one.name} /></Fact>
         <Fact name={t('hypervisors.address')}><span className="berth-mono">{one.address}:{one.port}</span></Fact>
         <Fact name={t('hypervisors.memory')}><MemoryBar hypervisor={one} /></Fact>
         <Fact name={t('hypervisors.displayAddress')}><span className="berth-mono">{one.displayAddress}</span></Fact>
