@@ -15,15 +15,14 @@ export function CheckLine ({ target: { name, state, finding } }: { target: JobTa
     <li className={`berth-check berth-check-${shown}`}>
       <StateLabel feeling={FEELINGS[shown]}>{t(`doctor.results.${shown}`)}</StateLabel>
       <span className="berth-check-name">{t(`doctor.checks.${name}` as 'doctor.checks.name', { defaultValue: name })}</span>
-      <span className="berth-check-seen berth-mono">{finding?.measured ?? ''}</span>
-      <div className="berth-check-says">{finding?.says.map((said) => <Said key={said.code + said.sentence} said={said} />)}</div>
+      <div className="berth-check-says">{finding?.says.map((said, index) => <Said key={said.code + said.sentence} said={said} seen={index === 0 ? finding.measured : ''} />)}</div>
     </li>
   )
 }
 
 /** In the reader's language where the catalogue has it; the broker's own words otherwise. */
-function Said ({ said: { code, values, sentence, advice } }: { said: Finding['says'][number] }): ReactElement {
+function Said ({ said: { code, values, sentence, advice }, seen }: { said: Finding['says'][number], seen: string }): ReactElement {
   const { t } = useTranslation()
   const told = (part: 'sentence' | 'advice', words: string): string => t(`findings.${code}.${part}` as 'doctor.list', { ...values, defaultValue: words })
-  return <p>{told('sentence', sentence)}{advice !== '' && <strong className="berth-check-advice">{told('advice', advice)}</strong>}</p>
+  return <p>{told('sentence', sentence)}{seen !== '' && <> <span className="berth-check-seen berth-mono">{seen}</span></>}{advice !== '' && <strong className="berth-check-advice">{told('advice', advice)}</strong>}</p>
 }
