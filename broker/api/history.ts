@@ -14,7 +14,7 @@ export const History = strictObject({
   from: Instant,
   stepSeconds: Type.Integer({ description: 'Length of a point; the last one is not over yet' }),
   begins: nullable({ ...Instant, description: 'The oldest sample that is kept; null: there is none yet' }),
-  samples: Type.Array(Type.Integer(), { description: 'Minutes of the point that were sampled. 0: the broker did not run, so nothing is known of it and every figure is null' }),
+  samples: Type.Array(Type.Integer(), { description: 'Minutes of the point that were sampled. 0: none was, as the broker did not run or kept no history yet; nothing is known then, and every figure is null' }),
   sessionsMean: figures('Desktops to which their people were connected at the end of a minute; the mean of the sampled minutes'),
   sessionsMost: figures('The same; the most of any sampled minute'),
   assignedMost: figures('Desktops that somebody had, connected or not; the most of any sampled minute'),

@@ -135,7 +135,7 @@ t.test('the table has the figures of the API, and a line for what nobody saw', a
     const shown = (value: number | null | undefined): string => String(value ?? 'nothing')
     t.same([at, mean, most, assigned, waiting, givenShown, startsShown], [new Date(Date.parse(from) + index * stepSeconds * 1_000).toISOString().slice(11, 16), ...[sessionsMean, sessionsMost, assignedMost, waitingMost, given, starts].map((column) => shown(column[index]))])
   }
-  t.equal(rows.filter((cells) => cells[1] === 'Not known: the broker did not run.').length, 2, 'the night, and the last hour')
+  t.equal(rows.filter((cells) => cells[1] === 'Not known: no sample was taken.').length, 2, 'the night, and the last hour')
   await page.reload()
   await history.getByRole('button', { name: 'Show as charts' }).click()
   await history.locator('canvas').first().waitFor()

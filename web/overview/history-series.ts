@@ -19,7 +19,7 @@ export const CHARTS: readonly Chart[] = [
 ]
 
 /** The shortest time that is drawn, in points: a young history is not a dot at the edge. */
-const LEAST_POINTS = 24
+const LEAST_POINTS = 12
 
 /** When a point begins, in milliseconds since 1970. */
 export function startOf (history: History, index: number): number { return Date.parse(history.from) + index * history.stepSeconds * 1_000 }

@@ -10,7 +10,8 @@ const COLUMNS = ['sessionsMean', 'sessionsMost', 'assignedMost', 'waitingMost', 
 export function HistoryTable ({ history }: { history: History }): ReactElement {
   const { t, i18n } = useTranslation()
   const time = (index: number): string => timeText(i18n.language, startOf(history, index), history.span)
-  const gaps = new Map(gapsOf(history.samples).map((gap) => [gap.last, gap]))
+  const begins = history.begins === null ? Infinity : Date.parse(history.begins)
+  const gaps = new Map(gapsOf(history.samples).filter(({ last }) => startOf(history, last) >= begins).map((gap) => [gap.last, gap]))
   const label = t(`houseHistory.tableOf.${history.span}`)
   return (
     <div className="berth-history-table" role="region" aria-label={label} tabIndex={0}>
