@@ -27,6 +27,8 @@ t.test('one sample a minute, also over restarts; the minutes of a pause stay unk
   clock.now += 20_000
   await again().sample()
   t.same((await samplesSince(store, 0)).map(({ at }) => at), [NOON - MINUTE_MS], 'the same minute is entered once')
+  t.notOk(await putSample(store, { ...QUIET, at: NOON - MINUTE_MS, starts: 9 }))
+  t.equal((await samplesSince(store, 0))[0]?.starts, 0, 'and stays as it was')
   clock.now = NOON + 10 * MINUTE_MS + 1
   const restarted = again()
   await restarted.sample()
