@@ -5,10 +5,10 @@ import type { History } from '../../broker/api/history.js'
 import { DAY_MS, lastMinute, MINUTE_MS, type Sample } from '../../broker/history/policy.js'
 import { putSample } from '../../broker/history/store.js'
 import { openStore } from '../../broker/store/open.js'
+import { obstacles } from '../support/accessibility.js'
 import { logIn, openWindow, type PageOptions, startBrowser } from '../support/browser.js'
 import { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
-import { seriousFaults } from './axe.js'
 
 t.setTimeout(240_000)
 let broker: SimulatedBroker
@@ -80,7 +80,7 @@ t.test('before the first sample the page says when history begins; the first one
   const { page, faults, history } = await overview('/overview')
   await history.getByText(/^History begins at \d\d:\d\d; the first point appears within a minute\.$/).waitFor()
   t.equal(await history.locator('canvas').count(), 0)
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   const asked: string[] = []
   page.on('request', (request) => { if (request.url().includes('/history?')) asked.push(request.url()) })
   await until(async () => await history.locator('canvas').count() === 3, { withinMs: 75_000, everyMs: 200, what: 'the charts of the first minute' })
@@ -102,7 +102,7 @@ t.test('charts of a day and a week, in light and dark and on a phone; the choice
     const week = await until(async () => { const seen = await drawn(charts.first(), BLUE); return seen.ofColour > 20 ? seen : null }, { withinMs: 10_000, what: `${name}: the line of those who are connected, in the page's blue` })
     t.ok(week.any > 1_000)
     for (const chart of await charts.all()) t.match(await chart.getAttribute('aria-label'), options.language === 'lt' ? /^(Prisijungę|Eilė|Paleidimai).+\d/ : /^(Connected|Queue|Starts).+\d/)
-    t.same(await seriousFaults(page), [], name)
+    t.same(await obstacles(page), [], name)
     await page.reload()
     await until(async () => await charts.count() === 3, { withinMs: 15_000, what: 'three charts again' })
     const [day, weekButton] = options.language === 'lt' ? ['Para', 'Savaitė'] : ['Day', 'Week']
@@ -123,7 +123,7 @@ t.test('the table has the figures of the API, and a line for what nobody saw', a
   await button.click()
   await history.getByRole('table', { name: /last day/ }).waitFor()
   t.match(page.url(), /history=table$/)
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   const answer = await broker.admin.get<History>('/history?span=day')
   const known = answer.samples.flatMap((count, index) => count === 0 ? [] : [index]).reverse()
   const rows = await rowsOf(history)
