@@ -4,7 +4,7 @@ import type { Change, Topic } from '../broker/api/live.js'
 
 /** What the Overview and the Machines page ask for, and the topics of which a change makes them ask again (web/overview, web/machines). */
 export const ASKED: Readonly<Record<string, readonly Topic[]>> = {
-  '/machines': ['machines'], '/hypervisors': ['hypervisors', 'machines'], '/pools': ['pools', 'machines', 'desktops', 'generations'], '/desktops': ['desktops', 'sessions'], '/thin-clients': ['thin-clients'], '/jobs?limit=20': ['jobs'],
+  '/machines': ['machines'], '/hypervisors': ['hypervisors', 'machines'], '/pools': ['pools', 'machines', 'desktops', 'generations'], '/desktops': ['desktops', 'sessions'], '/thin-clients': ['thin-clients'], '/jobs?limit=20': ['jobs'], '/history?span=day': ['history'],
 }
 /** web/api/live.ts: a path is asked for again no sooner than this after its last answer, and no sooner than so many times what that took. */
 const LEAST_GAP_MS = 500

@@ -118,6 +118,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /desktops/mine': 'user',
   'GET /desktops/offers': 'user',
 
+  'GET /history': 'observer',
+
   'GET /jobs': 'user',
   'GET /jobs/:id': 'user',
   'POST /jobs/:id/cancel': 'admin',

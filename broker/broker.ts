@@ -19,6 +19,8 @@ import { acceptUpgrades } from './consoles/upgrades.js'
 import { checkJob } from './doctor/check-job.js'
 import { doctorRoutes } from './doctor/routes.js'
 import { Doctor } from './doctor/service.js'
+import { historyRoutes } from './history/routes.js'
+import { HouseHistory } from './history/service.js'
 import type { App } from './http.js'
 import { ownHelperVersion } from './hypervisors/helper-version.js'
 import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
@@ -136,6 +138,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
     store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, consoles, users, providers, permissions, log,
     onSeen: () => { changes.note('thin-clients') }, networks: config.thinClientNetworks, horizonServer: config.horizonServer, loginIdleMs: config.thinClientLoginIdleMs,
   })
+  const history = new HouseHistory({ store, log, now: Date.now })
   const collector = new Collector({ store, hypervisors, jobs, log, ...(hook ? { hook } : {}) })
   const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
   const machineJobs = { store, hypervisors, observer, power, ...machineAnswers(store) }
@@ -163,13 +166,13 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log), site)
   const app = await buildApp({
     log, tls, authenticate, permissions, version: VERSION,
-    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), doctorRoutes(new Doctor({ store, hypervisors, jobs })), machineRoutes(machines, goldenImages), consoleRoutes(consoles, thumbnails, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
+    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), doctorRoutes(new Doctor({ store, hypervisors, jobs })), machineRoutes(machines, goldenImages), consoleRoutes(consoles, thumbnails, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), historyRoutes(history), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims, sessions: async () => await consoles.sessions() }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [headLog, users, observer, restarts, handingOut, thinClients, collector]) part.start()
+  for (const part of [headLog, users, observer, restarts, handingOut, thinClients, collector, history]) part.start()
   await consoles.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
@@ -186,6 +189,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
       await handingOut.stop()
       await hypervisors.stop()
       await collector.rest()
+      await history.stop()
       await observer.stop()
       processes.stop()
       users.stop()

@@ -8,6 +8,7 @@ import { defineDesktopCommands } from './commands/desktop.js'
 import { defineDirectoryCommands } from './commands/directory.js'
 import { defineGrantCommands } from './commands/grant.js'
 import { defineHelpCommands } from './commands/help.js'
+import { defineHistoryCommand } from './commands/history.js'
 import { defineHypervisorCommands } from './commands/hypervisor.js'
 import { defineImageCommands } from './commands/image.js'
 import { defineJobCommands } from './commands/job.js'
@@ -60,6 +61,7 @@ export function buildProgram (): Command {
   defineGrantCommands(program, invocation)
   defineDirectoryCommands(program, invocation)
   defineAuditCommands(program, invocation)
+  defineHistoryCommand(program, invocation)
   defineRebuildStateCommand(program, invocation)
   definePasswordCommand(program, invocation)
   defineCompletionCommands(program, invocation)

@@ -4,11 +4,11 @@ import type { Browser, Page } from 'playwright-core'
 import { loaded, logIn, openWindow, type PageOptions, startBrowser } from '../test/support/browser.js'
 
 export interface Login { readonly url: string, readonly name: string, readonly password: string }
-interface Picture { readonly name: string, readonly path: string, /** Shown when the page is ready, besides its heading. */ readonly text?: string | RegExp }
+interface Picture { readonly name: string, readonly path: string, /** Shown when the page is ready, besides its heading. */ readonly text?: string | RegExp, /** A part of the page, by its name, that is brought into view. */ readonly part?: string }
 
 /** Every page of those who look after the house. */
 const HOUSE: readonly Picture[] = [
-  { name: 'overview', path: '/overview' }, { name: 'hypervisors', path: '/hypervisors' }, { name: 'hypervisor', path: '/hypervisors/hv1' }, { name: 'machines', path: '/machines', text: 'pc-1' }, { name: 'machine', path: '/machines/pc-1' },
+  { name: 'overview', path: '/overview' }, { name: 'history', path: '/overview', part: 'History' }, { name: 'hypervisors', path: '/hypervisors' }, { name: 'hypervisor', path: '/hypervisors/hv1' }, { name: 'machines', path: '/machines', text: 'pc-1' }, { name: 'machine', path: '/machines/pc-1' },
   { name: 'images', path: '/images' }, { name: 'image', path: '/images/base' }, { name: 'pools', path: '/pools', text: 'class' }, { name: 'pool', path: '/pools/class', text: 'class-1' }, { name: 'thin-clients', path: '/thin-clients' }, { name: 'clients-xml', path: '/clients-xml' },
   { name: 'people', path: '/people', text: 'ann' }, { name: 'person', path: '/people/ann' }, { name: 'grants', path: '/grants' }, { name: 'directories', path: '/directories' }, { name: 'jobs', path: '/jobs', text: 'populate' }, { name: 'audit', path: '/audit' }, { name: 'api-docs', path: '/api-docs' },
 ]
@@ -45,10 +45,11 @@ export async function takeScreenshots (folder: string, administrator: Login, per
 async function series (browser: Browser, login: Login, pictures: readonly Picture[], [look, options]: readonly [string, PageOptions], folder: string): Promise<number> {
   const { page, context, faults } = await openWindow(browser, options)
   await logIn(page, login.url, login.name, login.password)
-  for (const { name, path, text } of pictures) {
+  for (const { name, path, text, part } of pictures) {
     await page.goto(`${login.url}${path}`)
     await loaded(page)
     if (text !== undefined) await page.getByText(text).first().waitFor()
+    if (part !== undefined) await page.getByRole('region', { name: part, exact: true }).scrollIntoViewIfNeeded()
     await take(page, folder, `${name}-${look}`)
   }
   await context.close()

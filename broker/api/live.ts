@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { oneOf, strictObject } from './common.js'
 
 /** What may have changed; each is a part of the API that a page shows. */
-export const TOPICS = ['hypervisors', 'machines', 'generations', 'jobs', 'pools', 'desktops', 'sessions', 'thin-clients', 'clients-xml', 'people', 'grants', 'events'] as const
+export const TOPICS = ['hypervisors', 'machines', 'generations', 'jobs', 'pools', 'desktops', 'sessions', 'thin-clients', 'clients-xml', 'people', 'grants', 'events', 'history'] as const
 export const Topic = oneOf(TOPICS)
 export type Topic = Static<typeof Topic>
 

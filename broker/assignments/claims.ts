@@ -17,7 +17,8 @@ export interface ClaimsDeps { readonly store: Store, readonly hosts: Hosts, read
 /** What a claim gives: a desktop, or a place in the queue. `changed`: it was given now, or is to be made ready again. */
 export type Claimed = { readonly machineId: string, readonly changed: boolean, readonly queue: null } | { readonly machineId: null, readonly queue: { place: number, since: number, sentence: string, nextFreeAt: number | null } }
 
-export interface AssignWish { readonly byAdministrator: boolean, readonly fixed: boolean, readonly machineId?: string }
+/** `moved`: in place of another desktop, for which he has not asked. */
+export interface AssignWish { readonly byAdministrator: boolean, readonly fixed: boolean, readonly machineId?: string, readonly moved?: boolean }
 /** `still`: asked in the transaction whether it is to end after all; its holder may have come back in this moment. */
 export interface ReleaseWish { readonly force: boolean, readonly because: string, readonly how?: Cleaning, readonly still?: (held: AssignmentRow) => boolean }
 
@@ -131,9 +132,11 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
     }).onConflict((oc) => oc.doNothing()).executeTakeFirst()
     if (numInsertedOrUpdatedRows !== 1n) throw new BrokerError('assigned', `${machine.name} is somebody's already: release it first with "berth release ${machine.name}".`)
     // Also of whom an administrator gives one out of turn: else it would be his turn once more.
-    if (poolId !== null) await leaveQueue(tx, poolId, holder)
+    const since = poolId === null ? null : await leaveQueue(tx, poolId, holder)
     this.deps.hosts.noteGiven(machine.hypervisor, machine.memory_mib)
-    await recordEvent(tx, by, 'desktop.assign', `machine:${machine.name}`, { pool: poolName, holder: shownHolder(holder) })
+    // Who was given one unasked has not waited, and does not count as one who got it at once.
+    const waited = since !== null ? { waitedMs: Math.max(0, now - since) } : poolId === null || wish.byAdministrator || wish.moved === true ? {} : { waitedMs: 0 }
+    await recordEvent(tx, by, 'desktop.assign', `machine:${machine.name}`, { pool: poolName, holder: shownHolder(holder), ...waited })
   }
 
   /** What a pool that keeps desktops still has from his last time. */
@@ -217,7 +220,7 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
       const pool = held?.pool_id == null ? null : await poolById(tx, held.pool_id)
       if (!held || !pool) return null
       await tx.deleteFrom('assignment').where('machine_id', '=', machineId).execute()
-      const given = await this.#give(tx, pool, held.holder, by, { byAdministrator: held.by_administrator === 1, fixed: held.fixed === 1 }, [machineId])
+      const given = await this.#give(tx, pool, held.holder, by, { byAdministrator: held.by_administrator === 1, fixed: held.fixed === 1, moved: true }, [machineId])
       if (given === null) {
         await tx.insertInto('assignment').values(held).execute()
         return null

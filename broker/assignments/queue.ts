@@ -25,8 +25,10 @@ export async function headOfQueue (queries: Queries, poolId: string, now: number
   return head?.holder ?? null
 }
 
-export async function leaveQueue (queries: Queries, poolId: string, holder: string): Promise<void> {
-  await queries.deleteFrom('waiter').where('pool_id', '=', poolId).where('holder', '=', holder).execute()
+/** Gives since when he has waited; null when he did not. */
+export async function leaveQueue (queries: Queries, poolId: string, holder: string): Promise<number | null> {
+  const left = await queries.deleteFrom('waiter').where('pool_id', '=', poolId).where('holder', '=', holder).returning('since').executeTakeFirst()
+  return left?.since ?? null
 }
 
 /** Those who gave up are forgotten; gives the pools in which somebody still waits. */

@@ -197,3 +197,10 @@ CREATE INDEX thin_client_order_open ON thin_client_order (thin_client_id, state)
 CREATE TABLE clients_xml_version ( -- the last texts that were in force; author: an account, or file
   id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, author TEXT NOT NULL, etag TEXT NOT NULL, clients INTEGER NOT NULL, bytes INTEGER NOT NULL, text TEXT NOT NULL
 );
+-- v 7
+CREATE TABLE history_minute ( -- one row for each minute in which the broker looked; what it did not see has no row
+  at INTEGER PRIMARY KEY, -- when the minute began
+  sessions INTEGER NOT NULL, assigned INTEGER NOT NULL, waiting INTEGER NOT NULL, longest_wait_ms INTEGER NOT NULL, -- as they were when it ended
+  starts INTEGER NOT NULL, start_ms TEXT NOT NULL, waited_ms TEXT NOT NULL -- what happened in it; JSON arrays: medians of longer times need every figure
+);
+CREATE INDEX job_step_by_time ON job_step (at);

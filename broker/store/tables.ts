@@ -39,6 +39,7 @@ export interface Tables {
   thin_client_order: ThinClientOrderTable
   clients_xml_version: { id: Generated<number>, at: number, author: string, etag: string, clients: number, bytes: number, text: string }
   console_seat: ConsoleSeatTable
+  history_minute: { at: number, sessions: number, assigned: number, waiting: number, longest_wait_ms: number, starts: number, start_ms: string, waited_ms: string }
 }
 
 interface ConsoleSeatTable {
@@ -131,4 +132,5 @@ export type AssignmentRow = Selectable<AssignmentTable>
 export type ConsoleSeatRow = Selectable<ConsoleSeatTable>
 export type ThinClientRow = Selectable<ThinClientTable>
 export type ThinClientOrderRow = Selectable<ThinClientOrderTable>
+export type HistoryMinuteRow = Selectable<Tables['history_minute']>
 export type DeviceLoginRow = Selectable<DeviceLoginTable>

@@ -7,7 +7,7 @@ import type { Desktop } from '../../broker/api/assignments.js'
 import { mustRun } from '../fleet/command.js'
 import { type GuestScreen, readGuestScreen } from '../fleet/guest-image.js'
 import { BerthOnFleet, SMALL } from '../support/berth-on-fleet.js'
-import { logIn, openWindow, startBrowser } from '../support/browser.js'
+import { loaded, logIn, openWindow, startBrowser } from '../support/browser.js'
 import { until } from '../support/until.js'
 
 t.setTimeout(400_000)
@@ -119,4 +119,26 @@ t.test('a new image reaches the machines by clicks, and a phone shows it; in mai
   await card(phone.page).getByText('New image').waitFor()
   t.equal(await card(phone.page).getByRole('button', { name: 'Get a desktop' }).count(), 0)
   t.same([...faults, ...phone.faults], [])
+})
+
+t.test('three roles see three houses: a person hers, an observer all without the buttons, an administrator everything', async (t) => {
+  await berth.api.put('/pools/lab/maintenance', { on: false })
+  await berth.api.post('/users', { name: 'watcher', password: PASSWORD, roles: ['observer'] })
+  const seenBy = async (name: string, password: string): Promise<unknown> => {
+    const { page, faults, context } = await openWindow(browser)
+    await logIn(page, berth.broker.url, name, password)
+    await loaded(page)
+    const [menu, cards] = [await page.getByRole('navigation').getByRole('link').allInnerTexts(), await card(page).count()]
+    await page.goto(`${berth.broker.url}/machines/lab-1`)
+    await page.getByRole('heading', { level: 1 }).waitFor()
+    await loaded(page)
+    await page.screenshot({ path: join(pictures, `role-${name}.png`) })
+    const seen = { house: menu.includes('Machines'), card: cards, host: await page.getByText(berth.host(1).name, { exact: true }).count(), actions: await page.getByRole('button', { name: 'What can be done with lab-1' }).count() }
+    t.same(faults, [])
+    await context.close()
+    return seen
+  }
+  t.same(await seenBy('alice', PASSWORD), { house: false, card: 1, host: 0, actions: 0 })
+  t.same(await seenBy('watcher', PASSWORD), { house: true, card: 0, host: 1, actions: 0 })
+  t.same(await seenBy('admin', berth.broker.adminPassword), { house: true, card: 0, host: 1, actions: 1 })
 })

@@ -6,6 +6,7 @@ import type { ThinClient } from '../../broker/api/thin-clients.js'
 import { mustRun } from '../fleet/command.js'
 import { startScreen, type Screen } from '../fleet/screen.js'
 import { BerthOnFleet, SMALL } from '../support/berth-on-fleet.js'
+import { logIn as logInAtPage, openWindow, startBrowser } from '../support/browser.js'
 import { until } from '../support/until.js'
 import { colourAt } from '../thin-client/x-display.js'
 import { startAgent, untilShown } from './desk-agent.js'
@@ -26,14 +27,25 @@ const [screenA, screenB] = [await startScreen(a), await startScreen(b)]
 
 async function keys (screen: Screen, ...words: string[]): Promise<string> { return await mustRun(['env', `DISPLAY=${screen.display}`, 'xdotool', ...words]) }
 
-/** Waits for the window that asks, and types. */
-async function logIn (screen: Screen, picture: string): Promise<void> {
+/** Waits for the window that asks, and gives it the keyboard. */
+async function loginWindow (screen: Screen, picture: string): Promise<void> {
   const window = await until(async () => await keys(screen, 'search', '--onlyvisible', '--name', '^Berth$'), { withinMs: 30_000, everyMs: 300, what: 'a window asks for a login' })
   await until(async () => {
     await screen.screenshot(join(pictures, picture))
     return Number(await mustRun(['convert', join(pictures, picture), '-format', '%k', 'info:'])) > 2
   }, { withinMs: 10_000, everyMs: 300, what: 'the window shows the form' })
-  await keys(screen, 'windowfocus', '--sync', window.trim().split('\n')[0] ?? '', 'type', '--delay', '20', 'alice')
+  await keys(screen, 'windowfocus', '--sync', window.trim().split('\n')[0] ?? '')
+}
+
+/** The text that the terminal at a desk shows: the whole of it is marked with the mouse. */
+async function textAt (screen: Screen): Promise<string> {
+  await keys(screen, 'mousemove', '1', '1', 'mousedown', '1', 'mousemove', '1020', '760', 'mouseup', '1')
+  return await mustRun(['timeout', '5', 'env', `DISPLAY=${screen.display}`, 'xclip', '-o', '-selection', 'primary'])
+}
+
+async function logIn (screen: Screen, picture: string): Promise<void> {
+  await loginWindow(screen, picture)
+  await keys(screen, 'type', '--delay', '20', 'alice')
   await keys(screen, 'key', 'Return')
   await keys(screen, 'type', '--delay', '20', PASSWORD)
   await keys(screen, 'key', 'Return')
@@ -69,6 +81,31 @@ t.test('a person logs in at one desk, moves to another, and finds the same deskt
   }, { withinMs: 100_000, everyMs: 500, what: 'the end of the longest session is announced over the viewer' })
   t.match((await berth.machine(name)).viewers, [b.address], 'and the viewer stays')
   t.match(await at(a.mac), { state: 'login' }, 'the first desk did not take it back')
+})
+
+t.test('who logs in at a desk by the code on its screen confirms it on a phone, and finds the desktop there', async (t) => {
+  const [held] = (await berth.api.get<{ desktops: Array<{ machine: string }> }>('/desktops')).desktops
+  const agent = startAgent(berth, a, screenA)
+  const browser = await startBrowser()
+  t.teardown(async () => {
+    await browser.close()
+    await agent.stop()
+  })
+  await loginWindow(screenA, 'code-form.png')
+  await keys(screenA, 'key', 'Return')
+  const code = await until(async () => /^ +([A-Z]{4}-[A-Z]{4})$/m.exec(await textAt(screenA))?.[1], { withinMs: 20_000, everyMs: 300, what: 'the desk shows a code' })
+  await screenA.screenshot(join(pictures, 'code.png'))
+  const { page, faults } = await openWindow(browser, { phone: true })
+  await logInAtPage(page, `${berth.broker.url}/device`, 'alice', PASSWORD)
+  await page.getByLabel('Code').fill(code)
+  await page.getByRole('button', { name: 'Go on' }).click()
+  await page.getByText(a.mac).waitFor()
+  t.match(await at(a.mac), { person: null }, 'nobody is logged in before it is confirmed')
+  await page.getByRole('button', { name: 'Log me in there' }).click()
+  await page.getByText('You are logged in').waitFor()
+  t.match(await untilShown(screenA, join(pictures, 'code-desktop.png'), {}, 60_000), { name: held?.machine })
+  t.match(await at(a.mac), { person: 'alice' })
+  t.same(faults, [])
 })
 
 t.test('a desk whose clients.xml names a pool gets a machine of it', async (t) => {

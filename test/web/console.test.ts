@@ -1,9 +1,10 @@
 import type { Browser, Page } from 'playwright-core'
 import t from 'tap'
 import type { Desktop } from '../../broker/api/assignments.js'
+import { obstacles } from '../support/accessibility.js'
 import { startBrowser } from '../support/browser.js'
 import { until } from '../support/until.js'
-import { type PagesOffice, pagesOffice, person, seriousFaults, windowOf } from './pages-office.js'
+import { type PagesOffice, pagesOffice, person, windowOf } from './pages-office.js'
 
 t.setTimeout(240_000)
 
@@ -34,7 +35,7 @@ t.test('the screen, its keys, a text, the keyboard on the screen; and again afte
   const { page, faults, close } = await windowOf(browser, it.broker, 'alice', { path: `/machines/${machine}/console` })
   await shown(page)
   t.match(await page.title(), machine)
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   t.notOk(page.url().includes('ticket'))
 
   await page.getByRole('button', { name: 'Keys', exact: true }).click()
@@ -42,7 +43,7 @@ t.test('the screen, its keys, a text, the keyboard on the screen; and again afte
   await untilKeys(6)
   await page.getByRole('button', { name: 'Type a text' }).click()
   await page.locator('#paste-text').fill('Ab\n')
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await page.getByRole('button', { name: 'Type it' }).click()
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   await untilKeys(6 + 4 + 2 + 2)
@@ -50,7 +51,7 @@ t.test('the screen, its keys, a text, the keyboard on the screen; and again afte
   await page.getByRole('button', { name: 'Shift', exact: true }).click()
   await page.getByRole('button', { name: 'Q', exact: true }).click()
   await untilKeys(14 + 4)
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
 
   const before = it.display.seen.length
   for (const socket of it.display.sockets) socket.destroy()
@@ -58,7 +59,7 @@ t.test('the screen, its keys, a text, the keyboard on the screen; and again afte
   await shown(page)
   await it.broker.admin.post(`/machines/${machine}/release`, { force: true })
   await page.getByText('This desktop is not yours any more').waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await page.getByRole('link', { name: 'My desktops', exact: true }).click()
   await page.getByRole('article').waitFor()
   t.same(faults, [])
@@ -75,13 +76,13 @@ t.test('somebody else has it: who may takes it over or watches, and the one who 
   await shown(bob.page)
   const guide = await windowOf(browser, it.broker, 'guide', { path })
   await guide.page.getByText('Somebody else has this screen').waitFor()
-  t.same(await seriousFaults(guide.page), [])
+  t.same(await obstacles(guide.page), [])
   await guide.page.getByRole('button', { name: 'Only watch' }).click()
   await guide.page.getByText('You only watch').waitFor()
   t.equal(new URL(guide.page.url()).search, '?watch=1', 'it can be sent and reloaded')
   t.equal(await guide.page.getByRole('button', { name: 'Keys', exact: true }).count(), 0)
   await bob.page.getByText('guide watches your screen.').waitFor()
-  t.same(await seriousFaults(bob.page), [])
+  t.same(await obstacles(bob.page), [])
   await guide.page.goto(`${it.broker.url}${path}`)
   await guide.page.getByRole('button', { name: 'Take it over' }).click()
   await guide.page.getByRole('dialog').getByRole('button', { name: 'Take it over' }).click()
@@ -99,6 +100,6 @@ t.test('a machine that is off says so, in Lithuanian, on a phone', async (t) => 
   const { page, close } = await windowOf(browser, it.broker, 'carol', { path: `/machines/${machine}/console`, phone: true, language: 'lt' })
   await page.getByText('Mašina išjungta').waitFor()
   t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'))
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await close()
 })

@@ -2,10 +2,11 @@ import type { Browser, Page } from 'playwright-core'
 import t from 'tap'
 import type { Desktop } from '../../broker/api/assignments.js'
 import type { PoolDetail } from '../../broker/api/pools.js'
+import { obstacles } from '../support/accessibility.js'
 import { startBrowser } from '../support/browser.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
-import { type PagesOffice, pagesOffice, person, seriousFaults, windowOf } from './pages-office.js'
+import { type PagesOffice, pagesOffice, person, windowOf } from './pages-office.js'
 
 t.setTimeout(240_000)
 
@@ -40,7 +41,7 @@ t.test('one button gets a desktop and opens it; the way is remembered; it is giv
   await person(broker, 'alice')
   const { page, faults, close } = await windowOf(browser, broker, 'alice')
   await card(page).getByText('Free: 2').waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await card(page).getByRole('button', { name: 'Get a desktop' }).click()
   await page.waitForURL(/\/machines\/desks-\d\/console$/, { timeout: 30_000 })
   const machine = (await heldBy('alice'))?.machine ?? ''
@@ -49,7 +50,7 @@ t.test('one button gets a desktop and opens it; the way is remembered; it is giv
   await card(page).getByText(machine).waitFor()
   await card(page).getByText('Ready').waitFor()
   t.match(await card(page).getByRole('timer').textContent(), /^(59|1:00):\d\d/, 'an hour, as the policy says')
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   t.equal(await page.getByRole('article').count(), 1, 'the pool, and nothing else')
 
   await card(page).getByRole('button', { name: 'Other ways to open desks' }).click()
@@ -62,7 +63,7 @@ t.test('one button gets a desktop and opens it; the way is remembered; it is giv
   await deed(page, 'Release')
   const dialogue = page.getByRole('dialog')
   await dialogue.getByText(`You give ${machine} back`).waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await page.keyboard.press('Escape')
   t.equal((await heldBy('alice'))?.machine, machine, 'nothing is done before he says so')
   await deed(page, 'Release')
@@ -104,7 +105,7 @@ t.test('a full pool gives a place in the queue, which outlives a reload, can be 
   await card(page).getByText('All are taken').waitFor()
   await card(page).getByRole('button', { name: 'Get a desktop' }).click()
   await card(page).getByText('Your place in the queue: 1').waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await page.reload()
   await card(page).getByText('Your place in the queue: 1').waitFor()
   await card(page).getByRole('button', { name: 'Leave the queue' }).click()
@@ -128,7 +129,7 @@ t.test('before a desktop is taken he is warned, and extends it; Lithuanian; a ph
   await broker.admin.put('/pools/desks/maintenance', { on: true, reason: 'New image' })
   await broker.admin.put('/pools/desks/maintenance', { on: false })
   await card(page).getByText('Jūsų laikas su šiuo darbalaukiu baigiasi').waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'nothing stands outside of a phone\'s screen')
   await card(page).getByRole('button', { name: 'Pratęsti' }).click()
   await card(page).getByText('Jūsų laikas su šiuo darbalaukiu baigiasi').waitFor({ state: 'detached' })
@@ -149,7 +150,7 @@ t.test('a refusal is said in the words of the broker, and an administrator sees 
   broker.run("UPDATE pool SET policy = json_set(policy, '$.maxPerUser', 0)")
   await card(fay.page).getByRole('button', { name: 'Get a desktop' }).click()
   await card(fay.page).getByText(/fay has 0 desktops, as many as desks allows/).waitFor()
-  t.same(await seriousFaults(fay.page), [])
+  t.same(await obstacles(fay.page), [])
   await fay.close()
   await broker.admin.post('/users', { name: 'boss', password: 'correct horse battery', roles: ['admin'] })
   const boss = await windowOf(browser, broker, 'boss')

@@ -2,8 +2,9 @@ import ipaddr from 'ipaddr.js'
 import t from 'tap'
 import { TRUSTED } from '../broker/thin-clients/desk.js'
 import { account, device, listed, peopleOffice } from '../broker/thin-clients/people-office.js'
+import { obstacles } from '../support/accessibility.js'
 import { startBrowser } from '../support/browser.js'
-import { seriousFaults, windowOf } from './pages-office.js'
+import { windowOf } from './pages-office.js'
 
 t.setTimeout(120_000)
 
@@ -23,14 +24,14 @@ t.test('a person logs in at a thin client by the code that it shows', async (t) 
   const code = page.getByLabel('Code')
   await code.fill('bbbbbbbb')
   t.equal(await code.inputValue(), 'BBBB-BBBB')
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await page.getByRole('button', { name: 'Go on' }).click()
   await page.getByText('No thin client shows this code now').waitFor()
   await code.fill(begun.userCode.replace('-', ''))
   await page.getByRole('button', { name: 'Go on' }).click()
   await page.getByText('Do you want to be logged in as alice').waitFor()
   await page.getByText(desk.macs[0] ?? '').waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await page.getByRole('button', { name: 'Log me in there' }).click()
   await page.getByText('You are logged in').waitFor()
   t.notOk(page.url().includes(begun.userCode))

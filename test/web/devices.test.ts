@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import t from 'tap'
 import { ORDER_KINDS } from '../../broker/api/device-orders.js'
 import { clientsXml, Desk, entry, newMac, office, STRANGE_ADDRESS } from '../broker/thin-clients/desk.js'
 import { obstacles } from '../support/accessibility.js'
-import { logIn, openWindow, startBrowser } from '../support/browser.js'
+import { type PageOptions, startBrowser } from '../support/browser.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
+import { windowOf } from './pages-office.js'
 
 t.setTimeout(120_000)
 let broker: SimulatedBroker
@@ -26,11 +27,7 @@ t.teardown(async () => {
   await broker.remove()
 })
 
-async function atPage (path: string, options = {}): Promise<{ page: Page, faults: string[], close: () => Promise<void> }> {
-  const { page, faults, context } = await openWindow(browser, options)
-  await logIn(page, `${broker.url}${path}`, 'admin', broker.adminPassword)
-  return { page, faults, close: async () => { await context.close() } }
-}
+const atPage = async (path: string, options: PageOptions = {}) => await windowOf(browser, broker, 'admin', { path, ...options })
 
 t.test('an unknown device appears by push, is accepted and given a machine by a click', async (t) => {
   const { page, faults, close } = await atPage('/thin-clients')

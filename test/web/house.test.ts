@@ -2,10 +2,11 @@ import type { Browser, Page } from 'playwright-core'
 import t from 'tap'
 import { office, poolOf, show } from '../broker/pools/office.js'
 import { obstacles } from '../support/accessibility.js'
-import { loaded, logIn, openWindow, startBrowser } from '../support/browser.js'
+import { loaded, logIn, openWindow, type PageOptions, startBrowser } from '../support/browser.js'
 import { addPerson, allow } from '../support/people.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
+import { windowOf } from './pages-office.js'
 
 let broker: SimulatedBroker
 let browser: Browser
@@ -21,11 +22,7 @@ t.teardown(async () => {
   await broker.remove()
 })
 
-async function atPage (path: string, options = {}): Promise<{ page: Page, faults: string[], close: () => Promise<void> }> {
-  const { page, faults, context } = await openWindow(browser, options)
-  await logIn(page, `${broker.url}${path}`, 'admin', broker.adminPassword)
-  return { page, faults, close: async () => { await context.close() } }
-}
+const atPage = async (path: string, options: PageOptions = {}) => await windowOf(browser, broker, 'admin', { path, ...options })
 const row = (page: Page, text: string | RegExp) => page.getByRole('row').filter({ hasText: text })
 const dialogue = (page: Page) => page.getByRole('dialog')
 

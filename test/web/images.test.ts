@@ -2,10 +2,10 @@ import type { Browser } from 'playwright-core'
 import t from 'tap'
 import type { GenerationList } from '../../broker/api/images.js'
 import type { MachineList } from '../../broker/api/machines.js'
+import { obstacles } from '../support/accessibility.js'
 import { logIn, openWindow, startBrowser } from '../support/browser.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
-import { seriousFaults } from './axe.js'
 import { goldenOffice } from './golden-office.js'
 
 let broker: SimulatedBroker
@@ -39,7 +39,7 @@ t.test('copy, populate and roll back, by clicks and with the truth about who is 
   const copy = page.getByRole('dialog')
   await copy.getByText('The disk of golden-desktop becomes a new generation of gold').waitFor()
   t.match(page.url(), /\?copy=gold$/, 'the question has an address')
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await copy.getByRole('button', { name: 'Copy disk from source' }).click()
   await page.getByRole('region', { name: 'Copy disk from source: gold' }).getByText('Succeeded').waitFor()
   await generations.getByText('g2', { exact: true }).waitFor()
@@ -60,7 +60,7 @@ t.test('copy, populate and roll back, by clicks and with the truth about who is 
   t.match(page.url(), /\?job=/, 'the job has an address')
   await generations.getByRole('link', { name: 'pc-2: connected, renewed later' }).waitFor()
   await page.getByText('1 machine is in use and is renewed when it is released.').waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
 
   await page.getByRole('button', { name: 'Roll back to it: gold g1' }).click()
   const back = page.getByRole('dialog')
@@ -97,6 +97,6 @@ t.test('who only looks on is offered nothing to do; in Lithuanian and on a phone
   await logIn(page, `${broker.url}/images`, 'watcher', 'a long password')
   await page.getByRole('list', { name: 'gold kartos' }).waitFor()
   t.equal(await page.getByRole('button', { name: /Atnaujinti|Kopijuoti/ }).count(), 0)
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   t.same(faults, [])
 })

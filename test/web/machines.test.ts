@@ -2,10 +2,10 @@ import type { Browser } from 'playwright-core'
 import t from 'tap'
 import type { Hypervisor } from '../../broker/api/hypervisors.js'
 import type { Machine } from '../../broker/api/machines.js'
+import { obstacles } from '../support/accessibility.js'
 import { logIn, openWindow, startBrowser } from '../support/browser.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
-import { seriousFaults } from './axe.js'
 import { goldenOffice } from './golden-office.js'
 
 let broker: SimulatedBroker
@@ -24,7 +24,7 @@ t.test('many machines are started, shut down and put in maintenance at once, eac
   await logIn(page, `${broker.url}/machines?type=vdi&group=initial`, 'admin', broker.adminPassword)
   const table = page.getByRole('table', { name: 'Machines' })
   await table.getByRole('link', { name: 'pc-4' }).waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await table.getByRole('checkbox', { name: 'Select pc-1' }).check()
   await table.getByRole('checkbox', { name: 'Select pc-2' }).check()
   const chosen = page.getByRole('button', { name: 'What can be done with the chosen machines' })
@@ -54,13 +54,13 @@ t.test('one machine: all about it, its XML and history; a refusal is said in one
   const { page, faults } = await openWindow(browser)
   await logIn(page, `${broker.url}/machines/pc-1`, 'admin', broker.adminPassword)
   await page.getByRole('heading', { name: 'pc-1', level: 1 }).waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await page.getByRole('tab', { name: 'XML' }).click()
   await page.getByText('<name>pc-1</name>').waitFor()
   await page.getByRole('tab', { name: 'History' }).click()
   await page.getByRole('cell', { name: 'machine.maintenance-on' }).waitFor()
   t.match(page.url(), /\?tab=history$/)
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await page.getByRole('button', { name: 'What can be done with pc-1' }).click()
   await page.getByRole('menuitem', { name: 'Delete' }).click()
   const remove = page.getByRole('dialog').getByRole('button', { name: 'Delete' })
@@ -77,7 +77,7 @@ t.test('machines are created from a form', async (t) => {
   await page.getByRole('textbox', { name: 'Name' }).fill('desk-{nn}')
   await page.getByRole('spinbutton', { name: 'How many' }).fill('3')
   await page.getByRole('checkbox', { name: 'hv2' }).check()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await page.getByRole('button', { name: 'Create 3 machines' }).click()
   await page.getByRole('region', { name: /desk-01/ }).getByText('Succeeded').waitFor()
   t.equal((await broker.admin.get<Machine>('/machines/desk-03')).hypervisor, 'hv2')
@@ -91,12 +91,12 @@ t.test('hypervisors: one that is dead blocks nothing; maintenance says whom it c
   const table = page.getByRole('table', { name: 'Hypervisors' })
   await table.getByRole('row', { name: /hv2 .*Unreachable/ }).waitFor()
   await table.getByRole('meter', { name: 'Memory used on hv1' }).waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   broker.host('hv2').link?.setUp(true)
   await table.getByRole('row', { name: /hv2 Up/ }).waitFor()
   await table.getByRole('link', { name: 'hv1' }).click()
   await page.getByRole('table', { name: 'Machines on it' }).getByRole('link', { name: 'pc-1' }).waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   await page.getByRole('button', { name: 'What can be done with hv1' }).click()
   await page.getByRole('menuitem', { name: 'Put in maintenance' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Put in maintenance' }).click()

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import type { Verb } from '../../broker/api/permissions.js'
 import { type RfbDisplay, startDisplay } from '../broker/consoles/rfb-display.js'
@@ -28,18 +26,9 @@ export async function person (broker: SimulatedBroker, name: string, verbs: read
   if (verbs.length > 0) await allow(broker, name, verbs, 'desks', 'pool')
 }
 
-/** A window of his, logged in. `faults`: what the page complains of. */
+/** A window of his, or of the administrator's, logged in. `faults`: what the page complains of. */
 export async function windowOf (browser: Browser, broker: SimulatedBroker, name: string, { path = '/', ...options }: PageOptions & { readonly path?: string } = {}): Promise<{ page: Page, faults: string[], close: () => Promise<void> }> {
   const { page, faults, context } = await openWindow(browser, options)
-  await logIn(page, `${broker.url}${path}`, name, PASSWORD)
+  await logIn(page, `${broker.url}${path}`, name, name === 'admin' ? broker.adminPassword : PASSWORD)
   return { page, faults, close: async () => { await context.close() } }
-}
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-/** What axe finds that keeps somebody out: rule, and where. */
-export async function seriousFaults (page: Page): Promise<string[]> {
-  await page.evaluate(AXE)
-  const found = await page.evaluate('axe.run(document).then(({ violations }) => violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`))')
-  return found as string[]
 }

@@ -20,6 +20,6 @@ export function useMachineColumns (desktops: ReadonlyMap<string, Desktop>): Read
     { key: 'generation', name: t('machines.generation'), value: ({ generation }) => generation ?? '', cell: ({ generation, renewPending }) => <>{generation ?? '–'}{renewPending && <span className="berth-quiet"> → {t('machines.renewLater')}</span>}</>, width: 'minmax(5rem, 0.8fr)', wideOnly: true },
     { key: 'holder', name: t('machines.holder'), value: ({ name }) => desktops.get(name)?.holder ?? '', cell: ({ name }) => desktops.get(name)?.holder ?? '', wideOnly: true },
     { key: 'viewers', name: t('machines.viewers'), value: ({ viewers }) => viewers.join(' '), cell: ({ viewers }) => viewers.join(', '), wideOnly: true },
-    { key: 'memory', name: t('machines.memory'), value: ({ memoryMib }) => memoryMib, cell: ({ memoryMib, vcpus }) => <>{mibText(memoryMib)} · {vcpus}</>, width: 'minmax(5rem, 0.7fr)', wideOnly: true },
+    { key: 'memory', name: t('machines.memoryAndCpus'), value: ({ memoryMib }) => memoryMib, cell: ({ memoryMib, vcpus }) => <>{mibText(memoryMib)} · {vcpus}</>, width: 'minmax(5rem, 0.7fr)', wideOnly: true },
   ], [desktops, t])
 }

@@ -15,6 +15,7 @@ import { PageHead } from '../parts/page-head.js'
 import { hasEnded } from '../parts/use-job.js'
 import { When } from '../parts/when.js'
 import { Attention } from './attention.js'
+import { History } from './history.js'
 import './overview.css'
 
 /** The house at a glance; what needs somebody's attention comes first. */
@@ -29,6 +30,7 @@ export function Overview (): ReactElement {
         <Part title={t('navigation.pools')} to="/pools"><Pools /></Part>
         <Part title={t('overview.connected')}><Connected /></Part>
         <Part title={t('overview.jobs')} to="/jobs"><Jobs /></Part>
+        <History />
       </div>
     </>
   )

@@ -50,6 +50,7 @@ export const ROUTES = [
   ['PUT', '/api/v1/grants', 'admin'],
   ['DELETE', '/api/v1/grants', 'admin'],
   ['GET', '/api/v1/events', 'observer'],
+  ['GET', '/api/v1/history', 'observer'],
   ['GET', '/api/v1/hypervisors', 'observer'],
   ['POST', '/api/v1/hypervisors', 'admin'],
   ['POST', '/api/v1/hypervisors/scan', 'admin'],
