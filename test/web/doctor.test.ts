@@ -3,9 +3,9 @@ import type { Browser, Page } from 'playwright-core'
 import t from 'tap'
 import { CHECKS } from '../../broker/api/checks.js'
 import { Authority } from '../../broker/certificates/authority.js'
+import { obstacles } from '../support/accessibility.js'
 import { logIn, openWindow, type PageOptions, startBrowser } from '../support/browser.js'
 import { SimulatedBroker } from '../support/simulated-broker.js'
-import { seriousFaults } from './axe.js'
 
 let broker: SimulatedBroker
 let browser: Browser
@@ -50,7 +50,7 @@ t.test('a click checks a host: the checks appear one by one, the address can be 
   await page.goto(`${broker.url}/hypervisors/hv1`)
   await page.getByRole('link', { name: 'Failed' }).click()
   await lines(page).filter({ hasText: 'MaxSessions 2' }).waitFor()
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   t.same(faults, [])
   broker.host('hv1').looks = {}
   await close()
@@ -63,7 +63,7 @@ t.test('in Lithuanian, dark, of a host that is away', async (t) => {
   await page.getByRole('button', { name: 'Tikrinti' }).click()
   await lines(page).filter({ hasText: 'užkarda' }).waitFor()
   t.equal(await lines(page).filter({ hasText: 'brokeris neprisijungė' }).count(), CHECKS.length - 2)
-  t.same(await seriousFaults(page), [])
+  t.same(await obstacles(page), [])
   t.same(faults, [])
   await close()
   broker.host('hv2').link?.setUp(true)

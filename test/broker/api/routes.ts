@@ -62,6 +62,8 @@ export const ROUTES = [
   ['POST', '/api/v1/hypervisors/:name/trust', 'admin'],
   ['PUT', '/api/v1/hypervisors/:name/maintenance', 'admin'],
   ['POST', '/api/v1/hypervisors/:name/check', 'admin'],
+  ['GET', '/api/v1/hypervisors/:name/drain', 'observer'],
+  ['POST', '/api/v1/hypervisors/:name/drain', 'admin'],
   ['GET', '/api/v1/hypervisors/:name/domains', 'observer'],
   ['GET', '/api/v1/machines', 'user'],
   ['POST', '/api/v1/machines', 'admin'],
