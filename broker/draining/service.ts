@@ -45,7 +45,9 @@ export class Drains {
     const row = await this.deps.store.selectFrom('drain').selectAll().where('hypervisor', '=', hypervisor).executeTakeFirst()
     const over = row !== undefined && deadlineStep(row, this.deps.now()) === 'over'
     const [seen, others] = [await machinesOn(this.deps, hypervisor), await this.othersOn(hypervisor)]
-    const machines = seen.map((machine) => toApi(machine, over))
+    // One that was empty and answers no more was switched off, as it was to be.
+    const offNow = row !== undefined && row.empty_at !== null && this.deps.hypervisors.link(hypervisor).status().state !== 'up'
+    const machines = seen.map((machine) => toApi(offNow && machine.power === 'unknown' ? { ...machine, power: 'off' } : machine, over))
     const left = machines.filter(({ step }) => isLeft(step)).length + others.length
     const total = Math.max(row?.total ?? 0, left - others.length)
     return { drain: row ? drainOf(row, total) : null, left, machines, others, sentence: progressSentence({ left, total, others: others.length, emptyAt: row?.empty_at ?? null, draining: row !== undefined }) }

@@ -18,6 +18,7 @@ import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { When } from '../parts/when.js'
 import { InstallLine } from './add-hypervisor.js'
+import { DrainProgress, useDrain } from './drain-page.js'
 import { DiskBar, HypervisorLabel, MemoryBar } from './hypervisor-label.js'
 import { HypervisorMenu } from './hypervisor-menu.js'
 
@@ -48,6 +49,7 @@ function About ({ hypervisor: one, admin }: { hypervisor: Hypervisor, admin: boo
   return (
     <>
       {one.reason !== '' && <Alert isInline className="berth-run" variant={one.state === 'unreachable' ? 'danger' : 'warning'} title={one.reason}>{one.state === 'unreachable' && one.versions === null && admin && <InstallLine name={one.name} />}</Alert>}
+      {one.drain !== null && <Draining name={one.name} />}
       <DescriptionList isHorizontal isCompact columnModifier={{ default: '1Col', xl: '2Col' }}>
         <Fact name={t('machines.power')}><HypervisorLabel hypervisor={one} /> <span className="berth-quiet"><When at={one.since} /></span></Fact>
         <Fact name={t('doctor.last')}><LastCheck name={one.name} /></Fact>
@@ -66,6 +68,12 @@ function About ({ hypervisor: one, admin }: { hypervisor: Hypervisor, admin: boo
       </DescriptionList>
     </>
   )
+}
+
+function Draining ({ name }: { name: string }): ReactElement {
+  const { t } = useTranslation()
+  const state = useDrain(name)
+  return <>{state.data && <DrainProgress name={name} state={state.data} />}<p><Link to={path`/hypervisors/${name}/drain`}>{t('drain.title', { name })}</Link></p></>
 }
 
 function Fact ({ name, children }: { name: string, children: ReactNode }): ReactElement {

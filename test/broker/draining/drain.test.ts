@@ -60,6 +60,9 @@ t.test('free members are built elsewhere, their holders\' ones stay until they l
   t.equal(empty.sentence, 'It is empty: it may be switched off.')
   t.ok((await members(broker)).every((line) => line.endsWith(other)))
   t.match(await broker.admin.get<Hypervisor>(`/hypervisors/${host}`), { drain: 'empty' })
+  broker.host(host).link?.setUp(false)
+  await until(async () => (await broker.admin.get<Hypervisor>(`/hypervisors/${host}`)).reason.includes('The line was cut'), { withinMs: 5_000, what: 'it is switched off' })
+  t.match(await state(broker, host), { left: 0, sentence: 'It is empty: it may be switched off.' }, 'also when that was done')
   t.same((await actions(broker, `hypervisor:${host}`)).slice(-3), ['hypervisor.maintenance-on', 'hypervisor.drain', 'hypervisor.drained'])
 })
 
