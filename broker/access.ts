@@ -68,6 +68,9 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /hypervisors/:name/host-key': 'admin',
   'POST /hypervisors/:name/trust': 'admin',
   'PUT /hypervisors/:name/maintenance': 'admin',
+  'POST /hypervisors/:name/check': 'admin',
+  'GET /hypervisors/:name/drain': 'observer',
+  'POST /hypervisors/:name/drain': 'admin',
   'GET /hypervisors/:name/domains': 'observer',
 
   'GET /machines': { list: 'machines', of: 'machine' },

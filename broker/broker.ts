@@ -16,9 +16,16 @@ import { consoleRoutes, cutAfterChanges } from './consoles/routes.js'
 import { Consoles } from './consoles/service.js'
 import { Thumbnails } from './consoles/thumbnails.js'
 import { acceptUpgrades } from './consoles/upgrades.js'
+import { DrainKeeper } from './draining/keeper.js'
+import { drainRoutes } from './draining/routes.js'
+import { Drains } from './draining/service.js'
+import { checkJob } from './doctor/check-job.js'
+import { doctorRoutes } from './doctor/routes.js'
+import { Doctor } from './doctor/service.js'
 import { historyRoutes } from './history/routes.js'
 import { HouseHistory } from './history/service.js'
 import type { App } from './http.js'
+import { ownHelperVersion } from './hypervisors/helper-version.js'
 import { LibvirtProcesses } from './hypervisors/libvirt-processes.js'
 import { SshLink } from './hypervisors/link.js'
 import { removeOrphanedSockets } from './hypervisors/socket-forward.js'
@@ -119,6 +126,9 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now(), mayHave: queueAnswer(store, permissions), watchersOf: (machineId) => consoles.watchers(machineId) })
   const { assignments, claims, pools } = handingOut
   const documents = new Documents({ store, pools })
+  const drainFacts = { store, hypervisors, observer, releaseAfterMs: config.releaseAfterMs, now: Date.now, desktops: async () => await assignments.desktops() }
+  const drains: Drains = new Drains({ ...drainFacts, wake: () => { drainKeeper.wake() }, tell: (machineIds) => { for (const id of machineIds) claims.emit('changed', id) } })
+  const drainKeeper: DrainKeeper = new DrainKeeper({ ...drainFacts, claims, hosts: handingOut.hosts, machines, pools, jobs, log, othersOn: async (name) => await drains.othersOn(name) })
   const consoles: Consoles = new Consoles({
     store, hypervisors, observer, log, ca: authority.certificate, now: Date.now, proxyPort: config.consoleProxyPort, listenAddress: config.listenAddress, publicName: config.publicNames[0] ?? 'localhost',
     ...consoleAnswers({ store, permissions, assignments }), loginLives: async (login) => await users.deps.sessions.lives(login),
@@ -143,6 +153,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   jobs.register(powerJob(machineJobs))
   jobs.register(defineJob(machineJobs))
   jobs.register(deleteJob(machineJobs))
+  jobs.register(checkJob({ store, hypervisors, ca: authority.certificate, ownHelperVersion: hosts ? () => 'simulated' : ownHelperVersion }))
   jobs.register(populateJob({ ...machineJobs, images, inUse: async (id) => await assignments.inUse(id) }))
 
   const tls = await serverCertificate(config, authority)
@@ -161,13 +172,13 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log), site)
   const app = await buildApp({
     log, tls, authenticate, permissions, version: VERSION,
-    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), machineRoutes(machines, goldenImages), consoleRoutes(consoles, thumbnails, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), historyRoutes(history), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
+    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), drainRoutes(drains), doctorRoutes(new Doctor({ store, hypervisors, jobs })), machineRoutes(machines, goldenImages), consoleRoutes(consoles, thumbnails, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), historyRoutes(history), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims, sessions: async () => await consoles.sessions() }), authority, publicKey: key.publicKey })],
   })
   acceptUpgrades(app)
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [headLog, users, observer, restarts, handingOut, thinClients, collector, history]) part.start()
+  for (const part of [headLog, users, observer, restarts, handingOut, drainKeeper, thinClients, collector, history]) part.start()
   await consoles.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
@@ -181,6 +192,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
       await consoles.stop()
       await app.close()
       clientsXml.stop()
+      await drainKeeper.stop()
       await handingOut.stop()
       await hypervisors.stop()
       await collector.rest()

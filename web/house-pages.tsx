@@ -6,8 +6,10 @@ import { Audit } from './audit/audit.js'
 import { ClientsXml } from './clients-xml/clients-xml.js'
 import { ClientsXmlHistoryPage, ClientsXmlVersionPage } from './clients-xml/history.js'
 import { Directories } from './directories/directories.js'
+import { CheckPage } from './doctor/check-page.js'
 import { NothingHere } from './frame/nothing-here.js'
 import { AddHypervisor } from './hypervisors/add-hypervisor.js'
+import { DrainPage } from './hypervisors/drain-page.js'
 import { HypervisorPage } from './hypervisors/hypervisor-page.js'
 import { HypervisorsPage } from './hypervisors/hypervisors-page.js'
 import { ImagesPage } from './images/images-page.js'
@@ -34,6 +36,9 @@ export function HousePages ({ session }: { session: Session }): ReactElement {
       <Route path="/hypervisors" element={<HypervisorsPage session={session} />} />
       <Route path="/hypervisors/-/new" element={<AddHypervisor />} />
       <Route path="/hypervisors/:name" element={<HypervisorPage session={session} />} />
+      <Route path="/hypervisors/:name/check" element={<CheckPage session={session} />} />
+      <Route path="/hypervisors/:name/check/:job" element={<CheckPage session={session} />} />
+      <Route path="/hypervisors/:name/drain" element={<DrainPage session={session} />} />
       <Route path="/images" element={<ImagesPage session={session} />} />
       <Route path="/machines" element={<MachinesPage session={session} />} />
       <Route path="/machines/-/new" element={<CreateMachine />} />

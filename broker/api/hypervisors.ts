@@ -24,6 +24,7 @@ export const Hypervisor = strictObject({
   reason: Type.String({ description: 'Why it is in this state, in one sentence; empty when up' }),
   since: Instant,
   maintenance: Type.Boolean(),
+  drain: nullable(oneOf(['draining', 'empty'] as const, { description: 'draining: what is on it goes away; empty: it may be switched off; null: it is not to be emptied' })),
   hostKeyFingerprint: Fingerprint,
   virtType: nullable(VirtType),
   virtTypeSetting: oneOf(['auto', 'kvm', 'qemu'] as const),

@@ -27,7 +27,7 @@ export interface HandingOutDeps {
   readonly watchersOf: WatchersOf
 }
 
-export interface HandingOut { readonly pools: Pools, readonly claims: Claims, readonly assignments: Assignments, readonly keeper: Keeper, start (): void, stop (): Promise<void> }
+export interface HandingOut { readonly pools: Pools, readonly claims: Claims, readonly assignments: Assignments, readonly keeper: Keeper, readonly hosts: Hosts, start (): void, stop (): Promise<void> }
 
 /** Pools, claims and those who keep them, connected with one another; their jobs are registered. Nothing runs yet. */
 export function assembleHandingOut (deps: HandingOutDeps): HandingOut {
@@ -50,7 +50,7 @@ export function assembleHandingOut (deps: HandingOutDeps): HandingOut {
   claims.on('changed', (machineId) => { pools.emit('member', machineId) })
   observer.setMaxListeners(0)
   return {
-    pools, claims, assignments, keeper,
+    pools, claims, assignments, keeper, hosts,
     start: () => { for (const part of [hosts, presence, keeper, poolKeeper, assignments, mirror]) part.start() },
     stop: async () => { for (const part of [mirror, poolKeeper, keeper, presence, assignments]) await part.stop() },
   }

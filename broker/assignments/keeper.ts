@@ -11,7 +11,7 @@ import type { Claims } from './claims.js'
 import type { Cleaner } from './cleaner.js'
 import type { FairClock } from './clock.js'
 import type { Hosts } from './hosts.js'
-import { due, nextStep, type Seen } from './policy.js'
+import { due, hostEmptiedAt, nextStep, type Seen, type Step } from './policy.js'
 import type { PowerWindows } from './power-windows.js'
 import { leaveQueue, livePools, waitersOf } from './queue.js'
 
@@ -95,29 +95,30 @@ export class Keeper {
 
   /** Every desktop that somebody is to get comes one step nearer. */
   async #prepare (): Promise<void> {
-    const rows = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
-      .select(['machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.disk', 'machine.generation_id', 'machine.type', 'desktop.unclean', 'job_lock.job_id', 'assignment.started_at', 'assignment.starts_failed', 'assignment.fixed', 'assignment.pool_id'])
+    const rows = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').leftJoin('job_lock', 'job_lock.machine_id', 'machine.id').leftJoin('drain', 'drain.hypervisor', 'machine.hypervisor')
+      .select(['drain.began_at', 'drain.deadline', 'drain.warned_at', 'machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.disk', 'machine.generation_id', 'machine.type', 'desktop.unclean', 'job_lock.job_id', 'assignment.started_at', 'assignment.starts_failed', 'assignment.fixed', 'assignment.pool_id'])
       .where('assignment.wanted', '=', 1).execute()
     for (const row of rows) {
       if (this.#starting.has(row.id) || (this.#restingUntil.get(row.id) ?? 0) > this.deps.now()) continue
       const { hosts } = this.deps
       const seen: Seen = {
         hostUp: hosts.isUp(row.hypervisor), hostAwayMs: hosts.awayMs(row.hypervisor), power: row.power, hasDisk: row.disk !== null || row.generation_id !== null || row.type === 'simple' || row.type === 'source', busy: row.job_id !== null,
-        unclean: row.unclean, startsFailed: row.starts_failed,
+        unclean: row.unclean, startsFailed: row.starts_failed, hostLeaves: row.began_at === null ? 'no' : (hostEmptiedAt(row) ?? Infinity) <= this.deps.now() ? 'over' : 'soon',
       }
       const step = nextStep(seen, row.started_at !== null || row.fixed === 1)
       if (step.do === 'ready') await this.#ready(row.id)
       else if (step.do === 'clean') await this.deps.cleaner.clean(row.id)
       else if (step.do === 'start') await this.#start(row)
-      else if (step.do === 'move') await this.#move(row, step.because, step.failed)
+      else if (step.do === 'move') await this.#move(row, step)
       else if (step.do === 'rest') await this.#rest(row.id)
     }
   }
 
   /** Where there is no other desktop, he keeps this one, and it is tried again after a while. */
-  async #move (row: { id: string, pool_id: string | null }, because: string, failed: boolean): Promise<void> {
+  async #move (row: { id: string, name: string, pool_id: string | null }, { because, failed, orStart }: Extract<Step, { do: 'move' }>): Promise<void> {
     if (row.pool_id !== null && await this.deps.claims.move(row.id, because, failed, BERTH)) return
-    await this.#rest(row.id)
+    if (orStart) await this.#start(row)
+    else await this.#rest(row.id)
   }
 
   async #rest (machineId: string): Promise<void> {

@@ -65,8 +65,14 @@ export function due (held: Times, policy: PoolPolicy, now: number): Due {
   return now >= takenAt ? { do: 'take', because: 'session' } : { do: 'nothing' }
 }
 
-/** What its holder is shown before a desktop is taken; null while that is far. */
-export function warningOf (held: Times, policy: PoolPolicy | null, now: number): Desktop['warning'] {
+/** When those who are still on a host that is emptied lose what they have there; null without a deadline. Never sooner than a minute after they were first told. */
+export function hostEmptiedAt ({ deadline, warned_at: warnedAt }: { readonly deadline: number | null, readonly warned_at: number | null }): number | null {
+  return deadline === null ? null : Math.max(deadline, warnedAt === null ? 0 : warnedAt + LEAST_WARNING_MS)
+}
+
+/** What its holder is shown before a desktop is taken; null while that is far. `emptiedAt`: when its host is to be empty. */
+export function warningOf (held: Times, policy: PoolPolicy | null, now: number, emptiedAt: number | null = null): Desktop['warning'] {
+  if (emptiedAt !== null && emptiedAt - now <= WARN_BEFORE_MS) return warning(emptiedAt, now, (when) => `Its hypervisor is emptied ${when}: save your work and leave; then get another one.`)
   const expires = expiresAt(held, policy)
   const session = held.connected === 1 ? sessionEndsAt(held, policy) : null
   if (held.stop_at !== null) return warning(held.stop_at, now, (when) => `It is shut down ${when} by the schedule: save your work, or extend it.`)
@@ -98,10 +104,12 @@ export interface Seen {
   readonly busy: boolean
   readonly unclean: 'stop' | 'rebuild' | null
   readonly startsFailed: number
+  /** Its host is emptied: soon, or its deadline is over. */
+  readonly hostLeaves: 'no' | 'soon' | 'over'
 }
 
-/** rest: tried again after a while; move: another desktop is given instead; `failed`: this one is handed to nobody until it is mended. */
-export type Step = { readonly do: 'wait' | 'rest' | 'clean' | 'start' | 'ready' } | { readonly do: 'move', readonly failed: boolean, readonly because: string }
+/** rest: tried again after a while; move: another desktop is given instead; `failed`: this one is handed to nobody until it is mended; `orStart`: where there is no other, this one is started. */
+export type Step = { readonly do: 'wait' | 'rest' | 'clean' | 'start' | 'ready' } | { readonly do: 'move', readonly failed: boolean, readonly because: string, readonly orStart?: true }
 
 const AWAY_TOO_LONG_MS = 10_000
 const STARTS = 2
@@ -112,6 +120,8 @@ export function nextStep (seen: Seen, begun: boolean): Step {
   if (seen.busy) return { do: 'wait' }
   if (seen.power === 'unknown') return { do: 'wait' }
   if (seen.power === 'missing' || !seen.hasDisk) return { do: 'move', failed: true, because: seen.power === 'missing' ? 'its hypervisor has no such domain' : 'it has no disk' }
+  if (seen.hostLeaves === 'over' && seen.power !== 'running') return { do: 'rest' }
+  if (seen.hostLeaves === 'soon' && !begun && DEAD.includes(seen.power)) return { do: 'move', failed: false, because: 'its hypervisor is emptied', ...(seen.unclean === null ? { orStart: true as const } : {}) }
   if (seen.unclean !== null) return { do: 'clean' }
   if (seen.power === 'running') return { do: 'ready' }
   if (seen.power === 'shutting-down') return { do: 'wait' } // it is started again when it is off

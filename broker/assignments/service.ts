@@ -13,7 +13,7 @@ import type { AssignWish, Claims, ReleaseWish } from './claims.js'
 import type { Hosts } from './hosts.js'
 import { listDesktops, type WatchersOf } from './listing.js'
 import { leaveQueue } from './queue.js'
-import { reasonInUse, shownHolder, warningOf } from './policy.js'
+import { hostEmptiedAt, reasonInUse, shownHolder, warningOf } from './policy.js'
 import { renewReleased } from './renewals.js'
 
 export interface AssignmentsDeps {
@@ -266,8 +266,18 @@ export class Assignments {
   /** What those who sit before this machine's screen are to be told, if it is theirs (`thin-client:ID`, `user:KEY`): that it is taken soon. Null while they need not be told. */
   async warning (machineId: string, holders: readonly string[]): Promise<Desktop['warning']> {
     const held = await this.deps.store.selectFrom('assignment').selectAll().where('machine_id', '=', machineId).executeTakeFirst()
-    if (!held || (held.warned_for === null && held.stop_at === null) || held.pool_id === null || !holders.includes(held.holder)) return null
-    return warningOf(held, (await poolById(this.deps.store, held.pool_id))?.policy ?? null, this.deps.now())
+    if (!held || !holders.includes(held.holder)) return null
+    const drain = await this.#drainOf(machineId)
+    const emptiedAt = drain === undefined || drain.warned_at === null ? null : hostEmptiedAt(drain)
+    if (emptiedAt === null && ((held.warned_for === null && held.stop_at === null) || held.pool_id === null)) return null
+    return warningOf(held, held.pool_id === null ? null : (await poolById(this.deps.store, held.pool_id))?.policy ?? null, this.deps.now(), emptiedAt)
+  }
+
+  /** What the administrator says to those who are still on a host that is emptied; empty when nothing. */
+  async messageOfHost (machineId: string): Promise<string> { return (await this.#drainOf(machineId))?.message ?? '' }
+
+  async #drainOf (machineId: string) {
+    return await this.deps.store.selectFrom('drain').innerJoin('machine', 'machine.hypervisor', 'drain.hypervisor').select(['drain.deadline', 'drain.warned_at', 'drain.message']).where('machine.id', '=', machineId).executeTakeFirst()
   }
 
   #renew (): void {

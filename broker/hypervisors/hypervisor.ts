@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Directories } from '../api/hypervisors.js'
 import type { PowerState } from '../api/machines.js'
+import type { Contact, ContactStage, Visited } from './contact.js'
 import type { HelperEvent, RequestOptions } from './helper-channel.js'
 
 /** A domain as libvirt lists it. */
@@ -32,6 +33,10 @@ export interface HypervisorLink {
   status (): LinkStatus
   /** Ends when the line is up; rejects with `hypervisor_unreachable` and the reason after `withinMs`. */
   untilUp (withinMs: number): Promise<void>
+  /** Tries one stage of a new connection, whatever the state of the line. */
+  contact (stage: ContactStage): Promise<Contact>
+  /** Logs in beside the line, also while that is down; whoever asked closes it. */
+  visit (): Promise<Visited>
   /** One operation of the helper (hypervisor-scripts/helper/operations.py). */
   request<T> (op: string, args: object, options?: RequestOptions): Promise<T>
   /** A helper of its own whose stream carries raw bytes after the reply line. */

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import type { Client } from 'ssh2'
 import { BrokerError, sentenceOf } from '../errors.js'
+import { type Contact, type ContactStage, tryContact, visit, type Visited } from './contact.js'
 import { HelperChannel, type RequestOptions } from './helper-channel.js'
 import type { DomainState, HostFacts, HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import { SocketForward } from './socket-forward.js'
@@ -56,6 +57,9 @@ export class SshLink implements HypervisorLink {
       await delay(50)
     }
   }
+
+  async contact (stage: ContactStage): Promise<Contact> { return await tryContact(stage, this.deps.settings()) }
+  async visit (): Promise<Visited> { return await visit(this.deps.settings(), this.deps.privateKey) }
 
   async request<T> (op: string, args: object, options?: RequestOptions): Promise<T> {
     return await this.#up().helper.request<T>(op, args, options)

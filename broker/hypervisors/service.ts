@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { Capacity, Directories, Hypervisor, HypervisorAdd, HypervisorPatch } from '../api/hypervisors.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
-import type { Store } from '../store/open.js'
+import type { Queries, Store } from '../store/open.js'
 import type { HypervisorRow } from '../store/tables.js'
 import type { HelperEvent } from './helper-channel.js'
 import type { HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
@@ -69,7 +69,8 @@ export class Hypervisors extends EventEmitter<{ up: [string], event: [string, He
   async show (name: string): Promise<Hypervisor> {
     const row = this.row(name)
     const { count } = await this.deps.store.selectFrom('machine').select((eb) => eb.fn.countAll<number>().as('count')).where('hypervisor', '=', name).executeTakeFirstOrThrow()
-    return toApi(row, this.#links.get(name)?.status(), count)
+    const drain = await this.deps.store.selectFrom('drain').select('empty_at').where('hypervisor', '=', name).executeTakeFirst()
+    return toApi(row, this.#links.get(name)?.status(), count, drain === undefined ? null : drain.empty_at === null ? 'draining' : 'empty')
   }
 
   async list (): Promise<Hypervisor[]> {
@@ -133,9 +134,13 @@ export class Hypervisors extends EventEmitter<{ up: [string], event: [string, He
     }
   }
 
-  async setMaintenance (name: string, on: boolean, reason: string, by: Actor): Promise<Hypervisor> {
+  /** Its end is also the end of a drain. `within`: what else the same transaction records. */
+  async setMaintenance (name: string, on: boolean, reason: string, by: Actor, within: (tx: Queries) => Promise<void> = async () => {}): Promise<Hypervisor> {
     this.row(name)
-    await this.#update(name, { maintenance: on ? 1 : 0, maintenance_reason: on ? reason : '' }, by, `hypervisor.maintenance-${on ? 'on' : 'off'}`, { reason })
+    await this.#update(name, { maintenance: on ? 1 : 0, maintenance_reason: on ? reason : '' }, by, `hypervisor.maintenance-${on ? 'on' : 'off'}`, { reason }, async (tx) => {
+      if (!on) await tx.deleteFrom('drain').where('hypervisor', '=', name).execute()
+      await within(tx)
+    })
     this.emit('change', name)
     return await this.show(name)
   }
@@ -169,10 +174,11 @@ export class Hypervisors extends EventEmitter<{ up: [string], event: [string, He
     this.emit('change', name)
   }
 
-  async #update (name: string, change: Partial<HypervisorRow>, by: Actor, action: string, detail: unknown): Promise<void> {
+  async #update (name: string, change: Partial<HypervisorRow>, by: Actor, action: string, detail: unknown, within: (tx: Queries) => Promise<void> = async () => {}): Promise<void> {
     await this.deps.store.transaction().execute(async (tx) => {
       await tx.updateTable('hypervisor').set(change).where('name', '=', name).execute()
       await recordEvent(tx, by, action, `hypervisor:${name}`, detail)
+      await within(tx)
     })
     this.#rows.set(name, { ...this.row(name), ...change })
   }
@@ -202,7 +208,7 @@ export class Hypervisors extends EventEmitter<{ up: [string], event: [string, He
   }
 }
 
-function toApi (row: HypervisorRow, status: LinkStatus | undefined, machines: number): Hypervisor {
+function toApi (row: HypervisorRow, status: LinkStatus | undefined, machines: number, drain: Hypervisor['drain']): Hypervisor {
   const maintenance = row.maintenance === 1
   const facts = status?.facts ?? null
   const linkReason = status?.reason ?? ''
@@ -211,7 +217,7 @@ function toApi (row: HypervisorRow, status: LinkStatus | undefined, machines: nu
     state: maintenance ? 'maintenance' : status?.state ?? 'connecting',
     reason: maintenance ? [row.maintenance_reason || 'Put in maintenance.', linkReason].filter(Boolean).join(' ') : linkReason,
     since: new Date(status?.sinceMs ?? row.created_at).toISOString(),
-    maintenance, hostKeyFingerprint: row.host_key_fingerprint, virtType: row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting, virtTypeSetting: row.virt_type_setting,
+    maintenance, drain, hostKeyFingerprint: row.host_key_fingerprint, virtType: row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting, virtTypeSetting: row.virt_type_setting,
     directories: { images: row.images_dir, overlays: row.overlays_dir, transient: row.transient_dir }, maxStarts: row.max_starts,
     capacity: facts && capacityOf(facts), versions: facts && { libvirt: facts.libvirt_version ?? 'unknown', qemu: facts.qemu_version ?? 'unknown', helper: facts.helper_version }, machines,
   }

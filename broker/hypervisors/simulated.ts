@@ -3,9 +3,11 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BrokerError } from '../errors.js'
 import { METADATA_URI, parseDomainXml } from './domain-xml.js'
+import type { Contact, ContactStage, Visited } from './contact.js'
 import { errorOf, type BatchItem, type RequestOptions } from './helper-channel.js'
 import type { DomainState, HostFacts, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import type { ManagedLink } from './service.js'
+import { type Looks, looksOf } from './simulated-looks.js'
 
 /** A PNG. */
 const ONE_PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
@@ -42,6 +44,11 @@ export class SimulatedHost {
   /** Addresses of guests by domain, for port forwarding. */
   readonly addresses = new Map<string, string[]>()
   latencyMs = 0
+  /** What checks see here, where it is not what a host in good order shows. */
+  looks: Partial<Looks> = {}
+  /** Where a new connection ends, and why; by default it ends at the port while the line is cut. */
+  barrier: { readonly stage: ContactStage | 'login', readonly fault: string, readonly reason: string } | null = null
+  certificate: { readonly certificate: string | null, readonly ca: string | null } = { certificate: null, ca: null }
   link: SimulatedLink | undefined
 
   constructor (readonly name: string) {}
@@ -66,7 +73,12 @@ const OPS: Readonly<Record<string, Op>> = {
   ping: () => ({}),
   facts: (host) => factsOf(host.name, host.link?.deps.settings()),
   probe_virt: () => ({ virt_type: 'qemu', reason: 'simulated' }),
-  spice_certificate: () => ({ certificate: null, ca: null }),
+  host_look: (host, { look }) => {
+    const seen = { ...looksOf(host, host.link?.deps.settings()), ...host.looks }[look as keyof Looks]
+    if (seen instanceof Error) throw seen
+    return seen
+  },
+  spice_certificate: (host) => host.certificate,
   image_create: (host, { name }) => { host.images.set(String(name), host.images.get(String(name)) ?? null) },
   image_import: (host, { name }) => { host.images.set(String(name), null); return { virtual_size: GIB, bytes: 1_000 } },
   image_copy: (host, { name }) => {
@@ -133,6 +145,23 @@ export class SimulatedLink implements ManagedLink {
 
   async untilUp (withinMs: number): Promise<void> {
     for (const until = Date.now() + withinMs; this.#status.state !== 'up'; await delay(10)) if (Date.now() > until) throw this.#away()
+  }
+
+  async contact (stage: ContactStage): Promise<Contact> {
+    const barrier = this.#barrier()
+    if (barrier?.stage === stage) return { fault: barrier.fault, reason: barrier.reason } as Contact
+    const { address, hostKeyFingerprint } = this.deps.settings()
+    return { seen: { name: address, port: '0 ms', 'host-key': hostKeyFingerprint }[stage] }
+  }
+
+  async visit (): Promise<Visited> {
+    const barrier = this.#barrier()
+    if (barrier) return { fault: barrier.stage === 'login' ? 'refused' : 'failed', reason: barrier.reason }
+    return { helperVersion: 'simulated', request: async (op, args) => await this.request(op, args), close: () => {} }
+  }
+
+  #barrier (): SimulatedHost['barrier'] {
+    return this.host.barrier ?? (this.#status.state === 'up' ? null : { stage: 'port', fault: 'silent', reason: this.#status.reason })
   }
 
   async request<T> (op: string, args: object, options: RequestOptions = {}): Promise<T> {

@@ -1,13 +1,13 @@
 import { EventEmitter } from 'node:events'
 import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
-import { type Job, JOB_ENDED, type JobState } from '../api/jobs.js'
+import { type Job, JOB_ENDED } from '../api/jobs.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError, sentenceOf } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
 import type { JobRow } from '../store/tables.js'
 import { JobContext, type StepHook } from './context.js'
-import { enterState, insertJob, type NewJob, readJobs } from './store.js'
+import { enterState, insertJob, type JobFilter, type NewJob, readJobs } from './store.js'
 
 export interface JobKind<I> {
   readonly kind: string
@@ -68,7 +68,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     return job
   }
 
-  async list (filter: { state?: JobState, limit?: number, createdBy?: string }): Promise<Job[]> {
+  async list (filter: JobFilter): Promise<Job[]> {
     return await readJobs(this.deps.store, this.#progressOf, filter)
   }
 

@@ -1,3 +1,4 @@
+import type { Finding } from '../api/checks.js'
 import { type Job, JOB_ENDED, type JobState, type TargetState } from '../api/jobs.js'
 import { BrokerError } from '../errors.js'
 import type { Queries } from '../store/open.js'
@@ -75,16 +76,21 @@ export async function setTarget (queries: Queries, jobId: string, name: string, 
 /** Live byte counts of a target, kept in memory only. */
 export type Progress = (jobId: string, target: string) => { done: number, total: number }
 
+export interface JobFilter { readonly id?: string, readonly state?: JobState, readonly kind?: string, readonly subject?: string, readonly limit?: number, readonly createdBy?: string }
+
 /** Jobs with their targets, newest first. */
-export async function readJobs (queries: Queries, progress: Progress, filter: { id?: string, state?: JobState, limit?: number, createdBy?: string }): Promise<Job[]> {
+export async function readJobs (queries: Queries, progress: Progress, filter: JobFilter): Promise<Job[]> {
   const rows = await queries.selectFrom('job').selectAll().orderBy('created_at', 'desc').orderBy('id').limit(filter.limit ?? 50)
     .$if(filter.id !== undefined, (q) => q.where('id', '=', filter.id ?? ''))
+    .$if(filter.kind !== undefined, (q) => q.where('kind', '=', filter.kind ?? ''))
+    .$if(filter.subject !== undefined, (q) => q.where('subject', '=', filter.subject ?? ''))
     .$if(filter.createdBy !== undefined, (q) => q.where('created_by', '=', filter.createdBy ?? ''))
     .$if(filter.state !== undefined, (q) => q.where('state', '=', filter.state ?? 'queued')).execute()
   return await Promise.all(rows.map(async (row) => await toJob(queries, row, progress)))
 }
 
 async function toJob (queries: Queries, row: JobRow, progress: Progress): Promise<Job> {
+  const findings = row.kind === 'check' ? await findingsOf(queries, row.id) : new Map<string, { finding: Finding }>()
   const targets = await queries.selectFrom('job_target').selectAll().where('job_id', '=', row.id).orderBy('position').execute()
   return {
     id: row.id, kind: row.kind, subject: row.subject, state: row.state, message: row.message, createdBy: row.created_by,
@@ -92,8 +98,14 @@ async function toJob (queries: Queries, row: JobRow, progress: Progress): Promis
     finishedAt: row.finished_at === null ? null : instant(row.finished_at),
     done: targets.filter((target) => !['pending', 'running'].includes(target.state)).length,
     total: targets.length,
-    targets: targets.map(({ name, state, step, message }) => ({ name, state, step, message, ...progress(row.id, name) })),
+    targets: targets.map(({ name, state, step, message }) => ({ name, state, step, message, ...progress(row.id, name), ...findings.get(name) })),
   }
+}
+
+/** What the targets of a check came to stands in the journal, as the result of their one step. */
+async function findingsOf (queries: Queries, jobId: string): Promise<Map<string, { finding: Finding }>> {
+  const rows = await queries.selectFrom('job_step').select(['target', 'result']).where('job_id', '=', jobId).where('step', '=', 'look').execute()
+  return new Map(rows.map(({ target, result }) => [target, { finding: JSON.parse(result) as Finding }]))
 }
 
 function instant (ms: number): string {

@@ -6,7 +6,7 @@ import type { Tables } from '../store/tables.js'
 const TOPIC_OF_TABLE: Readonly<Record<keyof Tables, Topic | null>> = {
   setting: null, event: 'events', account: 'people', account_role: 'people', token: null, web_session: null, login_failure: null, login_flow: null, permission_grant: 'grants', hypervisor: 'hypervisors',
   machine: 'machines', generation: 'generations', generation_copy: 'generations', job: 'jobs', job_target: 'jobs', job_step: null, job_lock: 'machines', pool: 'pools', desktop: 'pools', pool_member: 'pools',
-  assignment: 'desktops', machine_mirror: null, waiter: 'desktops', thin_client: 'thin-clients', device_login: 'thin-clients', thin_client_order: 'thin-clients', clients_xml_version: 'clients-xml', console_seat: 'sessions', history_minute: 'history',
+  assignment: 'desktops', machine_mirror: null, waiter: 'desktops', thin_client: 'thin-clients', device_login: 'thin-clients', thin_client_order: 'thin-clients', clients_xml_version: 'clients-xml', console_seat: 'sessions', drain: 'hypervisors', history_minute: 'history',
 }
 /** Changes of one moment are told together. */
 const GATHER_MS = 100

@@ -185,6 +185,16 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
     return job
   }
 
+  /** As `adjust`, unless a job works on the pool already: then null. */
+  async adjustWhenIdle (pool: PoolWithPolicy, wish: { remove: readonly string[] }, by: Actor): Promise<string | null> {
+    const job = await this.deps.store.transaction().execute(async (tx) => {
+      const busy = await tx.selectFrom('job').select('id').where('subject', '=', pool.name).where('kind', 'in', ['pool-build', 'pool-remove']).where('finished_at', 'is', null).executeTakeFirst()
+      return busy ? null : await this.#remove(tx, pool, { keepMachines: false, forget: false, machines: wish.remove }, by)
+    })
+    if (job !== null) this.deps.jobs.wake()
+    return job
+  }
+
   async #answer (id: string, job: string | null): Promise<{ pool: Pool, job: string | null }> {
     this.woke(id)
     return { pool: await this.#toApi(id), job }

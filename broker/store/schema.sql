@@ -204,3 +204,12 @@ CREATE TABLE history_minute ( -- one row for each minute in which the broker loo
   starts INTEGER NOT NULL, start_ms TEXT NOT NULL, waited_ms TEXT NOT NULL -- what happened in it; JSON arrays: medians of longer times need every figure
 );
 CREATE INDEX job_step_by_time ON job_step (at);
+-- v 8
+CREATE TABLE drain ( -- a hypervisor that is being emptied; the row goes when its maintenance ends
+  hypervisor TEXT PRIMARY KEY REFERENCES hypervisor (name) ON DELETE CASCADE, began_at INTEGER NOT NULL, ordered_by TEXT NOT NULL,
+  message TEXT NOT NULL, -- said to those who are still on it; may be empty
+  deadline INTEGER, -- NULL: until they leave by themselves
+  warned_at INTEGER, -- when those who would lose something at the deadline were first told so
+  total INTEGER NOT NULL, -- machines that had something to be done with at the beginning
+  empty_at INTEGER
+);

@@ -39,8 +39,11 @@ export interface Tables {
   thin_client_order: ThinClientOrderTable
   clients_xml_version: { id: Generated<number>, at: number, author: string, etag: string, clients: number, bytes: number, text: string }
   console_seat: ConsoleSeatTable
+  drain: DrainTable
   history_minute: { at: number, sessions: number, assigned: number, waiting: number, longest_wait_ms: number, starts: number, start_ms: string, waited_ms: string }
 }
+
+interface DrainTable { hypervisor: string, began_at: number, ordered_by: string, message: string, deadline: number | null, warned_at: number | null, total: number, empty_at: number | null }
 
 interface ConsoleSeatTable {
   machine_id: string, holder_kind: 'person' | 'device', holder: string, address: string, via: 'direct' | 'proxy' | 'browser'
@@ -132,5 +135,6 @@ export type AssignmentRow = Selectable<AssignmentTable>
 export type ConsoleSeatRow = Selectable<ConsoleSeatTable>
 export type ThinClientRow = Selectable<ThinClientTable>
 export type ThinClientOrderRow = Selectable<ThinClientOrderTable>
+export type DrainRow = Selectable<DrainTable>
 export type HistoryMinuteRow = Selectable<Tables['history_minute']>
 export type DeviceLoginRow = Selectable<DeviceLoginTable>

@@ -22,8 +22,9 @@ export async function noticeFor ({ store, assignments, consoles, logins }: Notic
   const seat = await seatOf(store, machine.id)
   const here = seat !== null && (seat.holder.kind === 'device' ? seat.holder.name === device.mac : holders.includes(`user:${nameKey(seat.holder.name)}`))
   const watchers = here ? consoles.watchers(machine.id) : []
-  const sentences = [...(warning ? [warning.sentence] : []), ...(watchers.length > 0 ? [`${watchers.join(', ')} ${watchers.length === 1 ? 'is' : 'are'} looking at this screen.`] : [])]
-  const notice = sentences.length === 0 ? null : { id: noticeId(machine.id, warning?.takenAt ?? '', watchers), sentence: sentences.join(' '), takenAt: warning?.takenAt ?? null }
+  const message = await assignments.messageOfHost(machine.id)
+  const sentences = [...(warning ? [warning.sentence] : []), ...(message === '' ? [] : [message]), ...(watchers.length > 0 ? [`${watchers.join(', ')} ${watchers.length === 1 ? 'is' : 'are'} looking at this screen.`] : [])]
+  const notice = sentences.length === 0 ? null : { id: noticeId(machine.id, warning?.takenAt ?? '', [...(message === '' ? [] : [message]), ...watchers]), sentence: sentences.join(' '), takenAt: warning?.takenAt ?? null }
   return { notice, over, wakers: [`machine:${machine.id}`] }
 }
 

@@ -13,7 +13,7 @@ export const HYPERVISOR_COLUMNS: ReadonlyArray<Column<Hypervisor>> = [
 ]
 const FIELDS: ReadonlyArray<Column<Hypervisor>> = [
   ...HYPERVISOR_COLUMNS.map(([title, cell]): Column<Hypervisor> => [title.toLowerCase(), cell]),
-  ['since', (it) => it.since], ['maintenance', (it) => it.maintenance ? 'on' : 'off'], ['host key', (it) => it.hostKeyFingerprint], ['display address', (it) => it.displayAddress],
+  ['since', (it) => it.since], ['maintenance', (it) => it.maintenance ? 'on' : 'off'], ['drain', (it) => it.drain], ['host key', (it) => it.hostKeyFingerprint], ['display address', (it) => it.displayAddress],
   ['virt setting', (it) => it.virtTypeSetting], ['max starts', (it) => it.maxStarts], ['images', (it) => it.directories.images], ['overlays', (it) => it.directories.overlays], ['transient', (it) => it.directories.transient],
   ['libvirt', (it) => it.versions?.libvirt ?? null], ['qemu', (it) => it.versions?.qemu ?? null], ['helper', (it) => it.versions?.helper ?? null],
 ]

@@ -7,6 +7,8 @@ import { CliError } from '../cli-error.js'
 import type { Invocation } from '../invocation.js'
 import { confirm } from '../prompts.js'
 import { defineHypervisorAdd } from './hypervisor-add.js'
+import { defineHypervisorCheck } from './hypervisor-check.js'
+import { defineHypervisorDrain } from './hypervisor-drain.js'
 import { type HypervisorSettings, settingsBody, withSettings } from './hypervisor-settings.js'
 import { HYPERVISOR_COLUMNS, showHypervisor, showHypervisorWithInstallLine } from './hypervisor-table.js'
 
@@ -17,6 +19,8 @@ export function defineHypervisorCommands (program: Command, invocation: Invocati
   const hypervisor = program.command('hypervisor').summary('hosts that run machines').description('Hosts with libvirt and QEMU that the broker reaches over SSH.\nHorizon: a vCenter server and its ESXi hosts. Proxmox VE: a node.')
   defineHypervisorAdd(hypervisor, invocation)
   defineLooking(hypervisor, invocation)
+  defineHypervisorCheck(hypervisor, invocation)
+  defineHypervisorDrain(hypervisor, invocation)
   hypervisor.command('trust').argument('<HYPERVISOR>').option('--fingerprint <SHA256:…>', 'accept exactly this key without asking').summary('accept a changed SSH host key')
     .description('Shows the pinned host key and the one that the host offers now, asks, and pins the new one. Do this only if you know why the key changed, such as a reinstalled host.')
     .action(async (name: string, options: { fingerprint?: string }) => { await trust(invocation, name, options.fingerprint) })

@@ -2,6 +2,7 @@
 
 import grp
 import os
+import stat
 from typing import Any, Dict, Optional
 
 from children import last_line, run
@@ -100,3 +101,20 @@ def spice_certificate(host: Host, request: Request) -> Result:
     """What is installed now: {certificate, ca}, each PEM or null."""
     found = {'certificate': read_if_there(CERTIFICATE), 'ca': read_if_there(CA)}
     return {name: None if data is None else data.decode(errors='replace') for name, data in found.items()}
+
+
+def certificate_key(host: Host, request: Request) -> Result:
+    """{present, matches, mode, group}: whether the private key fits the certificate. The key itself stays here."""
+    try:
+        found = os.stat(KEY)
+    except FileNotFoundError:
+        return {'present': False, 'matches': False, 'mode': None, 'group': None}
+    certificate = read_if_there(CERTIFICATE)
+    matches = certificate is not None and _openssl(
+        request, ['x509', '-noout', '-pubkey'], certificate.decode(errors='replace')) == _openssl(
+            request, ['pkey', '-in', KEY, '-pubout'])
+    try:
+        group = grp.getgrgid(found.st_gid).gr_name
+    except KeyError:
+        group = str(found.st_gid)
+    return {'present': True, 'matches': matches, 'mode': f'{stat.S_IMODE(found.st_mode):o}', 'group': group}

@@ -69,10 +69,10 @@ def _libvirt_versions(host: Host) -> Dict[str, str]:
 def _space(directory: Directory) -> Result:
     statistics = os.statvfs(directory.handle)
     return {'path': directory.path, 'free_bytes': statistics.f_bavail * statistics.f_frsize,
-            'total_bytes': statistics.f_blocks * statistics.f_frsize, 'reflink': _reflink(directory.path)}
+            'total_bytes': statistics.f_blocks * statistics.f_frsize, 'reflink': can_reflink(directory.path)}
 
 
-def _reflink(path: str) -> bool:
+def can_reflink(path: str) -> bool:
     """Whether the file system can share blocks between files: tried once, with a block of 4 KiB."""
     with _lock:
         if path in _reflinks:

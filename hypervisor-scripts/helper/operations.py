@@ -26,11 +26,15 @@ _OVERLAY = a.record({'name': a.file, 'base': a.file, 'fresh': a.boolean})
 _AGENT_COMMANDS = a.one_of('guest-ping', 'guest-info', 'guest-get-host-name', 'guest-network-get-interfaces',
                            'guest-get-users', 'guest-shutdown', 'guest-sync')
 _SIZE = a.integer(0, 1 << 50)
+_DIRECTORIES: a.Fields = {'images': a.path, 'overlays': a.path, 'transient': a.path}
+_LOOKS = a.one_of('account', 'addresses', 'certificate_key', 'clock', 'directories', 'files', 'libvirt', 'networks',
+                  'programs', 'sshd')
 
 OPERATIONS: Dict[str, Operation] = {
-    'configure': Operation('facts.configure', {'images': a.path, 'overlays': a.path, 'transient': a.path}),
+    'configure': Operation('facts.configure', _DIRECTORIES),
     'facts': Operation('facts.facts', {}),
     'probe_virt': Operation('probe.probe_virt', {}),
+    'host_look': Operation('host_look.host_look', {'look': _LOOKS, 'directories': a.optional(a.record(_DIRECTORIES))}),
     'image_list': Operation('images.image_list', {}),
     'overlay_list': Operation('images.overlay_list', {}),
     'image_create': Operation('images.image_create', {'name': a.file, 'size_bytes': a.integer(512, 16 << 40)}),

@@ -22,7 +22,7 @@ export const OTHER_KEY = `SHA256:${'b'.repeat(43)}`
 
 export function hypervisor (more: Partial<Hypervisor> = {}): Hypervisor {
   return {
-    name: 'hv1', address: '10.77.1.2', port: 22, displayAddress: '10.77.1.2', state: 'up', reason: '', since: NOW, maintenance: false, hostKeyFingerprint: KEY, virtType: 'qemu', virtTypeSetting: 'auto',
+    name: 'hv1', address: '10.77.1.2', port: 22, displayAddress: '10.77.1.2', state: 'up', reason: '', since: NOW, maintenance: false, drain: null, hostKeyFingerprint: KEY, virtType: 'qemu', virtTypeSetting: 'auto',
     directories: { images: '/var/lib/berth/images', overlays: '/var/lib/berth/overlays', transient: '/var/lib/berth/transient' }, maxStarts: 4, machines: 2,
     capacity: { cores: 2, memoryMib: 24000, memoryFreeMib: 20480, imagesFreeBytes: 5 * 2 ** 30, imagesTotalBytes: 2 ** 34, overlaysFreeBytes: 2 ** 30 }, versions: { libvirt: '9.0.0', qemu: '7.2.0', helper: 'abc' }, ...more,
   }

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { FINDINGS } from '../../broker/api/checks.js'
 import { ERRORS } from '../../broker/errors.js'
 import { textOf } from './tree.js'
 
@@ -16,7 +17,7 @@ const placeholders = (text: string): string[] => [...new Set([...text.matchAll(/
 
 test('every language says the same things, with the same figures in them', async (t) => {
   const [en, lt] = [read('en'), read('lt')]
-  const own = (texts: Map<string, string>): string[] => [...new Set([...texts.keys()].filter((key) => !key.startsWith('errors.')).map(stem))].sort()
+  const own = (texts: Map<string, string>): string[] => [...new Set([...texts.keys()].filter((key) => !/^(errors|findings)\./.test(key)).map(stem))].sort()
   t.same(own(lt), own(en))
   for (const [language, texts] of [['en', en], ['lt', lt]] as const) {
     for (const key of texts.keys()) {
@@ -33,4 +34,11 @@ test('every language says the same things, with the same figures in them', async
 test('every refusal of the API has its meaning in Lithuanian', async (t) => {
   const lt = read('lt')
   t.same([...lt.keys()].filter((key) => key.startsWith('errors.')).map((key) => key.slice('errors.'.length)).sort(), Object.keys(ERRORS).sort())
+})
+
+test('everything that a check of a hypervisor can say has its meaning in Lithuanian, with the same figures in it', async (t) => {
+  const lt = read('lt')
+  const wanted = new Map(Object.entries(FINDINGS).flatMap(([code, { sentence, advice }]) => [[`findings.${code}.sentence`, sentence], ...(advice === '' ? [] : [[`findings.${code}.advice`, advice]])] as Array<[string, string]>))
+  t.same([...lt.keys()].filter((key) => key.startsWith('findings.')).sort(), [...wanted.keys()].sort())
+  for (const [key, text] of wanted) t.same(placeholders(lt.get(key) ?? ''), placeholders(text), key)
 })

@@ -7,8 +7,9 @@ import { StateLabel } from '../parts/state-label.js'
 
 const FEELINGS = { connecting: 'busy', up: 'good', unreachable: 'bad', maintenance: 'maintenance' } as const
 
-export function HypervisorLabel ({ hypervisor: { state, reason } }: { hypervisor: Pick<Hypervisor, 'state' | 'reason'> }): ReactElement {
+export function HypervisorLabel ({ hypervisor: { state, reason, drain } }: { hypervisor: Pick<Hypervisor, 'state' | 'reason' | 'drain'> }): ReactElement {
   const { t } = useTranslation()
+  if (drain !== null && state === 'maintenance') return <StateLabel feeling={drain === 'empty' ? 'good' : 'maintenance'} title={reason}>{t(`drain.states.${drain}`)}</StateLabel>
   return <StateLabel feeling={FEELINGS[state]} title={reason}>{t(`hypervisors.states.${state}`)}</StateLabel>
 }
 

@@ -22,11 +22,12 @@ export function HypervisorMenu (props: Props): ReactElement {
   const [asking, setAsking] = useState<Asking | null>(null)
   const { hypervisor } = props
   const close = (): void => { setAsking(null) }
+  const navigate = useNavigate()
   const choices: readonly Asking[] = ['maintenance', 'edit', 'hostKey', 'delete']
   const nameOf = (one: Asking): string => one === 'maintenance' ? t(hypervisor.maintenance ? 'machines.acts.maintenanceOff' : 'machines.acts.maintenanceOn') : one === 'delete' ? t('machines.acts.delete') : t(`hypervisors.${one}`)
   return (
     <>
-      <Actions label={t('machines.actionsOf', { name: hypervisor.name })} text={t('machines.actions')} actions={choices.map((one) => ({ name: nameOf(one), isDanger: one === 'delete', onClick: () => { setAsking(one) } }))} />
+      <Actions label={t('machines.actionsOf', { name: hypervisor.name })} text={t('machines.actions')} actions={[{ name: t('drain.short'), onClick: () => { void navigate(path`/hypervisors/${hypervisor.name}/drain`) } }, ...choices.map((one) => ({ name: nameOf(one), isDanger: one === 'delete', onClick: () => { setAsking(one) } }))]} />
       {asking === 'maintenance' && <Maintain {...props} close={close} />}
       {asking === 'edit' && <Edit hypervisor={hypervisor} close={close} />}
       {asking === 'hostKey' && <HostKey hypervisor={hypervisor} close={close} />}

@@ -10,12 +10,15 @@ import { useGet } from '../api/queries.js'
 import { useMachineColumns } from '../machines/machine-columns.js'
 import '../machines/machines.css'
 import { useDesktops } from '../machines/use-machines.js'
+import { CheckButton } from '../doctor/check-page.js'
+import { LastCheck } from '../doctor/last-check.js'
 import { byteText } from '../parts/amounts.js'
 import { DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { When } from '../parts/when.js'
 import { InstallLine } from './add-hypervisor.js'
+import { DrainProgress, useDrain } from './drain-page.js'
 import { DiskBar, HypervisorLabel, MemoryBar } from './hypervisor-label.js'
 import { HypervisorMenu } from './hypervisor-menu.js'
 
@@ -31,6 +34,7 @@ export function HypervisorPage ({ session }: { session: Session }): ReactElement
   return (
     <>
       <PageHead title={name} above={[{ to: '/hypervisors', name: t('navigation.hypervisors') }]}>
+        {session.role === 'admin' && <CheckButton name={name} text={t('doctor.check')} />}
         {hypervisor.data && session.role === 'admin' && <HypervisorMenu hypervisor={hypervisor.data} machines={machines.data?.machines ?? []} desktops={desktops} />}
       </PageHead>
       <Loaded query={hypervisor}>{(one) => <About hypervisor={one} admin={session.role === 'admin'} />}</Loaded>
@@ -45,8 +49,10 @@ function About ({ hypervisor: one, admin }: { hypervisor: Hypervisor, admin: boo
   return (
     <>
       {one.reason !== '' && <Alert isInline className="berth-run" variant={one.state === 'unreachable' ? 'danger' : 'warning'} title={one.reason}>{one.state === 'unreachable' && one.versions === null && admin && <InstallLine name={one.name} />}</Alert>}
+      {one.drain !== null && <Draining name={one.name} />}
       <DescriptionList isHorizontal isCompact columnModifier={{ default: '1Col', xl: '2Col' }}>
         <Fact name={t('machines.power')}><HypervisorLabel hypervisor={one} /> <span className="berth-quiet"><When at={one.since} /></span></Fact>
+        <Fact name={t('doctor.last')}><LastCheck name={one.name} /></Fact>
         <Fact name={t('hypervisors.address')}><span className="berth-mono">{one.address}:{one.port}</span></Fact>
         <Fact name={t('hypervisors.memory')}><MemoryBar hypervisor={one} /></Fact>
         <Fact name={t('hypervisors.displayAddress')}><span className="berth-mono">{one.displayAddress}</span></Fact>
@@ -62,6 +68,12 @@ function About ({ hypervisor: one, admin }: { hypervisor: Hypervisor, admin: boo
       </DescriptionList>
     </>
   )
+}
+
+function Draining ({ name }: { name: string }): ReactElement {
+  const { t } = useTranslation()
+  const state = useDrain(name)
+  return <>{state.data && <DrainProgress name={name} state={state.data} />}<p><Link to={path`/hypervisors/${name}/drain`}>{t('drain.title', { name })}</Link></p></>
 }
 
 function Fact ({ name, children }: { name: string, children: ReactNode }): ReactElement {

@@ -75,11 +75,12 @@ t.test('what counts as in use', async (t) => {
 })
 
 t.test('one step towards a desktop that runs and is clean', async (t) => {
-  const good: Seen = { hostUp: true, hostAwayMs: 0, power: 'off', hasDisk: true, busy: false, unclean: null, startsFailed: 0 }
+  const good: Seen = { hostUp: true, hostAwayMs: 0, power: 'off', hasDisk: true, busy: false, unclean: null, startsFailed: 0, hostLeaves: 'no' }
   const rows: Array<[string, Partial<Seen>, boolean, object]> = [
     ['off: start', {}, false, { do: 'start' }], ['running: ready', { power: 'running' }, false, { do: 'ready' }], ['unclean: clean first, whatever the power', { power: 'running', unclean: 'stop' }, false, { do: 'clean' }], ['unclean and off', { unclean: 'rebuild' }, false, { do: 'clean' }],
     ['a job is at it', { busy: true, power: 'running' }, false, { do: 'wait' }], ['shutting down', { power: 'shutting-down' }, false, { do: 'wait' }], ['unknown', { power: 'unknown' }, false, { do: 'wait' }],
     ['its host is away for a moment', { hostUp: false, hostAwayMs: 5_000 }, false, { do: 'wait' }], ['its host stays away', { hostUp: false, hostAwayMs: 11_000 }, false, { do: 'move', failed: false }], ['who has worked on it keeps it', { hostUp: false, hostAwayMs: 11_000 }, true, { do: 'wait' }],
+    ['its host is emptied, and nobody has worked on it', { hostLeaves: 'soon' }, false, { do: 'move', failed: false, because: 'its hypervisor is emptied', orStart: true }], ['its host is emptied, and he has worked on it', { hostLeaves: 'soon' }, true, { do: 'start' }], ['its host is emptied, and it runs', { hostLeaves: 'soon', power: 'running' }, false, { do: 'ready' }], ['its host is to be empty', { hostLeaves: 'over' }, true, { do: 'rest' }],
     ['one start that failed', { startsFailed: 1 }, false, { do: 'start' }], ['it does not start', { startsFailed: 2 }, false, { do: 'move', failed: true, because: 'it does not start' }], ['its domain is gone', { power: 'missing' }, false, { do: 'move', failed: true }], ['it has no disk', { hasDisk: false }, false, { do: 'move', failed: true }],
   ]
   for (const [what, more, begun, step] of rows) t.match(nextStep({ ...good, ...more }, begun), step, what)

@@ -40,6 +40,7 @@ export function linkContract (t: Test, makeLink: () => Promise<LinkUnderTest>): 
     })
   }
   part('it is up and says what the host is', aboutTheHost)
+  part('what checks look at has one form, and a visit of its own leaves nothing', looks)
   part('images are made, copied once, and removed only when nobody stands on them', images)
   part('an operation that is asked again gives its first answer', replays)
   part('an older broker is refused', fences)
@@ -66,6 +67,27 @@ async function aboutTheHost (t: Test, { link, statuses }: LinkUnderTest): Promis
   t.ok((facts?.cores ?? 0) > 0 && (facts?.memory_mib ?? 0) > 0 && (facts?.directories.images.free_bytes ?? 0) > 0)
   for (const name of ['images', 'overlays', 'transient'] as const) t.match(facts?.directories[name].path, /^\//, name)
   await t.rejects(link.request('no_such_operation', {}), { name: 'BrokerError', code: 'hypervisor_refused' })
+}
+
+const DIRECTORY = { path: /^\//, fault: null, owner: String, mode: /^[0-7]+$/, device: Number, free_bytes: Number, total_bytes: Number, free_inodes: Number, total_inodes: Number, writable: true, reflink: Boolean, closed_by: null }
+const LOOKS = {
+  clock: { clock_ms: Number }, sshd: { settings: { maxsessions: /^\d+$/, maxstartups: /^\d+/, allowtcpforwarding: String, allowstreamlocalforwarding: String } }, libvirt: { libvirt: /^\d+\.\d+/, qemu: /^\d+\.\d+/ },
+  programs: { qemu_img: String, qemu: String }, networks: { networks: Array, bridges: Array }, addresses: { addresses: [String] }, certificate_key: { present: Boolean, matches: Boolean },
+  account: { groups: ['libvirt'], rule_is_ours: true, rule_mode: '440 0:0', commands: [String], keys: [{ restricted: true, forced: true }] },
+  directories: { images: DIRECTORY, overlays: DIRECTORY, transient: DIRECTORY }, files: { images: Array, overlays: Array, transient: Array },
+}
+
+async function looks (t: Test, { link }: LinkUnderTest): Promise<void> {
+  t.match(await link.contact('name'), { seen: String })
+  t.match(await link.contact('port'), { seen: /^\d+ ms$/ })
+  t.match(await link.contact('host-key'), { seen: /^SHA256:/ })
+  const visit = await link.visit()
+  if (!('request' in visit)) throw new Error(visit.reason)
+  const { images, overlays, transient } = link.status().facts?.directories ?? {}
+  const directories = { images: images?.path, overlays: overlays?.path, transient: transient?.path }
+  for (const [look, form] of Object.entries(LOOKS)) t.match(await visit.request('host_look', { look, directories }), form, look)
+  visit.close()
+  t.equal(link.status().state, 'up', 'the line itself is as it was')
 }
 
 const copy = async (link: HypervisorLink, name: string, operation?: string): Promise<{ sha256: string, virtual_size: number, bytes: number }> =>
