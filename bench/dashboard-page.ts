@@ -16,11 +16,11 @@ const POLL_MS = 5_000
 export interface PageOptions { readonly url: string, readonly ca: string, readonly cookie: string }
 /** An answer that came whole, by performance.now(). */
 export interface Load { readonly askedMs: number, readonly endMs: number }
-interface Kept { tookMs: number, updatedMs: number, due: NodeJS.Timeout | undefined, asked: AbortController | undefined }
+interface Kept { tookMs: number, updatedMs: number, due: NodeJS.Timeout | undefined, asked: AbortController | undefined, mark: string | undefined }
 
-/** One open page, by its requests: it asks for everything once, and then again when it is told, or again and again by time. */
+/** One open page, by its requests (with what it has already, as web/api/queries.ts): it asks for everything once, and then again when it is told, or again and again by time. */
 export class DashboardPage {
-  /** Bytes of bodies and of the event stream. */
+  /** Bytes of bodies, as they are sent, and of the event stream. */
   bytes = 0
   questions = 0
   /** Questions that were given up for a newer one. */
@@ -102,7 +102,7 @@ export class DashboardPage {
   }
 
   #keptOf (path: string): Kept {
-    const kept = this.#kept.get(path) ?? { tookMs: 0, updatedMs: -Infinity, due: undefined, asked: undefined }
+    const kept = this.#kept.get(path) ?? { tookMs: 0, updatedMs: -Infinity, due: undefined, asked: undefined, mark: undefined }
     this.#kept.set(path, kept)
     return kept
   }
@@ -116,9 +116,10 @@ export class DashboardPage {
     const askedMs = performance.now()
     this.questions += 1
     try {
-      const answer = await this.#open(path, 'application/json', asked.signal)
+      const answer = await this.#open(path, 'application/json', asked.signal, kept.mark)
       for await (const chunk of answer) this.bytes += (chunk as Buffer).length
-      if (answer.statusCode !== 200) this.faults += 1
+      if (answer.statusCode === 200) kept.mark = answer.headers.etag
+      else if (answer.statusCode !== 304) this.faults += 1
       kept.updatedMs = performance.now()
       if (path === '/machines') this.machineLoads.push({ askedMs, endMs: kept.updatedMs })
     } catch {
@@ -130,10 +131,10 @@ export class DashboardPage {
     }
   }
 
-  async #open (path: string, accept: string, signal: AbortSignal): Promise<IncomingMessage> {
+  async #open (path: string, accept: string, signal: AbortSignal, mark?: string): Promise<IncomingMessage> {
     const { url, cookie } = this.options
     return await new Promise((resolve, reject) => {
-      request(`${url}/api/v1${path}`, { agent: this.#agent, signal, headers: { accept, cookie, 'x-berth-background': '1' } }, resolve).on('error', reject).end()
+      request(`${url}/api/v1${path}`, { agent: this.#agent, signal, headers: { accept, cookie, 'accept-encoding': 'gzip', 'x-berth-background': '1', ...(mark === undefined ? {} : { 'if-none-match': mark }) } }, resolve).on('error', reject).end()
     })
   }
 }

@@ -8,6 +8,8 @@ import type { Logger } from 'pino'
 import { type AccessDeps, enforceAccess } from './access-check.js'
 import { BrokerError, ERRORS } from './errors.js'
 import type { App } from './http.js'
+import type { Changes } from './live/changes.js'
+import { shareAnswers } from './live/shared-answers.js'
 import { SESSION_COOKIE } from './users/browser.js'
 import type { Permissions } from './users/permissions.js'
 import { explainFaults } from './validation.js'
@@ -19,6 +21,7 @@ export interface AppDeps {
   readonly authenticate: AccessDeps['authenticate']
   readonly permissions: Permissions
   readonly version: string
+  readonly changes: Changes
   /** Each adds the routes of one room under /api/v1. */
   readonly routes: ReadonlyArray<(app: App) => void>
   /** Those outside of the API: health, metrics, the installer. */
@@ -46,6 +49,7 @@ export async function buildApp (deps: AppDeps): Promise<App> {
   app.decorateRequest('verbs', null)
   await app.register(cookie) // before the check of access, which reads them
   enforceAccess(app as unknown as FastifyInstance, deps)
+  shareAnswers(app as unknown as FastifyInstance, deps.changes)
   app.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text across sites without asking
   app.setErrorHandler<FastifyError | BrokerError>(answerError)
   await app.register(helmet, { global: true, contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } })

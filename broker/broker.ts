@@ -171,7 +171,7 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
   observer.on('viewers', () => { for (const topic of ['machines', 'sessions'] as const) changes.note(topic) })
   const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log), site)
   const app = await buildApp({
-    log, tls, authenticate, permissions, version: VERSION,
+    log, tls, authenticate, permissions, version: VERSION, changes,
     routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), drainRoutes(drains), doctorRoutes(new Doctor({ store, hypervisors, jobs })), machineRoutes(machines, goldenImages), consoleRoutes(consoles, thumbnails, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), historyRoutes(history), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
     rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims, sessions: async () => await consoles.sessions() }), authority, publicKey: key.publicKey })],
   })

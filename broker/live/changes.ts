@@ -21,6 +21,7 @@ export class Changes {
   readonly #kept: Array<ReadonlySet<Topic>> = []
   readonly #listeners = new Set<(topics: readonly Topic[]) => void>()
   #number = 0
+  #revision = 0
   #gathered = new Set<Topic>()
   #due: NodeJS.Timeout | undefined
   readonly #seldom = new Set<Topic>()
@@ -28,13 +29,18 @@ export class Changes {
   /** The id of what was told last. */
   get mark (): string { return `${this.#epoch}-${this.#number}` }
 
+  /** Another one after any change, also one that no page is told of. */
+  get revision (): number { return this.#revision }
+
   /** A row of this table was written. Names that no table has are views and such: nothing is told of them. */
   wrote (table: string): void {
+    this.#revision++
     const topic = TOPIC_OF_TABLE[table as keyof Tables]
     if (topic) this.note(topic)
   }
 
   note (topic: Topic): void {
+    this.#revision++
     this.#gathered.add(topic)
     // What is asked for after this waits behind the transaction that writes: there is one connection.
     this.#due ??= setTimeout(() => { this.#tell() }, GATHER_MS).unref()
@@ -42,6 +48,7 @@ export class Changes {
 
   /** For what moves a little all the time, such as the free memory of hosts: it is told within a minute, and not each time. */
   noteSeldom (topic: Topic): void {
+    this.#revision++
     if (this.#seldom.has(topic)) return
     this.#seldom.add(topic)
     setTimeout(() => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
-import { Kysely, type KyselyPlugin, type SqliteDatabase, SqliteDialect, type SqliteStatement, type TableNode, type Transaction } from 'kysely'
+import { Kysely, type KyselyPlugin, type RootOperationNode, type SqliteDatabase, SqliteDialect, type SqliteStatement, type TableNode, type Transaction } from 'kysely'
 import { BrokerError } from '../errors.js'
 import type { Tables } from './tables.js'
 
@@ -14,7 +14,7 @@ export type Queries = Store | Transaction<Tables>
 /**
  * Opens the database file and brings its schema up to date. `path` may be ':memory:'.
  * WAL with synchronous=FULL: a committed wish survives a power cut (https://sqlite.org/pragma.html#pragma_synchronous).
- * `onWrite` hears the name of the table of every statement that writes, before it runs; nothing is said of statements in plain SQL.
+ * `onWrite` hears the name of the table of every statement that changed a row, maybe before its transaction is committed; nothing is said of statements in plain SQL.
  * Throws when the file is damaged, or was written by a newer Berth.
  */
 export function openStore (path: string, onWrite: (table: string) => void = () => {}): Store {
@@ -30,15 +30,26 @@ export function openStore (path: string, onWrite: (table: string) => void = () =
 }
 
 function tellOfWrites (onWrite: (table: string) => void): KyselyPlugin {
+  const tables = new WeakMap<object, string>()
   return {
-    transformQuery: ({ node }) => {
-      if (node.kind === 'InsertQueryNode' && node.into) onWrite(node.into.table.identifier.name)
-      const written = node.kind === 'UpdateQueryNode' ? node.table : node.kind === 'DeleteQueryNode' ? node.from.froms[0] : undefined
-      if (written?.kind === 'TableNode') onWrite((written as TableNode).table.identifier.name)
+    transformQuery: ({ node, queryId }) => {
+      const table = writtenTable(node)
+      if (table !== null) tables.set(queryId, table)
       return node
     },
-    transformResult: async ({ result }) => result,
+    transformResult: async ({ result, queryId }) => {
+      const table = tables.get(queryId)
+      // Keepers ask every second whether something is due: a statement that found no row has changed nothing.
+      if (table !== undefined && (result.rows.length > 0 || (result.numAffectedRows ?? 0n) > 0n)) onWrite(table)
+      return result
+    },
   }
+}
+
+function writtenTable (node: RootOperationNode): string | null {
+  if (node.kind === 'InsertQueryNode') return node.into?.table.identifier.name ?? null
+  const written = node.kind === 'UpdateQueryNode' ? node.table : node.kind === 'DeleteQueryNode' ? node.from.froms[0] : undefined
+  return written?.kind === 'TableNode' ? (written as TableNode).table.identifier.name : null
 }
 
 function prepare (database: Database.Database, path: string): void {

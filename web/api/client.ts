@@ -12,6 +12,8 @@ export interface ApiOptions {
   readonly background?: boolean
   readonly signal?: AbortSignal
   readonly accept?: string
+  /** The mark of an answer that is at hand. */
+  readonly mark?: string | undefined
 }
 
 /** Proves that the page could read an answer of the broker; known in memory only, from GET /session. */
@@ -25,14 +27,21 @@ export async function api<T> (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE
   return await response.json() as T
 }
 
-/** The same, for an answer that is a text or a file. */
+/** An answer with the mark by which it is known again, where it has one. `null`: what carries `mark` is still so. */
+export async function apiUnlessSame<T> (path: string, options: ApiOptions): Promise<{ readonly answer: T, readonly mark: string | undefined } | null> {
+  const response = await request('GET', path, options)
+  return response.status === 304 ? null : { answer: await response.json() as T, mark: response.headers.get('etag') ?? undefined }
+}
+
+/** As `api`, for an answer that is a text or a file. */
 export async function apiText (method: 'GET' | 'POST', path: string, options: ApiOptions = {}): Promise<string> { return await (await request(method, path, options)).text() }
 
-async function request (method: string, path: string, { body, background, signal, accept }: ApiOptions): Promise<Response> {
+async function request (method: string, path: string, { body, background, signal, accept, mark }: ApiOptions): Promise<Response> {
   const headers: Record<string, string> = { accept: accept ?? 'application/json' }
   if (body !== undefined) headers['content-type'] = 'application/json'
   if (method !== 'GET') headers['x-berth-csrf'] = csrf
   if (background === true) headers['x-berth-background'] = '1'
+  if (mark !== undefined) headers['if-none-match'] = mark
   let response: Response
   try {
     response = await fetch(`/api/v1${path}`, { method, headers, credentials: 'same-origin', cache: 'no-store', ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(signal ? { signal } : {}) })
@@ -40,7 +49,7 @@ async function request (method: string, path: string, { body, background, signal
     if (signal?.aborted === true) throw error
     throw new ApiError(0, 'no_connection', 'The broker does not answer.')
   }
-  if (!response.ok) throw await refusal(response)
+  if (!response.ok && response.status !== 304) throw await refusal(response)
   return response
 }
 

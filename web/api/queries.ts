@@ -1,7 +1,7 @@
 import { QueryClient, useMutation, type UseMutationResult, useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query'
 import type { Topic } from '../../broker/api/live.js'
 import type { Session } from '../../broker/api/users.js'
-import { api, ApiError, knowCsrf } from './client.js'
+import { api, ApiError, apiUnlessSame, knowCsrf } from './client.js'
 
 declare module '@tanstack/react-query' {
   interface Register { queryMeta: { readonly topics?: readonly Topic[] }, defaultError: ApiError }
@@ -17,7 +17,7 @@ export const queryClient = new QueryClient({
 
 /** What `path` below /api/v1 answers, kept true: it is asked for again when one of the topics changes. */
 export function useGet<T> (path: string, topics: readonly Topic[], options: { readonly enabled?: boolean } = {}): UseQueryResult<T, ApiError> {
-  return useQuery<T, ApiError>({ queryKey: ['get', path], queryFn: async ({ signal }) => await timed(path, async () => await api<T>('GET', path, { signal, background: true })), meta: { topics }, ...options })
+  return useQuery<T, ApiError>({ queryKey: ['get', path], queryFn: async ({ signal }) => await timed(path, async () => await look<T>(path, signal)), meta: { topics }, ...options })
 }
 
 /** Who is logged in; null: nobody. */
@@ -29,6 +29,7 @@ export function useSession (): UseQueryResult<Session | null, ApiError> {
 export function beginSession (session: Session | null): void {
   if (session) knowCsrf(session.csrf)
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] === 'get' })
+  marks.clear()
   queryClient.setQueryData(SESSION_KEY, session)
 }
 
@@ -50,6 +51,18 @@ export function useAct<Input, Answer = unknown> (act: (input: Input) => Promise<
     mutationFn: act,
     onError: (error) => { if (error.status === 401) client.setQueryData(SESSION_KEY, null) },
   })
+}
+
+/** Marks of answers that are at hand: one that is still the same is not sent again. */
+const marks = new Map<string, string | undefined>()
+
+async function look<T> (path: string, signal: AbortSignal): Promise<T> {
+  const known = queryClient.getQueryData<T>(['get', path])
+  const found = await apiUnlessSame<T>(path, { signal, background: true, mark: known === undefined ? undefined : marks.get(path) })
+  // Forgotten meanwhile, as somebody else logged in: there is nothing of which it could be said that it is still so.
+  if (found === null) return queryClient.getQueryData<T>(['get', path]) ?? await api<T>('GET', path, { signal, background: true })
+  marks.set(path, found.mark)
+  return found.answer
 }
 
 /** How long each path took last time, in milliseconds: what is dear is asked for less often. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { openLog } from '../../../broker/log.js'
@@ -19,4 +20,22 @@ t.test('an open page leaves nothing in the log and nothing in the audit', async 
   await until(() => stream.ended, { withinMs: 2_000, what: 'the stream has ended' })
   t.same(lines.slice(logged).filter((line) => /live|request/.test(line)), [], 'at level info')
   t.equal(audit(), events)
+})
+
+t.test('in a house in which nothing happens nothing is told', async (t) => {
+  const broker = await SimulatedBroker.start()
+  t.teardown(async () => { await broker.remove() })
+  await broker.addHypervisors()
+  await broker.admin.post('/pools', { name: 'lab', size: 0 })
+  const stream = await EventStream.open(broker, broker.token)
+  t.teardown(() => { stream.close() })
+  const quietForMs = 2_500 // keepers look every second
+  let heard = -1
+  await until(async () => {
+    if (heard === stream.topics.length) return true
+    heard = stream.topics.length
+    await delay(quietForMs)
+    return false
+  }, { withinMs: 20_000, everyMs: 1, what: 'nothing was told for a while' })
+  t.pass('it came to rest')
 })

@@ -93,3 +93,26 @@ t.test('a block that fails leaves the version and the tables of the one before',
   t.equal(Number(database.pragma('user_version', { simple: true })), 3)
   database.close()
 })
+
+t.test('writes are told with their table, and only those that changed a row', async (t) => {
+  const told: string[] = []
+  const store = openStore(':memory:', (table) => { told.push(table) })
+  const during = async (statement: Promise<unknown>): Promise<string[]> => {
+    told.length = 0
+    await statement
+    return [...told]
+  }
+  const row = { name: 'one', value: '1' }
+  t.same(await during(store.insertInto('setting').values(row).execute()), ['setting'])
+  t.same(await during(store.insertInto('setting').values(row).onConflict((oc) => oc.doNothing()).execute()), [], 'it was there')
+  t.same(await during(store.selectFrom('setting').selectAll().execute()), [])
+  t.same(await during(store.updateTable('setting').set({ value: '2' }).where('name', '=', 'one').execute()), ['setting'])
+  t.same(await during(store.updateTable('setting').set({ value: '2' }).where('name', '=', 'two').execute()), [])
+  t.same(await during(store.updateTable('setting').set({ value: '3' }).where('name', '=', 'one').returningAll().execute()), ['setting'])
+  t.same(await during(store.updateTable('setting').set({ value: '3' }).where('name', '=', 'two').returningAll().execute()), [])
+  t.same(await during(store.transaction().execute(async (tx) => await tx.insertInto('setting').values({ name: 'two', value: '' }).execute())), ['setting'])
+  t.same(await during(store.deleteFrom('setting').where('name', '=', 'three').execute()), [])
+  t.same(await during(store.deleteFrom('setting').where('name', '=', 'one').execute()), ['setting'])
+  await t.rejects(store.insertInto('setting').values({ name: 'two', value: '' }).execute())
+  await store.destroy()
+})
