@@ -1,7 +1,7 @@
 import { Bullseye, Spinner } from '@patternfly/react-core'
 import { lazy, type ReactElement, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Navigate, Route, Routes } from 'react-router'
+import { Navigate, Route, Routes, useLocation } from 'react-router'
 import type { Session } from '../broker/api/users.js'
 import { useLive } from './api/live.js'
 import { useSession } from './api/queries.js'
@@ -9,6 +9,7 @@ import { ConnectionBanner } from './frame/connection-banner.js'
 import { ErrorState } from './frame/error-state.js'
 import { Frame } from './frame/frame.js'
 import { NothingHere } from './frame/nothing-here.js'
+import { FaultBoundary } from './frame/page-fault.js'
 import { Login } from './login/login.js'
 
 // The person's page comes first and alone; the house's pages and the console are loaded when they are opened.
@@ -24,7 +25,8 @@ export function App (): ReactElement {
   const session = useSession()
   const connected = useLive(session.data != null)
   if (session.isPending) return <Loading />
-  if (session.isError) return <Bullseye><ErrorState error={session.error} again={() => { void session.refetch() }} /></Bullseye>
+  // A question about the login that failed later takes nobody's page away.
+  if (session.isError && session.data === undefined) return <Bullseye><ErrorState error={session.error} again={() => { void session.refetch() }} /></Bullseye>
   if (!session.data) return <Login />
   return (
     <>
@@ -40,16 +42,19 @@ export function App (): ReactElement {
 }
 
 function InFrame ({ session }: { session: Session }): ReactElement {
+  const { pathname } = useLocation()
   return (
     <Frame session={session}>
-      <Suspense fallback={<Loading />}>
-        <Routes>
-          <Route path="/" element={<Desktops session={session} />} />
-          <Route path="/device" element={<ConfirmDevice session={session} />} />
-          <Route path="/login" element={<Navigate to="/" replace />} />
-          <Route path="*" element={isOfTheHouse(session) ? <HousePages session={session} /> : <NothingHere />} />
-        </Routes>
-      </Suspense>
+      <FaultBoundary place={pathname}>
+        <Suspense fallback={<Loading />}>
+          <Routes>
+            <Route path="/" element={<Desktops session={session} />} />
+            <Route path="/device" element={<ConfirmDevice session={session} />} />
+            <Route path="/login" element={<Navigate to="/" replace />} />
+            <Route path="*" element={isOfTheHouse(session) ? <HousePages session={session} /> : <NothingHere />} />
+          </Routes>
+        </Suspense>
+      </FaultBoundary>
     </Frame>
   )
 }

@@ -6,6 +6,7 @@ import { createRoot } from 'react-dom/client'
 import { BrowserRouter } from 'react-router'
 import { queryClient } from './api/queries.js'
 import { App } from './app.js'
+import { FaultBoundary } from './frame/page-fault.js'
 import { startTheme } from './frame/theme.js'
 import { startCatalogue } from './language/catalogue.js'
 
@@ -16,7 +17,7 @@ if (!root) throw new Error('index.html has no #root')
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>
-      <BrowserRouter><App /></BrowserRouter>
+      <BrowserRouter><FaultBoundary place="everything"><App /></FaultBoundary></BrowserRouter>
     </QueryClientProvider>
   </StrictMode>,
 )

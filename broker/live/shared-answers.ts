@@ -19,8 +19,9 @@ interface Kept { readonly revision: number, readonly atMs: number, readonly answ
 /**
  * Answers a list that many ask for at one moment from one reading of the database, put into words and compressed once; one who names what he has
  * already (If-None-Match) is told that it is still so. Any change ends what is kept. To be called after access is enforced: it comes after permission.
+ * `now`: milliseconds of a clock that only goes forward.
  */
-export function shareAnswers (app: FastifyInstance, changes: Changes): void {
+export function shareAnswers (app: FastifyInstance, changes: Changes, now: () => number = () => performance.now()): void {
   const kept = new Map<string, Kept>()
   const made = new WeakMap<FastifyRequest, Kept>()
 
@@ -28,14 +29,14 @@ export function shareAnswers (app: FastifyInstance, changes: Changes): void {
     if (request.method !== 'GET' || !SHARED.has(request.routeOptions.url ?? '') || request.caller === null || request.caller.role === 'user') return
     const key = `${request.caller.role} ${request.url}`
     const known = kept.get(key)
-    if (known?.revision === changes.revision && performance.now() - known.atMs < LONGEST_KEPT_MS) {
+    if (known?.revision === changes.revision && now() - known.atMs < LONGEST_KEPT_MS) {
       const answer = await known.answer
       if (answer) return await send(request, reply, answer)
       return
     }
     for (const [old, { revision }] of kept) if (revision !== changes.revision) kept.delete(old)
     if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value ?? '')
-    const mine = keep(changes.revision)
+    const mine = keep(changes.revision, now())
     kept.set(key, mine)
     made.set(request, mine)
   })
@@ -57,10 +58,10 @@ export function shareAnswers (app: FastifyInstance, changes: Changes): void {
   app.addHook('onResponse', async (request) => { made.get(request)?.give(null) })
 }
 
-function keep (revision: number): Kept {
+function keep (revision: number, atMs: number): Kept {
   let give: Kept['give'] = () => {}
   const answer = new Promise<Answer | null>((resolve) => { give = resolve })
-  return { revision, atMs: performance.now(), answer, give }
+  return { revision, atMs, answer, give }
 }
 
 async function send (request: FastifyRequest, reply: FastifyReply, answer: Answer): Promise<FastifyReply> {

@@ -32,6 +32,7 @@ const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[
   croner: { under: ['broker/pools'], reason: 'the policy is checked in one file, the schedule kept in another' },
   react: { under: ['web'], reason: 'the pages are made of it' },
   'react-dom': { under: ['web/main.tsx'], reason: 'it puts them on the screen' },
+  'react-error-boundary': { under: ['web/frame/page-fault.tsx'], reason: 'a fault of a page is shown' },
   'react-router': { under: ['web'], reason: 'every page has an address' },
   '@patternfly/react-core': { under: ['web'], reason: 'the pages are made of it' },
   '@patternfly/react-icons': { under: ['web'], reason: 'pictures beside words' },

@@ -135,6 +135,42 @@ t.test('a page whose broker goes away says so, and recovers by itself', async (t
   await close()
 })
 
+t.test('an answer of something before the broker ends no page: it is looked at again, and what was missed is shown', async (t) => {
+  const { page, close } = await atPage('/pools')
+  await row(page, 'lab').waitFor()
+  let refused = 0
+  await page.route(/\/api\/v1\/(live|session)$/, async (route) => {
+    refused += 1
+    await route.fulfill({ status: 503, contentType: 'text/html', body: 'gone for a moment' })
+  })
+  const { port } = broker.broker
+  await broker.stop() // the stream that stands is cut
+  await broker.start({ listenPort: port })
+  await page.getByText(/connection to the broker is lost/).waitFor({ timeout: 15_000 })
+  await until(() => refused >= 2, { withinMs: 10_000, what: 'the stream and the login were asked for' })
+  await broker.admin.put('/pools/lab/maintenance', { on: true, reason: 'paint' })
+  t.equal(await row(page, 'lab').count(), 1, 'the page stays')
+  await page.unroute(/\/api\/v1\/(live|session)$/)
+  await row(page, 'lab').filter({ hasText: 'maintenance' }).waitFor({ timeout: 15_000 })
+  await page.getByText(/connection to the broker is lost/).waitFor({ state: 'detached', timeout: 15_000 })
+  await broker.admin.put('/pools/lab/maintenance', { on: false })
+  await row(page, 'lab').filter({ hasNotText: 'maintenance' }).waitFor({ timeout: 5_000 })
+  await close()
+})
+
+t.test('a part that cannot be fetched, as after a renewal of the broker, is told with what to do; the menu stays', async (t) => {
+  const { page, close } = await atPage('/')
+  await page.route(/\/assets\/house-pages/, async (route) => { await route.abort() })
+  await page.goto(`${broker.url}/pools`)
+  await page.getByText('This page has a fault').waitFor()
+  t.ok(await page.getByRole('link', { name: 'Hypervisors' }).isVisible())
+  await page.unroute(/\/assets\/house-pages/)
+  await page.getByRole('button', { name: 'Load the page anew' }).click()
+  await row(page, 'lab').waitFor()
+  t.match(page.url(), /\/pools$/)
+  await close()
+})
+
 t.test('everybody can use them: axe finds nothing serious, light and dark', async (t) => {
   const { jobs } = await broker.admin.get<{ jobs: Array<{ id: string }> }>('/jobs')
   for (const dark of [false, true]) {

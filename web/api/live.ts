@@ -9,33 +9,50 @@ const GAP_TIMES = 5
 
 const due = new Map<string, ReturnType<typeof setTimeout>>()
 
+/** A browser gives up after an answer that is none of the stream's, such as that of a server before the broker; then it is opened anew. */
+const REOPEN_MS = 3_000
+
 /** Keeps what is shown true by the broker's push, as long as somebody is logged in. Gives whether the line stands. */
 export function useLive (loggedIn: boolean): boolean {
   const [connected, setConnected] = useState(true)
-  useEffect(() => {
-    if (!loggedIn) return
+  useEffect(() => loggedIn ? followChanges(setConnected) : undefined, [loggedIn])
+  return connected
+}
+
+/** Gives the function that ends it. */
+function followChanges (tellConnected: (connected: boolean) => void): () => void {
+  let source: EventSource
+  let again: ReturnType<typeof setTimeout> | undefined
+  const open = (missed: boolean): void => {
     // The browser comes back by itself, and says what it has seen last.
-    const source = new EventSource('/api/v1/live')
+    source = new EventSource('/api/v1/live')
     let lost = false
     source.addEventListener('open', () => {
-      setConnected(true)
-      if (lost) void queryClient.invalidateQueries({ predicate: ({ state }) => state.status === 'error' })
-      lost = false
+      tellConnected(true)
+      // A stream that was opened anew does not know what was told meanwhile.
+      if (missed) void queryClient.invalidateQueries({ queryKey: ['get'] })
+      else if (lost) void queryClient.invalidateQueries({ predicate: ({ state }) => state.status === 'error' })
+      missed = lost = false
     })
     source.addEventListener('error', () => {
       lost = true
-      setConnected(false)
-      // After an answer that is none of its own, such as 401, a browser does not try again.
-      if (source.readyState === EventSource.CLOSED) void queryClient.invalidateQueries({ queryKey: SESSION_KEY })
+      tellConnected(false)
+      if (source.readyState !== EventSource.CLOSED) return
+      // Maybe the login is over: then this shows it.
+      void queryClient.invalidateQueries({ queryKey: SESSION_KEY })
+      again = setTimeout(() => { open(true) }, REOPEN_MS)
     })
     source.addEventListener('change', (event: MessageEvent<string>) => { lookAgain((JSON.parse(event.data) as Change).topics) })
     source.addEventListener('end', () => {
       source.close()
       queryClient.setQueryData(SESSION_KEY, null)
     })
-    return () => { source.close() }
-  }, [loggedIn])
-  return connected
+  }
+  open(false)
+  return () => {
+    clearTimeout(again)
+    source.close()
+  }
 }
 
 /** Asks again for all that is shown of these topics; what is not shown now is asked for when it is shown. */

@@ -7,8 +7,9 @@ import type { Hypervisor } from '../../broker/api/hypervisors.js'
 import type { Machine } from '../../broker/api/machines.js'
 import type { Pool } from '../../broker/api/pools.js'
 import type { ThinClient } from '../../broker/api/thin-clients.js'
-import { path } from '../api/client.js'
+import { type ApiError, path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
+import { sentenceOf } from '../frame/error-state.js'
 import { useHypervisors } from '../hypervisors/use-hypervisors.js'
 import { useMachines } from '../machines/use-machines.js'
 import { byteText } from '../parts/amounts.js'
@@ -32,16 +33,22 @@ export function Attention (): ReactElement {
     ...(pools.data?.pools ?? []).flatMap((pool) => poolTroubles(t, pool)),
     ...(devices.data?.thinClients ?? []).flatMap(({ id, mac, accepted, sentence }) => !accepted ? [{ key: `thin client ${id}`, to: '/thin-clients', name: mac, what: t('overview.unknownDevice'), why: sentence }] : []),
   ]
-  const failed = [hypervisors, machines, pools, devices].some(({ isError }) => isError)
-  if (failed) return <p role="alert">{t('frame.couldNotLoad')}</p>
+  const failed = [hypervisors, machines, pools, devices].find(({ isError }) => isError)?.error
   if ([hypervisors, machines, pools, devices].some(({ isPending }) => isPending)) return <p className="berth-quiet">{t('common.loading')}</p>
+  if (failed && troubles.length === 0) return <NotAll error={failed} />
   if (troubles.length === 0) return <p><CheckCircleIcon /> {t('overview.allWell')}</p>
   return (
     <>
+      {failed && <NotAll error={failed} />}
       <ul className="berth-rows">{troubles.slice(0, MOST_NAMED).map(({ key, to, name, what, why }) => <li key={key}><Link to={to}>{name}</Link><StateLabel feeling="bad">{what}</StateLabel><span className="berth-quiet">{why}</span></li>)}</ul>
       {troubles.length > MOST_NAMED && <p>{t('machines.andMore', { count: troubles.length - MOST_NAMED })}</p>}
     </>
   )
+}
+
+function NotAll ({ error }: { error: ApiError }): ReactElement {
+  const { t } = useTranslation()
+  return <p role="alert">{t('overview.notAllSeen', { why: sentenceOf(t, error) })}</p>
 }
 
 type Words = TFunction

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify'
 import t from 'tap'
@@ -8,6 +7,7 @@ import type { Caller } from '../../../broker/users/caller.js'
 import { ApiClient } from '../../support/api-client.js'
 import { addPerson } from '../../support/people.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
+import { until } from '../../support/until.js'
 
 /** A server with one list of much text, who asks named by a header; counts how often the list is read. */
 class Place {
@@ -16,19 +16,28 @@ class Place {
   reads = 0
   text = 'a'
   fails = false
-  takesMs = 0
+  nowMs = 0
+  /** Readings end when it does. */
+  gate: Promise<void> = Promise.resolve()
 
   constructor () {
     this.app.decorateRequest('caller', null)
     this.app.addHook('onRequest', async (request) => { request.caller = { role: request.headers['x-role'] } as unknown as Caller })
-    shareAnswers(this.app, this.changes)
+    shareAnswers(this.app, this.changes, () => this.nowMs)
     this.app.get('/api/v1/machines', async (request) => {
       this.reads += 1
       const { text } = this
-      await delay(this.takesMs)
+      await this.gate
       if (this.fails) throw new Error('no database')
       return { machines: [{ name: text.repeat(2_000) }], asked: (request.query as { type?: string }).type ?? '', by: request.headers['x-role'] }
     })
+  }
+
+  /** Readings wait from now on, until the function is called that it gives. */
+  shut (): () => void {
+    let open = (): void => {}
+    this.gate = new Promise((resolve) => { open = resolve })
+    return open
   }
 
   async ask (headers: Record<string, string> = {}, url = '/api/v1/machines'): Promise<LightMyRequestResponse> {
@@ -38,8 +47,11 @@ class Place {
 
 t.test('many who ask at one moment, and those who come before anything changes, get one reading', async (t) => {
   const place = new Place()
-  place.takesMs = 30
-  const answers = await Promise.all(Array.from({ length: 40 }, async () => await place.ask()))
+  const open = place.shut()
+  const asked = Array.from({ length: 40 }, async () => await place.ask())
+  await until(() => place.reads > 0, { withinMs: 1_000, what: 'it is being read' })
+  open()
+  const answers = await Promise.all(asked)
   answers.push(await place.ask())
   t.equal(place.reads, 1)
   t.same(new Set(answers.map(({ body }) => body)).size, 1)
@@ -54,13 +66,15 @@ t.test('after any change it is read again, also after one that nobody is told of
     place.changes.wrote(change)
     t.match((await place.ask()).json(), { machines: [{ name: text.repeat(2_000) }] })
   }
-  place.takesMs = 50
   place.changes.note('machines')
+  const [open, { reads }] = [place.shut(), place]
   const slow = place.ask()
-  await delay(20)
+  await until(() => place.reads > reads, { withinMs: 1_000, what: 'it is being read' })
   place.text = 'e'
   place.changes.noteSeldom('hypervisors')
+  place.gate = Promise.resolve()
   t.match((await place.ask()).json(), { machines: [{ name: 'e'.repeat(2_000) }] }, 'what was begun before the change is not taken')
+  open()
   t.match((await slow).json(), { machines: [{ name: 'd'.repeat(2_000) }] })
   t.match((await place.ask()).json(), { machines: [{ name: 'e'.repeat(2_000) }] }, 'nor kept')
 })
@@ -68,7 +82,7 @@ t.test('after any change it is read again, also after one that nobody is told of
 t.test('time that goes by ends it too', async (t) => {
   const place = new Place()
   await place.ask()
-  await delay(1_050)
+  place.nowMs = 1_001
   await place.ask()
   t.equal(place.reads, 2)
 })
@@ -105,8 +119,11 @@ t.test('each role and each question has its own, and a person who sees only some
 t.test('a fault is nobody else\'s, and is not kept', async (t) => {
   const place = new Place()
   place.fails = true
-  place.takesMs = 20
-  const answers = await Promise.all([place.ask(), place.ask(), place.ask()])
+  const open = place.shut()
+  const asked = [place.ask(), place.ask(), place.ask()]
+  await until(() => place.reads > 0, { withinMs: 1_000, what: 'it is being read' })
+  open()
+  const answers = await Promise.all(asked)
   t.same(answers.map(({ statusCode }) => statusCode), [500, 500, 500])
   t.equal(place.reads, 3, 'those who waited have tried themselves')
   place.fails = false
