@@ -33,3 +33,17 @@ t.test('the house at a glance: what goes wrong comes first, by push, and leaves 
   await attention.getByText('Nothing needs attention.').waitFor()
   t.same(faults, [])
 })
+
+t.test('what cannot be asked for is said, and hides nothing of the rest', async (t) => {
+  const { page } = await openWindow(browser)
+  await page.route(/\/api\/v1\/thin-clients$/, async (route) => { await route.fulfill({ status: 503, contentType: 'application/json', body: '{"code":"internal","message":"No answer."}' }) })
+  broker.host('hv2').link?.setUp(false)
+  await logIn(page, `${broker.url}/overview`, 'admin', broker.adminPassword)
+  const attention = page.getByRole('region', { name: 'Needs attention' })
+  await attention.getByRole('alert').getByText(/Not everything could be looked at/).waitFor({ timeout: 15_000 })
+  await attention.getByRole('link', { name: 'hv2' }).waitFor()
+  t.same(await obstacles(page), [])
+  broker.host('hv2').link?.setUp(true)
+  await attention.getByRole('link', { name: 'hv2' }).waitFor({ state: 'detached' })
+  t.equal(await attention.getByText('Nothing needs attention.').count(), 0, 'that is not known')
+})
