@@ -37,7 +37,7 @@ export function MachinePage ({ session }: { session: Session }): ReactElement {
   return (
     <>
       <PageHead title={name} above={[{ to: '/machines', name: t('navigation.machines') }]}>
-        {machine.data && <Button variant="secondary" isDisabled={machine.data.power !== 'running'} component={(props) => <Link {...props} to={path`/machines/${name}/console`} />}>{t('machines.console')}</Button>}
+        {machine.data && admin && <Button variant="secondary" isDisabled={machine.data.power !== 'running'} component={(props) => <Link {...props} to={path`/machines/${name}/console`} />}>{t('machines.console')}</Button>}
         {machine.data && admin && <MachineMenu machines={[machine.data]} desktops={desktops} label={t('machines.actionsOf', { name })} text={t('machines.actions')} more={[change]} begin={begin} />}
       </PageHead>
       {run && <RunResults run={run} forget={forget} />}
