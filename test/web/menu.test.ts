@@ -36,7 +36,7 @@ t.test('every page of the menu comes by a click, without loading anew, and the m
     await link.click()
     await untilAt(page, path)
     await page.getByRole('heading', { level: 1 }).waitFor()
-    t.same(await menu(page).locator('[aria-current=page]').evaluateAll((links) => links.map((one) => one.getAttribute('href'))), [path])
+    t.same(await menu(page).locator('[aria-current=page]').evaluateAll('(links) => links.map((one) => one.getAttribute("href"))'), [path])
   }
   t.equal(await page.evaluate('window.sameDocument'), true)
   t.same(faults, [])
