@@ -14,7 +14,9 @@ export interface Asked {
   readonly fill?: (dialogue: Locator) => Promise<void>
   /** The button that does it. */
   readonly act: string | RegExp
-  /** What is seen when it was done; by then the opener may be gone. */
+  /** The button that leaves the dialogue which then says what came of it. */
+  readonly told?: string
+  /** What is seen later, when it was done; by then the opener may be gone. */
   readonly done?: () => Promise<unknown>
 }
 
@@ -23,7 +25,7 @@ async function focused (page: Page): Promise<string> {
   return await page.evaluate(`(() => { const at = document.activeElement; return at === null ? 'nothing' : at.tagName.toLowerCase() + ' ' + (at.getAttribute('aria-label') ?? at.textContent ?? '').slice(0, 60) })()`)
 }
 
-async function isFocused (control: Locator): Promise<boolean> { return await control.count() === 1 && await control.evaluate('(element) => element === document.activeElement') }
+async function isFocused (control: Locator): Promise<boolean> { return await control.count() === 1 && await control.evaluate((element: unknown) => element === (element as { ownerDocument: { activeElement: unknown } }).ownerDocument.activeElement) }
 
 /** Waits until the focus is on something, which stays so for a while: what changes by push comes later. */
 async function untilHeld (page: Page, what: string, isRight: () => Promise<boolean>): Promise<void> {
@@ -76,7 +78,7 @@ async function gone (dialogue: Locator): Promise<void> { await dialogue.waitFor(
 
 /** Opens it three times by the keyboard: closed by Escape, by its button, and by doing it. The focus goes in, stays within, and comes back. */
 export async function keepsFocus (t: Test, page: Page, asked: Asked): Promise<void> {
-  const { opener, leave = 'Cancel', fill, act, done } = asked
+  const { opener, leave = 'Cancel', fill, act, told, done } = asked
   const escaped = await open(page, asked)
   await goRound(t, page, escaped)
   await page.keyboard.press('Escape')
@@ -91,7 +93,13 @@ export async function keepsFocus (t: Test, page: Page, asked: Asked): Promise<vo
   await fill?.(dialogue)
   await dialogue.getByRole('button', { name: act }).last().focus()
   await page.keyboard.press('Enter')
-  await (done ? done() : gone(dialogue))
+  if (told !== undefined) {
+    await untilWithin(page)
+    await dialogue.getByRole('button', { name: told, exact: true }).last().focus()
+    await page.keyboard.press('Enter')
+  }
+  await gone(dialogue)
+  await done?.()
   await untilSomewhere(page)
   t.pass(`${String(act)}: the focus was never lost`)
 }

@@ -36,7 +36,8 @@ t.test('every page of the menu comes by a click, without loading anew, and the m
     await link.click()
     await untilAt(page, path)
     await page.getByRole('heading', { level: 1 }).waitFor()
-    t.same(await menu(page).locator('[aria-current=page]').evaluateAll('(links) => links.map((one) => one.getAttribute("href"))'), [path])
+    const shown = async (): Promise<Array<string | null>> => await menu(page).locator('[aria-current=page]').evaluateAll((links: unknown) => (links as Array<{ getAttribute: (name: string) => string | null }>).map((one) => one.getAttribute('href')))
+    await until(async () => (await shown()).join() === path, { withinMs: 3_000, everyMs: 20, what: `${path} is marked in the menu` })
   }
   t.equal(await page.evaluate('window.sameDocument'), true)
   t.same(faults, [])
@@ -56,6 +57,6 @@ t.test('by the keyboard, and on a phone, where it makes room when a page was cho
   await link.tap()
   await untilAt(page, '/jobs')
   await link.waitFor({ state: 'hidden' })
-  t.ok(await page.getByRole('heading', { name: 'Jobs', level: 1 }).isVisible())
+  await page.getByRole('heading', { name: 'Jobs', level: 1 }).waitFor()
   t.same(faults, [])
 })
