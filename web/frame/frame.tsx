@@ -35,7 +35,7 @@ function useScrollToTop (pathname: string): void {
 function Head ({ session, withMenu }: { session: Session, withMenu: boolean }): ReactElement {
   const { t } = useTranslation()
   return (
-    <Masthead>
+    <Masthead display={{ default: 'inline' }}>
       <MastheadMain>
         {withMenu && <MastheadToggle><PageToggleButton variant="plain" aria-label={t('frame.menu')}><BarsIcon /></PageToggleButton></MastheadToggle>}
         <MastheadBrand><Link className="berth-brand" to="/"><img src={iconUrl} alt="" width="28" height="28" />Berth</Link></MastheadBrand>

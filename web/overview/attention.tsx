@@ -10,10 +10,12 @@ import type { ThinClient } from '../../broker/api/thin-clients.js'
 import { type ApiError, path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
 import { sentenceOf } from '../frame/error-state.js'
+import { pageWays } from '../frame/page-ways.js'
 import { useHypervisors } from '../hypervisors/use-hypervisors.js'
 import { useMachines } from '../machines/use-machines.js'
 import { byteText } from '../parts/amounts.js'
 import { StateLabel } from '../parts/state-label.js'
+import { nameOf as deviceName, waitsForSomebody } from '../thin-clients/device-state.js'
 
 /** Below this share of free space somebody should look. */
 const LITTLE_SPACE = 0.1
@@ -31,7 +33,7 @@ export function Attention (): ReactElement {
   const troubles = [
     ...(hypervisors.data?.hypervisors ?? []).flatMap((one) => hypervisorTroubles(t, one)), ...(machines.data?.machines ?? []).flatMap((one) => machineTroubles(t, one)),
     ...(pools.data?.pools ?? []).flatMap((pool) => poolTroubles(t, pool)),
-    ...(devices.data?.thinClients ?? []).flatMap(({ id, mac, accepted, sentence }) => !accepted ? [{ key: `thin client ${id}`, to: '/thin-clients', name: mac, what: t('overview.unknownDevice'), why: sentence }] : []),
+    ...(devices.data?.thinClients ?? []).filter(waitsForSomebody).map((device) => ({ key: `thin client ${device.id}`, to: path`/thin-clients/${device.id}`, name: deviceName(device), what: t(device.accepted ? 'overview.noDesktopDevice' : 'overview.unknownDevice'), why: pageWays(t, device.sentence) })),
   ]
   const failed = [hypervisors, machines, pools, devices].find(({ isError }) => isError)?.error
   if ([hypervisors, machines, pools, devices].some(({ isPending }) => isPending)) return <p className="berth-quiet">{t('common.loading')}</p>

@@ -2,6 +2,7 @@ import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { OrderState } from '../../broker/api/device-orders.js'
 import type { ThinClient } from '../../broker/api/thin-clients.js'
+import { pageWays } from '../frame/page-ways.js'
 import { type Feeling, StateLabel } from '../parts/state-label.js'
 import { When } from '../parts/when.js'
 
@@ -10,10 +11,13 @@ const ORDER_FEELINGS: Readonly<Record<OrderState['state'], Feeling>> = { pending
 
 export function nameOf (device: Pick<ThinClient, 'hostname' | 'mac'>): string { return device.hostname === '' ? device.mac : device.hostname }
 
+/** Whether it gets nothing until somebody decides: it is not accepted, or asks and has no desktop. */
+export function waitsForSomebody ({ accepted, here, state }: Pick<ThinClient, 'accepted' | 'here' | 'state'>): boolean { return !accepted || (here && state === 'unknown') }
+
 /** What it was told last; one that is away is not shown as if it still saw that. */
 export function DeviceState ({ device }: { device: ThinClient }): ReactElement {
   const { t } = useTranslation()
-  if (!device.accepted) return <StateLabel feeling="bad" title={device.sentence}>{t('thinClients.notAccepted')}</StateLabel>
+  if (!device.accepted) return <StateLabel feeling="bad" title={pageWays(t, device.sentence)}>{t('thinClients.notAccepted')}</StateLabel>
   if (!device.here) return <StateLabel feeling="quiet" title={device.sentence}>{t('thinClients.away')}</StateLabel>
   return <StateLabel feeling={FEELINGS[device.state]} title={device.sentence}>{t(`thinClients.states.${device.state}`)}</StateLabel>
 }
