@@ -13,29 +13,9 @@ const MOST_NAMED = 20
  */
 export function PasteDialogue ({ to, close, typed }: { to: Sender | null, close: () => void, typed: () => void }): ReactElement {
   const { t } = useTranslation()
-  const [text, setText] = useState('')
   const [layout, setLayout] = useState<LayoutName>(chosenLayout)
-  const [done, setDone] = useState<number | null>(null)
-  const [cutAt, setCutAt] = useState<number | null>(null)
-  const stop = useRef(new AbortController())
-  useEffect(() => () => { stop.current.abort() }, [])
-  useEffect(() => {
-    if (to !== null || done === null) return
-    stop.current.abort()
-    setText([...text.replace(/\r\n?/g, '\n')].slice(done).join(''))
-    setCutAt(done)
-    setDone(null)
-  }, [to, done, text])
-  const all = [...text].length
+  const { text, setText, done, cutAt, type } = useTyping(to, layout, typed)
   const missing = missingFrom(layout, text)
-  const type = (): void => {
-    if (to === null) return
-    const mine = new AbortController()
-    stop.current = mine
-    setCutAt(null)
-    setDone(0)
-    void typeText(to, text, layout, mine.signal, (count) => { if (!mine.signal.aborted) setDone(count) }).then(() => { if (!mine.signal.aborted) typed() })
-  }
   return (
     <Modal isOpen variant="small" onClose={close} aria-label={t('console.paste')}>
       <ModalHeader title={t('console.paste')} description={t('console.pasteWhy')} />
@@ -47,7 +27,7 @@ export function PasteDialogue ({ to, close, typed }: { to: Sender | null, close:
             <LayoutChoice layout={layout} choose={setLayout} />
             {missing.length > 0 && <Alert isInline isLiveRegion variant="warning" title={t('console.pasteMissing', { characters: missing.slice(0, MOST_NAMED).join(' '), layout: LAYOUTS[layout] })} />}
           </Form>
-        ) : <Progress value={all === 0 ? 100 : Math.round(done / all * 100)} title={t('console.typing')} />}
+        ) : <Progress value={Math.round(done / Math.max(1, [...text].length) * 100)} title={t('console.typing')} />}
       </ModalBody>
       <ModalFooter>
         {done === null && <Button onClick={type} isDisabled={text === '' || to === null}>{t('console.type')}</Button>}
@@ -55,6 +35,32 @@ export function PasteDialogue ({ to, close, typed }: { to: Sender | null, close:
       </ModalFooter>
     </Modal>
   )
+}
+
+interface Typing { readonly text: string, setText (text: string): void, readonly done: number | null, readonly cutAt: number | null, type (): void }
+
+/** The text, and how much of it is typed; null: it is not being typed. `cutAt`: after so many characters the line broke, and the rest is the text now. */
+function useTyping (to: Sender | null, layout: LayoutName, typed: () => void): Typing {
+  const [text, setText] = useState('')
+  const [done, setDone] = useState<number | null>(null)
+  const [cutAt, setCutAt] = useState<number | null>(null)
+  const stop = useRef(new AbortController())
+  useEffect(() => () => { stop.current.abort() }, [])
+  useEffect(() => {
+    if (to !== null || done === null) return
+    stop.current.abort()
+    setText([...text.replace(/\r\n?/g, '\n')].slice(done).join(''))
+    setCutAt(done)
+    setDone(null)
+  }, [to, done, text])
+  const type = (): void => {
+    if (to === null) return
+    const mine = stop.current = new AbortController()
+    setCutAt(null)
+    setDone(0)
+    void typeText(to, text, layout, mine.signal, (count) => { if (!mine.signal.aborted) setDone(count) }).then(() => { if (!mine.signal.aborted) typed() })
+  }
+  return { text, setText, done, cutAt, type }
 }
 
 /** Which keyboard the guest believes it has: a key gives what the guest's own layout says. */
