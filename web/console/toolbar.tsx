@@ -51,7 +51,7 @@ function KeyMenu ({ rfb }: { rfb: RFB }): ReactElement {
   const functionKeys = Array.from({ length: 12 }, (_, index) => ({ name: `F${index + 1}`, keys: [functionKey(index + 1)] }))
   const items = (all: typeof COMBINATIONS): ReactElement => <DropdownList>{all.map(({ name, keys }) => <DropdownItem key={name} onClick={() => { setOpen(false); press(rfb, keys); rfb.focus() }}>{name}</DropdownItem>)}</DropdownList>
   return (
-    <Dropdown isOpen={open} onOpenChange={setOpen} isScrollable toggle={(ref) => <MenuToggle ref={ref} variant="plainText" isExpanded={open} onClick={() => { setOpen(!open) }}>{t('console.keys')}</MenuToggle>}>
+    <Dropdown isOpen={open} onOpenChange={setOpen} isScrollable popperProps={{ position: 'right' }} toggle={(ref) => <MenuToggle ref={ref} variant="plainText" isExpanded={open} onClick={() => { setOpen(!open) }}>{t('console.keys')}</MenuToggle>}>
       {items(COMBINATIONS)}
       <Divider />
       <DropdownGroup label={t('console.functionKeys')}>{items(functionKeys)}</DropdownGroup>
