@@ -54,8 +54,8 @@ function Table ({ events }: { events: readonly AuditEvent[] }): ReactElement {
   const { t } = useTranslation()
   const detail = (event: AuditEvent): string => event.detail === null || event.detail === undefined ? '' : JSON.stringify(event.detail)
   const columns: ReadonlyArray<Column<AuditEvent>> = [
-    { key: 'at', name: t('audit.at'), cell: (event) => <Instant at={event.at} />, value: (event) => -event.id, width: '12rem' },
-    { key: 'actor', name: t('audit.actor'), cell: (event) => event.actor, value: (event) => event.actor },
+    { key: 'at', name: t('audit.at'), cell: (event) => <Instant at={event.at} />, value: (event) => -event.id, width: '11.5rem' },
+    { key: 'actor', name: t('audit.actor'), cell: (event) => event.actor, value: (event) => event.actor, width: 'minmax(4.5rem, 1fr)' },
     { key: 'action', name: t('audit.action'), cell: (event) => event.action, value: (event) => event.action },
     { key: 'object', name: t('audit.object'), cell: (event) => event.object, value: (event) => event.object },
     { key: 'result', name: t('audit.result'), cell: (event) => event.result, value: (event) => event.result, width: '6rem' },
