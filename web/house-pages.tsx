@@ -30,19 +30,21 @@ import { ThinClients } from './thin-clients/thin-clients.js'
 
 /** The pages of those who look after the house. */
 export function HousePages ({ session }: { session: Session }): ReactElement {
+  // What changes something is an administrator's.
+  const forAdmin = (page: ReactElement): ReactElement => session.role === 'admin' ? page : <NothingHere />
   return (
     <Routes>
       <Route path="/overview" element={<Overview />} />
       <Route path="/hypervisors" element={<HypervisorsPage session={session} />} />
-      <Route path="/hypervisors/-/new" element={<AddHypervisor />} />
+      <Route path="/hypervisors/-/new" element={forAdmin(<AddHypervisor />)} />
       <Route path="/hypervisors/:name" element={<HypervisorPage session={session} />} />
       <Route path="/hypervisors/:name/check" element={<CheckPage session={session} />} />
       <Route path="/hypervisors/:name/check/:job" element={<CheckPage session={session} />} />
       <Route path="/hypervisors/:name/drain" element={<DrainPage session={session} />} />
       <Route path="/images" element={<ImagesPage session={session} />} />
       <Route path="/machines" element={<MachinesPage session={session} />} />
-      <Route path="/machines/-/new" element={<CreateMachine />} />
-      <Route path="/machines/-/adopt" element={<AdoptMachine />} />
+      <Route path="/machines/-/new" element={forAdmin(<CreateMachine />)} />
+      <Route path="/machines/-/adopt" element={forAdmin(<AdoptMachine />)} />
       <Route path="/machines/:name" element={<MachinePage session={session} />} />
       <Route path="/pools" element={<Pools session={session} />} />
       <Route path="/pools/:name" element={<PoolPage session={session} />} />

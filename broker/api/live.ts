@@ -6,9 +6,11 @@ export const TOPICS = ['hypervisors', 'machines', 'generations', 'jobs', 'pools'
 export const Topic = oneOf(TOPICS)
 export type Topic = Static<typeof Topic>
 
+export const LiveQuery = strictObject({ after: Type.Optional(Type.String({ maxLength: 100, description: 'As the header Last-Event-ID, for a stream that is opened anew' })) })
+
 /**
- * GET /live, server-sent events. `change`: these topics have changed, so look again; what has changed is told only to who may ask for it. Its id resumes the
- * stream (`Last-Event-ID`): what changed meanwhile comes as one event. `end`: the login is over.
+ * GET /live, server-sent events. `hello`: it begins. `change`: these topics have changed, so look again; what has changed is told only to who may ask for it. Its id
+ * resumes the stream (`Last-Event-ID`): what changed meanwhile comes as one event. `still`: nothing has, but the line stands. `end`: the login is over.
  */
 export const Change = strictObject({ topics: Type.Array(Topic) })
 export type Change = Static<typeof Change>

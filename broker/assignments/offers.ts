@@ -5,6 +5,7 @@ import type { Choice } from '../api/thin-clients.js'
 import type { Verb } from '../api/permissions.js'
 import type { Caller } from '../users/caller.js'
 import { choicesOf, type ChoicesDeps } from './choices.js'
+import { hostEmptiedAt } from './policy.js'
 import { waitersOf } from './queue.js'
 import type { StartTimes } from './start-times.js'
 
@@ -62,14 +63,21 @@ async function machineFacts ({ store }: OffersDeps, name: string): Promise<Facts
   return { id: row.id, reason: row.maintenance_reason, image: row.golden ?? row.initial, hypervisor: row.hypervisor, power: row.power, free: null, waiting: null, queue: null }
 }
 
+/** Whether it is taken then because its hypervisor is to be empty. */
+function isEmptied (takenAt: string, { deadline, warned_at: warnedAt }: { readonly deadline: number | null, readonly warned_at: number | null }): boolean {
+  const at = hostEmptiedAt({ deadline, warned_at: warnedAt })
+  return at !== null && Date.parse(takenAt) === at
+}
+
 async function heldBy (deps: OffersDeps, person: Caller): Promise<Held[]> {
   const holder = `user:${person.key}`
-  const rows = await deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').select(['machine.name', 'machine.power', 'desktop.unclean', 'assignment.starts_failed', 'assignment.stop_at']).where('holder', '=', holder).execute()
+  const rows = await deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').leftJoin('drain', 'drain.hypervisor', 'machine.hypervisor')
+    .select(['machine.name', 'machine.power', 'desktop.unclean', 'assignment.starts_failed', 'assignment.stop_at', 'drain.deadline', 'drain.warned_at']).where('holder', '=', holder).execute()
   return (await deps.desktops(holder)).flatMap((desktop) => {
     const row = rows.find(({ name }) => name === desktop.machine)
     if (!row) return [] // it was released between both looks
     const step = desktop.phase !== 'preparing' ? null : row.power === 'unknown' ? 'host-away' : row.unclean !== null ? 'cleaning' : row.starts_failed > 0 ? 'retrying' : 'starting'
-    const takenFor = desktop.warning === null ? null : row.stop_at !== null ? 'schedule' : desktop.sessionEndsAt !== null ? 'session' : 'idle'
+    const takenFor = desktop.warning === null ? null : isEmptied(desktop.warning.takenAt, row) ? 'drain' : row.stop_at !== null ? 'schedule' : desktop.sessionEndsAt !== null ? 'session' : 'idle'
     return [{ desktop, step, takenFor }]
   })
 }

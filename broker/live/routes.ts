@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { type Topic } from '../api/live.js'
+import { LiveQuery, type Topic } from '../api/live.js'
 import { type App, route } from '../http.js'
 import type { Changes } from './changes.js'
 
@@ -9,7 +9,7 @@ export interface LiveDeps {
   readonly stillIn: (request: FastifyRequest) => Promise<unknown>
 }
 
-/** Also the time within which a login that has ended is noticed, where no account was changed. */
+/** A page that hears nothing for much longer takes the line for broken. Also the time within which a login that has ended is noticed, where no account was changed. */
 const KEEP_ALIVE_MS = 15_000
 /** One page hears of changes no more often than this. */
 const LEAST_GAP_MS = 250
@@ -19,14 +19,14 @@ const RETRY_MS = 2_000
 /** The push by which pages stay true: no page asks again and again. */
 export function liveRoutes ({ changes, stillIn }: LiveDeps) {
   return (app: App): void => {
-    app.get('/live', route('What has changed, as server-sent events', {}), async (request, reply) => {
+    app.get('/live', route('What has changed, as server-sent events', { querystring: LiveQuery }), async (request, reply) => {
       reply.hijack()
       reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-accel-buffering': 'no' })
-      const seen = String(request.headers['last-event-id'] ?? '')
+      const seen = String(request.headers['last-event-id'] ?? request.query.after ?? '')
       const write = (text: string): void => { reply.raw.write(text) }
       const gone = new Promise<void>((resolve) => { reply.raw.on('close', resolve) })
       const stop = follow(changes, seen, write)
-      const check = (): void => { stillIn(request).then(() => { write(': keep-alive\n\n') }, () => { reply.raw.end('event: end\ndata: {}\n\n') }) }
+      const check = (): void => { stillIn(request).then(() => { write('event: still\ndata: {}\n\n') }, () => { reply.raw.end('event: end\ndata: {}\n\n') }) }
       const timer = setInterval(check, KEEP_ALIVE_MS).unref()
       const unsubscribe = changes.subscribe((topics) => { if (topics.includes('people')) check() })
       await gone
@@ -47,7 +47,7 @@ function follow (changes: Changes, seen: string, write: (text: string) => void):
     told = changes.mark
     if (topics.length > 0) write(`id: ${told}\nevent: change\ndata: ${JSON.stringify({ topics })}\n\n`)
   }
-  write(`retry: ${RETRY_MS}\nid: ${told}\n: hello\n\n`)
+  write(`retry: ${RETRY_MS}\nid: ${told}\nevent: hello\ndata: {}\n\n`)
   tell()
   const unsubscribe = changes.subscribe(() => { due ??= setTimeout(tell, LEAST_GAP_MS) })
   return () => {

@@ -53,6 +53,16 @@ export function retentionEnd (retention: string, idleSince: number): number {
   return isInstant(retention) ? Math.max(Date.parse(retention), idleSince) : idleSince + milliseconds(retention)
 }
 
+/** Nobody loses his desktop sooner than this after the policy was changed, or than the whole new retention where that is shorter: there is time for the warning. */
+const LEAST_AFTER_CHANGE_MS = 15 * 60_000
+
+/** Since when a desktop counts as unused once its pool's retention is `retention`: later than before where it would be taken at once. Pure. */
+export function idleSinceAfterChange (retention: string, idleSince: number, now: number): number {
+  const leastEnd = Math.min(now + LEAST_AFTER_CHANGE_MS, isInstant(retention) ? Infinity : retentionEnd(retention, now))
+  if (retentionEnd(retention, idleSince) >= leastEnd) return idleSince
+  return isInstant(retention) ? leastEnd : leastEnd - milliseconds(retention)
+}
+
 /** The numbers of the members that are missing: the smallest that are free. `taken`: numbers in use. */
 export function missingNumbers (size: number, taken: readonly number[]): number[] {
   const numbers: number[] = []

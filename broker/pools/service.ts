@@ -9,7 +9,7 @@ import type { Observer } from '../machines/observer.js'
 import { requireMachine } from '../machines/store.js'
 import type { Queries, Store } from '../store/open.js'
 import type { BuildInput } from './build-job.js'
-import { changedPolicy, defaultPolicy, faultsOfPolicy, missingNumbers, resizedPolicy } from './policy.js'
+import { changedPolicy, defaultPolicy, faultsOfPolicy, idleSinceAfterChange, missingNumbers, resizedPolicy } from './policy.js'
 import { listMembers, listPools } from './listing.js'
 import type { RemoveInput } from './remove-job.js'
 import { addMember, type PoolWithPolicy, removeMember, requirePool } from './store.js'
@@ -84,10 +84,19 @@ export class Pools extends EventEmitter<{ change: [string], member: [string] }> 
     }
     const policy = checkedPolicy(changedPolicy(resizedPolicy(pool.policy, patch.size), patch.policy ?? {}))
     await tx.updateTable('pool').set({ policy: JSON.stringify(policy), size, spares: policy.spares, needed_at: this.deps.now(), retry_at: 0, tries: 0 }).where('id', '=', pool.id).execute()
+    if (policy.retention !== pool.policy.retention) await this.#leaveTime(tx, pool.id, policy.retention)
     await recordEvent(tx, by, 'pool.change', `pool:${pool.name}`, { before: { size: pool.size, ...changedFields(pool.policy, policy) }, after: { size, ...changedFields(policy, pool.policy) }, force: patch.force ?? false })
     const missing = size > pool.size ? missingNumbers(size, await numbersOf(tx, pool)) : []
     await refuseForeignNames(tx, pool.name, missing)
     return { id: pool.id, job: missing.length === 0 ? null : await this.#build(tx, pool, missing, by) }
+  }
+
+  async #leaveTime (tx: Queries, poolId: string, retention: string): Promise<void> {
+    const now = this.deps.now()
+    for (const held of await tx.selectFrom('assignment').select(['machine_id', 'idle_since']).where('pool_id', '=', poolId).execute()) {
+      const since = idleSinceAfterChange(retention, held.idle_since, now)
+      if (since !== held.idle_since) await tx.updateTable('assignment').set({ idle_since: since }).where('machine_id', '=', held.machine_id).execute()
+    }
   }
 
   /** From now on nothing is claimed; then the job takes the members and the pool away. Repeated, it names the job that is at it. */

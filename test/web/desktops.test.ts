@@ -113,6 +113,15 @@ t.test('a full pool gives a place in the queue, which outlives a reload, can be 
   await until(() => broker.rows('SELECT 1 FROM waiter').length === 0, { withinMs: 5_000, everyMs: 20, what: 'the place is given up' })
   await card(page).getByRole('button', { name: 'Get a desktop' }).click()
   await card(page).getByText('Your place in the queue: 1').waitFor()
+  let refused = 0
+  await page.route(/\/pools\/desks\/claim$/, async (route) => {
+    refused += 1
+    await route.abort()
+  })
+  await page.reload()
+  await until(() => refused >= 2, { withinMs: 10_000, what: 'the line broke, and he is asked for again' })
+  await page.unroute(/\/pools\/desks\/claim$/)
+  await card(page).getByText('Your place in the queue: 1').waitFor()
   await broker.admin.post(`/machines/${(await heldBy('bob'))?.machine ?? ''}/release`, { force: true })
   await page.waitForURL(/\/machines\/desks-\d\/console$/, { timeout: 30_000 })
   t.ok(await heldBy('dan'))

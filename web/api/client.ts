@@ -12,6 +12,8 @@ export interface ApiOptions {
   readonly background?: boolean
   readonly signal?: AbortSignal
   readonly accept?: string
+  /** So long an answer may take; a line that hangs is a broker that does not answer. */
+  readonly withinMs?: number
   /** The mark of an answer that is at hand. */
   readonly mark?: string | undefined
 }
@@ -19,6 +21,9 @@ export interface ApiOptions {
 /** Proves that the page could read an answer of the broker; known in memory only, from GET /session. */
 let csrf = ''
 export function knowCsrf (token: string): void { csrf = token }
+
+/** Longer than the broker lets anybody wait for a desktop. */
+const PATIENCE_MS = 90_000
 
 /** Asks the broker; `path` is below /api/v1. Throws ApiError; code `no_connection` when the broker does not answer. */
 export async function api<T> (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options: ApiOptions = {}): Promise<T> {
@@ -36,7 +41,7 @@ export async function apiUnlessSame<T> (path: string, options: ApiOptions): Prom
 /** As `api`, for an answer that is a text or a file. */
 export async function apiText (method: 'GET' | 'POST', path: string, options: ApiOptions = {}): Promise<string> { return await (await request(method, path, options)).text() }
 
-async function request (method: string, path: string, { body, background, signal, accept, mark }: ApiOptions): Promise<Response> {
+async function request (method: string, path: string, { body, background, signal, accept, mark, withinMs = PATIENCE_MS }: ApiOptions): Promise<Response> {
   const headers: Record<string, string> = { accept: accept ?? 'application/json' }
   if (body !== undefined) headers['content-type'] = 'application/json'
   if (method !== 'GET') headers['x-berth-csrf'] = csrf
@@ -44,7 +49,7 @@ async function request (method: string, path: string, { body, background, signal
   if (mark !== undefined) headers['if-none-match'] = mark
   let response: Response
   try {
-    response = await fetch(`/api/v1${path}`, { method, headers, credentials: 'same-origin', cache: 'no-store', ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(signal ? { signal } : {}) })
+    response = await fetch(`/api/v1${path}`, { method, headers, credentials: 'same-origin', cache: 'no-store', ...(body === undefined ? {} : { body: JSON.stringify(body) }), signal: AbortSignal.any([AbortSignal.timeout(withinMs), ...(signal ? [signal] : [])]) })
   } catch (error) {
     if (signal?.aborted === true) throw error
     throw new ApiError(0, 'no_connection', 'The broker does not answer.')

@@ -11,47 +11,97 @@ const due = new Map<string, ReturnType<typeof setTimeout>>()
 
 /** A browser gives up after an answer that is none of the stream's, such as that of a server before the broker; then it is opened anew. */
 const REOPEN_MS = 3_000
+/** The broker says something every 15 s: after this silence the line hangs, whatever the browser believes of it. */
+const LONGEST_SILENCE_MS = 40_000
+/** A browser has six connections to a broker for all its tabs: one that nobody looks at gives its own back, so that any number can be open. */
+const HIDDEN_PATIENCE_MS = 5_000
 
 /** Keeps what is shown true by the broker's push, as long as somebody is logged in. Gives whether the line stands. */
 export function useLive (loggedIn: boolean): boolean {
   const [connected, setConnected] = useState(true)
-  useEffect(() => loggedIn ? followChanges(setConnected) : undefined, [loggedIn])
+  useEffect(() => {
+    if (!loggedIn) return
+    const line = new Line(setConnected)
+    return () => { line.end() }
+  }, [loggedIn])
   return connected
 }
 
-/** Gives the function that ends it. */
-function followChanges (tellConnected: (connected: boolean) => void): () => void {
-  let source: EventSource
-  let again: ReturnType<typeof setTimeout> | undefined
-  const open = (missed: boolean): void => {
-    // The browser comes back by itself, and says what it has seen last.
-    source = new EventSource('/api/v1/live')
-    let lost = false
+/** The stream of changes, for as long as somebody can see the page; it goes on where it was, so nothing is missed. */
+class Line {
+  #source: EventSource | null = null
+  #mark = ''
+  #again: ReturnType<typeof setTimeout> | undefined
+  #silence: ReturnType<typeof setTimeout> | undefined
+  #rest: ReturnType<typeof setTimeout> | undefined
+  #isLost = false
+
+  constructor (readonly tellConnected: (connected: boolean) => void) {
+    document.addEventListener('visibilitychange', this.#onVisibility)
+    if (!document.hidden) this.#open()
+  }
+
+  end (): void {
+    document.removeEventListener('visibilitychange', this.#onVisibility)
+    this.#close()
+  }
+
+  readonly #onVisibility = (): void => {
+    clearTimeout(this.#rest)
+    if (document.hidden) this.#rest = setTimeout(() => { this.#close() }, HIDDEN_PATIENCE_MS)
+    else if (this.#source === null) this.#open()
+  }
+
+  #open (): void {
+    this.#close()
+    // Within one stream the browser comes back by itself, and says what it has seen last; a new one is told by its address.
+    const source = new EventSource(`/api/v1/live${this.#mark === '' ? '' : `?after=${this.#mark}`}`)
+    this.#source = source
+    this.#listen()
     source.addEventListener('open', () => {
-      tellConnected(true)
-      // A stream that was opened anew does not know what was told meanwhile.
-      if (missed) void queryClient.invalidateQueries({ queryKey: ['get'] })
-      else if (lost) void queryClient.invalidateQueries({ predicate: ({ state }) => state.status === 'error' })
-      missed = lost = false
+      this.tellConnected(true)
+      if (this.#isLost) void queryClient.invalidateQueries({ predicate: ({ state }) => state.status === 'error' })
+      this.#isLost = false
     })
     source.addEventListener('error', () => {
-      lost = true
-      tellConnected(false)
-      if (source.readyState !== EventSource.CLOSED) return
-      // Maybe the login is over: then this shows it.
-      void queryClient.invalidateQueries({ queryKey: SESSION_KEY })
-      again = setTimeout(() => { open(true) }, REOPEN_MS)
+      if (source.readyState === EventSource.CLOSED) this.#broke()
+      else this.#lost()
     })
-    source.addEventListener('change', (event: MessageEvent<string>) => { lookAgain((JSON.parse(event.data) as Change).topics) })
+    for (const kind of ['hello', 'still', 'change'] as const) {
+      source.addEventListener(kind, (event: MessageEvent<string>) => {
+        this.#listen()
+        if (event.lastEventId !== '') this.#mark = event.lastEventId
+        if (kind === 'change') lookAgain((JSON.parse(event.data) as Change).topics)
+      })
+    }
     source.addEventListener('end', () => {
-      source.close()
+      this.#close()
       queryClient.setQueryData(SESSION_KEY, null)
     })
   }
-  open(false)
-  return () => {
-    clearTimeout(again)
-    source.close()
+
+  #listen (): void {
+    clearTimeout(this.#silence)
+    this.#silence = setTimeout(() => { this.#broke() }, LONGEST_SILENCE_MS)
+  }
+
+  #lost (): void {
+    this.#isLost = true
+    this.tellConnected(false)
+  }
+
+  /** It does not come back by itself. Maybe the login is over: then the question for it shows that. */
+  #broke (): void {
+    this.#close()
+    this.#lost()
+    void queryClient.invalidateQueries({ queryKey: SESSION_KEY })
+    this.#again = setTimeout(() => { this.#open() }, REOPEN_MS)
+  }
+
+  #close (): void {
+    for (const timer of [this.#again, this.#silence, this.#rest]) clearTimeout(timer)
+    this.#source?.close()
+    this.#source = null
   }
 }
 

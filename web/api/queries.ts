@@ -1,4 +1,5 @@
 import { QueryClient, useMutation, type UseMutationResult, useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query'
+import { useRef } from 'react'
 import type { Topic } from '../../broker/api/live.js'
 import type { Session } from '../../broker/api/users.js'
 import { api, ApiError, apiUnlessSame, knowCsrf } from './client.js'
@@ -44,13 +45,22 @@ async function readSession (): Promise<Session | null> {
   }
 }
 
-/** Something that changes the world; what it changed comes back by push, and these paths at once. */
+/** Something that changes the world; what it changed comes back by push. The same act is not asked for twice at once: a double click is one order. */
 export function useAct<Input, Answer = unknown> (act: (input: Input) => Promise<Answer>): UseMutationResult<Answer, ApiError, Input> {
   const client = useQueryClient()
-  return useMutation<Answer, ApiError, Input>({
+  const running = useRef<string | null>(null)
+  const mutation = useMutation<Answer, ApiError, Input>({
     mutationFn: act,
     onError: (error) => { if (error.status === 401) client.setQueryData(SESSION_KEY, null) },
+    onSettled: () => { running.current = null },
   })
+  const mutate: typeof mutation.mutate = (...order) => {
+    const wanted = JSON.stringify([order[0]])
+    if (running.current === wanted) return
+    running.current = wanted
+    mutation.mutate(...order)
+  }
+  return { ...mutation, mutate }
 }
 
 /** Marks of answers that are at hand: one that is still the same is not sent again. */

@@ -1,7 +1,7 @@
 import { Alert, Button } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Link, useLocation } from 'react-router'
+import { Link, useLocation, useNavigate } from 'react-router'
 import type { ClientsXmlState } from '../../broker/api/thin-clients.js'
 import type { Session } from '../../broker/api/users.js'
 import { useGet } from '../api/queries.js'
@@ -28,16 +28,20 @@ export function ClientsXml ({ session }: { session: Session }): ReactElement {
 function Editor ({ state, admin }: { state: ClientsXmlState, admin: boolean }): ReactElement {
   const { t } = useTranslation()
   const [draft, setDraft] = useDraft()
+  const navigate = useNavigate()
   const restored = (useLocation().state as { text?: string } | null)?.text
-  const [taken, setTaken] = useState(false)
   const [saving, setSaving] = useState(false)
-  const fromHistory = restored !== undefined && !taken && draft === null ? { base: state.text, etag: state.etag, text: restored } : null
+  const fromHistory = restored !== undefined && draft === null ? { base: state.text, etag: state.etag, text: restored } : null
   const now = draft ?? fromHistory
   const text = now?.text ?? state.text
   const checked = useCheck(text)
   const changed = now !== null && now.text !== state.text
   const type = (next: string): void => { setDraft({ base: now?.base ?? state.text, etag: now?.etag ?? state.etag, text: next }) }
-  const drop = (): void => { setTaken(true); setDraft(null) }
+  const drop = (): void => {
+    setDraft(null)
+    // What was taken from the history would be the draft again after a reload.
+    void navigate('.', { replace: true, state: null })
+  }
   const good = checked?.of === text && checked.answer?.accepted === true
   return (
     <>

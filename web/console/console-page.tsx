@@ -26,12 +26,15 @@ export function ConsolePage ({ session }: { session: Session }): ReactElement {
   const { state, rfb, screen } = useScreen(name, watch, target)
   const [scaling, setScaling] = useState<Scaling>(chosenScaling)
   const [panel, setPanel] = useState<'paste' | 'keyboard' | null>(null)
+  const [typed, setTyped] = useState(0)
   useEffect(() => { document.title = t('console.title', { machine: name }) }, [t, name])
   useEffect(() => { if (rfb) scale(rfb, scaling) }, [rfb, scaling])
   const mine = useGet<{ readonly desktops: readonly Desktop[] }>('/desktops/mine', ['desktops', 'sessions'])
   const watchers = watch ? [] : mine.data?.desktops.find(({ machine }) => machine === name)?.watchedBy ?? []
   const ticket = state.is === 'open' ? state.ticket : null
   const keys = ticket && !ticket.viewOnly ? rfb : null
+  // When the dialogue is gone: until then it lets the focus go nowhere else.
+  useEffect(() => { if (typed > 0) keys?.focus() }, [typed])
   return (
     <div className="berth-console" ref={page}>
       <Toolbar machine={name} page={page} rfb={keys} mayPaste={ticket?.clipboard === true && !ticket.viewOnly} scaling={scaling} setScaling={setScaling} isKeyboardShown={panel === 'keyboard'}
@@ -42,7 +45,7 @@ export function ConsolePage ({ session }: { session: Session }): ReactElement {
         {state.is !== 'open' && <StatePanel state={state} machine={name} session={session} again={() => { screen.current?.connect() }} take={() => { screen.current?.connect(true) }} />}
       </main>
       {panel === 'keyboard' && keys && <TouchKeyboard to={keys} />}
-      {panel === 'paste' && keys && <PasteDialogue to={keys} close={() => { setPanel(null); keys.focus() }} />}
+      {panel === 'paste' && keys && <PasteDialogue to={keys} close={() => { setPanel(null) }} typed={() => { setPanel(null); setTyped(typed + 1) }} />}
     </div>
   )
 }

@@ -14,6 +14,7 @@ export type ScreenState =
 /** Faults that pass by themselves. */
 const PASSING: readonly string[] = ['no_connection', 'hypervisor_unreachable', 'timeout', 'shutting_down', 'internal']
 const HANDSHAKE_MS = 15_000
+const TICKET_MS = 30_000
 
 /** One screen in the browser: ticket, socket, noVNC; and again when the line breaks. `onState` hears how it stands. */
 export class Screen {
@@ -32,7 +33,7 @@ export class Screen {
     this.#drop()
     this.#tell({ is: 'connecting' })
     const wish = { ...this.wish, ...(take ? { take } : {}) }
-    api<Ticket>('POST', path`/machines/${this.machine}/screen`, { body: wish }).then((ticket) => { if (!this.#closed) this.#open(ticket) }, (error: unknown) => { this.#refused(error) })
+    api<Ticket>('POST', path`/machines/${this.machine}/screen`, { body: wish, withinMs: TICKET_MS }).then((ticket) => { if (!this.#closed) this.#open(ticket) }, (error: unknown) => { this.#refused(error) })
   }
 
   /** Does not wait for the next try. */

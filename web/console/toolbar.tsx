@@ -63,7 +63,7 @@ function ScalingMenu ({ scaling, choose }: { scaling: Scaling, choose: (scaling:
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   return (
-    <Dropdown isOpen={open} onOpenChange={setOpen} popperProps={{ position: 'right' }}
+    <Dropdown isOpen={open} onOpenChange={setOpen} shouldFocusToggleOnSelect popperProps={{ position: 'right' }}
       toggle={(ref) => <MenuToggle ref={ref} variant="plain" aria-label={t('console.scaling')} icon={<SearchPlusIcon />} isExpanded={open} onClick={() => { setOpen(!open) }} />}>
       <DropdownList>{SCALINGS.map((one) => <DropdownItem key={one} isSelected={one === scaling} description={t(`console.scalingsAbout.${one}`)} onClick={() => { setOpen(false); choose(one) }}>{t(`console.scalings.${one}`)}</DropdownItem>)}</DropdownList>
     </Dropdown>

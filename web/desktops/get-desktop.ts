@@ -3,11 +3,15 @@ import type { ClaimAnswer, Desktop } from '../../broker/api/assignments.js'
 import type { Offer } from '../../broker/api/offers.js'
 import { api, ApiError, path } from '../api/client.js'
 import { queryClient } from '../api/queries.js'
+import { forgetAsked, isAsked, noteAsked } from './asked.js'
 
 export const OFFERS = '/desktops/offers'
 
 /** The broker answers when there is something to say, at the latest after this; asking keeps the place in the queue. */
 const WAIT_MS = 50_000
+/** Until it is asked again after the broker did not answer, as when it is restarted; the frame says so meanwhile. */
+const LINE_BROKE_MS = 2_000
+const PASSING: readonly string[] = ['no_connection', 'shutting_down']
 
 /** since: when it was asked for; queue: his place, and when the next may become free. */
 export interface Getting { readonly since: number, readonly queue: ClaimAnswer['queue'] }
@@ -31,9 +35,11 @@ export function useGetDesktop (offer: Offer, onReady: (desktop: Desktop) => void
     running.current = stop
     setError(null)
     setGetting({ since: Date.now(), queue: null })
+    if (andOpen) noteAsked(name)
     claimUntilReady(name, stop.signal, (queue) => { setGetting((now) => now && { ...now, queue }) }).then((desktop) => {
       if (desktop && andOpen) ready.current(desktop)
     }, (fault: unknown) => { if (!stop.signal.aborted) setError(fault instanceof ApiError ? fault : new ApiError(0, 'internal', String(fault))) }).finally(() => {
+      if (!stop.signal.aborted) forgetAsked(name)
       if (running.current === stop || running.current === null) setGetting(null)
       if (running.current === stop) running.current = null
       void queryClient.invalidateQueries({ queryKey: ['get', OFFERS] })
@@ -41,7 +47,7 @@ export function useGetDesktop (offer: Offer, onReady: (desktop: Desktop) => void
   }, [name])
 
   const waits = offer.kind === 'pool' && offer.queue !== null && offer.desktop === null
-  useEffect(() => { if (waits) run(false) }, [waits, run])
+  useEffect(() => { if (waits) run(isAsked(name)) }, [waits, run, name])
   const stopNow = useCallback((): void => {
     running.current?.abort()
     running.current = null
@@ -50,18 +56,34 @@ export function useGetDesktop (offer: Offer, onReady: (desktop: Desktop) => void
 
   const leave = (): void => {
     stopNow()
+    forgetAsked(name)
     api('DELETE', path`/pools/${name}/claim`).catch((fault: unknown) => { if (fault instanceof ApiError) setError(fault) }).finally(() => { void queryClient.invalidateQueries({ queryKey: ['get', OFFERS] }) })
   }
   return { getting, error, get: () => { run(true) }, leave, forget: () => { setError(null) } }
 }
 
-/** Null: it was given up. Throws ApiError. */
+/** Null: it was given up. Throws ApiError; a line that broke is none, since his place in the queue is kept a while. */
 async function claimUntilReady (pool: string, signal: AbortSignal, onQueue: (queue: ClaimAnswer['queue']) => void): Promise<Desktop | null> {
   // The first answer comes at once, so that a place in the queue is shown; each later one when something has changed.
-  for (let waitMs = 0; !signal.aborted; waitMs = WAIT_MS) {
-    const { desktop, queue } = await api<ClaimAnswer>('POST', path`/pools/${pool}/claim`, { body: { wait: true, waitMs }, signal })
-    onQueue(queue)
-    if (desktop && desktop.phase !== 'preparing') return desktop
+  for (let waitMs = 0; !signal.aborted;) {
+    const answer = await claim(pool, waitMs, signal)
+    if (answer === null) {
+      await new Promise((resolve) => { setTimeout(resolve, LINE_BROKE_MS) })
+      continue
+    }
+    waitMs = WAIT_MS
+    onQueue(answer.queue)
+    if (answer.desktop && answer.desktop.phase !== 'preparing') return answer.desktop
   }
   return null
+}
+
+/** Null: the broker could not be asked. */
+async function claim (pool: string, waitMs: number, signal: AbortSignal): Promise<ClaimAnswer | null> {
+  try {
+    return await api<ClaimAnswer>('POST', path`/pools/${pool}/claim`, { body: { wait: true, waitMs }, signal })
+  } catch (error) {
+    if (error instanceof ApiError && PASSING.includes(error.code)) return null
+    throw error
+  }
 }

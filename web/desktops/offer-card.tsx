@@ -61,7 +61,7 @@ function Warning ({ offer }: { offer: Offer }): ReactElement | null {
   const { desktop, takenFor, verbs } = offer
   if (!desktop?.warning || takenFor === null) return null
   const left = timeLeft(Date.parse(desktop.warning.takenAt) - now, i18n.language)
-  const link = verbs.includes('extend') ? { actionLinks: <AlertActionLink onClick={() => { extend.mutate(desktop.machine) }} isDisabled={extend.isPending}>{t('desktops.deeds.extend')}</AlertActionLink> } : {}
+  const link = verbs.includes('extend') && takenFor !== 'drain' ? { actionLinks: <AlertActionLink onClick={() => { extend.mutate(desktop.machine) }} isDisabled={extend.isPending}>{t('desktops.deeds.extend')}</AlertActionLink> } : {}
   return (
     <>
       <Alert variant="warning" isInline isLiveRegion title={t(`desktops.takenFor.${takenFor}`)} {...link}><span role="timer">{t('desktops.takenIn', { left })}</span></Alert>

@@ -10,6 +10,7 @@ const FEELINGS: Readonly<Record<Desktop['phase'], Feeling>> = { preparing: 'busy
 
 /** The state of a card, in a word. Pure. */
 export function stateOf (t: TFunction, offer: Offer): Shown {
+  if (offer.desktop && offer.power === 'unknown') return { text: t('desktops.hostAway'), feeling: 'bad' }
   if (offer.desktop) return { text: t(`desktops.phase.${offer.desktop.phase}`), feeling: FEELINGS[offer.desktop.phase] }
   if (offer.state === 'maintenance') return { text: t('desktops.maintenance'), feeling: 'maintenance' }
   if (offer.kind === 'machine') return machineState(t, offer)
@@ -44,7 +45,7 @@ export function deedsOf (offer: Offer): Array<{ readonly deed: Deed, readonly no
   if (machineOf(offer) === null) return []
   const running = isRunning(offer)
   const preparing = desktop?.phase === 'preparing'
-  const now: Readonly<Record<Deed, boolean>> = { start: !running && !preparing && offer.state !== 'maintenance', shutdown: running, reset: running, extend: desktop !== null && desktop.pool !== null, release: desktop !== null, rebuild: !preparing }
+  const now: Readonly<Record<Deed, boolean>> = { start: !running && !preparing && offer.power !== 'unknown' && offer.state !== 'maintenance', shutdown: running, reset: running, extend: desktop !== null && desktop.pool !== null, release: desktop !== null, rebuild: !preparing }
   const known = (['start', 'shutdown', 'reset', 'extend', 'release', 'rebuild'] as const).filter((deed) => desktop !== null || ['start', 'shutdown', 'reset'].includes(deed))
   const inPool = desktop !== null && desktop.pool !== null
   return known.filter((deed) => verbs.includes(NEEDS[deed]) && (inPool || (deed !== 'extend' && deed !== 'rebuild'))).map((deed) => ({ deed, now: now[deed] }))

@@ -3,6 +3,7 @@ import { CheckIcon } from '@patternfly/react-icons/dist/esm/icons/check-icon'
 import { UserIcon } from '@patternfly/react-icons/dist/esm/icons/user-icon'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { useNavigate } from 'react-router'
 import type { Session } from '../../broker/api/users.js'
 import { api } from '../api/client.js'
 import { beginSession, useAct } from '../api/queries.js'
@@ -16,18 +17,20 @@ export function UserMenu ({ session }: { session: Session }): ReactElement {
   const [open, setOpen] = useState(false)
   const [changing, setChanging] = useState(false)
   const logOut = useLogOut()
+  const navigate = useNavigate()
   const shown = session.displayName === '' ? session.name : session.displayName
   return (
     <Toolbar isFullHeight isStatic>
       <ToolbarContent>
         <ToolbarItem align={{ default: 'alignEnd' }}>
-          <Dropdown isOpen={open} onOpenChange={setOpen} popperProps={{ position: 'right' }}
+          <Dropdown isOpen={open} onOpenChange={setOpen} shouldFocusToggleOnSelect popperProps={{ position: 'right' }}
             toggle={(ref) => <MenuToggle ref={ref} icon={<UserIcon />} isExpanded={open} onClick={() => { setOpen(!open) }} aria-label={t('frame.userMenu', { name: shown })}>{shown}</MenuToggle>}>
             <Languages />
             <Divider />
             <Themes />
             <Divider />
             <DropdownList>
+              <DropdownItem onClick={() => { setOpen(false); void navigate('/device') }}>{t('frame.confirmDevice')}</DropdownItem>
               {session.source === 'local' && <DropdownItem onClick={() => { setOpen(false); setChanging(true) }}>{t('frame.changePassword')}</DropdownItem>}
               <DropdownItem onClick={() => { logOut.mutate(undefined) }}>{t('frame.logOut')}</DropdownItem>
             </DropdownList>

@@ -17,7 +17,7 @@ export function wishOf (wish: Wish): MachineCreate {
   const ownDisk = PARENT_TYPE[wish.type] === null
   return {
     name: wish.name, type: wish.type, hypervisors: [...wish.hypervisors], memoryMib: Number(wish.memoryMib), vcpus: Number(wish.vcpus), network: wish.network, firmware: wish.firmware,
-    ...(Number(wish.count) > 1 ? { count: Number(wish.count), first: Number(wish.first) } : {}),
+    ...(Number(wish.count) !== 1 ? { count: Number(wish.count), first: Number(wish.first) } : {}),
     ...(ownDisk ? { diskGib: Number(wish.diskGib) } : { parent: wish.parent }),
     ...(wish.type === 'vdi' && wish.discardChanges ? { discardChanges: true, discardOnReboot: wish.discardOnReboot } : {}),
     ...(wish.domainXml === '' ? {} : { domainXml: wish.domainXml }),

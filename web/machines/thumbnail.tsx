@@ -41,11 +41,12 @@ function usePicture (name: string, wanted: boolean): string | null {
     const gone = new AbortController()
     const load = async (): Promise<void> => {
       const response = await fetch(`/api/v1${path`/machines/${name}/thumbnail`}`, { credentials: 'same-origin', signal: gone.signal, headers: { 'x-berth-background': '1' } })
+      if (response.status === 403) clearInterval(timer) // he may not see it, and hears the same each time
       setUrl(response.ok ? URL.createObjectURL(await response.blob()) : null)
     }
     const ask = (): void => { if (!document.hidden) load().catch(() => { if (!gone.signal.aborted) setUrl(null) }) }
-    ask()
     const timer = setInterval(ask, REFRESH_MS)
+    ask()
     return () => {
       gone.abort()
       clearInterval(timer)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { PoolPolicyPatch } from '../../../broker/api/pools.js'
-import { changedPolicy, defaultPolicy, faultsOfPolicy, type MemberFacts, membersToRemove, missingNumbers, placeMembers, resizedPolicy, retentionEnd, spareSteps, strictest, uncleanAfter, wantedSize } from '../../../broker/pools/policy.js'
+import { changedPolicy, defaultPolicy, faultsOfPolicy, idleSinceAfterChange, type MemberFacts, membersToRemove, missingNumbers, placeMembers, resizedPolicy, retentionEnd, spareSteps, strictest, uncleanAfter, wantedSize } from '../../../broker/pools/policy.js'
 
 const MINUTE_MS = 60_000
 const member = (number: number, more: Partial<MemberFacts> = {}): MemberFacts => ({ machine: `p-${number}`, number, state: 'free', running: false, built: true, maintenance: false, ...more })
@@ -27,6 +27,15 @@ t.test('what the schema cannot see is named with its field', async (t) => {
 t.test('a resize moves the minimum, and never leaves a maximum below it', async (t) => {
   const of = (min: number, max: number, size?: number): number[] => { const { min: least, max: most } = resizedPolicy({ ...defaultPolicy(), min, max }, size); return [least, most] }
   t.same([of(3, 0), of(3, 0, 5), of(3, 4, 5), of(3, 9, 5), of(3, 9, 0)], [[3, 0], [5, 0], [5, 5], [5, 9], [0, 9]])
+})
+
+t.test('a retention that is changed takes nothing at once', async (t) => {
+  const now = Date.parse('2026-11-21T12:00:00Z')
+  const minutes = (count: number): number => count * 60_000
+  for (const [retention, unusedMinutes, leftMinutes] of [['PT4H', 30, 210], ['PT1H', 30, 30], ['PT1H', 50, 15], ['PT1H', 600, 15], ['PT10M', 3, 10], ['PT10M', 600, 10], ['PT2M', 50, 2], ['PT0S', 50, 0], ['2026-11-21T18:00:00Z', 600, 360], ['2026-11-21T12:05:00Z', 600, 15], ['2026-11-20T00:00:00Z', 600, 15]] as const) {
+    const since = idleSinceAfterChange(retention, now - minutes(unusedMinutes), now)
+    t.equal(retentionEnd(retention, since) - now, minutes(leftMinutes), `${retention} after ${unusedMinutes} minutes`)
+  }
 })
 
 t.test('the end of a retention: a duration after the last use, or an instant that is not before it', async (t) => {
