@@ -3,7 +3,6 @@ import { useTranslation } from 'react-i18next'
 import type { Offer } from '../../broker/api/offers.js'
 import { api, path } from '../api/client.js'
 import { queryClient, useAct } from '../api/queries.js'
-import { ErrorAlert } from '../frame/error-state.js'
 import { Actions } from '../parts/actions.js'
 import { Confirm } from '../parts/confirm.js'
 import { OFFERS } from './get-desktop.js'
@@ -14,15 +13,22 @@ import type { Opener } from './opener.js'
 const UNASKED: readonly Deed[] = ['start', 'extend']
 const DANGEROUS: readonly Deed[] = ['reset', 'release', 'rebuild']
 
-/** What else he may do with it; what is not permitted is not there. */
-export function CardMenu ({ offer, opener }: { offer: Offer, opener: Opener }): ReactElement | null {
-  const { t } = useTranslation()
+/** What is asked or done now. What did not work is said in the body of the card, where there is room for it. */
+export interface Deeds { readonly asked: Deed | null, readonly setAsked: (deed: Deed | null) => void, readonly act: ReturnType<typeof useAct<Deed>> }
+
+export function useDeeds (offer: Offer): Deeds {
   const [asked, setAsked] = useState<Deed | null>(null)
-  const act = useAct(async (deed: Deed) => {
+  const act = useAct<Deed>(async (deed) => {
     await carryOut(offer, deed)
     await queryClient.invalidateQueries({ queryKey: ['get', OFFERS] })
     setAsked(null)
   })
+  return { asked, setAsked, act }
+}
+
+/** What else he may do with it; what is not permitted is not there. */
+export function CardMenu ({ offer, opener, deeds: { asked, setAsked, act } }: { offer: Offer, opener: Opener, deeds: Deeds }): ReactElement | null {
+  const { t } = useTranslation()
   const deeds = deedsOf(offer)
   if (deeds.length === 0) return null
   const machine = machineOf(offer) ?? ''
@@ -36,8 +42,7 @@ export function CardMenu ({ offer, opener }: { offer: Offer, opener: Opener }): 
   return (
     <>
       <Actions label={t('desktops.menu', { name: offer.name })} isBusy={act.isPending} actions={deeds.map(({ deed, now }) => ({ name: t(`desktops.deeds.${deed}`), isDanger: DANGEROUS.includes(deed), isDisabled: !now, onClick: () => { choose(deed) } }))} />
-      {asked === null && <ErrorAlert error={act.error} onClose={() => { act.reset() }} />}
-      {asked !== null && (
+            {asked !== null && (
         <Confirm title={t(`desktops.ask.${asked}` as 'desktops.ask.release', { machine })} action={t(`desktops.deeds.${asked}`)} danger={DANGEROUS.includes(asked)} pending={act.isPending} error={act.error}
           onConfirm={() => { act.mutate(asked) }} close={() => { setAsked(null); act.reset() }}>
           <p>{t(`desktops.askWhy.${asked}` as 'desktops.askWhy.release', { machine, pool: offer.name })}</p>

@@ -10,7 +10,7 @@ import { ErrorAlert } from '../frame/error-state.js'
 import { useNow } from '../parts/when.js'
 import { StateLabel } from '../parts/state-label.js'
 import { CardFacts } from './card-facts.js'
-import { CardMenu } from './card-menu.js'
+import { CardMenu, useDeeds } from './card-menu.js'
 import { timeLeft } from './countdown.js'
 import { useGetDesktop } from './get-desktop.js'
 import { GetSteps } from './get-steps.js'
@@ -29,9 +29,10 @@ export function OfferCard ({ offer }: { offer: Offer }): ReactElement {
   const { text, feeling } = stateOf(t, offer)
   const id = `offer-${offer.kind}-${offer.name}`
   const machine = machineOf(offer)
+  const deeds = useDeeds(offer)
   return (
     <Card isFullHeight className="berth-offer" aria-labelledby={id} component="article">
-      <CardHeader actions={{ actions: <CardMenu offer={offer} opener={opener} />, hasNoOffset: true }}>
+      <CardHeader actions={{ actions: <CardMenu offer={offer} opener={opener} deeds={deeds} />, hasNoOffset: true }}>
         <div className="berth-offer-head">
           <SystemPicture system={systemOf(offer)} lit={isRunning(offer)} />
           <div>
@@ -42,6 +43,7 @@ export function OfferCard ({ offer }: { offer: Offer }): ReactElement {
       </CardHeader>
       <CardBody className="berth-offer-body">
         <Warning offer={offer} />
+        {deeds.asked === null && <ErrorAlert error={deeds.act.error} onClose={() => { deeds.act.reset() }} />}
         <ErrorAlert error={getting.error} title={t('desktops.notGot')} onClose={getting.forget} />
         <ErrorAlert error={opener.error} title={t('desktops.notOpened')} onClose={opener.forget} />
         <GetSteps offer={offer} getting={getting.getting} starting={opener.startingSince} />

@@ -29,9 +29,11 @@ export const WAYS: Readonly<Record<string, readonly [page: Navigation, word?: 't
 }
 const COMMAND = /(\brun )?["„“]berth ([a-z-]+ [a-z-]+)([^"“”]*)["“”]/g
 
-/** A sentence of the broker, which tells the commands for what is to be done, with the pages' own ways in their places. */
+const INSTANT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g
+
+/** A sentence of the broker, which tells the commands for what is to be done, with the pages' own ways in their places; and instants as the reader's clock shows them. */
 export function pageWays (t: TFunction, sentence: string): string {
-  return sentence.replace(COMMAND, (whole, run: string | undefined, command: string, rest: string) => {
+  return sentence.replace(INSTANT, (text) => new Date(text).toLocaleString(document.documentElement.lang, { dateStyle: 'medium', timeStyle: 'short' })).replace(COMMAND, (whole, run: string | undefined, command: string, rest: string) => {
     const [option] = /--[a-z-]+/.exec(rest) ?? []
     const [page, word] = WAYS[`${command} ${option ?? ''}`.trim()] ?? WAYS[command] ?? []
     if (page === undefined) return whole

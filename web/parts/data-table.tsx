@@ -38,6 +38,8 @@ export interface DataTableProps<T> {
   /** Other filters and buttons, beside the search. */
   readonly tools?: ReactNode
   readonly empty: string
+  /** What stands in the search while it is empty; "Search" when absent. */
+  readonly searchHint?: string
   /** In the address: two tables on one page need two. */
   readonly prefix?: string
 }
@@ -50,7 +52,7 @@ const OVERSCAN = 12
  * A table that stands 10,000 rows: only what is seen is drawn. Search and order stand in the address, so they can be sent and outlive a reload.
  */
 export function DataTable<T> (props: DataTableProps<T>): ReactElement {
-  const { rows, columns, idOf, groupOf, tools, empty, label, prefix = '' } = props
+  const { rows, columns, idOf, groupOf, tools, empty, searchHint, label, prefix = '' } = props
   const { t } = useTranslation()
   const [params, setParams] = useSearchParams()
   const search = params.get(`${prefix}search`) ?? ''
@@ -64,7 +66,7 @@ export function DataTable<T> (props: DataTableProps<T>): ReactElement {
     <>
       <Toolbar inset={{ default: 'insetNone' }}>
         <ToolbarContent>
-          <ToolbarItem><SearchInput aria-label={t('table.search', { table: label })} placeholder={t('table.searchPlaceholder')} value={search} onChange={(_event, value) => { set('search', value) }} onClear={() => { set('search', '') }} /></ToolbarItem>
+          <ToolbarItem><SearchInput aria-label={t('table.search', { table: label })} placeholder={searchHint ?? t('table.searchPlaceholder')} value={search} onChange={(_event, value) => { set('search', value) }} onClear={() => { set('search', '') }} /></ToolbarItem>
           {tools}
           <ToolbarItem align={{ default: 'alignEnd' }}><span role="status">{count === rows.length ? t('table.count', { count }) : t('table.countOf', { count, all: rows.length })}</span></ToolbarItem>
         </ToolbarContent>
