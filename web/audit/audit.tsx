@@ -60,7 +60,7 @@ function Table ({ events }: { events: readonly AuditEvent[] }): ReactElement {
   const { t } = useTranslation()
   const [id, setId] = useParam('event')
   const shown = events.find((event) => String(event.id) === id)
-  const detail = (event: AuditEvent): string => event.detail === null || event.detail === undefined ? '' : JSON.stringify(event.detail)
+  const detail = (event: AuditEvent): string => event.detail === null || event.detail === undefined || JSON.stringify(event.detail) === '{}' ? '' : JSON.stringify(event.detail)
   const columns: ReadonlyArray<Column<AuditEvent>> = [
     { key: 'at', name: t('audit.at'), cell: (event) => <Instant at={event.at} />, value: (event) => -event.id, width: '11.5rem' },
     { key: 'actor', name: t('audit.actor'), cell: (event) => event.actor, value: (event) => event.actor, wideOnly: true, rank: 2 },

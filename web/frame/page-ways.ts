@@ -1,10 +1,9 @@
 import type { TFunction } from 'i18next'
-import type en from '../language/en.json'
 
-type Navigation = keyof (typeof en)['navigation']
+type Page = 'clientsXml' | 'grants' | 'hypervisors' | 'images' | 'jobs' | 'machines' | 'people' | 'pools' | 'thinClients'
 
 /** Where on these pages is done what a command of `berth` does: a page, and a button or word on it. What only the command can do is not here. */
-export const WAYS: Readonly<Record<string, readonly [page: Navigation, word?: 'thinClients.deeds.accept' | 'clientsXml.history' | 'jobProgress.cancel' | 'images.copy' | 'machines.create' | 'machines.adopt' | 'hypervisors.trust' | 'hypervisors.line' | 'hypervisors.edit' | 'pools.addMember' | 'pools.resize']>> = {
+export const WAYS: Readonly<Record<string, readonly [page: Page, word?: 'thinClients.deeds.accept' | 'clientsXml.history' | 'jobProgress.cancel' | 'images.copy' | 'machines.create' | 'machines.adopt' | 'hypervisors.trust' | 'hypervisors.line' | 'hypervisors.edit' | 'pools.addMember' | 'pools.resize']>> = {
   'clients-xml history': ['clientsXml', 'clientsXml.history'],
   'grant list': ['grants'],
   'hypervisor domains': ['machines', 'machines.adopt'],
@@ -29,11 +28,9 @@ export const WAYS: Readonly<Record<string, readonly [page: Navigation, word?: 't
 }
 const COMMAND = /(\brun )?["„“]berth ([a-z-]+ [a-z-]+)([^"“”]*)["“”]/g
 
-const INSTANT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g
-
-/** A sentence of the broker, which tells the commands for what is to be done, with the pages' own ways in their places; and instants as the reader's clock shows them. */
+/** A sentence of the broker, which tells the commands for what is to be done, with the pages' own ways in their places. */
 export function pageWays (t: TFunction, sentence: string): string {
-  return sentence.replace(INSTANT, (text) => new Date(text).toLocaleString(document.documentElement.lang, { dateStyle: 'medium', timeStyle: 'short' })).replace(COMMAND, (whole, run: string | undefined, command: string, rest: string) => {
+  return sentence.replace(COMMAND, (whole, run: string | undefined, command: string, rest: string) => {
     const [option] = /--[a-z-]+/.exec(rest) ?? []
     const [page, word] = WAYS[`${command} ${option ?? ''}`.trim()] ?? WAYS[command] ?? []
     if (page === undefined) return whole

@@ -1,5 +1,4 @@
 import type { TFunction } from 'i18next'
-import type { ApiError } from '../api/client.js'
 
 /** What the forms call the fields of the API. */
 const LABELS = {
@@ -19,7 +18,7 @@ const FAULTS = [
 const REFUSED = /^(?:body|querystring|params)\.([\w.]+): ((?:must|is) .*?)\.?$/
 
 /** Which field of a form was refused and why, in the form's own words; null where the refusal is of another kind. */
-export function refusalWords (t: TFunction, { code, message }: ApiError): string | null {
+export function refusalWords (t: TFunction, { code, message }: { readonly code: string, readonly message: string }): string | null {
   const [, at = '', what = ''] = (code === 'invalid_request' && REFUSED.exec(message)) || []
   const [pattern, fault] = FAULTS.find(([one]) => one.test(what)) ?? []
   if (pattern === undefined || fault === undefined) return null
