@@ -6,15 +6,14 @@ import { KeyboardIcon } from '@patternfly/react-icons/dist/esm/icons/keyboard-ic
 import { PasteIcon } from '@patternfly/react-icons/dist/esm/icons/paste-icon'
 import { SearchPlusIcon } from '@patternfly/react-icons/dist/esm/icons/search-plus-icon'
 import type RFB from '@novnc/novnc'
-import { type ReactElement, type ReactNode, type RefObject, useEffect, useState } from 'react'
+import { type ReactElement, type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { COMBINATIONS, functionKey, press } from './keys.js'
 import { chooseScaling, type Scaling, SCALINGS } from './scaling.js'
-import { ToDesktops } from './to-desktops.js'
+import { ToWhereFrom, useBackName } from './to-desktops.js'
 
 interface ToolbarProps {
   readonly machine: string
-  readonly page: RefObject<HTMLDivElement>
   /** Keys go to it; null: he only looks, or there is no screen. */
   readonly rfb: RFB | null
   readonly mayPaste: boolean
@@ -27,11 +26,12 @@ interface ToolbarProps {
 }
 
 /** What can be done with a screen besides working on it, and the way back. */
-export function Toolbar ({ machine, page, rfb, mayPaste, scaling, setScaling, isKeyboardShown, paste, toggleKeyboard, phoneKeyboard }: ToolbarProps): ReactElement {
+export function Toolbar ({ machine, rfb, mayPaste, scaling, setScaling, isKeyboardShown, paste, toggleKeyboard, phoneKeyboard }: ToolbarProps): ReactElement {
   const { t } = useTranslation()
+  const back = useBackName()
   return (
     <header className="berth-console-bar">
-      <Button title={t('console.back')} variant="plain" aria-label={t('console.back')} component={ToDesktops} icon={<ArrowLeftIcon />} />
+      <Button title={back} variant="plain" aria-label={back} component={ToWhereFrom} icon={<ArrowLeftIcon />} />
       <h1 className="berth-console-name">{machine}</h1>
       <div className="berth-console-tools" role="toolbar" aria-label={t('console.tools')}>
         {rfb && <KeyMenu rfb={rfb} />}
@@ -39,7 +39,7 @@ export function Toolbar ({ machine, page, rfb, mayPaste, scaling, setScaling, is
         {rfb && phoneKeyboard}
         {rfb && <Button title={t('console.keyboard')} variant="plain" aria-label={t('console.keyboard')} aria-pressed={isKeyboardShown} isClicked={isKeyboardShown} icon={<KeyboardIcon />} onClick={toggleKeyboard} />}
         <ScalingMenu scaling={scaling} choose={(one) => { chooseScaling(one); setScaling(one) }} />
-        <FullScreen page={page} />
+        <FullScreen />
       </div>
     </header>
   )
@@ -55,6 +55,8 @@ function KeyMenu ({ rfb }: { rfb: RFB }): ReactElement {
       {items(COMBINATIONS)}
       <Divider />
       <DropdownGroup label={t('console.functionKeys')}>{items(functionKeys)}</DropdownGroup>
+      <Divider />
+      <DropdownList><DropdownItem isDisabled>{t('console.leaveScreen')}</DropdownItem></DropdownList>
     </Dropdown>
   )
 }
@@ -73,19 +75,23 @@ function ScalingMenu ({ scaling, choose }: { scaling: Scaling, choose: (scaling:
 /** Keys that the browser would keep for itself go to the screen in full screen, where it lets them (the Keyboard Lock API). */
 interface WithKeyboard { readonly keyboard?: { lock?: () => Promise<void>, unlock?: () => void } }
 
-function FullScreen ({ page }: { page: RefObject<HTMLDivElement> }): ReactElement | null {
+/** The whole document, not the screen alone: what is beside the element that fills the screen is not drawn, and dialogues are. Ends with the page. */
+function FullScreen (): ReactElement | null {
   const { t } = useTranslation()
   const [full, setFull] = useState(false)
   useEffect(() => {
     const look = (): void => { setFull(document.fullscreenElement !== null) }
     document.addEventListener('fullscreenchange', look)
-    return () => { document.removeEventListener('fullscreenchange', look) }
+    return () => {
+      document.removeEventListener('fullscreenchange', look)
+      if (document.fullscreenElement !== null) void document.exitFullscreen()
+    }
   }, [])
   if (!document.fullscreenEnabled) return null // phones of some makers
   const { keyboard } = navigator as WithKeyboard
   const toggle = (): void => {
     if (full) void document.exitFullscreen().then(() => { keyboard?.unlock?.() })
-    else void page.current?.requestFullscreen().then(() => keyboard?.lock?.()).catch(() => { setFull(false) })
+    else void document.documentElement.requestFullscreen().then(() => keyboard?.lock?.()).catch(() => { setFull(false) })
   }
   const name = full ? t('console.leaveFullScreen') : t('console.fullScreen')
   return <Button variant="plain" aria-label={name} title={name} icon={full ? <CompressIcon /> : <ExpandIcon />} onClick={toggle} />
