@@ -31,7 +31,7 @@ export function SaveDialogue ({ draft, before, saved, close }: { draft: Draft, b
         {check.isPending ? <Spinner size="md" aria-label={t('common.loading')} /> : <Effects effects={check.data?.effects} />}
       </ModalBody>
       <ModalFooter>
-        <Button onClick={put} isLoading={save.isPending} isDisabled={save.isPending}>{t('clientsXml.save')}</Button>
+        <Button onClick={put} isLoading={save.isPending} isDisabled={save.isPending || check.isPending}>{t('clientsXml.save')}</Button>
         <Button variant="link" onClick={close}>{t('common.cancel')}</Button>
       </ModalFooter>
     </Modal>

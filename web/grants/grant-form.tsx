@@ -1,3 +1,4 @@
+import { Alert } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { MachineList } from '../../broker/api/machines.js'
@@ -18,8 +19,14 @@ export function GrantForm ({ grant, close }: { grant: Grant | null, close: () =>
   const pools = useGet<{ pools: Pool[] }>('/pools', ['pools'])
   const machines = useGet<MachineList>('/machines', ['machines'])
   const users = useGet<{ users: User[] }>('/users', ['people'])
+  const grants = useGet<{ grants: Grant[] }>('/grants', ['grants'])
+  const already = (one: Grant): Grant | undefined => grant === null ? grants.data?.grants.find(({ kind, object, subjectKind, subject }) => kind === one.kind && object === one.object && subjectKind === one.subjectKind && subject.toLowerCase() === one.subject.toLowerCase()) : undefined
   const give = useAct(async () => { await api('PUT', '/grants', { body: wish }) })
-  const set = (part: Partial<Grant>): void => { setWish({ ...wish, ...part }) }
+  const set = (part: Partial<Grant>): void => {
+    const next = { ...wish, ...part }
+    // What there is stays chosen: the new permissions take its place.
+    setWish({ ...next, verbs: part.verbs ?? (already(next)?.verbs ?? (already(wish) ? USUAL.verbs : next.verbs)) })
+  }
   const objects = wish.kind === 'pool' ? pools.data?.pools : machines.data?.machines
   return (
     <FormDialogue title={grant ? t('grants.change') : t('grants.create')} action={t('grants.save')} pending={give.isPending} error={give.error} isDisabled={wish.object === '' || wish.subject === '' || wish.verbs.length === 0} close={close} onSubmit={() => { give.mutate(undefined, { onSuccess: close }) }}>
@@ -32,6 +39,7 @@ export function GrantForm ({ grant, close }: { grant: Grant | null, close: () =>
         </>
       )}
       {grant !== null && <p>{wish.object} – {wish.subject}</p>}
+      {already(wish) && <Alert isInline isPlain isLiveRegion variant="info" title={t('grants.hasAlready', { subject: wish.subject })} />}
       <ManyField label={t('grants.may')} value={wish.verbs} onChange={(verbs) => { set({ verbs: [...verbs] }) }} choices={VERBS.map((value) => ({ value, name: t(`verbs.${value}`) }))} />
     </FormDialogue>
   )

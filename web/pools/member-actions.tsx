@@ -6,6 +6,7 @@ import { useAct } from '../api/queries.js'
 import { Confirm } from '../parts/confirm.js'
 import { TextField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
+import { AssignDialogue } from './assign-dialogue.js'
 
 export type MemberDeed = 'assign' | 'release' | 'extend' | 'rebuild' | 'maintenanceOn' | 'maintenanceOff' | 'remove'
 
@@ -15,16 +16,26 @@ export function memberDeeds (member: PoolMember): MemberDeed[] {
   return [...deeds, 'rebuild', member.maintenance ? 'maintenanceOff' : 'maintenanceOn', 'remove']
 }
 
-export function MemberDialogue ({ pool, member, deed, close }: { pool: Pool, member: PoolMember, deed: MemberDeed, close: () => void }): ReactElement {
+interface DialogueProps<D> { readonly pool: Pool, readonly member: PoolMember, readonly deed: D, readonly close: () => void }
+
+export function MemberDialogue ({ deed, ...rest }: DialogueProps<MemberDeed>): ReactElement {
+  const { t } = useTranslation()
+  const { machine } = rest.member
+  return deed === 'assign' ? <AssignDialogue title={`${t('pools.deeds.assign')}: ${machine}`} action={t('pools.deeds.assign')} at={path`/machines/${machine}/assign`} close={rest.close} /> : <DeedDialogue deed={deed} {...rest} />
+}
+
+type OtherDeed = Exclude<MemberDeed, 'assign'>
+
+function DeedDialogue ({ pool, member, deed, close }: DialogueProps<OtherDeed>): ReactElement {
   const { t } = useTranslation()
   const [text, setText] = useState('')
   const act = useAct(async () => { await carryOut(pool, member, deed, text) })
   const run = (): void => { act.mutate(undefined, { onSuccess: close }) }
   const title = `${t(`pools.deeds.${deed}`)}: ${member.machine}`
-  if (deed === 'assign' || deed === 'maintenanceOn') {
+  if (deed === 'maintenanceOn') {
     return (
-      <FormDialogue title={title} action={t(`pools.deeds.${deed}`)} pending={act.isPending} error={act.error} isDisabled={deed === 'assign' && text === ''} close={close} onSubmit={run}>
-        <TextField label={deed === 'assign' ? t('pools.person') : t('pools.maintenanceReason')} value={text} onChange={setText} isRequired={deed === 'assign'} />
+      <FormDialogue title={title} action={t(`pools.deeds.${deed}`)} pending={act.isPending} error={act.error} close={close} onSubmit={run}>
+        <TextField label={t('pools.maintenanceReason')} value={text} onChange={setText} />
       </FormDialogue>
     )
   }
@@ -36,9 +47,8 @@ export function MemberDialogue ({ pool, member, deed, close }: { pool: Pool, mem
   )
 }
 
-async function carryOut (pool: Pool, { machine }: PoolMember, deed: MemberDeed, text: string): Promise<void> {
+async function carryOut (pool: Pool, { machine }: PoolMember, deed: OtherDeed, text: string): Promise<void> {
   switch (deed) {
-    case 'assign': await api('POST', path`/machines/${machine}/assign`, { body: { user: text } }); break
     case 'release': await api('POST', path`/machines/${machine}/release`, { body: { force: true } }); break
     case 'extend': await api('POST', path`/machines/${machine}/extend`); break
     case 'rebuild': await api('POST', path`/machines/${machine}/rebuild`); break

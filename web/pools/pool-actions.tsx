@@ -9,6 +9,7 @@ import { Actions } from '../parts/actions.js'
 import { Confirm } from '../parts/confirm.js'
 import { CheckField, TextField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
+import { AssignDialogue } from './assign-dialogue.js'
 
 type Deed = 'assign' | 'size' | 'addMember' | 'maintenance' | 'delete'
 
@@ -21,7 +22,7 @@ export function PoolActions ({ pool, members }: { pool: Pool, members: readonly 
   return (
     <>
       <Actions label={t('pools.actionsFor', { machine: pool.name })} text={t('pools.more')} actions={names.map(([one, name]) => ({ name, isDanger: one === 'delete', onClick: () => { setDeed(one) } }))} />
-      {deed === 'assign' && <Assign pool={pool} close={close} />}
+      {deed === 'assign' && <AssignDialogue title={t('pools.assign')} action={t('pools.assign')} at={path`/pools/${pool.name}/assign`} close={close} />}
       {deed === 'size' && <Resize pool={pool} close={close} />}
       {deed === 'addMember' && <AddMember pool={pool} close={close} />}
       {deed === 'maintenance' && <Maintenance pool={pool} members={members} close={close} />}
@@ -31,19 +32,6 @@ export function PoolActions ({ pool, members }: { pool: Pool, members: readonly 
 }
 
 interface DeedProps { readonly pool: Pool, readonly close: () => void }
-
-function Assign ({ pool, close }: DeedProps): ReactElement {
-  const { t } = useTranslation()
-  const [user, setUser] = useState('')
-  const [fixed, setFixed] = useState(false)
-  const act = useAct(async () => { await api('POST', path`/pools/${pool.name}/assign`, { body: { user, ...(fixed ? { fixed } : {}) } }) })
-  return (
-    <FormDialogue title={t('pools.assign')} action={t('pools.assign')} pending={act.isPending} error={act.error} isDisabled={user === ''} close={close} onSubmit={() => { act.mutate(undefined, { onSuccess: close }) }}>
-      <TextField label={t('pools.person')} isRequired value={user} onChange={setUser} />
-      <CheckField label={t('pools.fixed')} value={fixed} onChange={setFixed} />
-    </FormDialogue>
-  )
-}
 
 function Resize ({ pool, close }: DeedProps): ReactElement {
   const { t } = useTranslation()
