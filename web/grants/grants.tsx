@@ -45,6 +45,6 @@ function idOf (grant: Grant): string { return [grant.kind, grant.object, grant.s
 function Take ({ grant, close }: { grant: Grant, close: () => void }): ReactElement {
   const { t } = useTranslation()
   const { kind, object, subjectKind, subject } = grant
-  const act = useAct(async () => { await api('DELETE', '/grants', { body: { kind, object, subjectKind, subject } }) })
+  const act = useAct(async () => { await api('DELETE', `/grants?${new URLSearchParams({ kind, object, subjectKind, subject }).toString()}`) })
   return <Confirm title={t('grants.take')} action={t('grants.take')} danger pending={act.isPending} error={act.error} close={close} onConfirm={() => { act.mutate(undefined, { onSuccess: close }) }}>{t('grants.takeWhat', { subject, object })}</Confirm>
 }
