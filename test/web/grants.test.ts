@@ -4,7 +4,7 @@ import type { Grant } from '../../broker/api/permissions.js'
 import { obstacles } from '../support/accessibility.js'
 import { startBrowser } from '../support/browser.js'
 import { addPerson, allow } from '../support/people.js'
-import { office, poolOf } from '../broker/pools/office.js'
+import { office, poolOf, show } from '../broker/pools/office.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { windowOf } from './pages-office.js'
 
@@ -47,6 +47,38 @@ t.test('permissions that somebody has already are shown before they are replaced
   await dialogue(page).getByRole('button', { name: 'Save' }).click()
   await dialogue(page).waitFor({ state: 'detached' })
   t.match((await grants()).filter(({ object }) => object === 'class'), [{ verbs: ['start', 'stop', 'reset', 'accessConsole', 'extend'] }])
+  t.same(faults, [])
+  await close()
+})
+
+t.test('a permission for somebody whom nobody knows is given, and said to wait for him; so is a desktop', async (t) => {
+  const { page, faults, close } = await windowOf(browser, broker, 'admin', { path: '/grants' })
+  await page.getByRole('button', { name: 'Give permissions' }).click()
+  t.equal(await dialogue(page).locator('datalist option[value="ann"]').count(), 1, 'who is known is offered')
+  await dialogue(page).getByLabel(/^On\s*\*?$/).fill('class')
+  await dialogue(page).getByLabel('Who').fill('bobb')
+  await dialogue(page).getByText('No account of this name is known yet').waitFor()
+  await dialogue(page).getByLabel('Who').fill('ANN')
+  await dialogue(page).getByText('No account of this name is known yet').waitFor({ state: 'detached' })
+  await poolOf(broker, 'desks', 2)
+  await page.goto(`${broker.url}/pools/desks`)
+  await page.getByRole('button', { name: /^More: / }).click()
+  await page.getByRole('menuitem', { name: 'Give somebody a desktop' }).click()
+  await dialogue(page).getByLabel('Name of the person').fill('bobb')
+  await dialogue(page).getByText('No account of this name is known yet').waitFor()
+  await dialogue(page).getByRole('button', { name: 'Give somebody a desktop' }).click()
+  await dialogue(page).getByText(/Nobody called bobb has logged in yet/).waitFor()
+  t.same(await obstacles(page), [])
+  await dialogue(page).getByRole('button', { name: 'Close' }).last().click()
+  await dialogue(page).waitFor({ state: 'detached' })
+  const free = (await show(broker, 'desks')).members.find(({ holder }) => holder === null)?.machine ?? ''
+  await page.getByRole('button', { name: `What can be done with ${free}` }).click()
+  await page.getByRole('menuitem', { name: 'Assign' }).click()
+  await dialogue(page).getByLabel('Name of the person').fill('carll')
+  await dialogue(page).getByRole('button', { name: 'Assign' }).click()
+  await dialogue(page).getByText(/Nobody called carll has logged in yet/).waitFor()
+  await dialogue(page).getByRole('button', { name: 'Close' }).last().click()
+  await page.getByRole('row').filter({ hasText: 'carll' }).waitFor()
   t.same(faults, [])
   await close()
 })

@@ -4,11 +4,11 @@ import { useTranslation } from 'react-i18next'
 import type { MachineList } from '../../broker/api/machines.js'
 import { type Grant, type GrantPlace, OBJECT_KINDS, SUBJECT_KINDS, VERBS } from '../../broker/api/permissions.js'
 import type { Pool } from '../../broker/api/pools.js'
-import type { User } from '../../broker/api/users.js'
 import { api } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
 import { ChoiceField, ManyField, TextField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
+import { PersonField } from '../parts/person-field.js'
 import { type GrantDraft, grantAt, moved, NEW_GRANT, verbsOf } from './grant-draft.js'
 
 /** Gives a person or a role permissions on a pool or a machine. It shows what the subject has there already, since saving replaces it. */
@@ -37,14 +37,15 @@ function Place ({ draft: { kind, object, subjectKind, subject }, move }: { draft
   const { t } = useTranslation()
   const pools = useGet<{ pools: Pool[] }>('/pools', ['pools'])
   const machines = useGet<MachineList>('/machines', ['machines'])
-  const users = useGet<{ users: User[] }>('/users', ['people'])
   const objects = kind === 'pool' ? pools.data?.pools : machines.data?.machines
   return (
     <>
       <ChoiceField label={t('grants.kind')} value={kind} onChange={(chosen) => { move({ kind: chosen }) }} choices={OBJECT_KINDS.map((value) => ({ value, name: t(`kinds.${value}`) }))} />
       <TextField label={t('grants.object')} isRequired value={object} onChange={(text) => { move({ object: text }) }} list={(objects ?? []).map(({ name }) => name)} />
       <ChoiceField label={t('grants.subjectKind')} value={subjectKind} onChange={(chosen) => { move({ subjectKind: chosen }) }} choices={SUBJECT_KINDS.map((value) => ({ value, name: t(`subjectKinds.${value}`) }))} />
-      <TextField label={t('grants.subject')} isRequired value={subject} onChange={(text) => { move({ subject: text }) }} {...(subjectKind === 'user' ? { list: (users.data?.users ?? []).map(({ name }) => name) } : {})} />
+      {subjectKind === 'user'
+        ? <PersonField label={t('grants.subject')} value={subject} onChange={(text) => { move({ subject: text }) }} />
+        : <TextField label={t('grants.subject')} isRequired value={subject} onChange={(text) => { move({ subject: text }) }} />}
     </>
   )
 }

@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next'
 import type { Pool, PoolMember } from '../../broker/api/pools.js'
 import { api, path } from '../api/client.js'
 import { useAct } from '../api/queries.js'
+import { AssignMachine } from '../machines/assign-machine.js'
 import { Confirm } from '../parts/confirm.js'
 import { TextField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
@@ -15,16 +16,25 @@ export function memberDeeds (member: PoolMember): MemberDeed[] {
   return [...deeds, 'rebuild', member.maintenance ? 'maintenanceOff' : 'maintenanceOn', 'remove']
 }
 
-export function MemberDialogue ({ pool, member, deed, close }: { pool: Pool, member: PoolMember, deed: MemberDeed, close: () => void }): ReactElement {
+interface MemberDialogueProps { readonly pool: Pool, readonly member: PoolMember, readonly deed: MemberDeed, readonly close: () => void }
+
+export function MemberDialogue (props: MemberDialogueProps): ReactElement {
+  const { t } = useTranslation()
+  return props.deed === 'assign'
+    ? <AssignMachine machine={props.member.machine} title={`${t('pools.deeds.assign')}: ${props.member.machine}`} close={props.close} />
+    : <OtherDeed {...props} deed={props.deed} />
+}
+
+function OtherDeed ({ pool, member, deed, close }: MemberDialogueProps & { deed: Exclude<MemberDeed, 'assign'> }): ReactElement {
   const { t } = useTranslation()
   const [text, setText] = useState('')
   const act = useAct(async () => { await carryOut(pool, member, deed, text) })
   const run = (): void => { act.mutate(undefined, { onSuccess: close }) }
   const title = `${t(`pools.deeds.${deed}`)}: ${member.machine}`
-  if (deed === 'assign' || deed === 'maintenanceOn') {
+  if (deed === 'maintenanceOn') {
     return (
-      <FormDialogue title={title} action={t(`pools.deeds.${deed}`)} pending={act.isPending} error={act.error} isDisabled={deed === 'assign' && text === ''} close={close} onSubmit={run}>
-        <TextField label={deed === 'assign' ? t('pools.person') : t('pools.maintenanceReason')} value={text} onChange={setText} isRequired={deed === 'assign'} />
+      <FormDialogue title={title} action={t(`pools.deeds.${deed}`)} pending={act.isPending} error={act.error} close={close} onSubmit={run}>
+        <TextField label={t('pools.maintenanceReason')} value={text} onChange={setText} />
       </FormDialogue>
     )
   }
@@ -36,9 +46,8 @@ export function MemberDialogue ({ pool, member, deed, close }: { pool: Pool, mem
   )
 }
 
-async function carryOut (pool: Pool, { machine }: PoolMember, deed: MemberDeed, text: string): Promise<void> {
+async function carryOut (pool: Pool, { machine }: PoolMember, deed: Exclude<MemberDeed, 'assign'>, text: string): Promise<void> {
   switch (deed) {
-    case 'assign': await api('POST', path`/machines/${machine}/assign`, { body: { user: text } }); break
     case 'release': await api('POST', path`/machines/${machine}/release`, { body: { force: true } }); break
     case 'extend': await api('POST', path`/machines/${machine}/extend`); break
     case 'rebuild': await api('POST', path`/machines/${machine}/rebuild`); break
