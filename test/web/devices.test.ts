@@ -119,6 +119,30 @@ t.test('clients.xml: checked while typing, a fault is jumped to, the difference 
   await close()
 })
 
+t.test('a restart of the broker is no alarm: who shows a desktop shows it still; a device that gets none is one, here and at the overview', async (t) => {
+  const shows = new Desk(broker, newMac())
+  await clientsXml(broker, entry(`mac="${shows.macs[0] ?? ''}"`, 'rdp:ts.example.org'))
+  await shows.askUntil('ready')
+  const { port } = broker.broker
+  await broker.stop()
+  await broker.start({ listenPort: port })
+  await shows.tell({ protocol: 'rdp', title: 'ts.example.org' })
+  const { page, faults, close } = await atPage('/thin-clients')
+  await page.getByRole('row').filter({ hasText: shows.macs[0] ?? '' }).getByText('shows it', { exact: true }).waitFor()
+  await page.getByRole('row').filter({ hasText: shows.macs[0] ?? '' }).getByText('ts.example.org (rdp)').waitFor()
+  await page.getByRole('row').filter({ hasText: known.macs[0] ?? '' }).getByText('away', { exact: true }).waitFor()
+  t.equal(await page.getByText(/waits? for you/).count(), 0)
+  const nothing = new Desk(broker, newMac())
+  const { device } = await nothing.ask()
+  await page.getByText('1 device waits for you').waitFor()
+  await page.goto(`${broker.url}/overview`)
+  const trouble = page.getByRole('listitem').filter({ hasText: 'Thin client without a desktop' })
+  await trouble.getByRole('link', { name: 'desk' }).click()
+  await page.waitForURL(new RegExp(`/thin-clients/${device}$`))
+  t.same(faults, [])
+  await close()
+})
+
 t.test('dark, on a phone, in Lithuanian', async (t) => {
   for (const path of ['/thin-clients', '/clients-xml', '/clients-xml/history']) {
     const { page, close } = await atPage(path, { phone: true, dark: true, language: 'lt' })

@@ -32,7 +32,7 @@ function Listed ({ devices, admin }: { devices: readonly ThinClient[], admin: bo
   const chosen = devices.filter(({ id, accepted }) => accepted && selected.has(id))
   const columns: ReadonlyArray<Column<ThinClient>> = [
     { key: 'name', name: t('thinClients.name'), cell: (device) => <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>, value: nameOf, width: 'minmax(8rem, 1fr)' },
-    { key: 'state', name: t('thinClients.state'), cell: (device) => <DeviceState device={device} />, value: (device) => device.state, width: '8.5rem' },
+    { key: 'state', name: t('thinClients.state'), cell: (device) => <DeviceState device={device} />, value: (device) => device.state ?? '', width: '8.5rem' },
     { key: 'sentence', name: t('thinClients.sentence'), cell: (device) => <span title={device.sentence}>{device.sentence}</span>, value: (device) => `${device.sentence} ${device.note}`, width: 'minmax(10rem, 2fr)', wideOnly: true },
     { key: 'showing', name: t('thinClients.showing'), cell: (device) => device.showing ?? '–', value: (device) => device.showing ?? '', wideOnly: true },
     { key: 'person', name: t('thinClients.person'), cell: (device) => device.person ?? '–', value: (device) => device.person ?? '', width: '8rem', wideOnly: true },

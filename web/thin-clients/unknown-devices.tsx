@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { ThinClient } from '../../broker/api/thin-clients.js'
 import type { Deed } from './deed-dialogue.js'
-import { nameOf } from './device-state.js'
+import { nameOf, waitsForSomebody } from './device-state.js'
 
 /** More are in the table below. */
 const MOST_SHOWN = 8
@@ -12,7 +12,7 @@ const MOST_SHOWN = 8
 /** Devices that get nothing until somebody decides: not accepted, or with no desktop. */
 export function UnknownDevices ({ devices, onDeed }: { devices: readonly ThinClient[], onDeed: ((deed: Deed, device: ThinClient) => void) | null }): ReactElement | null {
   const { t } = useTranslation()
-  const unknown = devices.filter(({ accepted, here, state }) => !accepted || (here && state === 'unknown')).sort((a, b) => Number(a.accepted) - Number(b.accepted))
+  const unknown = devices.filter(waitsForSomebody).sort((a, b) => Number(a.accepted) - Number(b.accepted))
   if (unknown.length === 0) return null
   return (
     <Alert className="berth-waiting-devices" isInline variant="warning" title={t('thinClients.unknown', { count: unknown.length })} component="h2">
