@@ -9,8 +9,10 @@ import { App } from './app.js'
 import { FaultBoundary } from './frame/page-fault.js'
 import { startTheme } from './frame/theme.js'
 import { startCatalogue } from './language/catalogue.js'
+import { keepFocus } from './parts/kept-focus.js'
 
 startTheme()
+keepFocus()
 await startCatalogue()
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')

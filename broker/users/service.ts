@@ -127,7 +127,7 @@ export class Users {
     const passwordHash = await hashPassword(newPassword)
     await this.store.transaction().execute(async (tx) => {
       await tx.updateTable('account').set({ password_hash: passwordHash }).where('name', '=', by.actor).execute()
-      await endLogins(tx, by.actor, by.token)
+      await endLogins(tx, by.actor, by.login)
       await recordEvent(tx, by, 'account.password', `account:${by.actor}`)
     })
   }

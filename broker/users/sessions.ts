@@ -60,9 +60,10 @@ export function csrfToken (secret: string): string {
   return createHash('sha256').update(`csrf\n${secret}`).digest('base64url')
 }
 
-/** Ends every browser's session and every login of the account, also those at thin clients, but not `except`, a token's name, and not the tokens of programs. */
+/** Ends every browser's session and every login of the account, also those at thin clients, but not `except`, a caller's own login, and not the tokens of programs. */
 export async function endLogins (queries: Queries, account: string, except = ''): Promise<void> {
-  await queries.deleteFrom('web_session').where('account', '=', account).execute()
-  await queries.deleteFrom('token').where('account', '=', account).where('kind', '=', 'login').where('name', '!=', except).execute()
+  const own = except.replace(/^(session|token):/, '')
+  await queries.deleteFrom('web_session').where('account', '=', account).where('hash', '!=', own).execute()
+  await queries.deleteFrom('token').where('account', '=', account).where('kind', '=', 'login').where('hash', '!=', own).execute()
   await queries.updateTable('device_login').set({ ends: 'You were logged out everywhere.' }).where('account', '=', account).where('ends', 'is', null).execute()
 }

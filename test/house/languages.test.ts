@@ -1,7 +1,9 @@
 import { test } from 'tap'
+import ts from 'typescript'
 import { FINDINGS } from '../../broker/api/checks.js'
+import { POWER_ACTIONS } from '../../broker/api/machines.js'
 import { ERRORS } from '../../broker/errors.js'
-import { textOf } from './tree.js'
+import { nodesOf, syntaxOf, textOf, TYPESCRIPT_FILES } from './tree.js'
 
 type Texts = { readonly [key: string]: string | Texts }
 /** Of counted texts each language has the forms that it needs (https://www.unicode.org/cldr/charts/latest/supplemental/language_plural_rules.html). */
@@ -41,4 +43,27 @@ test('everything that a check of a hypervisor can say has its meaning in Lithuan
   const wanted = new Map(Object.entries(FINDINGS).flatMap(([code, { sentence, advice }]) => [[`findings.${code}.sentence`, sentence], ...(advice === '' ? [] : [[`findings.${code}.advice`, advice]])] as Array<[string, string]>))
   t.same([...lt.keys()].filter((key) => key.startsWith('findings.')).sort(), [...wanted.keys()].sort())
   for (const [key, text] of wanted) t.same(placeholders(lt.get(key) ?? ''), placeholders(text), key)
+})
+
+/** The words that stand for a text in the code: itself, or those of a constant with this name. */
+function textsOf (node: ts.Node | undefined, constants: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  if (node === undefined) return []
+  return ts.isStringLiteral(node) ? [node.text] : ts.isIdentifier(node) ? constants.get(node.text) ?? [] : []
+}
+
+test('every kind of job that the broker knows, and every step of one, has its words in every language', async (t) => {
+  const files = TYPESCRIPT_FILES.filter((file) => file.startsWith('broker/')).map(syntaxOf)
+  const nodes = files.flatMap(nodesOf)
+  const constants = new Map(nodes.filter(ts.isVariableDeclaration).flatMap(({ name, initializer }) => ts.isIdentifier(name) && initializer && ts.isStringLiteral(initializer) ? [[name.text, [initializer.text]] as const] : []))
+  const jobs = nodes.filter(ts.isFunctionDeclaration).filter(({ type }) => type?.getText().startsWith('JobKind<') === true)
+  const kinds = jobs.flatMap((job) => nodes.filter(ts.isPropertyAssignment).filter((one) => one.getSourceFile() === job.getSourceFile() && one.pos > job.pos && one.end < job.end && one.name.getText() === 'kind' && ts.isReturnStatement(one.parent.parent)))
+  t.equal(kinds.length, jobs.length, 'each names its kind')
+  const steps = nodes.filter(ts.isCallExpression).filter(({ expression }) => /^context\.(step|finish)$/.test(expression.getText())).flatMap(({ arguments: [, step] }) => textsOf(step, constants))
+  t.ok(kinds.length >= 9 && steps.length >= 15, 'they are found')
+  for (const language of ['en', 'lt']) {
+    const words = [...read(language).keys()]
+    const below = (part: string): string[] => words.filter((key) => key.startsWith(`jobProgress.${part}.`)).map((key) => key.slice(`jobProgress.${part}.`.length)).sort()
+    t.same(below('kinds'), [...new Set(kinds.flatMap(({ initializer }) => textsOf(initializer, constants)))].sort(), `kinds in ${language}`)
+    t.same(below('steps'), [...new Set([...steps, ...POWER_ACTIONS])].sort(), `steps in ${language}`)
+  }
 })

@@ -6,6 +6,7 @@ import type { Desktop } from '../../broker/api/assignments.js'
 import type { Session } from '../../broker/api/users.js'
 import { useGet } from '../api/queries.js'
 import './console.css'
+import { leaveScreen } from './leave-screen.js'
 import { Notices } from './notices.js'
 import { PasteDialogue } from './paste-dialogue.js'
 import { PhoneKeyboard } from './phone-keyboard.js'
@@ -21,30 +22,43 @@ export function ConsolePage ({ session }: { session: Session }): ReactElement {
   const { name = '' } = useParams()
   const [params] = useSearchParams()
   const watch = params.get('watch') === '1'
-  const page = useRef<HTMLDivElement>(null)
   const target = useRef<HTMLDivElement>(null)
   const { state, rfb, screen } = useScreen(name, watch, target)
   const [scaling, setScaling] = useState<Scaling>(chosenScaling)
   const [panel, setPanel] = useState<'paste' | 'keyboard' | null>(null)
+  const [typed, setTyped] = useState(0)
   useEffect(() => { document.title = t('console.title', { machine: name }) }, [t, name])
   useEffect(() => { if (rfb) scale(rfb, scaling) }, [rfb, scaling])
   const mine = useGet<{ readonly desktops: readonly Desktop[] }>('/desktops/mine', ['desktops', 'sessions'])
   const watchers = watch ? [] : mine.data?.desktops.find(({ machine }) => machine === name)?.watchedBy ?? []
   const ticket = state.is === 'open' ? state.ticket : null
   const keys = ticket && !ticket.viewOnly ? rfb : null
+  useFocusOnScreen(rfb, target, `${t('console.screenOf', { machine: name })}. ${t('console.leaveScreen')}`)
+  // When the dialogue is gone: until then it lets the focus go nowhere else.
+  useEffect(() => { if (typed > 0) keys?.focus() }, [typed])
   return (
-    <div className="berth-console" ref={page}>
-      <Toolbar machine={name} page={page} rfb={keys} mayPaste={ticket?.clipboard === true && !ticket.viewOnly} scaling={scaling} setScaling={setScaling} isKeyboardShown={panel === 'keyboard'}
+    <div className="berth-console">
+      <Toolbar machine={name} rfb={keys} mayPaste={ticket?.clipboard === true && !ticket.viewOnly} scaling={scaling} setScaling={setScaling} isKeyboardShown={panel === 'keyboard'}
         paste={() => { setPanel('paste') }} toggleKeyboard={() => { setPanel(panel === 'keyboard' ? null : 'keyboard') }} phoneKeyboard={<PhoneKeyboard to={keys} />} />
       <Notices watchers={watchers} viewOnly={ticket?.viewOnly === true} taken={ticket?.taken ?? null} session={session} />
-      <main className="berth-screen" aria-label={t('console.screenOf', { machine: name })}>
+      <main className="berth-screen" aria-label={t('console.screenOf', { machine: name })} onKeyDownCapture={(event) => { if (keys) leaveScreen(event, keys) }}>
         <div className="berth-canvas" ref={target} />
         {state.is !== 'open' && <StatePanel state={state} machine={name} session={session} again={() => { screen.current?.connect() }} take={() => { screen.current?.connect(true) }} />}
       </main>
       {panel === 'keyboard' && keys && <TouchKeyboard to={keys} />}
-      {panel === 'paste' && keys && <PasteDialogue to={keys} close={() => { setPanel(null); keys.focus() }} />}
+      {panel === 'paste' && keys && <PasteDialogue to={keys} close={() => { setPanel(null) }} typed={() => { setPanel(null); setTyped(typed + 1) }} />}
     </div>
   )
+}
+
+/** A screen that opens in the place where the focus is takes it, so that one can type; it is called by its name. */
+function useFocusOnScreen (rfb: RFB | null, target: { readonly current: HTMLDivElement | null }, name: string): void {
+  useEffect(() => {
+    const canvas = target.current?.querySelector('canvas')
+    canvas?.setAttribute('role', 'application')
+    canvas?.setAttribute('aria-label', name)
+  }, [rfb, target, name])
+  useEffect(() => { if (document.activeElement?.tagName === 'MAIN') rfb?.focus() }, [rfb])
 }
 
 /** The screen, for as long as the page shows it. */

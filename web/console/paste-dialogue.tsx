@@ -6,7 +6,7 @@ import type { Sender } from './keys.js'
 import { type LayoutName, LAYOUTS, typeText } from './layouts.js'
 
 /** A text goes into the guest as keys, one after the other, since its clipboard cannot be reached through this display. */
-export function PasteDialogue ({ to, close }: { to: Sender, close: () => void }): ReactElement {
+export function PasteDialogue ({ to, close, typed }: { to: Sender, close: () => void, typed: () => void }): ReactElement {
   const { t } = useTranslation()
   const [text, setText] = useState('')
   const [layout, setLayout] = useState<LayoutName>(chosenLayout)
@@ -16,7 +16,7 @@ export function PasteDialogue ({ to, close }: { to: Sender, close: () => void })
   const all = [...text].length
   const type = (): void => {
     setDone(0)
-    void typeText(to, text, layout, stop.current.signal, setDone).then(() => { if (!stop.current.signal.aborted) close() })
+    void typeText(to, text, layout, stop.current.signal, setDone).then(() => { if (!stop.current.signal.aborted) typed() })
   }
   return (
     <Modal isOpen variant="small" onClose={close} aria-label={t('console.paste')}>

@@ -6,7 +6,7 @@ import { KeyboardIcon } from '@patternfly/react-icons/dist/esm/icons/keyboard-ic
 import { PasteIcon } from '@patternfly/react-icons/dist/esm/icons/paste-icon'
 import { SearchPlusIcon } from '@patternfly/react-icons/dist/esm/icons/search-plus-icon'
 import type RFB from '@novnc/novnc'
-import { type ReactElement, type ReactNode, type RefObject, useEffect, useState } from 'react'
+import { type ReactElement, type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { COMBINATIONS, functionKey, press } from './keys.js'
 import { chooseScaling, type Scaling, SCALINGS } from './scaling.js'
@@ -14,7 +14,6 @@ import { ToDesktops } from './to-desktops.js'
 
 interface ToolbarProps {
   readonly machine: string
-  readonly page: RefObject<HTMLDivElement>
   /** Keys go to it; null: he only looks, or there is no screen. */
   readonly rfb: RFB | null
   readonly mayPaste: boolean
@@ -27,7 +26,7 @@ interface ToolbarProps {
 }
 
 /** What can be done with a screen besides working on it, and the way back. */
-export function Toolbar ({ machine, page, rfb, mayPaste, scaling, setScaling, isKeyboardShown, paste, toggleKeyboard, phoneKeyboard }: ToolbarProps): ReactElement {
+export function Toolbar ({ machine, rfb, mayPaste, scaling, setScaling, isKeyboardShown, paste, toggleKeyboard, phoneKeyboard }: ToolbarProps): ReactElement {
   const { t } = useTranslation()
   return (
     <header className="berth-console-bar">
@@ -39,7 +38,7 @@ export function Toolbar ({ machine, page, rfb, mayPaste, scaling, setScaling, is
         {rfb && phoneKeyboard}
         {rfb && <Button title={t('console.keyboard')} variant="plain" aria-label={t('console.keyboard')} aria-pressed={isKeyboardShown} isClicked={isKeyboardShown} icon={<KeyboardIcon />} onClick={toggleKeyboard} />}
         <ScalingMenu scaling={scaling} choose={(one) => { chooseScaling(one); setScaling(one) }} />
-        <FullScreen page={page} />
+        <FullScreen />
       </div>
     </header>
   )
@@ -55,6 +54,8 @@ function KeyMenu ({ rfb }: { rfb: RFB }): ReactElement {
       {items(COMBINATIONS)}
       <Divider />
       <DropdownGroup label={t('console.functionKeys')}>{items(functionKeys)}</DropdownGroup>
+      <Divider />
+      <DropdownList><DropdownItem isDisabled>{t('console.leaveScreen')}</DropdownItem></DropdownList>
     </Dropdown>
   )
 }
@@ -63,7 +64,7 @@ function ScalingMenu ({ scaling, choose }: { scaling: Scaling, choose: (scaling:
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   return (
-    <Dropdown isOpen={open} onOpenChange={setOpen} popperProps={{ position: 'right' }}
+    <Dropdown isOpen={open} onOpenChange={setOpen} shouldFocusToggleOnSelect popperProps={{ position: 'right' }}
       toggle={(ref) => <MenuToggle ref={ref} variant="plain" aria-label={t('console.scaling')} icon={<SearchPlusIcon />} isExpanded={open} onClick={() => { setOpen(!open) }} />}>
       <DropdownList>{SCALINGS.map((one) => <DropdownItem key={one} isSelected={one === scaling} description={t(`console.scalingsAbout.${one}`)} onClick={() => { setOpen(false); choose(one) }}>{t(`console.scalings.${one}`)}</DropdownItem>)}</DropdownList>
     </Dropdown>
@@ -73,19 +74,23 @@ function ScalingMenu ({ scaling, choose }: { scaling: Scaling, choose: (scaling:
 /** Keys that the browser would keep for itself go to the screen in full screen, where it lets them (the Keyboard Lock API). */
 interface WithKeyboard { readonly keyboard?: { lock?: () => Promise<void>, unlock?: () => void } }
 
-function FullScreen ({ page }: { page: RefObject<HTMLDivElement> }): ReactElement | null {
+/** The whole document, not the screen alone: what is beside the element that fills the screen is not drawn, and dialogues are. Ends with the page. */
+function FullScreen (): ReactElement | null {
   const { t } = useTranslation()
   const [full, setFull] = useState(false)
   useEffect(() => {
     const look = (): void => { setFull(document.fullscreenElement !== null) }
     document.addEventListener('fullscreenchange', look)
-    return () => { document.removeEventListener('fullscreenchange', look) }
+    return () => {
+      document.removeEventListener('fullscreenchange', look)
+      if (document.fullscreenElement !== null) void document.exitFullscreen()
+    }
   }, [])
   if (!document.fullscreenEnabled) return null // phones of some makers
   const { keyboard } = navigator as WithKeyboard
   const toggle = (): void => {
     if (full) void document.exitFullscreen().then(() => { keyboard?.unlock?.() })
-    else void page.current?.requestFullscreen().then(() => keyboard?.lock?.()).catch(() => { setFull(false) })
+    else void document.documentElement.requestFullscreen().then(() => keyboard?.lock?.()).catch(() => { setFull(false) })
   }
   const name = full ? t('console.leaveFullScreen') : t('console.fullScreen')
   return <Button variant="plain" aria-label={name} title={name} icon={full ? <CompressIcon /> : <ExpandIcon />} onClick={toggle} />

@@ -35,7 +35,7 @@ export function CardMenu ({ offer, opener }: { offer: Offer, opener: Opener }): 
   const others = offer.connected.filter(({ you }) => !you)
   return (
     <>
-      <Actions label={t('desktops.menu', { name: offer.name })} isDisabled={act.isPending} actions={deeds.map(({ deed, now }) => ({ name: t(`desktops.deeds.${deed}`), isDanger: DANGEROUS.includes(deed), isDisabled: !now, onClick: () => { choose(deed) } }))} />
+      <Actions label={t('desktops.menu', { name: offer.name })} isBusy={act.isPending} actions={deeds.map(({ deed, now }) => ({ name: t(`desktops.deeds.${deed}`), isDanger: DANGEROUS.includes(deed), isDisabled: !now, onClick: () => { choose(deed) } }))} />
       {asked === null && <ErrorAlert error={act.error} onClose={() => { act.reset() }} />}
       {asked !== null && (
         <Confirm title={t(`desktops.ask.${asked}` as 'desktops.ask.release', { machine })} action={t(`desktops.deeds.${asked}`)} danger={DANGEROUS.includes(asked)} pending={act.isPending} error={act.error}

@@ -50,7 +50,7 @@ function Cards ({ offers, session }: { offers: readonly Offer[], session: Sessio
         </div>
       )}
       {shown.length === 0
-        ? <EmptyState headingLevel="h2" titleText={words === '' ? t('desktops.none') : t('desktops.noneFound')}><EmptyStateBody>{words === '' ? (session.role === 'user' ? t('desktops.noneWhy') : others > 0 ? t('desktops.noneWhyHouse') : t('desktops.noneWhy')) : t('desktops.noneFoundWhy')}</EmptyStateBody></EmptyState>
+        ? <EmptyState headingLevel="h2" titleText={words === '' ? t('desktops.none') : t('desktops.noneFound')}><EmptyStateBody>{words === '' ? (session.role === 'user' || others === 0 || all ? t('desktops.noneWhy') : t('desktops.noneWhyHouse')) : t('desktops.noneFoundWhy')}</EmptyStateBody></EmptyState>
         : <Gallery component="ul" hasGutter className="berth-offers" aria-label={t('desktops.title')}>{shown.map((offer) => <li key={`${offer.kind} ${offer.name}`}><OfferCard offer={offer} /></li>)}</Gallery>}
     </>
   )

@@ -36,7 +36,7 @@ function OpenSplit ({ offer, opener }: { offer: Offer, opener: Opener }): ReactE
       splitButtonItems={[<MenuToggleAction key="open" onClick={() => { choose(opener.way) }} aria-label={t('desktops.openNamed', { name: offer.name, way: t(`desktops.ways.${opener.way}`) })}>{t(`desktops.open.${opener.way}`)}</MenuToggleAction>]} />
   )
   return (
-    <Dropdown isOpen={shown} onOpenChange={setShown} toggle={toggle}>
+    <Dropdown isOpen={shown} onOpenChange={setShown} shouldFocusToggleOnSelect toggle={toggle} popperProps={{ preventOverflow: true, maxWidth: 'calc(100vw - 1rem)' }}>
       <DropdownList>{WAYS.map((way) => <DropdownItem key={way} description={t(`desktops.waysAbout.${way}`)} onClick={() => { choose(way) }}>{t(`desktops.ways.${way}`)}</DropdownItem>)}</DropdownList>
     </Dropdown>
   )

@@ -2,6 +2,7 @@ import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Finding, FindingResult } from '../../broker/api/checks.js'
 import type { JobTarget } from '../../broker/api/jobs.js'
+import { pageWays } from '../frame/page-ways.js'
 import { type Feeling, StateLabel } from '../parts/state-label.js'
 
 type Shown = FindingResult | 'pending' | 'running' | 'cancelled'
@@ -23,6 +24,6 @@ export function CheckLine ({ target: { name, state, finding } }: { target: JobTa
 /** In the reader's language where the catalogue has it; the broker's own words otherwise. */
 function Said ({ said: { code, values, sentence, advice }, seen }: { said: Finding['says'][number], seen: string }): ReactElement {
   const { t } = useTranslation()
-  const told = (part: 'sentence' | 'advice', words: string): string => t(`findings.${code}.${part}` as 'doctor.list', { ...values, defaultValue: words })
+  const told = (part: 'sentence' | 'advice', words: string): string => pageWays(t, t(`findings.${code}.${part}` as 'doctor.list', { ...values, defaultValue: words }))
   return <p>{told('sentence', sentence)}{seen !== '' && <> <span className="berth-check-seen berth-mono">{seen}</span></>}{advice !== '' && <strong className="berth-check-advice">{told('advice', advice)}</strong>}</p>
 }

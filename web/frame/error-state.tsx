@@ -1,17 +1,22 @@
 import { Alert, Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter } from '@patternfly/react-core'
 import type { TFunction } from 'i18next'
-import type { ReactElement } from 'react'
+import { type ReactElement, useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ApiError } from '../api/client.js'
+import { pageWays } from './page-ways.js'
+import { refusalWords } from './refusal-words.js'
 
 /**
  * What a refusal says to the reader: in English the broker's own sentence, which names what is wrong and what to do; in another language what the code of the
- * closed list means, and then that sentence.
+ * closed list means, and then that sentence. A refused field is called as its form calls it, and what is to be done is told as these pages do it.
  */
 export function sentenceOf (t: TFunction, error: ApiError): string {
   if (error.code === 'no_connection') return t('frame.noConnection')
+  const refused = refusalWords(t, error)
+  if (refused !== null) return refused
   const meaning = t(`errors.${error.code}` as 'errors.internal', { defaultValue: '' })
-  return meaning === '' ? error.message : `${meaning} (${error.message})`
+  const sentence = pageWays(t, error.message)
+  return meaning === '' ? sentence : `${meaning} (${sentence})`
 }
 
 /** Instead of what could not be loaded. */
@@ -28,13 +33,17 @@ export function ErrorState ({ error, again }: { error: ApiError, again: () => vo
 /** Beside what was tried and refused. */
 export function ErrorAlert ({ error, title, onClose }: { error: ApiError | null, title?: string, onClose?: () => void }): ReactElement | null {
   const { t } = useTranslation()
+  const place = useRef<HTMLDivElement>(null)
+  useEffect(() => { if (error) place.current?.scrollIntoView({ block: 'nearest' }) }, [error]) // a long form may hide it
   if (!error) return null
   const close = onClose ? { actionClose: <Button variant="plain" aria-label={t('common.close')} onClick={onClose}>×</Button> } : {}
   const details = error.details.flatMap((one) => typeof one === 'object' && one !== null && 'message' in one ? [String(one.message)] : [])
   return (
-    <Alert variant="danger" isInline isLiveRegion title={title ?? t('frame.refused')} {...close}>
-      {sentenceOf(t, error)}
-      {details.length > 1 && <ul>{details.map((one) => <li key={one}>{one}</li>)}</ul>}
-    </Alert>
+    <div ref={place}>
+      <Alert variant="danger" isInline isLiveRegion title={title ?? t('frame.refused')} {...close}>
+        {sentenceOf(t, error)}
+        {details.length > 1 && <ul>{details.map((one) => <li key={one}>{one}</li>)}</ul>}
+      </Alert>
+    </div>
   )
 }

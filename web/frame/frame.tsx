@@ -1,8 +1,8 @@
-import { Masthead, MastheadBrand, MastheadContent, MastheadMain, MastheadToggle, Nav, NavGroup, NavItem, Page, PageSection, PageSidebar, PageSidebarBody, PageToggleButton, SkipToContent } from '@patternfly/react-core'
+import { Masthead, MastheadBrand, MastheadContent, MastheadMain, MastheadToggle, Nav, NavGroup, NavItem, Page, PageContext, PageSection, PageSidebar, PageSidebarBody, PageToggleButton, SkipToContent } from '@patternfly/react-core'
 import { BarsIcon } from '@patternfly/react-icons/dist/esm/icons/bars-icon'
-import { type ReactElement, type ReactNode, useEffect, useRef, useState } from 'react'
+import { type ReactElement, type ReactNode, useContext, useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Link, NavLink, useLocation } from 'react-router'
+import { Link, useLocation } from 'react-router'
 import type { Session } from '../../broker/api/users.js'
 import iconUrl from './icon.svg'
 import { HOUSE_NAVIGATION } from './navigation.js'
@@ -35,7 +35,7 @@ function useScrollToTop (pathname: string): void {
 function Head ({ session, withMenu }: { session: Session, withMenu: boolean }): ReactElement {
   const { t } = useTranslation()
   return (
-    <Masthead>
+    <Masthead display={{ default: 'inline' }}>
       <MastheadMain>
         {withMenu && <MastheadToggle><PageToggleButton variant="plain" aria-label={t('frame.menu')}><BarsIcon /></PageToggleButton></MastheadToggle>}
         <MastheadBrand><Link className="berth-brand" to="/"><img src={iconUrl} alt="" width="28" height="28" />Berth</Link></MastheadBrand>
@@ -48,16 +48,17 @@ function Head ({ session, withMenu }: { session: Session, withMenu: boolean }): 
 function HouseMenu (): ReactElement {
   const { t } = useTranslation()
   const { pathname } = useLocation()
-  const [active, setActive] = useState(pathname)
-  useEffect(() => { setActive(pathname) }, [pathname])
-  const isActive = (to: string): boolean => to === '/' ? active === '/' : active === to || active.startsWith(`${to}/`)
+  const { isMobile, isSidebarOpen, onSidebarToggle } = useContext(PageContext)
+  // On a phone it lies over the page that was chosen.
+  const chosen = (): void => { if (isMobile && isSidebarOpen) onSidebarToggle() }
+  const isActive = (to: string): boolean => to === '/' ? pathname === '/' : pathname === to || pathname.startsWith(`${to}/`)
   return (
     <PageSidebar>
       <PageSidebarBody>
-        <Nav aria-label={t('frame.navigation')}>
+        <Nav aria-label={t('frame.navigation')} onSelect={chosen}>
           {HOUSE_NAVIGATION.map(({ title, pages }) => (
             <NavGroup key={title} title={t(title)}>
-              {pages.map(({ to, name }) => <NavItem key={to} isActive={isActive(to)} itemId={to} component={(props) => <NavLink {...props as object} to={to} />}>{t(name)}</NavItem>)}
+              {pages.map(({ to, name }) => <NavItem key={to} isActive={isActive(to)} itemId={to}><Link to={to}>{t(name)}</Link></NavItem>)}
             </NavGroup>
           ))}
         </Nav>

@@ -23,7 +23,7 @@ export function UserMenu ({ session }: { session: Session }): ReactElement {
     <Toolbar isFullHeight isStatic>
       <ToolbarContent>
         <ToolbarItem align={{ default: 'alignEnd' }}>
-          <Dropdown isOpen={open} onOpenChange={setOpen} popperProps={{ position: 'right' }}
+          <Dropdown isOpen={open} onOpenChange={setOpen} shouldFocusToggleOnSelect popperProps={{ position: 'right' }}
             toggle={(ref) => <MenuToggle ref={ref} icon={<UserIcon />} isExpanded={open} onClick={() => { setOpen(!open) }} aria-label={t('frame.userMenu', { name: shown })}>{shown}</MenuToggle>}>
             <Languages />
             <Divider />

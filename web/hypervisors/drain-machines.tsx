@@ -5,6 +5,7 @@ import { Link } from 'react-router'
 import type { DrainMachine, DrainState, DrainStep } from '../../broker/api/drains.js'
 import { path } from '../api/client.js'
 import { type Column, DataTable } from '../parts/data-table.js'
+import { useNamedHolders } from '../parts/holders.js'
 import { type Feeling, StateLabel } from '../parts/state-label.js'
 import { When } from '../parts/when.js'
 
@@ -13,8 +14,9 @@ const FEELINGS: Readonly<Record<DrainStep, Feeling>> = { rest: 'quiet', holder: 
 const ORDER: readonly DrainStep[] = ['by-hand', 'unknown', 'take', 'holder', 'job', 'stop', 'move', 'rest']
 
 /** Every machine of the host with what becomes of it, who has it, and until when. */
-export function DrainMachines ({ state: { machines, others, drain } }: { state: DrainState }): ReactElement {
+export function DrainMachines ({ state: { machines: all, others, drain } }: { state: DrainState }): ReactElement {
   const { t } = useTranslation()
+  const machines = useNamedHolders(all)
   const columns = useColumns(drain?.deadline ?? null)
   return (
     <>
@@ -40,7 +42,7 @@ function useColumns (deadline: string | null): ReadonlyArray<Column<DrainMachine
 const MOST_NAMED = 8
 
 /** Names by what becomes of them; those that stay as they are left out. */
-export function affectedBy ({ machines }: DrainState): Array<{ readonly step: Exclude<DrainStep, 'rest'>, readonly names: string[] }> {
+export function affectedBy (machines: readonly DrainMachine[]): Array<{ readonly step: Exclude<DrainStep, 'rest'>, readonly names: string[] }> {
   return ORDER.flatMap((step) => {
     const all = step === 'rest' ? [] : machines.filter((machine) => machine.step === step).map(({ machine, holder }) => holder === null ? machine : `${holder} (${machine})`)
     return step === 'rest' || all.length === 0 ? [] : [{ step, names: all.length > MOST_NAMED ? [...all.slice(0, MOST_NAMED), `+${all.length - MOST_NAMED}`] : all }]

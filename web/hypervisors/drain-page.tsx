@@ -8,6 +8,7 @@ import { api, path } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
 import { Confirm } from '../parts/confirm.js'
 import { ChoiceField, TextField } from '../parts/fields.js'
+import { useNamedHolders } from '../parts/holders.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { When } from '../parts/when.js'
@@ -101,7 +102,7 @@ function Plan ({ name, state, admin }: { name: string, state: DrainState, admin:
 /** Exactly who and what. */
 function Consequences ({ state, deadline }: { state: DrainState, deadline: boolean }): ReactElement {
   const { t } = useTranslation()
-  const lines = affectedBy(state)
+  const lines = affectedBy(useNamedHolders(state.machines))
   return (
     <>
       <p>{t('hypervisors.maintenanceMeans')}</p>

@@ -1,5 +1,5 @@
-import { Alert, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm } from '@patternfly/react-core'
-import { type ReactElement, type ReactNode, useMemo } from 'react'
+import { Alert, Button, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm } from '@patternfly/react-core'
+import { type ReactElement, type ReactNode, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams } from 'react-router'
 import type { Hypervisor } from '../../broker/api/hypervisors.js'
@@ -14,6 +14,7 @@ import { CheckButton } from '../doctor/check-page.js'
 import { LastCheck } from '../doctor/last-check.js'
 import { byteText } from '../parts/amounts.js'
 import { DataTable } from '../parts/data-table.js'
+import { pageWays } from '../frame/page-ways.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { When } from '../parts/when.js'
@@ -48,7 +49,7 @@ function About ({ hypervisor: one, admin }: { hypervisor: Hypervisor, admin: boo
   const { t } = useTranslation()
   return (
     <>
-      {one.reason !== '' && <Alert isInline className="berth-run" variant={one.state === 'unreachable' ? 'danger' : 'warning'} title={one.reason}>{one.state === 'unreachable' && one.versions === null && admin && <InstallLine name={one.name} />}</Alert>}
+      {one.reason !== '' && <Alert isInline className="berth-run" variant={one.state === 'unreachable' ? 'danger' : 'warning'} title={pageWays(t, one.reason)}>{one.state === 'unreachable' && admin && <InstallLine name={one.name} />}</Alert>}
       {one.drain !== null && <Draining name={one.name} />}
       <DescriptionList isHorizontal isCompact columnModifier={{ default: '1Col', xl: '2Col' }}>
         <Fact name={t('machines.power')}><HypervisorLabel hypervisor={one} /> <span className="berth-quiet"><When at={one.since} /></span></Fact>
@@ -64,10 +65,18 @@ function About ({ hypervisor: one, admin }: { hypervisor: Hypervisor, admin: boo
         <Fact name={t('hypervisors.versions')}>{one.versions === null ? '–' : `libvirt ${one.versions.libvirt}, QEMU ${one.versions.qemu}, berth-helper ${one.versions.helper}`}</Fact>
         <Fact name={t('hypervisors.directories')}><span className="berth-mono">{Object.values(one.directories).join(' ')}</span></Fact>
         <Fact name={t('hypervisors.hostKey')}><span className="berth-mono">{one.hostKeyFingerprint}</span></Fact>
+        {admin && one.state !== 'unreachable' && <Fact name={t('hypervisors.line')}><ShownWhenAsked><InstallLine name={one.name} /></ShownWhenAsked></Fact>}
         <Fact name={t('machines.adopt')}><Link to="/machines/-/adopt">{t('machines.adoptTitle')}</Link></Fact>
       </DescriptionList>
     </>
   )
+}
+
+/** What is seldom needed is asked for only when it is. */
+function ShownWhenAsked ({ children }: { children: ReactNode }): ReactElement {
+  const { t } = useTranslation()
+  const [shown, setShown] = useState(false)
+  return shown ? <>{children}</> : <Button variant="link" isInline onClick={() => { setShown(true) }}>{t('common.show')}</Button>
 }
 
 function Draining ({ name }: { name: string }): ReactElement {

@@ -1,10 +1,10 @@
-import { Button } from '@patternfly/react-core'
 import { type ReactElement, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { Hypervisor } from '../../broker/api/hypervisors.js'
 import type { Session } from '../../broker/api/users.js'
 import { path } from '../api/client.js'
+import { ButtonLink } from '../parts/button-link.js'
 import { type Column, DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
@@ -19,7 +19,7 @@ export function HypervisorsPage ({ session }: { session: Session }): ReactElemen
   return (
     <>
       <PageHead title={t('navigation.hypervisors')}>
-        {session.role === 'admin' && <Button component={(props) => <Link {...props} to="/hypervisors/-/new" />}>{t('hypervisors.add')}</Button>}
+        {session.role === 'admin' && <ButtonLink to="/hypervisors/-/new">{t('hypervisors.add')}</ButtonLink>}
       </PageHead>
       <Loaded query={hypervisors}>{({ hypervisors: all }) => <DataTable label={t('navigation.hypervisors')} rows={all} columns={columns} idOf={({ name }) => name} nameOf={({ name }) => name} empty={t('hypervisors.none')} />}</Loaded>
     </>

@@ -1,10 +1,11 @@
-import { Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter } from '@patternfly/react-core'
+import { EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter } from '@patternfly/react-core'
 import { type ReactElement, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { Machine } from '../../broker/api/machines.js'
 import type { Session } from '../../broker/api/users.js'
 import { useDesktops, useMachines } from '../machines/use-machines.js'
+import { ButtonLink } from '../parts/button-link.js'
 import { useParam, useSetParams } from '../parts/choice-filter.js'
 import { JobProgress } from '../parts/job-progress.js'
 import { Loaded } from '../parts/loaded.js'
@@ -25,7 +26,7 @@ export function ImagesPage ({ session }: { session: Session }): ReactElement {
   return (
     <>
       <PageHead title={t('navigation.images')} about={t('images.about')}>
-        {admin && <Button variant="secondary" component={(props) => <Link {...props} to="/machines/-/new?type=source" />}>{t('images.newSource')}</Button>}
+        {admin && <ButtonLink variant="secondary" to="/machines/-/new?type=source">{t('images.newSource')}</ButtonLink>}
       </PageHead>
       {job !== '' && <JobProgress id={job} mayCancel={admin} close={() => { setJob('') }} />}
       <Loaded query={machines}>{({ machines: all }) => <Picture all={all} admin={admin} shownJob={job} />}</Loaded>
@@ -42,7 +43,7 @@ function Picture ({ all, admin, shownJob }: { all: readonly Machine[], admin: bo
     return (
       <EmptyState headingLevel="h2" titleText={t('images.none')}>
         <EmptyStateBody>{t('images.noneWhat')}</EmptyStateBody>
-        {admin && <EmptyStateFooter><EmptyStateActions><Button component={(props) => <Link {...props} to="/machines/-/new?type=source" />}>{t('images.newSource')}</Button></EmptyStateActions></EmptyStateFooter>}
+        {admin && <EmptyStateFooter><EmptyStateActions><ButtonLink to="/machines/-/new?type=source">{t('images.newSource')}</ButtonLink></EmptyStateActions></EmptyStateFooter>}
       </EmptyState>
     )
   }

@@ -35,33 +35,35 @@ export function PopulateDialogue ({ initial, begun, close }: { initial: Machine,
 }
 
 function ChooseGeneration ({ initial, wanted, set }: { initial: Machine, wanted: string, set: (name: string) => void }): ReactElement {
-  const { t } = useTranslation()
+  const { t, i18n } = useTranslation()
   const { data } = useGet<GenerationList>(path`/machines/${initial.name}/generations`, ['generations', 'machines'])
   const ready = (data?.generations ?? []).filter(({ state }) => state === 'ready')
-  const options = ready.map(({ name, current, createdAt }) => ({ value: current ? '' : name, name: `${name}${current ? ` (${t('images.current').toLocaleLowerCase()})` : ''} · ${new Date(createdAt).toLocaleDateString()}` }))
+  const options = ready.map(({ name, current, createdAt }) => ({ value: current ? '' : name, name: `${name}${current ? ` (${t('images.current').toLocaleLowerCase()})` : ''} · ${new Date(createdAt).toLocaleString(i18n.language, { dateStyle: 'medium', timeStyle: 'short' })}` }))
   return <ChoiceField id="populate-generation" label={t('images.generation')} value={wanted} set={set} options={options} about={wanted === '' ? '' : t('images.rollBackAbout', { generation: wanted })} />
 }
 
 function Effects ({ preview, force }: { preview: PopulatePreview, force: boolean }): ReactElement {
   const { t } = useTranslation()
   const free = preview.machines.filter(({ inUse }) => inUse === null)
+  const again = free.filter(({ generation }) => generation === preview.generation).length
   const used = preview.machines.filter(({ inUse }) => inUse !== null)
   return (
     <>
-      <p><strong>{t('images.now', { count: free.length, generation: preview.generation })}</strong> {free.length > 0 && t('images.nowMeans')}</p>
-      <MachineList machines={free} text={({ power }) => OFF.includes(power) ? '' : t('images.isCut')} />
+      <p><strong>{(free.length > again || again === 0) && t('images.now', { count: free.length - again, generation: preview.generation })} {again > 0 && t('images.again', { count: again, generation: preview.generation })}</strong> {free.length > 0 && t('images.nowMeans')}</p>
+      <MachineList machines={free} target={preview.generation} text={({ power }) => OFF.includes(power) ? '' : t('images.isCut')} />
       {used.length > 0 && <p><strong>{force ? t('images.cutOff', { count: used.length }) : t('images.later', { count: used.length })}</strong></p>}
-      <MachineList machines={used} text={({ inUse }) => inUse ?? ''} />
+      <MachineList machines={used} target={preview.generation} text={({ inUse }) => inUse ?? ''} />
       {preview.carryTo.length > 0 && <p>{t('images.carried', { hypervisors: preview.carryTo.join(', ') })}</p>}
     </>
   )
 }
 
-function MachineList ({ machines, text }: { machines: readonly PopulateTarget[], text: (machine: PopulateTarget) => string }): ReactElement | null {
+function MachineList ({ machines, target, text }: { machines: readonly PopulateTarget[], target: string, text: (machine: PopulateTarget) => string }): ReactElement | null {
+  const { t } = useTranslation()
   if (machines.length === 0) return null
   return (
     <ul className="berth-machine-list" tabIndex={0}>
-      {machines.map((machine) => <li key={machine.machine}>{machine.machine} <span className="berth-quiet">{[machine.generation ?? '–', text(machine)].filter((part) => part !== '').join(', ')}</span></li>)}
+      {machines.map((machine) => <li key={machine.machine}>{machine.machine} <span className="berth-quiet">{[machine.generation === target ? `${target}, ${t('images.onIt')}` : machine.generation ?? '–', text(machine)].filter((part) => part !== '').join(', ')}</span></li>)}
     </ul>
   )
 }

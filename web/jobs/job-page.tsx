@@ -8,7 +8,7 @@ import { path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
 import { CancelJob } from '../parts/cancel-job.js'
 import { type Column, DataTable } from '../parts/data-table.js'
-import { JobStateLabel, jobTitle, TargetStateLabel } from '../parts/job-state.js'
+import { JobStateLabel, jobTitle, stepText, TargetStateLabel } from '../parts/job-state.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { hasEnded } from '../parts/use-job.js'
@@ -52,7 +52,7 @@ function Targets ({ targets }: { targets: readonly JobTarget[] }): ReactElement 
   const columns: ReadonlyArray<Column<JobTarget>> = [
     { key: 'name', name: t('jobs.target'), cell: (target) => target.name, value: (target) => target.name },
     { key: 'state', name: t('jobs.state'), cell: (target) => <TargetStateLabel state={target.state} />, value: (target) => t(`jobProgress.targetStates.${target.state}`), width: '9rem' },
-    { key: 'step', name: t('jobs.step'), cell: (target) => target.total > 0 && target.state === 'running' ? `${target.step} ${Math.floor(target.done / target.total * 100)} %` : target.step, value: (target) => target.step },
+    { key: 'step', name: t('jobs.step'), cell: (target) => target.total > 0 && target.state === 'running' ? `${stepText(t, target.step)} ${Math.floor(target.done / target.total * 100)} %` : stepText(t, target.step), value: (target) => stepText(t, target.step) },
     { key: 'message', name: t('jobs.message'), cell: (target) => <span title={target.message}>{target.message}</span>, value: (target) => target.message, width: 'minmax(8rem, 3fr)' },
   ]
   return <DataTable label={t('jobs.targets')} rows={targets} columns={columns} idOf={(target) => target.name} nameOf={(target) => target.name} empty={t('jobs.noTargets')} />

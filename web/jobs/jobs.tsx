@@ -18,8 +18,8 @@ export function Jobs (): ReactElement {
   const jobs = useGet<JobList>(`/jobs?limit=${MOST}`, ['jobs'])
   const columns: ReadonlyArray<Column<Job>> = [
     { key: 'created', name: t('jobs.asked'), cell: (job) => <When at={job.createdAt} />, value: (job) => -Date.parse(job.createdAt), width: '9rem' },
-    { key: 'kind', name: t('jobs.kind'), cell: (job) => <Link to={`/jobs/${job.id}`}>{jobKind(t, job)}</Link>, value: (job) => jobKind(t, job) },
-    { key: 'subject', name: t('jobs.subject'), cell: (job) => job.subject, value: (job) => job.subject },
+    { key: 'kind', name: t('jobs.kind'), cell: (job) => <Link to={`/jobs/${job.id}`}>{jobKind(t, job)}</Link>, value: (job) => jobKind(t, job), width: 'minmax(8rem, 1.8fr)' },
+    { key: 'subject', name: t('jobs.subject'), cell: (job) => job.subject, value: (job) => job.subject, width: 'minmax(5rem, 1.2fr)' },
     { key: 'state', name: t('jobs.state'), cell: (job) => <JobStateLabel state={job.state} />, value: (job) => t(`jobProgress.states.${job.state}`), width: '9rem' },
     { key: 'progress', name: t('jobs.progress'), cell: (job) => <JobBar job={job} />, value: (job) => job.total === 0 ? 0 : job.done / job.total, wideOnly: true },
     { key: 'by', name: t('jobs.by'), cell: (job) => job.createdBy, value: (job) => job.createdBy, wideOnly: true },

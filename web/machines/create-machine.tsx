@@ -44,10 +44,10 @@ function CreateForm ({ machines, hypervisors }: { machines: readonly Machine[], 
   const ready = wish.name !== '' && wish.hypervisors.length > 0 && (wish.type === 'simple' || wish.type === 'source' || wish.parent !== '')
   return (
     <Form className="berth-form" onSubmit={submit}>
-      <ErrorAlert error={create.error} />
       <Kind wish={wish} set={set} machines={machines} />
       <Places wish={wish} set={set} hypervisors={hypervisors} />
       <Hardware wish={wish} set={set} />
+      <ErrorAlert error={create.error} />
       <ActionGroup>
         <Button type="submit" isLoading={create.isPending} isDisabled={create.isPending || !ready}>{t('machines.createCount', { count: Number(wish.count) || 1 })}</Button>
         <Button variant="link" onClick={() => { void navigate('/machines') }}>{t('common.cancel')}</Button>

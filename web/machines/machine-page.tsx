@@ -1,4 +1,4 @@
-import { Alert, Button, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Tab, Tabs, TabTitleText } from '@patternfly/react-core'
+import { Alert, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Tab, Tabs, TabTitleText } from '@patternfly/react-core'
 import { type ReactElement, type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams } from 'react-router'
@@ -8,6 +8,7 @@ import type { Session } from '../../broker/api/users.js'
 import { path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
 import { mibText } from '../parts/amounts.js'
+import { ButtonLink } from '../parts/button-link.js'
 import { useParam } from '../parts/choice-filter.js'
 import { History } from '../parts/history.js'
 import { JobProgress } from '../parts/job-progress.js'
@@ -37,7 +38,7 @@ export function MachinePage ({ session }: { session: Session }): ReactElement {
   return (
     <>
       <PageHead title={name} above={[{ to: '/machines', name: t('navigation.machines') }]}>
-        {machine.data && admin && <Button variant="secondary" isDisabled={machine.data.power !== 'running'} component={(props) => <Link {...props} to={path`/machines/${name}/console`} />}>{t('machines.console')}</Button>}
+        {machine.data && admin && <ButtonLink variant="secondary" isDisabled={machine.data.power !== 'running'} to={path`/machines/${name}/console`}>{t('machines.console')}</ButtonLink>}
         {machine.data && admin && <MachineMenu machines={[machine.data]} desktops={desktops} label={t('machines.actionsOf', { name })} text={t('machines.actions')} more={[change]} begin={begin} />}
       </PageHead>
       {run && <RunResults run={run} forget={forget} />}

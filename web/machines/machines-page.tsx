@@ -1,9 +1,9 @@
-import { Button, ToggleGroup, ToggleGroupItem, ToolbarItem } from '@patternfly/react-core'
+import { ToggleGroup, ToggleGroupItem, ToolbarItem } from '@patternfly/react-core'
 import { type ReactElement, useCallback, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Link } from 'react-router'
 import { type Machine, MACHINE_TYPES, POWER_STATES } from '../../broker/api/machines.js'
 import type { Session } from '../../broker/api/users.js'
+import { ButtonLink } from '../parts/button-link.js'
 import { ChoiceFilter, useParam } from '../parts/choice-filter.js'
 import { DataTable } from '../parts/data-table.js'
 import { JobProgress } from '../parts/job-progress.js'
@@ -26,7 +26,7 @@ export function MachinesPage ({ session }: { session: Session }): ReactElement {
   return (
     <>
       <PageHead title={t('navigation.machines')}>
-        {admin && <><Button variant="secondary" component={(props) => <Link {...props} to="/machines/-/adopt" />}>{t('machines.adopt')}</Button><Button component={(props) => <Link {...props} to="/machines/-/new" />}>{t('machines.create')}</Button></>}
+        {admin && <><ButtonLink variant="secondary" to="/machines/-/adopt">{t('machines.adopt')}</ButtonLink><ButtonLink to="/machines/-/new">{t('machines.create')}</ButtonLink></>}
       </PageHead>
       {job !== '' && <JobProgress id={job} mayCancel={admin} close={() => { setJob('') }} />}
       <Loaded query={machines}>{({ machines: all }) => <List all={all} admin={admin} />}</Loaded>

@@ -11,7 +11,7 @@ export function PowerLabel ({ machine }: { machine: Pick<Machine, 'power' | 'pow
   return (
     <span className="berth-states">
       <StateLabel feeling={FEELINGS[machine.power]} title={machine.powerReason}>{t(`machines.powers.${machine.power}`)}</StateLabel>
-      {machine.maintenance && <StateLabel feeling="maintenance" title={machine.maintenanceReason}>{t('machines.maintenance')}</StateLabel>}
+      {machine.maintenance && <StateLabel feeling="maintenance" title={[t('machines.maintenance'), machine.maintenanceReason].filter((part) => part !== '').join(': ')}>{t('machines.maintenance')}</StateLabel>}
       {machine.job !== null && <StateLabel feeling="busy" title={machine.job}>{t('machines.jobWorks')}</StateLabel>}
     </span>
   )

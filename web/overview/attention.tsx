@@ -10,11 +10,12 @@ import type { ThinClient } from '../../broker/api/thin-clients.js'
 import { type ApiError, path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
 import { sentenceOf } from '../frame/error-state.js'
+import { pageWays } from '../frame/page-ways.js'
 import { useHypervisors } from '../hypervisors/use-hypervisors.js'
 import { useMachines } from '../machines/use-machines.js'
 import { byteText } from '../parts/amounts.js'
 import { StateLabel } from '../parts/state-label.js'
-import { nameOf, waitsForSomebody } from '../thin-clients/device-state.js'
+import { nameOf as deviceName, waitsForSomebody } from '../thin-clients/device-state.js'
 
 /** Below this share of free space somebody should look. */
 const LITTLE_SPACE = 0.1
@@ -32,7 +33,7 @@ export function Attention (): ReactElement {
   const troubles = [
     ...(hypervisors.data?.hypervisors ?? []).flatMap((one) => hypervisorTroubles(t, one)), ...(machines.data?.machines ?? []).flatMap((one) => machineTroubles(t, one)),
     ...(pools.data?.pools ?? []).flatMap((pool) => poolTroubles(t, pool)),
-    ...(devices.data?.thinClients ?? []).filter(waitsForSomebody).map((one) => deviceTrouble(t, one)),
+    ...(devices.data?.thinClients ?? []).filter(waitsForSomebody).map((device) => ({ key: `thin client ${device.id}`, to: path`/thin-clients/${device.id}`, name: deviceName(device), what: t(device.accepted ? 'overview.noDesktopDevice' : 'overview.unknownDevice'), why: pageWays(t, device.sentence) })),
   ]
   const failed = [hypervisors, machines, pools, devices].find(({ isError }) => isError)?.error
   if ([hypervisors, machines, pools, devices].some(({ isPending }) => isPending)) return <p className="berth-quiet">{t('common.loading')}</p>
@@ -70,8 +71,4 @@ function machineTroubles (t: Words, { id, name, power, powerReason }: Machine): 
 function poolTroubles (t: Words, { name, counts }: Pool): Trouble[] {
   const failed = counts['failed'] ?? 0
   return failed === 0 ? [] : [{ key: `pool ${name}`, to: path`/pools/${name}`, name, what: t('overview.failedDesktops', { count: failed }), why: '' }]
-}
-
-function deviceTrouble (t: Words, device: ThinClient): Trouble {
-  return { key: `thin client ${device.id}`, to: path`/thin-clients/${device.id}`, name: nameOf(device), what: t(device.accepted ? 'overview.deviceGetsNothing' : 'overview.unknownDevice'), why: device.sentence }
 }

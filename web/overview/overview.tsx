@@ -10,6 +10,7 @@ import { useGet } from '../api/queries.js'
 import { DiskBar, HypervisorLabel, MemoryBar } from '../hypervisors/hypervisor-label.js'
 import { useHypervisors } from '../hypervisors/use-hypervisors.js'
 import { JobStateLabel, jobTitle } from '../parts/job-state.js'
+import { holderPath, useHolderNames } from '../parts/holders.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { hasEnded } from '../parts/use-job.js'
@@ -50,11 +51,13 @@ function Hypervisors (): ReactElement {
   return (
     <Loaded query={useHypervisors()}>
       {({ hypervisors }) => hypervisors.length === 0 ? <p className="berth-quiet">{t('hypervisors.none')}</p> : (
-        <ul className="berth-rows">{hypervisors.map((one) => <li key={one.name} className="berth-row-4"><Link to={path`/hypervisors/${one.name}`}>{one.name}</Link><HypervisorLabel hypervisor={one} /><MemoryBar hypervisor={one} /><DiskBar hypervisor={one} /></li>)}</ul>
+        <ul className="berth-rows">{hypervisors.map((one) => <li key={one.name} className="berth-row-4"><Link to={path`/hypervisors/${one.name}`}>{one.name}</Link><HypervisorLabel hypervisor={one} /><Named name={t('overview.memory')}><MemoryBar hypervisor={one} /></Named><Named name={t('overview.disk')}><DiskBar hypervisor={one} /></Named></li>)}</ul>
       )}
     </Loaded>
   )
 }
+
+function Named ({ name, children }: { name: string, children: ReactNode }): ReactElement { return <div className="berth-named"><span className="berth-quiet">{name}</span>{children}</div> }
 
 const STATES = ['assigned', 'free', 'building', 'cleaning', 'failed', 'deleting'] as const
 
@@ -69,7 +72,7 @@ function Pools (): ReactElement {
             <li key={name}>
               <Link to={path`/pools/${name}`}>{name}</Link>
               <span>{STATES.filter((state) => (counts[state] ?? 0) > 0).map((state) => `${counts[state] ?? 0} ${t(`overview.members.${state}`)}`).join(', ')}{waiting > 0 && `, ${t('overview.waiting', { count: waiting })}`}</span>
-              <span className="berth-quiet">{generations.map(({ generation, members, current }) => `${generation}${current ? '*' : ''}: ${members}`).join(', ')}</span>
+              <span className="berth-quiet">{generations.map((one) => t(one.current ? 'overview.onCurrent' : 'overview.onGeneration', one)).join(' · ')}</span>
             </li>
           ))}
         </ul>
@@ -83,6 +86,7 @@ const MOST_PEOPLE = 12
 function Connected (): ReactElement {
   const { t } = useTranslation()
   const desktops = useGet<DesktopList>('/desktops', ['desktops', 'sessions'])
+  const nameOf = useHolderNames((desktops.data?.desktops ?? []).map(({ holder }) => holder))
   const isHere = ({ phase }: Desktop): boolean => phase === 'connected' || phase === 'grace'
   return (
     <Loaded query={desktops}>
@@ -91,7 +95,7 @@ function Connected (): ReactElement {
         return (
           <>
             <p><span className="berth-figure">{here.length}</span> {t('overview.ofAssigned', { count: all.length })}</p>
-            <ul className="berth-rows">{here.slice(0, MOST_PEOPLE).map(({ machine, holder, connectedAt }) => <li key={machine}><strong>{holder}</strong><Link to={path`/machines/${machine}`}>{machine}</Link><span className="berth-quiet"><When at={connectedAt} /></span></li>)}</ul>
+            <ul className="berth-rows">{here.slice(0, MOST_PEOPLE).map(({ machine, holder, connectedAt }) => <li key={machine}><strong><Link to={holderPath(holder)}>{nameOf(holder)}</Link></strong><Link to={path`/machines/${machine}`}>{machine}</Link><span className="berth-quiet"><When at={connectedAt} /></span></li>)}</ul>
             {here.length > MOST_PEOPLE && <Link to="/machines?power=connected">{t('jobProgress.showAll', { count: here.length })}</Link>}
           </>
         )

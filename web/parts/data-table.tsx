@@ -2,11 +2,12 @@ import { Checkbox, EmptyState, SearchInput, Toolbar, ToolbarContent, ToolbarItem
 import { AngleDownIcon } from '@patternfly/react-icons/dist/esm/icons/angle-down-icon'
 import { AngleUpIcon } from '@patternfly/react-icons/dist/esm/icons/angle-up-icon'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type CSSProperties, type ReactElement, type ReactNode, useDeferredValue, useMemo, useRef } from 'react'
+import { type CSSProperties, type MouseEvent, type ReactElement, type ReactNode, type RefObject, useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
 import { arrange, type Arranged, type Order } from './arrange.js'
 import './data-table.css'
+import { ACTIONS, CHECKBOX, fittingColumns, leastRow, trackOf } from './fitting-columns.js'
 
 export interface Column<T> {
   readonly key: string
@@ -18,6 +19,8 @@ export interface Column<T> {
   readonly width?: string
   /** Left out where there is little room. */
   readonly wideOnly?: boolean
+  /** Of those that may be left out, the highest goes first; among equals, the one at the right. */
+  readonly rank?: number
 }
 
 export interface DataTableProps<T> {
@@ -40,8 +43,6 @@ export interface DataTableProps<T> {
 }
 
 const ROW_HEIGHT = 40
-/** On average; below, the table scrolls sideways. */
-const LEAST_COLUMN_REM = 6.5
 /** So many rows are shown as they are; more are drawn only where they are seen. */
 const OVERSCAN = 12
 
@@ -77,25 +78,28 @@ function orderOf (text: string): Order { return text.startsWith('-') ? { key: te
 
 type GridProps<T> = DataTableProps<T> & { lines: ReadonlyArray<Arranged<T>>, order: Order, sortBy: (key: string) => void }
 
-function Grid<T> ({ label, lines, columns, order, sortBy, idOf, nameOf, selected, onSelect, actions }: GridProps<T>): ReactElement {
+function Grid<T> ({ label, lines, columns: all, order, sortBy, idOf, nameOf, selected, onSelect, actions }: GridProps<T>): ReactElement {
   const { t } = useTranslation()
   const scroll = useRef<HTMLDivElement>(null)
   const virtual = useVirtualizer({ count: lines.length, getScrollElement: () => scroll.current, estimateSize: () => ROW_HEIGHT, overscan: OVERSCAN })
-  const tracks = [...(onSelect ? ['2.5rem'] : []), ...columns.map(({ width }) => width ?? 'minmax(6rem, 1fr)'), ...(actions ? ['3.5rem'] : [])].join(' ')
+  const room = useRoom(scroll)
+  const ends = [...(onSelect ? [CHECKBOX] : []), ...(actions ? [ACTIONS] : [])]
+  const columns = fittingColumns(all, ends, room)
+  const tracks = [...(onSelect ? [`${CHECKBOX}rem`] : []), ...columns.map(trackOf), ...(actions ? [`${ACTIONS}rem`] : [])].join(' ')
   const ids = lines.flatMap((line) => 'row' in line ? [idOf(line.row)] : [])
-  const all = ids.length > 0 && ids.every((id) => selected?.has(id) === true)
+  const allChosen = ids.length > 0 && ids.every((id) => selected?.has(id) === true)
   const toggle = (id: string, on: boolean): void => { onSelect?.(new Set(on ? [...(selected ?? []), id] : [...(selected ?? [])].filter((one) => one !== id))) }
   return (
-    <div className="berth-table" role="table" aria-label={label} aria-rowcount={lines.length + 1} ref={scroll} tabIndex={0} style={{ '--berth-tracks': tracks, '--berth-least': `${columns.length * LEAST_COLUMN_REM}rem` } as CSSProperties}>
+    <div className="berth-table" role="table" aria-label={label} aria-rowcount={lines.length + 1} ref={scroll} tabIndex={0} style={{ '--berth-tracks': tracks, '--berth-least': `${leastRow(columns, ends)}rem` } as CSSProperties} onMouseOver={sayWhole}>
       <div role="rowgroup" className="berth-table-head">
         <div role="row" className="berth-table-row" aria-rowindex={1}>
-          {onSelect && <div role="columnheader"><Checkbox id={`${label}-all`} aria-label={t('table.selectAll')} isChecked={all} onChange={(_event, on) => { onSelect(on ? new Set(ids) : new Set()) }} /></div>}
-          {columns.map(({ key, name, wideOnly }) => (
-            <div key={key} role="columnheader" className={wideOnly === true ? 'berth-wide-only' : undefined} aria-sort={order.key !== key ? 'none' : order.down ? 'descending' : 'ascending'}>
+          {onSelect && <div role="columnheader"><Checkbox id={`${label}-all`} aria-label={t('table.selectAll')} isChecked={allChosen} onChange={(_event, on) => { onSelect(on ? new Set(ids) : new Set()) }} /></div>}
+          {columns.map(({ key, name }) => (
+            <div key={key} role="columnheader" aria-sort={order.key !== key ? 'none' : order.down ? 'descending' : 'ascending'}>
               <button type="button" className="berth-sort" onClick={() => { sortBy(key) }}>{name}{order.key === key && (order.down ? <AngleDownIcon /> : <AngleUpIcon />)}</button>
             </div>
           ))}
-          {actions && <div role="columnheader"><span className="pf-v6-u-screen-reader">{t('table.actions')}</span></div>}
+          {actions && <div role="columnheader" className="berth-table-actions"><span className="pf-v6-u-screen-reader">{t('table.actions')}</span></div>}
         </div>
       </div>
       <div role="rowgroup" className="berth-table-body" style={{ blockSize: virtual.getTotalSize() }}>
@@ -108,12 +112,35 @@ function Grid<T> ({ label, lines, columns, order, sortBy, idOf, nameOf, selected
           return (
             <div key={id} role="row" aria-rowindex={index + 2} className="berth-table-row" style={style}>
               {onSelect && <div role="cell"><Checkbox id={`${label}-${id}`} aria-label={t('table.select', { name: nameOf(line.row) })} isChecked={selected?.has(id) === true} onChange={(_event, on) => { toggle(id, on) }} /></div>}
-              {columns.map(({ key, cell, wideOnly }) => <div key={key} role="cell" className={wideOnly === true ? 'berth-wide-only' : undefined}>{cell(line.row)}</div>)}
-              {actions && <div role="cell">{actions(line.row)}</div>}
+              {columns.map(({ key, cell }) => <div key={key} role="cell">{cell(line.row)}</div>)}
+              {actions && <div role="cell" className="berth-table-actions">{actions(line.row)}</div>}
             </div>
           )
         })}
       </div>
     </div>
   )
+}
+
+/** How wide the table may be, in rem. Known before it is painted, so that no column flashes up and goes. */
+function useRoom (place: RefObject<HTMLElement>): number {
+  const [room, setRoom] = useState(0)
+  useLayoutEffect(() => {
+    const element = place.current
+    if (!element) return
+    const measure = (): void => { setRoom(element.clientWidth / Number.parseFloat(getComputedStyle(document.documentElement).fontSize)) }
+    const watcher = new ResizeObserver(measure)
+    watcher.observe(element)
+    measure()
+    return () => { watcher.disconnect() }
+  }, [place])
+  return room
+}
+
+/** What is cut off in a cell is said in full when one points at it. */
+function sayWhole ({ target }: MouseEvent): void {
+  const cell = target instanceof Element ? target.closest('[role=cell], [role=columnheader]') : null
+  if (!(cell instanceof HTMLElement)) return
+  if (cell.scrollWidth > cell.clientWidth) cell.title = cell.textContent ?? ''
+  else cell.removeAttribute('title')
 }

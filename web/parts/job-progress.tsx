@@ -8,7 +8,7 @@ import { ErrorState } from '../frame/error-state.js'
 import { byteText } from './amounts.js'
 import { CancelJob } from './cancel-job.js'
 import './job-progress.css'
-import { JobStateLabel, jobTitle, TargetStateLabel } from './job-state.js'
+import { JobStateLabel, jobTitle, stepText, TargetStateLabel } from './job-state.js'
 import { hasEnded, useJob } from './use-job.js'
 
 /** What went wrong is to be seen first, then what goes on. */
@@ -67,13 +67,13 @@ function Targets ({ targets }: { targets: readonly JobTarget[] }): ReactElement 
 function TargetLine ({ target: { name, state, step, message, done, total } }: { target: JobTarget }): ReactElement {
   const { t } = useTranslation()
   const bytes = total > 0 && state === 'running' ? ` ${byteText(done)} / ${byteText(total)}` : ''
-  const stepText = step === '' ? '' : t(`jobProgress.steps.${step.split(/[:-]/)[0] ?? ''}` as 'jobProgress.steps.write', { defaultValue: step })
+  const now = stepText(t, step)
   return (
     <li>
       <span className="berth-target-name">{name}</span>
       <TargetStateLabel state={state} />
-      <span className="berth-quiet">{state === 'running' ? `${stepText}${bytes}` : ''}</span>
-      {total > 0 && state === 'running' && <progress value={done} max={total} aria-label={`${name}: ${stepText}`} />}
+      <span className="berth-quiet">{state === 'running' ? `${now}${bytes}` : ''}</span>
+      {total > 0 && state === 'running' && <progress value={done} max={total} aria-label={`${name}: ${now}`} />}
       {message !== '' && <span className="berth-target-message">{message}</span>}
     </li>
   )

@@ -16,6 +16,11 @@ export function jobKind (t: TFunction, job: Pick<Job, 'kind'>): string {
   return t(`jobProgress.kinds.${job.kind}` as 'jobProgress.kinds.copy', { defaultValue: job.kind })
 }
 
+/** What is done to a target now, in the reader's language where there is a word for it. */
+export function stepText (t: TFunction, step: string): string {
+  return step === '' ? '' : t(`jobProgress.steps.${step}` as 'jobProgress.steps.write', { defaultValue: step })
+}
+
 export function JobStateLabel ({ state }: { state: JobState }): ReactElement {
   const { t } = useTranslation()
   return <StateLabel feeling={JOB_FEELINGS[state]}>{t(`jobProgress.states.${state}`)}</StateLabel>

@@ -8,7 +8,7 @@ import { Actions } from '../parts/actions.js'
 import { Confirm } from '../parts/confirm.js'
 import { TextField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
-import { rolesIn } from './roles.js'
+import { RolesField } from './roles-field.js'
 
 type Deed = 'roles' | 'password' | 'unlock' | 'logOut' | 'disable' | 'enable' | 'delete'
 
@@ -30,12 +30,12 @@ export function PersonActions ({ user, self }: { user: User, self: string }): Re
 
 function Roles ({ user, close }: { user: User, close: () => void }): ReactElement {
   const { t } = useTranslation()
-  const [text, setText] = useState(user.roles.filter(({ source }) => source === 'local').map(({ role }) => role).join(', '))
+  const [roles, setRoles] = useState<readonly string[]>(user.roles.filter(({ source }) => source === 'local').map(({ role }) => role))
   const others = user.roles.filter(({ source }) => source !== 'local')
-  const act = useAct(async () => { await api('PATCH', path`/users/${user.name}`, { body: { roles: rolesIn(text) } }) })
+  const act = useAct(async () => { await api('PATCH', path`/users/${user.name}`, { body: { roles } }) })
   return (
     <FormDialogue title={t('people.deeds.roles')} action={t('people.deeds.roles')} pending={act.isPending} error={act.error} close={close} onSubmit={() => { act.mutate(undefined, { onSuccess: close }) }}>
-      <TextField label={t('people.roles')} value={text} onChange={setText} hint={t('people.rolesHint')} />
+      <RolesField value={roles} onChange={setRoles} />
       {others.length > 0 && <p>{t('people.rolesElsewhere', { roles: others.map(({ role, source }) => `${role} (${source})`).join(', ') })}</p>}
     </FormDialogue>
   )

@@ -1,4 +1,7 @@
 import type { PoolPolicy, Schedule } from '../../broker/api/pools.js'
+import { durationIso, durationTyped } from '../parts/durations.js'
+
+export const DURATIONS = ['retention', 'disconnectGrace', 'coolDown', 'maxSession'] as const
 
 /** What is being typed: numbers are texts until they are sent, so that an empty field can be said. */
 export interface Draft {
@@ -10,8 +13,10 @@ export interface Draft {
   readonly timeZone: string, readonly schedule: readonly Schedule[]
 }
 
-export function draftOf (policy: PoolPolicy): Draft {
-  return { ...policy, min: String(policy.min), max: String(policy.max), spares: String(policy.spares), maxPerUser: String(policy.maxPerUser), maxSession: policy.maxSession ?? '' }
+/** Durations stand there as this language writes them. */
+export function draftOf (policy: PoolPolicy, language: string): Draft {
+  const durations = Object.fromEntries(DURATIONS.map((key) => [key, durationTyped(language, policy[key] ?? '')])) as Pick<Draft, (typeof DURATIONS)[number]>
+  return { ...policy, ...durations, min: String(policy.min), max: String(policy.max), spares: String(policy.spares), maxPerUser: String(policy.maxPerUser) }
 }
 
 /** What the draft changes, as the API takes it. */
@@ -22,5 +27,6 @@ export function changed (before: Draft, after: Draft): Partial<PoolPolicy> {
 
 function toPolicy (key: keyof Draft, draft: Draft): unknown {
   if (key === 'min' || key === 'max' || key === 'spares' || key === 'maxPerUser') return draft[key].trim() === '' ? null : Number(draft[key]) // null is refused by its name
-  return key === 'maxSession' && draft.maxSession.trim() === '' ? null : draft[key]
+  if (key === 'maxSession' && draft.maxSession.trim() === '') return null
+  return key === 'retention' || key === 'disconnectGrace' || key === 'coolDown' || key === 'maxSession' ? durationIso(draft[key]) : draft[key]
 }

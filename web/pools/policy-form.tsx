@@ -5,27 +5,31 @@ import { CLEANINGS, type Pool, type PoolPolicy, PROTOCOLS, SHUTDOWN_ANSWERS } fr
 import { api, path } from '../api/client.js'
 import { useAct } from '../api/queries.js'
 import { CheckField, ChoiceField, ManyField, TextField } from '../parts/fields.js'
+import { durationIso, durationWords } from '../parts/durations.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
-import { changed, type Draft, draftOf } from './policy-draft.js'
+import { changed, type Draft, draftOf, DURATIONS } from './policy-draft.js'
 import { ScheduleFields } from './schedule-fields.js'
 
 const NUMBERS = ['min', 'max', 'spares', 'maxPerUser'] as const
-const DURATIONS = ['retention', 'disconnectGrace', 'coolDown', 'maxSession'] as const
 const SWITCHES = ['clipboard', 'fileTransfer', 'usb', 'loginOnAssignment'] as const
 
 /** The whole policy of a pool. Only what was changed is sent, so two who change different things do not undo each other. */
 export function PolicyForm ({ pool, close }: { pool: Pool, close: () => void }): ReactElement {
-  const { t } = useTranslation()
-  const [before] = useState(() => draftOf(pool.policy))
+  const { t, i18n } = useTranslation()
+  const [before] = useState(() => draftOf(pool.policy, i18n.language))
   const [draft, setDraft] = useState<Draft>(before)
   const change = useAct(async (policy: Partial<PoolPolicy>) => { await api('PATCH', path`/pools/${pool.name}`, { body: { policy } }) })
   const set = (part: Partial<Draft>): void => { setDraft({ ...draft, ...part }) }
   const patch = changed(before, draft)
+  const meaning = (typed: string): string => {
+    const words = durationWords(i18n.language, durationIso(typed))
+    return words === typed.trim() ? '' : t('policy.means', { duration: words })
+  }
   const cleanings = CLEANINGS.map((value) => ({ value, name: t(`policy.cleanings.${value}`) }))
   return (
     <FormDialogue wide title={t('policy.title', { pool: pool.name })} action={t('policy.save')} pending={change.isPending} error={change.error} isDisabled={Object.keys(patch).length === 0} close={close} onSubmit={() => { change.mutate(patch, { onSuccess: close }) }}>
       <Group title={t('policy.sizes')}>{NUMBERS.map((name) => <TextField key={name} type="number" label={t(`policy.${name}`)} hint={t(`policy.hints.${name}`)} value={draft[name]} onChange={(value) => { set({ [name]: value }) }} />)}</Group>
-      <Group title={t('policy.times')}>{DURATIONS.map((name) => <TextField key={name} label={t(`policy.${name}`)} hint={t(`policy.hints.${name}`)} value={draft[name]} onChange={(value) => { set({ [name]: value }) }} />)}</Group>
+      <Group title={t('policy.times')}>{DURATIONS.map((name) => <TextField key={name} label={t(`policy.${name}`)} hint={`${t(`policy.hints.${name}`)} ${meaning(draft[name])}`} value={draft[name]} onChange={(value) => { set({ [name]: value }) }} />)}</Group>
       <Group title={t('policy.after')}>
         <ChoiceField label={t('policy.onRelease')} value={draft.onRelease} choices={cleanings} onChange={(onRelease) => { set({ onRelease }) }} />
         <ChoiceField label={t('policy.onExpiry')} value={draft.onExpiry} choices={cleanings} onChange={(onExpiry) => { set({ onExpiry }) }} />

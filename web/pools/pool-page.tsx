@@ -8,6 +8,8 @@ import { path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
 import { Actions } from '../parts/actions.js'
 import { type Column, DataTable } from '../parts/data-table.js'
+import { durationWords } from '../parts/durations.js'
+import { useNamedHolders } from '../parts/holders.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { type Feeling, StateLabel } from '../parts/state-label.js'
@@ -24,8 +26,10 @@ export function PoolPage ({ session }: { session: Session }): ReactElement {
   return <Loaded query={pool}>{(detail) => <Details detail={detail} session={session} />}</Loaded>
 }
 
-function Details ({ detail: { pool, members }, session }: { detail: PoolDetail, session: Session }): ReactElement {
+function Details ({ detail, session }: { detail: PoolDetail, session: Session }): ReactElement {
   const { t } = useTranslation()
+  const { pool } = detail
+  const members = useNamedHolders(detail.members)
   const admin = session.role === 'admin'
   return (
     <>
@@ -44,11 +48,11 @@ function Details ({ detail: { pool, members }, session }: { detail: PoolDetail, 
 }
 
 function Figures ({ pool }: { pool: Pool }): ReactElement {
-  const { t } = useTranslation()
+  const { t, i18n } = useTranslation()
   const { policy } = pool
   const rows: ReadonlyArray<readonly [string, string | ReactElement]> = [
-    [t('pools.initial'), pool.initial ?? '–'], [t('pools.generations'), <Generations pool={pool} />], [t('pools.size'), String(pool.size)], [t('policy.min'), String(policy.min)], [t('policy.max'), String(policy.max)],
-    [t('policy.spares'), String(pool.spares)], [t('policy.retention'), policy.retention], [t('policy.onRelease'), t(`policy.cleanings.${policy.onRelease}`)], [t('policy.onExpiry'), t(`policy.cleanings.${policy.onExpiry}`)], [t('policy.protocols'), policy.protocols.join(', ')], [t('pools.waiting'), String(pool.waiting)],
+    [t('pools.initial'), pool.initial ?? '–'], [t('pools.generations'), <Generations pool={pool} />], [t('pools.size'), String(pool.size)], [t('policy.min'), String(policy.min)], [t('policy.max'), policy.max === 0 ? t('policy.noGrowth') : String(policy.max)],
+    [t('policy.spares'), String(pool.spares)], [t('policy.retention'), durationWords(i18n.language, policy.retention)], [t('policy.onRelease'), t(`policy.cleanings.${policy.onRelease}`)], [t('policy.onExpiry'), t(`policy.cleanings.${policy.onExpiry}`)], [t('policy.protocols'), policy.protocols.map((one) => one.toUpperCase()).join(', ')], [t('pools.waiting'), String(pool.waiting)],
   ]
   const counts = Object.entries(pool.counts)
   return (

@@ -7,6 +7,7 @@ import type { ThinClientDetail } from '../../broker/api/thin-clients.js'
 import type { AuditEvent, Session } from '../../broker/api/users.js'
 import { path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
+import { pageWays } from '../frame/page-ways.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { Instant } from '../parts/when.js'
@@ -27,7 +28,7 @@ function Details ({ device, admin }: { device: ThinClientDetail, admin: boolean 
   const [deed, setDeed] = useState<Deed | null>(null)
   return (
     <>
-      <PageHead title={nameOf(device)} above={[{ to: '/thin-clients', name: t('navigation.thinClients') }]} about={device.sentence}>
+      <PageHead title={nameOf(device)} above={[{ to: '/thin-clients', name: t('navigation.thinClients') }]} about={pageWays(t, device.sentence)}>
         <DeviceState device={device} />
         {admin && <DeviceActions device={device} text={t('table.actions')} onDeed={setDeed} />}
       </PageHead>

@@ -2,6 +2,7 @@ import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { OrderState } from '../../broker/api/device-orders.js'
 import type { ThinClient } from '../../broker/api/thin-clients.js'
+import { pageWays } from '../frame/page-ways.js'
 import { type Feeling, StateLabel } from '../parts/state-label.js'
 import { When } from '../parts/when.js'
 
@@ -16,7 +17,7 @@ export function waitsForSomebody ({ accepted, here, state }: Pick<ThinClient, 'a
 /** What it was told last; one that is away is not shown as if it still saw that. */
 export function DeviceState ({ device }: { device: ThinClient }): ReactElement {
   const { t } = useTranslation()
-  if (!device.accepted) return <StateLabel feeling="bad" title={device.sentence}>{t('thinClients.notAccepted')}</StateLabel>
+  if (!device.accepted) return <StateLabel feeling="bad" title={pageWays(t, device.sentence)}>{t('thinClients.notAccepted')}</StateLabel>
   if (!device.here) return <StateLabel feeling="quiet" title={device.sentence}>{t('thinClients.away')}</StateLabel>
   if (device.state === null && device.showing === null) return <StateLabel feeling="quiet" title={device.sentence}>{t('thinClients.notAsked')}</StateLabel>
   // What it shows since before a restart of the broker it was told to show.

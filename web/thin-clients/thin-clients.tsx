@@ -5,6 +5,7 @@ import { Link } from 'react-router'
 import type { ThinClient } from '../../broker/api/thin-clients.js'
 import type { Session } from '../../broker/api/users.js'
 import { useGet } from '../api/queries.js'
+import { pageWays } from '../frame/page-ways.js'
 import { type Column, DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
@@ -33,7 +34,7 @@ function Listed ({ devices, admin }: { devices: readonly ThinClient[], admin: bo
   const columns: ReadonlyArray<Column<ThinClient>> = [
     { key: 'name', name: t('thinClients.name'), cell: (device) => <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>, value: nameOf, width: 'minmax(8rem, 1fr)' },
     { key: 'state', name: t('thinClients.state'), cell: (device) => <DeviceState device={device} />, value: (device) => device.state ?? '', width: '8.5rem' },
-    { key: 'sentence', name: t('thinClients.sentence'), cell: (device) => <span title={device.sentence}>{device.sentence}</span>, value: (device) => `${device.sentence} ${device.note}`, width: 'minmax(10rem, 2fr)', wideOnly: true },
+    { key: 'sentence', name: t('thinClients.sentence'), cell: (device) => pageWays(t, device.sentence), value: (device) => `${device.sentence} ${device.note}`, width: 'minmax(10rem, 2fr)', wideOnly: true },
     { key: 'showing', name: t('thinClients.showing'), cell: (device) => device.showing ?? '–', value: (device) => device.showing ?? '', wideOnly: true },
     { key: 'person', name: t('thinClients.person'), cell: (device) => device.person ?? '–', value: (device) => device.person ?? '', width: '8rem', wideOnly: true },
     { key: 'address', name: t('thinClients.address'), cell: (device) => <span className="berth-mono">{device.address}</span>, value: (device) => device.address, width: '8.5rem', wideOnly: true },

@@ -3,6 +3,7 @@ import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { ThinClient } from '../../broker/api/thin-clients.js'
+import { pageWays } from '../frame/page-ways.js'
 import type { Deed } from './deed-dialogue.js'
 import { nameOf, waitsForSomebody } from './device-state.js'
 
@@ -19,7 +20,7 @@ export function UnknownDevices ({ devices, onDeed }: { devices: readonly ThinCli
       <ul className="berth-unknown">
         {unknown.slice(0, MOST_SHOWN).map((device) => (
           <li key={device.id}>
-            <span><Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link> <span className="berth-mono">{device.mac} {device.address}</span><br /><small>{device.sentence}</small></span>
+            <span><Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link> <span className="berth-mono">{device.mac} {device.address}</span><br /><small>{pageWays(t, device.sentence)}</small></span>
             {onDeed && (
               <Flex columnGap={{ default: 'columnGapSm' }}>
                 {!device.accepted && <Button size="sm" variant="secondary" aria-label={t('thinClients.acceptOf', { name: nameOf(device) })} onClick={() => { onDeed('accept', device) }}>{t('thinClients.deeds.accept')}</Button>}

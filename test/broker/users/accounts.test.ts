@@ -70,6 +70,7 @@ t.test('disabling, a new password and log-out end logins at once; tokens of prog
   }
   await ends(async () => await broker.admin.post('/users/carol/log-out'))
   await ends(async () => await broker.admin.post('/users/carol/password', { newPassword: PASSWORD }))
+  await ends(async () => await (await logIn(broker, 'carol')).post('/password', { oldPassword: PASSWORD, newPassword: PASSWORD }))
   await program.get('/whoami')
   await ends(async () => await broker.admin.patch('/users/carol', { disabled: true }))
   t.match(await program.raw('GET', '/api/v1/whoami'), { status: 401 })

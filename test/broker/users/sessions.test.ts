@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { localPath } from '../../../broker/users/session-routes.js'
 import { isOneOf } from '../../../broker/users/trusted-proxy.js'
+import { ApiClient } from '../../support/api-client.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { BrowserClient } from './browser-client.js'
@@ -37,6 +38,22 @@ t.test('a session: cookie, forged requests, log-out', async (t) => {
   t.match(await browser.ask('DELETE', '/api/v1/session'), { status: 200, body: { goTo: null } })
   t.equal(browser.cookies.size, 0)
   t.same(broker.rows('SELECT * FROM web_session'), [])
+})
+
+t.test('a new password of one\'s own ends the other logins, and neither this browser nor this command line', async (t) => {
+  const broker = await SimulatedBroker.start()
+  t.teardown(async () => { await broker.remove() })
+  const [here, other] = [new BrowserClient(broker), new BrowserClient(broker)]
+  await broker.admin.post('/users', { name: 'carol', password: 'correct horse battery' })
+  for (const browser of [here, other]) await browser.logIn('carol', 'correct horse battery')
+  t.match(await here.ask('POST', '/api/v1/password', { oldPassword: 'correct horse battery', newPassword: 'another long password' }), { status: 204 })
+  t.match(await here.ask('GET', '/api/v1/session'), { status: 200, body: { name: 'carol' } })
+  t.match(await other.ask('GET', '/api/v1/session'), { status: 401 })
+  const { token } = await broker.anybody.post<{ token: string }>('/login', { name: 'carol', password: 'another long password' })
+  const line = new ApiClient(broker.url, broker.ca, token)
+  await line.post('/password', { oldPassword: 'another long password', newPassword: 'correct horse battery' })
+  t.match(await line.get('/whoami'), { name: 'carol' })
+  t.match(await here.ask('GET', '/api/v1/session'), { status: 401 })
 })
 
 t.test('log-out everywhere; a session that nobody uses ends, and each ends in the end', async (t) => {

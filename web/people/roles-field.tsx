@@ -1,0 +1,38 @@
+import { FormGroup, FormHelperText, HelperText, HelperTextItem, Label, LabelGroup, TextInputGroup, TextInputGroupMain } from '@patternfly/react-core'
+import { type KeyboardEvent, type ReactElement, useId, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useGet } from '../api/queries.js'
+import { rolesIn } from './roles.js'
+
+/** Roles, each a label of its own, as their names may have spaces. Comma and Enter end a name; Backspace takes the last one away. */
+export function RolesField ({ value, onChange }: { value: readonly string[], onChange: (roles: readonly string[]) => void }): ReactElement {
+  const { t } = useTranslation()
+  const id = useId()
+  const [typed, setTyped] = useState('')
+  const known = useGet<{ roles: ReadonlyArray<{ readonly role: string }> }>('/roles', ['people', 'grants'])
+  const add = (text: string): void => {
+    onChange([...new Set([...value, ...rolesIn(text)])])
+    setTyped('')
+  }
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key === 'Backspace' && typed === '') onChange(value.slice(0, -1))
+    if (event.key !== 'Enter' || typed.trim() === '') return
+    event.preventDefault() // it ends the name, not the form
+    add(typed)
+  }
+  return (
+    <FormGroup label={t('people.roles')} fieldId={id}>
+      <TextInputGroup>
+        <TextInputGroupMain inputId={id} value={typed} onChange={(_event, text) => { text.includes(',') ? add(text) : setTyped(text) }} onBlur={() => { add(typed) }} inputProps={{ onKeyDown, list: `${id}-known`, autoComplete: 'off' }}>
+          {value.length > 0 && (
+            <LabelGroup aria-label={t('people.roles')} numLabels={value.length}>
+              {value.map((role) => <Label key={role} variant="outline" closeBtnAriaLabel={t('people.withoutRole', { role })} onClose={() => { onChange(value.filter((one) => one !== role)) }}>{role}</Label>)}
+            </LabelGroup>
+          )}
+        </TextInputGroupMain>
+      </TextInputGroup>
+      <datalist id={`${id}-known`}>{(known.data?.roles ?? []).filter(({ role }) => !value.includes(role)).map(({ role }) => <option key={role} value={role} />)}</datalist>
+      <FormHelperText><HelperText><HelperTextItem>{t('people.rolesHint')}</HelperTextItem></HelperText></FormHelperText>
+    </FormGroup>
+  )
+}
