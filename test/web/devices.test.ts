@@ -92,8 +92,16 @@ t.test('clients.xml: checked while typing, a fault is jumped to, the difference 
   await page.reload()
   t.equal(await text.inputValue(), file('pc-2'), 'nothing is lost by a reload')
   await page.getByText('good, 1 entry').waitFor()
+  let tell = (): void => {}
+  const told = new Promise<void>((resolve) => { tell = resolve })
+  await page.route(/\/clients-xml\/check$/, async (route) => {
+    await told
+    await route.continue()
+  })
   await page.getByRole('button', { name: 'Save' }).click()
   const dialogue = page.getByRole('dialog')
+  t.ok(await dialogue.getByRole('button', { name: 'Save' }).isDisabled(), 'nobody knows yet which devices it concerns')
+  tell()
   await dialogue.getByText(`${mac}: pc-1 → pc-2`).waitFor()
   t.same(await obstacles(page), [])
   await clientsXml(broker, entry(`mac="${mac}"`, 'rdp:ts.example.org'))

@@ -24,7 +24,7 @@ export function PopulateDialogue ({ initial, begun, close }: { initial: Machine,
   const later = preview.data?.machines.filter(({ inUse }) => inUse !== null).length ?? 0
   return (
     <Confirm title={t('images.populateTitle', { name: initial.name })} action={force && later > 0 ? t('images.populateForced', { count: later }) : t('images.populate')} danger={force && later > 0} {...(force && later > 0 ? { typed: initial.name } : {})}
-      pending={populate.isPending} error={populate.error} close={close} onConfirm={() => { populate.mutate(undefined, { onSuccess: ({ job }) => { begun(job) } }) }}>
+      pending={populate.isPending} ready={preview.data !== undefined} error={populate.error} close={close} onConfirm={() => { populate.mutate(undefined, { onSuccess: ({ job }) => { begun(job) } }) }}>
       {!OFF.includes(initial.power) && <Alert isInline variant="warning" title={t('images.mustBeOff', { name: initial.name, power: t(`machines.powers.${initial.power}`).toLocaleLowerCase() })} />}
       <ChooseGeneration initial={initial} wanted={wanted} set={setWanted} />
       <Loaded query={preview}>{(data) => <Effects preview={data} force={force} />}</Loaded>

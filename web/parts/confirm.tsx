@@ -14,13 +14,15 @@ export interface ConfirmProps {
   /** Must be typed before it can be done: for what nobody gets back. */
   readonly typed?: string
   readonly pending: boolean
+  /** Whether it is known whom it would affect; false while that is being asked for. */
+  readonly ready?: boolean
   readonly error: ApiError | null
   readonly onConfirm: () => void
   readonly close: () => void
 }
 
 /** Asks before something is done that cannot be taken back. Focus goes back to where it was when it closes. */
-export function Confirm ({ title, children, action, danger = false, typed, pending, error, onConfirm, close }: ConfirmProps): ReactElement {
+export function Confirm ({ title, children, action, danger = false, typed, pending, ready = true, error, onConfirm, close }: ConfirmProps): ReactElement {
   const { t } = useTranslation()
   const id = useId()
   const [text, setText] = useState('')
@@ -33,7 +35,7 @@ export function Confirm ({ title, children, action, danger = false, typed, pendi
         {typed !== undefined && <label className="berth-typed">{t('common.typeToConfirm', { text: typed })}<TextInput value={text} aria-label={t('common.typeToConfirm', { text: typed })} onChange={(_event, value) => { setText(value) }} /></label>}
       </ModalBody>
       <ModalFooter>
-        <Button variant={danger ? 'danger' : 'primary'} onClick={onConfirm} isLoading={pending} isDisabled={pending || (typed !== undefined && text !== typed)}>{action}</Button>
+        <Button variant={danger ? 'danger' : 'primary'} onClick={onConfirm} isLoading={pending} isDisabled={pending || !ready || (typed !== undefined && text !== typed)}>{action}</Button>
         <Button variant="link" onClick={close}>{t('common.cancel')}</Button>
       </ModalFooter>
     </Modal>
