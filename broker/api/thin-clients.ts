@@ -101,9 +101,10 @@ export const ChooseRequest = strictObject({ macs: MACS, pool: Type.Optional(Name
 export type ChooseRequest = Static<typeof ChooseRequest>
 export const LogoutRequest = strictObject({ macs: MACS })
 
+/** `state`: what it was told last; null: it has not asked since the broker started. */
 export const ThinClient = strictObject({
   id: Type.String(), mac: MacAddress, address: Type.String(), hostname: Type.String(), version: Type.String(),
-  state: AskState, sentence: Type.String(), machine: nullable(Name), assigned: nullable(Name), assignedPool: nullable(Name),
+  state: nullable(AskState), sentence: Type.String(), machine: nullable(Name), assigned: nullable(Name), assignedPool: nullable(Name),
   here: Type.Boolean({ description: 'It waits for an answer now, or did so a few seconds ago' }),
   accepted: Type.Boolean({ description: 'It holds a key, or may get one at its next contact' }),
   person: nullable(Type.String({ description: 'Who is logged in at it' })), showing: nullable(Type.String()), note: Type.String(), firstSeen: Instant, lastSeen: Instant,

@@ -96,7 +96,7 @@ async function setApart (deps: PopulateDeps, context: JobContext<PopulateInput>,
   const kept = context.input.force ? [] : machines.filter(({ id }) => id in used)
   for (const { id, name } of kept) {
     await deps.store.updateTable('machine').set({ wanted_generation_id: context.input.generation.id }).where('id', '=', id).execute()
-    await context.end(name, 'skipped', `In use (${used[id] ?? ''}): it moves to ${context.input.generation.name} when it is released.`)
+    await context.end(name, 'skipped', `In use (${used[id] ?? ''}): it is renewed on ${context.input.generation.name} when it is released.`)
   }
   return machines.filter((machine) => !kept.includes(machine))
 }

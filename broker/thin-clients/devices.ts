@@ -8,7 +8,7 @@ import type { Store } from '../store/open.js'
 import type { ThinClientRow } from '../store/tables.js'
 import type { DeviceLogins } from './device-logins.js'
 import type { Orders, Wish } from './orders.js'
-import type { SeenDevices } from './seen.js'
+import { NOT_ASKED, type SeenDevices } from './seen.js'
 
 export interface DevicesDeps {
   readonly store: Store, readonly seen: SeenDevices, readonly orders: Orders, readonly logins: DeviceLogins
@@ -89,7 +89,7 @@ export class Devices {
     const seen = this.deps.seen.of(row.id)
     return {
       id: row.id, mac: row.mac, address: seen?.address ?? row.address, hostname: seen?.hostname ?? row.hostname, version: seen?.version ?? row.version,
-      state: seen?.state ?? 'unknown', sentence: seen?.sentence ?? 'It has not asked since the broker started.', machine: seen?.machine ?? null, assigned: row.assigned, assignedPool: row.assigned_pool,
+      state: seen?.state ?? null, sentence: seen?.sentence ?? NOT_ASKED, machine: seen?.machine ?? null, assigned: row.assigned, assignedPool: row.assigned_pool,
       here: this.deps.seen.isHere(row.id), person, accepted: row.accepted === 1, showing: seen?.showing ?? null, note: [seen?.note, row.note].filter(Boolean).join(' '),
       firstSeen: new Date(row.first_seen).toISOString(), lastSeen: new Date(Math.max(row.last_seen, seen?.lastSeenMs ?? 0)).toISOString(),
     }

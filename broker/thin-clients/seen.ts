@@ -4,12 +4,15 @@ import type { ThinClientRow } from '../store/tables.js'
 
 /** What a device was last told and shows; in memory, since it changes all the time. */
 export interface Seen {
-  readonly state: AskAnswer['state'], readonly sentence: string, readonly machine: string | null, readonly showing: string | null, readonly note: string
+  /** null: it was told nothing since the broker started. */
+  readonly state: AskAnswer['state'] | null, readonly sentence: string, readonly machine: string | null, readonly showing: string | null, readonly note: string
   readonly lastSeenMs: number, readonly address: string, readonly version: string, readonly hostname: string
 }
 
 /** Between two questions an agent rests for a moment only; one that is silent for longer is away. */
 const AWAY_AFTER_MS = 10_000
+
+export const NOT_ASKED = 'It has not asked since the broker started.'
 
 /** The devices as they were last heard. `onChange`: somebody who looks at them would see something else. */
 export class SeenDevices {
@@ -27,10 +30,11 @@ export class SeenDevices {
     this.#note(device.id, { ...told, note: request.note ?? '', showing: null, lastSeenMs: Date.now(), address, version: request.version, hostname: request.hostname })
   }
 
-  /** `showing`: title and protocol, or null. */
-  reported (id: string, showing: string | null, note: string): void {
-    const seen = this.#seen.get(id)
-    if (seen) this.#note(id, { ...seen, showing, note, lastSeenMs: Date.now() })
+  /** `showing`: title and protocol, or null. One that shows its desktop goes on to do so over a restart of the broker, and asks nothing. */
+  reported (device: ThinClientRow, showing: string | null, note: string): void {
+    const { address, version, hostname } = device
+    const seen = this.#seen.get(device.id) ?? { state: null, sentence: showing === null ? NOT_ASKED : 'It has shown this since before the broker started.', machine: null, address, version, hostname }
+    this.#note(device.id, { ...seen, showing, note, lastSeenMs: Date.now() })
   }
 
   /** A question of this device is answered now. Gives what is to be called when it was. */

@@ -139,7 +139,7 @@ export class ThinClients {
   /** Notes what the device shows. With `waitMs` it is answered when there is another notice for it, at the latest after that time. */
   async report (place: Place, report: ReportRequest, signal: AbortSignal): Promise<ReportAnswer> {
     const device = await this.deviceAt(place)
-    this.#seen.reported(device.id, report.showing === null ? null : `${report.showing.title} (${report.showing.protocol})`, report.note ?? '')
+    this.#seen.reported(device, report.showing === null ? null : `${report.showing.title} (${report.showing.protocol})`, report.note ?? '')
     await this.logins.noteShown(device.id)
     const until = performance.now() + (report.waitMs ?? 0) * (1 - Math.random() * POLL_JITTER)
     const letGo = this.#seen.hold(device.id)

@@ -76,6 +76,58 @@ t.test('copy, populate and roll back, by clicks and with the truth about who is 
   t.same(faults, [])
 })
 
+t.test('nothing can be confirmed before it is known whom it would affect; Back closes the question and stays on the page', async (t) => {
+  const { page, faults } = await openWindow(browser)
+  await logIn(page, `${broker.url}/machines`, 'admin', broker.adminPassword)
+  await page.getByRole('link', { name: 'Images' }).click()
+  let tell = (): void => {}
+  const told = new Promise<void>((resolve) => { tell = resolve })
+  await page.route(/\/machines\/gold\/populate/, async (route) => {
+    await told
+    await route.continue()
+  })
+  const dialogue = page.getByRole('dialog')
+  const search = (): string => new URL(page.url()).search
+  await page.getByRole('button', { name: 'Roll back to it: gold g2' }).or(page.getByRole('button', { name: 'Roll back to it: gold g1' })).click()
+  const confirm = dialogue.getByRole('button', { name: 'Populate machines' })
+  t.ok(await confirm.isDisabled(), 'nobody knows yet')
+  tell()
+  await dialogue.getByText(/already: (its disk is|their disks are) made anew from it/).waitFor()
+  t.ok(await confirm.isEnabled())
+  const options = await dialogue.getByRole('option').allTextContents()
+  t.ok(options.length > 1 && options.every((option) => /g\d.* · [A-Z][a-z]{2} \d+, 20\d\d, \d+:\d\d/.test(option)), options.join('; '))
+  await page.goBack()
+  await dialogue.waitFor({ state: 'detached' })
+  await page.getByRole('heading', { name: 'Images', level: 1 }).waitFor()
+  t.equal(search(), '')
+  await page.goForward()
+  await dialogue.getByText(/made anew from it/).waitFor()
+  await page.goBack()
+  await page.getByRole('button', { name: 'Copy disk from source: gold' }).click()
+  await dialogue.getByRole('button', { name: 'Cancel' }).click()
+  await dialogue.waitFor({ state: 'detached' })
+  t.equal(search(), '')
+  await page.goBack()
+  await page.waitForURL(/\/machines$/) // a question that was dropped is no step on the way
+  t.same(faults, [])
+})
+
+t.test('a disk is imported from a path that one gives: where images may lie only its hypervisor knows', async (t) => {
+  const { page, faults } = await openWindow(browser)
+  await logIn(page, `${broker.url}/images?import=golden-desktop`, 'admin', broker.adminPassword)
+  const dialogue = page.getByRole('dialog')
+  const file = dialogue.getByLabel('File')
+  t.equal(await file.inputValue(), '')
+  t.ok(await dialogue.getByRole('button', { name: 'Import a disk' }).isDisabled())
+  await dialogue.getByText('in the import directory of hv1').waitFor()
+  t.same(await obstacles(page), [])
+  await file.fill('/srv/berth/import/new.qcow2')
+  await file.press('Enter')
+  await page.getByText('Succeeded').first().waitFor()
+  t.equal(new URL(page.url()).searchParams.get('import'), null)
+  t.same(faults, [])
+})
+
 t.test('a dead hypervisor does not block the page, and its refusal is said', async (t) => {
   const { page, faults } = await openWindow(browser)
   broker.host('hv1').link?.setUp(false)

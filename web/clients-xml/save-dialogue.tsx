@@ -28,10 +28,11 @@ export function SaveDialogue ({ draft, before, saved, close }: { draft: Draft, b
         <ErrorAlert error={save.error ?? check.error} />
         <DiffView before={before} after={draft.text} />
         <Title headingLevel="h2" size="md" className="berth-below">{t('clientsXml.effects')}</Title>
-        {check.isPending ? <Spinner size="md" aria-label={t('common.loading')} /> : <Effects effects={check.data?.effects} />}
+        {check.isPending && <Spinner size="md" aria-label={t('common.loading')} />}
+        {check.data && <Effects effects={check.data.effects} />}
       </ModalBody>
       <ModalFooter>
-        <Button onClick={put} isLoading={save.isPending} isDisabled={save.isPending || check.isPending}>{t('clientsXml.save')}</Button>
+        <Button onClick={put} isLoading={save.isPending} isDisabled={save.isPending || check.data === undefined}>{t('clientsXml.save')}</Button>
         <Button variant="link" onClick={close}>{t('common.cancel')}</Button>
       </ModalFooter>
     </Modal>

@@ -2,45 +2,50 @@ import { Alert } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { MachineList } from '../../broker/api/machines.js'
-import { type Grant, OBJECT_KINDS, SUBJECT_KINDS, VERBS } from '../../broker/api/permissions.js'
+import { type Grant, type GrantPlace, OBJECT_KINDS, SUBJECT_KINDS, VERBS } from '../../broker/api/permissions.js'
 import type { Pool } from '../../broker/api/pools.js'
-import type { User } from '../../broker/api/users.js'
 import { api } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
 import { ChoiceField, ManyField, TextField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
+import { PersonField } from '../parts/person-field.js'
+import { type GrantDraft, grantAt, moved, NEW_GRANT, verbsOf } from './grant-draft.js'
 
-const USUAL: Grant = { kind: 'pool', object: '', subjectKind: 'user', subject: '', verbs: ['start', 'accessConsole', 'release', 'extend'] }
-
-/** Gives a person or a role permissions on a pool or a machine; what it had there before is replaced. */
+/** Gives a person or a role permissions on a pool or a machine. It shows what the subject has there already, since saving replaces it. */
 export function GrantForm ({ grant, close }: { grant: Grant | null, close: () => void }): ReactElement {
   const { t } = useTranslation()
-  const [wish, setWish] = useState<Grant>(grant ?? USUAL)
+  const [draft, setDraft] = useState<GrantDraft>(grant ? { ...grant, verbs: null } : NEW_GRANT)
+  const grants = useGet<{ grants: Grant[] }>('/grants', ['grants'])
+  const known = grants.data?.grants ?? []
+  const there = grantAt(known, draft)
+  const verbs = verbsOf(draft, there)
+  const { kind, object, subjectKind, subject } = draft
+  const give = useAct(async () => { await api('PUT', '/grants', { body: { kind, object, subjectKind, subject, verbs } }) })
+  const losing = (there?.verbs ?? []).filter((verb) => !verbs.includes(verb)).map((verb) => t(`verbs.${verb}`))
+  return (
+    <FormDialogue title={grant ? t('grants.change') : t('grants.create')} action={t('grants.save')} pending={give.isPending} error={give.error ?? grants.error} isDisabled={object === '' || subject === '' || verbs.length === 0 || grants.data === undefined} close={close} onSubmit={() => { give.mutate(undefined, { onSuccess: close }) }}>
+      {grant === null ? <Place draft={draft} move={(part) => { setDraft(moved(draft, part, known)) }} /> : <p>{object} – {subject}</p>}
+      {losing.length > 0 && <Alert isInline isLiveRegion variant="warning" title={t('grants.losing', { subject, object, verbs: losing.join(', ') })} />}
+      {losing.length === 0 && there && grant === null && <Alert isInline isLiveRegion variant="info" title={t('grants.has', { subject })} />}
+      <ManyField label={t('grants.may')} value={verbs} onChange={(chosen) => { setDraft({ ...draft, verbs: chosen }) }} choices={VERBS.map((value) => ({ value, name: t(`verbs.${value}`) }))} />
+    </FormDialogue>
+  )
+}
+
+/** Whom, and on what. */
+function Place ({ draft: { kind, object, subjectKind, subject }, move }: { draft: GrantPlace, move: (part: Partial<GrantPlace>) => void }): ReactElement {
+  const { t } = useTranslation()
   const pools = useGet<{ pools: Pool[] }>('/pools', ['pools'])
   const machines = useGet<MachineList>('/machines', ['machines'])
-  const users = useGet<{ users: User[] }>('/users', ['people'])
-  const grants = useGet<{ grants: Grant[] }>('/grants', ['grants'])
-  const already = (one: Grant): Grant | undefined => grant === null ? grants.data?.grants.find(({ kind, object, subjectKind, subject }) => kind === one.kind && object === one.object && subjectKind === one.subjectKind && subject.toLowerCase() === one.subject.toLowerCase()) : undefined
-  const give = useAct(async () => { await api('PUT', '/grants', { body: wish }) })
-  const set = (part: Partial<Grant>): void => {
-    const next = { ...wish, ...part }
-    // What there is stays chosen: the new permissions take its place.
-    setWish({ ...next, verbs: part.verbs ?? (already(next)?.verbs ?? (already(wish) ? USUAL.verbs : next.verbs)) })
-  }
-  const objects = wish.kind === 'pool' ? pools.data?.pools : machines.data?.machines
+  const objects = kind === 'pool' ? pools.data?.pools : machines.data?.machines
   return (
-    <FormDialogue title={grant ? t('grants.change') : t('grants.create')} action={t('grants.save')} pending={give.isPending} error={give.error} isDisabled={wish.object === '' || wish.subject === '' || wish.verbs.length === 0} close={close} onSubmit={() => { give.mutate(undefined, { onSuccess: close }) }}>
-      {grant === null && (
-        <>
-          <ChoiceField label={t('grants.kind')} value={wish.kind} onChange={(kind) => { set({ kind }) }} choices={OBJECT_KINDS.map((value) => ({ value, name: t(`kinds.${value}`) }))} />
-          <TextField label={t('grants.object')} isRequired value={wish.object} onChange={(object) => { set({ object }) }} list={(objects ?? []).map(({ name }) => name)} />
-          <ChoiceField label={t('grants.subjectKind')} value={wish.subjectKind} onChange={(subjectKind) => { set({ subjectKind }) }} choices={SUBJECT_KINDS.map((value) => ({ value, name: t(`subjectKinds.${value}`) }))} />
-          <TextField label={t('grants.subject')} isRequired value={wish.subject} onChange={(subject) => { set({ subject }) }} {...(wish.subjectKind === 'user' ? { list: (users.data?.users ?? []).map(({ name }) => name) } : {})} />
-        </>
-      )}
-      {grant !== null && <p>{wish.object} – {wish.subject}</p>}
-      {already(wish) && <Alert isInline isPlain isLiveRegion variant="info" title={t('grants.hasAlready', { subject: wish.subject })} />}
-      <ManyField label={t('grants.may')} value={wish.verbs} onChange={(verbs) => { set({ verbs: [...verbs] }) }} choices={VERBS.map((value) => ({ value, name: t(`verbs.${value}`) }))} />
-    </FormDialogue>
+    <>
+      <ChoiceField label={t('grants.kind')} value={kind} onChange={(chosen) => { move({ kind: chosen }) }} choices={OBJECT_KINDS.map((value) => ({ value, name: t(`kinds.${value}`) }))} />
+      <TextField label={t('grants.object')} isRequired value={object} onChange={(text) => { move({ object: text }) }} list={(objects ?? []).map(({ name }) => name)} />
+      <ChoiceField label={t('grants.subjectKind')} value={subjectKind} onChange={(chosen) => { move({ subjectKind: chosen }) }} choices={SUBJECT_KINDS.map((value) => ({ value, name: t(`subjectKinds.${value}`) }))} />
+      {subjectKind === 'user'
+        ? <PersonField label={t('grants.subject')} value={subject} onChange={(text) => { move({ subject: text }) }} />
+        : <TextField label={t('grants.subject')} isRequired value={subject} onChange={(text) => { move({ subject: text }) }} />}
+    </>
   )
 }

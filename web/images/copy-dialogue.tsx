@@ -19,7 +19,7 @@ export function CopyDialogue ({ initial, all, begun, close }: { initial: Machine
   const running = [all.find(({ name }) => name === source), initial].flatMap((machine) => machine && !OFF.includes(machine.power) ? [machine] : [])
   const machines = all.filter(({ parent, type }) => parent === initial.name && type === 'vdi')
   return (
-    <Confirm title={t('images.copyTitle', { name: initial.name })} action={t('images.copy')} pending={copy.isPending} error={copy.error} close={close} onConfirm={() => { copy.mutate(undefined, { onSuccess: ({ job }) => { begun(job) } }) }}>
+    <Confirm title={t('images.copyTitle', { name: initial.name })} action={t('images.copy')} pending={copy.isPending} ready={source !== ''} error={copy.error} close={close} onConfirm={() => { copy.mutate(undefined, { onSuccess: ({ job }) => { begun(job) } }) }}>
       <ChoiceField id="copy-source" label={t('images.from')} value={source} set={setSource} options={[...(source === '' ? [{ value: '', name: t('machines.chooseParent') }] : []), ...sources.map(({ name }) => ({ value: name, name }))]} />
       <p>{t('images.copyText', { source: source === '' ? '…' : source, name: initial.name })}</p>
       <p>{t('images.copyAffects', { count: machines.length })}</p>

@@ -6,7 +6,7 @@ import type { Machine } from '../../broker/api/machines.js'
 import type { Session } from '../../broker/api/users.js'
 import { useDesktops, useMachines } from '../machines/use-machines.js'
 import { ButtonLink } from '../parts/button-link.js'
-import { useParam, useSetParams } from '../parts/choice-filter.js'
+import { useLeave, useParam, useSetParams } from '../parts/choice-filter.js'
 import { JobProgress } from '../parts/job-progress.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
@@ -66,9 +66,10 @@ function Picture ({ all, admin, shownJob }: { all: readonly Machine[], admin: bo
 function Dialogues ({ all }: { all: readonly Machine[] }): ReactElement {
   const [[copy], [populate], [importTo]] = [useParam('copy'), useParam('populate'), useParam('import')]
   const set = useSetParams()
+  const leave = useLeave()
   const named = (name: string): Machine | undefined => all.find((machine) => machine.name === name)
   const begun = (job: string): void => { set({ copy: '', populate: '', generation: '', import: '', job }) }
-  const close = (): void => { set({ copy: '', populate: '', generation: '', import: '' }) }
+  const close = (): void => { leave({ copy: '', populate: '', generation: '', import: '' }) }
   const [toCopy, toPopulate, toImport] = [named(copy), named(populate), named(importTo)]
   return (
     <>

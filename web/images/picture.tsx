@@ -25,7 +25,7 @@ export function SourceBox ({ source, admin }: { source: Machine | null, admin: b
   if (!source) return <div className="berth-box berth-box-source"><strong>{t('images.noSource')}</strong></div>
   const actions = [
     { name: t('images.newInitial'), onClick: () => { void navigate(`/machines/-/new?type=initial&parent=${encodeURIComponent(source.name)}`) } },
-    { name: t('images.import'), onClick: () => { ask({ import: source.name }) } },
+    { name: t('images.import'), onClick: () => { ask({ import: source.name }, 'push') } },
   ]
   return (
     <div className="berth-box berth-box-source">
@@ -69,8 +69,8 @@ function InitialBox ({ initial, machines, admin }: { initial: Machine, machines:
       <Link className="berth-quiet" to={`/machines?parent=${encodeURIComponent(initial.name)}`}>{t('images.machines', { count: machines.length })}</Link>
       {admin && (
         <div className="berth-box-acts">
-          <Button size="sm" variant="secondary" isDisabled={busy} aria-label={`${t('images.copy')}: ${initial.name}`} onClick={() => { ask({ copy: initial.name }) }}>{t('images.copy')}</Button>
-          <Button size="sm" isDisabled={busy || machines.length === 0 || initial.generation === null} aria-label={`${t('images.populate')}: ${initial.name}`} onClick={() => { ask({ populate: initial.name }) }}>{t('images.populate')}</Button>
+          <Button size="sm" variant="secondary" isDisabled={busy} aria-label={`${t('images.copy')}: ${initial.name}`} onClick={() => { ask({ copy: initial.name }, 'push') }}>{t('images.copy')}</Button>
+          <Button size="sm" isDisabled={busy || machines.length === 0 || initial.generation === null} aria-label={`${t('images.populate')}: ${initial.name}`} onClick={() => { ask({ populate: initial.name }, 'push') }}>{t('images.populate')}</Button>
         </div>
       )}
     </div>
@@ -111,7 +111,7 @@ function GenerationBox ({ initial, generation, admin, busy }: { initial: Machine
       </div>
       <span className="berth-quiet">{bytes === null ? '' : `${byteText(bytes)} · `}<When at={createdAt} />{source === null ? '' : ` · ${source}`}</span>
       <span className="berth-quiet">{hypervisors.join(', ')}</span>
-      {admin && !current && state === 'ready' && <Button size="sm" variant="link" isInline isDisabled={busy} aria-label={`${t('images.rollBack')}: ${initial.name} ${name}`} onClick={() => { ask({ populate: initial.name, generation: name }) }}>{t('images.rollBack')}</Button>}
+      {admin && !current && state === 'ready' && <Button size="sm" variant="link" isInline isDisabled={busy} aria-label={`${t('images.rollBack')}: ${initial.name} ${name}`} onClick={() => { ask({ populate: initial.name, generation: name }, 'push') }}>{t('images.rollBack')}</Button>}
     </div>
   )
 }

@@ -1,17 +1,30 @@
 import { FormSelect, FormSelectOption } from '@patternfly/react-core'
 import type { ReactElement } from 'react'
-import { useSearchParams } from 'react-router'
+import { useLocation, useNavigate, useSearchParams } from 'react-router'
 
-/** Sets several values of the address at once; '' takes one away. Two setters one after another would undo each other. */
-export function useSetParams (): (values: Readonly<Record<string, string>>) => void {
+type Values = Readonly<Record<string, string>>
+/** Marks a place in the browser's history that was entered from the one before it by `push`. */
+const PUSHED = { pushed: true }
+
+/** Sets several values of the address at once; '' takes one away. Two setters one after another would undo each other. With `push` the browser's Back takes it back. */
+export function useSetParams (): (values: Values, how?: 'push') => void {
   const [, setParams] = useSearchParams()
-  return (values) => {
+  const { state } = useLocation()
+  return (values, how) => {
     setParams((before) => {
       const after = new URLSearchParams(before)
       for (const [name, value] of Object.entries(values)) value === '' ? after.delete(name) : after.set(name, value)
       return after
-    }, { replace: true })
+    }, how === 'push' ? { state: PUSHED } : { replace: true, state })
   }
+}
+
+/** Leaves what was entered by `push` as Back does; what was opened by its address is taken out of it. */
+export function useLeave (): (values: Values) => void {
+  const set = useSetParams()
+  const navigate = useNavigate()
+  const { state } = useLocation() as { state: Partial<typeof PUSHED> | null }
+  return (values) => { state?.pushed === true ? void navigate(-1) : set(values) }
 }
 
 /** A value that stands in the address under `name`; '' when absent. Setting '' takes it away. */

@@ -3,10 +3,10 @@ import { useTranslation } from 'react-i18next'
 import type { Pool, PoolMember } from '../../broker/api/pools.js'
 import { api, path } from '../api/client.js'
 import { useAct } from '../api/queries.js'
+import { AssignMachine } from '../machines/assign-machine.js'
 import { Confirm } from '../parts/confirm.js'
 import { TextField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
-import { AssignDialogue } from './assign-dialogue.js'
 
 export type MemberDeed = 'assign' | 'release' | 'extend' | 'rebuild' | 'maintenanceOn' | 'maintenanceOff' | 'remove'
 
@@ -16,17 +16,16 @@ export function memberDeeds (member: PoolMember): MemberDeed[] {
   return [...deeds, 'rebuild', member.maintenance ? 'maintenanceOff' : 'maintenanceOn', 'remove']
 }
 
-interface DialogueProps<D> { readonly pool: Pool, readonly member: PoolMember, readonly deed: D, readonly close: () => void }
+interface MemberDialogueProps { readonly pool: Pool, readonly member: PoolMember, readonly deed: MemberDeed, readonly close: () => void }
 
-export function MemberDialogue ({ deed, ...rest }: DialogueProps<MemberDeed>): ReactElement {
+export function MemberDialogue (props: MemberDialogueProps): ReactElement {
   const { t } = useTranslation()
-  const { machine } = rest.member
-  return deed === 'assign' ? <AssignDialogue title={`${t('pools.deeds.assign')}: ${machine}`} action={t('pools.deeds.assign')} at={path`/machines/${machine}/assign`} close={rest.close} /> : <DeedDialogue deed={deed} {...rest} />
+  return props.deed === 'assign'
+    ? <AssignMachine machine={props.member.machine} title={`${t('pools.deeds.assign')}: ${props.member.machine}`} close={props.close} />
+    : <OtherDeed {...props} deed={props.deed} />
 }
 
-type OtherDeed = Exclude<MemberDeed, 'assign'>
-
-function DeedDialogue ({ pool, member, deed, close }: DialogueProps<OtherDeed>): ReactElement {
+function OtherDeed ({ pool, member, deed, close }: MemberDialogueProps & { deed: Exclude<MemberDeed, 'assign'> }): ReactElement {
   const { t } = useTranslation()
   const [text, setText] = useState('')
   const act = useAct(async () => { await carryOut(pool, member, deed, text) })
@@ -47,7 +46,7 @@ function DeedDialogue ({ pool, member, deed, close }: DialogueProps<OtherDeed>):
   )
 }
 
-async function carryOut (pool: Pool, { machine }: PoolMember, deed: OtherDeed, text: string): Promise<void> {
+async function carryOut (pool: Pool, { machine }: PoolMember, deed: Exclude<MemberDeed, 'assign'>, text: string): Promise<void> {
   switch (deed) {
     case 'release': await api('POST', path`/machines/${machine}/release`, { body: { force: true } }); break
     case 'extend': await api('POST', path`/machines/${machine}/extend`); break

@@ -1,15 +1,17 @@
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
+import type { AssignAnswer } from '../../broker/api/assignments.js'
 import type { Pool, PoolMember } from '../../broker/api/pools.js'
 import type { MachineList } from '../../broker/api/machines.js'
 import { api, path } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
 import { Actions } from '../parts/actions.js'
+import { Afterwards } from '../parts/afterwards.js'
 import { Confirm } from '../parts/confirm.js'
 import { CheckField, TextField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
-import { AssignDialogue } from './assign-dialogue.js'
+import { PersonField } from '../parts/person-field.js'
 
 type Deed = 'assign' | 'size' | 'addMember' | 'maintenance' | 'delete'
 
@@ -22,7 +24,7 @@ export function PoolActions ({ pool, members }: { pool: Pool, members: readonly 
   return (
     <>
       <Actions label={t('pools.actionsFor', { machine: pool.name })} text={t('pools.more')} actions={names.map(([one, name]) => ({ name, isDanger: one === 'delete', onClick: () => { setDeed(one) } }))} />
-      {deed === 'assign' && <AssignDialogue title={t('pools.assign')} action={t('pools.assign')} at={path`/pools/${pool.name}/assign`} close={close} />}
+      {deed === 'assign' && <Assign pool={pool} close={close} />}
       {deed === 'size' && <Resize pool={pool} close={close} />}
       {deed === 'addMember' && <AddMember pool={pool} close={close} />}
       {deed === 'maintenance' && <Maintenance pool={pool} members={members} close={close} />}
@@ -32,6 +34,20 @@ export function PoolActions ({ pool, members }: { pool: Pool, members: readonly 
 }
 
 interface DeedProps { readonly pool: Pool, readonly close: () => void }
+
+function Assign ({ pool, close }: DeedProps): ReactElement {
+  const { t } = useTranslation()
+  const [user, setUser] = useState('')
+  const [fixed, setFixed] = useState(false)
+  const act = useAct(async () => await api<AssignAnswer>('POST', path`/pools/${pool.name}/assign`, { body: { user, ...(fixed ? { fixed } : {}) } }))
+  if (act.data && act.data.warnings.length > 0) return <Afterwards title={t('pools.assigned', { machine: act.data.machine, holder: act.data.holder })} warnings={act.data.warnings} close={close} />
+  return (
+    <FormDialogue title={t('pools.assign')} action={t('pools.assign')} pending={act.isPending} error={act.error} isDisabled={user === ''} close={close} onSubmit={() => { act.mutate(undefined, { onSuccess: ({ warnings }) => { if (warnings.length === 0) close() } }) }}>
+      <PersonField label={t('pools.person')} value={user} onChange={setUser} />
+      <CheckField label={t('pools.fixed')} value={fixed} onChange={setFixed} />
+    </FormDialogue>
+  )
+}
 
 function Resize ({ pool, close }: DeedProps): ReactElement {
   const { t } = useTranslation()

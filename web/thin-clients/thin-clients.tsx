@@ -33,7 +33,7 @@ function Listed ({ devices, admin }: { devices: readonly ThinClient[], admin: bo
   const chosen = devices.filter(({ id, accepted }) => accepted && selected.has(id))
   const columns: ReadonlyArray<Column<ThinClient>> = [
     { key: 'name', name: t('thinClients.name'), cell: (device) => <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>, value: nameOf, width: 'minmax(6rem, 1fr)' },
-    { key: 'state', name: t('thinClients.state'), cell: (device) => <DeviceState device={device} />, value: (device) => device.state, width: 'minmax(7.5rem, 0.8fr)' },
+    { key: 'state', name: t('thinClients.state'), cell: (device) => <DeviceState device={device} />, value: (device) => device.state ?? '', width: 'minmax(7.5rem, 0.8fr)' },
     { key: 'sentence', name: t('thinClients.sentence'), cell: (device) => pageWays(t, device.sentence), value: (device) => `${device.sentence} ${device.note}`, width: 'minmax(10rem, 2fr)', wideOnly: true, rank: 4 },
     { key: 'showing', name: t('thinClients.showing'), cell: (device) => device.showing ?? '–', value: (device) => device.showing ?? '', wideOnly: true, rank: 3 },
     { key: 'person', name: t('thinClients.person'), cell: (device) => device.person ?? '–', value: (device) => device.person ?? '', width: 'minmax(5rem, 0.8fr)', wideOnly: true, rank: 2 },

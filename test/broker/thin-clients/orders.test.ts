@@ -128,3 +128,19 @@ t.test('who is here is seen, and a device may have a pool of its own', async (t)
   t.match((await shown(broker, id)).gets, ['pool lab', 'pc-1', 'RDP ts.example.org'])
   t.match(await broker.admin.put<ThinClient>(`/thin-clients/${id}/assignment`, { machine: 'pc-1' }), { assigned: 'pc-1', assignedPool: null })
 })
+
+t.test('over a restart of the broker a device that shows its desktop is known to do so; of one that is silent nothing is said', async (t) => {
+  const broker = await office(1)
+  t.teardown(async () => { await broker.remove() })
+  const [shows, silent] = [await deskThatKnows(broker), await deskThatKnows(broker)]
+  await shows.desk.watch('pc-1')
+  const { port } = broker.broker
+  await broker.stop()
+  await broker.start({ listenPort: port })
+  t.match(await shown(broker, shows.id), { state: null, showing: null, here: false, sentence: /has not asked/ })
+  await shows.desk.watch('pc-1')
+  t.match(await shown(broker, shows.id), { state: null, showing: 'pc-1 (spice)', here: true, hostname: 'desk', address: '127.0.0.1', sentence: 'It has shown this since before the broker started.' })
+  t.match(await shown(broker, silent.id), { state: null, here: false })
+  await silent.desk.ask()
+  t.match(await shown(broker, silent.id), { state: 'unknown', here: true })
+})
