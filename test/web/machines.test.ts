@@ -48,6 +48,12 @@ t.test('many machines are started, shut down and put in maintenance at once, eac
   await page.reload()
   await table.getByRole('row', { name: /pc-1 .*Maintenance/ }).waitFor()
   await page.getByText('Put in maintenance: 2 done, 0 failed, 0 open').waitFor()
+  await table.getByRole('checkbox', { name: 'Select pc-1' }).check()
+  await table.getByRole('checkbox', { name: 'Select pc-2' }).check()
+  await page.getByRole('button', { name: 'What can be done with the chosen machines' }).filter({ hasText: '2' }).waitFor()
+  await page.getByRole('searchbox', { name: 'Search' }).or(page.getByPlaceholder('Search')).first().fill('pc-2')
+  await page.getByRole('button', { name: 'What can be done with the chosen machines' }).filter({ hasText: '1' }).waitFor()
+  await page.getByRole('searchbox', { name: 'Search' }).or(page.getByPlaceholder('Search')).first().fill('')
   let asked = 0
   await page.route(/\/maintenance$/, async (route) => {
     if (++asked > 3) return // they hang, until the page goes away

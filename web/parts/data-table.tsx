@@ -2,7 +2,7 @@ import { Checkbox, EmptyState, SearchInput, Toolbar, ToolbarContent, ToolbarItem
 import { AngleDownIcon } from '@patternfly/react-icons/dist/esm/icons/angle-down-icon'
 import { AngleUpIcon } from '@patternfly/react-icons/dist/esm/icons/angle-up-icon'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type CSSProperties, type MouseEvent, type ReactElement, type ReactNode, type RefObject, useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { type CSSProperties, type MouseEvent, type ReactElement, type ReactNode, type RefObject, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
 import { arrange, type Arranged, type Order } from './arrange.js'
@@ -60,6 +60,7 @@ export function DataTable<T> (props: DataTableProps<T>): ReactElement {
   const deferred = useDeferredValue(search)
   const lines = useMemo(() => arrange(rows, columns, { search: deferred, order, ...(groupOf ? { groupOf } : {}) }), [rows, columns, deferred, order.key, order.down, groupOf])
   const count = lines.filter((line) => 'row' in line).length
+  useOnlyShown(props, lines)
   const set = (name: string, value: string): void => { setParams((before) => { value === '' ? before.delete(prefix + name) : before.set(prefix + name, value); return before }, { replace: true }) }
   const sortBy = (key: string): void => { set('sort', `${order.key === key && !order.down ? '-' : ''}${key}`) }
   return (
@@ -74,6 +75,16 @@ export function DataTable<T> (props: DataTableProps<T>): ReactElement {
       {rows.length === 0 ? <EmptyState headingLevel="h2" titleText={empty} /> : <Grid {...props} lines={lines} order={order} sortBy={sortBy} idOf={idOf} />}
     </>
   )
+}
+
+/** What a search or a filter hides is not chosen any more: nobody does something to what he does not see. */
+function useOnlyShown<T> ({ idOf, selected, onSelect }: DataTableProps<T>, lines: ReadonlyArray<Arranged<T>>): void {
+  useEffect(() => {
+    if (!selected || !onSelect || selected.size === 0) return
+    const shown = new Set(lines.flatMap((line) => 'row' in line ? [idOf(line.row)] : []))
+    const kept = [...selected].filter((id) => shown.has(id))
+    if (kept.length < selected.size) onSelect(new Set(kept))
+  }, [lines])
 }
 
 function orderOf (text: string): Order { return text.startsWith('-') ? { key: text.slice(1), down: true } : { key: text, down: false } }
