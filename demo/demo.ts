@@ -59,6 +59,7 @@ export class Demo {
     steps.say(`Berth is up: open ${broker.url} in a browser; the pictures are in demo-out/ .`)
     steps.say(`  ann, who may use the pool "${POOL}":  password ${PERSON_PASSWORD}`)
     steps.say(`  admin, who looks after the house:  the password is in ${broker.passwordFile}`)
+    steps.say('The browser warns of the certificate, since it does not know the broker\'s own CA yet.')
     steps.say('Or log in from another terminal:')
     steps.say(`  dist/cli/main.js login --broker ${broker.url.replace('https://', '')} --user admin --password-file ${broker.passwordFile} --ca ${await caFingerprint(broker)}`)
     steps.say('  dist/cli/main.js machine list')
@@ -71,6 +72,7 @@ export class Demo {
     if (!broker) return
     const person = { url: broker.url, name: PERSON, password: PERSON_PASSWORD }
     await this.steps.step('Getting a desktop as ann', async () => await this.#cli(['assign', POOL, PERSON]))
+    await this.steps.step('Checking hv1', async () => await this.#cli(['hypervisor', 'check', 'hv1']))
     await this.steps.step(`Taking pictures of the pages into ${folder}`, async () => {
       await takeScreenshots(folder, { url: broker.url, name: 'admin', password: readFileSync(broker.passwordFile, 'utf8').trim() }, person, `${POOL}-1`)
     })
