@@ -34,7 +34,7 @@ export function App (): ReactElement {
       <ConnectionBanner connected={connected} />
       <Suspense fallback={<Loading />}>
         <Routes>
-          <Route path="/machines/:name/console" element={<ConsolePage session={session.data} />} />
+          <Route path="/machines/:name/console" element={<ConsolePage session={session.data} connected={connected} />} />
           <Route path="*" element={<InFrame session={session.data} />} />
         </Routes>
       </Suspense>

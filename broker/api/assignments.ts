@@ -14,6 +14,7 @@ export const Desktop = strictObject({
   assignedAt: Instant, connectedAt: nullable(Instant), disconnectedAt: nullable(Instant), lastUsedAt: Instant,
   expiresAt: nullable(Type.String({ format: 'date-time', description: 'null: not while connected, or never' })), sessionEndsAt: nullable(Instant),
   warning: nullable(strictObject({ at: Instant, sentence: Type.String(), takenAt: Instant })),
+  notice: Type.String({ description: 'What an administrator has said to those who are on a hypervisor that he empties; may be empty' }),
   watchedBy: Type.Array(Type.String(), { description: 'Who looks at its screen now without having it' }),
 })
 export type Desktop = Static<typeof Desktop>

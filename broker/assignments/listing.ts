@@ -25,7 +25,7 @@ function toDesktop (row: Row, now: number, watchedBy: string[]): Desktop {
   return {
     machine: row.name, pool: row.pool, holder: shownHolder(row.holder), byAdministrator: row.by_administrator === 1, phase, sentence: [sentenceFor(row, phase), row.message ?? ''].filter(Boolean).join(' '), power: row.power,
     assignedAt: new Date(row.assigned_at).toISOString(), connectedAt: instant(row.connected_at), disconnectedAt: instant(row.disconnected_at), lastUsedAt: new Date(row.idle_since).toISOString(),
-    expiresAt: instant(expiresAt(row, policy)), sessionEndsAt: row.connected === 1 ? instant(sessionEndsAt(row, policy)) : null, warning: warningOf(row, policy, now, hostEmptiedAt(row)), watchedBy,
+    expiresAt: instant(expiresAt(row, policy)), sessionEndsAt: row.connected === 1 ? instant(sessionEndsAt(row, policy)) : null, warning: warningOf(row, policy, now, hostEmptiedAt(row)), notice: row.message ?? '', watchedBy,
   }
 }
 

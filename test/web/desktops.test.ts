@@ -147,6 +147,27 @@ t.test('before a desktop is taken he is warned, and extends it; Lithuanian; a ph
   await close()
 })
 
+t.test('who works on a host that is emptied is told so at his card and at his screen, with what the administrator says', async (t) => {
+  await person(broker, 'gus')
+  await untilFree()
+  await broker.admin.post('/pools/desks/assign', { user: 'gus', waitMs: 30_000 })
+  const { page, faults, close } = await windowOf(browser, broker, 'gus')
+  await card(page).getByText('Ready').waitFor()
+  await broker.admin.post('/hypervisors/hv1/drain', { deadline: 'PT10M', message: 'New memory is put in.' })
+  await card(page).getByText('Its hypervisor is emptied').waitFor()
+  await card(page).getByText('New memory is put in.').waitFor()
+  t.equal(await card(page).getByRole('button', { name: 'Extend' }).count(), 0, 'that would not help')
+  await page.goto(`${broker.url}/machines/${(await heldBy('gus'))?.machine ?? ''}/console`)
+  await page.getByRole('status').getByText('Its hypervisor is emptied').waitFor()
+  await page.getByRole('status').getByText('New memory is put in.').waitFor()
+  t.same(await obstacles(page), [])
+  await broker.admin.put('/hypervisors/hv1/maintenance', { on: false })
+  await page.getByText('New memory is put in.').waitFor({ state: 'detached' })
+  t.same(faults, [])
+  await close()
+  await broker.admin.post(`/machines/${(await heldBy('gus'))?.machine ?? ''}/release`, { force: true })
+})
+
 t.test('a refusal is said in the words of the broker, and an administrator sees first what is his', async (t) => {
   await broker.admin.put('/pools/desks/maintenance', { on: true, reason: 'New image' })
   await person(broker, 'fay')

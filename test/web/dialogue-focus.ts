@@ -20,6 +20,9 @@ export interface Asked {
   readonly done?: () => Promise<unknown>
 }
 
+/** In a row, at which it must be there. */
+const LOOKS = 7
+
 /** Where the focus is, in words; the functions run in the page. */
 async function focused (page: Page): Promise<string> {
   return await page.evaluate(`(() => { const at = document.activeElement; return at === null ? 'nothing' : at.tagName.toLowerCase() + ' ' + (at.getAttribute('aria-label') ?? at.textContent ?? '').slice(0, 60) })()`)
@@ -29,13 +32,12 @@ async function isFocused (control: Locator): Promise<boolean> { return await con
 
 /** Waits until the focus is on something, which stays so for a while: what changes by push comes later. */
 async function untilHeld (page: Page, what: string, isRight: () => Promise<boolean>): Promise<void> {
-  const wanted = async (): Promise<boolean> => {
-    if (!await isRight()) throw new Error(`the focus is on ${await focused(page)}`)
-    return true
-  }
-  await until(wanted, { withinMs: 5_000, everyMs: 30, what })
-  await page.waitForTimeout(200)
-  await until(wanted, { withinMs: 2_000, everyMs: 30, what: `${what}, and stays` })
+  let looks = 0
+  await until(async () => {
+    looks = await isRight() ? looks + 1 : 0
+    if (looks === 0) throw new Error(`the focus is on ${await focused(page)}`)
+    return looks > LOOKS
+  }, { withinMs: 7_000, everyMs: 30, what })
 }
 
 /** Somewhere in the page, where one can go on from: never on nothing, which is what `body` is. */
@@ -59,6 +61,8 @@ async function open (page: Page, { opener, item }: Asked): Promise<Locator> {
 
 /** Waits until this has the focus, and keeps it. */
 export async function untilFocused (page: Page, control: Locator): Promise<void> { await untilHeld(page, 'the focus is there', async () => await isFocused(control)) }
+/** Waits until nothing has the focus, and stays so. */
+export async function untilNowhere (page: Page): Promise<void> { await untilHeld(page, 'nothing has the focus', async () => await page.evaluate('[document.body, document.querySelector("main")].includes(document.activeElement)')) }
 export async function untilWithin (page: Page): Promise<void> { await untilHeld(page, 'the focus is in the dialogue', async () => await isWithin(page)) }
 
 async function isWithin (page: Page): Promise<boolean> { return await page.evaluate('document.activeElement?.closest("[role=dialog]") != null') }

@@ -44,7 +44,7 @@ t.test('a pool: created, given to somebody, its policy changed, deleted', async 
   await page.getByRole('button', { name: 'Change the policy' }).click()
   await dialogue(page).getByLabel('Kept after leaving').fill('four hours')
   await dialogue(page).getByRole('button', { name: 'Save' }).click()
-  await dialogue(page).getByText(/retention/).waitFor()
+  await dialogue(page).getByText(/^Kept after leaving: not of this form/).waitFor()
   await dialogue(page).getByLabel('Kept after leaving').fill('PT4H')
   await dialogue(page).getByRole('button', { name: 'Save' }).click()
   await dialogue(page).waitFor({ state: 'detached' })

@@ -26,18 +26,28 @@ export function useSession (): UseQueryResult<Session | null, ApiError> {
   return useQuery<Session | null, ApiError>({ queryKey: SESSION_KEY, queryFn: readSession })
 }
 
-/** Another person, or nobody: what the last one saw is forgotten. */
+/** Whose is what this window keeps for itself: what he has typed and begun. */
+const PERSON = 'berth-person'
+
+/** Another person, or nobody: what the last one saw is forgotten. What he had begun is there again when he himself logs in. */
 export function beginSession (session: Session | null): void {
+  keepFor(session?.name ?? null)
   if (session) knowCsrf(session.csrf)
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] === 'get' })
   marks.clear()
   queryClient.setQueryData(SESSION_KEY, session)
 }
 
+function keepFor (name: string | null): void {
+  if (name === null || name !== sessionStorage.getItem(PERSON)) sessionStorage.clear()
+  if (name !== null) sessionStorage.setItem(PERSON, name)
+}
+
 async function readSession (): Promise<Session | null> {
   try {
     const session = await api<Session>('GET', '/session')
     knowCsrf(session.csrf)
+    keepFor(session.name)
     return session
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) return null

@@ -1,4 +1,4 @@
-import { Alert, Button, TextInput, ToolbarItem } from '@patternfly/react-core'
+import { Alert, Button, TextInput } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
@@ -6,10 +6,13 @@ import type { AuditEvent, AuditEventList, AuditVerified } from '../../broker/api
 import { api } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
 import { ErrorAlert } from '../frame/error-state.js'
+import { useParam } from '../parts/choice-filter.js'
 import { type Column, DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { Instant } from '../parts/when.js'
+import { EventDialogue } from './event-dialogue.js'
+import { instantOf } from './local-days.js'
 
 const FILTERS = ['actor', 'action', 'object', 'since', 'until'] as const
 const MOST = 1_000
@@ -18,7 +21,7 @@ const MOST = 1_000
 export function Audit (): ReactElement {
   const { t } = useTranslation()
   const [params] = useSearchParams()
-  const filter = new URLSearchParams(FILTERS.flatMap((name) => params.get(name) ? [[name, params.get(name) ?? '']] : []))
+  const filter = new URLSearchParams(FILTERS.flatMap((name) => params.get(name) ? [[name, toApi(name, params.get(name) ?? '')]] : []))
   const events = useGet<AuditEventList>(`/events?${new URLSearchParams([...filter, ['limit', String(MOST)]]).toString()}`, ['events'])
   return (
     <>
@@ -31,6 +34,9 @@ export function Audit (): ReactElement {
     </>
   )
 }
+
+/** Days are those of the reader's own time, as the times in the table are; the last one is whole. */
+function toApi (name: typeof FILTERS[number], text: string): string { return name === 'since' ? instantOf(text, 'begin') : name === 'until' ? instantOf(text, 'end') : text }
 
 /** Each is the whole text, or a beginning and a star. */
 function Filters (): ReactElement {
@@ -52,17 +58,24 @@ function Filters (): ReactElement {
 
 function Table ({ events }: { events: readonly AuditEvent[] }): ReactElement {
   const { t } = useTranslation()
-  const detail = (event: AuditEvent): string => event.detail === null || event.detail === undefined ? '' : JSON.stringify(event.detail)
+  const [id, setId] = useParam('event')
+  const shown = events.find((event) => String(event.id) === id)
+  const detail = (event: AuditEvent): string => event.detail === null || event.detail === undefined || JSON.stringify(event.detail) === '{}' ? '' : JSON.stringify(event.detail)
   const columns: ReadonlyArray<Column<AuditEvent>> = [
-    { key: 'at', name: t('audit.at'), cell: (event) => <Instant at={event.at} />, value: (event) => -event.id, width: '12rem' },
-    { key: 'actor', name: t('audit.actor'), cell: (event) => event.actor, value: (event) => event.actor },
-    { key: 'action', name: t('audit.action'), cell: (event) => event.action, value: (event) => event.action },
-    { key: 'object', name: t('audit.object'), cell: (event) => event.object, value: (event) => event.object },
-    { key: 'result', name: t('audit.result'), cell: (event) => event.result, value: (event) => event.result, width: '6rem' },
-    { key: 'address', name: t('audit.address'), cell: (event) => event.address, value: (event) => event.address, wideOnly: true },
-    { key: 'detail', name: t('audit.detail'), cell: (event) => <span className="berth-mono" title={detail(event)}>{detail(event)}</span>, value: detail, wideOnly: true, width: 'minmax(8rem, 2fr)' },
+    { key: 'at', name: t('audit.at'), cell: (event) => <Instant at={event.at} />, value: (event) => -event.id, width: '11.5rem' },
+    { key: 'actor', name: t('audit.actor'), cell: (event) => event.actor, value: (event) => event.actor, wideOnly: true, rank: 2 },
+    { key: 'action', name: t('audit.action'), cell: (event) => <Button variant="link" isInline onClick={() => { setId(String(event.id)) }}>{event.action}</Button>, value: (event) => event.action },
+    { key: 'object', name: t('audit.object'), cell: (event) => event.object, value: (event) => event.object, wideOnly: true, rank: 1 },
+    { key: 'result', name: t('audit.result'), cell: (event) => event.result, value: (event) => event.result, width: '5rem', wideOnly: true, rank: 3 },
+    { key: 'address', name: t('audit.address'), cell: (event) => event.address, value: (event) => event.address, wideOnly: true, rank: 4 },
+    { key: 'detail', name: t('audit.detail'), cell: (event) => <span className="berth-mono">{detail(event)}</span>, value: detail, wideOnly: true, rank: 5, width: 'minmax(8rem, 2fr)' },
   ]
-  return <DataTable label={t('navigation.audit')} rows={events} columns={columns} idOf={(event) => String(event.id)} nameOf={(event) => event.action} empty={t('audit.none')} tools={<ToolbarItem />} />
+  return (
+    <>
+      {shown && <EventDialogue event={shown} close={() => { setId('') }} />}
+      <DataTable label={t('navigation.audit')} rows={events} columns={columns} idOf={(event) => String(event.id)} nameOf={(event) => event.action} empty={t('audit.none')} searchHint={t('audit.searchShown')} />
+    </>
+  )
 }
 
 /** Looks whether the chain of hashes is whole. */

@@ -16,8 +16,8 @@ import { StatePanel } from './state-panel.js'
 import { Toolbar } from './toolbar.js'
 import { TouchKeyboard } from './touch-keyboard.js'
 
-/** The screen of a machine, in the whole window; `?watch=1` only looks. */
-export function ConsolePage ({ session }: { session: Session }): ReactElement {
+/** The screen of a machine, in the whole window; `?watch=1` only looks. `connected`: the broker answers. */
+export function ConsolePage ({ session, connected }: { session: Session, connected: boolean }): ReactElement {
   const { t } = useTranslation()
   const { name = '' } = useParams()
   const [params] = useSearchParams()
@@ -29,6 +29,7 @@ export function ConsolePage ({ session }: { session: Session }): ReactElement {
   const [typed, setTyped] = useState(0)
   useEffect(() => { document.title = t('console.title', { machine: name }) }, [t, name])
   useEffect(() => { if (rfb) scale(rfb, scaling) }, [rfb, scaling])
+  useEffect(() => { if (connected) screen.current?.hurry() }, [connected, screen])
   const mine = useGet<{ readonly desktops: readonly Desktop[] }>('/desktops/mine', ['desktops', 'sessions'])
   const watchers = watch ? [] : mine.data?.desktops.find(({ machine }) => machine === name)?.watchedBy ?? []
   const ticket = state.is === 'open' ? state.ticket : null
@@ -40,13 +41,13 @@ export function ConsolePage ({ session }: { session: Session }): ReactElement {
     <div className="berth-console">
       <Toolbar machine={name} rfb={keys} mayPaste={ticket?.clipboard === true && !ticket.viewOnly} scaling={scaling} setScaling={setScaling} isKeyboardShown={panel === 'keyboard'}
         paste={() => { setPanel('paste') }} toggleKeyboard={() => { setPanel(panel === 'keyboard' ? null : 'keyboard') }} phoneKeyboard={<PhoneKeyboard to={keys} />} />
-      <Notices watchers={watchers} viewOnly={ticket?.viewOnly === true} taken={ticket?.taken ?? null} session={session} />
+      <Notices machine={name} watchers={watchers} viewOnly={ticket?.viewOnly === true} taken={ticket?.taken ?? null} session={session} />
       <main className="berth-screen" aria-label={t('console.screenOf', { machine: name })} onKeyDownCapture={(event) => { if (keys) leaveScreen(event, keys) }}>
         <div className="berth-canvas" ref={target} />
         {state.is !== 'open' && <StatePanel state={state} machine={name} session={session} again={() => { screen.current?.connect() }} take={() => { screen.current?.connect(true) }} />}
       </main>
       {panel === 'keyboard' && keys && <TouchKeyboard to={keys} />}
-      {panel === 'paste' && keys && <PasteDialogue to={keys} close={() => { setPanel(null) }} typed={() => { setPanel(null); setTyped(typed + 1) }} />}
+      {panel === 'paste' && <PasteDialogue to={keys} close={() => { setPanel(null) }} typed={() => { setPanel(null); setTyped(typed + 1) }} />}
     </div>
   )
 }

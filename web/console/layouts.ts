@@ -39,6 +39,11 @@ export function keysFor (character: string, layout: LayoutName): Key[] | null {
   return null
 }
 
+/** What of a text that keyboard does not have: each character once, in its order. Pure. */
+export function missingFrom (layout: LayoutName, text: string): string[] {
+  return [...new Set(text.replace(/\r\n?/g, '\n'))].filter((character) => keysFor(character, layout) === null)
+}
+
 /** Types one character; what the layout has no key for is sent by its name alone, which guests with such a keyboard understand. */
 export function typeCharacter (to: Sender, character: string, layout: LayoutName): void {
   press(to, keysFor(character, layout) ?? [{ keysym: keysymOf(character), code: '' }])

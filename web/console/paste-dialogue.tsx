@@ -1,40 +1,66 @@
-import { Button, Form, FormGroup, FormSelect, FormSelectOption, Modal, ModalBody, ModalFooter, ModalHeader, Progress, TextArea } from '@patternfly/react-core'
+import { Alert, Button, Form, FormGroup, FormSelect, FormSelectOption, Modal, ModalBody, ModalFooter, ModalHeader, Progress, TextArea } from '@patternfly/react-core'
 import { type ReactElement, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { chooseLayout, chosenLayout } from './chosen-layout.js'
 import type { Sender } from './keys.js'
-import { type LayoutName, LAYOUTS, typeText } from './layouts.js'
+import { type LayoutName, LAYOUTS, missingFrom, typeText } from './layouts.js'
 
-/** A text goes into the guest as keys, one after the other, since its clipboard cannot be reached through this display. */
-export function PasteDialogue ({ to, close, typed }: { to: Sender, close: () => void, typed: () => void }): ReactElement {
+const MOST_NAMED = 20
+
+/**
+ * A text goes into the guest as keys, one after the other, since its clipboard cannot be reached through this display. `to`: null while the line is broken; what was
+ * not typed by then stays here.
+ */
+export function PasteDialogue ({ to, close, typed }: { to: Sender | null, close: () => void, typed: () => void }): ReactElement {
   const { t } = useTranslation()
-  const [text, setText] = useState('')
   const [layout, setLayout] = useState<LayoutName>(chosenLayout)
-  const [done, setDone] = useState<number | null>(null)
-  const stop = useRef(new AbortController())
-  useEffect(() => () => { stop.current.abort() }, [])
-  const all = [...text].length
-  const type = (): void => {
-    setDone(0)
-    void typeText(to, text, layout, stop.current.signal, setDone).then(() => { if (!stop.current.signal.aborted) typed() })
-  }
+  const { text, setText, done, cutAt, type } = useTyping(to, layout, typed)
+  const missing = missingFrom(layout, text)
   return (
     <Modal isOpen variant="small" onClose={close} aria-label={t('console.paste')}>
       <ModalHeader title={t('console.paste')} description={t('console.pasteWhy')} />
       <ModalBody>
         {done === null ? (
           <Form>
+            {cutAt !== null && <Alert isInline variant="warning" title={t('console.pasteCut', { count: cutAt })} />}
             <FormGroup label={t('console.text')} fieldId="paste-text"><TextArea id="paste-text" rows={6} autoFocus value={text} onChange={(_event, value) => { setText(value) }} spellCheck={false} /></FormGroup>
             <LayoutChoice layout={layout} choose={setLayout} />
+            {missing.length > 0 && <Alert isInline isLiveRegion variant="warning" title={t('console.pasteMissing', { characters: missing.slice(0, MOST_NAMED).join(' '), layout: LAYOUTS[layout] })} />}
           </Form>
-        ) : <Progress value={all === 0 ? 100 : Math.round(done / all * 100)} title={t('console.typing')} />}
+        ) : <Progress value={Math.round(done / Math.max(1, [...text].length) * 100)} title={t('console.typing')} />}
       </ModalBody>
       <ModalFooter>
-        {done === null && <Button onClick={type} isDisabled={text === ''}>{t('console.type')}</Button>}
+        {done === null && <Button onClick={type} isDisabled={text === '' || to === null}>{t('console.type')}</Button>}
         <Button variant="link" onClick={close}>{t('common.cancel')}</Button>
       </ModalFooter>
     </Modal>
   )
+}
+
+interface Typing { readonly text: string, setText (text: string): void, readonly done: number | null, readonly cutAt: number | null, type (): void }
+
+/** The text, and how much of it is typed; null: it is not being typed. `cutAt`: after so many characters the line broke, and the rest is the text now. */
+function useTyping (to: Sender | null, layout: LayoutName, typed: () => void): Typing {
+  const [text, setText] = useState('')
+  const [done, setDone] = useState<number | null>(null)
+  const [cutAt, setCutAt] = useState<number | null>(null)
+  const stop = useRef(new AbortController())
+  useEffect(() => () => { stop.current.abort() }, [])
+  useEffect(() => {
+    if (to !== null || done === null) return
+    stop.current.abort()
+    setText([...text.replace(/\r\n?/g, '\n')].slice(done).join(''))
+    setCutAt(done)
+    setDone(null)
+  }, [to, done, text])
+  const type = (): void => {
+    if (to === null) return
+    const mine = stop.current = new AbortController()
+    setCutAt(null)
+    setDone(0)
+    void typeText(to, text, layout, mine.signal, (count) => { if (!mine.signal.aborted) setDone(count) }).then(() => { if (!mine.signal.aborted) typed() })
+  }
+  return { text, setText, done, cutAt, type }
 }
 
 /** Which keyboard the guest believes it has: a key gives what the guest's own layout says. */

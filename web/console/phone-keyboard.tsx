@@ -22,15 +22,17 @@ export function PhoneKeyboard ({ to }: { to: Sender | null }): ReactElement | nu
   const field = useRef<HTMLTextAreaElement>(null)
   const before = useRef(FILLING)
   if (!to || !window.matchMedia('(pointer: coarse)').matches) return null
-  const input = ({ currentTarget }: FormEvent<HTMLTextAreaElement>): void => {
+  const refill = (): void => {
+    if (!field.current) return
+    field.current.value = before.current = FILLING
+  }
+  const input = ({ currentTarget, nativeEvent }: FormEvent<HTMLTextAreaElement>): void => {
     const { deleted, typed } = typedSince(before.current, currentTarget.value)
     for (let n = 0; n < deleted; n++) press(to, [KEYS.backspace])
     for (const character of typed) typeCharacter(to, character, chosenLayout())
     before.current = currentTarget.value
-  }
-  const refill = (): void => {
-    if (!field.current) return
-    field.current.value = before.current = FILLING
+    // A keyboard that has deleted nearly all that there is would have nothing more to delete.
+    if (currentTarget.value.length < FILLING.length / 2 && (nativeEvent as InputEvent).isComposing !== true) refill()
   }
   return (
     <>

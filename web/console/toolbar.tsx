@@ -10,7 +10,7 @@ import { type ReactElement, type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { COMBINATIONS, functionKey, press } from './keys.js'
 import { chooseScaling, type Scaling, SCALINGS } from './scaling.js'
-import { ToDesktops } from './to-desktops.js'
+import { ToWhereFrom, useBackName } from './to-desktops.js'
 
 interface ToolbarProps {
   readonly machine: string
@@ -28,9 +28,10 @@ interface ToolbarProps {
 /** What can be done with a screen besides working on it, and the way back. */
 export function Toolbar ({ machine, rfb, mayPaste, scaling, setScaling, isKeyboardShown, paste, toggleKeyboard, phoneKeyboard }: ToolbarProps): ReactElement {
   const { t } = useTranslation()
+  const back = useBackName()
   return (
     <header className="berth-console-bar">
-      <Button title={t('console.back')} variant="plain" aria-label={t('console.back')} component={ToDesktops} icon={<ArrowLeftIcon />} />
+      <Button title={back} variant="plain" aria-label={back} component={ToWhereFrom} icon={<ArrowLeftIcon />} />
       <h1 className="berth-console-name">{machine}</h1>
       <div className="berth-console-tools" role="toolbar" aria-label={t('console.tools')}>
         {rfb && <KeyMenu rfb={rfb} />}
@@ -50,7 +51,7 @@ function KeyMenu ({ rfb }: { rfb: RFB }): ReactElement {
   const functionKeys = Array.from({ length: 12 }, (_, index) => ({ name: `F${index + 1}`, keys: [functionKey(index + 1)] }))
   const items = (all: typeof COMBINATIONS): ReactElement => <DropdownList>{all.map(({ name, keys }) => <DropdownItem key={name} onClick={() => { setOpen(false); press(rfb, keys); rfb.focus() }}>{name}</DropdownItem>)}</DropdownList>
   return (
-    <Dropdown isOpen={open} onOpenChange={setOpen} isScrollable toggle={(ref) => <MenuToggle ref={ref} variant="plainText" isExpanded={open} onClick={() => { setOpen(!open) }}>{t('console.keys')}</MenuToggle>}>
+    <Dropdown isOpen={open} onOpenChange={setOpen} isScrollable popperProps={{ position: 'right' }} toggle={(ref) => <MenuToggle ref={ref} variant="plainText" isExpanded={open} onClick={() => { setOpen(!open) }}>{t('console.keys')}</MenuToggle>}>
       {items(COMBINATIONS)}
       <Divider />
       <DropdownGroup label={t('console.functionKeys')}>{items(functionKeys)}</DropdownGroup>

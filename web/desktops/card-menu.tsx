@@ -1,9 +1,9 @@
+import type { UseMutationResult } from '@tanstack/react-query'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Offer } from '../../broker/api/offers.js'
-import { api, path } from '../api/client.js'
+import { api, type ApiError, path } from '../api/client.js'
 import { queryClient, useAct } from '../api/queries.js'
-import { ErrorAlert } from '../frame/error-state.js'
 import { Actions } from '../parts/actions.js'
 import { Confirm } from '../parts/confirm.js'
 import { OFFERS } from './get-desktop.js'
@@ -14,15 +14,18 @@ import type { Opener } from './opener.js'
 const UNASKED: readonly Deed[] = ['start', 'extend']
 const DANGEROUS: readonly Deed[] = ['reset', 'release', 'rebuild']
 
-/** What else he may do with it; what is not permitted is not there. */
-export function CardMenu ({ offer, opener }: { offer: Offer, opener: Opener }): ReactElement | null {
-  const { t } = useTranslation()
-  const [asked, setAsked] = useState<Deed | null>(null)
-  const act = useAct(async (deed: Deed) => {
+/** What is done with the machine of a card, one thing at a time. */
+export function useDeeds (offer: Offer): UseMutationResult<void, ApiError, Deed> {
+  return useAct(async (deed: Deed) => {
     await carryOut(offer, deed)
     await queryClient.invalidateQueries({ queryKey: ['get', OFFERS] })
-    setAsked(null)
   })
+}
+
+/** What else he may do with it; what is not permitted is not there. What is refused stands in the card (`act`), or in the question that was confirmed. */
+export function CardMenu ({ offer, opener, act }: { offer: Offer, opener: Opener, act: UseMutationResult<void, ApiError, Deed> }): ReactElement | null {
+  const { t } = useTranslation()
+  const [asked, setAsked] = useState<Deed | null>(null)
   const deeds = deedsOf(offer)
   if (deeds.length === 0) return null
   const machine = machineOf(offer) ?? ''
@@ -36,10 +39,9 @@ export function CardMenu ({ offer, opener }: { offer: Offer, opener: Opener }): 
   return (
     <>
       <Actions label={t('desktops.menu', { name: offer.name })} isBusy={act.isPending} actions={deeds.map(({ deed, now }) => ({ name: t(`desktops.deeds.${deed}`), isDanger: DANGEROUS.includes(deed), isDisabled: !now, onClick: () => { choose(deed) } }))} />
-      {asked === null && <ErrorAlert error={act.error} onClose={() => { act.reset() }} />}
       {asked !== null && (
         <Confirm title={t(`desktops.ask.${asked}` as 'desktops.ask.release', { machine })} action={t(`desktops.deeds.${asked}`)} danger={DANGEROUS.includes(asked)} pending={act.isPending} error={act.error}
-          onConfirm={() => { act.mutate(asked) }} close={() => { setAsked(null); act.reset() }}>
+          onConfirm={() => { act.mutate(asked, { onSuccess: () => { setAsked(null) } }) }} close={() => { setAsked(null); act.reset() }}>
           <p>{t(`desktops.askWhy.${asked}` as 'desktops.askWhy.release', { machine, pool: offer.name })}</p>
           {others.length > 0 && <p>{t('desktops.askOthers', { others: others.map(({ who, device }) => who === null ? t('desktops.somebody') : device ? t('desktops.device', { mac: who }) : who).join(', ') })}</p>}
         </Confirm>

@@ -8,17 +8,16 @@ import { useGet } from '../api/queries.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import './desktops.css'
-import { OFFERS } from './get-desktop.js'
+import { OFFERS, OFFERS_TOPICS } from './get-desktop.js'
 import { OfferCard } from './offer-card.js'
 
-const TOPICS = ['desktops', 'pools', 'machines', 'sessions', 'grants', 'hypervisors'] as const
 /** From so many cards on, they are searched. */
 const MANY = 9
 
 /** Everything that a person may use, a card each, and nothing else. */
 export function Desktops ({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
-  const offers = useGet<OfferList>(OFFERS, TOPICS)
+  const offers = useGet<OfferList>(OFFERS, OFFERS_TOPICS)
   return (
     <>
       <PageHead title={t('desktops.title')} />

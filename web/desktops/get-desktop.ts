@@ -6,6 +6,7 @@ import { queryClient } from '../api/queries.js'
 import { forgetAsked, isAsked, noteAsked } from './asked.js'
 
 export const OFFERS = '/desktops/offers'
+export const OFFERS_TOPICS = ['desktops', 'pools', 'machines', 'sessions', 'grants', 'hypervisors'] as const
 
 /** The broker answers when there is something to say, at the latest after this; asking keeps the place in the queue. */
 const WAIT_MS = 50_000

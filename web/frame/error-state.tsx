@@ -15,8 +15,15 @@ export function sentenceOf (t: TFunction, error: ApiError): string {
   const refused = refusalWords(t, error)
   if (refused !== null) return refused
   const meaning = t(`errors.${error.code}` as 'errors.internal', { defaultValue: '' })
-  const sentence = pageWays(t, error.message)
+  const sentence = localTimes(pageWays(t, error.message))
   return meaning === '' ? sentence : `${meaning} (${sentence})`
+}
+
+const INSTANT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g
+
+/** Instants in a sentence as the reader's clock shows them. */
+function localTimes (sentence: string): string {
+  return sentence.replace(INSTANT, (text) => new Date(text).toLocaleString(document.documentElement.lang, { dateStyle: 'medium', timeStyle: 'short' }))
 }
 
 /** Instead of what could not be loaded. */

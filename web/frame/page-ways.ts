@@ -1,10 +1,9 @@
 import type { TFunction } from 'i18next'
-import type en from '../language/en.json'
 
-type Navigation = keyof (typeof en)['navigation']
+type Page = 'clientsXml' | 'grants' | 'hypervisors' | 'images' | 'jobs' | 'machines' | 'people' | 'pools' | 'thinClients'
 
 /** Where on these pages is done what a command of `berth` does: a page, and a button or word on it. What only the command can do is not here. */
-export const WAYS: Readonly<Record<string, readonly [page: Navigation, word?: 'thinClients.deeds.accept' | 'clientsXml.history' | 'jobProgress.cancel' | 'images.copy' | 'machines.create' | 'machines.adopt' | 'hypervisors.trust' | 'hypervisors.line' | 'hypervisors.edit' | 'pools.addMember' | 'pools.resize']>> = {
+export const WAYS: Readonly<Record<string, readonly [page: Page, word?: 'thinClients.deeds.accept' | 'clientsXml.history' | 'jobProgress.cancel' | 'images.copy' | 'machines.create' | 'machines.adopt' | 'hypervisors.trust' | 'hypervisors.line' | 'hypervisors.edit' | 'pools.addMember' | 'pools.resize']>> = {
   'clients-xml history': ['clientsXml', 'clientsXml.history'],
   'grant list': ['grants'],
   'hypervisor domains': ['machines', 'machines.adopt'],

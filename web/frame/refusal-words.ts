@@ -1,5 +1,4 @@
 import type { TFunction } from 'i18next'
-import type { ApiError } from '../api/client.js'
 
 /** What the forms call the fields of the API. */
 const LABELS = {
@@ -10,20 +9,20 @@ const LABELS = {
   protocols: 'policy.protocols', timeZone: 'policy.timeZone', cron: 'policy.cron', schedule: 'policy.schedule', object: 'grants.object', subject: 'grants.subject', verbs: 'grants.may', deadline: 'drain.deadline', message: 'thinClients.text', path: 'images.importPath', since: 'audit.since', until: 'audit.until',
 } as const
 
-type Fault = 'tooShort' | 'tooLong' | 'tooSmall' | 'tooLarge' | 'number' | 'missing' | 'form'
-/** As the broker's validator says it; what is in brackets is the figure. */
-const FAULTS: ReadonlyArray<readonly [RegExp, Fault]> = [
-  [/^must NOT have fewer than (\d+)/, 'tooShort'], [/^must NOT have more than (\d+)/, 'tooLong'], [/^must be >=? (-?[\d.]+)/, 'tooSmall'], [/^must be <=? (-?[\d.]+)/, 'tooLarge'],
-  [/^must be (?:integer|number)/, 'number'], [/^must have required property/, 'missing'], [/^must/, 'form'],
-]
-const REFUSED = /^(?:body|querystring|params)\.?([\w.]*): (must .*?)\.?$/
+/** As the broker's validator says it (broker/validation.ts); what is in brackets goes into the words. */
+const FAULTS = [
+  [/^must be (?:string|array) length (?:to be )?greater or equal to (\d+)/, 'tooShort'], [/^must be (?:string|array) length (?:to be )?less or equal to (\d+)/, 'tooLong'],
+  [/^must be \w+ to be greater or equal to (-?[\d.]+)/, 'tooSmall'], [/^must be \w+ to be less or equal to (-?[\d.]+)/, 'tooLarge'],
+  [/^must be (?:integer|number)$/, 'number'], [/^is missing/, 'missing'], [/^is not of this form: (.*)/, 'form'], [/^must be one of (?:these: )?(.*)/, 'oneOf'],
+] as const
+const REFUSED = /^(?:body|querystring|params)\.([\w.]+): ((?:must|is) .*?)\.?$/
 
 /** Which field of a form was refused and why, in the form's own words; null where the refusal is of another kind. */
-export function refusalWords (t: TFunction, { code, message }: ApiError): string | null {
+export function refusalWords (t: TFunction, { code, message }: { readonly code: string, readonly message: string }): string | null {
   const [, at = '', what = ''] = (code === 'invalid_request' && REFUSED.exec(message)) || []
   const [pattern, fault] = FAULTS.find(([one]) => one.test(what)) ?? []
   if (pattern === undefined || fault === undefined) return null
-  const named = fault === 'missing' ? /'(\w+)'/.exec(what)?.[1] ?? '' : at.split('.').findLast((part) => !/^\d*$/.test(part)) ?? ''
+  const named = at.split('.').findLast((part) => !/^\d+$/.test(part)) ?? at
   const field = named in LABELS ? t(LABELS[named as keyof typeof LABELS]) : named
-  return `${field === '' ? '' : `${field}: `}${t(`refusals.${fault}`, { figure: pattern.exec(what)?.[1] ?? '' })}`
+  return `${field}: ${t(`refusals.${fault}`, { figure: pattern.exec(what)?.[1] ?? '' })}`
 }

@@ -24,7 +24,7 @@ export function Grants ({ session }: { session: Session }): ReactElement {
   const columns: ReadonlyArray<Column<Grant>> = [
     { key: 'object', name: t('grants.object'), cell: (grant) => <Link to={`/${grant.kind}s/${grant.object}`}>{t(`kinds.${grant.kind}`)} {grant.object}</Link>, value: (grant) => `${grant.kind} ${grant.object}` },
     { key: 'subject', name: t('grants.subject'), cell: (grant) => grant.subjectKind === 'user' ? <Link to={`/people/${encodeURIComponent(grant.subject)}`}>{grant.subject}</Link> : t('grants.role', { role: grant.subject }), value: (grant) => `${grant.subjectKind} ${grant.subject}` },
-    { key: 'verbs', name: t('grants.may'), cell: (grant) => grant.verbs.map((verb) => t(`verbs.${verb}`)).join(', '), value: (grant) => grant.verbs.join(' '), width: 'minmax(10rem, 2fr)' },
+    { key: 'verbs', name: t('grants.may'), cell: (grant) => grant.verbs.map((verb) => t(`verbs.${verb}`)).join(', '), value: (grant) => grant.verbs.join(' '), width: 'minmax(5rem, 2fr)' },
   ]
   return (
     <>

@@ -1,4 +1,4 @@
-import { Alert } from '@patternfly/react-core'
+import { Alert, Title } from '@patternfly/react-core'
 import { type ReactElement, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -21,7 +21,7 @@ export function DrainMachines ({ state: { machines: all, others, drain } }: { st
   return (
     <>
       {others.length > 0 && <Alert isInline variant="warning" className="berth-run" title={t('drain.others', { names: others.join(', ') })} />}
-      <h2>{t('hypervisors.itsMachines')}</h2>
+      <Title headingLevel="h2" size="lg" className="berth-below">{t('hypervisors.itsMachines')}</Title>
       <DataTable label={t('hypervisors.itsMachines')} rows={machines} columns={columns} idOf={({ machine }) => machine} nameOf={({ machine }) => machine} empty={t('hypervisors.noMachines')} />
     </>
   )
@@ -32,10 +32,10 @@ function useColumns (deadline: string | null): ReadonlyArray<Column<DrainMachine
   return useMemo(() => [
     { key: 'name', name: t('machines.name'), value: ({ machine }) => machine, cell: ({ machine }) => <Link to={path`/machines/${machine}`}>{machine}</Link> },
     { key: 'step', name: t('drain.what'), value: ({ step }) => t(`drain.steps.${step}`), cell: ({ step, sentence }) => <StateLabel feeling={FEELINGS[step]} title={sentence}>{t(`drain.steps.${step}`)}</StateLabel>, width: 'minmax(11rem, 1fr)' },
-    { key: 'holder', name: t('drain.holder'), value: ({ holder }) => holder ?? '', cell: ({ holder, connected }) => holder === null ? '–' : <>{holder} {connected && <span className="berth-quiet">{t('drain.connected')}</span>}</> },
-    { key: 'until', name: t('drain.until'), value: ({ until }) => until ?? '', cell: ({ until, holder }) => holder === null ? '–' : until ?? deadline ? <When at={until ?? deadline} /> : t('drain.untilLeaves'), wideOnly: true },
-    { key: 'pool', name: t('drain.pool'), value: ({ pool }) => pool ?? '', cell: ({ pool }) => pool === null ? '–' : <Link to={path`/pools/${pool}`}>{pool}</Link>, wideOnly: true },
-    { key: 'power', name: t('machines.power'), value: ({ power }) => power, cell: ({ power }) => t(`machines.powers.${power}` as 'machines.powers.running', { defaultValue: power }), width: '8rem', wideOnly: true },
+    { key: 'holder', name: t('drain.holder'), value: ({ holder }) => holder ?? '', cell: ({ holder, connected }) => holder === null ? '–' : <>{holder} {connected && <span className="berth-quiet">{t('drain.connected')}</span>}</>, wideOnly: true, rank: 1 },
+    { key: 'until', name: t('drain.until'), value: ({ until }) => until ?? '', cell: ({ until, holder }) => holder === null ? '–' : until ?? deadline ? <When at={until ?? deadline} /> : t('drain.untilLeaves'), wideOnly: true, rank: 2 },
+    { key: 'pool', name: t('drain.pool'), value: ({ pool }) => pool ?? '', cell: ({ pool }) => pool === null ? '–' : <Link to={path`/pools/${pool}`}>{pool}</Link>, wideOnly: true, rank: 3 },
+    { key: 'power', name: t('machines.power'), value: ({ power }) => power, cell: ({ power }) => t(`machines.powers.${power}` as 'machines.powers.running', { defaultValue: power }), width: '8rem', wideOnly: true, rank: 4 },
   ], [t, deadline])
 }
 

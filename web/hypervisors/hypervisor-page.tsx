@@ -1,4 +1,4 @@
-import { Alert, Button, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm } from '@patternfly/react-core'
+import { Alert, Button, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Title } from '@patternfly/react-core'
 import { type ReactElement, type ReactNode, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams } from 'react-router'
@@ -39,7 +39,7 @@ export function HypervisorPage ({ session }: { session: Session }): ReactElement
         {hypervisor.data && session.role === 'admin' && <HypervisorMenu hypervisor={hypervisor.data} machines={machines.data?.machines ?? []} desktops={desktops} />}
       </PageHead>
       <Loaded query={hypervisor}>{(one) => <About hypervisor={one} admin={session.role === 'admin'} />}</Loaded>
-      <h2>{t('hypervisors.itsMachines')}</h2>
+      <Title headingLevel="h2" size="lg" className="berth-below">{t('hypervisors.itsMachines')}</Title>
       <Loaded query={machines}>{({ machines: all }) => <DataTable label={t('hypervisors.itsMachines')} rows={all} columns={shown} idOf={({ id }) => id} nameOf={({ name: one }) => one} empty={t('hypervisors.noMachines')} />}</Loaded>
     </>
   )

@@ -51,8 +51,8 @@ function Targets ({ targets }: { targets: readonly JobTarget[] }): ReactElement 
   const { t } = useTranslation()
   const columns: ReadonlyArray<Column<JobTarget>> = [
     { key: 'name', name: t('jobs.target'), cell: (target) => target.name, value: (target) => target.name },
-    { key: 'state', name: t('jobs.state'), cell: (target) => <TargetStateLabel state={target.state} />, value: (target) => t(`jobProgress.targetStates.${target.state}`), width: '9rem' },
-    { key: 'step', name: t('jobs.step'), cell: (target) => target.total > 0 && target.state === 'running' ? `${stepText(t, target.step)} ${Math.floor(target.done / target.total * 100)} %` : stepText(t, target.step), value: (target) => stepText(t, target.step) },
+    { key: 'state', name: t('jobs.state'), cell: (target) => <TargetStateLabel state={target.state} />, value: (target) => t(`jobProgress.targetStates.${target.state}`), width: 'minmax(6.5rem, 0.7fr)' },
+    { key: 'step', name: t('jobs.step'), cell: (target) => target.total > 0 && target.state === 'running' ? `${stepText(t, target.step)} ${Math.floor(target.done / target.total * 100)} %` : stepText(t, target.step), value: (target) => stepText(t, target.step), width: 'minmax(5rem, 1fr)', wideOnly: true, rank: 1 },
     { key: 'message', name: t('jobs.message'), cell: (target) => <span title={target.message}>{target.message}</span>, value: (target) => target.message, width: 'minmax(8rem, 3fr)' },
   ]
   return <DataTable label={t('jobs.targets')} rows={targets} columns={columns} idOf={(target) => target.name} nameOf={(target) => target.name} empty={t('jobs.noTargets')} />

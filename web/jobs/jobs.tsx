@@ -17,13 +17,13 @@ export function Jobs (): ReactElement {
   const { t } = useTranslation()
   const jobs = useGet<JobList>(`/jobs?limit=${MOST}`, ['jobs'])
   const columns: ReadonlyArray<Column<Job>> = [
-    { key: 'created', name: t('jobs.asked'), cell: (job) => <When at={job.createdAt} />, value: (job) => -Date.parse(job.createdAt), width: '9rem' },
-    { key: 'kind', name: t('jobs.kind'), cell: (job) => <Link to={`/jobs/${job.id}`}>{jobKind(t, job)}</Link>, value: (job) => jobKind(t, job), width: 'minmax(8rem, 1.8fr)' },
+    { key: 'created', name: t('jobs.asked'), cell: (job) => <When at={job.createdAt} />, value: (job) => -Date.parse(job.createdAt), width: 'minmax(7.5rem, 0.7fr)', wideOnly: true, rank: 1 },
+    { key: 'kind', name: t('jobs.kind'), cell: (job) => <Link to={`/jobs/${job.id}`}>{jobKind(t, job)}</Link>, value: (job) => jobKind(t, job), width: 'minmax(7.5rem, 1.8fr)' },
     { key: 'subject', name: t('jobs.subject'), cell: (job) => job.subject, value: (job) => job.subject, width: 'minmax(5rem, 1.2fr)' },
-    { key: 'state', name: t('jobs.state'), cell: (job) => <JobStateLabel state={job.state} />, value: (job) => t(`jobProgress.states.${job.state}`), width: '9rem' },
-    { key: 'progress', name: t('jobs.progress'), cell: (job) => <JobBar job={job} />, value: (job) => job.total === 0 ? 0 : job.done / job.total, wideOnly: true },
-    { key: 'by', name: t('jobs.by'), cell: (job) => job.createdBy, value: (job) => job.createdBy, wideOnly: true },
-    { key: 'message', name: t('jobs.message'), cell: (job) => <span title={job.message}>{job.message}</span>, value: (job) => job.message, wideOnly: true, width: 'minmax(8rem, 2fr)' },
+    { key: 'state', name: t('jobs.state'), cell: (job) => <JobStateLabel state={job.state} />, value: (job) => t(`jobProgress.states.${job.state}`), width: 'minmax(6.5rem, 0.8fr)' },
+    { key: 'progress', name: t('jobs.progress'), cell: (job) => <JobBar job={job} />, value: (job) => job.total === 0 ? 0 : job.done / job.total, wideOnly: true, rank: 4 },
+    { key: 'by', name: t('jobs.by'), cell: (job) => job.createdBy, value: (job) => job.createdBy, wideOnly: true, rank: 5 },
+    { key: 'message', name: t('jobs.message'), cell: (job) => <span title={job.message}>{job.message}</span>, value: (job) => job.message, width: 'minmax(8rem, 2fr)', wideOnly: true, rank: 3 },
   ]
   return (
     <>

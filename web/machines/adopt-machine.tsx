@@ -1,4 +1,4 @@
-import { Button, EmptyState, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
+import { Button, EmptyState, Modal, ModalBody, ModalFooter, ModalHeader, Title } from '@patternfly/react-core'
 import { useQueryClient } from '@tanstack/react-query'
 import { type ReactElement, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -38,7 +38,7 @@ function ForeignDomains ({ hypervisor }: { hypervisor: string }): ReactElement {
   ]
   return (
     <section aria-label={hypervisor}>
-      <h2>{hypervisor}</h2>
+      <Title headingLevel="h2" size="lg" className="berth-below">{hypervisor}</Title>
       <Loaded query={domains}>{({ domains: all }) => <DataTable label={hypervisor} rows={all} columns={columns} idOf={({ name }) => name} nameOf={({ name }) => name} empty={t('machines.noForeign')} prefix={`${hypervisor}-`} />}</Loaded>
       {chosen && <AdoptDialogue domain={chosen} close={() => { setChosen(null) }} />}
     </section>

@@ -7,6 +7,7 @@ import type { Machine } from '../../broker/api/machines.js'
 import type { Session } from '../../broker/api/users.js'
 import { path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
+import type { From } from '../console/to-desktops.js'
 import { mibText } from '../parts/amounts.js'
 import { ButtonLink } from '../parts/button-link.js'
 import { useParam } from '../parts/choice-filter.js'
@@ -38,7 +39,7 @@ export function MachinePage ({ session }: { session: Session }): ReactElement {
   return (
     <>
       <PageHead title={name} above={[{ to: '/machines', name: t('navigation.machines') }]}>
-        {machine.data && admin && <ButtonLink variant="secondary" isDisabled={machine.data.power !== 'running'} to={path`/machines/${name}/console`}>{t('machines.console')}</ButtonLink>}
+        {machine.data && admin && <ButtonLink variant="secondary" isDisabled={machine.data.power !== 'running'} to={path`/machines/${name}/console`} from={{ machinePage: name } satisfies From}>{t('machines.console')}</ButtonLink>}
         {machine.data && admin && <MachineMenu machines={[machine.data]} desktops={desktops} label={t('machines.actionsOf', { name })} text={t('machines.actions')} more={[change]} begin={begin} />}
       </PageHead>
       {run && <RunResults run={run} forget={forget} />}

@@ -42,7 +42,7 @@ const nameOf = ({ name }: Machine): string => name
 function List ({ all, admin }: { all: readonly Machine[], admin: boolean }): ReactElement {
   const { t } = useTranslation()
   const desktops = useDesktops()
-  const { run, begin, forget } = useRun()
+  const { run, begin, forget } = useRun('berth-run')
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const [[view], [group]] = [useParam('view'), useParam('group')]
   const rows = useFiltered(all)

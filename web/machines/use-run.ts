@@ -1,7 +1,7 @@
-import { useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Job, JobList } from '../../broker/api/jobs.js'
-import { ApiError } from '../api/client.js'
+import { api, ApiError, path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
 import { sentenceOf } from '../frame/error-state.js'
 import { hasEnded } from '../parts/use-job.js'
@@ -14,21 +14,25 @@ export interface Run { readonly act: MachineAct, readonly lines: readonly Line[]
 
 /** So many are asked for at one time; the broker's answer comes before the work. */
 const AT_ONCE = 6
+/** As many as the broker lists; jobs that newer ones have pushed out are asked for one by one. */
+const LISTED = 500
 
-/** Does one thing to many machines and says of each what came of it: the broker's refusal, or the end of its job. */
-export function useRun (): { readonly run: Run | null, readonly begin: (act: MachineAct, names: readonly string[]) => void, readonly forget: () => void } {
+/**
+ * Does one thing to many machines and says of each what came of it: the broker's refusal, or the end of its job. `place`: where this window keeps it, so that a reload
+ * loses nothing and goes on with what was not asked for yet; null: it is gone with the page.
+ */
+export function useRun (place: string | null = null): { readonly run: Run | null, readonly begin: (act: MachineAct, names: readonly string[]) => void, readonly forget: () => void } {
   const { t } = useTranslation()
-  const [run, setRun] = useState<Run | null>(null)
-  const open = run?.lines.some(({ state, job }) => state === 'running' && job !== null) === true
-  const jobs = useGet<JobList>('/jobs?limit=500', ['jobs'], { enabled: open })
+  const [run, setRun] = useKept(place)
+  const working = useRef(0)
   const note = (name: string, change: Partial<Line>): void => {
     setRun((before) => before && { ...before, lines: before.lines.map((line) => line.name === name ? { ...line, ...change } : line) })
   }
-  const begin = (act: MachineAct, names: readonly string[]): void => {
-    setRun({ act, lines: names.map((name) => ({ name, state: 'waiting', message: '', job: null })) })
+  const work = (act: MachineAct, names: readonly string[]): void => {
+    const mine = ++working.current
     const queue = [...names]
-    const work = async (): Promise<void> => {
-      for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+    const ask = async (): Promise<void> => {
+      for (let name = queue.shift(); name !== undefined && working.current === mine; name = queue.shift()) {
         try {
           const job = await doTo(name, act)
           note(name, job === null ? { state: 'done' } : { state: 'running', job })
@@ -37,15 +41,51 @@ export function useRun (): { readonly run: Run | null, readonly begin: (act: Mac
         }
       }
     }
-    for (let worker = 0; worker < AT_ONCE; worker++) void work()
+    for (let asker = 0; asker < AT_ONCE; asker++) void ask()
   }
-  return { run: run && { ...run, lines: run.lines.map((line) => withJob(line, jobs.data?.jobs ?? [])) }, begin, forget: () => { setRun(null) } }
+  useEffect(() => {
+    if (run) work(run.act, run.lines.filter(({ state }) => state === 'waiting').map(({ name }) => name))
+    return () => { working.current++ }
+  }, [])
+  useEnds(run, note)
+  const begin = (act: MachineAct, names: readonly string[]): void => {
+    setRun(() => ({ act, lines: names.map((name) => ({ name, state: 'waiting', message: '', job: null })) }))
+    work(act, names)
+  }
+  return { run, begin, forget: () => { working.current++; setRun(() => null) } }
 }
 
-function withJob (line: Line, jobs: readonly Job[]): Line {
-  const job = line.job === null ? undefined : jobs.find(({ id }) => id === line.job)
-  if (!job || !hasEnded(job)) return line
+function useKept (place: string | null): [Run | null, (change: (before: Run | null) => Run | null) => void] {
+  const [run, setRun] = useState<Run | null>(() => place === null ? null : JSON.parse(sessionStorage.getItem(place) ?? 'null') as Run | null)
+  useEffect(() => {
+    if (place === null) return
+    if (run === null) sessionStorage.removeItem(place)
+    else sessionStorage.setItem(place, JSON.stringify(run))
+  }, [place, run])
+  return [run, setRun]
+}
+
+/** Notes how the jobs of a run end. */
+function useEnds (run: Run | null, note: (name: string, change: Partial<Line>) => void): void {
+  const open = run?.lines.filter(({ state, job }) => state === 'running' && job !== null) ?? []
+  const listed = useGet<JobList>(`/jobs?limit=${LISTED}`, ['jobs'], { enabled: open.length > 0 })
+  const jobs = listed.data?.jobs
+  const looked = useRef(jobs)
+  useEffect(() => {
+    if (!jobs) return
+    const isNew = looked.current !== jobs
+    looked.current = jobs
+    for (const line of open) {
+      const job = jobs.find(({ id }) => id === line.job)
+      if (job) noteEnd(line, job, note)
+      else if (isNew && jobs.length >= LISTED) api<Job>('GET', path`/jobs/${line.job ?? ''}`, { background: true }).then((found) => { noteEnd(line, found, note) }, () => {}) // it is asked for again at the next change
+    }
+  }, [jobs, open.length])
+}
+
+function noteEnd (line: Line, job: Job, note: (name: string, change: Partial<Line>) => void): void {
+  if (!hasEnded(job)) return
   // A machine may bring others along, as a deleted initial does: what went wrong with any of them is to be seen.
   const message = [job.message, ...job.targets.map((target) => target.message === '' ? '' : target.name === line.name ? target.message : `${target.name}: ${target.message}`)].filter((text) => text !== '').join(' ')
-  return { ...line, state: job.state === 'succeeded' ? 'done' : 'failed', message }
+  note(line.name, { state: job.state === 'succeeded' ? 'done' : 'failed', message })
 }

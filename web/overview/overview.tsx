@@ -71,7 +71,7 @@ function Pools (): ReactElement {
           {all.map(({ name, counts, waiting, generations }) => (
             <li key={name}>
               <Link to={path`/pools/${name}`}>{name}</Link>
-              <span>{STATES.filter((state) => (counts[state] ?? 0) > 0).map((state) => `${counts[state] ?? 0} ${t(`overview.members.${state}`)}`).join(', ')}{waiting > 0 && `, ${t('overview.waiting', { count: waiting })}`}</span>
+              <span>{STATES.filter((state) => (counts[state] ?? 0) > 0).map((state) => `${t(`overview.members.${state}`)}: ${counts[state] ?? 0}`).join(', ')}{waiting > 0 && `, ${t('overview.waiting', { count: waiting })}`}</span>
               <span className="berth-quiet">{generations.map((one) => t(one.current ? 'overview.onCurrent' : 'overview.onGeneration', one)).join(' · ')}</span>
             </li>
           ))}

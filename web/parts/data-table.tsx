@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
 import { arrange, type Arranged, type Order } from './arrange.js'
 import './data-table.css'
-import { ACTIONS, CHECKBOX, fittingColumns, leastRow, trackOf } from './fitting-columns.js'
+import { ACTIONS, CHECKBOX, fittingColumns, leastRow, type Measure, trackOf } from './fitting-columns.js'
 
 export interface Column<T> {
   readonly key: string
@@ -38,6 +38,8 @@ export interface DataTableProps<T> {
   /** Other filters and buttons, beside the search. */
   readonly tools?: ReactNode
   readonly empty: string
+  /** What stands in the search while it is empty; "Search" when absent. */
+  readonly searchHint?: string
   /** In the address: two tables on one page need two. */
   readonly prefix?: string
 }
@@ -50,7 +52,7 @@ const OVERSCAN = 12
  * A table that stands 10,000 rows: only what is seen is drawn. Search and order stand in the address, so they can be sent and outlive a reload.
  */
 export function DataTable<T> (props: DataTableProps<T>): ReactElement {
-  const { rows, columns, idOf, groupOf, tools, empty, label, prefix = '' } = props
+  const { rows, columns, idOf, groupOf, tools, empty, searchHint, label, prefix = '' } = props
   const { t } = useTranslation()
   const [params, setParams] = useSearchParams()
   const search = params.get(`${prefix}search`) ?? ''
@@ -64,7 +66,7 @@ export function DataTable<T> (props: DataTableProps<T>): ReactElement {
     <>
       <Toolbar inset={{ default: 'insetNone' }}>
         <ToolbarContent>
-          <ToolbarItem><SearchInput aria-label={t('table.search', { table: label })} placeholder={t('table.searchPlaceholder')} value={search} onChange={(_event, value) => { set('search', value) }} onClear={() => { set('search', '') }} /></ToolbarItem>
+          <ToolbarItem><SearchInput aria-label={t('table.search', { table: label })} placeholder={searchHint ?? t('table.searchPlaceholder')} value={search} onChange={(_event, value) => { set('search', value) }} onClear={() => { set('search', '') }} /></ToolbarItem>
           {tools}
           <ToolbarItem align={{ default: 'alignEnd' }}><span role="status">{count === rows.length ? t('table.count', { count }) : t('table.countOf', { count, all: rows.length })}</span></ToolbarItem>
         </ToolbarContent>
@@ -82,25 +84,19 @@ function Grid<T> ({ label, lines, columns: all, order, sortBy, idOf, nameOf, sel
   const { t } = useTranslation()
   const scroll = useRef<HTMLDivElement>(null)
   const virtual = useVirtualizer({ count: lines.length, getScrollElement: () => scroll.current, estimateSize: () => ROW_HEIGHT, overscan: OVERSCAN })
-  const room = useRoom(scroll)
+  const { room, measure } = useRoom(scroll)
   const ends = [...(onSelect ? [CHECKBOX] : []), ...(actions ? [ACTIONS] : [])]
-  const columns = fittingColumns(all, ends, room)
-  const tracks = [...(onSelect ? [`${CHECKBOX}rem`] : []), ...columns.map(trackOf), ...(actions ? [`${ACTIONS}rem`] : [])].join(' ')
+  const columns = fittingColumns(all, ends, room, measure)
+  const tracks = [...(onSelect ? [`${CHECKBOX}rem`] : []), ...columns.map((column) => trackOf(column, measure)), ...(actions ? [`${ACTIONS}rem`] : [])].join(' ')
   const ids = lines.flatMap((line) => 'row' in line ? [idOf(line.row)] : [])
   const allChosen = ids.length > 0 && ids.every((id) => selected?.has(id) === true)
   const toggle = (id: string, on: boolean): void => { onSelect?.(new Set(on ? [...(selected ?? []), id] : [...(selected ?? [])].filter((one) => one !== id))) }
   return (
-    <div className="berth-table" role="table" aria-label={label} aria-rowcount={lines.length + 1} ref={scroll} tabIndex={0} style={{ '--berth-tracks': tracks, '--berth-least': `${leastRow(columns, ends)}rem` } as CSSProperties} onMouseOver={sayWhole}>
+    <div className="berth-table" role="table" aria-label={label} aria-rowcount={lines.length + 1} ref={scroll} tabIndex={0} style={{ '--berth-tracks': tracks, '--berth-least': `${leastRow(columns, ends, measure)}rem` } as CSSProperties} onMouseOver={sayWhole}>
       <div role="rowgroup" className="berth-table-head">
-        <div role="row" className="berth-table-row" aria-rowindex={1}>
+        <HeadRow columns={columns} order={order} sortBy={sortBy} hasActions={actions !== undefined}>
           {onSelect && <div role="columnheader"><Checkbox id={`${label}-all`} aria-label={t('table.selectAll')} isChecked={allChosen} onChange={(_event, on) => { onSelect(on ? new Set(ids) : new Set()) }} /></div>}
-          {columns.map(({ key, name }) => (
-            <div key={key} role="columnheader" aria-sort={order.key !== key ? 'none' : order.down ? 'descending' : 'ascending'}>
-              <button type="button" className="berth-sort" onClick={() => { sortBy(key) }}>{name}{order.key === key && (order.down ? <AngleDownIcon /> : <AngleUpIcon />)}</button>
-            </div>
-          ))}
-          {actions && <div role="columnheader" className="berth-table-actions"><span className="pf-v6-u-screen-reader">{t('table.actions')}</span></div>}
-        </div>
+        </HeadRow>
       </div>
       <div role="rowgroup" className="berth-table-body" style={{ blockSize: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map(({ index, start }) => {
@@ -122,25 +118,60 @@ function Grid<T> ({ label, lines, columns: all, order, sortBy, idOf, nameOf, sel
   )
 }
 
-/** How wide the table may be, in rem. Known before it is painted, so that no column flashes up and goes. */
-function useRoom (place: RefObject<HTMLElement>): number {
-  const [room, setRoom] = useState(0)
+/** `children`: what stands before the columns. */
+function HeadRow<T> ({ columns, order, sortBy, hasActions, children }: Pick<GridProps<T>, 'columns' | 'order' | 'sortBy'> & { hasActions: boolean, children: ReactNode }): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <div role="row" className="berth-table-row" aria-rowindex={1}>
+      {children}
+      {columns.map(({ key, name }) => (
+        <div key={key} role="columnheader" aria-sort={order.key !== key ? 'none' : order.down ? 'descending' : 'ascending'}>
+          <button type="button" className="berth-sort" onClick={() => { sortBy(key) }}><span>{name}</span>{order.key === key && (order.down ? <AngleDownIcon /> : <AngleUpIcon />)}</button>
+        </div>
+      ))}
+      {hasActions && <div role="columnheader" className="berth-table-actions"><span className="pf-v6-u-screen-reader">{t('table.actions')}</span></div>}
+    </div>
+  )
+}
+
+interface Room { readonly room: number, readonly measure: Measure }
+
+/** How wide the table may be, and words in its head are, in rem. Known before it is painted, so that no column flashes up and goes. */
+function useRoom (place: RefObject<HTMLElement>): Room {
+  const [known, setKnown] = useState<Room>({ room: 0, measure: () => 0 })
   useLayoutEffect(() => {
     const element = place.current
     if (!element) return
-    const measure = (): void => { setRoom(element.clientWidth / Number.parseFloat(getComputedStyle(document.documentElement).fontSize)) }
-    const watcher = new ResizeObserver(measure)
+    const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize)
+    const measure = measurer(getComputedStyle(element), rem)
+    const look = (): void => { setKnown({ room: element.clientWidth / rem, measure }) }
+    const watcher = new ResizeObserver(look)
     watcher.observe(element)
-    measure()
+    look()
     return () => { watcher.disconnect() }
   }, [place])
-  return room
+  return known
+}
+
+const HEAD_WEIGHT = 600
+
+function measurer ({ fontSize, fontFamily }: CSSStyleDeclaration, rem: number): Measure {
+  const pen = document.createElement('canvas').getContext('2d')
+  if (!pen) return () => 0
+  pen.font = `${HEAD_WEIGHT} ${fontSize} ${fontFamily}`
+  const known = new Map<string, number>()
+  return (text) => {
+    const width = known.get(text) ?? pen.measureText(text).width / rem
+    known.set(text, width)
+    return width
+  }
 }
 
 /** What is cut off in a cell is said in full when one points at it. */
 function sayWhole ({ target }: MouseEvent): void {
   const cell = target instanceof Element ? target.closest('[role=cell], [role=columnheader]') : null
   if (!(cell instanceof HTMLElement)) return
-  if (cell.scrollWidth > cell.clientWidth) cell.title = cell.textContent ?? ''
+  const parts = [cell, ...cell.querySelectorAll('.berth-sort > span')]
+  if (parts.some(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)) cell.title = cell.textContent ?? ''
   else cell.removeAttribute('title')
 }

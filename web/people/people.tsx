@@ -17,12 +17,12 @@ export function People ({ session }: { session: Session }): ReactElement {
   const [creating, setCreating] = useState(false)
   const users = useGet<{ users: User[] }>('/users', ['people'])
   const columns: ReadonlyArray<Column<User>> = [
-    { key: 'name', name: t('people.name'), cell: (user) => <Link to={`/people/${encodeURIComponent(user.name)}`}>{user.name}</Link>, value: (user) => user.name },
-    { key: 'displayName', name: t('people.displayName'), cell: (user) => user.displayName, value: (user) => user.displayName },
-    { key: 'state', name: t('people.state'), cell: (user) => <PersonState user={user} />, value: (user) => user.disabled ? 2 : user.blockedUntil === null ? 0 : 1, width: '9rem' },
-    { key: 'roles', name: t('people.roles'), cell: (user) => user.roles.map(({ role }) => role).join(', '), value: (user) => user.roles.map(({ role }) => role).join(', ') },
-    { key: 'source', name: t('people.source'), cell: (user) => user.source, value: (user) => user.source, width: '8rem' },
-    { key: 'lastLogin', name: t('people.lastLogin'), cell: (user) => <When at={user.lastLoginAt} />, value: (user) => user.lastLoginAt ?? '', width: '10rem', wideOnly: true },
+    { key: 'name', name: t('people.name'), cell: (user) => <Link to={`/people/${encodeURIComponent(user.name)}`}>{user.name}</Link>, value: (user) => user.name, width: 'minmax(6rem, 1fr)' },
+    { key: 'displayName', name: t('people.displayName'), cell: (user) => user.displayName, value: (user) => user.displayName, wideOnly: true, rank: 2 },
+    { key: 'state', name: t('people.state'), cell: (user) => <PersonState user={user} />, value: (user) => user.disabled ? 2 : user.blockedUntil === null ? 0 : 1, width: 'minmax(7rem, 0.6fr)' },
+    { key: 'roles', name: t('people.roles'), cell: (user) => user.roles.map(({ role }) => role).join(', '), value: (user) => user.roles.map(({ role }) => role).join(', '), wideOnly: true, rank: 1 },
+    { key: 'source', name: t('people.source'), cell: (user) => user.source, value: (user) => user.source, width: 'minmax(5rem, 0.6fr)', wideOnly: true, rank: 4 },
+    { key: 'lastLogin', name: t('people.lastLogin'), cell: (user) => <When at={user.lastLoginAt} />, value: (user) => user.lastLoginAt ?? '', width: 'minmax(7.5rem, 0.8fr)', wideOnly: true, rank: 3 },
   ]
   return (
     <>

@@ -23,7 +23,7 @@ export function RolesField ({ value, onChange }: { value: readonly string[], onC
   return (
     <FormGroup label={t('people.roles')} fieldId={id}>
       <TextInputGroup>
-        <TextInputGroupMain inputId={id} value={typed} onChange={(_event, text) => { text.includes(',') ? add(text) : setTyped(text) }} onBlur={() => { add(typed) }} inputProps={{ onKeyDown, list: `${id}-known`, autoComplete: 'off' }}>
+        <TextInputGroupMain inputId={id} aria-label={t('people.roles')} value={typed} onChange={(_event, text) => { text.includes(',') ? add(text) : setTyped(text) }} onBlur={() => { add(typed) }} inputProps={{ onKeyDown, list: `${id}-known`, autoComplete: 'off' }}>
           {value.length > 0 && (
             <LabelGroup aria-label={t('people.roles')} numLabels={value.length}>
               {value.map((role) => <Label key={role} variant="outline" closeBtnAriaLabel={t('people.withoutRole', { role })} onClose={() => { onChange(value.filter((one) => one !== role)) }}>{role}</Label>)}

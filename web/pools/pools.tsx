@@ -11,6 +11,9 @@ import { PageHead } from '../parts/page-head.js'
 import { StateLabel } from '../parts/state-label.js'
 import { CreatePool } from './create-pool.js'
 
+/** States whose members are counted, each with the rank by which its column goes where there is little room. */
+const COUNTED = [['free', 1], ['assigned', 4], ['building', 5], ['cleaning', 6], ['failed', 2]] as const
+
 /** Named sets of machines, each under one policy. */
 export function Pools ({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
@@ -18,11 +21,11 @@ export function Pools ({ session }: { session: Session }): ReactElement {
   const pools = useGet<{ pools: Pool[] }>('/pools', ['pools', 'desktops', 'machines'])
   const columns: ReadonlyArray<Column<Pool>> = [
     { key: 'name', name: t('pools.name'), cell: (pool) => <Link to={`/pools/${pool.name}`}>{pool.name}</Link>, value: (pool) => pool.name },
-    { key: 'state', name: t('pools.state'), cell: (pool) => <PoolState pool={pool} />, value: (pool) => pool.maintenance ? 'maintenance' : pool.state, width: '9rem' },
-    ...(['free', 'assigned', 'building', 'cleaning', 'failed'] as const).map((state) => ({ key: state, name: t(`pools.states.${state}`), cell: (pool: Pool) => <Count count={pool.counts[state] ?? 0} bad={state === 'failed'} />, value: (pool: Pool) => pool.counts[state] ?? 0, width: '6.5rem' })),
-    { key: 'waiting', name: t('pools.waiting'), cell: (pool) => <Count count={pool.waiting} bad />, value: (pool) => pool.waiting, width: '6.5rem' },
-    { key: 'initial', name: t('pools.initial'), cell: (pool) => pool.initial ?? '–', value: (pool) => pool.initial ?? '', wideOnly: true },
-    { key: 'generations', name: t('pools.generations'), cell: (pool) => <Generations pool={pool} />, value: (pool) => pool.generations.length, wideOnly: true },
+    { key: 'state', name: t('pools.state'), cell: (pool) => <PoolState pool={pool} />, value: (pool) => pool.maintenance ? 'maintenance' : pool.state, width: 'minmax(7.5rem, 0.8fr)' },
+    ...COUNTED.map(([state, rank]) => ({ key: state, name: t(`pools.states.${state}`), cell: (pool: Pool) => <Count count={pool.counts[state] ?? 0} bad={state === 'failed'} />, value: (pool: Pool) => pool.counts[state] ?? 0, width: '4rem', wideOnly: true, rank })),
+    { key: 'waiting', name: t('pools.waiting'), cell: (pool) => <Count count={pool.waiting} bad />, value: (pool) => pool.waiting, width: '4rem', wideOnly: true, rank: 3 },
+    { key: 'initial', name: t('pools.initial'), cell: (pool) => pool.initial ?? '–', value: (pool) => pool.initial ?? '', wideOnly: true, rank: 8 },
+    { key: 'generations', name: t('pools.generations'), cell: (pool) => <Generations pool={pool} />, value: (pool) => pool.generations.length, wideOnly: true, rank: 7 },
   ]
   return (
     <>

@@ -32,15 +32,15 @@ function Listed ({ devices, admin }: { devices: readonly ThinClient[], admin: bo
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const chosen = devices.filter(({ id, accepted }) => accepted && selected.has(id))
   const columns: ReadonlyArray<Column<ThinClient>> = [
-    { key: 'name', name: t('thinClients.name'), cell: (device) => <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>, value: nameOf, width: 'minmax(8rem, 1fr)' },
-    { key: 'state', name: t('thinClients.state'), cell: (device) => <DeviceState device={device} />, value: (device) => device.state ?? '', width: '8.5rem' },
-    { key: 'sentence', name: t('thinClients.sentence'), cell: (device) => pageWays(t, device.sentence), value: (device) => `${device.sentence} ${device.note}`, width: 'minmax(10rem, 2fr)', wideOnly: true },
-    { key: 'showing', name: t('thinClients.showing'), cell: (device) => device.showing ?? '–', value: (device) => device.showing ?? '', wideOnly: true },
-    { key: 'person', name: t('thinClients.person'), cell: (device) => device.person ?? '–', value: (device) => device.person ?? '', width: '8rem', wideOnly: true },
-    { key: 'address', name: t('thinClients.address'), cell: (device) => <span className="berth-mono">{device.address}</span>, value: (device) => device.address, width: '8.5rem', wideOnly: true },
-    { key: 'mac', name: 'MAC', cell: (device) => <span className="berth-mono">{device.mac}</span>, value: (device) => device.mac, width: '9.5rem', wideOnly: true },
-    { key: 'version', name: t('thinClients.version'), cell: (device) => device.version, value: (device) => device.version, width: '5.5rem', wideOnly: true },
-    { key: 'seen', name: t('thinClients.seen'), cell: (device) => <LastSeen device={device} />, value: (device) => device.here ? '9' : device.lastSeen, width: '8rem' },
+    { key: 'name', name: t('thinClients.name'), cell: (device) => <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>, value: nameOf, width: 'minmax(6rem, 1fr)' },
+    { key: 'state', name: t('thinClients.state'), cell: (device) => <DeviceState device={device} />, value: (device) => device.state ?? '', width: 'minmax(7.5rem, 0.8fr)' },
+    { key: 'sentence', name: t('thinClients.sentence'), cell: (device) => pageWays(t, device.sentence), value: (device) => `${device.sentence} ${device.note}`, width: 'minmax(10rem, 2fr)', wideOnly: true, rank: 4 },
+    { key: 'showing', name: t('thinClients.showing'), cell: (device) => device.showing ?? '–', value: (device) => device.showing ?? '', wideOnly: true, rank: 3 },
+    { key: 'person', name: t('thinClients.person'), cell: (device) => device.person ?? '–', value: (device) => device.person ?? '', width: 'minmax(5rem, 0.8fr)', wideOnly: true, rank: 2 },
+    { key: 'address', name: t('thinClients.address'), cell: (device) => <span className="berth-mono">{device.address}</span>, value: (device) => device.address, width: '8.5rem', wideOnly: true, rank: 5 },
+    { key: 'mac', name: 'MAC', cell: (device) => <span className="berth-mono">{device.mac}</span>, value: (device) => device.mac, width: '9.5rem', wideOnly: true, rank: 6 },
+    { key: 'version', name: t('thinClients.version'), cell: (device) => device.version, value: (device) => device.version, width: '5.5rem', wideOnly: true, rank: 7 },
+    { key: 'seen', name: t('thinClients.seen'), cell: (device) => <LastSeen device={device} />, value: (device) => device.here ? '9' : device.lastSeen, width: 'minmax(6.5rem, 0.7fr)', wideOnly: true, rank: 1 },
   ]
   const tools = admin && (['message', 'reconnect', 'reboot'] as const).map((deed) => (
     <ToolbarItem key={deed}><Button variant="secondary" isDisabled={chosen.length === 0} onClick={() => { setDoing({ deed, devices: chosen }) }}>{t(`thinClients.deeds.${deed}`)}{chosen.length > 0 && ` (${chosen.length})`}</Button></ToolbarItem>
