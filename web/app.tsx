@@ -16,6 +16,7 @@ import { Login } from './login/login.js'
 const Desktops = lazy(async () => ({ default: (await import('./desktops/desktops.js')).Desktops }))
 const ConsolePage = lazy(async () => ({ default: (await import('./console/console-page.js')).ConsolePage }))
 const ConfirmDevice = lazy(async () => ({ default: (await import('./login/confirm-device.js')).ConfirmDevice }))
+const Tokens = lazy(async () => ({ default: (await import('./tokens/tokens.js')).Tokens }))
 const HousePages = lazy(async () => ({ default: (await import('./house-pages.js')).HousePages }))
 
 /** Whether he looks after the house, or only uses it. */
@@ -50,6 +51,7 @@ function InFrame ({ session }: { session: Session }): ReactElement {
           <Routes>
             <Route path="/" element={<Desktops session={session} />} />
             <Route path="/device" element={<ConfirmDevice session={session} />} />
+            <Route path="/tokens" element={<Tokens />} />
             <Route path="/login" element={<Navigate to="/" replace />} />
             <Route path="*" element={isOfTheHouse(session) ? <HousePages session={session} /> : <NothingHere />} />
           </Routes>

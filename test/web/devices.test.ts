@@ -27,7 +27,7 @@ t.teardown(async () => {
   await broker.remove()
 })
 
-const atPage = async (path: string, options: PageOptions = {}) => await windowOf(browser, broker, 'admin', { path, ...options })
+const atPage = async (path: string, options: PageOptions = {}) => await windowOf(browser, broker, 'admin', { path, width: 2200, ...options })
 
 t.test('an unknown device appears by push, is accepted and given a machine by a click', async (t) => {
   const { page, faults, close } = await atPage('/thin-clients')

@@ -62,6 +62,24 @@ t.test('a pool: created, given to somebody, its policy changed, deleted', async 
   await close()
 })
 
+t.test('a pool is made with all that the command line takes: hardware, network, numbers, and where', async (t) => {
+  const { page, faults, close } = await atPage('/pools')
+  await page.getByRole('button', { name: 'Create a pool' }).click()
+  await dialogue(page).getByLabel('Name').fill('big')
+  await dialogue(page).getByLabel('Made from').selectOption('golden-desktop')
+  for (const [label, value] of [['Members that it builds', '2'], ['Memory of each, MiB', '512'], ['CPUs of each', '2'], ['At least', '1'], ['At most', '3'], ['Free and running', '1'], ['Network', 'none']] as const) await dialogue(page).getByLabel(label).fill(value)
+  await dialogue(page).getByRole('checkbox', { name: 'hv2' }).check()
+  t.same(await obstacles(page), [])
+  await dialogue(page).getByRole('button', { name: 'Create a pool' }).click()
+  await page.waitForURL(/\/pools\/big$/)
+  const { pool } = await show(broker, 'big')
+  t.match(pool, { size: 2, policy: { min: 1, max: 3, spares: 1, retention: 'PT1H' } })
+  await row(page, 'big-2').filter({ hasText: 'free' }).waitFor({ timeout: 15_000 })
+  t.match(await broker.admin.get('/machines/big-1'), { memoryMib: 512, vcpus: 2, network: 'none', hypervisor: 'hv2' })
+  t.same(faults, [])
+  await close()
+})
+
 t.test('a person: created, explained, given a role, disabled', async (t) => {
   const { page, faults, close } = await atPage('/people')
   await page.getByRole('button', { name: 'Create an account' }).click()

@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core'
 import t from 'tap'
+import type { DesktopList } from '../../broker/api/assignments.js'
 import type { Hypervisor } from '../../broker/api/hypervisors.js'
 import type { Machine } from '../../broker/api/machines.js'
 import { obstacles } from '../support/accessibility.js'
@@ -88,6 +89,37 @@ t.test('one machine: all about it, its XML and history; a refusal is said in one
   await page.getByRole('dialog').getByRole('textbox').fill('pc-1')
   await remove.click()
   await page.getByText(/pc-1 is running: shut it down first/).waitFor()
+  t.same(faults, [])
+})
+
+t.test('a machine of no pool is given to a person for good, with what is to be known of him, and taken back', async (t) => {
+  const { page, faults } = await openWindow(browser)
+  await logIn(page, `${broker.url}/machines/pc-4`, 'admin', broker.adminPassword)
+  const menu = page.getByRole('button', { name: 'What can be done with pc-4' })
+  const dialogue = page.getByRole('dialog')
+  await menu.click()
+  t.equal(await page.getByRole('menuitem', { name: 'Release' }).count(), 0, 'nobody has it')
+  await page.getByRole('menuitem', { name: 'Give to a person' }).click()
+  await dialogue.getByLabel('Name of the person').fill('dora')
+  await dialogue.getByText('No account of this name is known yet').waitFor()
+  await dialogue.getByText('A machine that is in no pool is given without end in any case.').waitFor()
+  t.same(await obstacles(page), [])
+  await dialogue.getByRole('button', { name: 'Assign' }).click()
+  await dialogue.getByText(/Nobody called dora has logged in yet/).waitFor()
+  await dialogue.getByRole('button', { name: 'Close' }).last().click()
+  await page.locator('dd').filter({ hasText: /^dora/ }).waitFor()
+  t.match((await broker.admin.get<DesktopList>('/desktops')).desktops, [{ machine: 'pc-4', holder: 'dora', expiresAt: null }])
+  await menu.click()
+  await page.getByRole('menuitem', { name: 'Release' }).click()
+  await dialogue.getByText('pc-4: dora has it').waitFor()
+  t.same(await obstacles(page), [])
+  await dialogue.getByRole('button', { name: 'Release' }).click()
+  await dialogue.waitFor({ state: 'detached' })
+  t.same((await broker.admin.get<DesktopList>('/desktops')).desktops, [])
+  await page.goto(`${broker.url}/machines/gold`)
+  await page.getByRole('button', { name: 'What can be done with gold' }).click()
+  await page.getByRole('menuitem', { name: 'Delete' }).waitFor()
+  t.equal(await page.getByRole('menuitem', { name: 'Give to a person' }).count(), 0, 'an initial machine is nobody\'s desktop')
   t.same(faults, [])
 })
 

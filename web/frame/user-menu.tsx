@@ -31,6 +31,7 @@ export function UserMenu ({ session }: { session: Session }): ReactElement {
             <Divider />
             <DropdownList>
               <DropdownItem onClick={() => { setOpen(false); void navigate('/device') }}>{t('frame.confirmDevice')}</DropdownItem>
+              <DropdownItem onClick={() => { setOpen(false); void navigate('/tokens') }}>{t('frame.tokens')}</DropdownItem>
               {session.source === 'local' && <DropdownItem onClick={() => { setOpen(false); setChanging(true) }}>{t('frame.changePassword')}</DropdownItem>}
               <DropdownItem onClick={() => { logOut.mutate(undefined) }}>{t('frame.logOut')}</DropdownItem>
             </DropdownList>
