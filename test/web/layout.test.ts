@@ -112,6 +112,7 @@ t.test('roles with spaces stay whole; a role is taken away by its own button', a
     t.same(await obstacles(page), [])
   })
   t.same(await roles(), [ROLE, 'night watch', 'observer'].sort())
+  await page.getByText(/night watch \(local\)/).waitFor() // pushed; the next dialogue begins with it
   await change(async () => { await dialogue.getByRole('button', { name: `Take the role ${ROLE} away` }).click() })
   t.same(await roles(), ['night watch', 'observer'])
   t.same(faults, [])
