@@ -11,7 +11,7 @@ const HOUSE: readonly Picture[] = [
   { name: 'overview', path: '/overview' }, { name: 'history', path: '/overview', part: 'History' }, { name: 'hypervisors', path: '/hypervisors' }, { name: 'hypervisor', path: '/hypervisors/hv1' },
   { name: 'hypervisor-new', path: '/hypervisors/-/new' }, { name: 'hypervisor-check', path: '/hypervisors/hv1/check' }, { name: 'hypervisor-drain', path: '/hypervisors/hv1/drain' }, { name: 'machines', path: '/machines', text: 'pc-1' }, { name: 'machine', path: '/machines/pc-1' }, { name: 'screens', path: '/machines?view=screens' }, { name: 'machine-new', path: '/machines/-/new' },
   { name: 'images', path: '/images' }, { name: 'image', path: '/images/base' }, { name: 'pools', path: '/pools', text: 'class' }, { name: 'pool', path: '/pools/class', text: 'class-1' }, { name: 'thin-clients', path: '/thin-clients' }, { name: 'clients-xml', path: '/clients-xml' },
-  { name: 'people', path: '/people', text: 'ann' }, { name: 'person', path: '/people/ann' }, { name: 'grants', path: '/grants' }, { name: 'directories', path: '/directories' }, { name: 'jobs', path: '/jobs', text: 'populate' }, { name: 'audit', path: '/audit' }, { name: 'api-docs', path: '/api-docs' }, { name: 'tokens', path: '/tokens' },
+  { name: 'people', path: '/people', text: 'ann' }, { name: 'person', path: '/people/ann' }, { name: 'grants', path: '/grants' }, { name: 'directories', path: '/directories' }, { name: 'tokens', path: '/tokens' }, { name: 'jobs', path: '/jobs', text: 'populate' }, { name: 'audit', path: '/audit' }, { name: 'api-docs', path: '/api-docs' },
 ]
 /** Those of a person, which are made for a phone too. */
 const PERSON: readonly Picture[] = [{ name: 'my-desktops', path: '/' }, { name: 'device', path: '/device' }]

@@ -23,7 +23,7 @@ t.teardown(async () => {
 })
 
 /** A dialogue of a page: the names of its opener's button, of the menu's item, of what does it; and how the rest is found in the page. */
-interface Row extends Pick<Asked, 'item' | 'fill' | 'act' | 'leave'> { readonly path: string, readonly opener: string | RegExp, readonly done?: (page: Page) => Promise<unknown> }
+interface Row extends Pick<Asked, 'item' | 'fill' | 'act' | 'leave' | 'told'> { readonly path: string, readonly opener: string | RegExp, readonly done?: (page: Page) => Promise<unknown> }
 
 const button = (page: Page, name: string | RegExp): Locator => page.getByRole('button', { name, exact: true })
 const row = (page: Page, text: string): Locator => page.getByRole('row').filter({ hasText: text })
@@ -35,6 +35,8 @@ const MACHINES: readonly Row[] = [
   { path: '/machines', opener: 'What can be done with pc-1', item: 'Put in maintenance', act: 'Put in maintenance' },
   { path: '/machines', opener: 'What can be done with pc-3', item: 'Delete', act: 'Delete', fill: async (dialogue) => { await dialogue.getByRole('textbox').fill('pc-3') }, done: goneRow('pc-3') },
   { path: '/machines/pc-2', opener: /: What can be done with pc-2$/, item: 'Change type or hardware', act: 'Save', fill: async (dialogue) => { await dialogue.getByLabel('Memory').fill('768') } },
+  { path: '/machines/pc-2', opener: /: What can be done with pc-2$/, item: 'Give to a person', act: 'Assign', fill: async (dialogue) => { await dialogue.getByLabel('Name of the person').fill('nobody-known') }, told: 'Close' },
+  { path: '/machines/pc-2', opener: /: What can be done with pc-2$/, item: 'Release', act: 'Release' },
   { path: '/hypervisors/hv2', opener: /: What can be done with hv2$/, item: 'Put in maintenance', act: 'Put in maintenance' },
   { path: '/images', opener: 'Copy disk from source: gold', act: 'Copy disk from source', done: ended },
   { path: '/images', opener: 'Populate machines: gold', act: 'Populate machines', done: ended },
@@ -51,6 +53,8 @@ const PEOPLE: readonly Row[] = [
   { path: '/people/eve', opener: /What can be done with eve/, item: 'Change roles', act: 'Change roles', fill: async (dialogue) => { await dialogue.getByLabel('Roles').fill('teachers') } },
   { path: '/people/eve', opener: /What can be done with eve/, item: 'Delete', act: 'Delete', fill: async (dialogue) => { await dialogue.getByRole('textbox').fill('eve') }, done: heading('People') },
   { path: '/grants', opener: 'Give permissions', act: 'Save', fill: async (dialogue) => { await dialogue.getByRole('combobox', { name: 'On', exact: true }).fill('desks'); await dialogue.getByLabel('Who').fill('teachers') } },
+  { path: '/tokens', opener: 'Create a token', act: 'Create a token', fill: async (dialogue) => { await dialogue.getByLabel(/^Name/).fill('nightly') }, told: 'I have it' },
+  { path: '/tokens', opener: 'What can be done with nightly', item: 'Revoke', act: 'Revoke', done: goneRow('nightly') },
   { path: '/grants', opener: /desks.*ben|ben.*desks/, item: 'Take away', act: 'Take away', done: goneRow('ben') },
 ]
 

@@ -18,7 +18,7 @@ t.teardown(async () => {
   await broker.remove()
 })
 
-const TABLES = ['/machines', '/machines?group=initial', '/pools', '/pools/desks', '/thin-clients', '/people', '/grants', '/jobs', '/audit', '/hypervisors', '/hypervisors/hv1']
+const TABLES = ['/machines', '/machines?group=initial', '/pools', '/pools/desks', '/thin-clients', '/people', '/grants', '/tokens', '/jobs', '/audit', '/hypervisors', '/hypervisors/hv1']
 const NO_TABLES = ['/overview', '/images', '/machines/-/new', '/machines/desks-1', '/people/bob', '/clients-xml', '/directories']
 /** A wall, usual screens, a tablet, one at 200 %, a phone. */
 const WIDTHS: readonly PageOptions[] = [{ width: 1920, height: 1080 }, { width: 1400, height: 900 }, { width: 1280, height: 720 }, { width: 820, height: 1180 }, { width: 640, height: 400 }, { phone: true }]
