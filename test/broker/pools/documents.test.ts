@@ -3,6 +3,7 @@ import { parseAllDocuments } from 'yaml'
 import type { ApplyResult } from '../../../broker/api/pools.js'
 import { readDocuments } from '../../../broker/pools/document-forms.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
+import { until } from '../../support/until.js'
 import { office, poolOf, show } from './office.js'
 
 /* As they stand in VM-Operator's manual (https://vm-operator.jdrupes.org/pools.html), unchanged. */
@@ -211,6 +212,8 @@ t.test('what is refused while it is done leaves nothing done, wherever it stands
     [pool('hand', '{ members: [pc] }'), /bob has pc: release it first/], [pool('hand', '{ members: [golden-desktop] }'), /golden-desktop is a source machine/], [pool('new', '{ from: golden-desktop, size: 2 }'), /There is a machine new-2 already/],
     [pool('hand', '{ size: 2 }'), /needs the golden machine/], [pool('hand', '{ from: golden-desktop, hypervisors: [nowhere] }'), /no hypervisor nowhere/], ['apiVersion: vmoperator.jdrupes.org/v1\nkind: VirtualMachine\nmetadata: { name: pc }\nspec: { pools: [first] }\n', /bob has pc/],
   ]
+  // A job's end comes before the host was looked at again.
+  await until(() => broker.rows("SELECT 1 FROM machine WHERE power = 'unknown' UNION ALL SELECT 1 FROM job WHERE finished_at IS NULL").length === 0, { withinMs: 10_000, what: 'all is at rest' })
   const before = everything(broker)
   for (const [bad, message] of rows) {
     for (const dryRun of [true, false]) await t.rejects(apply(broker, [...good, bad].join('---\n'), dryRun), { message })
