@@ -4,6 +4,7 @@ import { office, poolOf } from '../broker/pools/office.js'
 import { startBrowser } from '../support/browser.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
+import { EventStream } from '../broker/live/event-stream.js'
 import { windowOf } from './pages-office.js'
 
 /** The line between a page and the broker: how many there are, that they hang, and what is sent on them. */
@@ -47,7 +48,10 @@ t.test('any number of windows can be open: one that nobody sees gives its connec
   await hide(first.page, true)
   const [last] = others.slice(-1)
   if (!last) throw new Error('no window')
+  const told = await EventStream.open(broker, broker.token)
   await maintenance(true)
+  await until(() => told.topics.includes('pools'), { withinMs: 5_000, what: 'it was told before the window is looked at' })
+  told.close()
   await hide(last, false)
   await row(last, 'lab').filter({ hasText: 'maintenance' }).waitFor({ timeout: 5_000 })
   t.equal(streams, 1)

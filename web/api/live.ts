@@ -35,6 +35,8 @@ class Line {
   #silence: ReturnType<typeof setTimeout> | undefined
   #rest: ReturnType<typeof setTimeout> | undefined
   #isLost = false
+  /** What is shown may be older than the stream: it was loaded while nobody saw the page, and the first stream tells of nothing before itself. */
+  #isBlind = document.hidden
 
   constructor (readonly tellConnected: (connected: boolean) => void) {
     document.addEventListener('visibilitychange', this.#onVisibility)
@@ -71,6 +73,8 @@ class Line {
       source.addEventListener(kind, (event: MessageEvent<string>) => {
         this.#listen()
         if (event.lastEventId !== '') this.#mark = event.lastEventId
+        if (this.#isBlind) void queryClient.invalidateQueries({ queryKey: ['get'] })
+        this.#isBlind = false
         if (kind === 'change') lookAgain((JSON.parse(event.data) as Change).topics)
       })
     }
