@@ -22,7 +22,7 @@ t.test('the house at a glance: what goes wrong comes first, by push, and leaves 
   await logIn(page, `${broker.url}/overview`, 'admin', broker.adminPassword)
   const attention = page.getByRole('region', { name: 'Needs attention' })
   await attention.getByText('Nothing needs attention.').waitFor()
-  await page.getByRole('region', { name: 'Pools' }).getByText('2 free').waitFor()
+  await page.getByRole('region', { name: 'Pools' }).getByText('free: 2').waitFor()
   await page.getByRole('region', { name: 'Hypervisors' }).getByRole('meter', { name: 'Memory used on hv2' }).waitFor()
   t.same(await obstacles(page), [])
   broker.host('hv2').link?.setUp(false)
