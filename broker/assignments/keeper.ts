@@ -6,6 +6,7 @@ import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
 import { readPool } from '../pools/store.js'
+import { Rounds } from '../rounds.js'
 import type { Store } from '../store/open.js'
 import type { Claims } from './claims.js'
 import type { Cleaner } from './cleaner.js'
@@ -27,10 +28,7 @@ const REST_MS = 30_000
 
 /** Carries out what claims and releases wished: desktops are made ready, cleaned, taken when their time is over, given to those who wait. A crash is only a pause. */
 export class Keeper {
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> = Promise.resolve()
-  #again = false
-  #stopped = false
+  readonly #rounds: Rounds
   /** Something went on or off since the hosts' loads were counted. */
   #countAgain = false
   /** Machines on which a start is under way, and why the last one failed. */
@@ -38,7 +36,9 @@ export class Keeper {
   /** Machines that do not start and for which there is no other: tried again then. */
   readonly #restingUntil = new Map<string, number>()
 
-  constructor (readonly deps: KeeperDeps) {}
+  constructor (readonly deps: KeeperDeps) {
+    this.#rounds = new Rounds({ look: async (all) => { await this.#look(all) }, everyMs: LOOK_EVERY_MS, log: deps.log, failed: 'keeping the assignments failed' })
+  }
 
   start (): void {
     const { claims, observer, jobs, hypervisors } = this.deps
@@ -51,32 +51,16 @@ export class Keeper {
     observer.on('looked', () => { this.wake() })
     jobs.on('released', () => { this.wake() })
     hypervisors.on('change', () => { this.wake() })
-    this.#timer = setInterval(() => { this.wake(true) }, LOOK_EVERY_MS)
-    this.wake(true)
+    this.#rounds.start()
   }
 
-  async stop (): Promise<void> {
-    this.#stopped = true
-    clearInterval(this.#timer)
-    await this.#looking
-  }
+  async stop (): Promise<void> { await this.#rounds.stop() }
 
   /** Looks soon; calls while it waits to look make one look. `all`: also at what only time changes. */
-  wake (all = false): void {
-    if ((this.#again && !all) || this.#stopped) return
-    this.#again = true
-    this.#looking = this.#looking.then(async () => {
-      this.#again = false
-      if (!this.#stopped) await this.#look(all)
-    }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'keeping the assignments failed') })
-  }
+  wake (all = false): void { this.#rounds.wake(all) }
 
   /** One look now, after those that are under way. */
-  async lookNow (all: boolean): Promise<void> {
-    const look = this.#looking.then(async () => { await this.#look(all) })
-    this.#looking = look.catch(() => {}) // who asked is told
-    await look
-  }
+  async lookNow (all: boolean): Promise<void> { await this.#rounds.lookNow(all) }
 
   async #look (all: boolean): Promise<void> {
     if (all) {

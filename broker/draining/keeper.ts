@@ -7,6 +7,7 @@ import type { JobRunner } from '../jobs/runner.js'
 import type { Machines } from '../machines/service.js'
 import type { Pools } from '../pools/service.js'
 import { poolById } from '../pools/store.js'
+import { Rounds } from '../rounds.js'
 import type { DrainRow } from '../store/tables.js'
 import { type FactsDeps, machinesOn, type Seen } from './facts.js'
 import { deadlineStep, drainStep, isLeft } from './policy.js'
@@ -23,12 +24,11 @@ const REST_MS = 30_000
 /** Empties hypervisors, a step at a time: what is wished stands in the database, so that a restart is only a pause. A host that is away is waited for. */
 export class DrainKeeper {
   readonly #restingUntil = new Map<string, number>()
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> = Promise.resolve()
-  #again = false
-  #stopped = false
+  readonly #rounds: Rounds
 
-  constructor (readonly deps: DrainKeeperDeps) {}
+  constructor (readonly deps: DrainKeeperDeps) {
+    this.#rounds = new Rounds({ look: async () => { await this.#look() }, everyMs: LOOK_EVERY_MS, log: deps.log, failed: 'emptying hypervisors failed' })
+  }
 
   start (): void {
     const { claims, observer, jobs, hypervisors } = this.deps
@@ -38,25 +38,13 @@ export class DrainKeeper {
     observer.on('looked', wake)
     jobs.on('released', wake)
     hypervisors.on('change', wake)
-    this.#timer = setInterval(wake, LOOK_EVERY_MS)
-    this.wake()
+    this.#rounds.start()
   }
 
-  async stop (): Promise<void> {
-    this.#stopped = true
-    clearInterval(this.#timer)
-    await this.#looking
-  }
+  async stop (): Promise<void> { await this.#rounds.stop() }
 
   /** Looks soon; calls while it waits to look make one look. */
-  wake (): void {
-    if (this.#again || this.#stopped) return
-    this.#again = true
-    this.#looking = this.#looking.then(async () => {
-      this.#again = false
-      if (!this.#stopped) await this.#look()
-    }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'emptying hypervisors failed') })
-  }
+  wake (): void { this.#rounds.wake() }
 
   async #look (): Promise<void> {
     for (const row of await this.deps.store.selectFrom('drain').selectAll().execute()) {

@@ -5,6 +5,7 @@ import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
+import { Rounds } from '../rounds.js'
 import type { Store } from '../store/open.js'
 import { type MemberFacts, membersToRemove, milliseconds, missingNumbers, spareSteps, wantedSize } from './policy.js'
 import { scheduledSpares } from './schedule.js'
@@ -19,13 +20,12 @@ const LOOK_EVERY_MS = 5_000
 
 /** Makes pools what their policies say: as many members as wanted, so many of them running, nobody's desktop touched. One look at all pools after another; each step may be repeated. */
 export class PoolKeeper {
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> = Promise.resolve()
-  #again = false
-  #stopped = false
+  readonly #rounds: Rounds
   readonly #changed = new Set<string>()
 
-  constructor (readonly deps: PoolKeeperDeps) {}
+  constructor (readonly deps: PoolKeeperDeps) {
+    this.#rounds = new Rounds({ look: async () => { await this.#look() }, everyMs: LOOK_EVERY_MS, log: deps.log, failed: 'keeping the pools failed' })
+  }
 
   start (): void {
     const { pools, observer, jobs } = this.deps
@@ -33,25 +33,13 @@ export class PoolKeeper {
     pools.on('member', (id) => { this.#note([id]) })
     observer.on('power', (id) => { this.#note([id]) })
     jobs.on('released', (ids) => { this.#note(ids) })
-    this.#timer = setInterval(() => { this.wake() }, LOOK_EVERY_MS)
-    this.wake()
+    this.#rounds.start()
   }
 
-  async stop (): Promise<void> {
-    this.#stopped = true
-    clearInterval(this.#timer)
-    await this.#looking
-  }
+  async stop (): Promise<void> { await this.#rounds.stop() }
 
   /** Looks soon; calls while it waits to look make one look. */
-  wake (): void {
-    if (this.#again || this.#stopped) return
-    this.#again = true
-    this.#looking = this.#looking.then(async () => {
-      this.#again = false
-      if (!this.#stopped) await this.#look()
-    }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'keeping the pools failed') })
-  }
+  wake (): void { this.#rounds.wake() }
 
   #note (machineIds: readonly string[]): void {
     for (const id of machineIds) this.#changed.add(id)

@@ -6,7 +6,7 @@ import { importsOf, textOf, TYPESCRIPT_FILES } from './tree.js'
  * `http.ts` stands after `users`, whose caller it knows; the routes of every room are its HTTP edge and may import it.
  */
 const ROOMS = [
-  'errors.ts', 'api', 'validation.ts', 'xml', 'login-settings.ts', 'config.ts', 'store', 'audit', 'certificates', 'users', 'access.ts', 'http.ts', 'live', 'jobs', 'hypervisors', 'images', 'machines', 'doctor', 'pools', 'assignments', 'draining', 'history', 'consoles', 'thin-clients',
+  'errors.ts', 'rounds.ts', 'api', 'validation.ts', 'xml', 'login-settings.ts', 'config.ts', 'store', 'audit', 'certificates', 'users', 'access.ts', 'http.ts', 'live', 'jobs', 'hypervisors', 'images', 'machines', 'doctor', 'pools', 'assignments', 'draining', 'history', 'consoles', 'thin-clients',
   'metrics.ts', 'operations.ts', 'systemd-notify.ts', 'log.ts', 'authentication.ts', 'access-check.ts', 'web-pages.ts', 'app.ts', 'answers.ts', 'broker.ts', 'main.ts',
 ]
 
