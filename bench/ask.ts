@@ -23,26 +23,40 @@ rm -- "$file"
 `
 
 /** A thin client's question for a running machine, its ticket set in QEMU, against the bare command that sets a ticket. */
-export async function measureAsk (places: Places, { small, log }: BenchOptions): Promise<Report> {
+export async function measureAsk(places: Places, { small, log }: BenchOptions): Promise<Report> {
   const place = await places.fleet(1)
   const host = place.fleet.hosts[0]
   if (!host) throw new Error('the fleet has no host')
   const count = small ? 20 : 100
   log('Starting a machine with the test guest …')
   const machine = await startGuest(place, host, 'ask')
-  await place.api.put('/clients-xml', { text: `<thin-clients><default><protocol>SPICE</protocol><machine-name>${machine}</machine-name></default></thin-clients>` })
+  await place.api.put('/clients-xml', {
+    text: `<thin-clients><default><protocol>SPICE</protocol><machine-name>${machine}</machine-name></default></thin-clients>`,
+  })
   const samples = { ask: await askTimes(place, count), bare: await bareTimes(host, machine, count) }
   await removeGuest(place, 'ask')
-  const both = (values: number[]): string => `${milliseconds(median(values))}, ${milliseconds(quantile(values, 0.95))}`
+  const both = (values: number[]): string =>
+    `${milliseconds(median(values))}, ${milliseconds(quantile(values, 0.95))}`
   const p95 = quantile(samples.ask, 0.95)
   return {
-    name: 'ask', title: `A thin client's question for a running machine, ${count} times one after another (p50, p95)`, samples,
+    name: 'ask',
+    title: `A thin client's question for a running machine, ${count} times one after another (p50, p95)`,
+    samples,
     note: 'From the question over HTTPS (connection kept) to the answer that is `ready`, with a fresh ticket that QEMU has accepted. The other side is `virsh update-device` alone, on the host, for the same display.',
-    comparisons: [{ what: 'question with ticket', berth: both(samples.ask), otherSide: both(samples.bare), ratio: median(samples.ask) / median(samples.bare), target: `p95 ≤ ${MOST_P95_MS} ms`, met: p95 <= MOST_P95_MS }],
+    comparisons: [
+      {
+        what: 'question with ticket',
+        berth: both(samples.ask),
+        otherSide: both(samples.bare),
+        ratio: median(samples.ask) / median(samples.bare),
+        target: `p95 ≤ ${MOST_P95_MS} ms`,
+        met: p95 <= MOST_P95_MS,
+      },
+    ],
   }
 }
 
-async function askTimes ({ broker }: FleetWithBroker, count: number): Promise<number[]> {
+async function askTimes({ broker }: FleetWithBroker, count: number): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, ca: broker.ca })
   const desk = new ThinClientStandIn({ url: broker.url, agent, number: 1 })
   const times: number[] = []
@@ -56,7 +70,12 @@ async function askTimes ({ broker }: FleetWithBroker, count: number): Promise<nu
   return times
 }
 
-async function bareTimes (host: FleetHost, machine: string, count: number): Promise<number[]> {
-  const said = await host.mustRun(['bash', '-c', BARE_UPDATE, 'bare', machine, String(count)], { timeoutMs: 300_000 })
-  return said.trim().split('\n').map((line) => Number(line) / 1_000)
+async function bareTimes(host: FleetHost, machine: string, count: number): Promise<number[]> {
+  const said = await host.mustRun(['bash', '-c', BARE_UPDATE, 'bare', machine, String(count)], {
+    timeoutMs: 300_000,
+  })
+  return said
+    .trim()
+    .split('\n')
+    .map((line) => Number(line) / 1_000)
 }

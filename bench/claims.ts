@@ -17,9 +17,12 @@ const LEAST_A_SECOND = 1_000
 const MOST_GROWTH = 2
 
 /** A claim and a release, in the broker's own store on this machine's disk, against the bare transactions of SQLite; and what the size of a pool costs. */
-export async function measureClaims (_places: Places, { small, log }: BenchOptions): Promise<Report> {
+export async function measureClaims(
+  _places: Places,
+  { small, log }: BenchOptions,
+): Promise<Report> {
   const rounds = small ? 200 : 3_000
-  const sizes = small ? [100, 1_000] as const : [100, 10_000] as const
+  const sizes = small ? ([100, 1_000] as const) : ([100, 10_000] as const)
   log('Claiming from a small pool and from a large one …')
   const few = await claimTimes(sizes[0], rounds)
   const many = await claimTimes(sizes[1], rounds)
@@ -27,38 +30,74 @@ export async function measureClaims (_places: Places, { small, log }: BenchOptio
   const rate = 1_000 / (median(few.claims) + median(few.releases))
   const throughput = few.throughput
   return {
-    name: 'claims', title: `Claim and release, ${rounds.toLocaleString('en')} times (p50; SQLite in WAL mode, synchronous=FULL)`, samples: { few: few.claims, many: many.claims, bare },
+    name: 'claims',
+    title: `Claim and release, ${rounds.toLocaleString('en')} times (p50; SQLite in WAL mode, synchronous=FULL)`,
+    samples: { few: few.claims, many: many.claims, bare },
     note: `Each claim and each release is a transaction of its own, with its event in the audit chain. The other side of the first line is two bare transactions of SQLite with one guarded UPDATE and one INSERT each, on the same disk. One after another that is ${Math.round(rate).toLocaleString('en')} claim+release a second.`,
     comparisons: [
-      { what: 'claim + release, each awaited', berth: milliseconds(median(few.claims) + median(few.releases)), otherSide: milliseconds(median(bare)), ratio: (median(few.claims) + median(few.releases)) / median(bare), target: '', met: null },
-      { what: 'claim + release a second, 32 at a time', berth: Math.round(throughput).toLocaleString('en'), otherSide: `target ${LEAST_A_SECOND.toLocaleString('en')}`, ratio: throughput / LEAST_A_SECOND, target: '≥ 1', met: throughput >= LEAST_A_SECOND },
-      { what: `one claim: pool of ${sizes[1].toLocaleString('en')} against ${sizes[0]}`, berth: milliseconds(median(many.claims)), otherSide: milliseconds(median(few.claims)), ratio: median(many.claims) / median(few.claims), target: `≤ ${MOST_GROWTH}`, met: median(many.claims) / median(few.claims) <= MOST_GROWTH },
+      {
+        what: 'claim + release, each awaited',
+        berth: milliseconds(median(few.claims) + median(few.releases)),
+        otherSide: milliseconds(median(bare)),
+        ratio: (median(few.claims) + median(few.releases)) / median(bare),
+        target: '',
+        met: null,
+      },
+      {
+        what: 'claim + release a second, 32 at a time',
+        berth: Math.round(throughput).toLocaleString('en'),
+        otherSide: `target ${LEAST_A_SECOND.toLocaleString('en')}`,
+        ratio: throughput / LEAST_A_SECOND,
+        target: '≥ 1',
+        met: throughput >= LEAST_A_SECOND,
+      },
+      {
+        what: `one claim: pool of ${sizes[1].toLocaleString('en')} against ${sizes[0]}`,
+        berth: milliseconds(median(many.claims)),
+        otherSide: milliseconds(median(few.claims)),
+        ratio: median(many.claims) / median(few.claims),
+        target: `≤ ${MOST_GROWTH}`,
+        met: median(many.claims) / median(few.claims) <= MOST_GROWTH,
+      },
     ],
   }
 }
 
 /** Milliseconds of each claim and each release in a pool of this size, half of it taken. */
-async function claimTimes (size: number, rounds: number): Promise<{ claims: number[], releases: number[], throughput: number }> {
+async function claimTimes(
+  size: number,
+  rounds: number,
+): Promise<{ claims: number[]; releases: number[]; throughput: number }> {
   const directory = mkdtempSync(join(ROOT, 'bench-out', 'claims-'))
   const store = openStore(join(directory, 'berth.sqlite'))
   try {
     await fill(store, size)
     const claims = new Claims({ store, now: Date.now, hosts: hostsOf(store) })
-    for (let index = 0; index < size / 2; index += 1) await claims.claim('p', `user:other-${index}`, BERTH, false)
+    for (let index = 0; index < size / 2; index += 1)
+      await claims.claim('p', `user:other-${index}`, BERTH, false)
     const times = { claims: [] as number[], releases: [] as number[] }
-    for (let round = 0; round < rounds; round += 1) await claimAndRelease(claims, `user:me-${round}`, times)
+    for (let round = 0; round < rounds; round += 1)
+      await claimAndRelease(claims, `user:me-${round}`, times)
     const ignored = { claims: [], releases: [] }
     const startMs = performance.now()
     let next = 0
-    await Promise.all(Array.from({ length: 32 }, async () => { while (next < rounds) await claimAndRelease(claims, `user:many-${next++}`, ignored) }))
-    return { ...times, throughput: rounds / (performance.now() - startMs) * 1_000 }
+    await Promise.all(
+      Array.from({ length: 32 }, async () => {
+        while (next < rounds) await claimAndRelease(claims, `user:many-${next++}`, ignored)
+      }),
+    )
+    return { ...times, throughput: (rounds / (performance.now() - startMs)) * 1_000 }
   } finally {
     await store.destroy()
     rmSync(directory, { recursive: true, force: true })
   }
 }
 
-async function claimAndRelease (claims: Claims, holder: string, times: { claims: number[], releases: number[] }): Promise<void> {
+async function claimAndRelease(
+  claims: Claims,
+  holder: string,
+  times: { claims: number[]; releases: number[] },
+): Promise<void> {
   const startMs = performance.now()
   const { machineId } = await claims.claim('p', holder, BERTH, false)
   const claimedMs = performance.now()
@@ -69,44 +108,125 @@ async function claimAndRelease (claims: Claims, holder: string, times: { claims:
 }
 
 /** Ten hosts that are up and equally full. */
-function hostsOf (store: Store): Hosts {
-  const hypervisors = { names: () => Array.from({ length: HOSTS }, (_, index) => `hv${index}`), row: () => ({ maintenance: 0 }), link: () => ({ status: () => ({ state: 'up', facts: { memory_mib: 131_072 } }) }) }
-  return new Hosts({ store, now: Date.now, hypervisors: hypervisors as unknown as Hypervisors, observer: {} as Observer })
+function hostsOf(store: Store): Hosts {
+  const hypervisors = {
+    names: () => Array.from({ length: HOSTS }, (_, index) => `hv${index}`),
+    row: () => ({ maintenance: 0 }),
+    link: () => ({ status: () => ({ state: 'up', facts: { memory_mib: 131_072 } }) }),
+  }
+  return new Hosts({
+    store,
+    now: Date.now,
+    hypervisors: hypervisors as unknown as Hypervisors,
+    observer: {} as Observer,
+  })
 }
 
-async function fill (store: Store, size: number): Promise<void> {
+async function fill(store: Store, size: number): Promise<void> {
   const now = Date.now()
   await store.transaction().execute(async (tx) => {
     for (let index = 0; index < HOSTS; index += 1) {
-      await tx.insertInto('hypervisor').values({ name: `hv${index}`, address: 'a', port: 22, display_address: 'a', host_key_fingerprint: '', virt_type_setting: 'qemu', virt_type: 'qemu', images_dir: '/i', overlays_dir: '/o', transient_dir: '/t', max_starts: 4, created_at: now }).execute()
+      await tx
+        .insertInto('hypervisor')
+        .values({
+          name: `hv${index}`,
+          address: 'a',
+          port: 22,
+          display_address: 'a',
+          host_key_fingerprint: '',
+          virt_type_setting: 'qemu',
+          virt_type: 'qemu',
+          images_dir: '/i',
+          overlays_dir: '/o',
+          transient_dir: '/t',
+          max_starts: 4,
+          created_at: now,
+        })
+        .execute()
     }
-    await tx.insertInto('pool').values({ id: 'p', name: 'p', initial_id: null, policy: JSON.stringify({ ...defaultPolicy(), maxPerUser: 100 }), hardware: '{}', hypervisors: '[]', size, spares: 0, state: 'active', needed_at: now, created_at: now }).execute()
+    await tx
+      .insertInto('pool')
+      .values({
+        id: 'p',
+        name: 'p',
+        initial_id: null,
+        policy: JSON.stringify({ ...defaultPolicy(), maxPerUser: 100 }),
+        hardware: '{}',
+        hypervisors: '[]',
+        size,
+        spares: 0,
+        state: 'active',
+        needed_at: now,
+        created_at: now,
+      })
+      .execute()
     for (let index = 0; index < size; index += 1) {
       const name = `p-${index}`
       const hypervisor = `hv${index % HOSTS}`
-      await tx.insertInto('machine').values({ id: name, name, type: 'vdi', hypervisor, parent_id: null, disk: null, generation_id: null, wanted_generation_id: null, memory_mib: 1024, vcpus: 1, network: 'none', firmware: 'bios', mac: name, serial: name, domain_xml: null, power: 'off', power_since: now, wanted_power: null, created_at: now }).execute()
-      await tx.insertInto('desktop').values({ machine_id: name, state: 'free', since: now, unclean: null, last_holder: null }).execute()
-      await tx.insertInto('pool_member').values({ pool_id: 'p', machine_id: name, built: 1, claimable: 1, hypervisor, name }).execute()
+      await tx
+        .insertInto('machine')
+        .values({
+          id: name,
+          name,
+          type: 'vdi',
+          hypervisor,
+          parent_id: null,
+          disk: null,
+          generation_id: null,
+          wanted_generation_id: null,
+          memory_mib: 1024,
+          vcpus: 1,
+          network: 'none',
+          firmware: 'bios',
+          mac: name,
+          serial: name,
+          domain_xml: null,
+          power: 'off',
+          power_since: now,
+          wanted_power: null,
+          created_at: now,
+        })
+        .execute()
+      await tx
+        .insertInto('desktop')
+        .values({ machine_id: name, state: 'free', since: now, unclean: null, last_holder: null })
+        .execute()
+      await tx
+        .insertInto('pool_member')
+        .values({ pool_id: 'p', machine_id: name, built: 1, claimable: 1, hypervisor, name })
+        .execute()
     }
   })
 }
 
 /** Milliseconds of two bare transactions. */
-function bareTimes (size: number, rounds: number): number[] {
+function bareTimes(size: number, rounds: number): number[] {
   const directory = mkdtempSync(join(ROOT, 'bench-out', 'claims-bare-'))
   const database = new Database(join(directory, 'bare.sqlite'))
   try {
     for (const pragma of ['journal_mode = WAL', 'synchronous = FULL']) database.pragma(pragma)
-    database.exec('CREATE TABLE desk (name TEXT PRIMARY KEY, holder TEXT); CREATE INDEX free ON desk (holder, name); CREATE TABLE event (id INTEGER PRIMARY KEY, what TEXT)')
+    database.exec(
+      'CREATE TABLE desk (name TEXT PRIMARY KEY, holder TEXT); CREATE INDEX free ON desk (holder, name); CREATE TABLE event (id INTEGER PRIMARY KEY, what TEXT)',
+    )
     const insert = database.prepare('INSERT INTO desk VALUES (?, NULL)')
-    database.transaction(() => { for (let index = 0; index < size; index += 1) insert.run(`p-${index}`) })()
-    const take = database.prepare('UPDATE desk SET holder = ? WHERE name = (SELECT name FROM desk WHERE holder IS NULL ORDER BY name LIMIT 1) AND holder IS NULL')
+    database.transaction(() => {
+      for (let index = 0; index < size; index += 1) insert.run(`p-${index}`)
+    })()
+    const take = database.prepare(
+      'UPDATE desk SET holder = ? WHERE name = (SELECT name FROM desk WHERE holder IS NULL ORDER BY name LIMIT 1) AND holder IS NULL',
+    )
     const give = database.prepare('UPDATE desk SET holder = NULL WHERE holder = ?')
     const note = database.prepare('INSERT INTO event (what) VALUES (?)')
     return Array.from({ length: rounds }, (_, round) => {
       const startMs = performance.now()
-      database.transaction(() => { take.run(`me-${round}`); note.run('claim') })()
-      database.transaction(() => { give.run(`me-${round}`); note.run('release') })()
+      database.transaction(() => {
+        take.run(`me-${round}`)
+        note.run('claim')
+      })()
+      database.transaction(() => {
+        give.run(`me-${round}`)
+        note.run('release')
+      })()
       return performance.now() - startMs
     })
   } finally {

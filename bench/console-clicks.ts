@@ -27,7 +27,7 @@ const ROWS = `window.berthRows = () => {
 }`
 
 /** From the next click on: berthShown becomes the milliseconds until a drawn frame holds this picture. One clock, that of the page. */
-function watch (picture: readonly number[]): string {
+function watch(picture: readonly number[]): string {
   return `window.berthShown = new Promise((resolve, reject) => {
     const picture = ${JSON.stringify(picture)}
     document.addEventListener('click', ({ timeStamp }) => {
@@ -51,9 +51,19 @@ export interface Clicks {
 }
 
 /** Milliseconds from the click on a person's card to the whole picture of the guest in Chromium, `count` times each. */
-export async function measureClicks ({ api, broker }: FleetWithBroker, machine: string, count: number): Promise<Clicks> {
+export async function measureClicks(
+  { api, broker }: FleetWithBroker,
+  machine: string,
+  count: number,
+): Promise<Clicks> {
   await api.post('/users', { name: PERSON, password: PASSWORD })
-  await api.put('/grants', { kind: 'machine', object: machine, subjectKind: 'user', subject: PERSON, verbs: ['accessConsole'] })
+  await api.put('/grants', {
+    kind: 'machine',
+    object: machine,
+    subjectKind: 'user',
+    subject: PERSON,
+    verbs: ['accessConsole'],
+  })
   const browser = await startBrowser()
   try {
     const picture = await pictureOf(browser, broker.url, machine)
@@ -72,9 +82,14 @@ export async function measureClicks ({ api, broker }: FleetWithBroker, machine: 
   }
 }
 
-const openButton = (page: Page, machine: string) => page.getByRole('button', { name: `Open ${machine}: In the browser` })
+const openButton = (page: Page, machine: string) =>
+  page.getByRole('button', { name: `Open ${machine}: In the browser` })
 
-async function atHisCard (browser: Browser, url: string, machine: string): ReturnType<typeof openWindow> {
+async function atHisCard(
+  browser: Browser,
+  url: string,
+  machine: string,
+): ReturnType<typeof openWindow> {
   const window = await openWindow(browser)
   await logIn(window.page, url, PERSON, PASSWORD)
   await settled(window.page, machine)
@@ -82,35 +97,42 @@ async function atHisCard (browser: Browser, url: string, machine: string): Retur
   return window
 }
 
-async function backToCard (page: Page, machine: string): Promise<void> {
+async function backToCard(page: Page, machine: string): Promise<void> {
   await page.getByRole('link', { name: 'Back to my desktops' }).click()
   await settled(page, machine)
 }
 
 /** The page has loaded, and he has had time to look at it. */
-async function settled (page: Page, machine: string): Promise<void> {
+async function settled(page: Page, machine: string): Promise<void> {
   await openButton(page, machine).waitFor()
   await loaded(page)
   await delay(1_000)
 }
 
-async function click (page: Page, machine: string, picture: readonly number[]): Promise<number> {
+async function click(page: Page, machine: string, picture: readonly number[]): Promise<number> {
   await page.evaluate(watch(picture))
   await openButton(page, machine).click()
-  return await page.evaluate('window.berthShown') as number
+  return (await page.evaluate('window.berthShown')) as number
 }
 
 /** What the guest shows when it is left alone: the picture that two looks one after the other agree on. Throws for one in which nothing is. */
-async function pictureOf (browser: Browser, url: string, machine: string): Promise<number[]> {
+async function pictureOf(browser: Browser, url: string, machine: string): Promise<number[]> {
   const { page, context } = await atHisCard(browser, url, machine)
   await openButton(page, machine).click()
   let before: number[] | null = null
-  const picture = await until(async () => {
-    const now = await page.evaluate('window.berthRows()') as number[] | null
-    const same = now !== null && before !== null && now.filter((row, y) => row !== before?.[y]).length <= CURSOR_ROWS && new Set(now).size > BLANK_KINDS
-    before = now
-    return same ? now : null
-  }, { withinMs: PATIENCE_MS, everyMs: 1_500, what: `${machine} shows a picture that stays` })
+  const picture = await until(
+    async () => {
+      const now = (await page.evaluate('window.berthRows()')) as number[] | null
+      const same =
+        now !== null &&
+        before !== null &&
+        now.filter((row, y) => row !== before?.[y]).length <= CURSOR_ROWS &&
+        new Set(now).size > BLANK_KINDS
+      before = now
+      return same ? now : null
+    },
+    { withinMs: PATIENCE_MS, everyMs: 1_500, what: `${machine} shows a picture that stays` },
+  )
   await context.close()
   return picture
 }

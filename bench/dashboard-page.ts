@@ -4,7 +4,13 @@ import type { Change, Topic } from '../broker/api/live.js'
 
 /** What the Overview and the Machines page ask for, and the topics of which a change makes them ask again (web/overview, web/machines). */
 export const ASKED: Readonly<Record<string, readonly Topic[]>> = {
-  '/machines': ['machines'], '/hypervisors': ['hypervisors', 'machines'], '/pools': ['pools', 'machines', 'desktops', 'generations'], '/desktops': ['desktops', 'sessions'], '/thin-clients': ['thin-clients'], '/jobs?limit=20': ['jobs'], '/history?span=day': ['history'],
+  '/machines': ['machines'],
+  '/hypervisors': ['hypervisors', 'machines'],
+  '/pools': ['pools', 'machines', 'desktops', 'generations'],
+  '/desktops': ['desktops', 'sessions'],
+  '/thin-clients': ['thin-clients'],
+  '/jobs?limit=20': ['jobs'],
+  '/history?span=day': ['history'],
 }
 /** web/api/live.ts: a path is asked for again no sooner than this after its last answer, and no sooner than so many times what that took. */
 const LEAST_GAP_MS = 500
@@ -13,10 +19,23 @@ const GAP_TIMES = 5
 const MOST_CONNECTIONS = 6
 const POLL_MS = 5_000
 
-export interface PageOptions { readonly url: string, readonly ca: string, readonly cookie: string }
+export interface PageOptions {
+  readonly url: string
+  readonly ca: string
+  readonly cookie: string
+}
 /** An answer that came whole, by performance.now(). */
-export interface Load { readonly askedMs: number, readonly endMs: number }
-interface Kept { tookMs: number, updatedMs: number, due: NodeJS.Timeout | undefined, asked: AbortController | undefined, mark: string | undefined }
+export interface Load {
+  readonly askedMs: number
+  readonly endMs: number
+}
+interface Kept {
+  tookMs: number
+  updatedMs: number
+  due: NodeJS.Timeout | undefined
+  asked: AbortController | undefined
+  mark: string | undefined
+}
 
 /** One open page, by its requests (with what it has already, as web/api/queries.ts): it asks for everything once, and then again when it is told, or again and again by time. */
 export class DashboardPage {
@@ -31,21 +50,29 @@ export class DashboardPage {
   readonly #kept = new Map<string, Kept>()
   #ended = new AbortController()
 
-  constructor (readonly options: PageOptions) {
+  constructor(readonly options: PageOptions) {
     this.#agent = new Agent({ keepAlive: true, ca: options.ca, maxSockets: MOST_CONNECTIONS })
   }
 
   /** The first load; all at once, as a browser asks. */
-  async load (): Promise<void> {
-    await Promise.all(Object.keys(ASKED).map(async (path) => { await this.#look(path) }))
+  async load(): Promise<void> {
+    await Promise.all(
+      Object.keys(ASKED).map(async (path) => {
+        await this.#look(path)
+      }),
+    )
   }
 
   /** From now on it is kept true by push. Done when the stream stands. */
-  async follow (): Promise<void> {
+  async follow(): Promise<void> {
     const stream = await this.#open('/live', 'text/event-stream', this.#ended.signal)
     let rest = ''
-    stream.on('error', () => { this.#lost() })
-    stream.on('end', () => { this.#lost() })
+    stream.on('error', () => {
+      this.#lost()
+    })
+    stream.on('end', () => {
+      this.#lost()
+    })
     stream.on('data', (chunk: Buffer) => {
       this.bytes += chunk.length
       const events = (rest + chunk.toString('utf8')).split('\n\n')
@@ -55,7 +82,7 @@ export class DashboardPage {
   }
 
   /** The alternative: everything again every five seconds, the pages spread over that time. `share` 0 to 1: when in it. */
-  poll (share: number): void {
+  poll(share: number): void {
     const again = (path: string, waitMs: number): void => {
       this.#keptOf(path).due = setTimeout(() => {
         again(path, POLL_MS)
@@ -66,7 +93,7 @@ export class DashboardPage {
   }
 
   /** Ends following and polling; what is kept alive stays. */
-  rest (): void {
+  rest(): void {
     this.#ended.abort()
     this.#ended = new AbortController()
     for (const kept of this.#kept.values()) {
@@ -76,39 +103,51 @@ export class DashboardPage {
     }
   }
 
-  close (): void {
+  close(): void {
     this.rest()
     this.#agent.destroy()
   }
 
-  #lost (): void { if (!this.#ended.signal.aborted) this.faults += 1 }
+  #lost(): void {
+    if (!this.#ended.signal.aborted) this.faults += 1
+  }
 
-  #hear (event: string): void {
+  #hear(event: string): void {
     const [, data] = /^event: change\ndata: (.*)$/m.exec(event) ?? []
     if (data === undefined) return
     const { topics } = JSON.parse(data) as Change
-    for (const [path, shown] of Object.entries(ASKED)) if (shown.some((topic) => topics.includes(topic))) this.#schedule(path)
+    for (const [path, shown] of Object.entries(ASKED))
+      if (shown.some((topic) => topics.includes(topic))) this.#schedule(path)
   }
 
   /** As `schedule` of web/api/live.ts. */
-  #schedule (path: string): void {
+  #schedule(path: string): void {
     const kept = this.#keptOf(path)
     if (kept.due !== undefined) return
     const gapMs = Math.max(LEAST_GAP_MS, GAP_TIMES * kept.tookMs)
-    kept.due = setTimeout(() => {
-      kept.due = undefined
-      void this.#look(path)
-    }, Math.max(0, kept.updatedMs + gapMs - performance.now()))
+    kept.due = setTimeout(
+      () => {
+        kept.due = undefined
+        void this.#look(path)
+      },
+      Math.max(0, kept.updatedMs + gapMs - performance.now()),
+    )
   }
 
-  #keptOf (path: string): Kept {
-    const kept = this.#kept.get(path) ?? { tookMs: 0, updatedMs: -Infinity, due: undefined, asked: undefined, mark: undefined }
+  #keptOf(path: string): Kept {
+    const kept = this.#kept.get(path) ?? {
+      tookMs: 0,
+      updatedMs: -Infinity,
+      due: undefined,
+      asked: undefined,
+      mark: undefined,
+    }
     this.#kept.set(path, kept)
     return kept
   }
 
   /** Asks; a question that is still open is given up for it. */
-  async #look (path: string): Promise<void> {
+  async #look(path: string): Promise<void> {
     const kept = this.#keptOf(path)
     kept.asked?.abort()
     const asked = new AbortController()
@@ -131,10 +170,31 @@ export class DashboardPage {
     }
   }
 
-  async #open (path: string, accept: string, signal: AbortSignal, mark?: string): Promise<IncomingMessage> {
+  async #open(
+    path: string,
+    accept: string,
+    signal: AbortSignal,
+    mark?: string,
+  ): Promise<IncomingMessage> {
     const { url, cookie } = this.options
     return await new Promise((resolve, reject) => {
-      request(`${url}/api/v1${path}`, { agent: this.#agent, signal, headers: { accept, cookie, 'accept-encoding': 'gzip', 'x-berth-background': '1', ...(mark === undefined ? {} : { 'if-none-match': mark }) } }, resolve).on('error', reject).end()
+      request(
+        `${url}/api/v1${path}`,
+        {
+          agent: this.#agent,
+          signal,
+          headers: {
+            accept,
+            cookie,
+            'accept-encoding': 'gzip',
+            'x-berth-background': '1',
+            ...(mark === undefined ? {} : { 'if-none-match': mark }),
+          },
+        },
+        resolve,
+      )
+        .on('error', reject)
+        .end()
     })
   }
 }

@@ -6,7 +6,12 @@ import { createMachines } from './fleet-with-broker.js'
 import type { BenchOptions, Places } from './places.js'
 import { processorMs } from './processes.js'
 import { milliseconds, quantile, type Report } from './report.js'
-import { addSimulatedHypervisors, inTurn, type SimulatedBroker, startSimulatedBroker } from './simulated-place.js'
+import {
+  addSimulatedHypervisors,
+  inTurn,
+  type SimulatedBroker,
+  startSimulatedBroker,
+} from './simulated-place.js'
 
 const MOST_SHARE = 0.5
 const CHANGE_EVERY_MS = 1_000
@@ -16,11 +21,21 @@ const SETTLE_MS = 3_000
 const ARRIVE_MS = 8_000
 
 /** What one way of keeping pages true cost while it was measured. `ages`: milliseconds from each change to each page's first whole answer that was asked for after it. */
-interface Cost { readonly share: number, readonly bytesASecond: number, readonly questionsASecond: number, readonly givenUp: number, readonly faults: number, readonly ages: readonly number[] }
+interface Cost {
+  readonly share: number
+  readonly bytesASecond: number
+  readonly questionsASecond: number
+  readonly givenUp: number
+  readonly faults: number
+  readonly ages: readonly number[]
+}
 type Way = 'push' | 'poll'
 
 /** Open dashboards: what they cost the broker while nothing changes and while machines change, kept true by push and, in the same run, by polling. */
-export async function measureDashboards (places: Places, { small, log }: BenchOptions): Promise<Report> {
+export async function measureDashboards(
+  places: Places,
+  { small, log }: BenchOptions,
+): Promise<Report> {
   await places.close()
   const [pages, hosts, machines, forMs] = small ? [10, 2, 50, 3_000] : [100, 10, 1_000, 30_000]
   const broker = await startSimulatedBroker()
@@ -44,77 +59,188 @@ export async function measureDashboards (places: Places, { small, log }: BenchOp
   }
 }
 
-function report ({ pages, hosts, machines, forMs }: { pages: number, hosts: number, machines: number, forMs: number }, idle: Cost, costs: Readonly<Record<string, Cost>>): Report {
-  const both = (state: string, what: string, figure: (cost: Cost) => number, shown: (value: number) => string) => {
-    const [push, poll] = ['push', 'poll'].map((way) => figure(costs[`${way} ${state}`] ?? idle)) as [number, number]
-    return { what: `${state === 'quiet' ? 'nothing changes' : 'a machine a second changes'}: ${what}`, berth: shown(push), otherSide: shown(poll), ratio: push / poll, target: '', met: null }
+function report(
+  {
+    pages,
+    hosts,
+    machines,
+    forMs,
+  }: { pages: number; hosts: number; machines: number; forMs: number },
+  idle: Cost,
+  costs: Readonly<Record<string, Cost>>,
+): Report {
+  const both = (
+    state: string,
+    what: string,
+    figure: (cost: Cost) => number,
+    shown: (value: number) => string,
+  ) => {
+    const [push, poll] = ['push', 'poll'].map((way) =>
+      figure(costs[`${way} ${state}`] ?? idle),
+    ) as [number, number]
+    return {
+      what: `${state === 'quiet' ? 'nothing changes' : 'a machine a second changes'}: ${what}`,
+      berth: shown(push),
+      otherSide: shown(poll),
+      ratio: push / poll,
+      target: '',
+      met: null,
+    }
   }
   const processor = both('quiet', 'processor of the broker', ({ share }) => share, percent)
-  const age = (share: number) => ({ ages }: Cost) => ages.length === 0 ? Number.NaN : quantile(ages, share)
+  const age =
+    (share: number) =>
+    ({ ages }: Cost) =>
+      ages.length === 0 ? Number.NaN : quantile(ages, share)
   const faults = Object.values(costs).reduce((sum, cost) => sum + cost.faults, 0)
   return {
-    name: 'dashboards', title: `${pages} open dashboards over ${machines} machines on ${hosts} hypervisors`,
-    samples: Object.fromEntries(Object.entries({ alone: idle, ...costs }).flatMap(([name, { ages, ...figures }]) => [...Object.entries(figures).map(([figure, value]) => [`${name} ${figure}`, value]), [`${name} ages`, ages]])) as Record<string, number | number[]>,
+    name: 'dashboards',
+    title: `${pages} open dashboards over ${machines} machines on ${hosts} hypervisors`,
+    samples: Object.fromEntries(
+      Object.entries({ alone: idle, ...costs }).flatMap(([name, { ages, ...figures }]) => [
+        ...Object.entries(figures).map(([figure, value]) => [`${name} ${figure}`, value]),
+        [`${name} ages`, ages],
+      ]),
+    ) as Record<string, number | number[]>,
     note: `Each page is a login of its own, with the connections of its own that a browser has, and asks for what Overview and Machines ask for, as web/api/live.ts does; the other side is the same pages asking for the same every 5 s. Each column was taken over ${forMs / 1_000} s of one run; the broker alone, without any page, took ${percent(idle.share)}. A change is a start or power-off of another machine. Hypervisors are simulated, the pages one process on the same machine. Answers that failed: ${faults}.`,
     comparisons: [
-      { ...processor, target: `< ${MOST_SHARE * 100} %`, met: (costs['push quiet']?.share ?? Infinity) < MOST_SHARE },
+      {
+        ...processor,
+        target: `< ${MOST_SHARE * 100} %`,
+        met: (costs['push quiet']?.share ?? Infinity) < MOST_SHARE,
+      },
       both('quiet', 'sent to all pages', ({ bytesASecond }) => bytesASecond, bytes),
       both('changing', 'processor of the broker', ({ share }) => share, percent),
       both('changing', 'sent to all pages', ({ bytesASecond }) => bytesASecond, bytes),
-      both('changing', 'questions a second', ({ questionsASecond }) => questionsASecond, (value) => value.toFixed(1)),
+      both(
+        'changing',
+        'questions a second',
+        ({ questionsASecond }) => questionsASecond,
+        (value) => value.toFixed(1),
+      ),
       both('changing', 'from the change to the page, p50', age(0.5), milliseconds),
       both('changing', 'from the change to the page, p95', age(0.95), milliseconds),
     ],
   }
 }
 
-function percent (share: number): string { return `${(share * 100).toFixed(1)} % of a core` }
-function bytes (aSecond: number): string { return aSecond >= 1_000_000 ? `${(aSecond / 1_000_000).toFixed(1)} MB/s` : `${(aSecond / 1_000).toFixed(2)} kB/s` }
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} % of a core`
+}
+function bytes(aSecond: number): string {
+  return aSecond >= 1_000_000
+    ? `${(aSecond / 1_000_000).toFixed(1)} MB/s`
+    : `${(aSecond / 1_000).toFixed(2)} kB/s`
+}
 
-async function makeMachines (api: ApiClient, hosts: number, machines: number): Promise<void> {
+async function makeMachines(api: ApiClient, hosts: number, machines: number): Promise<void> {
   const hypervisors = await addSimulatedHypervisors(api, hosts)
-  await createMachines(api, { name: 'd-golden', type: 'source', hypervisors: hypervisors.slice(0, 1) })
-  await createMachines(api, { name: 'd-base', type: 'initial', parent: 'd-golden', hypervisors: hypervisors.slice(0, 1) })
-  await createMachines(api, { name: 'd-{n}', count: machines, type: 'vdi', parent: 'd-base', hypervisors })
-  const allOff = async (): Promise<boolean> => (await api.get<{ machines: Array<{ power: string }> }>('/machines?type=vdi')).machines.every(({ power }) => power === 'off')
-  await until(allOff, { withinMs: 120_000, everyMs: 1_000, what: 'the broker has seen every machine' })
+  await createMachines(api, {
+    name: 'd-golden',
+    type: 'source',
+    hypervisors: hypervisors.slice(0, 1),
+  })
+  await createMachines(api, {
+    name: 'd-base',
+    type: 'initial',
+    parent: 'd-golden',
+    hypervisors: hypervisors.slice(0, 1),
+  })
+  await createMachines(api, {
+    name: 'd-{n}',
+    count: machines,
+    type: 'vdi',
+    parent: 'd-base',
+    hypervisors,
+  })
+  const allOff = async (): Promise<boolean> =>
+    (await api.get<{ machines: Array<{ power: string }> }>('/machines?type=vdi')).machines.every(
+      ({ power }) => power === 'off',
+    )
+  await until(allOff, {
+    withinMs: 120_000,
+    everyMs: 1_000,
+    what: 'the broker has seen every machine',
+  })
 }
 
 /** Each logs in as a browser does, and loads everything once. */
-async function openPages ({ url, ca, password }: SimulatedBroker, count: number): Promise<DashboardPage[]> {
+async function openPages(
+  { url, ca, password }: SimulatedBroker,
+  count: number,
+): Promise<DashboardPage[]> {
   const pages: DashboardPage[] = []
   // One after another: tries at one account that come at the same time count as guesses.
   for (let number = 0; number < count; number += 1) {
-    const { status, headers } = await new ApiClient(url, ca).raw('POST', '/api/v1/session', { name: 'admin', password }, { origin: url })
+    const { status, headers } = await new ApiClient(url, ca).raw(
+      'POST',
+      '/api/v1/session',
+      { name: 'admin', password },
+      { origin: url },
+    )
     const cookie = (headers['set-cookie'] as string[] | undefined)?.[0]?.split(';')[0]
-    if (status !== 200 || cookie === undefined) throw new Error(`a page could not log in: HTTP ${status}`)
+    if (status !== 200 || cookie === undefined)
+      throw new Error(`a page could not log in: HTTP ${status}`)
     pages.push(new DashboardPage({ url, ca, cookie }))
   }
-  await inTurn(pages, async (page) => { await page.load() })
+  await inTurn(pages, async (page) => {
+    await page.load()
+  })
   return pages
 }
 
 /** Keeps the pages true in this way for so long, and says what it cost. `changing`: so many machines change, one a second; 0: none. */
-async function costOf ({ pid, api }: SimulatedBroker, pages: readonly DashboardPage[], way: Way, forMs: number, changing = 0): Promise<Cost> {
+async function costOf(
+  { pid, api }: SimulatedBroker,
+  pages: readonly DashboardPage[],
+  way: Way,
+  forMs: number,
+  changing = 0,
+): Promise<Cost> {
   for (const [index, page] of pages.entries()) {
     if (way === 'push') await page.follow()
     else page.poll(index / pages.length)
   }
   await delay(SETTLE_MS)
-  const sum = (figure: (page: DashboardPage) => number): number => pages.reduce((total, page) => total + figure(page), 0)
-  const counted = (): number[] => [processorMs(pid), performance.now(), sum((page) => page.bytes), sum((page) => page.questions), sum((page) => page.givenUp), sum((page) => page.faults)]
+  const sum = (figure: (page: DashboardPage) => number): number =>
+    pages.reduce((total, page) => total + figure(page), 0)
+  const counted = (): number[] => [
+    processorMs(pid),
+    performance.now(),
+    sum((page) => page.bytes),
+    sum((page) => page.questions),
+    sum((page) => page.givenUp),
+    sum((page) => page.faults),
+  ]
   const before = counted()
   const [, fromMs = 0] = before
-  const changedMs = changing > 0 ? await changeMachines(api, way, Math.min(changing, forMs / CHANGE_EVERY_MS), fromMs) : []
+  const changedMs =
+    changing > 0
+      ? await changeMachines(api, way, Math.min(changing, forMs / CHANGE_EVERY_MS), fromMs)
+      : []
   await delay(Math.max(0, fromMs + forMs - performance.now()))
-  const [usedMs = 0, tookMs = 1, bytes = 0, questions = 0, givenUp = 0, faults = 0] = counted().map((value, index) => value - (before[index] ?? 0))
+  const [usedMs = 0, tookMs = 1, bytes = 0, questions = 0, givenUp = 0, faults = 0] = counted().map(
+    (value, index) => value - (before[index] ?? 0),
+  )
   if (changing > 0) await delay(ARRIVE_MS)
   for (const page of pages) page.rest()
-  return { share: usedMs / tookMs, bytesASecond: bytes / tookMs * 1_000, questionsASecond: questions / tookMs * 1_000, givenUp, faults, ages: agesOf(pages, changedMs) }
+  return {
+    share: usedMs / tookMs,
+    bytesASecond: (bytes / tookMs) * 1_000,
+    questionsASecond: (questions / tookMs) * 1_000,
+    givenUp,
+    faults,
+    ages: agesOf(pages, changedMs),
+  }
 }
 
 /** Starts (push) or powers off (poll) a machine every second; gives when each order was accepted. */
-async function changeMachines (api: ApiClient, way: Way, count: number, fromMs: number): Promise<number[]> {
+async function changeMachines(
+  api: ApiClient,
+  way: Way,
+  count: number,
+  fromMs: number,
+): Promise<number[]> {
   const changedMs: number[] = []
   for (let number = 1; number <= count; number += 1) {
     await delay(Math.max(0, fromMs + (number - 1) * CHANGE_EVERY_MS - performance.now()))
@@ -124,6 +250,11 @@ async function changeMachines (api: ApiClient, way: Way, count: number, fromMs: 
   return changedMs
 }
 
-function agesOf (pages: readonly DashboardPage[], changedMs: readonly number[]): number[] {
-  return changedMs.flatMap((atMs) => pages.map(({ machineLoads }) => (machineLoads.find(({ askedMs }) => askedMs > atMs)?.endMs ?? Infinity) - atMs))
+function agesOf(pages: readonly DashboardPage[], changedMs: readonly number[]): number[] {
+  return changedMs.flatMap((atMs) =>
+    pages.map(
+      ({ machineLoads }) =>
+        (machineLoads.find(({ askedMs }) => askedMs > atMs)?.endMs ?? Infinity) - atMs,
+    ),
+  )
 }

@@ -19,32 +19,64 @@ import { thisMachine } from './this-machine.js'
 import { measureWaiting } from './waiting.js'
 
 /** In an order in which those that share a place follow each other. */
-const MEASUREMENTS: Readonly<Record<string, (places: Places, options: BenchOptions) => Promise<Report>>> = {
-  populate: measurePopulate, copy: measureCopy, channel: measureChannel, ask: measureAsk, console: measureConsole, connections: measureConnections, memory: measureMemory, waiting: measureWaiting, dashboards: measureDashboards, claims: measureClaims,
+const MEASUREMENTS: Readonly<
+  Record<string, (places: Places, options: BenchOptions) => Promise<Report>>
+> = {
+  populate: measurePopulate,
+  copy: measureCopy,
+  channel: measureChannel,
+  ask: measureAsk,
+  console: measureConsole,
+  connections: measureConnections,
+  memory: measureMemory,
+  waiting: measureWaiting,
+  dashboards: measureDashboards,
+  claims: measureClaims,
 }
 const EXIT = { measured: 0, failed: 1, usage: 2 } as const
 
-function say (line: string): void { process.stdout.write(`${line}\n`) }
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
 
-async function main (): Promise<number> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { small: { type: 'boolean', default: false }, runs: { type: 'string', default: '5' }, 'write-readme': { type: 'boolean', default: false } } })
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      small: { type: 'boolean', default: false },
+      runs: { type: 'string', default: '5' },
+      'write-readme': { type: 'boolean', default: false },
+    },
+  })
   const unknown = positionals.filter((name) => !Object.hasOwn(MEASUREMENTS, name))
   const runs = Number(values.runs)
   if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
-    process.stderr.write(unknown.length > 0 ? `bench: ${unknown.join(', ')} is not a measurement; there are ${Object.keys(MEASUREMENTS).join(', ')}.\n` : 'bench: --runs takes a whole number from 1 on.\n')
+    process.stderr.write(
+      unknown.length > 0
+        ? `bench: ${unknown.join(', ')} is not a measurement; there are ${Object.keys(MEASUREMENTS).join(', ')}.\n`
+        : 'bench: --runs takes a whole number from 1 on.\n',
+    )
     return EXIT.usage
   }
   const machine = await thisMachine()
   const places = new Places(say)
   const options = { small: values.small, runs: values.small ? Math.min(runs, 3) : runs, log: say }
   mkdirSync(join(ROOT, 'bench-out'), { recursive: true })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void places.close().finally(() => { process.exit(EXIT.failed) }) })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      void places.close().finally(() => {
+        process.exit(EXIT.failed)
+      })
+    })
   try {
     for (const [name, measure] of Object.entries(MEASUREMENTS)) {
       if (positionals.length > 0 && !positionals.includes(name)) continue
       const report = await measure(places, options)
       say(`\n${textTable(report)}\n`)
-      writeFileSync(join(ROOT, 'bench-out', `${name}.json`), `${JSON.stringify({ ...report, machine, small: values.small }, null, 2)}\n`)
+      writeFileSync(
+        join(ROOT, 'bench-out', `${name}.json`),
+        `${JSON.stringify({ ...report, machine, small: values.small }, null, 2)}\n`,
+      )
       if (values['write-readme'] && !values.small) writeReadme(report, machine)
     }
     return EXIT.measured
@@ -53,7 +85,12 @@ async function main (): Promise<number> {
   }
 }
 
-main().then((code) => { process.exit(code) }, (error: unknown) => {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exit(EXIT.failed)
-})
+main().then(
+  (code) => {
+    process.exit(code)
+  },
+  (error: unknown) => {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(EXIT.failed)
+  },
+)

@@ -8,6 +8,14 @@ const config = loadConfig(process.argv.at(-1) ?? null)
 const broker = await startBroker({
   config,
   log: openLog(config.logLevel),
-  hosts: { openLink: (name, settings, events) => new SimulatedLink(new SimulatedHost(name), { settings, events }) },
+  hosts: {
+    openLink: (name, settings, events) =>
+      new SimulatedLink(new SimulatedHost(name), { settings, events }),
+  },
 })
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void broker.stop().finally(() => { process.exit(0) }) })
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    void broker.stop().finally(() => {
+      process.exit(0)
+    })
+  })

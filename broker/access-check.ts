@@ -13,38 +13,65 @@ export interface AccessDeps {
 }
 
 /** Puts the table of access in force. To be called before any route is added: one that is not in the table stops the start. */
-export function enforceAccess (app: FastifyInstance, deps: AccessDeps): void {
-  app.addHook('onRoute', (route) => { label(route) })
-  app.addHook('onRequest', async (request) => { await checkRequest(deps, request) })
-  app.addHook('preHandler', async (request) => { checkBody(request) })
-  app.addHook('preSerialization', async (request, _reply, payload) => await filterList(deps.permissions, request, payload))
+export function enforceAccess(app: FastifyInstance, deps: AccessDeps): void {
+  app.addHook('onRoute', (route) => {
+    label(route)
+  })
+  app.addHook('onRequest', async (request) => {
+    await checkRequest(deps, request)
+  })
+  app.addHook('preHandler', async (request) => {
+    checkBody(request)
+  })
+  app.addHook(
+    'preSerialization',
+    async (request, _reply, payload) => await filterList(deps.permissions, request, payload),
+  )
 }
 
-function label (route: RouteOptions): void {
+function label(route: RouteOptions): void {
   for (const method of [route.method].flat()) {
     const name = `${method === 'HEAD' ? 'GET' : method} ${route.url.replace(/^\/api\/v1(?=\/)/, '')}`
     const access = ACCESS[name]
-    if (access === undefined) throw new Error(`${name} is not in broker/access.ts: say there who may call it.`)
+    if (access === undefined)
+      throw new Error(`${name} is not in broker/access.ts: say there who may call it.`)
     route.config = { ...route.config, access }
     if (route.schema && route.schema.hide !== true) route.schema.tags = [accessWord(access)]
   }
 }
 
 /** Permission comes before everything else, also before the body is read. */
-async function checkRequest (deps: AccessDeps, request: FastifyRequest): Promise<void> {
+async function checkRequest(deps: AccessDeps, request: FastifyRequest): Promise<void> {
   if (request.is404) return
   const access = request.routeOptions.config.access
   if (access === 'public' || access === 'device') return
   const caller = await deps.authenticate(request)
   request.caller = caller
   if (access === 'person') requireWhole(caller)
-  if (access === 'user' || access === 'person' || caller.role === 'admin' || (access === 'observer' && caller.role === 'observer')) return
+  if (
+    access === 'user' ||
+    access === 'person' ||
+    caller.role === 'admin' ||
+    (access === 'observer' && caller.role === 'observer')
+  )
+    return
   if (isObject(access)) await checkObject(deps.permissions, access, request, caller)
   else if (isList(access)) await checkFilters(deps.permissions, request, caller)
-  else throw new BrokerError('forbidden', access === 'observer' ? 'Only those who may read everything may do this: administrators and observers.' : 'Only an administrator may do this.')
+  else
+    throw new BrokerError(
+      'forbidden',
+      access === 'observer'
+        ? 'Only those who may read everything may do this: administrators and observers.'
+        : 'Only an administrator may do this.',
+    )
 }
 
-async function checkObject (permissions: Permissions, access: ObjectAccess, request: FastifyRequest, caller: Caller): Promise<void> {
+async function checkObject(
+  permissions: Permissions,
+  access: ObjectAccess,
+  request: FastifyRequest,
+  caller: Caller,
+): Promise<void> {
   const kind = 'see' in access ? access.see : access.on
   const { name = '' } = request.params as { name?: string }
   const verbs = await permissions.on(caller, kind, name)
@@ -52,37 +79,76 @@ async function checkObject (permissions: Permissions, access: ObjectAccess, requ
   request.verbs = verbs
   if ('verb' in access) requireVerb(verbs, access.verb, kind, name)
   // What cannot be allowed whatever the body says is refused before it is read.
-  if ('verbByAction' in access && !Object.values(access.verbByAction).some((verb) => verbs.has(verb))) throw new BrokerError('forbidden', `You may do nothing of this kind with the ${kind} ${name}.`)
+  if (
+    'verbByAction' in access &&
+    !Object.values(access.verbByAction).some((verb) => verbs.has(verb))
+  )
+    throw new BrokerError('forbidden', `You may do nothing of this kind with the ${kind} ${name}.`)
 }
 
 /** An item of a list is found by its name, or by the machine that it is about. */
 type Named = { readonly name: string } | { readonly machine: string }
 
 /** A list that is asked for by the name of another thing must not tell that it exists. */
-async function checkFilters (permissions: Permissions, request: FastifyRequest, caller: Caller): Promise<void> {
-  const { parent, pool } = request.query as { parent?: string, pool?: string }
-  for (const [kind, name] of [['machine', parent], ['pool', pool]] as const) {
-    if (name !== undefined && caller.role === 'user' && await permissions.on(caller, kind, name) === null) throw noSuch(kind, name)
+async function checkFilters(
+  permissions: Permissions,
+  request: FastifyRequest,
+  caller: Caller,
+): Promise<void> {
+  const { parent, pool } = request.query as { parent?: string; pool?: string }
+  for (const [kind, name] of [
+    ['machine', parent],
+    ['pool', pool],
+  ] as const) {
+    if (
+      name !== undefined &&
+      caller.role === 'user' &&
+      (await permissions.on(caller, kind, name)) === null
+    )
+      throw noSuch(kind, name)
   }
 }
 
 /** What depends on the body. One who has a permission on a machine has none on those made from it. */
-function checkBody (request: FastifyRequest): void {
+function checkBody(request: FastifyRequest): void {
   const access = request.routeOptions.config.access
   if (!request.verbs || !isObject(access)) return
   const { name = '' } = request.params as { name?: string }
-  const { action = '', children = false } = (request.body ?? {}) as { action?: string, children?: boolean }
-  if ('verbByAction' in access) requireVerb(request.verbs, access.verbByAction[action] ?? 'admin', access.on, name)
-  if (children && callerOf(request).role !== 'admin') throw new BrokerError('forbidden', 'Only an administrator may do this with all machines that are made from one.')
+  const { action = '', children = false } = (request.body ?? {}) as {
+    action?: string
+    children?: boolean
+  }
+  if ('verbByAction' in access)
+    requireVerb(request.verbs, access.verbByAction[action] ?? 'admin', access.on, name)
+  if (children && callerOf(request).role !== 'admin')
+    throw new BrokerError(
+      'forbidden',
+      'Only an administrator may do this with all machines that are made from one.',
+    )
 }
 
-async function filterList (permissions: Permissions, request: FastifyRequest, payload: unknown): Promise<unknown> {
+async function filterList(
+  permissions: Permissions,
+  request: FastifyRequest,
+  payload: unknown,
+): Promise<unknown> {
   const access = request.routeOptions.config.access
   if (!isList(access) || !request.caller) return payload
   const answer = payload as Record<string, ReadonlyArray<Named> | undefined>
   const all = answer[access.list]
-  return all === undefined ? payload : { ...answer, [access.list]: await permissions.seen(request.caller, access.of, all, (item) => 'name' in item ? item.name : item.machine) }
+  return all === undefined
+    ? payload
+    : {
+        ...answer,
+        [access.list]: await permissions.seen(request.caller, access.of, all, (item) =>
+          'name' in item ? item.name : item.machine,
+        ),
+      }
 }
 
-function isList (access: Access | undefined): access is Extract<Access, ListAccess> { return typeof access === 'object' && 'list' in access }
-function isObject (access: Access | undefined): access is ObjectAccess { return typeof access === 'object' && (!('list' in access) || 'see' in access) }
+function isList(access: Access | undefined): access is Extract<Access, ListAccess> {
+  return typeof access === 'object' && 'list' in access
+}
+function isObject(access: Access | undefined): access is ObjectAccess {
+  return typeof access === 'object' && (!('list' in access) || 'see' in access)
+}

@@ -6,11 +6,25 @@ import type { ObjectKind, Verb } from './api/permissions.js'
  * administrator. see: whoever sees the pool or machine that `:name` names. verb: whoever has this permission on it; verbByAction: the permission depends on
  * the body's `action`. list: whoever is logged in; the answer's list of this name holds what he may see, also beside `see`.
  */
-export type Access = 'public' | 'device' | 'user' | 'person' | 'observer' | 'admin' | ObjectAccess | ListAccess
-export type ObjectAccess = { readonly see: ObjectKind } | (ListAccess & { readonly see: ObjectKind }) | { readonly verb: Verb, readonly on: ObjectKind } | { readonly verbByAction: Readonly<Record<string, Verb>>, readonly on: ObjectKind }
-export interface ListAccess { readonly list: string, readonly of: ObjectKind }
+export type Access =
+  'public' | 'device' | 'user' | 'person' | 'observer' | 'admin' | ObjectAccess | ListAccess
+export type ObjectAccess =
+  | { readonly see: ObjectKind }
+  | (ListAccess & { readonly see: ObjectKind })
+  | { readonly verb: Verb; readonly on: ObjectKind }
+  | { readonly verbByAction: Readonly<Record<string, Verb>>; readonly on: ObjectKind }
+export interface ListAccess {
+  readonly list: string
+  readonly of: ObjectKind
+}
 
-const POWER = { start: 'start', shutdown: 'stop', poweroff: 'stop', reboot: 'reset', reset: 'reset' } as const satisfies Record<string, Verb>
+const POWER = {
+  start: 'start',
+  shutdown: 'stop',
+  poweroff: 'stop',
+  reboot: 'reset',
+  reset: 'reset',
+} as const satisfies Record<string, Verb>
 
 /** The one table: every route of the API (without /api/v1) and outside of it. The broker does not start with a route that is not here. */
 export const ACCESS: Readonly<Record<string, Access>> = {
@@ -155,6 +169,10 @@ export const ACCESS: Readonly<Record<string, Access>> = {
 }
 
 /** The word by which the API's description groups routes. */
-export function accessWord (access: Access): string {
-  return typeof access === 'string' ? access : 'list' in access && !('see' in access) ? 'user' : 'permission'
+export function accessWord(access: Access): string {
+  return typeof access === 'string'
+    ? access
+    : 'list' in access && !('see' in access)
+      ? 'user'
+      : 'permission'
 }

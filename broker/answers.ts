@@ -14,51 +14,115 @@ import type { Verb } from './api/permissions.js'
 import type { Person } from './users/verbs.js'
 
 /** An account with the roles it has now; null: there is none, or it is disabled. */
-async function personNamed (store: Store, name: string): Promise<Person | null> {
-  const account = await store.selectFrom('account').selectAll().where('name_key', '=', nameKey(name)).where('disabled', '=', 0).executeTakeFirst()
-  return account ? await callerFor(store, account, { address: '', scopes: null, token: '', expiresAt: null }) : null
+async function personNamed(store: Store, name: string): Promise<Person | null> {
+  const account = await store
+    .selectFrom('account')
+    .selectAll()
+    .where('name_key', '=', nameKey(name))
+    .where('disabled', '=', 0)
+    .executeTakeFirst()
+  return account
+    ? await callerFor(store, account, { address: '', scopes: null, token: '', expiresAt: null })
+    : null
 }
 
 /** Whether who waits in a queue may still have a desktop of that pool. A device was let in by clients.xml. */
-export function queueAnswer (store: Store, permissions: Permissions): (holder: string, poolId: string) => Promise<boolean> {
+export function queueAnswer(
+  store: Store,
+  permissions: Permissions,
+): (holder: string, poolId: string) => Promise<boolean> {
   return async (holder, poolId) => {
     if (!holder.startsWith('user:')) return true
-    const pool = await store.selectFrom('pool').select('name').where('id', '=', poolId).executeTakeFirst()
+    const pool = await store
+      .selectFrom('pool')
+      .select('name')
+      .where('id', '=', poolId)
+      .executeTakeFirst()
     const who = await personNamed(store, holder.slice('user:'.length))
-    return pool !== undefined && who !== null && (await permissions.on(who, 'pool', pool.name))?.has('start') === true
+    return (
+      pool !== undefined &&
+      who !== null &&
+      (await permissions.on(who, 'pool', pool.name))?.has('start') === true
+    )
   }
 }
 
 /** Questions that a room asks of those below it, answered here: who may take, know and keep a console, and what the pools' policies say of it. */
-export function consoleAnswers (deps: { store: Store, permissions: Permissions, assignments: Assignments }): Pick<ConsolesDeps, 'mayTake' | 'mayKnow' | 'mayStay' | 'features' | 'protocols' | 'refuseNotReady' | 'onTicket'> {
+export function consoleAnswers(deps: {
+  store: Store
+  permissions: Permissions
+  assignments: Assignments
+}): Pick<
+  ConsolesDeps,
+  'mayTake' | 'mayKnow' | 'mayStay' | 'features' | 'protocols' | 'refuseNotReady' | 'onTicket'
+> {
   const { store, permissions, assignments } = deps
   const may = async (holder: Holder, machineId: string, verb: Verb): Promise<boolean> => {
-    const machine = await store.selectFrom('machine').select('name').where('id', '=', machineId).executeTakeFirst()
+    const machine = await store
+      .selectFrom('machine')
+      .select('name')
+      .where('id', '=', machineId)
+      .executeTakeFirst()
     const who = holder.kind === 'person' ? await personNamed(store, holder.name) : null
-    return machine !== undefined && who !== null && (await permissions.on(who, 'machine', machine.name))?.has(verb) === true
+    return (
+      machine !== undefined &&
+      who !== null &&
+      (await permissions.on(who, 'machine', machine.name))?.has(verb) === true
+    )
   }
   return {
     mayTake: async (asker, machineId) => await may(asker, machineId, 'takeConsole'),
-    mayKnow: async (asker, machineId) => await may(asker, machineId, 'takeConsole') || await may(asker, machineId, 'assign'),
-    mayStay: async (holder, machineId) => holder.kind === 'device' ? await assignments.deviceMayStay(holder.name, machineId) : await may(holder, machineId, 'accessConsole'),
-    features: async (machineId) => strictest((await poolsOf(store, machineId)).map((pool) => pool.policy)),
+    mayKnow: async (asker, machineId) =>
+      (await may(asker, machineId, 'takeConsole')) || (await may(asker, machineId, 'assign')),
+    mayStay: async (holder, machineId) =>
+      holder.kind === 'device'
+        ? await assignments.deviceMayStay(holder.name, machineId)
+        : await may(holder, machineId, 'accessConsole'),
+    features: async (machineId) =>
+      strictest((await poolsOf(store, machineId)).map((pool) => pool.policy)),
     protocols: async (machineId) => (await poolsOf(store, machineId))[0]?.policy.protocols ?? [],
-    refuseNotReady: async (asker, machine) => { await assignments.refuseUnclean(machine, asker.kind === 'person' ? `user:${nameKey(asker.name)}` : null) },
+    refuseNotReady: async (asker, machine) => {
+      await assignments.refuseUnclean(
+        machine,
+        asker.kind === 'person' ? `user:${nameKey(asker.name)}` : null,
+      )
+    },
     onTicket: async (asker, machineId) => {
       await assignments.noteVisit(machineId)
-      if (asker.kind === 'person') await assignments.noteTicket(machineId, `user:${nameKey(asker.name)}`)
+      if (asker.kind === 'person')
+        await assignments.noteTicket(machineId, `user:${nameKey(asker.name)}`)
     },
   }
 }
 
 /** What a domain carries of pools and assignments, what the strictest policy of its pools lets a viewer do, and who has it. */
-export function machineAnswers (store: Store): { extrasOf: DomainExtrasOf, isHandedOut: (machineId: string) => Promise<boolean>, holdersOf: (machineIds: readonly string[]) => Promise<string | null> } {
+export function machineAnswers(store: Store): {
+  extrasOf: DomainExtrasOf
+  isHandedOut: (machineId: string) => Promise<boolean>
+  holdersOf: (machineIds: readonly string[]) => Promise<string | null>
+} {
   return {
-    extrasOf: async (machine) => ({ metadata: await metadataOf(store, machine), features: strictest((await poolsOf(store, machine.id)).map((pool) => pool.policy)) }),
-    isHandedOut: async (machineId) => await store.selectFrom('desktop').select('machine_id').where('machine_id', '=', machineId).executeTakeFirst() !== undefined,
+    extrasOf: async (machine) => ({
+      metadata: await metadataOf(store, machine),
+      features: strictest((await poolsOf(store, machine.id)).map((pool) => pool.policy)),
+    }),
+    isHandedOut: async (machineId) =>
+      (await store
+        .selectFrom('desktop')
+        .select('machine_id')
+        .where('machine_id', '=', machineId)
+        .executeTakeFirst()) !== undefined,
     holdersOf: async (machineIds) => {
-      const rows = await store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['machine.name', 'assignment.holder']).where('machine_id', 'in', [...machineIds]).where((eb) => eb.or([eb('pool_id', 'is not', null), eb('fixed', '=', 1)])).execute()
-      return rows.length === 0 ? null : rows.map((row) => `${shownHolder(row.holder)} has ${row.name}`).join(', ')
+      const rows = await store
+        .selectFrom('assignment')
+        .innerJoin('machine', 'machine.id', 'assignment.machine_id')
+        .select(['machine.name', 'assignment.holder'])
+        .where('machine_id', 'in', [...machineIds])
+        .where((eb) => eb.or([eb('pool_id', 'is not', null), eb('fixed', '=', 1)]))
+        .execute()
+      return rows.length === 0
+        ? null
+        : rows.map((row) => `${shownHolder(row.holder)} has ${row.name}`).join(', ')
     },
   }
 }

@@ -85,22 +85,46 @@ export interface BrokerOptions {
   readonly hosts?: { readonly openLink: OpenLink }
 }
 
-export interface Broker { readonly app: App, readonly port: number, readonly caFingerprint: string, readonly madeAdministrator: boolean, stop (): Promise<void> }
+export interface Broker {
+  readonly app: App
+  readonly port: number
+  readonly caFingerprint: string
+  readonly madeAdministrator: boolean
+  stop(): Promise<void>
+}
 
-export const VERSION = (JSON.parse(readFileSync(new URL(import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json', import.meta.url), 'utf8')) as { version: string }).version
+export const VERSION = (
+  JSON.parse(
+    readFileSync(
+      new URL(
+        import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json',
+        import.meta.url,
+      ),
+      'utf8',
+    ),
+  ) as { version: string }
+).version
 
 const HOST_AND_PORT = /^([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/
 
 /** Makes every object, connects them and listens. The only place that knows everything. Throws when the data directory is in use or damaged. */
-export async function startBroker ({ config, log, hook, hosts }: BrokerOptions): Promise<Broker> {
+export async function startBroker({ config, log, hook, hosts }: BrokerOptions): Promise<Broker> {
   const unlock = lockDataDirectory(config.dataDir)
   const changes = new Changes()
-  const store = openStore(dataFile(config, 'berth.sqlite'), (table) => { changes.wrote(table) })
+  const store = openStore(dataFile(config, 'berth.sqlite'), (table) => {
+    changes.wrote(table)
+  })
   const authority = await Authority.open(config.dataDir)
   const key = ownKey(dataFile(config, 'ssh-key'), ssh2.utils)
   const directories = new Directories(config.directories, log)
   const users = new Users({ store, directories, sessions: new Sessions(store, config) })
-  const accounts = new Accounts({ store, limits: users.limits, releaseDesktops: async (key, by) => { await assignments.releaseAllOf(key, by) } })
+  const accounts = new Accounts({
+    store,
+    limits: users.limits,
+    releaseDesktops: async (key, by) => {
+      await assignments.releaseAllOf(key, by)
+    },
+  })
   const providers = new Providers({ store, log, settings: config.oidcProviders })
   const madeAdministrator = await users.createFirstAdministrator(dataFile(config, 'admin-password'))
   await users.forgetExpired()
@@ -109,82 +133,272 @@ export async function startBroker ({ config, log, hook, hosts }: BrokerOptions):
 
   await removeOrphanedSockets()
   const processes = new LibvirtProcesses(config.libvirtProcesses)
-  const toRealHost: OpenLink = (name, settings, events) => new SshLink(name, { settings, events, privateKey: key.privateKey, processes, log })
+  const toRealHost: OpenLink = (name, settings, events) =>
+    new SshLink(name, { settings, events, privateKey: key.privateKey, processes, log })
   const hypervisors: Hypervisors = new Hypervisors({
-    store, log, openLink: hosts?.openLink ?? toRealHost,
-    prepare: async (link, row) => { if (!hosts) await prepareHost({ authority, log, onVirtType: async (name, type) => { await hypervisors.setVirtType(name, type) } }, link, row) },
+    store,
+    log,
+    openLink: hosts?.openLink ?? toRealHost,
+    prepare: async (link, row) => {
+      if (!hosts)
+        await prepareHost(
+          {
+            authority,
+            log,
+            onVirtType: async (name, type) => {
+              await hypervisors.setVirtType(name, type)
+            },
+          },
+          link,
+          row,
+        )
+    },
   })
   const observer = new Observer({ store, hypervisors, log, everyMs: config.observeEveryMs })
   const jobs = new JobRunner({ store, log, ...(hook ? { hook } : {}) })
   const power = new Power({ store, hypervisors, observer, ...machineAnswers(store) })
-  const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: config.shutdownTimeoutMs, ...machineAnswers(store) })
-  const goldenImages = new GoldenImages({ store, hypervisors, jobs, observer, inUse: async (id) => await assignments.inUse(id) })
+  const machines = new Machines({
+    store,
+    hypervisors,
+    jobs,
+    observer,
+    shutdownTimeoutMs: config.shutdownTimeoutMs,
+    ...machineAnswers(store),
+  })
+  const goldenImages = new GoldenImages({
+    store,
+    hypervisors,
+    jobs,
+    observer,
+    inUse: async (id) => await assignments.inUse(id),
+  })
   const restarts = new Restarts({ store, hypervisors, observer, machines, log })
   const objects = { store, facts: objectFacts(store), allFacts: allObjectFacts(store) }
   const grants = new Grants(objects)
   const permissions = new Permissions(objects)
-  const handingOut = assembleHandingOut({ store, hypervisors, observer, machines, goldenImages, jobs, log, releaseAfterMs: config.releaseAfterMs, now: Date.now, monotonicMs: () => performance.now(), mayHave: queueAnswer(store, permissions), watchersOf: (machineId) => consoles.watchers(machineId) })
+  const handingOut = assembleHandingOut({
+    store,
+    hypervisors,
+    observer,
+    machines,
+    goldenImages,
+    jobs,
+    log,
+    releaseAfterMs: config.releaseAfterMs,
+    now: Date.now,
+    monotonicMs: () => performance.now(),
+    mayHave: queueAnswer(store, permissions),
+    watchersOf: (machineId) => consoles.watchers(machineId),
+  })
   const { assignments, claims, pools } = handingOut
   const documents = new Documents({ store, pools })
-  const drainFacts = { store, hypervisors, observer, releaseAfterMs: config.releaseAfterMs, now: Date.now, desktops: async () => await assignments.desktops() }
-  const drains: Drains = new Drains({ ...drainFacts, wake: () => { drainKeeper.wake() }, tell: (machineIds) => { for (const id of machineIds) claims.emit('changed', id) } })
-  const drainKeeper: DrainKeeper = new DrainKeeper({ ...drainFacts, claims, hosts: handingOut.hosts, machines, pools, jobs, log, othersOn: async (name) => await drains.othersOn(name) })
+  const drainFacts = {
+    store,
+    hypervisors,
+    observer,
+    releaseAfterMs: config.releaseAfterMs,
+    now: Date.now,
+    desktops: async () => await assignments.desktops(),
+  }
+  const drains: Drains = new Drains({
+    ...drainFacts,
+    wake: () => {
+      drainKeeper.wake()
+    },
+    tell: (machineIds) => {
+      for (const id of machineIds) claims.emit('changed', id)
+    },
+  })
+  const drainKeeper: DrainKeeper = new DrainKeeper({
+    ...drainFacts,
+    claims,
+    hosts: handingOut.hosts,
+    machines,
+    pools,
+    jobs,
+    log,
+    othersOn: async (name) => await drains.othersOn(name),
+  })
   const consoles: Consoles = new Consoles({
-    store, hypervisors, observer, log, ca: authority.certificate, now: Date.now, proxyPort: config.consoleProxyPort, listenAddress: config.listenAddress, publicName: config.publicNames[0] ?? 'localhost',
-    ...consoleAnswers({ store, permissions, assignments }), loginLives: async (login) => await users.deps.sessions.lives(login),
+    store,
+    hypervisors,
+    observer,
+    log,
+    ca: authority.certificate,
+    now: Date.now,
+    proxyPort: config.consoleProxyPort,
+    listenAddress: config.listenAddress,
+    publicName: config.publicNames[0] ?? 'localhost',
+    ...consoleAnswers({ store, permissions, assignments }),
+    loginLives: async (login) => await users.deps.sessions.lives(login),
   })
   consoles.on('watched', (machineId) => {
     claims.emit('changed', machineId)
     for (const topic of ['sessions', 'desktops'] as const) changes.note(topic)
   })
-  claims.on('ended', (machineId) => { void consoles.endAll(machineId) })
-  const offers = { store, permissions, startTimes: new StartTimes({ store, monotonicMs: () => performance.now() }), sessions: async (machines: readonly string[]) => await consoles.sessions(machines), desktops: async (holder: string) => await assignments.desktops({ holder }) }
-  const clientsXml = new ClientsXmlFile({ path: config.clientsXmlPath, store, horizonServer: config.horizonServer, log })
+  claims.on('ended', (machineId) => {
+    void consoles.endAll(machineId)
+  })
+  const offers = {
+    store,
+    permissions,
+    startTimes: new StartTimes({ store, monotonicMs: () => performance.now() }),
+    sessions: async (machines: readonly string[]) => await consoles.sessions(machines),
+    desktops: async (holder: string) => await assignments.desktops({ holder }),
+  }
+  const clientsXml = new ClientsXmlFile({
+    path: config.clientsXmlPath,
+    store,
+    horizonServer: config.horizonServer,
+    log,
+  })
   const thinClients = new ThinClients({
-    store, hypervisors, observer, machines, assignments, claims, pools, jobs, clientsXml, consoles, users, providers, permissions, log,
-    onSeen: () => { changes.note('thin-clients') }, networks: config.thinClientNetworks, horizonServer: config.horizonServer, loginIdleMs: config.thinClientLoginIdleMs,
+    store,
+    hypervisors,
+    observer,
+    machines,
+    assignments,
+    claims,
+    pools,
+    jobs,
+    clientsXml,
+    consoles,
+    users,
+    providers,
+    permissions,
+    log,
+    onSeen: () => {
+      changes.note('thin-clients')
+    },
+    networks: config.thinClientNetworks,
+    horizonServer: config.horizonServer,
+    loginIdleMs: config.thinClientLoginIdleMs,
   })
   const history = new HouseHistory({ store, log, now: Date.now })
   const collector = new Collector({ store, hypervisors, jobs, log, ...(hook ? { hook } : {}) })
-  const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
+  const images = {
+    store,
+    link: (name: string) => hypervisors.link(name),
+    requireOff: async (name: string) => {
+      await observer.requireOff(name)
+    },
+  }
   const machineJobs = { store, hypervisors, observer, power, ...machineAnswers(store) }
   jobs.register(copyJob(images))
   jobs.register(importJob(images))
   jobs.register(powerJob(machineJobs))
   jobs.register(defineJob(machineJobs))
   jobs.register(deleteJob(machineJobs))
-  jobs.register(checkJob({ store, hypervisors, ca: authority.certificate, ownHelperVersion: hosts ? () => 'simulated' : ownHelperVersion }))
-  jobs.register(populateJob({ ...machineJobs, images, inUse: async (id) => await assignments.inUse(id) }))
+  jobs.register(
+    checkJob({
+      store,
+      hypervisors,
+      ca: authority.certificate,
+      ownHelperVersion: hosts ? () => 'simulated' : ownHelperVersion,
+    }),
+  )
+  jobs.register(
+    populateJob({ ...machineJobs, images, inUse: async (id) => await assignments.inUse(id) }),
+  )
 
   const tls = await serverCertificate(config, authority)
   const installLine = (asked: string): string => {
     // It is pasted into a root's shell: a Host header that is no address is not repeated.
-    const host = HOST_AND_PORT.test(asked) ? asked : `${config.publicNames[0] ?? 'localhost'}:${config.listenPort}`
+    const host = HOST_AND_PORT.test(asked)
+      ? asked
+      : `${config.publicNames[0] ?? 'localhost'}:${config.listenPort}`
     return `curl -fsSk --pinnedpubkey '${curlPin(tls.cert)}' https://${host}/install/hypervisor.sh | bash`
   }
   const site = new OwnSite(config.siteNames)
-  const thumbnails = new Thumbnails({ hypervisors, now: Date.now, connected: async (machine) => (await consoles.sessions([machine])).map(({ holder }) => holder?.name ?? '') })
-  const peopleRoutes = [userRoutes(users), sessionRoutes({ users, providers, publicNames: config.publicNames, site }), accountRoutes(accounts, directories), grantRoutes(grants), auditRoutes(store)]
-  hypervisors.on('change', () => { for (const topic of ['hypervisors', 'machines'] as const) changes.note(topic) })
-  clientsXml.on('look', () => { changes.note('clients-xml') })
-  observer.on('looked', () => { changes.noteSeldom('hypervisors') })
-  observer.on('viewers', () => { for (const topic of ['machines', 'sessions'] as const) changes.note(topic) })
+  const thumbnails = new Thumbnails({
+    hypervisors,
+    now: Date.now,
+    connected: async (machine) =>
+      (await consoles.sessions([machine])).map(({ holder }) => holder?.name ?? ''),
+  })
+  const peopleRoutes = [
+    userRoutes(users),
+    sessionRoutes({ users, providers, publicNames: config.publicNames, site }),
+    accountRoutes(accounts, directories),
+    grantRoutes(grants),
+    auditRoutes(store),
+  ]
+  hypervisors.on('change', () => {
+    for (const topic of ['hypervisors', 'machines'] as const) changes.note(topic)
+  })
+  clientsXml.on('look', () => {
+    changes.note('clients-xml')
+  })
+  observer.on('looked', () => {
+    changes.noteSeldom('hypervisors')
+  })
+  observer.on('viewers', () => {
+    for (const topic of ['machines', 'sessions'] as const) changes.note(topic)
+  })
   const authenticate = authentication(users, new TrustedProxy(config.trustedProxy, log), site)
   const app = await buildApp({
-    log, tls, authenticate, permissions, version: VERSION, changes,
-    routes: [cutAfterChanges(consoles), hypervisorRoutes(hypervisors, installLine), drainRoutes(drains), doctorRoutes(new Doctor({ store, hypervisors, jobs })), machineRoutes(machines, goldenImages), consoleRoutes(consoles, thumbnails, site), poolRoutes(pools, documents, assignments, { store, permissions }), assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers), historyRoutes(history), jobRoutes(jobs), thinClientRoutes(thinClients), clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)), deviceLoginRoutes(thinClients, config.publicNames), deviceCodeRoutes(thinClients.codes), liveRoutes({ changes, stillIn: authenticate }), ...peopleRoutes],
-    rootRoutes: [operationsRoutes({ store, metrics: new Metrics({ store, hypervisors, claims, sessions: async () => await consoles.sessions() }), authority, publicKey: key.publicKey })],
+    log,
+    tls,
+    authenticate,
+    permissions,
+    version: VERSION,
+    changes,
+    routes: [
+      cutAfterChanges(consoles),
+      hypervisorRoutes(hypervisors, installLine),
+      drainRoutes(drains),
+      doctorRoutes(new Doctor({ store, hypervisors, jobs })),
+      machineRoutes(machines, goldenImages),
+      consoleRoutes(consoles, thumbnails, site),
+      poolRoutes(pools, documents, assignments, { store, permissions }),
+      assignmentRoutes(assignments, { store, hypervisors, observer, now: Date.now }, offers),
+      historyRoutes(history),
+      jobRoutes(jobs),
+      thinClientRoutes(thinClients),
+      clientsXmlRoutes(clientsXml, async (file) => await thinClients.effects(file)),
+      deviceLoginRoutes(thinClients, config.publicNames),
+      deviceCodeRoutes(thinClients.codes),
+      liveRoutes({ changes, stillIn: authenticate }),
+      ...peopleRoutes,
+    ],
+    rootRoutes: [
+      operationsRoutes({
+        store,
+        metrics: new Metrics({
+          store,
+          hypervisors,
+          claims,
+          sessions: async () => await consoles.sessions(),
+        }),
+        authority,
+        publicKey: key.publicKey,
+      }),
+    ],
   })
   acceptUpgrades(app)
   await hypervisors.start()
   await clientsXml.start()
-  for (const part of [headLog, users, observer, restarts, handingOut, drainKeeper, thinClients, collector, history]) part.start()
+  for (const part of [
+    headLog,
+    users,
+    observer,
+    restarts,
+    handingOut,
+    drainKeeper,
+    thinClients,
+    collector,
+    history,
+  ])
+    part.start()
   await consoles.start()
   await app.listen({ host: config.listenAddress, port: config.listenPort })
   await jobs.start()
   const address = app.server.address()
   return {
-    app, caFingerprint: authority.fingerprint, madeAdministrator, port: typeof address === 'object' && address ? address.port : config.listenPort,
+    app,
+    caFingerprint: authority.fingerprint,
+    madeAdministrator,
+    port: typeof address === 'object' && address ? address.port : config.listenPort,
     stop: async () => {
       collector.stop()
       await jobs.stop()

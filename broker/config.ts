@@ -6,41 +6,129 @@ import { Value } from '@sinclair/typebox/value'
 import ipaddr from 'ipaddr.js'
 import { LineCounter, parseDocument, isMap, isScalar } from 'yaml'
 import { oneOf, strictObject } from './api/common.js'
-import { DirectorySettings, LOGIN_SETTINGS, loginFaults, ProviderSettings, ProxySettings } from './login-settings.js'
+import {
+  DirectorySettings,
+  LOGIN_SETTINGS,
+  loginFaults,
+  ProviderSettings,
+  ProxySettings,
+} from './login-settings.js'
 import { explainFaults } from './validation.js'
 
 explainFaults()
 
-const DURATION = Type.String({ pattern: '^P(?=.)(\\d+D)?(T(?=.)(\\d+H)?(\\d+M)?(\\d+(\\.\\d+)?S)?)?$', description: 'ISO 8601, such as PT5M' })
+const DURATION = Type.String({
+  pattern: '^P(?=.)(\\d+D)?(T(?=.)(\\d+H)?(\\d+M)?(\\d+(\\.\\d+)?S)?)?$',
+  description: 'ISO 8601, such as PT5M',
+})
 
 const Settings = strictObject({
-  'data-dir': Type.String({ default: '/var/lib/berth', description: 'Database, keys, certificates; mode 0700' }),
-  'listen-address': Type.String({ default: '::', description: 'The address the broker listens on' }),
-  'listen-port': Type.Integer({ default: 8443, minimum: 0, maximum: 65535, description: 'The HTTPS port' }),
-  'public-names': Type.Array(Type.String({ minLength: 1 }), { default: [], description: 'Names and addresses by which thin clients and browsers reach the broker; they go into its certificate, and pages opened under another name are refused. Empty: the host name, and pages under any' }),
-  'tls-certificate': Type.String({ default: '', description: 'A PEM certificate (chain) of your own instead of one from the broker\'s CA' }),
+  'data-dir': Type.String({
+    default: '/var/lib/berth',
+    description: 'Database, keys, certificates; mode 0700',
+  }),
+  'listen-address': Type.String({
+    default: '::',
+    description: 'The address the broker listens on',
+  }),
+  'listen-port': Type.Integer({
+    default: 8443,
+    minimum: 0,
+    maximum: 65535,
+    description: 'The HTTPS port',
+  }),
+  'public-names': Type.Array(Type.String({ minLength: 1 }), {
+    default: [],
+    description:
+      'Names and addresses by which thin clients and browsers reach the broker; they go into its certificate, and pages opened under another name are refused. Empty: the host name, and pages under any',
+  }),
+  'tls-certificate': Type.String({
+    default: '',
+    description: "A PEM certificate (chain) of your own instead of one from the broker's CA",
+  }),
   'tls-key': Type.String({ default: '', description: 'The private key of tls-certificate' }),
-  'clients-xml': Type.String({ default: '/var/lib/berth/clients.xml', description: 'Which thin client gets what' }),
-  'thin-client-networks': Type.Array(Type.String(), { default: [], description: 'Networks (CIDR) from which an unknown thin client is given a key at first contact; empty: none' }),
-  'console-proxy-port': Type.Integer({ default: 0, minimum: 0, maximum: 65535, description: 'The port of the console proxy (plain HTTP, see Consoles); 0: none, since a second open port should be a decision' }),
-  'horizon-server': Type.String({ default: '', description: 'The Horizon connection server of vmView targets' }),
-  'release-after': { ...DURATION, default: 'PT5M', description: 'How long after its viewer left a machine still counts as in use' },
-  'shutdown-timeout': { ...DURATION, default: 'PT2M', description: 'How long a guest may take to shut down before the plug is pulled' },
-  'observe-every': { ...DURATION, default: 'PT30S', description: 'How often every hypervisor is looked at, besides its events' },
-  'libvirt-processes': Type.Integer({ default: 1, minimum: 1, maximum: 32, description: 'Processes that carry the libvirt calls' }),
-  directories: Type.Array(DirectorySettings, { default: [], description: 'LDAP servers and Active Directory, from which people come; see below' }),
-  'oidc-providers': Type.Array(ProviderSettings, { default: [], description: 'OpenID Connect providers, from which people come; see below' }),
-  'trusted-proxy': Type.Union([ProxySettings, Type.Null()], { default: null, description: 'A proxy that has made sure who somebody is; see below' }),
-  'session-idle': { ...DURATION, default: 'PT2H', description: 'A browser\'s session that nobody uses ends after this time' },
-  'session-length': { ...DURATION, default: 'PT12H', description: 'A browser\'s session ends after this time in any case' },
-  'thin-client-login-idle': { ...DURATION, default: 'PT10M', description: 'A person\'s login at a thin client that shows no desktop ends after this time' },
-  'log-level': oneOf(['debug', 'info', 'warn', 'error'] as const, { default: 'info', description: 'How much is logged' }),
+  'clients-xml': Type.String({
+    default: '/var/lib/berth/clients.xml',
+    description: 'Which thin client gets what',
+  }),
+  'thin-client-networks': Type.Array(Type.String(), {
+    default: [],
+    description:
+      'Networks (CIDR) from which an unknown thin client is given a key at first contact; empty: none',
+  }),
+  'console-proxy-port': Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 65535,
+    description:
+      'The port of the console proxy (plain HTTP, see Consoles); 0: none, since a second open port should be a decision',
+  }),
+  'horizon-server': Type.String({
+    default: '',
+    description: 'The Horizon connection server of vmView targets',
+  }),
+  'release-after': {
+    ...DURATION,
+    default: 'PT5M',
+    description: 'How long after its viewer left a machine still counts as in use',
+  },
+  'shutdown-timeout': {
+    ...DURATION,
+    default: 'PT2M',
+    description: 'How long a guest may take to shut down before the plug is pulled',
+  },
+  'observe-every': {
+    ...DURATION,
+    default: 'PT30S',
+    description: 'How often every hypervisor is looked at, besides its events',
+  },
+  'libvirt-processes': Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: 32,
+    description: 'Processes that carry the libvirt calls',
+  }),
+  directories: Type.Array(DirectorySettings, {
+    default: [],
+    description: 'LDAP servers and Active Directory, from which people come; see below',
+  }),
+  'oidc-providers': Type.Array(ProviderSettings, {
+    default: [],
+    description: 'OpenID Connect providers, from which people come; see below',
+  }),
+  'trusted-proxy': Type.Union([ProxySettings, Type.Null()], {
+    default: null,
+    description: 'A proxy that has made sure who somebody is; see below',
+  }),
+  'session-idle': {
+    ...DURATION,
+    default: 'PT2H',
+    description: "A browser's session that nobody uses ends after this time",
+  },
+  'session-length': {
+    ...DURATION,
+    default: 'PT12H',
+    description: "A browser's session ends after this time in any case",
+  },
+  'thin-client-login-idle': {
+    ...DURATION,
+    default: 'PT10M',
+    description: "A person's login at a thin client that shows no desktop ends after this time",
+  },
+  'log-level': oneOf(['debug', 'info', 'warn', 'error'] as const, {
+    default: 'info',
+    description: 'How much is logged',
+  }),
 })
 type Settings = Static<typeof Settings>
 
 /** Every setting with its default and meaning, for the README's table; a test compares them. */
-export const SETTINGS: ReadonlyArray<{ name: string, default: string, meaning: string }> = Object.entries(Settings.properties)
-  .map(([name, schema]) => ({ name, default: JSON.stringify(schema['default']), meaning: schema.description ?? '' }))
+export const SETTINGS: ReadonlyArray<{ name: string; default: string; meaning: string }> =
+  Object.entries(Settings.properties).map(([name, schema]) => ({
+    name,
+    default: JSON.stringify(schema['default']),
+    meaning: schema.description ?? '',
+  }))
 
 export interface Config {
   readonly dataDir: string
@@ -49,7 +137,7 @@ export interface Config {
   readonly publicNames: readonly string[]
   /** Under which names pages of this broker may be opened; none: under any. */
   readonly siteNames: readonly string[]
-  readonly tls: { readonly certificate: string, readonly key: string } | null
+  readonly tls: { readonly certificate: string; readonly key: string } | null
   readonly clientsXmlPath: string
   readonly thinClientNetworks: ReadonlyArray<[ipaddr.IPv4 | ipaddr.IPv6, number]>
   /** 0: there is no console proxy. */
@@ -71,68 +159,88 @@ export interface Config {
 /** All faults of a configuration, one a line: `file:line: what is wrong`. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
-  constructor (readonly faults: readonly string[]) { super(faults.join('\n')) }
+  constructor(readonly faults: readonly string[]) {
+    super(faults.join('\n'))
+  }
 }
 
 /** Reads the YAML file at `path` (null: defaults only). Throws ConfigError with every fault at once. */
-export function loadConfig (path: string | null): Config {
+export function loadConfig(path: string | null): Config {
   if (path === null) return toConfig(Value.Default(Settings, {}) as Settings)
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new ConfigError([`${path}: cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown reason'}).`])
+    throw new ConfigError([
+      `${path}: cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown reason'}).`,
+    ])
   }
   return parseConfig(text, path)
 }
 
 /** As loadConfig, for a text; `path` is for the messages. */
-export function parseConfig (text: string, path: string): Config {
+export function parseConfig(text: string, path: string): Config {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const lineOf = (offset: number): number => lines.linePos(offset).line
-  if (document.errors.length > 0) throw new ConfigError(document.errors.map((e) => `${path}:${lineOf(e.pos[0])}: ${e.message}.`))
+  if (document.errors.length > 0)
+    throw new ConfigError(document.errors.map((e) => `${path}:${lineOf(e.pos[0])}: ${e.message}.`))
   const keyLines = new Map<string, number>()
   if (isMap(document.contents)) {
-    for (const { key } of document.contents.items) if (isScalar(key) && key.range) keyLines.set(String(key.value), lineOf(key.range[0]))
+    for (const { key } of document.contents.items)
+      if (isScalar(key) && key.range) keyLines.set(String(key.value), lineOf(key.range[0]))
   }
   const given: unknown = document.toJS() ?? {}
   const at = (name: string): string => `${path}:${keyLines.get(name) ?? 1}`
-  const lineOfError = ({ path: at }: { path: string }): number => keyLines.get(at.split('/')[1] ?? '') ?? 1
-  const errors = [...Value.Errors(Settings, Value.Default(Settings, Value.Clone(given)))].sort((a, b) => lineOfError(a) - lineOfError(b))
+  const lineOfError = ({ path: at }: { path: string }): number =>
+    keyLines.get(at.split('/')[1] ?? '') ?? 1
+  const errors = [...Value.Errors(Settings, Value.Default(Settings, Value.Clone(given)))].sort(
+    (a, b) => lineOfError(a) - lineOfError(b),
+  )
   const faults = errors.map((error) => {
     const name = error.path.split('/')[1] ?? ''
     const known = name === '' || name in Settings.properties
     const inside = name in LOGIN_SETTINGS ? error.path.split('/').slice(2).join('.') : ''
-    return known ? `${at(name)}: ${name || 'the file'}${inside === '' ? '' : ` ${inside}`}: ${error.message.toLowerCase()}.` : `${at(name)}: ${name} is not a setting; the README lists all of them.`
+    return known
+      ? `${at(name)}: ${name || 'the file'}${inside === '' ? '' : ` ${inside}`}: ${error.message.toLowerCase()}.`
+      : `${at(name)}: ${name} is not a setting; the README lists all of them.`
   })
   if (faults.length > 0) throw new ConfigError([...new Set(faults)])
   const settings = Value.Default(Settings, given) as Settings
-  const meaning = faultsOfMeaning(settings).map(([name, fault]) => `${at(name)}: ${name}: ${fault}.`)
+  const meaning = faultsOfMeaning(settings).map(
+    ([name, fault]) => `${at(name)}: ${name}: ${fault}.`,
+  )
   if (meaning.length > 0) throw new ConfigError(meaning)
   return toConfig(settings)
 }
 
-function faultsOfMeaning (settings: Settings): Array<[keyof Settings, string]> {
+function faultsOfMeaning(settings: Settings): Array<[keyof Settings, string]> {
   const faults: Array<[keyof Settings, string]> = []
   for (const network of settings['thin-client-networks']) {
-    if (!ipaddr.isValidCIDR(network)) faults.push(['thin-client-networks', `"${network}" is not a network such as 10.1.0.0/16`])
+    if (!ipaddr.isValidCIDR(network))
+      faults.push(['thin-client-networks', `"${network}" is not a network such as 10.1.0.0/16`])
   }
-  if ((settings['tls-certificate'] === '') !== (settings['tls-key'] === '')) faults.push(['tls-key', 'tls-certificate and tls-key are given together or not at all'])
+  if ((settings['tls-certificate'] === '') !== (settings['tls-key'] === ''))
+    faults.push(['tls-key', 'tls-certificate and tls-key are given together or not at all'])
   faults.push(...loginFaults(settings, (text) => ipaddr.isValid(text) || ipaddr.isValidCIDR(text)))
   return faults
 }
 
-function toConfig (settings: Settings): Config {
+function toConfig(settings: Settings): Config {
   return {
     dataDir: settings['data-dir'],
     listenAddress: settings['listen-address'],
     listenPort: settings['listen-port'],
     publicNames: settings['public-names'].length > 0 ? settings['public-names'] : [hostname()],
     siteNames: settings['public-names'],
-    tls: settings['tls-certificate'] === '' ? null : { certificate: settings['tls-certificate'], key: settings['tls-key'] },
+    tls:
+      settings['tls-certificate'] === ''
+        ? null
+        : { certificate: settings['tls-certificate'], key: settings['tls-key'] },
     clientsXmlPath: settings['clients-xml'],
-    thinClientNetworks: settings['thin-client-networks'].map((network) => ipaddr.parseCIDR(network)),
+    thinClientNetworks: settings['thin-client-networks'].map((network) =>
+      ipaddr.parseCIDR(network),
+    ),
     consoleProxyPort: settings['console-proxy-port'],
     horizonServer: settings['horizon-server'],
     releaseAfterMs: durationMs(settings['release-after']),
@@ -150,13 +258,17 @@ function toConfig (settings: Settings): Config {
 }
 
 /** An ISO 8601 duration of days, hours, minutes and seconds in milliseconds; the form is checked before. */
-export function durationMs (text: string): number {
-  const part = (unit: string, from: string): number => Number(new RegExp(`([\\d.]+)${unit}`).exec(from)?.[1] ?? 0)
+export function durationMs(text: string): number {
+  const part = (unit: string, from: string): number =>
+    Number(new RegExp(`([\\d.]+)${unit}`).exec(from)?.[1] ?? 0)
   const [days = '', time = ''] = text.split('T')
-  return Math.round((((part('D', days) * 24 + part('H', time)) * 60 + part('M', time)) * 60 + part('S', time)) * 1000)
+  return Math.round(
+    (((part('D', days) * 24 + part('H', time)) * 60 + part('M', time)) * 60 + part('S', time)) *
+      1000,
+  )
 }
 
 /** Where the broker keeps a file of its own. */
-export function dataFile (config: Config, name: string): string {
+export function dataFile(config: Config, name: string): string {
   return join(config.dataDir, name)
 }

@@ -3,50 +3,145 @@
  * The message of a BrokerError is for the reader: what is wrong, where, what to do. The cause is for the log only.
  */
 export const ERRORS = {
-  invalid_request: { status: 400, meaning: 'A field of the request is missing, unknown or of the wrong form; the message names it.' },
-  unauthenticated: { status: 401, meaning: 'No token, or one that is unknown or expired: log in again.' },
+  invalid_request: {
+    status: 400,
+    meaning:
+      'A field of the request is missing, unknown or of the wrong form; the message names it.',
+  },
+  unauthenticated: {
+    status: 401,
+    meaning: 'No token, or one that is unknown or expired: log in again.',
+  },
   forbidden: { status: 403, meaning: 'The token is valid but may not do this.' },
-  not_found: { status: 404, meaning: 'The named thing does not exist; the message says what was looked for.' },
+  not_found: {
+    status: 404,
+    meaning: 'The named thing does not exist; the message says what was looked for.',
+  },
   route_unknown: { status: 404, meaning: 'There is no such address in the API.' },
   method_unknown: { status: 405, meaning: 'The address exists, but not with this HTTP method.' },
   name_taken: { status: 409, meaning: 'Another thing already has this name.' },
   busy: { status: 409, meaning: 'A job already works on this machine; the message names the job.' },
   machine_running: { status: 409, meaning: 'The operation needs the machine to be off.' },
   machine_off: { status: 409, meaning: 'The operation needs the machine to be running.' },
-  console_in_use: { status: 409, meaning: 'Somebody else has this screen: wait until he leaves, or take it over, which needs a permission of its own.' },
-  console_unreachable: { status: 409, meaning: 'The display cannot be reached in the way that was asked for; the message says which way is open.' },
-  address_unknown: { status: 409, meaning: 'No address of the guest is known that its hypervisor can vouch for.' },
-  has_dependants: { status: 409, meaning: 'Others depend on it; the message names them. Use force to go on.' },
-  assigned: { status: 409, meaning: 'Somebody has this desktop, or one of the pool; the message says who or how many. Release it, or use force.' },
-  pool_exhausted: { status: 409, meaning: 'All desktops of the pool are taken; the message says when one may become free.' },
-  too_many_desktops: { status: 409, meaning: 'The person already has as many desktops as the pool allows.' },
-  desktop_failed: { status: 409, meaning: 'The desktop could not be made ready; the message says why.' },
+  console_in_use: {
+    status: 409,
+    meaning:
+      'Somebody else has this screen: wait until he leaves, or take it over, which needs a permission of its own.',
+  },
+  console_unreachable: {
+    status: 409,
+    meaning:
+      'The display cannot be reached in the way that was asked for; the message says which way is open.',
+  },
+  address_unknown: {
+    status: 409,
+    meaning: 'No address of the guest is known that its hypervisor can vouch for.',
+  },
+  has_dependants: {
+    status: 409,
+    meaning: 'Others depend on it; the message names them. Use force to go on.',
+  },
+  assigned: {
+    status: 409,
+    meaning:
+      'Somebody has this desktop, or one of the pool; the message says who or how many. Release it, or use force.',
+  },
+  pool_exhausted: {
+    status: 409,
+    meaning: 'All desktops of the pool are taken; the message says when one may become free.',
+  },
+  too_many_desktops: {
+    status: 409,
+    meaning: 'The person already has as many desktops as the pool allows.',
+  },
+  desktop_failed: {
+    status: 409,
+    meaning: 'The desktop could not be made ready; the message says why.',
+  },
   wrong_type: { status: 409, meaning: 'The operation does not fit the type of this machine.' },
-  no_generation: { status: 409, meaning: 'The initial machine has no such image: run "berth image copy" first.' },
+  no_generation: {
+    status: 409,
+    meaning: 'The initial machine has no such image: run "berth image copy" first.',
+  },
   maintenance: { status: 409, meaning: 'The machine or its hypervisor is in maintenance.' },
   job_finished: { status: 409, meaning: 'The job has ended and can no longer be cancelled.' },
-  host_key_changed: { status: 409, meaning: 'The hypervisor shows another SSH host key than the pinned one; both are named.' },
-  clients_xml_invalid: { status: 422, meaning: 'clients.xml was refused; every fault is listed with line and column. The last good file stays in force.' },
-  changed_meanwhile: { status: 409, meaning: 'It was changed after you had read it; the message says by whom. Nothing was written: look at the newer one first.' },
+  host_key_changed: {
+    status: 409,
+    meaning: 'The hypervisor shows another SSH host key than the pinned one; both are named.',
+  },
+  clients_xml_invalid: {
+    status: 422,
+    meaning:
+      'clients.xml was refused; every fault is listed with line and column. The last good file stays in force.',
+  },
+  changed_meanwhile: {
+    status: 409,
+    meaning:
+      'It was changed after you had read it; the message says by whom. Nothing was written: look at the newer one first.',
+  },
   image_refused: { status: 422, meaning: 'The disk image is damaged, or refers to other files.' },
   too_large: { status: 413, meaning: 'The request body is larger than the broker accepts.' },
-  media_type_unknown: { status: 415, meaning: 'The body is not JSON; send content-type application/json.' },
-  too_many_requests: { status: 429, meaning: 'Too many attempts from this address or with this name; wait and try again.' },
-  last_administrator: { status: 409, meaning: 'The change would leave nobody who can administer Berth.' },
-  too_many_connections: { status: 429, meaning: 'Too many consoles or forwarded connections are open through the broker: close some.' },
-  upgrade_required: { status: 426, meaning: 'This address speaks WebSocket only: use "berth port-forward".' },
-  device_unknown: { status: 403, meaning: 'The thin client is not accepted; an administrator decides.' },
+  media_type_unknown: {
+    status: 415,
+    meaning: 'The body is not JSON; send content-type application/json.',
+  },
+  too_many_requests: {
+    status: 429,
+    meaning: 'Too many attempts from this address or with this name; wait and try again.',
+  },
+  last_administrator: {
+    status: 409,
+    meaning: 'The change would leave nobody who can administer Berth.',
+  },
+  too_many_connections: {
+    status: 429,
+    meaning: 'Too many consoles or forwarded connections are open through the broker: close some.',
+  },
+  upgrade_required: {
+    status: 426,
+    meaning: 'This address speaks WebSocket only: use "berth port-forward".',
+  },
+  device_unknown: {
+    status: 403,
+    meaning: 'The thin client is not accepted; an administrator decides.',
+  },
   cancelled: { status: 409, meaning: 'The operation was cancelled.' },
-  no_space: { status: 507, meaning: 'The hypervisor has too little free space; the message names both figures.' },
-  hypervisor_unreachable: { status: 503, meaning: 'The hypervisor does not answer; the message says why and since when.' },
-  hypervisor_refused: { status: 502, meaning: 'The hypervisor answered, but refused; the message says what it said.' },
-  connection_refused: { status: 502, meaning: 'Nothing answers at that port, as seen from the hypervisor.' },
-  directory_unreachable: { status: 503, meaning: 'The directory (LDAP) that a person comes from does not answer as it should; the log says why.' },
-  provider_unreachable: { status: 503, meaning: 'The login provider (OpenID Connect) does not answer as it should; the log says why.' },
-  timeout: { status: 504, meaning: 'The hypervisor did not answer in time; what it did is looked up before anything is repeated.' },
+  no_space: {
+    status: 507,
+    meaning: 'The hypervisor has too little free space; the message names both figures.',
+  },
+  hypervisor_unreachable: {
+    status: 503,
+    meaning: 'The hypervisor does not answer; the message says why and since when.',
+  },
+  hypervisor_refused: {
+    status: 502,
+    meaning: 'The hypervisor answered, but refused; the message says what it said.',
+  },
+  connection_refused: {
+    status: 502,
+    meaning: 'Nothing answers at that port, as seen from the hypervisor.',
+  },
+  directory_unreachable: {
+    status: 503,
+    meaning:
+      'The directory (LDAP) that a person comes from does not answer as it should; the log says why.',
+  },
+  provider_unreachable: {
+    status: 503,
+    meaning: 'The login provider (OpenID Connect) does not answer as it should; the log says why.',
+  },
+  timeout: {
+    status: 504,
+    meaning:
+      'The hypervisor did not answer in time; what it did is looked up before anything is repeated.',
+  },
   shutting_down: { status: 503, meaning: 'The broker is stopping; ask again in a few seconds.' },
-  internal: { status: 500, meaning: 'A fault of the broker itself; the log has the details under the request id.' },
-} as const satisfies Record<string, { status: number, meaning: string }>
+  internal: {
+    status: 500,
+    meaning: 'A fault of the broker itself; the log has the details under the request id.',
+  },
+} as const satisfies Record<string, { status: number; meaning: string }>
 
 export type ErrorCode = keyof typeof ERRORS
 
@@ -54,17 +149,23 @@ export type ErrorCode = keyof typeof ERRORS
 export class BrokerError extends Error {
   override readonly name = 'BrokerError'
 
-  constructor (readonly code: ErrorCode, message: string, options: ErrorOptions & { details?: readonly unknown[] } = {}) {
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options: ErrorOptions & { details?: readonly unknown[] } = {},
+  ) {
     super(message, options)
     this.details = options.details
   }
 
   readonly details: readonly unknown[] | undefined
 
-  get statusCode (): number { return ERRORS[this.code].status }
+  get statusCode(): number {
+    return ERRORS[this.code].status
+  }
 }
 
 /** The sentence of any thrown value, for logs and for journals; BrokerErrors keep theirs. */
-export function sentenceOf (error: unknown): string {
+export function sentenceOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

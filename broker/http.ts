@@ -1,6 +1,13 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression } from 'fastify'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+} from 'fastify'
 import type { Server } from 'node:https'
 import { ErrorBody } from './api/common.js'
 import type { Access } from './access.js'
@@ -9,30 +16,53 @@ import { BrokerError } from './errors.js'
 import type { Caller } from './users/caller.js'
 
 /** The application as routes see it: schemas give the types. */
-export type App = FastifyInstance<Server, RawRequestDefaultExpression<Server>, RawReplyDefaultExpression<Server>, FastifyBaseLogger, TypeBoxTypeProvider>
+export type App = FastifyInstance<
+  Server,
+  RawRequestDefaultExpression<Server>,
+  RawReplyDefaultExpression<Server>,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
 
 declare module 'fastify' {
-  interface FastifyContextConfig { access?: Access }
+  interface FastifyContextConfig {
+    access?: Access
+  }
   /** verbs: what the caller may do with the pool or machine that the path names, where the table of access asks for it. */
-  interface FastifyRequest { caller: Caller | null, verbs: ReadonlySet<Verb> | null }
+  interface FastifyRequest {
+    caller: Caller | null
+    verbs: ReadonlySet<Verb> | null
+  }
 }
 
 /** The caller of a route that needs a token. */
-export function callerOf (request: FastifyRequest): Caller {
+export function callerOf(request: FastifyRequest): Caller {
   if (!request.caller) throw new BrokerError('unauthenticated', 'Log in first: run "berth login".')
   return request.caller
 }
 
 /** Aborted when the caller goes away before the answer. */
-export function abortedWith (reply: Pick<FastifyReply, 'raw'>): AbortSignal {
+export function abortedWith(reply: Pick<FastifyReply, 'raw'>): AbortSignal {
   const gone = new AbortController()
-  reply.raw.on('close', () => { gone.abort() })
+  reply.raw.on('close', () => {
+    gone.abort()
+  })
   return gone.signal
 }
 
 /** Route options: the schema, with the error answer every route has. Who may call it stands in access.ts. */
-export function route<const S extends object> (summary: string, schema: S, success: Record<number, unknown> = {}) {
-  return { schema: { summary, ...schema, response: { ...success, '4xx': ErrorBody, '5xx': ErrorBody } } as S & { response: Record<string, unknown> } }
+export function route<const S extends object>(
+  summary: string,
+  schema: S,
+  success: Record<number, unknown> = {},
+) {
+  return {
+    schema: {
+      summary,
+      ...schema,
+      response: { ...success, '4xx': ErrorBody, '5xx': ErrorBody },
+    } as S & { response: Record<string, unknown> },
+  }
 }
 
 export const NoContent = Type.Null({ description: 'Done' })

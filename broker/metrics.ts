@@ -4,7 +4,12 @@ import type { Claims } from './assignments/claims.js'
 import type { Hypervisors } from './hypervisors/service.js'
 import type { Store } from './store/open.js'
 
-export interface MetricsDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly claims: Claims, readonly sessions: () => Promise<Session[]> }
+export interface MetricsDeps {
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly claims: Claims
+  readonly sessions: () => Promise<Session[]>
+}
 
 const CLAIM_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1]
 const READY_SECONDS = [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300]
@@ -13,7 +18,7 @@ const READY_SECONDS = [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300]
 export class Metrics {
   readonly #registry = new Registry()
 
-  constructor ({ store, hypervisors, claims, sessions }: MetricsDeps) {
+  constructor({ store, hypervisors, claims, sessions }: MetricsDeps) {
     collectDefaultMetrics({ register: this.#registry, prefix: 'berth_' })
     addMachines(this.#registry, store, hypervisors)
     addPools(this.#registry, store)
@@ -21,69 +26,178 @@ export class Metrics {
     addClaims(this.#registry, claims)
   }
 
-  get contentType (): string { return this.#registry.contentType }
-  async text (): Promise<string> { return await this.#registry.metrics() }
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+  async text(): Promise<string> {
+    return await this.#registry.metrics()
+  }
 }
 
-function addMachines (registry: Registry, store: Store, hypervisors: Hypervisors): void {
-  gauge(registry, 'berth_machines', 'Machines by type and power', ['type', 'power'], async (set) => {
-    const rows = await store.selectFrom('machine').select(['type', 'power', (eb) => eb.fn.countAll<number>().as('count')]).groupBy(['type', 'power']).execute()
-    for (const { type, power, count } of rows) set({ type, power }, count)
-  })
-  gauge(registry, 'berth_jobs', 'Jobs that have not ended, by kind and state', ['kind', 'state'], async (set) => {
-    const rows = await store.selectFrom('job').select(['kind', 'state', (eb) => eb.fn.countAll<number>().as('count')]).where('finished_at', 'is', null).groupBy(['kind', 'state']).execute()
-    for (const { kind, state, count } of rows) set({ kind, state }, count)
-  })
-  gauge(registry, 'berth_hypervisor_up', '1 when the line to the hypervisor is up', ['hypervisor'], async (set) => {
-    for (const { name, state } of await hypervisors.list()) set({ hypervisor: name }, state === 'up' ? 1 : 0)
-  })
-  gauge(registry, 'berth_hypervisor_images_free_bytes', 'Free space of its image store', ['hypervisor'], async (set) => {
-    for (const { name, capacity } of await hypervisors.list()) if (capacity) set({ hypervisor: name }, capacity.imagesFreeBytes)
-  })
+function addMachines(registry: Registry, store: Store, hypervisors: Hypervisors): void {
+  gauge(
+    registry,
+    'berth_machines',
+    'Machines by type and power',
+    ['type', 'power'],
+    async (set) => {
+      const rows = await store
+        .selectFrom('machine')
+        .select(['type', 'power', (eb) => eb.fn.countAll<number>().as('count')])
+        .groupBy(['type', 'power'])
+        .execute()
+      for (const { type, power, count } of rows) set({ type, power }, count)
+    },
+  )
+  gauge(
+    registry,
+    'berth_jobs',
+    'Jobs that have not ended, by kind and state',
+    ['kind', 'state'],
+    async (set) => {
+      const rows = await store
+        .selectFrom('job')
+        .select(['kind', 'state', (eb) => eb.fn.countAll<number>().as('count')])
+        .where('finished_at', 'is', null)
+        .groupBy(['kind', 'state'])
+        .execute()
+      for (const { kind, state, count } of rows) set({ kind, state }, count)
+    },
+  )
+  gauge(
+    registry,
+    'berth_hypervisor_up',
+    '1 when the line to the hypervisor is up',
+    ['hypervisor'],
+    async (set) => {
+      for (const { name, state } of await hypervisors.list())
+        set({ hypervisor: name }, state === 'up' ? 1 : 0)
+    },
+  )
+  gauge(
+    registry,
+    'berth_hypervisor_images_free_bytes',
+    'Free space of its image store',
+    ['hypervisor'],
+    async (set) => {
+      for (const { name, capacity } of await hypervisors.list())
+        if (capacity) set({ hypervisor: name }, capacity.imagesFreeBytes)
+    },
+  )
 }
 
-function addPools (registry: Registry, store: Store): void {
+function addPools(registry: Registry, store: Store): void {
   gauge(registry, 'berth_desktops', 'Members of pools by state', ['pool', 'state'], async (set) => {
-    const rows = await store.selectFrom('pool_member').innerJoin('pool', 'pool.id', 'pool_member.pool_id').innerJoin('desktop', 'desktop.machine_id', 'pool_member.machine_id')
-      .select(['pool.name', 'desktop.state', (eb) => eb.fn.countAll<number>().as('count')]).groupBy(['pool.name', 'desktop.state']).execute()
+    const rows = await store
+      .selectFrom('pool_member')
+      .innerJoin('pool', 'pool.id', 'pool_member.pool_id')
+      .innerJoin('desktop', 'desktop.machine_id', 'pool_member.machine_id')
+      .select(['pool.name', 'desktop.state', (eb) => eb.fn.countAll<number>().as('count')])
+      .groupBy(['pool.name', 'desktop.state'])
+      .execute()
     for (const { name, state, count } of rows) set({ pool: name, state }, count)
   })
-  gauge(registry, 'berth_waiting', 'Who wait for a desktop of a full pool', ['pool'], async (set) => {
-    const rows = await store.selectFrom('pool').leftJoin('waiter', 'waiter.pool_id', 'pool.id').select(['pool.name', (eb) => eb.fn.count<number>('waiter.holder').as('count')]).groupBy('pool.name').execute()
-    for (const { name, count } of rows) set({ pool: name }, count)
+  gauge(
+    registry,
+    'berth_waiting',
+    'Who wait for a desktop of a full pool',
+    ['pool'],
+    async (set) => {
+      const rows = await store
+        .selectFrom('pool')
+        .leftJoin('waiter', 'waiter.pool_id', 'pool.id')
+        .select(['pool.name', (eb) => eb.fn.count<number>('waiter.holder').as('count')])
+        .groupBy('pool.name')
+        .execute()
+      for (const { name, count } of rows) set({ pool: name }, count)
+    },
+  )
+  gauge(
+    registry,
+    'berth_desktops_connected',
+    'Assigned desktops with somebody connected',
+    [],
+    async (set) => {
+      const row = await store
+        .selectFrom('assignment')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('connected', '=', 1)
+        .executeTakeFirstOrThrow()
+      set({}, row.count)
+    },
+  )
+}
+
+function addConsoles(registry: Registry, sessions: MetricsDeps['sessions']): void {
+  gauge(
+    registry,
+    'berth_consoles',
+    'Consoles that are open, by protocol and way, and whether they only look',
+    ['protocol', 'via', 'watching'],
+    async (set) => {
+      const counts = new Map<string, number>()
+      for (const { protocol, via, watching } of await sessions())
+        counts.set(
+          `${protocol} ${via} ${watching}`,
+          (counts.get(`${protocol} ${via} ${watching}`) ?? 0) + 1,
+        )
+      for (const [labels, count] of counts) {
+        const [protocol = '', via = '', watching = ''] = labels.split(' ')
+        set({ protocol, via, watching }, count)
+      }
+    },
+  )
+}
+
+function addClaims(registry: Registry, claims: Claims): void {
+  const latency = new Histogram({
+    name: 'berth_claim_seconds',
+    help: 'How long a claim took, by its result: given, queued or the code of the refusal',
+    labelNames: ['result'],
+    buckets: CLAIM_SECONDS,
+    registers: [registry],
   })
-  gauge(registry, 'berth_desktops_connected', 'Assigned desktops with somebody connected', [], async (set) => {
-    const row = await store.selectFrom('assignment').select((eb) => eb.fn.countAll<number>().as('count')).where('connected', '=', 1).executeTakeFirstOrThrow()
-    set({}, row.count)
+  const ready = new Histogram({
+    name: 'berth_desktop_ready_seconds',
+    help: 'From a claim to a desktop that can be opened',
+    labelNames: [],
+    buckets: READY_SECONDS,
+    registers: [registry],
+  })
+  const ended = new Counter({
+    name: 'berth_assignments_ended_total',
+    help: 'Assignments that ended, by reason',
+    labelNames: ['because'],
+    registers: [registry],
+  })
+  claims.on('claimed', (result, ms) => {
+    latency.observe({ result }, ms / 1_000)
+  })
+  claims.on('prepared', (ms) => {
+    ready.observe(ms / 1_000)
+  })
+  claims.on('released', (because) => {
+    ended.inc({ because })
   })
 }
 
-function addConsoles (registry: Registry, sessions: MetricsDeps['sessions']): void {
-  gauge(registry, 'berth_consoles', 'Consoles that are open, by protocol and way, and whether they only look', ['protocol', 'via', 'watching'], async (set) => {
-    const counts = new Map<string, number>()
-    for (const { protocol, via, watching } of await sessions()) counts.set(`${protocol} ${via} ${watching}`, (counts.get(`${protocol} ${via} ${watching}`) ?? 0) + 1)
-    for (const [labels, count] of counts) {
-      const [protocol = '', via = '', watching = ''] = labels.split(' ')
-      set({ protocol, via, watching }, count)
-    }
-  })
-}
-
-function addClaims (registry: Registry, claims: Claims): void {
-  const latency = new Histogram({ name: 'berth_claim_seconds', help: 'How long a claim took, by its result: given, queued or the code of the refusal', labelNames: ['result'], buckets: CLAIM_SECONDS, registers: [registry] })
-  const ready = new Histogram({ name: 'berth_desktop_ready_seconds', help: 'From a claim to a desktop that can be opened', labelNames: [], buckets: READY_SECONDS, registers: [registry] })
-  const ended = new Counter({ name: 'berth_assignments_ended_total', help: 'Assignments that ended, by reason', labelNames: ['because'], registers: [registry] })
-  claims.on('claimed', (result, ms) => { latency.observe({ result }, ms / 1_000) })
-  claims.on('prepared', (ms) => { ready.observe(ms / 1_000) })
-  claims.on('released', (because) => { ended.inc({ because }) })
-}
-
-function gauge (registry: Registry, name: string, help: string, labelNames: string[], collect: (set: (labels: Record<string, string>, value: number) => void) => Promise<void>): void {
+function gauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: string[],
+  collect: (set: (labels: Record<string, string>, value: number) => void) => Promise<void>,
+): void {
   const made: Gauge = new Gauge({
-    name, help, labelNames, registers: [registry],
+    name,
+    help,
+    labelNames,
+    registers: [registry],
     collect: async () => {
       made.reset()
-      await collect((labels, value) => { made.set(labels, value) })
+      await collect((labels, value) => {
+        made.set(labels, value)
+      })
     },
   })
 }

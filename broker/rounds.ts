@@ -17,36 +17,44 @@ export class Rounds {
   #all = false
   #stopped = false
 
-  constructor (readonly options: RoundsOptions) {}
+  constructor(readonly options: RoundsOptions) {}
 
-  start (): void {
-    this.#timer = setInterval(() => { this.wake(true) }, this.options.everyMs)
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.wake(true)
+    }, this.options.everyMs)
     this.wake(true)
   }
 
   /** Done when the round that is under way is. */
-  async stop (): Promise<void> {
+  async stop(): Promise<void> {
     this.#stopped = true
     clearInterval(this.#timer)
     await this.#looking
   }
 
   /** A round soon; calls while one waits make one. */
-  wake (all = false): void {
+  wake(all = false): void {
     this.#all ||= all
     if (this.#waiting || this.#stopped) return
     this.#waiting = true
     const { look, log, failed } = this.options
-    this.#looking = this.#looking.then(async () => {
-      const whole = this.#all
-      this.#waiting = this.#all = false
-      if (!this.#stopped) await look(whole)
-    }).catch((error: unknown) => { log.error({ err: error }, failed) })
+    this.#looking = this.#looking
+      .then(async () => {
+        const whole = this.#all
+        this.#waiting = this.#all = false
+        if (!this.#stopped) await look(whole)
+      })
+      .catch((error: unknown) => {
+        log.error({ err: error }, failed)
+      })
   }
 
   /** One round now, after those that are under way; rejects as it does. */
-  async lookNow (all: boolean): Promise<void> {
-    const look = this.#looking.then(async () => { await this.options.look(all) })
+  async lookNow(all: boolean): Promise<void> {
+    const look = this.#looking.then(async () => {
+      await this.options.look(all)
+    })
     this.#looking = look.catch(() => {}) // who asked is told
     await look
   }

@@ -1,15 +1,31 @@
 import type { Command, Option } from 'commander'
 
 /** What the shell shall do with the word at the cursor: offer words, names of a kind from the broker, or files. */
-export type Completion = { readonly offer: 'words', readonly words: readonly string[] } | { readonly offer: 'names', readonly kind: NameKind } | { readonly offer: 'files' }
+export type Completion =
+  | { readonly offer: 'words'; readonly words: readonly string[] }
+  | { readonly offer: 'names'; readonly kind: NameKind }
+  | { readonly offer: 'files' }
 
 /** Arguments and option values are completed by their name in the usage line: MACHINE is one that exists, NAME a new one. */
-export const NAME_KINDS = ['MACHINE', 'INITIAL', 'HYPERVISOR', 'POOL', 'JOB', 'DEVICE', 'TOKEN', 'TARGET', 'USER', 'ROLE', 'OBJECT', 'VERB'] as const
-export type NameKind = typeof NAME_KINDS[number]
+export const NAME_KINDS = [
+  'MACHINE',
+  'INITIAL',
+  'HYPERVISOR',
+  'POOL',
+  'JOB',
+  'DEVICE',
+  'TOKEN',
+  'TARGET',
+  'USER',
+  'ROLE',
+  'OBJECT',
+  'VERB',
+] as const
+export type NameKind = (typeof NAME_KINDS)[number]
 const FILE_KINDS = ['FILE', 'DIRECTORY']
 
 /** Decides from the words after `berth`, the last of which is the one at the cursor. Pure. */
-export function completionFor (program: Command, words: readonly string[]): Completion {
+export function completionFor(program: Command, words: readonly string[]): Completion {
   const current = words.at(-1) ?? ''
   const options: Option[] = [...program.options]
   let command = program
@@ -17,7 +33,11 @@ export function completionFor (program: Command, words: readonly string[]): Comp
   let pending: Option | undefined
   for (const word of words.slice(0, -1)) {
     if (pending !== undefined) pending = undefined
-    else if (word.startsWith('-')) pending = options.find((option) => [option.long, option.short].includes(word) && (option.required || option.optional))
+    else if (word.startsWith('-'))
+      pending = options.find(
+        (option) =>
+          [option.long, option.short].includes(word) && (option.required || option.optional),
+      )
     else {
       const next = command.commands.find((candidate) => candidate.name() === word)
       if (next === undefined) given += 1
@@ -27,19 +47,31 @@ export function completionFor (program: Command, words: readonly string[]): Comp
       }
     }
   }
-  if (pending !== undefined) return valueCompletion(pending.flags.split(/[ =]/).at(-1) ?? '', pending.argChoices)
-  if (current.startsWith('-')) return { offer: 'words', words: [...options.flatMap((option) => option.long ?? option.short ?? []), '--help'] }
+  if (pending !== undefined)
+    return valueCompletion(pending.flags.split(/[ =]/).at(-1) ?? '', pending.argChoices)
+  if (current.startsWith('-'))
+    return {
+      offer: 'words',
+      words: [...options.flatMap((option) => option.long ?? option.short ?? []), '--help'],
+    }
   return argumentCompletion(command, given)
 }
 
-function argumentCompletion (command: Command, given: number): Completion {
-  if (command.commands.length > 0) return { offer: 'words', words: command.commands.map((child) => child.name()).filter((name) => !name.startsWith('__')) }
+function argumentCompletion(command: Command, given: number): Completion {
+  if (command.commands.length > 0)
+    return {
+      offer: 'words',
+      words: command.commands.map((child) => child.name()).filter((name) => !name.startsWith('__')),
+    }
   const last = command.registeredArguments.at(-1)
-  const argument = command.registeredArguments[given] ?? (last?.variadic === true ? last : undefined)
-  return argument === undefined ? { offer: 'words', words: [] } : valueCompletion(argument.name(), argument.argChoices)
+  const argument =
+    command.registeredArguments[given] ?? (last?.variadic === true ? last : undefined)
+  return argument === undefined
+    ? { offer: 'words', words: [] }
+    : valueCompletion(argument.name(), argument.argChoices)
 }
 
-function valueCompletion (placeholder: string, choices: readonly string[] | undefined): Completion {
+function valueCompletion(placeholder: string, choices: readonly string[] | undefined): Completion {
   if (choices !== undefined) return { offer: 'words', words: choices }
   const name = placeholder.replace(/[<>[\].…]/g, '')
   const kind = NAME_KINDS.find((candidate) => candidate === name)
@@ -51,7 +83,7 @@ function valueCompletion (placeholder: string, choices: readonly string[] | unde
 const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._@:-]{0,199}$/
 
 /** What the shell gets is inserted into a command line, so only plain names pass, whatever the broker says. */
-export function plainNames (names: readonly string[]): string[] {
+export function plainNames(names: readonly string[]): string[] {
   return [...new Set(names.filter((name) => PLAIN_NAME.test(name)))]
 }
 

@@ -16,13 +16,19 @@ const STREAMS = 8
  * Follows jobs until each has ended, and gives them as they ended, in the same order. A stream that is cut is opened again. Ctrl-C stops following only.
  * Throws CliError interrupted, or unreachable when the broker stays away.
  */
-export async function followJobs (client: BrokerClient, ids: readonly string[]): Promise<Job[]> {
+export async function followJobs(client: BrokerClient, ids: readonly string[]): Promise<Job[]> {
   const display = jobDisplay(process.stderr)
   const detach = new AbortController()
-  const interrupt = (): void => { detach.abort() }
+  const interrupt = (): void => {
+    detach.abort()
+  }
   process.once('SIGINT', interrupt)
   try {
-    return await inParallel(ids, STREAMS, async (id) => await followJob(client, id, display, detach.signal))
+    return await inParallel(
+      ids,
+      STREAMS,
+      async (id) => await followJob(client, id, display, detach.signal),
+    )
   } catch (error) {
     if (detach.signal.aborted) throw detached(ids)
     detach.abort()
@@ -33,51 +39,80 @@ export async function followJobs (client: BrokerClient, ids: readonly string[]):
   }
 }
 
-function detached (ids: readonly string[]): CliError {
+function detached(ids: readonly string[]): CliError {
   const [one] = ids
-  if (ids.length === 1 && one !== undefined) return new CliError('interrupted', `No longer following; job ${one} goes on. Follow it again: berth job follow ${one}. Cancel it: berth job cancel ${one}.`)
-  return new CliError('interrupted', `No longer following; the jobs go on: ${ids.join(' ')}. Follow one again: berth job follow ID. Cancel one: berth job cancel ID.`)
+  if (ids.length === 1 && one !== undefined)
+    return new CliError(
+      'interrupted',
+      `No longer following; job ${one} goes on. Follow it again: berth job follow ${one}. Cancel it: berth job cancel ${one}.`,
+    )
+  return new CliError(
+    'interrupted',
+    `No longer following; the jobs go on: ${ids.join(' ')}. Follow one again: berth job follow ID. Cancel one: berth job cancel ID.`,
+  )
 }
 
-async function followJob (client: BrokerClient, id: string, display: JobDisplay, signal: AbortSignal): Promise<Job> {
+async function followJob(
+  client: BrokerClient,
+  id: string,
+  display: JobDisplay,
+  signal: AbortSignal,
+): Promise<Job> {
   let awaySince: number | null = null
   for (let attempt = 1; ; attempt += 1) {
     try {
       for await (const job of jobsOfStream(client, id, signal)) {
-        [awaySince, attempt] = [null, 0]
+        ;[awaySince, attempt] = [null, 0]
         display.update(job)
         if (JOB_ENDED.includes(job.state)) return job
       }
     } catch (error) {
       if (signal.aborted || !isPassing(error)) throw error
       awaySince ??= Date.now()
-      if (Date.now() - awaySince > BROKER_AWAY_MS) throw new CliError('unreachable', `The broker is away; job ${id} goes on when it is back. Follow it again: berth job follow ${id}.`, [], { cause: error })
+      if (Date.now() - awaySince > BROKER_AWAY_MS)
+        throw new CliError(
+          'unreachable',
+          `The broker is away; job ${id} goes on when it is back. Follow it again: berth job follow ${id}.`,
+          [],
+          { cause: error },
+        )
       if (attempt <= 1) display.note(`job ${id}: ${sentenceOf(error)} Trying again.`)
     }
     await delay(Math.min(LONGEST_PAUSE_MS, 250 * 2 ** Math.min(attempt, 5)), undefined, { signal })
   }
 }
 
-async function * jobsOfStream (client: BrokerClient, id: string, signal: AbortSignal): AsyncGenerator<Job> {
+async function* jobsOfStream(
+  client: BrokerClient,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<Job> {
   for await (const { event, data } of client.events(apiPath`/jobs/${id}/events`, signal)) {
     if (event === 'job') yield parseAnswer(Job, JSON.parse(data), `GET /jobs/${id}/events`)
   }
 }
 
 /** Troubles of a broker that restarts, and of a limit on requests. A wrong certificate or a refusal does not pass. */
-function isPassing (error: unknown): boolean {
-  if (error instanceof RefusalError) return error.status === 429 || error.status === 502 || error.code === 'shutting_down'
+function isPassing(error: unknown): boolean {
+  if (error instanceof RefusalError)
+    return error.status === 429 || error.status === 502 || error.code === 'shutting_down'
   return error instanceof CliError && error.exit === 'unreachable'
 }
 
 /** How the command ends after these jobs. */
-export function exitOfJobs (jobs: readonly Job[]): ExitName {
+export function exitOfJobs(jobs: readonly Job[]): ExitName {
   if (jobs.every((job) => job.state === 'succeeded')) return 'ok'
-  return jobs.some((job) => job.state === 'succeeded' || job.state === 'partly') ? 'partly' : 'refused'
+  return jobs.some((job) => job.state === 'succeeded' || job.state === 'partly')
+    ? 'partly'
+    : 'refused'
 }
 
 /** Does `work` on all items, at most `width` at a time; the results are in the items' order. Stops at the first error. */
-export async function inParallel<T, R> (items: readonly T[], width: number, work: (item: T) => Promise<R>): Promise<R[]> {
+export async function inParallel<T, R>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
   const results = new Map<number, R>()
   const entries = items.entries()
   const worker = async (): Promise<void> => {

@@ -12,22 +12,28 @@ export class Invocation {
   #client: BrokerClient | null = null
 
   /** `format` is asked late: it is known only after the command line has been read. */
-  constructor (readonly format: () => OutputFormat) {}
+  constructor(readonly format: () => OutputFormat) {}
 
   /** Throws CliError forbidden when nobody is logged in. */
-  get client (): BrokerClient {
-    this.#client ??= new BrokerClient(brokerTarget(process.env, (text) => { this.say(text) }))
+  get client(): BrokerClient {
+    this.#client ??= new BrokerClient(
+      brokerTarget(process.env, (text) => {
+        this.say(text)
+      }),
+    )
     return this.#client
   }
 
-  get output (): Output { return new Output(this.format(), process.stdout) }
+  get output(): Output {
+    return new Output(this.format(), process.stdout)
+  }
 
   /** One safe line on standard error. */
-  say (text: string): void {
+  say(text: string): void {
     process.stderr.write(`${plainLine(text)}\n`)
   }
 
-  end (exit: ExitName): void {
+  end(exit: ExitName): void {
     process.exitCode = EXIT_CODES[exit].code
   }
 
@@ -35,7 +41,7 @@ export class Invocation {
    * The end of every command that made a job: follows it and shows how it ended, or with `--no-wait` (`wait` false) shows `answer` at once, the bare
    * id for people. `answer` is also shown when no job was needed.
    */
-  async finishJob (answer: unknown, id: string | null, wait: boolean): Promise<void> {
+  async finishJob(answer: unknown, id: string | null, wait: boolean): Promise<void> {
     if (id === null) {
       this.output.show(answer, () => 'Done; no job was needed.')
     } else if (wait) {
@@ -46,8 +52,10 @@ export class Invocation {
   }
 
   /** One job is shown as itself, several as a JobList. Sets the exit code. */
-  showEnded (jobs: readonly Job[], exit: ExitName = exitOfJobs(jobs)): void {
-    this.output.show(jobs.length === 1 ? jobs[0] : { jobs }, () => jobs.flatMap((job) => [endLine(job), ...troubles(job)]).join('\n'))
+  showEnded(jobs: readonly Job[], exit: ExitName = exitOfJobs(jobs)): void {
+    this.output.show(jobs.length === 1 ? jobs[0] : { jobs }, () =>
+      jobs.flatMap((job) => [endLine(job), ...troubles(job)]).join('\n'),
+    )
     this.end(exit)
   }
 }

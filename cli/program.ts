@@ -28,19 +28,34 @@ import { plainLine } from './plain-text.js'
 import { ownVersion } from './version.js'
 
 /** The whole command tree. Errors of the command line are thrown as CommanderError; what they say is already on standard error. */
-export function buildProgram (): Command {
+export function buildProgram(): Command {
   const program = new Command('berth')
   const invocation = new Invocation(() => program.opts<{ output: OutputFormat }>().output)
   program
-    .description('Administers Berth, which boots thin clients straight into virtual desktops: a client of the broker\'s API.')
+    .description(
+      "Administers Berth, which boots thin clients straight into virtual desktops: a client of the broker's API.",
+    )
     .version(`berth ${ownVersion()}`)
-    .addOption(new Option('-o, --output <FORMAT>', 'table, json or yaml').choices(OUTPUT_FORMATS).default('table'))
+    .addOption(
+      new Option('-o, --output <FORMAT>', 'table, json or yaml')
+        .choices(OUTPUT_FORMATS)
+        .default('table'),
+    )
     .helpCommand(false)
     .showHelpAfterError('Add --help for the usage.')
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: (text, write) => { write(text.replace(/^error: (.*)/, (_all, message: string) => `berth: ${plainLine(message)}`)) } })
+    .configureOutput({
+      outputError: (text, write) => {
+        write(
+          text.replace(/^error: (.*)/, (_all, message: string) => `berth: ${plainLine(message)}`),
+        )
+      },
+    })
     .exitOverride()
-    .addHelpText('after', `\nTopics: berth help ${HELP_TOPICS.map((topic) => topic.name).join(' | ')}`)
+    .addHelpText(
+      'after',
+      `\nTopics: berth help ${HELP_TOPICS.map((topic) => topic.name).join(' | ')}`,
+    )
   defineLoginCommands(program, invocation)
   defineHypervisorCommands(program, invocation)
   defineMachineCommands(program, invocation)

@@ -1,10 +1,15 @@
-export interface ServerSentEvent { readonly event: string, readonly data: string }
+export interface ServerSentEvent {
+  readonly event: string
+  readonly data: string
+}
 
 /** More than any job: 1,000 targets are about 200 KiB. */
 const LONGEST_EVENT = 16 * 1024 * 1024
 
 /** Reads `event:` and `data:` of a text/event-stream (WHATWG HTML, 9.2). Comments, ids and retry times are of no use here and skipped. */
-export async function * readServerSentEvents (chunks: AsyncIterable<string>): AsyncGenerator<ServerSentEvent> {
+export async function* readServerSentEvents(
+  chunks: AsyncIterable<string>,
+): AsyncGenerator<ServerSentEvent> {
   let rest = ''
   let event = ''
   let data: string[] = []
@@ -15,7 +20,8 @@ export async function * readServerSentEvents (chunks: AsyncIterable<string>): As
     rest = lines.pop() ?? ''
     for (const line of lines) {
       if (line === '') {
-        if (data.length > 0) yield { event: event === '' ? 'message' : event, data: data.join('\n') }
+        if (data.length > 0)
+          yield { event: event === '' ? 'message' : event, data: data.join('\n') }
         event = ''
         data = []
       } else if (line.startsWith('event:')) event = valueOf(line)
@@ -24,6 +30,6 @@ export async function * readServerSentEvents (chunks: AsyncIterable<string>): As
   }
 }
 
-function valueOf (line: string): string {
+function valueOf(line: string): string {
   return line.slice(line.indexOf(':') + 1).replace(/^ /, '')
 }

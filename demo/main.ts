@@ -5,14 +5,22 @@ import { ROOT } from '../test/support/broker-process.js'
 import { Demo } from './demo.js'
 import { Steps } from './steps.js'
 
-const { values } = parseArgs({ options: { once: { type: 'boolean', default: false }, boot: { type: 'boolean', default: false }, screenshots: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: {
+    once: { type: 'boolean', default: false },
+    boot: { type: 'boolean', default: false },
+    screenshots: { type: 'boolean', default: false },
+  },
+})
 const steps = new Steps()
 const demo = new Demo(steps, { boot: values.boot })
 let ending: Promise<void> | undefined
 
-async function end (code: number): Promise<never> {
+async function end(code: number): Promise<never> {
   ending ??= demo.stop()
-  await ending.catch((error: unknown) => { steps.fault('Taking it down', error) })
+  await ending.catch((error: unknown) => {
+    steps.fault('Taking it down', error)
+  })
   process.exit(code)
 }
 

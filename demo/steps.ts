@@ -3,7 +3,7 @@ export class Steps {
   readonly #startMs = performance.now()
   failed = false
 
-  async step<T> (what: string, act: () => Promise<T>): Promise<T> {
+  async step<T>(what: string, act: () => Promise<T>): Promise<T> {
     process.stdout.write(`[${this.#clock()}] ${what} …`)
     const startMs = performance.now()
     try {
@@ -16,12 +16,16 @@ export class Steps {
     }
   }
 
-  say (line: string): void { process.stdout.write(`${line}\n`) }
+  say(line: string): void {
+    process.stdout.write(`${line}\n`)
+  }
 
-  fault (what: string, error: unknown): void {
+  fault(what: string, error: unknown): void {
     this.failed = true
     process.stderr.write(`${what}: ${error instanceof Error ? error.message : String(error)}\n`)
   }
 
-  #clock (): string { return `${((performance.now() - this.#startMs) / 1000).toFixed(1).padStart(6)} s` }
+  #clock(): string {
+    return `${((performance.now() - this.#startMs) / 1000).toFixed(1).padStart(6)} s`
+  }
 }

@@ -1,5 +1,10 @@
 import { type IncomingMessage, request } from 'node:http'
-import type { AskAnswer, AskRequest, ReportAnswer, ReportRequest } from '../broker/api/thin-clients.js'
+import type {
+  AskAnswer,
+  AskRequest,
+  ReportAnswer,
+  ReportRequest,
+} from '../broker/api/thin-clients.js'
 import { BadAnswer, checkAnswer } from './answer.js'
 import { type BrokerAddress, formatBrokerAddress } from './broker-address.js'
 import { PinnedAgent, type PinKeeper } from './pinned-connection.js'
@@ -12,7 +17,11 @@ export class BrokerTrouble extends Error {
   /** What the broker itself said, when it answered and refused. */
   readonly refusal: string | null
 
-  constructor (message: string, readonly retryAfterMs: number | null, options: ErrorOptions & { readonly refusal?: string } = {}) {
+  constructor(
+    message: string,
+    readonly retryAfterMs: number | null,
+    options: ErrorOptions & { readonly refusal?: string } = {},
+  ) {
     super(message, options)
     this.refusal = options.refusal ?? null
   }
@@ -29,19 +38,37 @@ export interface BrokerClient {
   /** Throws BrokerTrouble. */
   report: (report: ReportRequest, deviceKey: string | undefined) => Promise<ReportAnswer>
   /** Sends something else to `/thin-clients/PATH` and gives the answer, checked by `check`. Throws BrokerTrouble. */
-  send: <T>(path: string, body: object, deviceKey: string | undefined, check: (answer: unknown) => T) => Promise<T>
+  send: <T>(
+    path: string,
+    body: object,
+    deviceKey: string | undefined,
+    check: (answer: unknown) => T,
+  ) => Promise<T>
   close: () => void
 }
 
 const NOTHING_NEW: ReportAnswer = { notice: null, over: null }
 
-interface Reply { readonly status: number, readonly headers: IncomingMessage['headers'], readonly text: string }
+interface Reply {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly text: string
+}
 
-export function brokerClient (broker: BrokerAddress, pins: PinKeeper, answerMarginMs = ANSWER_MARGIN_MS): BrokerClient {
+export function brokerClient(
+  broker: BrokerAddress,
+  pins: PinKeeper,
+  answerMarginMs = ANSWER_MARGIN_MS,
+): BrokerClient {
   const agent = new PinnedAgent(broker, pins)
   const name = formatBrokerAddress(broker)
 
-  async function exchange (path: string, body: unknown, deviceKey: string | undefined, timeLimitMs: number): Promise<Reply> {
+  async function exchange(
+    path: string,
+    body: unknown,
+    deviceKey: string | undefined,
+    timeLimitMs: number,
+  ): Promise<Reply> {
     try {
       return await post({ agent, broker, path, body: JSON.stringify(body), deviceKey, timeLimitMs })
     } catch (error) {
@@ -49,22 +76,36 @@ export function brokerClient (broker: BrokerAddress, pins: PinKeeper, answerMarg
     }
   }
 
-  function understood<T> (reply: Reply, check: (body: unknown) => T): T {
+  function understood<T>(reply: Reply, check: (body: unknown) => T): T {
     try {
       return check(reply.status === 204 ? null : parseJson(reply.text))
     } catch (error) {
-      throw new BrokerTrouble(`The broker ${name} is not understood: ${error instanceof BadAnswer ? error.message : 'its answer is not JSON'}.`, null, { cause: error })
+      throw new BrokerTrouble(
+        `The broker ${name} is not understood: ${error instanceof BadAnswer ? error.message : 'its answer is not JSON'}.`,
+        null,
+        { cause: error },
+      )
     }
   }
 
   return {
     ask: async (question, deviceKey) => {
-      const reply = await exchange('/api/v1/thin-clients/ask', question, deviceKey, (question.waitMs ?? 0) + answerMarginMs)
+      const reply = await exchange(
+        '/api/v1/thin-clients/ask',
+        question,
+        deviceKey,
+        (question.waitMs ?? 0) + answerMarginMs,
+      )
       if (reply.status !== 200) throw refusal(name, reply)
       return understood(reply, checkAnswer)
     },
     report: async (report, deviceKey) => {
-      const reply = await exchange('/api/v1/thin-clients/report', report, deviceKey, (report.waitMs ?? 0) + answerMarginMs)
+      const reply = await exchange(
+        '/api/v1/thin-clients/report',
+        report,
+        deviceKey,
+        (report.waitMs ?? 0) + answerMarginMs,
+      )
       if (reply.status === 204) return NOTHING_NEW
       if (reply.status !== 200) throw refusal(name, reply)
       return understood(reply, checkReportAnswer)
@@ -78,26 +119,52 @@ export function brokerClient (broker: BrokerAddress, pins: PinKeeper, answerMarg
   }
 }
 
-interface Post { readonly agent: PinnedAgent, readonly broker: BrokerAddress, readonly path: string, readonly body: string, readonly deviceKey: string | undefined, readonly timeLimitMs: number }
+interface Post {
+  readonly agent: PinnedAgent
+  readonly broker: BrokerAddress
+  readonly path: string
+  readonly body: string
+  readonly deviceKey: string | undefined
+  readonly timeLimitMs: number
+}
 
-function post (call: Post): Promise<Reply> {
+function post(call: Post): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const headers = {
-      'content-type': 'application/json', 'content-length': Buffer.byteLength(call.body), accept: 'application/json',
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(call.body),
+      accept: 'application/json',
       ...(call.deviceKey === undefined ? {} : { authorization: `Device ${call.deviceKey}` }),
     }
     // node:http over an agent that makes TLS sockets: node:https would do its own, date-bound check.
-    const outgoing = request({ agent: call.agent, host: call.broker.host, port: call.broker.port, path: call.path, method: 'POST', headers })
-    const timer = setTimeout(() => outgoing.destroy(new Error(`does not answer within ${Math.round(call.timeLimitMs / 1000)} s`)), call.timeLimitMs)
+    const outgoing = request({
+      agent: call.agent,
+      host: call.broker.host,
+      port: call.broker.port,
+      path: call.path,
+      method: 'POST',
+      headers,
+    })
+    const timer = setTimeout(
+      () =>
+        outgoing.destroy(
+          new Error(`does not answer within ${Math.round(call.timeLimitMs / 1000)} s`),
+        ),
+      call.timeLimitMs,
+    )
     const end = (finish: () => void): void => {
       clearTimeout(timer)
       finish()
     }
-    outgoing.once('response', incoming => {
-      readBody(incoming).then(text => end(() => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text })), (error: unknown) => {
-        outgoing.destroy()
-        end(() => reject(error))
-      })
+    outgoing.once('response', (incoming) => {
+      readBody(incoming).then(
+        (text) =>
+          end(() => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text })),
+        (error: unknown) => {
+          outgoing.destroy()
+          end(() => reject(error))
+        },
+      )
     })
     outgoing.once('error', (error: NodeJS.ErrnoException) => {
       // The broker closed a kept connection just as it was used again: nothing was answered, so the same question goes out anew.
@@ -108,7 +175,7 @@ function post (call: Post): Promise<Reply> {
   })
 }
 
-async function readBody (incoming: IncomingMessage): Promise<string> {
+async function readBody(incoming: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
@@ -119,43 +186,67 @@ async function readBody (incoming: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function refusal (name: string, { status, headers, text }: Reply): BrokerTrouble {
+function refusal(name: string, { status, headers, text }: Reply): BrokerTrouble {
   const retryAfterMs = retryAfter(headers['retry-after'], Date.now())
-  if (status >= 300 && status < 400) return new BrokerTrouble(`The broker ${name} sends this device elsewhere (${status}), which is not followed; set the right address.`, retryAfterMs)
+  if (status >= 300 && status < 400)
+    return new BrokerTrouble(
+      `The broker ${name} sends this device elsewhere (${status}), which is not followed; set the right address.`,
+      retryAfterMs,
+    )
   const said = messageOf(text)
-  return new BrokerTrouble(`The broker ${name} refused with ${status}${said === '' ? '' : `: ${said}`}.`, retryAfterMs, { refusal: said === '' ? `The broker refused with ${status}.` : `${said}.` })
+  return new BrokerTrouble(
+    `The broker ${name} refused with ${status}${said === '' ? '' : `: ${said}`}.`,
+    retryAfterMs,
+    { refusal: said === '' ? `The broker refused with ${status}.` : `${said}.` },
+  )
 }
 
-function messageOf (text: string): string {
+function messageOf(text: string): string {
   try {
     const body = parseJson(text)
-    const message = typeof body === 'object' && body !== null && 'message' in body ? body.message : undefined
-    return typeof message === 'string' && message !== '' ? message.slice(0, 300).replace(/\.$/, '') : ''
+    const message =
+      typeof body === 'object' && body !== null && 'message' in body ? body.message : undefined
+    return typeof message === 'string' && message !== ''
+      ? message.slice(0, 300).replace(/\.$/, '')
+      : ''
   } catch {
     return ''
   }
 }
 
-function parseJson (text: string): unknown {
+function parseJson(text: string): unknown {
   return JSON.parse(text)
 }
 
 /** The Retry-After header (RFC 9110, 10.2.3: seconds or an HTTP date) in milliseconds from `nowMs`; null without a usable one. */
-export function retryAfter (header: string | undefined, nowMs: number): number | null {
+export function retryAfter(header: string | undefined, nowMs: number): number | null {
   if (header === undefined) return null
   const waitMs = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs
   return Number.isFinite(waitMs) && waitMs > 0 ? Math.min(waitMs, MAX_RETRY_AFTER_MS) : null
 }
 
 const REASONS: Record<string, string> = {
-  ECONNREFUSED: 'refuses connections', ENOTFOUND: 'has a name that does not resolve', EAI_AGAIN: 'has a name that cannot be resolved now',
-  EHOSTUNREACH: 'cannot be reached', ENETUNREACH: 'cannot be reached: there is no network', ECONNRESET: 'closed the connection', ETIMEDOUT: 'does not answer',
-  EPROTO: 'does not speak TLS', ERR_SSL_WRONG_VERSION_NUMBER: 'does not speak TLS',
+  ECONNREFUSED: 'refuses connections',
+  ENOTFOUND: 'has a name that does not resolve',
+  EAI_AGAIN: 'has a name that cannot be resolved now',
+  EHOSTUNREACH: 'cannot be reached',
+  ENETUNREACH: 'cannot be reached: there is no network',
+  ECONNRESET: 'closed the connection',
+  ETIMEDOUT: 'does not answer',
+  EPROTO: 'does not speak TLS',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'does not speak TLS',
 }
 
-function reasonOf (error: unknown): string {
+function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return `failed: ${String(error)}`
   const code = 'code' in error ? String(error.code) : undefined
   if (code === undefined) return error.message
-  return REASONS[code] ?? (code.startsWith('HPE_') ? 'does not speak HTTP' : code.startsWith('ERR_SSL') ? 'does not speak TLS' : `failed: ${error.message}`)
+  return (
+    REASONS[code] ??
+    (code.startsWith('HPE_')
+      ? 'does not speak HTTP'
+      : code.startsWith('ERR_SSL')
+        ? 'does not speak TLS'
+        : `failed: ${error.message}`)
+  )
 }

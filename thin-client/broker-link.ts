@@ -1,4 +1,9 @@
-import type { AskAnswer, AskRequest, ReportAnswer, ReportRequest } from '../broker/api/thin-clients.js'
+import type {
+  AskAnswer,
+  AskRequest,
+  ReportAnswer,
+  ReportRequest,
+} from '../broker/api/thin-clients.js'
 import { type BrokerAddress, formatBrokerAddress } from './broker-address.js'
 import { type BrokerClient, BrokerTrouble, brokerClient } from './broker-client.js'
 import { DEFAULT_STATE_DIRECTORY, type RunCommand } from './command-line.js'
@@ -9,7 +14,11 @@ import { type SystemFiles, brokersOfDns, loadSettings } from './setup.js'
 import { readState, writeState } from './state-directory.js'
 import { type Trust, trustIn } from './trust.js'
 
-interface Line { readonly name: string, readonly client: BrokerClient, readonly trust: Trust }
+interface Line {
+  readonly name: string
+  readonly client: BrokerClient
+  readonly trust: Trust
+}
 
 /** The broker in use: found anew for each question, connected only when it or its CA has changed; holds the key of the device. */
 export class BrokerLink {
@@ -20,14 +29,19 @@ export class BrokerLink {
   private failures = 0
   private brokersByDns: BrokerAddress[] = []
 
-  constructor (private readonly command: RunCommand, private readonly files: SystemFiles, private readonly log: Log, private readonly random: () => number) {}
+  constructor(
+    private readonly command: RunCommand,
+    private readonly files: SystemFiles,
+    private readonly log: Log,
+    private readonly random: () => number,
+  ) {}
 
-  get stateDirectory (): string {
+  get stateDirectory(): string {
     return this.settings.stateDirectory ?? DEFAULT_STATE_DIRECTORY
   }
 
   /** Throws SettingsFault or BrokerTrouble. */
-  async ask (question: AskRequest): Promise<AskAnswer> {
+  async ask(question: AskRequest): Promise<AskAnswer> {
     this.settings = loadSettings(this.command, this.files)
     try {
       const line = this.lineTo(await this.findBroker())
@@ -42,51 +56,63 @@ export class BrokerLink {
   }
 
   /** Throws BrokerTrouble. Before the first question there is nobody to report to. */
-  async report (report: ReportRequest): Promise<ReportAnswer> {
-    return await this.line?.client.report(report, this.deviceKey) ?? { notice: null, over: null }
+  async report(report: ReportRequest): Promise<ReportAnswer> {
+    return (await this.line?.client.report(report, this.deviceKey)) ?? { notice: null, over: null }
   }
 
   /** Something of a person at this device. Throws BrokerTrouble. */
-  async send<T> (path: string, body: object, check: (answer: unknown) => T): Promise<T> {
+  async send<T>(path: string, body: object, check: (answer: unknown) => T): Promise<T> {
     if (this.line === undefined) throw new BrokerTrouble('The broker has not been found yet.', null)
     return await this.line.client.send(path, body, this.deviceKey, check)
   }
 
-  keepKey (deviceKey: string): void {
+  keepKey(deviceKey: string): void {
     this.deviceKey = deviceKey
     try {
       writeState(this.stateDirectory, 'device-key', deviceKey)
     } catch (error) {
-      this.log('error', `The device key cannot be kept in ${this.stateDirectory}: ${reason(error)}. After a restart this device must be accepted again.`)
+      this.log(
+        'error',
+        `The device key cannot be kept in ${this.stateDirectory}: ${reason(error)}. After a restart this device must be accepted again.`,
+      )
     }
   }
 
-  describe (): Pick<ScreenFacts, 'broker' | 'trust'> {
+  describe(): Pick<ScreenFacts, 'broker' | 'trust'> {
     return { broker: this.line?.name ?? 'not found yet', trust: this.line?.trust.describe() ?? '' }
   }
 
-  close (): void {
+  close(): void {
     this.line?.client.close()
   }
 
-  private readKey (): string | undefined {
+  private readKey(): string | undefined {
     try {
       return readState(this.stateDirectory, 'device-key')
     } catch (error) {
-      throw new BrokerTrouble(`The device key in ${this.stateDirectory} cannot be read: ${reason(error)}.`, null, { cause: error })
+      throw new BrokerTrouble(
+        `The device key in ${this.stateDirectory} cannot be read: ${reason(error)}.`,
+        null,
+        { cause: error },
+      )
     }
   }
 
-  private async findBroker (): Promise<BrokerAddress> {
+  private async findBroker(): Promise<BrokerAddress> {
     if (this.settings.broker !== undefined) return this.settings.broker
     // A failure may mean that the record has changed, and the next target gets its turn.
-    if (this.brokersByDns.length === 0 || this.failures % this.brokersByDns.length === 0) this.brokersByDns = await brokersOfDns(this.files, this.random)
+    if (this.brokersByDns.length === 0 || this.failures % this.brokersByDns.length === 0)
+      this.brokersByDns = await brokersOfDns(this.files, this.random)
     const broker = this.brokersByDns[this.failures % Math.max(1, this.brokersByDns.length)]
-    if (broker === undefined) throw new BrokerTrouble(`No broker is set, and DNS knows no _berth._tcp in the search domains; set "broker=" in ${this.command.configurationPath}.`, null)
+    if (broker === undefined)
+      throw new BrokerTrouble(
+        `No broker is set, and DNS knows no _berth._tcp in the search domains; set "broker=" in ${this.command.configurationPath}.`,
+        null,
+      )
     return broker
   }
 
-  private lineTo (broker: BrokerAddress): Line {
+  private lineTo(broker: BrokerAddress): Line {
     const name = formatBrokerAddress(broker)
     const key = `${name} ${this.settings.ca ?? ''} ${this.stateDirectory}`
     if (this.line === undefined || this.lineKey !== key) {
@@ -99,6 +125,6 @@ export class BrokerLink {
   }
 }
 
-function reason (error: unknown): string {
+function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

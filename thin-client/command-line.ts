@@ -36,7 +36,10 @@ Exit codes: 0 stopped, or --once and the viewer ended well; 1 --once and the vie
 `
 
 /** What the agent itself runs inside the login window; not for people. */
-export interface TerminalCommand { readonly kind: 'terminal', readonly path: string }
+export interface TerminalCommand {
+  readonly kind: 'terminal'
+  readonly path: string
+}
 
 export interface RunCommand {
   readonly kind: 'run'
@@ -47,28 +50,46 @@ export interface RunCommand {
   readonly consolePath: string | undefined
   readonly once: boolean
 }
-export type Command = RunCommand | TerminalCommand | { readonly kind: 'help' | 'version' } | { readonly kind: 'wrong', readonly sentence: string }
+export type Command =
+  | RunCommand
+  | TerminalCommand
+  | { readonly kind: 'help' | 'version' }
+  | { readonly kind: 'wrong'; readonly sentence: string }
 
 const text = { type: 'string' } as const
 const flag = { type: 'boolean' } as const
 
 /** Takes the arguments after the program's name. Values are checked later, together with those of the other sources. */
-export function parseCommandLine (args: readonly string[]): Command {
-  if (args[0] === '--terminal' && args[1] !== undefined && args.length === 2) return { kind: 'terminal', path: args[1] }
-  const options = { ...Object.fromEntries(SETTING_KEYS.map(key => [key, text])), config: text, console: text, once: flag, help: flag, version: flag }
+export function parseCommandLine(args: readonly string[]): Command {
+  if (args[0] === '--terminal' && args[1] !== undefined && args.length === 2)
+    return { kind: 'terminal', path: args[1] }
+  const options = {
+    ...Object.fromEntries(SETTING_KEYS.map((key) => [key, text])),
+    config: text,
+    console: text,
+    once: flag,
+    help: flag,
+    version: flag,
+  }
   let values: Record<string, unknown>
   try {
     values = parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
   } catch (error) {
-    return { kind: 'wrong', sentence: `${error instanceof Error ? error.message.split(/\. |\n/)[0] : String(error)}; see --help.` }
+    return {
+      kind: 'wrong',
+      sentence: `${error instanceof Error ? error.message.split(/\. |\n/)[0] : String(error)}; see --help.`,
+    }
   }
   if (values.help === true) return { kind: 'help' }
   if (values.version === true) return { kind: 'version' }
-  const written = SETTING_KEYS.flatMap(key => typeof values[key] === 'string' ? [{ key, value: String(values[key]), place: `--${key}` }] : [])
+  const written = SETTING_KEYS.flatMap((key) =>
+    typeof values[key] === 'string' ? [{ key, value: String(values[key]), place: `--${key}` }] : [],
+  )
   return {
     kind: 'run',
     written,
-    configurationPath: typeof values.config === 'string' ? values.config : DEFAULT_CONFIGURATION_PATH,
+    configurationPath:
+      typeof values.config === 'string' ? values.config : DEFAULT_CONFIGURATION_PATH,
     configurationRequired: values.config !== undefined,
     consolePath: typeof values.console === 'string' ? values.console : undefined,
     once: values.once === true,

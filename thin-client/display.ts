@@ -44,12 +44,24 @@ const WAYLAND_SESSION = 'code=0; "$@" 3>&- || code=$?; echo "$code" >&3'
  */
 const WAYLAND_ENVIRONMENT = { WLR_RENDERER: 'pixman' }
 
-export const DEFAULT_X_SERVER_COMMAND = ['Xorg', '{display}', '{vt}', '-nolisten', 'tcp', '-keeptty'] as const
+export const DEFAULT_X_SERVER_COMMAND = [
+  'Xorg',
+  '{display}',
+  '{vt}',
+  '-nolisten',
+  'tcp',
+  '-keeptty',
+] as const
 
 /** A display that is there is used; else an own X server, which knows resolutions and all viewers; else Wayland. Throws MissingProgram. */
-export function chooseDisplay (wanted: WantedDisplay, environment: NodeJS.ProcessEnv, find: FindProgram): DisplayMode {
+export function chooseDisplay(
+  wanted: WantedDisplay,
+  environment: NodeJS.ProcessEnv,
+  find: FindProgram,
+): DisplayMode {
   const present = Boolean(environment.DISPLAY) || Boolean(environment.WAYLAND_DISPLAY)
-  if (wanted === 'existing' && !present) throw new MissingProgram('There is no display: neither DISPLAY nor WAYLAND_DISPLAY is set.')
+  if (wanted === 'existing' && !present)
+    throw new MissingProgram('There is no display: neither DISPLAY nor WAYLAND_DISPLAY is set.')
   if (wanted !== 'auto') return wanted
   if (present) return 'existing'
   if (find('xinit') !== undefined) return 'x'
@@ -58,35 +70,86 @@ export function chooseDisplay (wanted: WantedDisplay, environment: NodeJS.Proces
 }
 
 /** The process that shows a viewer in a display. Throws MissingProgram. `xServer` is needed by the mode `x` only. */
-export function placeViewer (viewer: ViewerCommand, mode: DisplayMode, options: ViewerOptions, find: FindProgram, xServer: XServerPlace | undefined): ProcessCommand {
+export function placeViewer(
+  viewer: ViewerCommand,
+  mode: DisplayMode,
+  options: ViewerOptions,
+  find: FindProgram,
+  xServer: XServerPlace | undefined,
+): ProcessCommand {
   const program = need(viewer.program, find)
   switch (mode) {
-    case 'existing': return bound({ program, args: viewer.args, environment: {}, exitCodeOn3: false, ownSession: true }, find)
+    case 'existing':
+      return bound(
+        { program, args: viewer.args, environment: {}, exitCodeOn3: false, ownSession: true },
+        find,
+      )
     // cage always spreads over all monitors: its `-m last` (one monitor only) crashes in Debian 12 (cage 0.1.4, seen with remote-viewer).
-    case 'wayland': return bound({ program: need('cage', find), args: ['--', '/bin/sh', '-c', WAYLAND_SESSION, 'berth-wayland-session', program, ...viewer.args], environment: WAYLAND_ENVIRONMENT, exitCodeOn3: true, ownSession: true }, find)
+    case 'wayland':
+      return bound(
+        {
+          program: need('cage', find),
+          args: [
+            '--',
+            '/bin/sh',
+            '-c',
+            WAYLAND_SESSION,
+            'berth-wayland-session',
+            program,
+            ...viewer.args,
+          ],
+          environment: WAYLAND_ENVIRONMENT,
+          exitCodeOn3: true,
+          ownSession: true,
+        },
+        find,
+      )
     case 'x': {
       if (xServer === undefined) throw new MissingProgram('There is no place for an X server.')
-      const session = ['/bin/sh', '-c', X_SESSION, 'berth-x-session', options.resolution ?? '-', options.multiMonitor ? 'all' : 'one', program, ...viewer.args]
-      return bound({ program: need('xinit', find), args: [...session, '--', ...xServerWords(xServer, find)], environment: { XAUTHORITY: xServer.authorityFile }, exitCodeOn3: true, ownSession: false }, find)
+      const session = [
+        '/bin/sh',
+        '-c',
+        X_SESSION,
+        'berth-x-session',
+        options.resolution ?? '-',
+        options.multiMonitor ? 'all' : 'one',
+        program,
+        ...viewer.args,
+      ]
+      return bound(
+        {
+          program: need('xinit', find),
+          args: [...session, '--', ...xServerWords(xServer, find)],
+          environment: { XAUTHORITY: xServer.authorityFile },
+          exitCodeOn3: true,
+          ownSession: false,
+        },
+        find,
+      )
     }
   }
 }
 
-function xServerWords (place: XServerPlace, find: FindProgram): string[] {
+function xServerWords(place: XServerPlace, find: FindProgram): string[] {
   const vt = place.vt === undefined ? '' : `vt${place.vt}`
   const [server = 'Xorg', ...args] = place.command ?? DEFAULT_X_SERVER_COMMAND
-  const filled = args.map(word => word.replaceAll('{display}', place.display).replaceAll('{vt}', vt)).filter(word => word !== '')
+  const filled = args
+    .map((word) => word.replaceAll('{display}', place.display).replaceAll('{vt}', vt))
+    .filter((word) => word !== '')
   return [need(server, find), ...filled, '-auth', place.authorityFile]
 }
 
-function need (program: string, find: FindProgram): string {
+function need(program: string, find: FindProgram): string {
   const path = find(program)
-  if (path === undefined) throw new MissingProgram(`This device cannot show the desktop: the program ${program} is not installed.`)
+  if (path === undefined)
+    throw new MissingProgram(
+      `This device cannot show the desktop: the program ${program} is not installed.`,
+    )
   return path
 }
 
 /** Ends with the agent: otherwise its successor would find the screen taken. */
-function bound (command: ProcessCommand, find: FindProgram): ProcessCommand {
+function bound(command: ProcessCommand, find: FindProgram): ProcessCommand {
   const [program, ...args] = boundTo(find, [command.program, ...command.args])
   return { ...command, program, args }
 }

@@ -1,9 +1,23 @@
 import type { Choice } from '../broker/api/thin-clients.js'
 import { BrokerTrouble } from './broker-client.js'
-import { beginForm, type Form, type FormState, keysOf, linesOf, typeKey, type Wish } from './login-form.js'
+import {
+  beginForm,
+  type Form,
+  type FormState,
+  keysOf,
+  linesOf,
+  typeKey,
+  type Wish,
+} from './login-form.js'
 
 /** A login that a provider has begun. */
-export interface BegunLogin { readonly userCode: string, readonly verificationUri: string, readonly expiresAt: string, readonly intervalMs: number, readonly handle: string }
+export interface BegunLogin {
+  readonly userCode: string
+  readonly verificationUri: string
+  readonly expiresAt: string
+  readonly intervalMs: number
+  readonly handle: string
+}
 
 /** What the broker is asked for a person. Each throws BrokerTrouble; its `refusal` is the broker's own sentence. */
 export interface LoginQuestions {
@@ -26,20 +40,23 @@ export class LoginDialogue {
   private forget: NodeJS.Timeout | undefined
   private nextPoll: NodeJS.Timeout | undefined
 
-  constructor (private readonly questions: LoginQuestions, private readonly redraw: () => void) {}
+  constructor(
+    private readonly questions: LoginQuestions,
+    private readonly redraw: () => void,
+  ) {}
 
   /** A form that stays the same keeps what was typed. */
-  show (form: Form | undefined): void {
+  show(form: Form | undefined): void {
     if (JSON.stringify(form) === JSON.stringify(this.state?.form)) return
     this.close()
     if (form !== undefined) this.state = beginForm(form)
   }
 
-  lines (): readonly string[] {
+  lines(): readonly string[] {
     return this.state === undefined ? [] : linesOf(this.state)
   }
 
-  type (text: string): void {
+  type(text: string): void {
     for (const key of keysOf(text)) {
       if (this.state === undefined) return
       const { state, wish } = typeKey(this.state, key)
@@ -47,26 +64,37 @@ export class LoginDialogue {
       if (wish !== undefined) void this.carryOut(wish, state.form)
     }
     clearTimeout(this.forget)
-    this.forget = setTimeout(() => { if (this.state !== undefined && this.state.at !== 'code') this.become(beginForm(this.state.form)) }, FORGET_TYPED_MS)
+    this.forget = setTimeout(() => {
+      if (this.state !== undefined && this.state.at !== 'code')
+        this.become(beginForm(this.state.form))
+    }, FORGET_TYPED_MS)
     this.forget.unref()
     this.redraw()
   }
 
-  close (): void {
+  close(): void {
     clearTimeout(this.forget)
     clearTimeout(this.nextPoll)
     this.state = undefined
   }
 
-  private async carryOut (wish: Wish, form: Form): Promise<void> {
+  private async carryOut(wish: Wish, form: Form): Promise<void> {
     clearTimeout(this.nextPoll)
     try {
       switch (wish.do) {
-        case 'forget-code': return
-        case 'begin': this.showCode(await this.questions.begin(wish.provider), wish.provider, form); return
-        case 'login': await this.questions.login(wish.name, wish.password); break
-        case 'choose': await this.questions.choose(wish.choice); break
-        case 'log-out': await this.questions.logOut()
+        case 'forget-code':
+          return
+        case 'begin':
+          this.showCode(await this.questions.begin(wish.provider), wish.provider, form)
+          return
+        case 'login':
+          await this.questions.login(wish.name, wish.password)
+          break
+        case 'choose':
+          await this.questions.choose(wish.choice)
+          break
+        case 'log-out':
+          await this.questions.logOut()
       }
       this.answer(form, 'One moment.')
     } catch (error) {
@@ -74,17 +102,28 @@ export class LoginDialogue {
     }
   }
 
-  private showCode (begun: BegunLogin, provider: string | null, form: Form): void {
+  private showCode(begun: BegunLogin, provider: string | null, form: Form): void {
     if (this.state?.form !== form) return
-    this.become({ ...this.state, at: 'code', busy: false, said: '', code: { userCode: begun.userCode, address: begun.verificationUri } })
+    this.become({
+      ...this.state,
+      at: 'code',
+      busy: false,
+      said: '',
+      code: { userCode: begun.userCode, address: begun.verificationUri },
+    })
     this.pollLater(begun, provider, form)
   }
 
-  private pollLater (begun: BegunLogin, provider: string | null, form: Form): void {
-    this.nextPoll = setTimeout(() => { void this.poll(begun, provider, form) }, Math.max(begun.intervalMs, LEAST_POLL_MS))
+  private pollLater(begun: BegunLogin, provider: string | null, form: Form): void {
+    this.nextPoll = setTimeout(
+      () => {
+        void this.poll(begun, provider, form)
+      },
+      Math.max(begun.intervalMs, LEAST_POLL_MS),
+    )
   }
 
-  private async poll (begun: BegunLogin, provider: string | null, form: Form): Promise<void> {
+  private async poll(begun: BegunLogin, provider: string | null, form: Form): Promise<void> {
     try {
       if (await this.questions.poll(begun.handle, provider)) {
         this.answer(form, 'One moment.')
@@ -101,17 +140,17 @@ export class LoginDialogue {
   }
 
   /** The form from its beginning, unless another one has taken its place. */
-  private answer (form: Form, said: string, typed = ''): void {
+  private answer(form: Form, said: string, typed = ''): void {
     if (this.state?.form === form) this.become({ ...beginForm(form, said), typed })
   }
 
-  private become (state: FormState): void {
+  private become(state: FormState): void {
     this.state = state
     this.redraw()
   }
 }
 
-function sentenceOf (error: unknown): string {
+function sentenceOf(error: unknown): string {
   if (error instanceof BrokerTrouble) return error.refusal ?? error.message
   return error instanceof Error ? error.message : String(error)
 }

@@ -11,16 +11,35 @@ export interface LoginWindow {
   readonly close: () => void
 }
 
-export interface WindowPlace { readonly environment: NodeJS.ProcessEnv, readonly find: FindProgram, readonly directory: string, readonly log: Log }
+export interface WindowPlace {
+  readonly environment: NodeJS.ProcessEnv
+  readonly find: FindProgram
+  readonly directory: string
+  readonly log: Log
+}
 
 /** A font that scales; X's own are tiny on a large screen. `+sb`: no scroll bar. */
-export const XTERM_LOOK = ['-fa', 'DejaVu Sans Mono', '-fs', '14', '-bg', 'black', '-fg', 'white', '+sb'] as const
+export const XTERM_LOOK = [
+  '-fa',
+  'DejaVu Sans Mono',
+  '-fs',
+  '14',
+  '-bg',
+  'black',
+  '-fg',
+  'white',
+  '+sb',
+] as const
 
 /**
  * A terminal on the X display that is there, for people who log in. In it this program runs once more and carries keys and text over a
  * socket in a directory that only the agent's user may enter. Gives undefined where there is no X display or no xterm.
  */
-export function openLoginWindow (place: WindowPlace, onKeys: (text: string) => void, onGone: () => void): LoginWindow | undefined {
+export function openLoginWindow(
+  place: WindowPlace,
+  onKeys: (text: string) => void,
+  onGone: () => void,
+): LoginWindow | undefined {
   const xterm = place.find('xterm')
   if (!place.environment.DISPLAY || xterm === undefined) return undefined
   mkdirSync(place.directory, { recursive: true, mode: 0o700 })
@@ -29,10 +48,16 @@ export function openLoginWindow (place: WindowPlace, onKeys: (text: string) => v
   let child: ChildProcess | undefined
   let inside: Socket | undefined
   let page = ''
-  const server: Server = createServer(socket => {
-    if (inside !== undefined) { socket.destroy(); return }
+  const server: Server = createServer((socket) => {
+    if (inside !== undefined) {
+      socket.destroy()
+      return
+    }
     inside = socket
-    socket.setEncoding('utf8').on('data', (text: Buffer | string) => onKeys(String(text))).on('error', () => undefined)
+    socket
+      .setEncoding('utf8')
+      .on('data', (text: Buffer | string) => onKeys(String(text)))
+      .on('error', () => undefined)
     socket.write(page)
   })
   const close = (): void => {
@@ -40,18 +65,32 @@ export function openLoginWindow (place: WindowPlace, onKeys: (text: string) => v
     inside?.destroy()
     child?.kill('SIGTERM')
   }
-  server.on('error', error => place.log('warning', `The login window has no socket: ${error.message}.`))
+  server.on('error', (error) =>
+    place.log('warning', `The login window has no socket: ${error.message}.`),
+  )
   server.listen(path, () => {
-    const [program, ...args] = boundTo(place.find, [xterm, ...XTERM_LOOK, '-T', 'Berth', '-e', process.execPath, process.argv[1] ?? '', '--terminal', path])
+    const [program, ...args] = boundTo(place.find, [
+      xterm,
+      ...XTERM_LOOK,
+      '-T',
+      'Berth',
+      '-e',
+      process.execPath,
+      process.argv[1] ?? '',
+      '--terminal',
+      path,
+    ])
     child = spawn(program, args, { stdio: 'ignore', env: place.environment })
-    child.on('error', error => place.log('warning', `The login window cannot be opened: ${error.message}.`))
+    child.on('error', (error) =>
+      place.log('warning', `The login window cannot be opened: ${error.message}.`),
+    )
     child.once('close', () => {
       close()
       onGone()
     })
   })
   return {
-    write: text => {
+    write: (text) => {
       page = text
       inside?.write(text)
     },

@@ -15,17 +15,29 @@ const OPENED_MS = 700
 
 /** warning: of the broker, before a desktop is taken; message: of an administrator. Each has its own corner, so that neither hides the other. */
 export type NoticeKind = 'warning' | 'message'
-const LOOKS = { warning: { colours: ['-fg', 'black', '-bg', 'orange'], corner: '-24+24' }, message: { colours: ['-fg', 'white', '-bg', '#004d99'], corner: '-24-24' } } as const
-export interface Notice { readonly kind: NoticeKind, readonly text: string, readonly seconds: number }
+const LOOKS = {
+  warning: { colours: ['-fg', 'black', '-bg', 'orange'], corner: '-24+24' },
+  message: { colours: ['-fg', 'white', '-bg', '#004d99'], corner: '-24-24' },
+} as const
+export interface Notice {
+  readonly kind: NoticeKind
+  readonly text: string
+  readonly seconds: number
+}
 export const WARNING_SECONDS = 60
 
 /** `opened`: whether it can be seen; `end` closes it. */
-export interface ShownNotice { readonly opened: Promise<boolean>, readonly end: () => void }
+export interface ShownNotice {
+  readonly opened: Promise<boolean>
+  readonly end: () => void
+}
 
 /** The text in lines of at most so many columns, broken between words, and within one that fits on no line. */
-export function wrapped (text: string, columns: number): string[] {
+export function wrapped(text: string, columns: number): string[] {
   const lines = ['']
-  for (const word of printable(text).split(/\s+/).flatMap(long => long.match(new RegExp(`.{1,${columns}}`, 'gu')) ?? [])) {
+  for (const word of printable(text)
+    .split(/\s+/)
+    .flatMap((long) => long.match(new RegExp(`.{1,${columns}}`, 'gu')) ?? [])) {
     const last = lines.at(-1) ?? ''
     if (last !== '' && last.length + 1 + word.length > columns) lines.push(word)
     else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`
@@ -34,13 +46,18 @@ export function wrapped (text: string, columns: number): string[] {
 }
 
 /** Why nothing can be shown over the viewer on this display, or null. */
-export function noticeHindrance (display: ViewerDisplay, find: FindProgram): string | null {
+export function noticeHindrance(display: ViewerDisplay, find: FindProgram): string | null {
   if (find('xterm') === undefined) return 'xterm is not installed'
   return display['DISPLAY'] === undefined ? 'it is on no X display' : null
 }
 
 /** Shows a text over the viewer for some time. It must not disturb the viewer: whatever fails here is only logged. */
-export function showNotice ({ kind, text, seconds }: Notice, display: ViewerDisplay, find: FindProgram, log: Log): ShownNotice {
+export function showNotice(
+  { kind, text, seconds }: Notice,
+  display: ViewerDisplay,
+  find: FindProgram,
+  log: Log,
+): ShownNotice {
   const hindrance = noticeHindrance(display, find)
   const xterm = find('xterm')
   if (hindrance !== null || xterm === undefined) {
@@ -50,12 +67,24 @@ export function showNotice ({ kind, text, seconds }: Notice, display: ViewerDisp
   const lines = wrapped(text, COLUMNS - 4)
   const { colours, corner } = LOOKS[kind]
   // The text is an argument of printf's %s: neither the shell nor the terminal reads anything into it, and printable() leaves no control character.
-  const words: [string, ...string[]] = [xterm, ...XTERM_LOOK, ...colours, ...OVER_EVERYTHING, `${COLUMNS}x${lines.length + 2}${corner}`, '-e', '/bin/sh', '-c', 'printf "\\033[?25l\\n"; printf "  %s\\n" "$@"; exec sleep "$0"', String(seconds), ...lines]
+  const words: [string, ...string[]] = [
+    xterm,
+    ...XTERM_LOOK,
+    ...colours,
+    ...OVER_EVERYTHING,
+    `${COLUMNS}x${lines.length + 2}${corner}`,
+    '-e',
+    '/bin/sh',
+    '-c',
+    'printf "\\033[?25l\\n"; printf "  %s\\n" "$@"; exec sleep "$0"',
+    String(seconds),
+    ...lines,
+  ]
   const [program, ...args] = boundTo(find, words)
   const child = spawn(program, args, { stdio: 'ignore', env: { ...process.env, ...display } })
-  child.on('error', error => log('warning', `A notice cannot be shown: ${error.message}.`))
+  child.on('error', (error) => log('warning', `A notice cannot be shown: ${error.message}.`))
   log('info', `Shown over the viewer: ${text}`)
-  const opened = new Promise<boolean>(resolve => {
+  const opened = new Promise<boolean>((resolve) => {
     const timer = setTimeout(() => resolve(true), OPENED_MS)
     const gone = (): void => {
       clearTimeout(timer)
@@ -63,5 +92,10 @@ export function showNotice ({ kind, text, seconds }: Notice, display: ViewerDisp
     }
     child.once('error', gone).once('exit', gone)
   })
-  return { opened, end: () => { child.kill('SIGTERM') } }
+  return {
+    opened,
+    end: () => {
+      child.kill('SIGTERM')
+    },
+  }
 }

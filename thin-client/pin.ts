@@ -20,16 +20,20 @@ export interface PeerFacts {
  * Dates are not looked at: a thin client whose clock lost its battery would otherwise be locked out, and the pin names one CA anyway.
  * Throws PinFault.
  */
-export function judgePeer (peer: PeerFacts, pinned: string | undefined): void {
+export function judgePeer(peer: PeerFacts, pinned: string | undefined): void {
   if (pinned !== undefined && peer.fingerprint !== pinned) {
-    throw new PinFault(`shows a certificate of another CA: expected ${pinned}, got ${peer.fingerprint}. If the broker was installed anew, set "ca=" or remove the file "ca" of the state directory`)
+    throw new PinFault(
+      `shows a certificate of another CA: expected ${pinned}, got ${peer.fingerprint}. If the broker was installed anew, set "ca=" or remove the file "ca" of the state directory`,
+    )
   }
-  if (!peer.signed) throw new PinFault(`shows a certificate that its CA (${peer.fingerprint}) did not sign`)
-  if (peer.hostFault !== undefined) throw new PinFault(`shows a certificate that is not for this name: ${peer.hostFault}`)
+  if (!peer.signed)
+    throw new PinFault(`shows a certificate that its CA (${peer.fingerprint}) did not sign`)
+  if (peer.hostFault !== undefined)
+    throw new PinFault(`shows a certificate that is not for this name: ${peer.hostFault}`)
 }
 
 /** Reads what judgePeer wants to know from a connected TLS socket. `host`: the name or address that was asked for. */
-export function readPeer (socket: TLSSocket, host: string): PeerFacts {
+export function readPeer(socket: TLSSocket, host: string): PeerFacts {
   const chain: PeerCertificate = socket.getPeerCertificate(true)
   if (chain.raw === undefined) throw new PinFault('shows no certificate')
   const leaf = new X509Certificate(chain.raw)
@@ -43,9 +47,16 @@ export function readPeer (socket: TLSSocket, host: string): PeerFacts {
 
 type Link = ReturnType<TLSSocket['getPeerCertificate']> & { issuerCertificate?: Link }
 
-function lastOfChain (leaf: Link): Link {
+function lastOfChain(leaf: Link): Link {
   let link = leaf
   // OpenSSL lets a self-signed certificate be its own issuer; the bound guards against any other ring.
-  for (let depth = 0; depth < 5 && link.issuerCertificate !== undefined && link.issuerCertificate.fingerprint256 !== link.fingerprint256; depth++) link = link.issuerCertificate
+  for (
+    let depth = 0;
+    depth < 5 &&
+    link.issuerCertificate !== undefined &&
+    link.issuerCertificate.fingerprint256 !== link.fingerprint256;
+    depth++
+  )
+    link = link.issuerCertificate
   return link
 }

@@ -34,28 +34,53 @@ export interface State {
 /** `tookMs`: from the question to its answer. `ranMs`: from the viewer's start to its end. */
 export type AgentEvent =
   | { readonly type: 'started' | 'pause-over' | 'stop' }
-  | { readonly type: 'settings-faulty', readonly sentence: string }
-  | { readonly type: 'answered', readonly answer: AskAnswer, readonly tookMs: number }
-  | { readonly type: 'ask-failed', readonly sentence: string, readonly retryAfterMs: number | null }
-  | { readonly type: 'reported', readonly run: number, readonly answer: ReportAnswer, readonly tookMs: number }
-  | { readonly type: 'report-failed', readonly run: number, readonly tookMs: number }
-  | { readonly type: 'viewer-missing', readonly sentence: string }
-  | { readonly type: 'viewer-ended', readonly ok: boolean, readonly ranMs: number, readonly sentence: string }
+  | { readonly type: 'settings-faulty'; readonly sentence: string }
+  | { readonly type: 'answered'; readonly answer: AskAnswer; readonly tookMs: number }
+  | { readonly type: 'ask-failed'; readonly sentence: string; readonly retryAfterMs: number | null }
+  | {
+      readonly type: 'reported'
+      readonly run: number
+      readonly answer: ReportAnswer
+      readonly tookMs: number
+    }
+  | { readonly type: 'report-failed'; readonly run: number; readonly tookMs: number }
+  | { readonly type: 'viewer-missing'; readonly sentence: string }
+  | {
+      readonly type: 'viewer-ended'
+      readonly ok: boolean
+      readonly ranMs: number
+      readonly sentence: string
+    }
 
 export type Step =
-  | { readonly do: 'ask', readonly have: string | undefined, readonly waitMs: number, readonly note: string | undefined, readonly ended: boolean }
-  | { readonly do: 'pause', readonly pauseMs: number }
-  | { readonly do: 'show', readonly sentence: string, readonly form?: Form }
-  | { readonly do: 'keep-key', readonly deviceKey: string }
-  | { readonly do: 'launch', readonly console: Console, readonly viewer: ViewerOptions }
-  | { readonly do: 'report', readonly showing: 'nothing' }
-  | { readonly do: 'report', readonly showing: 'what-runs', readonly run: number, readonly have: string | undefined, readonly waitMs: number }
-  | { readonly do: 'notify', readonly sentence: string }
-  | { readonly do: 'obey', readonly order: DeviceOrder }
+  | {
+      readonly do: 'ask'
+      readonly have: string | undefined
+      readonly waitMs: number
+      readonly note: string | undefined
+      readonly ended: boolean
+    }
+  | { readonly do: 'pause'; readonly pauseMs: number }
+  | { readonly do: 'show'; readonly sentence: string; readonly form?: Form }
+  | { readonly do: 'keep-key'; readonly deviceKey: string }
+  | { readonly do: 'launch'; readonly console: Console; readonly viewer: ViewerOptions }
+  | { readonly do: 'report'; readonly showing: 'nothing' }
+  | {
+      readonly do: 'report'
+      readonly showing: 'what-runs'
+      readonly run: number
+      readonly have: string | undefined
+      readonly waitMs: number
+    }
+  | { readonly do: 'notify'; readonly sentence: string }
+  | { readonly do: 'obey'; readonly order: DeviceOrder }
   | { readonly do: 'end-viewer' }
-  | { readonly do: 'exit', readonly ok: boolean }
+  | { readonly do: 'exit'; readonly ok: boolean }
 
-export interface Next { readonly state: State, readonly steps: readonly Step[] }
+export interface Next {
+  readonly state: State
+  readonly steps: readonly Step[]
+}
 
 export const BROKER_BACKOFF: Backoff = { baseMs: 500, capMs: 30_000 }
 export const VIEWER_BACKOFF: Backoff = { baseMs: 1000, capMs: 30_000 }
@@ -74,119 +99,279 @@ const ASK_AGAIN_JITTER = 0.2
 export const MAX_NOTE_LENGTH = 200
 const MOST_TAKEN = 50
 
-export function firstState (once: boolean): State {
-  return { phase: 'pausing', once, mark: undefined, note: undefined, ended: true, run: 0, notice: undefined, reconnecting: false, taken: [], brokerPauseMs: 0, viewerPauseMs: 0 }
+export function firstState(once: boolean): State {
+  return {
+    phase: 'pausing',
+    once,
+    mark: undefined,
+    note: undefined,
+    ended: true,
+    run: 0,
+    notice: undefined,
+    reconnecting: false,
+    taken: [],
+    brokerPauseMs: 0,
+    viewerPauseMs: 0,
+  }
 }
 
 /** Decides what happens next. `random`: in [0, 1), for the jitter. Events that do not belong to the phase change nothing. */
-export function nextStep (state: State, event: AgentEvent, random: number): Next {
+export function nextStep(state: State, event: AgentEvent, random: number): Next {
   if (state.phase === 'ended') return stay(state)
   if (event.type === 'stop') return onStop(state)
   switch (state.phase) {
-    case 'pausing': return event.type === 'started' || event.type === 'pause-over' ? ask(state) : stay(state)
-    case 'asking': return whileAsking(state, event, random)
-    case 'showing': return whileShowing(state, event, random)
-    case 'stopping': return event.type === 'viewer-ended' ? { state: { ...state, phase: 'ended' }, steps: [{ do: 'report', showing: 'nothing' }, { do: 'exit', ok: true }] } : stay(state)
+    case 'pausing':
+      return event.type === 'started' || event.type === 'pause-over' ? ask(state) : stay(state)
+    case 'asking':
+      return whileAsking(state, event, random)
+    case 'showing':
+      return whileShowing(state, event, random)
+    case 'stopping':
+      return event.type === 'viewer-ended'
+        ? {
+            state: { ...state, phase: 'ended' },
+            steps: [
+              { do: 'report', showing: 'nothing' },
+              { do: 'exit', ok: true },
+            ],
+          }
+        : stay(state)
   }
 }
 
-function whileAsking (state: State, event: AgentEvent, random: number): Next {
+function whileAsking(state: State, event: AgentEvent, random: number): Next {
   switch (event.type) {
     case 'settings-faulty':
-      return { state: { ...state, phase: 'pausing' }, steps: [{ do: 'show', sentence: event.sentence }, { do: 'pause', pauseMs: FAULTY_SETTINGS_PAUSE_MS }] }
+      return {
+        state: { ...state, phase: 'pausing' },
+        steps: [
+          { do: 'show', sentence: event.sentence },
+          { do: 'pause', pauseMs: FAULTY_SETTINGS_PAUSE_MS },
+        ],
+      }
     case 'ask-failed': {
       const brokerPauseMs = nextPauseMs(BROKER_BACKOFF, state.brokerPauseMs, random)
-      const pauseMs = Math.max(brokerPauseMs, event.retryAfterMs === null ? 0 : jittered(event.retryAfterMs, random))
-      return { state: { ...state, phase: 'pausing', brokerPauseMs }, steps: [{ do: 'show', sentence: event.sentence }, { do: 'pause', pauseMs }] }
+      const pauseMs = Math.max(
+        brokerPauseMs,
+        event.retryAfterMs === null ? 0 : jittered(event.retryAfterMs, random),
+      )
+      return {
+        state: { ...state, phase: 'pausing', brokerPauseMs },
+        steps: [
+          { do: 'show', sentence: event.sentence },
+          { do: 'pause', pauseMs },
+        ],
+      }
     }
-    case 'answered': return onAnswer({ ...state, brokerPauseMs: 0, ended: false }, event.answer, event.tookMs, random)
-    default: return stay(state)
+    case 'answered':
+      return onAnswer(
+        { ...state, brokerPauseMs: 0, ended: false },
+        event.answer,
+        event.tookMs,
+        random,
+      )
+    default:
+      return stay(state)
   }
 }
 
-function onAnswer (state: State, answer: AskAnswer, tookMs: number, random: number): Next {
-  const keep: Step[] = answer.deviceKey === undefined ? [] : [{ do: 'keep-key', deviceKey: answer.deviceKey }]
+function onAnswer(state: State, answer: AskAnswer, tookMs: number, random: number): Next {
+  const keep: Step[] =
+    answer.deviceKey === undefined ? [] : [{ do: 'keep-key', deviceKey: answer.deviceKey }]
   const obey = obedience(answer.order)
   const taken = withTaken(state, answer.order)
   if (answer.state === 'ready' && answer.console !== undefined) {
     // No mark: the next question, after this viewer, must be answered at once and with a new ticket.
-    const shown: State = { ...state, phase: 'showing', mark: undefined, note: undefined, notice: undefined, run: state.run + 1, taken }
-    return { state: shown, steps: [...keep, { do: 'show', sentence: answer.sentence }, { do: 'launch', console: answer.console, viewer: answer.viewer ?? DEFAULT_VIEWER_OPTIONS }, ...obey, reportOf(shown)] }
+    const shown: State = {
+      ...state,
+      phase: 'showing',
+      mark: undefined,
+      note: undefined,
+      notice: undefined,
+      run: state.run + 1,
+      taken,
+    }
+    return {
+      state: shown,
+      steps: [
+        ...keep,
+        { do: 'show', sentence: answer.sentence },
+        { do: 'launch', console: answer.console, viewer: answer.viewer ?? DEFAULT_VIEWER_OPTIONS },
+        ...obey,
+        reportOf(shown),
+      ],
+    }
   }
   // After news the next question is the long poll that brings the following news. The stated time is for a broker that did not hold the question.
-  const wantedMs = answer.mark === state.mark && answer.order === undefined ? answer.askAgainMs - tookMs : 0
+  const wantedMs =
+    answer.mark === state.mark && answer.order === undefined ? answer.askAgainMs - tookMs : 0
   const pauseMs = jittered(Math.max(MIN_PAUSE_MS, wantedMs), random)
   const form = formOf(answer)
-  return { state: { ...state, phase: 'pausing', mark: answer.mark, taken }, steps: [...keep, { do: 'show', sentence: answer.sentence, ...(form === undefined ? {} : { form }) }, ...obey, { do: 'pause', pauseMs }] }
+  return {
+    state: { ...state, phase: 'pausing', mark: answer.mark, taken },
+    steps: [
+      ...keep,
+      { do: 'show', sentence: answer.sentence, ...(form === undefined ? {} : { form }) },
+      ...obey,
+      { do: 'pause', pauseMs },
+    ],
+  }
 }
 
 /** The report of what runs is held by the broker until there is a notice: the next one follows it, also when it failed. */
-function reportOf (state: State): Step {
-  return { do: 'report', showing: 'what-runs', run: state.run, have: state.notice, waitMs: LONG_POLL_MS }
+function reportOf(state: State): Step {
+  return {
+    do: 'report',
+    showing: 'what-runs',
+    run: state.run,
+    have: state.notice,
+    waitMs: LONG_POLL_MS,
+  }
 }
 
-function onReported (before: State, answer: ReportAnswer | null, tookMs: number, random: number): Next {
+function onReported(
+  before: State,
+  answer: ReportAnswer | null,
+  tookMs: number,
+  random: number,
+): Next {
   const order = answer?.order
   const anew = order?.kind === 'reconnect' && !before.taken.includes(order.id)
-  const state = { ...before, taken: withTaken(before, order), reconnecting: before.reconnecting || anew }
+  const state = {
+    ...before,
+    taken: withTaken(before, order),
+    reconnecting: before.reconnecting || anew,
+  }
   const obey = obedience(order)
-  if (answer !== null && answer.over !== null) return { state, steps: [...obey, { do: 'show', sentence: answer.over }, { do: 'end-viewer' }] }
-  if (anew) return { state, steps: [...obey, { do: 'show', sentence: 'The administrator lets this device connect anew.' }, { do: 'end-viewer' }] }
+  if (answer !== null && answer.over !== null)
+    return { state, steps: [...obey, { do: 'show', sentence: answer.over }, { do: 'end-viewer' }] }
+  if (anew)
+    return {
+      state,
+      steps: [
+        ...obey,
+        { do: 'show', sentence: 'The administrator lets this device connect anew.' },
+        { do: 'end-viewer' },
+      ],
+    }
   const notice = answer === null ? state.notice : answer.notice?.id
-  const news: Step[] = answer !== null && answer.notice !== null && notice !== state.notice ? [{ do: 'notify', sentence: answer.notice.sentence }] : []
-  const pauseMs = jittered(Math.max(MIN_PAUSE_MS, notice === state.notice && order === undefined ? REPORT_EVERY_MS - tookMs : 0), random)
+  const news: Step[] =
+    answer !== null && answer.notice !== null && notice !== state.notice
+      ? [{ do: 'notify', sentence: answer.notice.sentence }]
+      : []
+  const pauseMs = jittered(
+    Math.max(
+      MIN_PAUSE_MS,
+      notice === state.notice && order === undefined ? REPORT_EVERY_MS - tookMs : 0,
+    ),
+    random,
+  )
   return { state: { ...state, notice }, steps: [...obey, ...news, { do: 'pause', pauseMs }] }
 }
 
 /** To reconnect is already done by a device that shows nothing: it has just asked. */
-function obedience (order: DeviceOrder | undefined): Step[] {
+function obedience(order: DeviceOrder | undefined): Step[] {
   return order === undefined ? [] : [{ do: 'obey', order }]
 }
 
-function withTaken ({ taken }: State, order: DeviceOrder | undefined): readonly string[] {
-  return order === undefined || taken.includes(order.id) ? taken : [...taken, order.id].slice(-MOST_TAKEN)
+function withTaken({ taken }: State, order: DeviceOrder | undefined): readonly string[] {
+  return order === undefined || taken.includes(order.id)
+    ? taken
+    : [...taken, order.id].slice(-MOST_TAKEN)
 }
 
-function whileShowing (state: State, event: AgentEvent, random: number): Next {
+function whileShowing(state: State, event: AgentEvent, random: number): Next {
   switch (event.type) {
-    case 'pause-over': return { state, steps: [reportOf(state)] }
-    case 'reported': return event.run === state.run ? onReported(state, event.answer, event.tookMs, random) : stay(state)
-    case 'report-failed': return event.run === state.run ? onReported(state, null, event.tookMs, random) : stay(state)
-    case 'viewer-missing': return onViewerTrouble({ ...state, note: event.sentence.slice(0, MAX_NOTE_LENGTH) }, event.sentence, random)
+    case 'pause-over':
+      return { state, steps: [reportOf(state)] }
+    case 'reported':
+      return event.run === state.run
+        ? onReported(state, event.answer, event.tookMs, random)
+        : stay(state)
+    case 'report-failed':
+      return event.run === state.run ? onReported(state, null, event.tookMs, random) : stay(state)
+    case 'viewer-missing':
+      return onViewerTrouble(
+        { ...state, note: event.sentence.slice(0, MAX_NOTE_LENGTH) },
+        event.sentence,
+        random,
+      )
     case 'viewer-ended': {
       const note = event.ok ? undefined : event.sentence.slice(0, MAX_NOTE_LENGTH)
       const viewerPauseMs = event.ranMs >= GOOD_RUN_MS ? 0 : state.viewerPauseMs
-      const after = { ...state, note, viewerPauseMs, ended: event.ok && !state.reconnecting, reconnecting: false }
-      if (!state.once && !state.reconnecting && event.ranMs < QUICK_END_MS) return onViewerTrouble(after, event.sentence, random)
-      if (state.once && !state.reconnecting) return { state: { ...after, phase: 'ended' }, steps: [{ do: 'report', showing: 'nothing' }, { do: 'exit', ok: event.ok }] }
+      const after = {
+        ...state,
+        note,
+        viewerPauseMs,
+        ended: event.ok && !state.reconnecting,
+        reconnecting: false,
+      }
+      if (!state.once && !state.reconnecting && event.ranMs < QUICK_END_MS)
+        return onViewerTrouble(after, event.sentence, random)
+      if (state.once && !state.reconnecting)
+        return {
+          state: { ...after, phase: 'ended' },
+          steps: [
+            { do: 'report', showing: 'nothing' },
+            { do: 'exit', ok: event.ok },
+          ],
+        }
       const asked = ask(after)
-      return { state: asked.state, steps: [{ do: 'show', sentence: event.sentence }, { do: 'report', showing: 'nothing' }, ...asked.steps] }
+      return {
+        state: asked.state,
+        steps: [
+          { do: 'show', sentence: event.sentence },
+          { do: 'report', showing: 'nothing' },
+          ...asked.steps,
+        ],
+      }
     }
-    default: return stay(state)
+    default:
+      return stay(state)
   }
 }
 
-function onViewerTrouble (state: State, sentence: string, random: number): Next {
-  if (state.once) return { state: { ...state, phase: 'ended' }, steps: [{ do: 'show', sentence }, { do: 'exit', ok: false }] }
+function onViewerTrouble(state: State, sentence: string, random: number): Next {
+  if (state.once)
+    return {
+      state: { ...state, phase: 'ended' },
+      steps: [
+        { do: 'show', sentence },
+        { do: 'exit', ok: false },
+      ],
+    }
   const pauseMs = nextPauseMs(VIEWER_BACKOFF, state.viewerPauseMs, random)
-  return { state: { ...state, phase: 'pausing', viewerPauseMs: pauseMs }, steps: [{ do: 'show', sentence }, { do: 'report', showing: 'nothing' }, { do: 'pause', pauseMs }] }
+  return {
+    state: { ...state, phase: 'pausing', viewerPauseMs: pauseMs },
+    steps: [
+      { do: 'show', sentence },
+      { do: 'report', showing: 'nothing' },
+      { do: 'pause', pauseMs },
+    ],
+  }
 }
 
-function onStop (state: State): Next {
-  if (state.phase === 'showing') return { state: { ...state, phase: 'stopping' }, steps: [{ do: 'end-viewer' }] }
-  return state.phase === 'stopping' ? stay(state) : { state: { ...state, phase: 'ended' }, steps: [{ do: 'exit', ok: true }] }
+function onStop(state: State): Next {
+  if (state.phase === 'showing')
+    return { state: { ...state, phase: 'stopping' }, steps: [{ do: 'end-viewer' }] }
+  return state.phase === 'stopping'
+    ? stay(state)
+    : { state: { ...state, phase: 'ended' }, steps: [{ do: 'exit', ok: true }] }
 }
 
-function ask (state: State): Next {
+function ask(state: State): Next {
   // A new note is said at once; only a device that waits for a change lets the broker hold the question.
   const waitMs = state.mark === undefined ? 0 : LONG_POLL_MS
-  return { state: { ...state, phase: 'asking' }, steps: [{ do: 'ask', have: state.mark, waitMs, note: state.note, ended: state.ended }] }
+  return {
+    state: { ...state, phase: 'asking' },
+    steps: [{ do: 'ask', have: state.mark, waitMs, note: state.note, ended: state.ended }],
+  }
 }
 
-function jittered (timeMs: number, random: number): number {
+function jittered(timeMs: number, random: number): number {
   return Math.round(timeMs * (1 + ASK_AGAIN_JITTER * random))
 }
 
-function stay (state: State): Next {
+function stay(state: State): Next {
   return { state, steps: [] }
 }

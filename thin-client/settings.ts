@@ -1,7 +1,7 @@
 import { type BrokerAddress, parseBrokerAddress } from './broker-address.js'
 
 export const DISPLAY_MODES = ['auto', 'existing', 'x', 'wayland'] as const
-export type WantedDisplay = typeof DISPLAY_MODES[number]
+export type WantedDisplay = (typeof DISPLAY_MODES)[number]
 
 /** Everything that can be set; the same keys in the file, as flags and, with the prefix `berth.`, on the kernel command line. */
 export interface Settings {
@@ -18,7 +18,11 @@ export interface Settings {
 }
 
 /** One value as it was written, and where, for the message about it. */
-export interface WrittenSetting { readonly key: string, readonly value: string, readonly place: string }
+export interface WrittenSetting {
+  readonly key: string
+  readonly value: string
+  readonly place: string
+}
 
 type Reading = Settings | { fault: string }
 
@@ -26,17 +30,24 @@ const READERS: Record<string, (value: string) => Reading> = {
   broker: readBroker,
   ca: readFingerprint,
   display: readDisplay,
-  'state-dir': value => value.startsWith('/') ? { stateDirectory: value } : { fault: 'is not an absolute path' },
-  'horizon-command': value => withWords(value, horizonCommand => ({ horizonCommand })),
+  'state-dir': (value) =>
+    value.startsWith('/') ? { stateDirectory: value } : { fault: 'is not an absolute path' },
+  'horizon-command': (value) => withWords(value, (horizonCommand) => ({ horizonCommand })),
   'rdp-arguments': readRdpArguments,
-  'x-server-command': value => withWords(value, xServerCommand => ({ xServerCommand })),
-  'remote-reboot': value => value === 'yes' || value === 'no' ? { remoteReboot: value === 'yes' } : { fault: 'is neither yes nor no' },
+  'x-server-command': (value) => withWords(value, (xServerCommand) => ({ xServerCommand })),
+  'remote-reboot': (value) =>
+    value === 'yes' || value === 'no'
+      ? { remoteReboot: value === 'yes' }
+      : { fault: 'is neither yes nor no' },
 }
 
 export const SETTING_KEYS = Object.keys(READERS)
 
 /** Takes settings as written, gives their values and one sentence for each fault. The first of two equal keys of one source is kept, the second is a fault. */
-export function readSettings (written: readonly WrittenSetting[]): { settings: Settings, faults: string[] } {
+export function readSettings(written: readonly WrittenSetting[]): {
+  settings: Settings
+  faults: string[]
+} {
   const faults: string[] = []
   const seen = new Set<string>()
   let settings: Settings = {}
@@ -57,7 +68,10 @@ export function readSettings (written: readonly WrittenSetting[]): { settings: S
 }
 
 /** The lines of a file such as /etc/berth/thin-client.conf: `key=value`, `#` begins a comment line. */
-export function parseConfigurationFile (text: string, path: string): { written: WrittenSetting[], faults: string[] } {
+export function parseConfigurationFile(
+  text: string,
+  path: string,
+): { written: WrittenSetting[]; faults: string[] } {
   const written: WrittenSetting[] = []
   const faults: string[] = []
   text.split(/\r?\n/).forEach((line, index) => {
@@ -66,39 +80,48 @@ export function parseConfigurationFile (text: string, path: string): { written: 
     if (content === '' || content.startsWith('#')) return
     const equals = content.indexOf('=')
     if (equals < 1) faults.push(`${place}: "${content}" is not of the form key=value`)
-    else written.push({ key: content.slice(0, equals).trim(), value: content.slice(equals + 1).trim(), place })
+    else
+      written.push({
+        key: content.slice(0, equals).trim(),
+        value: content.slice(equals + 1).trim(),
+        place,
+      })
   })
   return { written, faults }
 }
 
 /** The words of a command, split at spaces; double quotes keep words together. No shell is involved. Gives undefined for an open quote. */
-export function splitWords (text: string): string[] | undefined {
+export function splitWords(text: string): string[] | undefined {
   const words = text.match(/(?:"[^"]*"|[^\s"])+/g) ?? []
-  return (text.match(/"/g) ?? []).length % 2 === 0 ? words.map(word => word.replaceAll('"', '')) : undefined
+  return (text.match(/"/g) ?? []).length % 2 === 0
+    ? words.map((word) => word.replaceAll('"', ''))
+    : undefined
 }
 
-function withWords (value: string, setting: (words: string[]) => Settings): Reading {
+function withWords(value: string, setting: (words: string[]) => Settings): Reading {
   const words = splitWords(value)
   if (words === undefined) return { fault: 'has a double quote that is not closed' }
   return words.length === 0 ? { fault: 'is empty' } : setting(words)
 }
 
-function readRdpArguments (value: string): Reading {
-  if (/(^|\s|")[/+-]p:/i.test(value)) return { fault: 'holds a password, which every process of the device could read' }
-  return withWords(value, rdpArguments => ({ rdpArguments }))
+function readRdpArguments(value: string): Reading {
+  if (/(^|\s|")[/+-]p:/i.test(value))
+    return { fault: 'holds a password, which every process of the device could read' }
+  return withWords(value, (rdpArguments) => ({ rdpArguments }))
 }
 
-function readBroker (value: string): Reading {
+function readBroker(value: string): Reading {
   const broker = parseBrokerAddress(value)
   return broker === undefined ? { fault: 'is not HOST or HOST:PORT' } : { broker }
 }
 
-function readFingerprint (value: string): Reading {
-  if (!/^sha256:[0-9a-fA-F]{64}$/.test(value)) return { fault: 'is not "sha256:" and 64 hex digits' }
+function readFingerprint(value: string): Reading {
+  if (!/^sha256:[0-9a-fA-F]{64}$/.test(value))
+    return { fault: 'is not "sha256:" and 64 hex digits' }
   return { ca: value.toLowerCase() }
 }
 
-function readDisplay (value: string): Reading {
-  const display = DISPLAY_MODES.find(mode => mode === value)
+function readDisplay(value: string): Reading {
+  const display = DISPLAY_MODES.find((mode) => mode === value)
   return display === undefined ? { fault: `is none of ${DISPLAY_MODES.join(', ')}` } : { display }
 }

@@ -14,27 +14,46 @@ import { Login } from './login/login.js'
 
 // The person's page comes first and alone; the house's pages and the console are loaded when they are opened.
 const Desktops = lazy(async () => ({ default: (await import('./desktops/desktops.js')).Desktops }))
-const ConsolePage = lazy(async () => ({ default: (await import('./console/console-page.js')).ConsolePage }))
-const ConfirmDevice = lazy(async () => ({ default: (await import('./login/confirm-device.js')).ConfirmDevice }))
+const ConsolePage = lazy(async () => ({
+  default: (await import('./console/console-page.js')).ConsolePage,
+}))
+const ConfirmDevice = lazy(async () => ({
+  default: (await import('./login/confirm-device.js')).ConfirmDevice,
+}))
 const Tokens = lazy(async () => ({ default: (await import('./tokens/tokens.js')).Tokens }))
 const HousePages = lazy(async () => ({ default: (await import('./house-pages.js')).HousePages }))
 
 /** Whether he looks after the house, or only uses it. */
-export function isOfTheHouse (session: Session): boolean { return session.role !== 'user' }
+export function isOfTheHouse(session: Session): boolean {
+  return session.role !== 'user'
+}
 
-export function App (): ReactElement {
+export function App(): ReactElement {
   const session = useSession()
   const connected = useLive(session.data != null)
   if (session.isPending) return <Loading />
   // A question about the login that failed later takes nobody's page away.
-  if (session.isError && session.data === undefined) return <Bullseye><ErrorState error={session.error} again={() => { void session.refetch() }} /></Bullseye>
+  if (session.isError && session.data === undefined)
+    return (
+      <Bullseye>
+        <ErrorState
+          error={session.error}
+          again={() => {
+            void session.refetch()
+          }}
+        />
+      </Bullseye>
+    )
   if (!session.data) return <Login />
   return (
     <>
       <ConnectionBanner connected={connected} />
       <Suspense fallback={<Loading />}>
         <Routes>
-          <Route path="/machines/:name/console" element={<ConsolePage session={session.data} connected={connected} />} />
+          <Route
+            path="/machines/:name/console"
+            element={<ConsolePage session={session.data} connected={connected} />}
+          />
           <Route path="*" element={<InFrame session={session.data} />} />
         </Routes>
       </Suspense>
@@ -42,7 +61,7 @@ export function App (): ReactElement {
   )
 }
 
-function InFrame ({ session }: { session: Session }): ReactElement {
+function InFrame({ session }: { session: Session }): ReactElement {
   const { pathname } = useLocation()
   return (
     <Frame session={session}>
@@ -53,7 +72,10 @@ function InFrame ({ session }: { session: Session }): ReactElement {
             <Route path="/device" element={<ConfirmDevice session={session} />} />
             <Route path="/tokens" element={<Tokens />} />
             <Route path="/login" element={<Navigate to="/" replace />} />
-            <Route path="*" element={isOfTheHouse(session) ? <HousePages session={session} /> : <NothingHere />} />
+            <Route
+              path="*"
+              element={isOfTheHouse(session) ? <HousePages session={session} /> : <NothingHere />}
+            />
           </Routes>
         </Suspense>
       </FaultBoundary>
@@ -61,7 +83,11 @@ function InFrame ({ session }: { session: Session }): ReactElement {
   )
 }
 
-function Loading (): ReactElement {
+function Loading(): ReactElement {
   const { t } = useTranslation()
-  return <Bullseye className="berth-loading"><Spinner aria-label={t('common.loading')} /></Bullseye>
+  return (
+    <Bullseye className="berth-loading">
+      <Spinner aria-label={t('common.loading')} />
+    </Bullseye>
+  )
 }

@@ -29,9 +29,10 @@ import { DevicePage } from './thin-clients/device-page.js'
 import { ThinClients } from './thin-clients/thin-clients.js'
 
 /** The pages of those who look after the house. */
-export function HousePages ({ session }: { session: Session }): ReactElement {
+export function HousePages({ session }: { session: Session }): ReactElement {
   // What changes something is an administrator's.
-  const forAdmin = (page: ReactElement): ReactElement => session.role === 'admin' ? page : <NothingHere />
+  const forAdmin = (page: ReactElement): ReactElement =>
+    session.role === 'admin' ? page : <NothingHere />
   return (
     <Routes>
       <Route path="/overview" element={<Overview />} />
@@ -52,7 +53,10 @@ export function HousePages ({ session }: { session: Session }): ReactElement {
       <Route path="/thin-clients/:id" element={<DevicePage session={session} />} />
       <Route path="/clients-xml" element={<ClientsXml session={session} />} />
       <Route path="/clients-xml/history" element={<ClientsXmlHistoryPage />} />
-      <Route path="/clients-xml/history/:id" element={<ClientsXmlVersionPage session={session} />} />
+      <Route
+        path="/clients-xml/history/:id"
+        element={<ClientsXmlVersionPage session={session} />}
+      />
       <Route path="/people" element={<People session={session} />} />
       <Route path="/people/:name" element={<PersonPage session={session} />} />
       <Route path="/grants" element={<Grants session={session} />} />

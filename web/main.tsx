@@ -19,7 +19,11 @@ if (!root) throw new Error('index.html has no #root')
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>
-      <BrowserRouter><FaultBoundary place="everything"><App /></FaultBoundary></BrowserRouter>
+      <BrowserRouter>
+        <FaultBoundary place="everything">
+          <App />
+        </FaultBoundary>
+      </BrowserRouter>
     </QueryClientProvider>
   </StrictMode>,
 )

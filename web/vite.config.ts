@@ -7,14 +7,17 @@ import { defineConfig, type Plugin } from 'vite'
 const OUTPUT = join(import.meta.dirname, '../dist/web')
 
 /** Compresses once, when it is built; the broker only hands the files out. */
-function compressed (): Plugin {
+function compressed(): Plugin {
   return {
     name: 'compressed',
     closeBundle: () => {
       const assets = join(OUTPUT, 'assets')
       for (const name of readdirSync(assets).filter((one) => /\.(js|css|svg|json)$/.test(one))) {
         const bytes = readFileSync(join(assets, name))
-        writeFileSync(join(assets, `${name}.br`), brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }))
+        writeFileSync(
+          join(assets, `${name}.br`),
+          brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
+        )
         writeFileSync(join(assets, `${name}.gz`), gzipSync(bytes, { level: 9 }))
       }
     },
@@ -26,7 +29,14 @@ export default defineConfig({
   root: import.meta.dirname,
   plugins: [react(), compressed()],
   // No data: URLs: the policy of the pages lets scripts and styles come from files only.
-  build: { outDir: OUTPUT, emptyOutDir: true, assetsInlineLimit: 0, target: 'es2022', modulePreload: { polyfill: false }, chunkSizeWarningLimit: 2_000 },
+  build: {
+    outDir: OUTPUT,
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    target: 'es2022',
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 2_000,
+  },
   // `npx vite web` beside a running broker: pages from the sources, everything else from the broker.
   server: { proxy: { '/api': { target: 'https://localhost:8443', secure: false, ws: true } } },
 })

@@ -21,39 +21,52 @@ export class ByteSocket extends Duplex {
   closeReason = ''
   #ended = false
 
-  constructor (readonly webSocket: WebSocket) {
+  constructor(readonly webSocket: WebSocket) {
     super({ allowHalfOpen: true })
-    webSocket.on('message', (data: RawData, isBinary: boolean) => { this.#take(data, isBinary) })
-    webSocket.on('close', (code: number, reason: Buffer) => { this.#closed(code, reason.toString()) })
-    webSocket.on('error', (error: Error) => { this.destroy(error) })
+    webSocket.on('message', (data: RawData, isBinary: boolean) => {
+      this.#take(data, isBinary)
+    })
+    webSocket.on('close', (code: number, reason: Buffer) => {
+      this.#closed(code, reason.toString())
+    })
+    webSocket.on('error', (error: Error) => {
+      this.destroy(error)
+    })
   }
 
   /** Closes with a sentence for the other side. */
-  cut (reason: string): void {
+  cut(reason: string): void {
     this.webSocket.close(GOING_AWAY, closeReason(reason))
     this.destroy()
   }
 
-  override _read (): void { this.webSocket.resume() }
+  override _read(): void {
+    this.webSocket.resume()
+  }
 
-  override _write (chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+  override _write(
+    chunk: Buffer,
+    _encoding: BufferEncoding,
+    done: (error?: Error | null) => void,
+  ): void {
     this.#send(chunk, done)
   }
 
-  override _final (done: (error?: Error | null) => void): void {
+  override _final(done: (error?: Error | null) => void): void {
     this.webSocket.send(END, (error) => {
       if (this.#ended) this.webSocket.close(NORMAL_CLOSE)
       done(error ?? null)
     })
   }
 
-  override _destroy (error: Error | null, done: (error: Error | null) => void): void {
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.webSocket.resume()
-    if (this.webSocket.readyState === this.webSocket.OPEN) this.webSocket.close(this.#ended && this.writableFinished ? NORMAL_CLOSE : GOING_AWAY)
+    if (this.webSocket.readyState === this.webSocket.OPEN)
+      this.webSocket.close(this.#ended && this.writableFinished ? NORMAL_CLOSE : GOING_AWAY)
     done(error)
   }
 
-  #send (chunk: Buffer, done: (error?: Error | null) => void): void {
+  #send(chunk: Buffer, done: (error?: Error | null) => void): void {
     const piece = chunk.subarray(0, PIECE_BYTES)
     const rest = chunk.subarray(PIECE_BYTES)
     this.webSocket.send(piece, { binary: true }, (error) => {
@@ -62,7 +75,7 @@ export class ByteSocket extends Duplex {
     })
   }
 
-  #take (data: RawData, isBinary: boolean): void {
+  #take(data: RawData, isBinary: boolean): void {
     if (this.destroyed || this.#ended) return
     if (!isBinary) {
       this.#ended = true
@@ -73,7 +86,7 @@ export class ByteSocket extends Duplex {
     }
   }
 
-  #closed (code: number, reason: string): void {
+  #closed(code: number, reason: string): void {
     this.closeReason = reason
     if (code === NORMAL_CLOSE && this.#ended) this.destroy()
     else this.destroy(new Error(reason || 'the connection was cut'))
@@ -81,11 +94,14 @@ export class ByteSocket extends Duplex {
 }
 
 /** As much of a sentence as a close may carry. */
-export function closeReason (sentence: string): string {
-  return Buffer.from(sentence).subarray(0, LONGEST_REASON_BYTES).toString().replace(/\ufffd$/, '')
+export function closeReason(sentence: string): string {
+  return Buffer.from(sentence)
+    .subarray(0, LONGEST_REASON_BYTES)
+    .toString()
+    .replace(/\ufffd$/, '')
 }
 
-export function bytesOf (data: RawData): Buffer {
+export function bytesOf(data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)
 }

@@ -7,9 +7,18 @@ export const GenerationName = Type.String({ pattern: GENERATION_PATTERN, descrip
 /** copying: being written; ready; collecting: unused, being removed; failed: nothing was left behind. */
 export const GENERATION_STATES = ['copying', 'ready', 'collecting', 'failed'] as const
 export const Generation = strictObject({
-  name: GenerationName, initial: Name, source: nullable(Name), state: oneOf(GENERATION_STATES), current: Type.Boolean(),
-  bytes: nullable(Type.Integer()), virtualBytes: nullable(Type.Integer()), sha256: nullable(Type.String()), method: nullable(Type.String()),
-  hypervisors: Type.Array(Name, { description: 'Where it lies complete' }), machines: Type.Integer({ description: 'Overlays on it' }), createdAt: Instant,
+  name: GenerationName,
+  initial: Name,
+  source: nullable(Name),
+  state: oneOf(GENERATION_STATES),
+  current: Type.Boolean(),
+  bytes: nullable(Type.Integer()),
+  virtualBytes: nullable(Type.Integer()),
+  sha256: nullable(Type.String()),
+  method: nullable(Type.String()),
+  hypervisors: Type.Array(Name, { description: 'Where it lies complete' }),
+  machines: Type.Integer({ description: 'Overlays on it' }),
+  createdAt: Instant,
 })
 export type Generation = Static<typeof Generation>
 export const GenerationList = strictObject({ generations: Type.Array(Generation) })
@@ -18,15 +27,27 @@ export type GenerationList = Static<typeof GenerationList>
 export const CopyRequest = strictObject({ source: Type.Optional(Name) })
 export const PopulateRequest = strictObject({
   generation: Type.Optional(GenerationName),
-  force: Type.Optional(Type.Boolean({ default: false, description: 'Machines in use are renewed too: their viewers are cut and their changes lost' })),
+  force: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description: 'Machines in use are renewed too: their viewers are cut and their changes lost',
+    }),
+  ),
   start: Type.Optional(Type.Boolean({ default: false })),
 })
 export type PopulateRequest = Static<typeof PopulateRequest>
 /** What *populate* would do to one machine now. `inUse`: why it would be left for later, as somebody uses it; with force it is cut off. */
-export const PopulateTarget = strictObject({ machine: Name, hypervisor: Name, power: Type.String(), generation: nullable(GenerationName), inUse: nullable(Type.String()) })
+export const PopulateTarget = strictObject({
+  machine: Name,
+  hypervisor: Name,
+  power: Type.String(),
+  generation: nullable(GenerationName),
+  inUse: nullable(Type.String()),
+})
 export type PopulateTarget = Static<typeof PopulateTarget>
 export const PopulatePreview = strictObject({
-  generation: GenerationName, machines: Type.Array(PopulateTarget),
+  generation: GenerationName,
+  machines: Type.Array(PopulateTarget),
   carryTo: Type.Array(Name, { description: 'Hypervisors to which the image is carried first' }),
 })
 export type PopulatePreview = Static<typeof PopulatePreview>

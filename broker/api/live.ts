@@ -2,11 +2,32 @@ import { type Static, Type } from '@sinclair/typebox'
 import { oneOf, strictObject } from './common.js'
 
 /** What may have changed; each is a part of the API that a page shows. */
-export const TOPICS = ['hypervisors', 'machines', 'generations', 'jobs', 'pools', 'desktops', 'sessions', 'thin-clients', 'clients-xml', 'people', 'grants', 'events', 'history'] as const
+export const TOPICS = [
+  'hypervisors',
+  'machines',
+  'generations',
+  'jobs',
+  'pools',
+  'desktops',
+  'sessions',
+  'thin-clients',
+  'clients-xml',
+  'people',
+  'grants',
+  'events',
+  'history',
+] as const
 export const Topic = oneOf(TOPICS)
 export type Topic = Static<typeof Topic>
 
-export const LiveQuery = strictObject({ after: Type.Optional(Type.String({ maxLength: 100, description: 'As the header Last-Event-ID, for a stream that is opened anew' })) })
+export const LiveQuery = strictObject({
+  after: Type.Optional(
+    Type.String({
+      maxLength: 100,
+      description: 'As the header Last-Event-ID, for a stream that is opened anew',
+    }),
+  ),
+})
 
 /**
  * GET /live, server-sent events. `hello`: it begins. `change`: these topics have changed, so look again; what has changed is told only to who may ask for it. Its id

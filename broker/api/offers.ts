@@ -10,19 +10,43 @@ export const PREPARING_STEPS = ['host-away', 'cleaning', 'starting', 'retrying']
 export const TAKEN_FOR = ['idle', 'session', 'schedule', 'drain'] as const
 
 /** Who looks at a screen: a person, or a thin client by its MAC; null: a viewer that was given no ticket here. */
-export const Connection = strictObject({ who: nullable(Type.String()), device: Type.Boolean(), you: Type.Boolean(), address: Type.String(), since: Instant })
+export const Connection = strictObject({
+  who: nullable(Type.String()),
+  device: Type.Boolean(),
+  you: Type.Boolean(),
+  address: Type.String(),
+  since: Instant,
+})
 export type Connection = Static<typeof Connection>
 
 /** A pool or machine that a person may use: one card of his page. */
 export const Offer = strictObject({
-  kind: oneOf(['pool', 'machine'] as const), name: Name,
-  state: oneOf(['yours', 'free', 'full', 'maintenance'] as const), reason: Type.String({ description: 'Of the maintenance, or what is done to a desktop, for the reader' }),
-  own: Type.Boolean({ description: 'Granted to him or held by him; false: he only may because he may everything' }),
-  image: nullable(Type.String({ description: 'The golden machine that it is made from' })), verbs: Type.Array(Verb, { description: 'What he may do with his desktop, or with the pool or machine while he has none' }),
-  free: nullable(Type.Integer({ description: 'Of a pool: desktops that nobody has' })), waiting: nullable(Type.Integer({ description: 'Of a pool: who wait for one' })),
-  startMs: nullable(Type.Integer({ description: 'How long starts took there lately, the median; null: none was seen' })),
-  power: nullable(PowerState), desktop: nullable(Desktop), step: nullable(oneOf(PREPARING_STEPS)), takenFor: nullable(oneOf(TAKEN_FOR)),
-  queue: nullable(strictObject({ place: Type.Integer(), since: Instant })), connected: Type.Array(Connection),
+  kind: oneOf(['pool', 'machine'] as const),
+  name: Name,
+  state: oneOf(['yours', 'free', 'full', 'maintenance'] as const),
+  reason: Type.String({
+    description: 'Of the maintenance, or what is done to a desktop, for the reader',
+  }),
+  own: Type.Boolean({
+    description: 'Granted to him or held by him; false: he only may because he may everything',
+  }),
+  image: nullable(Type.String({ description: 'The golden machine that it is made from' })),
+  verbs: Type.Array(Verb, {
+    description: 'What he may do with his desktop, or with the pool or machine while he has none',
+  }),
+  free: nullable(Type.Integer({ description: 'Of a pool: desktops that nobody has' })),
+  waiting: nullable(Type.Integer({ description: 'Of a pool: who wait for one' })),
+  startMs: nullable(
+    Type.Integer({
+      description: 'How long starts took there lately, the median; null: none was seen',
+    }),
+  ),
+  power: nullable(PowerState),
+  desktop: nullable(Desktop),
+  step: nullable(oneOf(PREPARING_STEPS)),
+  takenFor: nullable(oneOf(TAKEN_FOR)),
+  queue: nullable(strictObject({ place: Type.Integer(), since: Instant })),
+  connected: Type.Array(Connection),
 })
 export type Offer = Static<typeof Offer>
 export const OfferList = strictObject({ offers: Type.Array(Offer) })

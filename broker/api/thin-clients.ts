@@ -9,40 +9,108 @@ import { SpiceConsole } from './machines.js'
  * waiting: something else is missing (hypervisor away, in use, being populated); login: a person has to log in, in one of the `ways`;
  * choose: he may use several desktops, those of `choices`; unknown: this device has no desktop or is not accepted.
  */
-export const ASK_STATES = ['ready', 'starting', 'maintenance', 'waiting', 'login', 'choose', 'unknown'] as const
+export const ASK_STATES = [
+  'ready',
+  'starting',
+  'maintenance',
+  'waiting',
+  'login',
+  'choose',
+  'unknown',
+] as const
 export const AskState = oneOf(ASK_STATES)
 
 export const ViewerOptions = strictObject({
-  fullScreen: Type.Boolean(), multiMonitor: Type.Boolean(), usbAutoShare: Type.Boolean(), audio: Type.Boolean(),
-  resolution: nullable(Type.String({ pattern: '^[0-9]{3,5}x[0-9]{3,5}$', description: 'WIDTHxHEIGHT, such as 1920x1080' })),
+  fullScreen: Type.Boolean(),
+  multiMonitor: Type.Boolean(),
+  usbAutoShare: Type.Boolean(),
+  audio: Type.Boolean(),
+  resolution: nullable(
+    Type.String({
+      pattern: '^[0-9]{3,5}x[0-9]{3,5}$',
+      description: 'WIDTHxHEIGHT, such as 1920x1080',
+    }),
+  ),
 })
 export type ViewerOptions = Static<typeof ViewerOptions>
-export const DEFAULT_VIEWER_OPTIONS: ViewerOptions = { fullScreen: true, multiMonitor: false, usbAutoShare: false, audio: true, resolution: null }
+export const DEFAULT_VIEWER_OPTIONS: ViewerOptions = {
+  fullScreen: true,
+  multiMonitor: false,
+  usbAutoShare: false,
+  audio: true,
+  resolution: null,
+}
 
 export const RdpConsole = strictObject({
-  protocol: Type.Literal('rdp'), address: Type.String({ description: 'host or host:port' }), title: Type.String(),
-  clipboard: Type.Optional(Type.Boolean({ description: 'Absent: yes' })), drives: Type.Optional(Type.Boolean({ description: 'Disks plugged in at the device may be shown to the desktop; absent: yes' })),
+  protocol: Type.Literal('rdp'),
+  address: Type.String({ description: 'host or host:port' }),
+  title: Type.String(),
+  clipboard: Type.Optional(Type.Boolean({ description: 'Absent: yes' })),
+  drives: Type.Optional(
+    Type.Boolean({
+      description: 'Disks plugged in at the device may be shown to the desktop; absent: yes',
+    }),
+  ),
 })
-export const HorizonConsole = strictObject({ protocol: Type.Literal('horizon'), server: Type.String(), desktopPool: Type.String(), title: Type.String() })
+export const HorizonConsole = strictObject({
+  protocol: Type.Literal('horizon'),
+  server: Type.String(),
+  desktopPool: Type.String(),
+  title: Type.String(),
+})
 export const Console = Type.Union([SpiceConsole, RdpConsole, HorizonConsole])
 export type Console = Static<typeof Console>
 
 /** How a person can log in at a thin client. `providers`: OpenID Connect, by a code that he confirms in any browser; `code`: a code that he confirms on Berth's own page. */
-export const LoginWays = strictObject({ password: Type.Boolean(), code: Type.Optional(Type.Boolean()), providers: Type.Array(strictObject({ name: Type.String(), title: Type.String() })) })
+export const LoginWays = strictObject({
+  password: Type.Boolean(),
+  code: Type.Optional(Type.Boolean()),
+  providers: Type.Array(strictObject({ name: Type.String(), title: Type.String() })),
+})
 export type LoginWays = Static<typeof LoginWays>
 /** What a person may open. yours: he has a desktop of it; free: he can have it at once; full: he would wait; maintenance: not handed out. */
-export const Choice = strictObject({ kind: oneOf(['pool', 'machine'] as const), name: Name, state: oneOf(['yours', 'free', 'full', 'maintenance'] as const), sentence: Type.String() })
+export const Choice = strictObject({
+  kind: oneOf(['pool', 'machine'] as const),
+  name: Name,
+  state: oneOf(['yours', 'free', 'full', 'maintenance'] as const),
+  sentence: Type.String(),
+})
 export type Choice = Static<typeof Choice>
 
 /** POST /api/v1/thin-clients/ask, header `authorization: Device KEY` once the device has a key. */
 export const AskRequest = strictObject({
   macs: Type.Array(MacAddress, { minItems: 1, maxItems: 16 }),
-  hostname: Type.String({ maxLength: 253, pattern: '^[A-Za-z0-9._-]*$', description: 'Letters, digits, dot, dash, underscore' }),
-  version: Type.String({ maxLength: 40, pattern: '^[A-Za-z0-9.+_-]*$', description: 'Letters, digits, dot, plus, dash, underscore; at most 40' }),
-  have: Type.Optional(Type.String({ maxLength: 64, description: 'The `mark` of the last answer: the broker then answers when something changed, at the latest after waitMs' })),
+  hostname: Type.String({
+    maxLength: 253,
+    pattern: '^[A-Za-z0-9._-]*$',
+    description: 'Letters, digits, dot, dash, underscore',
+  }),
+  version: Type.String({
+    maxLength: 40,
+    pattern: '^[A-Za-z0-9.+_-]*$',
+    description: 'Letters, digits, dot, plus, dash, underscore; at most 40',
+  }),
+  have: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      description:
+        'The `mark` of the last answer: the broker then answers when something changed, at the latest after waitMs',
+    }),
+  ),
   waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 120000, default: 0 })),
-  note: Type.Optional(Type.String({ maxLength: 200, description: 'A trouble of the device worth showing to the administrator, such as a missing viewer' })),
-  ended: Type.Optional(Type.Boolean({ description: 'The viewer was closed by its person, or the device has just been switched on: whoever was logged in is logged out' })),
+  note: Type.Optional(
+    Type.String({
+      maxLength: 200,
+      description:
+        'A trouble of the device worth showing to the administrator, such as a missing viewer',
+    }),
+  ),
+  ended: Type.Optional(
+    Type.Boolean({
+      description:
+        'The viewer was closed by its person, or the device has just been switched on: whoever was logged in is logged out',
+    }),
+  ),
   orders: ORDERS_KNOWN,
 })
 export type AskRequest = Static<typeof AskRequest>
@@ -53,7 +121,9 @@ export const AskAnswer = strictObject({
   askAgainMs: Type.Integer({ description: 'When to ask again; the device adds jitter' }),
   mark: Type.String({ description: 'Names this answer; send it back as `have`' }),
   device: Type.String(),
-  deviceKey: Type.Optional(Type.String({ description: 'Only at first contact: 256 bits, hex; keep it with mode 0600' })),
+  deviceKey: Type.Optional(
+    Type.String({ description: 'Only at first contact: 256 bits, hex; keep it with mode 0600' }),
+  ),
   brokerTimeMs: Type.Integer(),
   console: Type.Optional(Console),
   viewer: Type.Optional(ViewerOptions),
@@ -71,75 +141,190 @@ const MACS = Type.Array(MacAddress, { minItems: 1, maxItems: 16 })
  * another notice than `have`, at the latest after that time.
  */
 export const ReportRequest = strictObject({
-  macs: MACS, showing: nullable(strictObject({ protocol: Type.String({ maxLength: 20 }), title: Type.String({ maxLength: 100 }) })), note: Type.Optional(Type.String({ maxLength: 200 })),
-  have: Type.Optional(Type.String({ maxLength: 64, description: 'The id of the last notice' })), waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 120000, default: 0 })),
+  macs: MACS,
+  showing: nullable(
+    strictObject({
+      protocol: Type.String({ maxLength: 20 }),
+      title: Type.String({ maxLength: 100 }),
+    }),
+  ),
+  note: Type.Optional(Type.String({ maxLength: 200 })),
+  have: Type.Optional(Type.String({ maxLength: 64, description: 'The id of the last notice' })),
+  waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 120000, default: 0 })),
   orders: ORDERS_KNOWN,
 })
 export type ReportRequest = Static<typeof ReportRequest>
 /** `notice`: to be shown over the viewer, once; `takenAt`: when the desktop is taken, null when the notice says something else. `over`: why the device is to close what it shows; null: it goes on. */
-export const ReportAnswer = strictObject({ notice: nullable(strictObject({ id: Type.String(), sentence: Type.String(), takenAt: nullable(Instant) })), over: nullable(Type.String()), order: Type.Optional(DeviceOrder) })
+export const ReportAnswer = strictObject({
+  notice: nullable(
+    strictObject({ id: Type.String(), sentence: Type.String(), takenAt: nullable(Instant) }),
+  ),
+  over: nullable(Type.String()),
+  order: Type.Optional(DeviceOrder),
+})
 export type ReportAnswer = Static<typeof ReportAnswer>
 
 /** A person's login at a thin client; each of these needs the device's key. */
-export const PersonLogin = strictObject({ macs: MACS, name: PersonName, password: Type.String({ minLength: 1, maxLength: 1024 }) })
+export const PersonLogin = strictObject({
+  macs: MACS,
+  name: PersonName,
+  password: Type.String({ minLength: 1, maxLength: 1024 }),
+})
 export const PersonLoginAnswer = strictObject({ name: Type.String({ description: 'The account' }) })
-export const ProviderLogin = strictObject({ macs: MACS, provider: Type.String({ minLength: 1, maxLength: 63, pattern: '^[^\\u0000-\\u001f\\u007f]+$', description: 'The name of a provider: no control characters' }) })
-export const ProviderLoginPoll = strictObject({ macs: MACS, handle: Type.String({ minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9_-]+$', description: 'Letters, digits, dash, underscore' }) })
+export const ProviderLogin = strictObject({
+  macs: MACS,
+  provider: Type.String({
+    minLength: 1,
+    maxLength: 63,
+    pattern: '^[^\\u0000-\\u001f\\u007f]+$',
+    description: 'The name of a provider: no control characters',
+  }),
+})
+export const ProviderLoginPoll = strictObject({
+  macs: MACS,
+  handle: Type.String({
+    minLength: 1,
+    maxLength: 100,
+    pattern: '^[A-Za-z0-9_-]+$',
+    description: 'Letters, digits, dash, underscore',
+  }),
+})
 /** `name` is null while nobody has confirmed it. */
 export const ProviderLoginPolled = strictObject({ name: nullable(Type.String()) })
 /** A login that its person confirms on the page /device of this broker, by the code that the thin client shows (RFC 8628). */
 export const CodeLogin = strictObject({ macs: MACS })
-const UserCode = Type.String({ minLength: 1, maxLength: 40, description: 'As it stands on the screen; case, spaces and dashes do not matter' })
+const UserCode = Type.String({
+  minLength: 1,
+  maxLength: 40,
+  description: 'As it stands on the screen; case, spaces and dashes do not matter',
+})
 export const CodeLook = strictObject({ code: UserCode })
 /** `confirm` false: it is not his, and nobody is logged in by it. */
 export const CodeAnswer = strictObject({ code: UserCode, confirm: Type.Boolean() })
 /** The thin client that shows a code. */
-export const CodeDevice = strictObject({ hostname: Type.String(), mac: MacAddress, address: Type.String(), since: Instant, expiresAt: Instant })
+export const CodeDevice = strictObject({
+  hostname: Type.String(),
+  mac: MacAddress,
+  address: Type.String(),
+  since: Instant,
+  expiresAt: Instant,
+})
 export type CodeDevice = Static<typeof CodeDevice>
 /** One of both. */
-export const ChooseRequest = strictObject({ macs: MACS, pool: Type.Optional(Name), machine: Type.Optional(Name) })
+export const ChooseRequest = strictObject({
+  macs: MACS,
+  pool: Type.Optional(Name),
+  machine: Type.Optional(Name),
+})
 export type ChooseRequest = Static<typeof ChooseRequest>
 export const LogoutRequest = strictObject({ macs: MACS })
 
 /** `state`: what it was told last; null: it has not asked since the broker started. */
 export const ThinClient = strictObject({
-  id: Type.String(), mac: MacAddress, address: Type.String(), hostname: Type.String(), version: Type.String(),
-  state: nullable(AskState), sentence: Type.String(), machine: nullable(Name), assigned: nullable(Name), assignedPool: nullable(Name),
+  id: Type.String(),
+  mac: MacAddress,
+  address: Type.String(),
+  hostname: Type.String(),
+  version: Type.String(),
+  state: nullable(AskState),
+  sentence: Type.String(),
+  machine: nullable(Name),
+  assigned: nullable(Name),
+  assignedPool: nullable(Name),
   here: Type.Boolean({ description: 'It waits for an answer now, or did so a few seconds ago' }),
   accepted: Type.Boolean({ description: 'It holds a key, or may get one at its next contact' }),
-  person: nullable(Type.String({ description: 'Who is logged in at it' })), showing: nullable(Type.String()), note: Type.String(), firstSeen: Instant, lastSeen: Instant,
+  person: nullable(Type.String({ description: 'Who is logged in at it' })),
+  showing: nullable(Type.String()),
+  note: Type.String(),
+  firstSeen: Instant,
+  lastSeen: Instant,
 })
 export type ThinClient = Static<typeof ThinClient>
 export const ThinClientList = strictObject({ thinClients: Type.Array(ThinClient) })
 /** A device with what it was ordered last, newest first, and what clients.xml (or an assignment before it) gives it, in this order. */
-export const ThinClientDetail = strictObject({ ...ThinClient.properties, orders: Type.Array(OrderState), gets: Type.Array(Type.String()) })
+export const ThinClientDetail = strictObject({
+  ...ThinClient.properties,
+  orders: Type.Array(OrderState),
+  gets: Type.Array(Type.String()),
+})
 export type ThinClientDetail = Static<typeof ThinClientDetail>
 /** A fixed machine, or a desktop of a pool, for this device, before clients.xml is asked; null takes it away. One of both. */
-export const AssignRequest = strictObject({ machine: Type.Optional(nullable(Name)), pool: Type.Optional(nullable(Name)) }, { minProperties: 1 })
+export const AssignRequest = strictObject(
+  { machine: Type.Optional(nullable(Name)), pool: Type.Optional(nullable(Name)) },
+  { minProperties: 1 },
+)
 export type AssignRequest = Static<typeof AssignRequest>
 
-export const Fault = strictObject({ line: Type.Integer(), column: Type.Integer(), message: Type.String(), severity: oneOf(['error', 'warning'] as const) })
+export const Fault = strictObject({
+  line: Type.Integer(),
+  column: Type.Integer(),
+  message: Type.String(),
+  severity: oneOf(['error', 'warning'] as const),
+})
 export type Fault = Static<typeof Fault>
 export const ClientsXmlText = strictObject({ text: Type.String({ maxLength: 1048576 }) })
 /** `have`: the etag of the file that was changed; when it is another one by now, nothing is written. */
-export const ClientsXmlPut = strictObject({ ...ClientsXmlText.properties, have: Type.Optional(Type.String({ maxLength: 64, pattern: '^[A-Za-z0-9_-]*$', description: 'Letters, digits, dash, underscore; at most 64' })) })
+export const ClientsXmlPut = strictObject({
+  ...ClientsXmlText.properties,
+  have: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      pattern: '^[A-Za-z0-9_-]*$',
+      description: 'Letters, digits, dash, underscore; at most 64',
+    }),
+  ),
+})
 /** `devices`: also say which of the devices that were seen would get something else than now. */
-export const ClientsXmlCheckRequest = strictObject({ ...ClientsXmlText.properties, devices: Type.Optional(Type.Boolean()) })
+export const ClientsXmlCheckRequest = strictObject({
+  ...ClientsXmlText.properties,
+  devices: Type.Optional(Type.Boolean()),
+})
 /** `now` and `then`: what it gets, first choice first; with `viewer` only how it is shown differs. */
-export const DeviceEffect = strictObject({ id: Type.String(), mac: MacAddress, hostname: Type.String(), now: Type.Array(Type.String()), then: Type.Array(Type.String()), viewer: Type.Boolean() })
+export const DeviceEffect = strictObject({
+  id: Type.String(),
+  mac: MacAddress,
+  hostname: Type.String(),
+  now: Type.Array(Type.String()),
+  then: Type.Array(Type.String()),
+  viewer: Type.Boolean(),
+})
 export type DeviceEffect = Static<typeof DeviceEffect>
 export const ClientsXmlCheck = strictObject({
-  accepted: Type.Boolean(), clients: Type.Integer(), faults: Type.Array(Fault),
-  effects: Type.Optional(strictObject({ count: Type.Integer({ description: 'All of them; the list may be shorter' }), devices: Type.Array(DeviceEffect) })),
+  accepted: Type.Boolean(),
+  clients: Type.Integer(),
+  faults: Type.Array(Fault),
+  effects: Type.Optional(
+    strictObject({
+      count: Type.Integer({ description: 'All of them; the list may be shorter' }),
+      devices: Type.Array(DeviceEffect),
+    }),
+  ),
 })
 export type ClientsXmlCheck = Static<typeof ClientsXmlCheck>
-export const ClientsXmlState = strictObject({ path: Type.String(), text: Type.String(), etag: Type.String({ description: 'Names this text' }), loadedAt: nullable(Instant), clients: Type.Integer(), faults: Type.Array(Fault) })
+export const ClientsXmlState = strictObject({
+  path: Type.String(),
+  text: Type.String(),
+  etag: Type.String({ description: 'Names this text' }),
+  loadedAt: nullable(Instant),
+  clients: Type.Integer(),
+  faults: Type.Array(Fault),
+})
 export type ClientsXmlState = Static<typeof ClientsXmlState>
 
 /** A text that was in force. `by`: an account, or `file` for a change on the disk. */
-export const ClientsXmlVersion = strictObject({ id: Type.Integer(), at: Instant, by: Type.String(), clients: Type.Integer(), bytes: Type.Integer(), etag: Type.String() })
+export const ClientsXmlVersion = strictObject({
+  id: Type.Integer(),
+  at: Instant,
+  by: Type.String(),
+  clients: Type.Integer(),
+  bytes: Type.Integer(),
+  etag: Type.String(),
+})
 export type ClientsXmlVersion = Static<typeof ClientsXmlVersion>
 export const ClientsXmlHistory = strictObject({ versions: Type.Array(ClientsXmlVersion) })
-export const ClientsXmlVersionText = strictObject({ ...ClientsXmlVersion.properties, text: Type.String() })
+export const ClientsXmlVersionText = strictObject({
+  ...ClientsXmlVersion.properties,
+  text: Type.String(),
+})
 export type ClientsXmlVersionText = Static<typeof ClientsXmlVersionText>
 export const VersionParams = strictObject({ id: Type.Integer({ minimum: 1, maximum: 2147483647 }) })

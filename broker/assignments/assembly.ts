@@ -21,18 +21,38 @@ import { Presence } from './presence.js'
 import { Assignments } from './service.js'
 
 export interface HandingOutDeps {
-  readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly goldenImages: GoldenImages, readonly jobs: JobRunner
-  readonly log: Logger, readonly releaseAfterMs: number, readonly now: () => number, readonly monotonicMs: () => number
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly observer: Observer
+  readonly machines: Machines
+  readonly goldenImages: GoldenImages
+  readonly jobs: JobRunner
+  readonly log: Logger
+  readonly releaseAfterMs: number
+  readonly now: () => number
+  readonly monotonicMs: () => number
   readonly mayHave: (holder: string, poolId: string) => Promise<boolean>
   readonly watchersOf: WatchersOf
 }
 
-export interface HandingOut { readonly pools: Pools, readonly claims: Claims, readonly assignments: Assignments, readonly keeper: Keeper, readonly hosts: Hosts, start (): void, stop (): Promise<void> }
+export interface HandingOut {
+  readonly pools: Pools
+  readonly claims: Claims
+  readonly assignments: Assignments
+  readonly keeper: Keeper
+  readonly hosts: Hosts
+  start(): void
+  stop(): Promise<void>
+}
 
 /** Pools, claims and those who keep them, connected with one another; their jobs are registered. Nothing runs yet. */
-export function assembleHandingOut (deps: HandingOutDeps): HandingOut {
+export function assembleHandingOut(deps: HandingOutDeps): HandingOut {
   const { hypervisors, observer, jobs, goldenImages } = deps
-  const clock: FairClock = new FairClock({ ...deps, isObserved: (name) => hosts.isObserved(name), hypervisors: () => hypervisors.names() })
+  const clock: FairClock = new FairClock({
+    ...deps,
+    isObserved: (name) => hosts.isObserved(name),
+    hypervisors: () => hypervisors.names(),
+  })
   const fair = { ...deps, images: goldenImages, now: () => clock.now() }
   const hosts: Hosts = new Hosts(fair)
   const pools = new Pools(fair)
@@ -45,13 +65,32 @@ export function assembleHandingOut (deps: HandingOutDeps): HandingOut {
   const mirror = new Mirror({ ...fair, claims, pools })
   const poolKeeper = new PoolKeeper({ ...fair, pools })
   jobs.register(buildJob(fair))
-  jobs.register(removeJob({ ...fair, releaseAll: async (poolId) => { await assignments.releaseAll(poolId) } }))
-  claims.on('freed', (poolId) => { pools.emit('change', poolId) })
-  claims.on('changed', (machineId) => { pools.emit('member', machineId) })
+  jobs.register(
+    removeJob({
+      ...fair,
+      releaseAll: async (poolId) => {
+        await assignments.releaseAll(poolId)
+      },
+    }),
+  )
+  claims.on('freed', (poolId) => {
+    pools.emit('change', poolId)
+  })
+  claims.on('changed', (machineId) => {
+    pools.emit('member', machineId)
+  })
   observer.setMaxListeners(0)
   return {
-    pools, claims, assignments, keeper, hosts,
-    start: () => { for (const part of [hosts, presence, keeper, poolKeeper, assignments, mirror]) part.start() },
-    stop: async () => { for (const part of [mirror, poolKeeper, keeper, presence, assignments]) await part.stop() },
+    pools,
+    claims,
+    assignments,
+    keeper,
+    hosts,
+    start: () => {
+      for (const part of [hosts, presence, keeper, poolKeeper, assignments, mirror]) part.start()
+    },
+    stop: async () => {
+      for (const part of [mirror, poolKeeper, keeper, presence, assignments]) await part.stop()
+    },
   }
 }

@@ -4,7 +4,10 @@ import type { Store } from '../store/open.js'
 import type { Caller } from '../users/caller.js'
 import type { Permissions } from '../users/permissions.js'
 
-export interface ChoicesDeps { readonly store: Store, readonly permissions: Permissions }
+export interface ChoicesDeps {
+  readonly store: Store
+  readonly permissions: Permissions
+}
 
 /** Nobody chooses among more; a person with more of them is an administrator, who has other ways. */
 const MOST_MACHINES = 40
@@ -13,51 +16,142 @@ const MOST_MACHINES = 40
  * What a person may open, at a thin client or on his page: pools whose desktops he may start and open, and machines in no pool, or given to him by hand, that he may open.
  * `only`: names of pools that bound the choice; empty: no bound. His own come first.
  */
-export async function choicesOf (deps: ChoicesDeps, person: Caller, only: readonly string[]): Promise<Choice[]> {
-  const held = await deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('pool', 'pool.id', 'assignment.pool_id')
-    .select(['machine.name as machine', 'pool.name as pool']).where('holder', '=', `user:${person.key}`).execute()
+export async function choicesOf(
+  deps: ChoicesDeps,
+  person: Caller,
+  only: readonly string[],
+): Promise<Choice[]> {
+  const held = await deps.store
+    .selectFrom('assignment')
+    .innerJoin('machine', 'machine.id', 'assignment.machine_id')
+    .leftJoin('pool', 'pool.id', 'assignment.pool_id')
+    .select(['machine.name as machine', 'pool.name as pool'])
+    .where('holder', '=', `user:${person.key}`)
+    .execute()
   const bounds = new Set(only.map((name) => name.toLowerCase()))
-  const inBounds = (pool: string | null): boolean => bounds.size === 0 || (pool !== null && bounds.has(pool.toLowerCase()))
+  const inBounds = (pool: string | null): boolean =>
+    bounds.size === 0 || (pool !== null && bounds.has(pool.toLowerCase()))
   const pools: Choice[] = []
   for (const pool of await listPools(deps.store, {})) {
-    if (pool.state !== 'active' || !inBounds(pool.name) || !await mayUsePool(deps, person, pool.name)) continue
+    if (
+      pool.state !== 'active' ||
+      !inBounds(pool.name) ||
+      !(await mayUsePool(deps, person, pool.name))
+    )
+      continue
     const mine = held.find((one) => one.pool === pool.name)
     const free = pool.counts['free'] ?? 0
     const grows = pool.size < pool.policy.max
-    const state = pool.maintenance ? 'maintenance' : mine ? 'yours' : free > 0 || grows ? 'free' : 'full'
-    const sentence = { maintenance: `in maintenance${pool.maintenanceReason === '' ? '' : `: ${pool.maintenanceReason}`}`, yours: `yours: ${mine?.machine ?? ''}`, free: free > 0 ? `${free} free` : 'one is made for you', full: `all are taken${pool.waiting === 0 ? '' : `, ${pool.waiting} wait`}: you take a place in the queue` }[state]
+    const state = pool.maintenance
+      ? 'maintenance'
+      : mine
+        ? 'yours'
+        : free > 0 || grows
+          ? 'free'
+          : 'full'
+    const sentence = {
+      maintenance: `in maintenance${pool.maintenanceReason === '' ? '' : `: ${pool.maintenanceReason}`}`,
+      yours: `yours: ${mine?.machine ?? ''}`,
+      free: free > 0 ? `${free} free` : 'one is made for you',
+      full: `all are taken${pool.waiting === 0 ? '' : `, ${pool.waiting} wait`}: you take a place in the queue`,
+    }[state]
     pools.push({ kind: 'pool', name: pool.name, state, sentence })
   }
   const through = new Set(pools.map((pool) => pool.name))
-  const byHand = held.filter((one) => one.pool !== null && inBounds(one.pool) && !through.has(one.pool)).map((one) => one.machine)
-  const machines = await machineChoices(deps, person, bounds.size === 0, byHand, new Set(held.map((one) => one.machine)))
+  const byHand = held
+    .filter((one) => one.pool !== null && inBounds(one.pool) && !through.has(one.pool))
+    .map((one) => one.machine)
+  const machines = await machineChoices(
+    deps,
+    person,
+    bounds.size === 0,
+    byHand,
+    new Set(held.map((one) => one.machine)),
+  )
   const order = { yours: 0, free: 1, full: 2, maintenance: 3 } as const
-  return [...pools, ...machines].sort((a, b) => order[a.state] - order[b.state] || a.name.localeCompare(b.name, 'en', { numeric: true }))
+  return [...pools, ...machines].sort(
+    (a, b) =>
+      order[a.state] - order[b.state] || a.name.localeCompare(b.name, 'en', { numeric: true }),
+  )
 }
 
 /** Whether a choice that was made may still be had: quicker than to ask for all. */
-export async function mayHave (deps: ChoicesDeps, person: Caller, choice: Pick<Choice, 'kind' | 'name'>): Promise<boolean> {
+export async function mayHave(
+  deps: ChoicesDeps,
+  person: Caller,
+  choice: Pick<Choice, 'kind' | 'name'>,
+): Promise<boolean> {
   if (choice.kind === 'pool') return await mayUsePool(deps, person, choice.name)
   return (await deps.permissions.on(person, 'machine', choice.name))?.has('accessConsole') === true
 }
 
-async function mayUsePool ({ permissions }: ChoicesDeps, person: Caller, pool: string): Promise<boolean> {
+async function mayUsePool(
+  { permissions }: ChoicesDeps,
+  person: Caller,
+  pool: string,
+): Promise<boolean> {
   const verbs = await permissions.on(person, 'pool', pool)
   return verbs !== null && verbs.has('start') && verbs.has('accessConsole')
 }
 
-async function machineChoices (deps: ChoicesDeps, person: Caller, outside: boolean, byHand: readonly string[], held: ReadonlySet<string>): Promise<Choice[]> {
-  const granted = (await deps.permissions.grantsOf(person)).filter((grant) => grant.objectKind === 'machine').map((grant) => grant.objectId)
-  const rows = await deps.store.selectFrom('machine').leftJoin('pool_member', 'pool_member.machine_id', 'machine.id').leftJoin('assignment', 'assignment.machine_id', 'machine.id')
-    .select(['machine.name', 'machine.power', 'machine.maintenance', 'machine.maintenance_reason', 'pool_member.pool_id', 'assignment.holder', 'assignment.connected']).where('machine.type', 'in', ['vdi', 'simple'])
-    .where((eb) => person.role === 'admin' ? eb.or([eb('pool_member.pool_id', 'is', null), eb('machine.name', 'in', [...byHand, ''])]) : eb.or([eb('machine.id', 'in', [...granted, '']), eb('machine.name', 'in', [...byHand, ...held, ''])]))
-    .orderBy('machine.name').limit(MOST_MACHINES * 2).execute()
-  const found = new Map(rows.filter((row) => byHand.includes(row.name) || (outside && row.pool_id === null)).map((row) => [row.name, row]))
+async function machineChoices(
+  deps: ChoicesDeps,
+  person: Caller,
+  outside: boolean,
+  byHand: readonly string[],
+  held: ReadonlySet<string>,
+): Promise<Choice[]> {
+  const granted = (await deps.permissions.grantsOf(person))
+    .filter((grant) => grant.objectKind === 'machine')
+    .map((grant) => grant.objectId)
+  const rows = await deps.store
+    .selectFrom('machine')
+    .leftJoin('pool_member', 'pool_member.machine_id', 'machine.id')
+    .leftJoin('assignment', 'assignment.machine_id', 'machine.id')
+    .select([
+      'machine.name',
+      'machine.power',
+      'machine.maintenance',
+      'machine.maintenance_reason',
+      'pool_member.pool_id',
+      'assignment.holder',
+      'assignment.connected',
+    ])
+    .where('machine.type', 'in', ['vdi', 'simple'])
+    .where((eb) =>
+      person.role === 'admin'
+        ? eb.or([eb('pool_member.pool_id', 'is', null), eb('machine.name', 'in', [...byHand, ''])])
+        : eb.or([
+            eb('machine.id', 'in', [...granted, '']),
+            eb('machine.name', 'in', [...byHand, ...held, '']),
+          ]),
+    )
+    .orderBy('machine.name')
+    .limit(MOST_MACHINES * 2)
+    .execute()
+  const found = new Map(
+    rows
+      .filter((row) => byHand.includes(row.name) || (outside && row.pool_id === null))
+      .map((row) => [row.name, row]),
+  )
   const choices: Choice[] = []
   for (const row of [...found.values()].slice(0, MOST_MACHINES)) {
-    if ((await deps.permissions.on(person, 'machine', row.name))?.has('accessConsole') !== true) continue
-    const state = row.maintenance === 1 ? 'maintenance' : held.has(row.name) ? 'yours' : row.connected === 1 ? 'full' : 'free'
-    const sentence = { maintenance: `in maintenance${row.maintenance_reason === '' ? '' : `: ${row.maintenance_reason}`}`, yours: 'yours', free: row.power === 'running' ? 'it runs' : 'it is off', full: 'somebody else uses it' }[state]
+    if ((await deps.permissions.on(person, 'machine', row.name))?.has('accessConsole') !== true)
+      continue
+    const state =
+      row.maintenance === 1
+        ? 'maintenance'
+        : held.has(row.name)
+          ? 'yours'
+          : row.connected === 1
+            ? 'full'
+            : 'free'
+    const sentence = {
+      maintenance: `in maintenance${row.maintenance_reason === '' ? '' : `: ${row.maintenance_reason}`}`,
+      yours: 'yours',
+      free: row.power === 'running' ? 'it runs' : 'it is off',
+      full: 'somebody else uses it',
+    }[state]
     choices.push({ kind: 'machine', name: row.name, state, sentence })
   }
   return choices

@@ -12,24 +12,50 @@ import { headOfQueue, leaveQueue, wait } from './queue.js'
 import { bestCandidate } from './selection.js'
 
 /** `now`: of the fair clock. */
-export interface ClaimsDeps { readonly store: Store, readonly hosts: Hosts, readonly now: () => number }
+export interface ClaimsDeps {
+  readonly store: Store
+  readonly hosts: Hosts
+  readonly now: () => number
+}
 
 /** What a claim gives: a desktop, or a place in the queue. `changed`: it was given now, or is to be made ready again. */
-export type Claimed = { readonly machineId: string, readonly changed: boolean, readonly queue: null } | { readonly machineId: null, readonly queue: { place: number, since: number, sentence: string, nextFreeAt: number | null } }
+export type Claimed =
+  | { readonly machineId: string; readonly changed: boolean; readonly queue: null }
+  | {
+      readonly machineId: null
+      readonly queue: { place: number; since: number; sentence: string; nextFreeAt: number | null }
+    }
 
 /** `moved`: in place of another desktop, for which he has not asked. */
-export interface AssignWish { readonly byAdministrator: boolean, readonly fixed: boolean, readonly machineId?: string, readonly moved?: boolean }
+export interface AssignWish {
+  readonly byAdministrator: boolean
+  readonly fixed: boolean
+  readonly machineId?: string
+  readonly moved?: boolean
+}
 /** `still`: asked in the transaction whether it is to end after all; its holder may have come back in this moment. */
-export interface ReleaseWish { readonly force: boolean, readonly because: string, readonly how?: Cleaning, readonly still?: (held: AssignmentRow) => boolean }
+export interface ReleaseWish {
+  readonly force: boolean
+  readonly because: string
+  readonly how?: Cleaning
+  readonly still?: (held: AssignmentRow) => boolean
+}
 
 const CLAIM: AssignWish = { byAdministrator: false, fixed: false }
 
 /** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id: its holder has it no more) and `freed` (pool id); for those who measure `claimed` (result, ms), `prepared` (ms) and `released` (reason). */
-export class Claims extends EventEmitter<{ changed: [string], ended: [string], freed: [string], claimed: [string, number], prepared: [number], released: [string] }> {
+export class Claims extends EventEmitter<{
+  changed: [string]
+  ended: [string]
+  freed: [string]
+  claimed: [string, number]
+  prepared: [number]
+  released: [string]
+}> {
   /** Told when the claim that took them is committed. */
   readonly #endedByOthers: string[] = []
 
-  constructor (readonly deps: ClaimsDeps) {
+  constructor(readonly deps: ClaimsDeps) {
     super()
     this.setMaxListeners(0)
   }
@@ -38,13 +64,33 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
    * Gives the holder (`user:NAME`, `thin-client:ID`) his desktop of the pool: the one he has, or the best free one. Throws `pool_exhausted` when all are
    * taken and `queue` is false, `maintenance`, `too_many_desktops`.
    */
-  async claim (poolName: string, holder: string, by: Actor, queue: boolean, wish: AssignWish = CLAIM): Promise<Claimed> {
+  async claim(
+    poolName: string,
+    holder: string,
+    by: Actor,
+    queue: boolean,
+    wish: AssignWish = CLAIM,
+  ): Promise<Claimed> {
     const startMs = performance.now()
-    const claimed = await this.deps.store.transaction().execute(async (tx) => await this.#claimIn(tx, await requirePool(tx, poolName), holder, by, queue, wish)).catch((error: unknown) => {
-      this.emit('claimed', error instanceof BrokerError ? error.code : 'internal', performance.now() - startMs)
-      throw error
-    })
-    this.emit('claimed', claimed.machineId === null ? 'queued' : 'given', performance.now() - startMs)
+    const claimed = await this.deps.store
+      .transaction()
+      .execute(
+        async (tx) =>
+          await this.#claimIn(tx, await requirePool(tx, poolName), holder, by, queue, wish),
+      )
+      .catch((error: unknown) => {
+        this.emit(
+          'claimed',
+          error instanceof BrokerError ? error.code : 'internal',
+          performance.now() - startMs,
+        )
+        throw error
+      })
+    this.emit(
+      'claimed',
+      claimed.machineId === null ? 'queued' : 'given',
+      performance.now() - startMs,
+    )
     for (const machineId of this.#endedByOthers.splice(0)) {
       this.emit('ended', machineId)
       this.emit('released', 'expired')
@@ -54,61 +100,159 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
   }
 
   /** For the head of the queue, as `claim`. dropped: he waits no more, since he has as many desktops as he may; none: there is none for him yet. */
-  async claimForWaiter (poolId: string, holder: string, by: Actor): Promise<'given' | 'dropped' | 'none'> {
-    const outcome = await this.deps.store.transaction().execute(async (tx): Promise<{ given: string } | 'dropped' | 'none'> => {
-      const pool = await poolById(tx, poolId)
-      if (!pool || pool.maintenance === 1 || pool.state === 'deleting' || await headOfQueue(tx, poolId, this.deps.now()) !== holder) return 'none'
-      const held = await tx.selectFrom('assignment').select('pool_id').where('holder', '=', holder).execute()
-      if (held.length >= pool.policy.maxPerUser) {
-        await leaveQueue(tx, poolId, holder)
-        return 'dropped'
-      }
-      const given = await this.#give(tx, pool, holder, by, CLAIM)
-      return given === null ? 'none' : { given }
-    })
+  async claimForWaiter(
+    poolId: string,
+    holder: string,
+    by: Actor,
+  ): Promise<'given' | 'dropped' | 'none'> {
+    const outcome = await this.deps.store
+      .transaction()
+      .execute(async (tx): Promise<{ given: string } | 'dropped' | 'none'> => {
+        const pool = await poolById(tx, poolId)
+        if (
+          !pool ||
+          pool.maintenance === 1 ||
+          pool.state === 'deleting' ||
+          (await headOfQueue(tx, poolId, this.deps.now())) !== holder
+        )
+          return 'none'
+        const held = await tx
+          .selectFrom('assignment')
+          .select('pool_id')
+          .where('holder', '=', holder)
+          .execute()
+        if (held.length >= pool.policy.maxPerUser) {
+          await leaveQueue(tx, poolId, holder)
+          return 'dropped'
+        }
+        const given = await this.#give(tx, pool, holder, by, CLAIM)
+        return given === null ? 'none' : { given }
+      })
     if (typeof outcome === 'string') return outcome
     this.emit('changed', outcome.given)
     return 'given'
   }
 
-  async #claimIn (tx: Queries, pool: PoolWithPolicy, holder: string, by: Actor, queue: boolean, wish: AssignWish): Promise<Claimed> {
+  async #claimIn(
+    tx: Queries,
+    pool: PoolWithPolicy,
+    holder: string,
+    by: Actor,
+    queue: boolean,
+    wish: AssignWish,
+  ): Promise<Claimed> {
     const { now } = this.deps
-    if (pool.state === 'deleting') throw new BrokerError('not_found', `The pool ${pool.name} is being deleted.`)
-    const held = await tx.selectFrom('assignment').select(['machine_id', 'pool_id']).where('holder', '=', holder).execute()
+    if (pool.state === 'deleting')
+      throw new BrokerError('not_found', `The pool ${pool.name} is being deleted.`)
+    const held = await tx
+      .selectFrom('assignment')
+      .select(['machine_id', 'pool_id'])
+      .where('holder', '=', holder)
+      .execute()
     const mine = held.find((row) => row.pool_id === pool.id)
-    if (mine) return { machineId: mine.machine_id, changed: await this.#again(tx, pool, holder, mine.machine_id, wish), queue: null }
-    if (pool.maintenance === 1) throw new BrokerError('maintenance', `${pool.name} is in maintenance${pool.maintenance_reason === '' ? '' : `: ${pool.maintenance_reason}`}. It is handed out again when that ends.`)
+    if (mine)
+      return {
+        machineId: mine.machine_id,
+        changed: await this.#again(tx, pool, holder, mine.machine_id, wish),
+        queue: null,
+      }
+    if (pool.maintenance === 1)
+      throw new BrokerError(
+        'maintenance',
+        `${pool.name} is in maintenance${pool.maintenance_reason === '' ? '' : `: ${pool.maintenance_reason}`}. It is handed out again when that ends.`,
+      )
     refuseTooMany(pool, holder, held.length)
     const head = await headOfQueue(tx, pool.id, now())
-    const given = head === null || head === holder || wish.byAdministrator ? await this.#give(tx, pool, holder, by, wish) : null
+    const given =
+      head === null || head === holder || wish.byAdministrator
+        ? await this.#give(tx, pool, holder, by, wish)
+        : null
     if (given !== null) return { machineId: given, changed: true, queue: null }
     const { sentence, nextFreeAt } = await this.#exhausted(tx, pool)
     if (!queue) throw new BrokerError('pool_exhausted', sentence)
-    return { machineId: null, queue: { ...await wait(tx, pool.id, holder, now()), sentence, nextFreeAt } }
+    return {
+      machineId: null,
+      queue: { ...(await wait(tx, pool.id, holder, now())), sentence, nextFreeAt },
+    }
   }
 
   /**
    * The desktop that he has already: it counts as used now, and is made ready again unless it runs. Gives whether that has to begin; who asks again and
    * again, as a waiting screen does, changes nothing. (One whose host is away the keeper exchanges, as long as he has not worked on it.)
    */
-  async #again (tx: Queries, pool: PoolWithPolicy, holder: string, machineId: string, wish: AssignWish): Promise<boolean> {
-    if (wish.machineId !== undefined && wish.machineId !== machineId) throw new BrokerError('assigned', `${shownHolder(holder)} has another desktop of ${pool.name} already: release that first.`)
-    const now = await tx.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').select(['assignment.wanted', 'machine.power', 'machine.hypervisor', 'desktop.unclean']).where('assignment.machine_id', '=', machineId).executeTakeFirstOrThrow()
-    const ready = now.power === 'running' && now.unclean === null && this.deps.hosts.isUp(now.hypervisor)
-    const byHand = wish.byAdministrator ? { by_administrator: 1 as const, fixed: wish.fixed ? 1 as const : 0 as const } : {}
-    await tx.updateTable('assignment').set({ idle_since: this.deps.now(), ...(ready || now.wanted === 1 ? {} : { wanted: 1 as const, starts_failed: 0 }), ...byHand }).where('machine_id', '=', machineId).execute()
+  async #again(
+    tx: Queries,
+    pool: PoolWithPolicy,
+    holder: string,
+    machineId: string,
+    wish: AssignWish,
+  ): Promise<boolean> {
+    if (wish.machineId !== undefined && wish.machineId !== machineId)
+      throw new BrokerError(
+        'assigned',
+        `${shownHolder(holder)} has another desktop of ${pool.name} already: release that first.`,
+      )
+    const now = await tx
+      .selectFrom('assignment')
+      .innerJoin('machine', 'machine.id', 'assignment.machine_id')
+      .leftJoin('desktop', 'desktop.machine_id', 'machine.id')
+      .select(['assignment.wanted', 'machine.power', 'machine.hypervisor', 'desktop.unclean'])
+      .where('assignment.machine_id', '=', machineId)
+      .executeTakeFirstOrThrow()
+    const ready =
+      now.power === 'running' && now.unclean === null && this.deps.hosts.isUp(now.hypervisor)
+    const byHand = wish.byAdministrator
+      ? { by_administrator: 1 as const, fixed: wish.fixed ? (1 as const) : (0 as const) }
+      : {}
+    await tx
+      .updateTable('assignment')
+      .set({
+        idle_since: this.deps.now(),
+        ...(ready || now.wanted === 1 ? {} : { wanted: 1 as const, starts_failed: 0 }),
+        ...byHand,
+      })
+      .where('machine_id', '=', machineId)
+      .execute()
     return !ready && now.wanted === 0
   }
 
   /** Takes the best desktop there is; null when there is none. */
-  async #give (tx: Queries, pool: PoolWithPolicy, holder: string, by: Actor, wish: AssignWish, except: readonly string[] = []): Promise<string | null> {
+  async #give(
+    tx: Queries,
+    pool: PoolWithPolicy,
+    holder: string,
+    by: Actor,
+    wish: AssignWish,
+    except: readonly string[] = [],
+  ): Promise<string | null> {
     const hosts = this.deps.hosts.usable()
     const kept = pool.policy.onRelease === 'keep' || pool.policy.onExpiry === 'keep'
-    const own = kept && wish.machineId === undefined ? await this.#keptForHim(tx, pool, holder, hosts.map((host) => host.hypervisor)) : null
-    const machineId = wish.machineId ?? own ?? (await bestCandidate(tx, pool.id, hosts, 1, except))?.machine_id ?? (await bestCandidate(tx, pool.id, hosts, 2, except))?.machine_id
-      ?? (pool.policy.onExpiry === 'keep' ? await this.#takeExpired(tx, pool) : null)
+    const own =
+      kept && wish.machineId === undefined
+        ? await this.#keptForHim(
+            tx,
+            pool,
+            holder,
+            hosts.map((host) => host.hypervisor),
+          )
+        : null
+    const machineId =
+      wish.machineId ??
+      own ??
+      (await bestCandidate(tx, pool.id, hosts, 1, except))?.machine_id ??
+      (await bestCandidate(tx, pool.id, hosts, 2, except))?.machine_id ??
+      (pool.policy.onExpiry === 'keep' ? await this.#takeExpired(tx, pool) : null)
     if (machineId === null || machineId === undefined) return null
-    if (!await enterDesktop(tx, machineId, 'assigned', own === machineId ? { unclean: null } : {}, this.deps.now(), ['free'])) {
+    if (
+      !(await enterDesktop(
+        tx,
+        machineId,
+        'assigned',
+        own === machineId ? { unclean: null } : {},
+        this.deps.now(),
+        ['free'],
+      ))
+    ) {
       if (wish.machineId === undefined) return null
       throw await this.#notFree(tx, machineId, pool)
     }
@@ -117,66 +261,207 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
   }
 
   /** Why a desktop that was asked for by name cannot be given. */
-  async #notFree (tx: Queries, machineId: string, pool: PoolWithPolicy): Promise<BrokerError> {
-    const row = await tx.selectFrom('desktop').innerJoin('machine', 'machine.id', 'desktop.machine_id').leftJoin('assignment', 'assignment.machine_id', 'desktop.machine_id').select(['machine.name', 'desktop.state', 'assignment.holder']).where('desktop.machine_id', '=', machineId).executeTakeFirstOrThrow()
-    if (row.holder !== null) return new BrokerError('assigned', `${shownHolder(row.holder)} has ${row.name}: release it first with "berth release ${row.name}".`)
-    return new BrokerError('assigned', `${row.name} is ${row.state}, not free: "berth pool show ${pool.name}" tells why.`)
+  async #notFree(tx: Queries, machineId: string, pool: PoolWithPolicy): Promise<BrokerError> {
+    const row = await tx
+      .selectFrom('desktop')
+      .innerJoin('machine', 'machine.id', 'desktop.machine_id')
+      .leftJoin('assignment', 'assignment.machine_id', 'desktop.machine_id')
+      .select(['machine.name', 'desktop.state', 'assignment.holder'])
+      .where('desktop.machine_id', '=', machineId)
+      .executeTakeFirstOrThrow()
+    if (row.holder !== null)
+      return new BrokerError(
+        'assigned',
+        `${shownHolder(row.holder)} has ${row.name}: release it first with "berth release ${row.name}".`,
+      )
+    return new BrokerError(
+      'assigned',
+      `${row.name} is ${row.state}, not free: "berth pool show ${pool.name}" tells why.`,
+    )
   }
 
-  async #insert (tx: Queries, machineId: string, poolId: string | null, holder: string, by: Actor, wish: AssignWish, poolName: string): Promise<void> {
+  async #insert(
+    tx: Queries,
+    machineId: string,
+    poolId: string | null,
+    holder: string,
+    by: Actor,
+    wish: AssignWish,
+    poolName: string,
+  ): Promise<void> {
     const now = this.deps.now()
-    const machine = await tx.selectFrom('machine').select(['name', 'hypervisor', 'memory_mib']).where('id', '=', machineId).executeTakeFirstOrThrow()
-    const { numInsertedOrUpdatedRows } = await tx.insertInto('assignment').values({
-      machine_id: machineId, pool_id: poolId, holder, by_administrator: wish.byAdministrator ? 1 : 0, fixed: wish.fixed ? 1 : 0, wanted: 1, assigned_at: now, started_at: null, ticket_at: null, connected_at: null, disconnected_at: null,
-      extended_at: null, session_at: null, idle_since: now, warned_for: null,
-    }).onConflict((oc) => oc.doNothing()).executeTakeFirst()
-    if (numInsertedOrUpdatedRows !== 1n) throw new BrokerError('assigned', `${machine.name} is somebody's already: release it first with "berth release ${machine.name}".`)
+    const machine = await tx
+      .selectFrom('machine')
+      .select(['name', 'hypervisor', 'memory_mib'])
+      .where('id', '=', machineId)
+      .executeTakeFirstOrThrow()
+    const { numInsertedOrUpdatedRows } = await tx
+      .insertInto('assignment')
+      .values({
+        machine_id: machineId,
+        pool_id: poolId,
+        holder,
+        by_administrator: wish.byAdministrator ? 1 : 0,
+        fixed: wish.fixed ? 1 : 0,
+        wanted: 1,
+        assigned_at: now,
+        started_at: null,
+        ticket_at: null,
+        connected_at: null,
+        disconnected_at: null,
+        extended_at: null,
+        session_at: null,
+        idle_since: now,
+        warned_for: null,
+      })
+      .onConflict((oc) => oc.doNothing())
+      .executeTakeFirst()
+    if (numInsertedOrUpdatedRows !== 1n)
+      throw new BrokerError(
+        'assigned',
+        `${machine.name} is somebody's already: release it first with "berth release ${machine.name}".`,
+      )
     // Also of whom an administrator gives one out of turn: else it would be his turn once more.
     const since = poolId === null ? null : await leaveQueue(tx, poolId, holder)
     this.deps.hosts.noteGiven(machine.hypervisor, machine.memory_mib)
     // Who was given one unasked has not waited, and does not count as one who got it at once.
-    const waited = since !== null ? { waitedMs: Math.max(0, now - since) } : poolId === null || wish.byAdministrator || wish.moved === true ? {} : { waitedMs: 0 }
-    await recordEvent(tx, by, 'desktop.assign', `machine:${machine.name}`, { pool: poolName, holder: shownHolder(holder), ...waited })
+    const waited =
+      since !== null
+        ? { waitedMs: Math.max(0, now - since) }
+        : poolId === null || wish.byAdministrator || wish.moved === true
+          ? {}
+          : { waitedMs: 0 }
+    await recordEvent(tx, by, 'desktop.assign', `machine:${machine.name}`, {
+      pool: poolName,
+      holder: shownHolder(holder),
+      ...waited,
+    })
   }
 
   /** What a pool that keeps desktops still has from his last time. */
-  async #keptForHim (tx: Queries, pool: PoolWithPolicy, holder: string, hosts: readonly string[]): Promise<string | null> {
+  async #keptForHim(
+    tx: Queries,
+    pool: PoolWithPolicy,
+    holder: string,
+    hosts: readonly string[],
+  ): Promise<string | null> {
     if (hosts.length === 0) return null
-    const kept = await tx.selectFrom('desktop').innerJoin('pool_member', 'pool_member.machine_id', 'desktop.machine_id').select('desktop.machine_id').where('last_holder', '=', holder).where('state', '=', 'free').where('unclean', 'is not', null)
-      .where('pool_member.pool_id', '=', pool.id).where('pool_member.claimable', '>', 0).where('pool_member.hypervisor', 'in', [...hosts]).orderBy('desktop.used_at', 'desc').executeTakeFirst()
+    const kept = await tx
+      .selectFrom('desktop')
+      .innerJoin('pool_member', 'pool_member.machine_id', 'desktop.machine_id')
+      .select('desktop.machine_id')
+      .where('last_holder', '=', holder)
+      .where('state', '=', 'free')
+      .where('unclean', 'is not', null)
+      .where('pool_member.pool_id', '=', pool.id)
+      .where('pool_member.claimable', '>', 0)
+      .where('pool_member.hypervisor', 'in', [...hosts])
+      .orderBy('desktop.used_at', 'desc')
+      .executeTakeFirst()
     return kept?.machine_id ?? null
   }
 
   /** Of a pool that keeps expired desktops for their holders: the one that expired first goes to who needs it. It is stopped before he sees it. */
-  async #takeExpired (tx: Queries, pool: PoolWithPolicy): Promise<string | null> {
-    const rows = await tx.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').selectAll('assignment').select(['machine.hypervisor', 'machine.maintenance']).where('pool_id', '=', pool.id).where('connected', '=', 0).where('fixed', '=', 0).orderBy('idle_since').limit(20).execute()
-    const expired = rows.find((row) => (expiresAt(row, pool.policy) ?? Infinity) <= this.deps.now() && row.maintenance === 0 && this.deps.hosts.isSettled(row.hypervisor))
+  async #takeExpired(tx: Queries, pool: PoolWithPolicy): Promise<string | null> {
+    const rows = await tx
+      .selectFrom('assignment')
+      .innerJoin('machine', 'machine.id', 'assignment.machine_id')
+      .selectAll('assignment')
+      .select(['machine.hypervisor', 'machine.maintenance'])
+      .where('pool_id', '=', pool.id)
+      .where('connected', '=', 0)
+      .where('fixed', '=', 0)
+      .orderBy('idle_since')
+      .limit(20)
+      .execute()
+    const expired = rows.find(
+      (row) =>
+        (expiresAt(row, pool.policy) ?? Infinity) <= this.deps.now() &&
+        row.maintenance === 0 &&
+        this.deps.hosts.isSettled(row.hypervisor),
+    )
     if (!expired) return null
-    await this.#end(tx, expired, pool, { actor: 'berth', address: '' }, { force: false, because: 'expired', how: 'keep' })
+    await this.#end(
+      tx,
+      expired,
+      pool,
+      { actor: 'berth', address: '' },
+      { force: false, because: 'expired', how: 'keep' },
+    )
     this.#endedByOthers.push(expired.machine_id)
     return expired.machine_id
   }
 
   /** In words: that there is none, who may free one, and when. */
-  async #exhausted (tx: Queries, pool: PoolWithPolicy): Promise<{ sentence: string, nextFreeAt: number | null }> {
-    const held = await tx.selectFrom('assignment').selectAll().where('pool_id', '=', pool.id).orderBy('connected').orderBy('idle_since').limit(50).execute()
-    const { count } = await tx.selectFrom('pool_member').select((eb) => eb.fn.countAll<number>().as('count')).where('pool_id', '=', pool.id).executeTakeFirstOrThrow()
-    if (Number(count) === 0) return { sentence: `${pool.name} has no desktops yet. Ask the administrator.`, nextFreeAt: null }
-    const next = held.map((row) => ({ row, at: expiresAt(row, pool.policy) })).filter((one): one is { row: AssignmentRow, at: number } => one.at !== null).sort((a, b) => a.at - b.at)[0]
-    const when = next ? `the next may become free at ${new Date(Math.max(next.at, this.deps.now())).toISOString().slice(0, 16).replace('T', ' ')} UTC, when ${shownHolder(next.row.holder)}'s time is over`
-      : held.length > 0 ? `${held.slice(0, 3).map((row) => shownHolder(row.holder)).join(', ')}${held.length > 3 ? ' and others' : ''} may release one` : 'those that are left are being made ready, in maintenance, failed, or on a hypervisor that does not answer'
-    return { sentence: `${pool.name} has no free desktop (${held.length} of ${Number(count)} are assigned): ${when}.`, nextFreeAt: next?.at ?? null }
+  async #exhausted(
+    tx: Queries,
+    pool: PoolWithPolicy,
+  ): Promise<{ sentence: string; nextFreeAt: number | null }> {
+    const held = await tx
+      .selectFrom('assignment')
+      .selectAll()
+      .where('pool_id', '=', pool.id)
+      .orderBy('connected')
+      .orderBy('idle_since')
+      .limit(50)
+      .execute()
+    const { count } = await tx
+      .selectFrom('pool_member')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('pool_id', '=', pool.id)
+      .executeTakeFirstOrThrow()
+    if (Number(count) === 0)
+      return {
+        sentence: `${pool.name} has no desktops yet. Ask the administrator.`,
+        nextFreeAt: null,
+      }
+    const next = held
+      .map((row) => ({ row, at: expiresAt(row, pool.policy) }))
+      .filter((one): one is { row: AssignmentRow; at: number } => one.at !== null)
+      .sort((a, b) => a.at - b.at)[0]
+    const when = next
+      ? `the next may become free at ${new Date(Math.max(next.at, this.deps.now())).toISOString().slice(0, 16).replace('T', ' ')} UTC, when ${shownHolder(next.row.holder)}'s time is over`
+      : held.length > 0
+        ? `${held
+            .slice(0, 3)
+            .map((row) => shownHolder(row.holder))
+            .join(', ')}${held.length > 3 ? ' and others' : ''} may release one`
+        : 'those that are left are being made ready, in maintenance, failed, or on a hypervisor that does not answer'
+    return {
+      sentence: `${pool.name} has no free desktop (${held.length} of ${Number(count)} are assigned): ${when}.`,
+      nextFreeAt: next?.at ?? null,
+    }
   }
 
   /** A machine outside of pools becomes somebody's, for good. Throws `assigned` while it is another one's for good, or another one is connected. */
-  async dedicate (machine: { id: string, name: string }, holder: string, by: Actor): Promise<void> {
+  async dedicate(machine: { id: string; name: string }, holder: string, by: Actor): Promise<void> {
     const before = await this.deps.store.transaction().execute(async (tx) => {
-      const held = await tx.selectFrom('assignment').select(['holder', 'fixed', 'connected']).where('machine_id', '=', machine.id).executeTakeFirst()
+      const held = await tx
+        .selectFrom('assignment')
+        .select(['holder', 'fixed', 'connected'])
+        .where('machine_id', '=', machine.id)
+        .executeTakeFirst()
       if (held && held.fixed === 1 && held.holder === holder) return holder
-      if (held?.fixed === 1) throw new BrokerError('assigned', `${machine.name} is ${shownHolder(held.holder)}'s: release it first with "berth release ${machine.name}".`)
-      if (held && held.connected === 1 && held.holder !== holder) throw new BrokerError('assigned', `${shownHolder(held.holder)} is connected to ${machine.name}: release it first with "berth release ${machine.name} --force".`)
+      if (held?.fixed === 1)
+        throw new BrokerError(
+          'assigned',
+          `${machine.name} is ${shownHolder(held.holder)}'s: release it first with "berth release ${machine.name}".`,
+        )
+      if (held && held.connected === 1 && held.holder !== holder)
+        throw new BrokerError(
+          'assigned',
+          `${shownHolder(held.holder)} is connected to ${machine.name}: release it first with "berth release ${machine.name} --force".`,
+        )
       await tx.deleteFrom('assignment').where('machine_id', '=', machine.id).execute()
-      await this.#insert(tx, machine.id, null, holder, by, { byAdministrator: true, fixed: true }, '')
+      await this.#insert(
+        tx,
+        machine.id,
+        null,
+        holder,
+        by,
+        { byAdministrator: true, fixed: true },
+        '',
+      )
       return held?.holder ?? holder
     })
     if (before !== holder) this.emit('ended', machine.id)
@@ -184,13 +469,39 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
   }
 
   /** Ends the assignment. Throws `assigned` while a viewer is connected, unless forced; `not_found` when nobody has it. */
-  async release (machine: { id: string, name: string }, by: Actor, wish: ReleaseWish): Promise<void> {
+  async release(
+    machine: { id: string; name: string },
+    by: Actor,
+    wish: ReleaseWish,
+  ): Promise<void> {
     const poolId = await this.deps.store.transaction().execute(async (tx) => {
-      const held = await tx.selectFrom('assignment').selectAll().where('machine_id', '=', machine.id).executeTakeFirst()
-      if (!held) throw new BrokerError('not_found', `Nobody has ${machine.name}: there is nothing to release.`)
-      if (wish.still?.(held) === false) throw new BrokerError('assigned', `${shownHolder(held.holder)} came back to ${machine.name} in this moment.`)
-      if (held.connected === 1 && !wish.force) throw new BrokerError('assigned', `${shownHolder(held.holder)} is connected to ${machine.name}: use --force to take it all the same.`)
-      await this.#end(tx, held, held.pool_id === null ? null : await poolById(tx, held.pool_id), by, wish)
+      const held = await tx
+        .selectFrom('assignment')
+        .selectAll()
+        .where('machine_id', '=', machine.id)
+        .executeTakeFirst()
+      if (!held)
+        throw new BrokerError(
+          'not_found',
+          `Nobody has ${machine.name}: there is nothing to release.`,
+        )
+      if (wish.still?.(held) === false)
+        throw new BrokerError(
+          'assigned',
+          `${shownHolder(held.holder)} came back to ${machine.name} in this moment.`,
+        )
+      if (held.connected === 1 && !wish.force)
+        throw new BrokerError(
+          'assigned',
+          `${shownHolder(held.holder)} is connected to ${machine.name}: use --force to take it all the same.`,
+        )
+      await this.#end(
+        tx,
+        held,
+        held.pool_id === null ? null : await poolById(tx, held.pool_id),
+        by,
+        wish,
+      )
       return held.pool_id
     })
     this.emit('changed', machine.id)
@@ -200,34 +511,88 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
   }
 
   /** Deletes the assignment and says what happens to the desktop before the next person gets it. */
-  async #end (tx: Queries, held: AssignmentRow, pool: PoolWithPolicy | null, by: Actor, wish: ReleaseWish): Promise<void> {
+  async #end(
+    tx: Queries,
+    held: AssignmentRow,
+    pool: PoolWithPolicy | null,
+    by: Actor,
+    wish: ReleaseWish,
+  ): Promise<void> {
     const now = this.deps.now()
-    const machine = await tx.selectFrom('machine').select(['name', 'power', 'parent_id']).where('id', '=', held.machine_id).executeTakeFirstOrThrow()
+    const machine = await tx
+      .selectFrom('machine')
+      .select(['name', 'power', 'parent_id'])
+      .where('id', '=', held.machine_id)
+      .executeTakeFirstOrThrow()
     await tx.deleteFrom('assignment').where('machine_id', '=', held.machine_id).execute()
-    await recordEvent(tx, by, 'desktop.release', `machine:${machine.name}`, { pool: pool?.name ?? null, holder: shownHolder(held.holder), because: wish.because })
+    await recordEvent(tx, by, 'desktop.release', `machine:${machine.name}`, {
+      pool: pool?.name ?? null,
+      holder: shownHolder(held.holder),
+      because: wish.because,
+    })
     if (pool === null) return
     const how = wish.how ?? pool.policy.onRelease
-    const untouched = held.started_at === null && held.connected_at === null && held.ticket_at === null
-    if (untouched) return void await enterDesktop(tx, held.machine_id, 'free', {}, now, ['assigned'])
-    const rest = { unclean: how === 'rebuild' && machine.parent_id === null ? 'stop' as const : uncleanAfter(how), last_holder: held.holder, fresh: 0 as const, used_at: now, tries: 0, retry_at: 0 }
-    await enterDesktop(tx, held.machine_id, how === 'keep' ? 'free' : 'cleaning', rest, now, ['assigned'])
+    const untouched =
+      held.started_at === null && held.connected_at === null && held.ticket_at === null
+    if (untouched)
+      return void (await enterDesktop(tx, held.machine_id, 'free', {}, now, ['assigned']))
+    const rest = {
+      unclean:
+        how === 'rebuild' && machine.parent_id === null ? ('stop' as const) : uncleanAfter(how),
+      last_holder: held.holder,
+      fresh: 0 as const,
+      used_at: now,
+      tries: 0,
+      retry_at: 0,
+    }
+    await enterDesktop(tx, held.machine_id, how === 'keep' ? 'free' : 'cleaning', rest, now, [
+      'assigned',
+    ])
   }
 
   /** The holder gets another desktop; what was wrong with this one stands in `because`. False when there is no other: then he keeps it and waits. */
-  async move (machineId: string, because: string, failed: boolean, by: Actor): Promise<boolean> {
+  async move(machineId: string, because: string, failed: boolean, by: Actor): Promise<boolean> {
     const to = await this.deps.store.transaction().execute(async (tx) => {
-      const held = await tx.selectFrom('assignment').selectAll().where('machine_id', '=', machineId).executeTakeFirst()
+      const held = await tx
+        .selectFrom('assignment')
+        .selectAll()
+        .where('machine_id', '=', machineId)
+        .executeTakeFirst()
       const pool = held?.pool_id == null ? null : await poolById(tx, held.pool_id)
       if (!held || !pool) return null
       await tx.deleteFrom('assignment').where('machine_id', '=', machineId).execute()
-      const given = await this.#give(tx, pool, held.holder, by, { byAdministrator: held.by_administrator === 1, fixed: held.fixed === 1, moved: true }, [machineId])
+      const given = await this.#give(
+        tx,
+        pool,
+        held.holder,
+        by,
+        { byAdministrator: held.by_administrator === 1, fixed: held.fixed === 1, moved: true },
+        [machineId],
+      )
       if (given === null) {
         await tx.insertInto('assignment').values(held).execute()
         return null
       }
-      const change = { unclean: held.started_at === null ? 'stop' as const : uncleanAfter(pool.policy.onRelease), last_holder: held.holder, tries: 0, retry_at: 0 }
-      await enterDesktop(tx, machineId, failed ? 'failed' : 'cleaning', failed ? { ...change, reason: `${because[0]?.toUpperCase() ?? ''}${because.slice(1)}.` } : change, this.deps.now(), ['assigned'])
-      await recordEvent(tx, by, 'desktop.move', `pool:${pool.name}`, { holder: shownHolder(held.holder), because })
+      const change = {
+        unclean: held.started_at === null ? ('stop' as const) : uncleanAfter(pool.policy.onRelease),
+        last_holder: held.holder,
+        tries: 0,
+        retry_at: 0,
+      }
+      await enterDesktop(
+        tx,
+        machineId,
+        failed ? 'failed' : 'cleaning',
+        failed
+          ? { ...change, reason: `${because[0]?.toUpperCase() ?? ''}${because.slice(1)}.` }
+          : change,
+        this.deps.now(),
+        ['assigned'],
+      )
+      await recordEvent(tx, by, 'desktop.move', `pool:${pool.name}`, {
+        holder: shownHolder(held.holder),
+        because,
+      })
       return given
     })
     if (to === null) return false
@@ -238,18 +603,40 @@ export class Claims extends EventEmitter<{ changed: [string], ended: [string], f
   }
 
   /** The holder wants more time; also a session that was warned goes on from now. */
-  async extend (machine: { id: string, name: string }, by: Actor): Promise<void> {
+  async extend(machine: { id: string; name: string }, by: Actor): Promise<void> {
     await this.deps.store.transaction().execute(async (tx) => {
       const now = this.deps.now()
-      const held = await tx.selectFrom('assignment').select(['session_at', 'connected']).where('machine_id', '=', machine.id).executeTakeFirst()
-      if (!held) throw new BrokerError('not_found', `Nobody has ${machine.name}: there is nothing to extend.`)
-      await tx.updateTable('assignment').set({ extended_at: now, idle_since: now, warned_for: null, stop_at: null, ...(held.connected === 1 ? { session_at: now } : {}) }).where('machine_id', '=', machine.id).execute()
+      const held = await tx
+        .selectFrom('assignment')
+        .select(['session_at', 'connected'])
+        .where('machine_id', '=', machine.id)
+        .executeTakeFirst()
+      if (!held)
+        throw new BrokerError(
+          'not_found',
+          `Nobody has ${machine.name}: there is nothing to extend.`,
+        )
+      await tx
+        .updateTable('assignment')
+        .set({
+          extended_at: now,
+          idle_since: now,
+          warned_for: null,
+          stop_at: null,
+          ...(held.connected === 1 ? { session_at: now } : {}),
+        })
+        .where('machine_id', '=', machine.id)
+        .execute()
       await recordEvent(tx, by, 'desktop.extend', `machine:${machine.name}`)
     })
     this.emit('changed', machine.id)
   }
 }
 
-function refuseTooMany (pool: PoolWithPolicy, holder: string, count: number): void {
-  if (count >= pool.policy.maxPerUser) throw new BrokerError('too_many_desktops', `${shownHolder(holder)} has ${count} ${count === 1 ? 'desktop' : 'desktops'}, as many as ${pool.name} allows: release one first.`)
+function refuseTooMany(pool: PoolWithPolicy, holder: string, count: number): void {
+  if (count >= pool.policy.maxPerUser)
+    throw new BrokerError(
+      'too_many_desktops',
+      `${shownHolder(holder)} has ${count} ${count === 1 ? 'desktop' : 'desktops'}, as many as ${pool.name} allows: release one first.`,
+    )
 }

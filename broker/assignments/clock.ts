@@ -5,7 +5,13 @@ const LAST_LOOK = 'assignments-last-look'
 /** Less is the noise of timers. */
 const STEP_COUNTS_MS = 2_000
 
-export interface FairClockDeps { readonly store: Store, readonly now: () => number, readonly monotonicMs: () => number, readonly isObserved: (hypervisor: string) => boolean, readonly hypervisors: () => readonly string[] }
+export interface FairClockDeps {
+  readonly store: Store
+  readonly now: () => number
+  readonly monotonicMs: () => number
+  readonly isObserved: (hypervisor: string) => boolean
+  readonly hypervisors: () => readonly string[]
+}
 
 /**
  * Time that counts against a person is time in which he could have come: while the broker or the host is away it stands still. Instead of remembering
@@ -16,48 +22,82 @@ export class FairClock {
   #offsetMs: number
   #lastLookMs: number | null = null
 
-  constructor (readonly deps: FairClockDeps) { this.#offsetMs = deps.now() - deps.monotonicMs() }
+  constructor(readonly deps: FairClockDeps) {
+    this.#offsetMs = deps.now() - deps.monotonicMs()
+  }
 
   /** The time by which assignments are kept: the wall clock's, but a jump of that one is followed only when `look` has taken it out of all times. */
-  now (): number { return Math.round(this.deps.monotonicMs() + this.#offsetMs) }
+  now(): number {
+    return Math.round(this.deps.monotonicMs() + this.#offsetMs)
+  }
 
   /** Moves the times on by what has passed unfairly since the last call, also one before a restart. Gives the time of that call; null at the first of all. */
-  async look (): Promise<number | null> {
+  async look(): Promise<number | null> {
     const { store, now, monotonicMs } = this.deps
     const monotonic = monotonicMs()
     const passed = this.#lastLookMs === null ? 0 : Math.round(monotonic - this.#lastLookMs)
     this.#lastLookMs = monotonic
     const before = await this.#lastLook()
-    const unfair = passed === 0 ? (before === null ? 0 : Math.round(this.now() - before)) : this.#step()
+    const unfair =
+      passed === 0 ? (before === null ? 0 : Math.round(this.now() - before)) : this.#step()
     const away = this.deps.hypervisors().filter((name) => !this.deps.isObserved(name))
     await store.transaction().execute(async (tx) => {
       if (unfair !== 0) {
         await tx.updateTable('assignment').set(moved(unfair)).execute()
         // Who waits keeps his place: no clock puts a newcomer before him, and no absence of the broker's counts as his own.
-        await tx.updateTable('waiter').set({ since: sql<number>`since + ${unfair}`, asked_at: sql<number>`asked_at + ${unfair}` }).execute()
+        await tx
+          .updateTable('waiter')
+          .set({
+            since: sql<number>`since + ${unfair}`,
+            asked_at: sql<number>`asked_at + ${unfair}`,
+          })
+          .execute()
       }
-      if (passed > 0 && away.length > 0) await tx.updateTable('assignment').set(moved(passed)).where('machine_id', 'in', (eb) => eb.selectFrom('machine').select('machine.id').where('machine.hypervisor', 'in', [...away])).execute()
+      if (passed > 0 && away.length > 0)
+        await tx
+          .updateTable('assignment')
+          .set(moved(passed))
+          .where('machine_id', 'in', (eb) =>
+            eb
+              .selectFrom('machine')
+              .select('machine.id')
+              .where('machine.hypervisor', 'in', [...away]),
+          )
+          .execute()
       const value = String(now())
-      await tx.insertInto('setting').values({ name: LAST_LOOK, value }).onConflict((oc) => oc.column('name').doUpdateSet({ value })).execute()
+      await tx
+        .insertInto('setting')
+        .values({ name: LAST_LOOK, value })
+        .onConflict((oc) => oc.column('name').doUpdateSet({ value }))
+        .execute()
       this.#offsetMs = now() - monotonicMs()
     })
     return before
   }
 
-  async #lastLook (): Promise<number | null> {
-    const last = await this.deps.store.selectFrom('setting').select('value').where('name', '=', LAST_LOOK).executeTakeFirst()
+  async #lastLook(): Promise<number | null> {
+    const last = await this.deps.store
+      .selectFrom('setting')
+      .select('value')
+      .where('name', '=', LAST_LOOK)
+      .executeTakeFirst()
     return last === undefined ? null : Number(last.value)
   }
 
   /** By how much the wall clock was set. */
-  #step (): number {
+  #step(): number {
     const step = Math.round(this.deps.now() - this.now())
     return Math.abs(step) < STEP_COUNTS_MS ? 0 : step
   }
 }
 
-function moved (byMs: number) {
+function moved(byMs: number) {
   return {
-    idle_since: sql<number>`idle_since + ${byMs}`, session_at: sql<number>`session_at + ${byMs}`, disconnected_at: sql<number>`disconnected_at + ${byMs}`, ticket_at: sql<number>`ticket_at + ${byMs}`, warned_for: sql<number>`warned_for + ${byMs}`, stop_at: sql<number>`stop_at + ${byMs}`,
+    idle_since: sql<number>`idle_since + ${byMs}`,
+    session_at: sql<number>`session_at + ${byMs}`,
+    disconnected_at: sql<number>`disconnected_at + ${byMs}`,
+    ticket_at: sql<number>`ticket_at + ${byMs}`,
+    warned_for: sql<number>`warned_for + ${byMs}`,
+    stop_at: sql<number>`stop_at + ${byMs}`,
   }
 }

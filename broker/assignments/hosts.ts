@@ -3,7 +3,12 @@ import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
 import type { HostLoad } from './selection.js'
 
-export interface HostsDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly now: () => number }
+export interface HostsDeps {
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly observer: Observer
+  readonly now: () => number
+}
 
 /** How long a host must have been watched without a break before anything on it is taken from anybody. */
 export const GRACE_MS = 60_000
@@ -14,9 +19,9 @@ export class Hosts {
   readonly #observedSince = new Map<string, number>()
   readonly #awaySince = new Map<string, number>()
 
-  constructor (readonly deps: HostsDeps) {}
+  constructor(readonly deps: HostsDeps) {}
 
-  start (): void {
+  start(): void {
     const { observer, hypervisors, now } = this.deps
     for (const name of hypervisors.names()) this.#awaySince.set(name, now())
     observer.on('looked', (name) => {
@@ -30,41 +35,53 @@ export class Hosts {
     })
   }
 
-  isUp (name: string): boolean {
+  isUp(name: string): boolean {
     const { hypervisors } = this.deps
     return hypervisors.names().includes(name) && hypervisors.link(name).status().state === 'up'
   }
 
-  awayMs (name: string): number {
+  awayMs(name: string): number {
     const since = this.#awaySince.get(name)
     return this.isUp(name) || since === undefined ? 0 : this.deps.now() - since
   }
 
   /** Watched now. */
-  isObserved (name: string): boolean { return this.#observedSince.has(name) && this.isUp(name) }
+  isObserved(name: string): boolean {
+    return this.#observedSince.has(name) && this.isUp(name)
+  }
 
   /** Watched for the grace time, so that what it shows can be acted upon. */
-  isSettled (name: string, graceMs = GRACE_MS): boolean {
+  isSettled(name: string, graceMs = GRACE_MS): boolean {
     const since = this.#observedSince.get(name)
     return since !== undefined && this.isUp(name) && this.deps.now() - since >= graceMs
   }
 
   /** Hosts from which desktops can be given now: up, watched, not in maintenance. */
-  usable (): HostLoad[] {
+  usable(): HostLoad[] {
     const { hypervisors } = this.deps
-    return hypervisors.names().filter((name) => this.isUp(name) && hypervisors.row(name).maintenance === 0).map((hypervisor) => {
-      const memoryMib = hypervisors.link(hypervisor).status().facts?.memory_mib ?? 1
-      return { hypervisor, load: (this.#running.get(hypervisor) ?? 0) / memoryMib }
-    })
+    return hypervisors
+      .names()
+      .filter((name) => this.isUp(name) && hypervisors.row(name).maintenance === 0)
+      .map((hypervisor) => {
+        const memoryMib = hypervisors.link(hypervisor).status().facts?.memory_mib ?? 1
+        return { hypervisor, load: (this.#running.get(hypervisor) ?? 0) / memoryMib }
+      })
   }
 
   /** A desktop of so much memory was given out, or the next count is not yet made. */
-  noteGiven (hypervisor: string, memoryMib: number): void { this.#running.set(hypervisor, (this.#running.get(hypervisor) ?? 0) + memoryMib) }
+  noteGiven(hypervisor: string, memoryMib: number): void {
+    this.#running.set(hypervisor, (this.#running.get(hypervisor) ?? 0) + memoryMib)
+  }
 
   /** Counts anew the memory of what runs or is about to. */
-  async count (): Promise<void> {
-    const rows = await this.deps.store.selectFrom('machine').leftJoin('assignment', 'assignment.machine_id', 'machine.id').select((eb) => ['machine.hypervisor', eb.fn.sum<number>('machine.memory_mib').as('memory')])
-      .where((eb) => eb.or([eb('machine.power', '=', 'running'), eb('assignment.wanted', '=', 1)])).groupBy('machine.hypervisor').execute()
+  async count(): Promise<void> {
+    const rows = await this.deps.store
+      .selectFrom('machine')
+      .leftJoin('assignment', 'assignment.machine_id', 'machine.id')
+      .select((eb) => ['machine.hypervisor', eb.fn.sum<number>('machine.memory_mib').as('memory')])
+      .where((eb) => eb.or([eb('machine.power', '=', 'running'), eb('assignment.wanted', '=', 1)]))
+      .groupBy('machine.hypervisor')
+      .execute()
     this.#running.clear()
     for (const row of rows) this.#running.set(row.hypervisor, Number(row.memory))
   }

@@ -17,8 +17,18 @@ import type { PowerWindows } from './power-windows.js'
 import { leaveQueue, livePools, waitersOf } from './queue.js'
 
 export interface KeeperDeps {
-  readonly store: Store, readonly claims: Claims, readonly cleaner: Cleaner, readonly hosts: Hosts, readonly clock: FairClock, readonly windows: PowerWindows
-  readonly machines: Machines, readonly jobs: JobRunner, readonly observer: Observer, readonly hypervisors: Hypervisors, readonly log: Logger, readonly now: () => number
+  readonly store: Store
+  readonly claims: Claims
+  readonly cleaner: Cleaner
+  readonly hosts: Hosts
+  readonly clock: FairClock
+  readonly windows: PowerWindows
+  readonly machines: Machines
+  readonly jobs: JobRunner
+  readonly observer: Observer
+  readonly hypervisors: Hypervisors
+  readonly log: Logger
+  readonly now: () => number
   /** Whether who waits may still have a desktop of the pool. Answered by those who know permissions. */
   readonly mayHave: (holder: string, poolId: string) => Promise<boolean>
 }
@@ -36,33 +46,56 @@ export class Keeper {
   /** Machines that do not start and for which there is no other: tried again then. */
   readonly #restingUntil = new Map<string, number>()
 
-  constructor (readonly deps: KeeperDeps) {
-    this.#rounds = new Rounds({ look: async (all) => { await this.#look(all) }, everyMs: LOOK_EVERY_MS, log: deps.log, failed: 'keeping the assignments failed' })
+  constructor(readonly deps: KeeperDeps) {
+    this.#rounds = new Rounds({
+      look: async (all) => {
+        await this.#look(all)
+      },
+      everyMs: LOOK_EVERY_MS,
+      log: deps.log,
+      failed: 'keeping the assignments failed',
+    })
   }
 
-  start (): void {
+  start(): void {
     const { claims, observer, jobs, hypervisors } = this.deps
-    claims.on('changed', () => { this.wake() })
-    claims.on('freed', () => { this.wake() })
+    claims.on('changed', () => {
+      this.wake()
+    })
+    claims.on('freed', () => {
+      this.wake()
+    })
     observer.on('power', () => {
       this.#countAgain = true
       this.wake()
     })
-    observer.on('looked', () => { this.wake() })
-    jobs.on('released', () => { this.wake() })
-    hypervisors.on('change', () => { this.wake() })
+    observer.on('looked', () => {
+      this.wake()
+    })
+    jobs.on('released', () => {
+      this.wake()
+    })
+    hypervisors.on('change', () => {
+      this.wake()
+    })
     this.#rounds.start()
   }
 
-  async stop (): Promise<void> { await this.#rounds.stop() }
+  async stop(): Promise<void> {
+    await this.#rounds.stop()
+  }
 
   /** Looks soon; calls while it waits to look make one look. `all`: also at what only time changes. */
-  wake (all = false): void { this.#rounds.wake(all) }
+  wake(all = false): void {
+    this.#rounds.wake(all)
+  }
 
   /** One look now, after those that are under way. */
-  async lookNow (all: boolean): Promise<void> { await this.#rounds.lookNow(all) }
+  async lookNow(all: boolean): Promise<void> {
+    await this.#rounds.lookNow(all)
+  }
 
-  async #look (all: boolean): Promise<void> {
+  async #look(all: boolean): Promise<void> {
     if (all) {
       const before = await this.deps.clock.look()
       await this.deps.windows.look(before)
@@ -78,16 +111,55 @@ export class Keeper {
   }
 
   /** Every desktop that somebody is to get comes one step nearer. */
-  async #prepare (): Promise<void> {
-    const rows = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').leftJoin('job_lock', 'job_lock.machine_id', 'machine.id').leftJoin('drain', 'drain.hypervisor', 'machine.hypervisor')
-      .select(['drain.began_at', 'drain.deadline', 'drain.warned_at', 'machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.disk', 'machine.generation_id', 'machine.type', 'desktop.unclean', 'job_lock.job_id', 'assignment.started_at', 'assignment.starts_failed', 'assignment.fixed', 'assignment.pool_id'])
-      .where('assignment.wanted', '=', 1).execute()
+  async #prepare(): Promise<void> {
+    const rows = await this.deps.store
+      .selectFrom('assignment')
+      .innerJoin('machine', 'machine.id', 'assignment.machine_id')
+      .leftJoin('desktop', 'desktop.machine_id', 'machine.id')
+      .leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
+      .leftJoin('drain', 'drain.hypervisor', 'machine.hypervisor')
+      .select([
+        'drain.began_at',
+        'drain.deadline',
+        'drain.warned_at',
+        'machine.id',
+        'machine.name',
+        'machine.hypervisor',
+        'machine.power',
+        'machine.disk',
+        'machine.generation_id',
+        'machine.type',
+        'desktop.unclean',
+        'job_lock.job_id',
+        'assignment.started_at',
+        'assignment.starts_failed',
+        'assignment.fixed',
+        'assignment.pool_id',
+      ])
+      .where('assignment.wanted', '=', 1)
+      .execute()
     for (const row of rows) {
-      if (this.#starting.has(row.id) || (this.#restingUntil.get(row.id) ?? 0) > this.deps.now()) continue
+      if (this.#starting.has(row.id) || (this.#restingUntil.get(row.id) ?? 0) > this.deps.now())
+        continue
       const { hosts } = this.deps
       const seen: Seen = {
-        hostUp: hosts.isUp(row.hypervisor), hostAwayMs: hosts.awayMs(row.hypervisor), power: row.power, hasDisk: row.disk !== null || row.generation_id !== null || row.type === 'simple' || row.type === 'source', busy: row.job_id !== null,
-        unclean: row.unclean, startsFailed: row.starts_failed, hostLeaves: row.began_at === null ? 'no' : (hostEmptiedAt(row) ?? Infinity) <= this.deps.now() ? 'over' : 'soon',
+        hostUp: hosts.isUp(row.hypervisor),
+        hostAwayMs: hosts.awayMs(row.hypervisor),
+        power: row.power,
+        hasDisk:
+          row.disk !== null ||
+          row.generation_id !== null ||
+          row.type === 'simple' ||
+          row.type === 'source',
+        busy: row.job_id !== null,
+        unclean: row.unclean,
+        startsFailed: row.starts_failed,
+        hostLeaves:
+          row.began_at === null
+            ? 'no'
+            : (hostEmptiedAt(row) ?? Infinity) <= this.deps.now()
+              ? 'over'
+              : 'soon',
       }
       const step = nextStep(seen, row.started_at !== null || row.fixed === 1)
       if (step.do === 'ready') await this.#ready(row.id)
@@ -99,50 +171,96 @@ export class Keeper {
   }
 
   /** Where there is no other desktop, he keeps this one, and it is tried again after a while. */
-  async #move (row: { id: string, name: string, pool_id: string | null }, { because, failed, orStart }: Extract<Step, { do: 'move' }>): Promise<void> {
-    if (row.pool_id !== null && await this.deps.claims.move(row.id, because, failed, BERTH)) return
+  async #move(
+    row: { id: string; name: string; pool_id: string | null },
+    { because, failed, orStart }: Extract<Step, { do: 'move' }>,
+  ): Promise<void> {
+    if (row.pool_id !== null && (await this.deps.claims.move(row.id, because, failed, BERTH)))
+      return
     if (orStart) await this.#start(row)
     else await this.#rest(row.id)
   }
 
-  async #rest (machineId: string): Promise<void> {
+  async #rest(machineId: string): Promise<void> {
     this.#restingUntil.set(machineId, this.deps.now() + REST_MS)
-    await this.deps.store.updateTable('assignment').set({ starts_failed: 0 }).where('machine_id', '=', machineId).execute()
+    await this.deps.store
+      .updateTable('assignment')
+      .set({ starts_failed: 0 })
+      .where('machine_id', '=', machineId)
+      .execute()
   }
 
-  async #ready (machineId: string): Promise<void> {
+  async #ready(machineId: string): Promise<void> {
     this.#restingUntil.delete(machineId)
     const now = this.deps.now()
-    const held = await this.deps.store.selectFrom('assignment').select(['assigned_at', 'started_at']).where('machine_id', '=', machineId).where('wanted', '=', 1).executeTakeFirst()
+    const held = await this.deps.store
+      .selectFrom('assignment')
+      .select(['assigned_at', 'started_at'])
+      .where('machine_id', '=', machineId)
+      .where('wanted', '=', 1)
+      .executeTakeFirst()
     if (held?.started_at === null) this.deps.claims.emit('prepared', now - held.assigned_at)
-    await this.deps.store.updateTable('assignment').set((eb) => ({ wanted: 0, starts_failed: 0, started_at: eb.fn.coalesce('started_at', eb.val(now)), idle_since: now })).where('machine_id', '=', machineId).where('wanted', '=', 1).execute()
+    await this.deps.store
+      .updateTable('assignment')
+      .set((eb) => ({
+        wanted: 0,
+        starts_failed: 0,
+        started_at: eb.fn.coalesce('started_at', eb.val(now)),
+        idle_since: now,
+      }))
+      .where('machine_id', '=', machineId)
+      .where('wanted', '=', 1)
+      .execute()
     this.deps.claims.emit('changed', machineId)
   }
 
-  async #start (machine: { id: string, name: string }): Promise<void> {
+  async #start(machine: { id: string; name: string }): Promise<void> {
     this.#starting.add(machine.id)
-    const job = await this.deps.machines.power(machine.name, { action: 'start' }, BERTH).catch((error: unknown) => {
-      this.deps.log.warn({ err: error, machine: machine.name }, 'an assigned desktop could not be started yet')
-      return null
-    })
+    const job = await this.deps.machines
+      .power(machine.name, { action: 'start' }, BERTH)
+      .catch((error: unknown) => {
+        this.deps.log.warn(
+          { err: error, machine: machine.name },
+          'an assigned desktop could not be started yet',
+        )
+        return null
+      })
     if (job === null) return void this.#starting.delete(machine.id)
     this.deps.claims.emit('changed', machine.id)
-    this.deps.jobs.ended(job).then(async ({ state }) => {
-      // Started, or perhaps: from now on it is not exchanged for another one by itself.
-      if (state === 'succeeded') await this.#ready(machine.id)
-      else await this.deps.store.updateTable('assignment').set((eb) => ({ starts_failed: eb('starts_failed', '+', 1) })).where('machine_id', '=', machine.id).execute()
-    }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'following a start failed') }).finally(() => {
-      this.#starting.delete(machine.id)
-      this.wake()
-    })
+    this.deps.jobs
+      .ended(job)
+      .then(async ({ state }) => {
+        // Started, or perhaps: from now on it is not exchanged for another one by itself.
+        if (state === 'succeeded') await this.#ready(machine.id)
+        else
+          await this.deps.store
+            .updateTable('assignment')
+            .set((eb) => ({ starts_failed: eb('starts_failed', '+', 1) }))
+            .where('machine_id', '=', machine.id)
+            .execute()
+      })
+      .catch((error: unknown) => {
+        this.deps.log.error({ err: error }, 'following a start failed')
+      })
+      .finally(() => {
+        this.#starting.delete(machine.id)
+        this.wake()
+      })
   }
 
   /** Takes what has expired, and warns before a session is cut. Only where the host has been watched long enough to know who is connected. */
-  async #reap (): Promise<void> {
+  async #reap(): Promise<void> {
     const { store, now, hosts } = this.deps
     for (const row of await store.selectFrom('pool').selectAll().execute()) {
       const pool = readPool(row)
-      const held = await store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').selectAll('assignment').select(['machine.name', 'machine.hypervisor']).where('pool_id', '=', pool.id).where('fixed', '=', 0).execute()
+      const held = await store
+        .selectFrom('assignment')
+        .innerJoin('machine', 'machine.id', 'assignment.machine_id')
+        .selectAll('assignment')
+        .select(['machine.name', 'machine.hypervisor'])
+        .where('pool_id', '=', pool.id)
+        .where('fixed', '=', 0)
+        .execute()
       for (const one of held.filter((candidate) => hosts.isSettled(candidate.hypervisor))) {
         const next = due(one, pool.policy, now())
         if (next.do === 'warn') await this.#warn(one, next.takenAt, next.sentence)
@@ -151,26 +269,51 @@ export class Keeper {
     }
   }
 
-  async #warn (held: { machine_id: string, name: string, holder: string }, takenAt: number, sentence: string): Promise<void> {
+  async #warn(
+    held: { machine_id: string; name: string; holder: string },
+    takenAt: number,
+    sentence: string,
+  ): Promise<void> {
     await this.deps.store.transaction().execute(async (tx) => {
-      await tx.updateTable('assignment').set({ warned_for: takenAt }).where('machine_id', '=', held.machine_id).execute()
-      await recordEvent(tx, BERTH, 'desktop.warn', `machine:${held.name}`, { holder: held.holder, takenAt: new Date(takenAt).toISOString(), sentence })
+      await tx
+        .updateTable('assignment')
+        .set({ warned_for: takenAt })
+        .where('machine_id', '=', held.machine_id)
+        .execute()
+      await recordEvent(tx, BERTH, 'desktop.warn', `machine:${held.name}`, {
+        holder: held.holder,
+        takenAt: new Date(takenAt).toISOString(),
+        sentence,
+      })
     })
     this.deps.claims.emit('changed', held.machine_id)
   }
 
-  async #take (held: { machine_id: string, name: string }, because: 'expired' | 'session', policy: PoolPolicy): Promise<void> {
+  async #take(
+    held: { machine_id: string; name: string },
+    because: 'expired' | 'session',
+    policy: PoolPolicy,
+  ): Promise<void> {
     const session = because === 'session'
-    await this.deps.claims.release({ id: held.machine_id, name: held.name }, BERTH, { force: session, because: session ? 'its longest session ended' : 'its time was over', how: policy.onExpiry, still: (now) => due(now, policy, this.deps.now()).do === 'take' })
-      .catch((error: unknown) => { this.deps.log.info({ err: error, machine: held.name }, 'a desktop was not taken after all') }) // its holder came back in this moment
+    await this.deps.claims
+      .release({ id: held.machine_id, name: held.name }, BERTH, {
+        force: session,
+        because: session ? 'its longest session ended' : 'its time was over',
+        how: policy.onExpiry,
+        still: (now) => due(now, policy, this.deps.now()).do === 'take',
+      })
+      .catch((error: unknown) => {
+        this.deps.log.info({ err: error, machine: held.name }, 'a desktop was not taken after all')
+      }) // its holder came back in this moment
   }
 
   /** The head of each queue gets what became free. */
-  async #serveQueue (): Promise<void> {
+  async #serveQueue(): Promise<void> {
     for (const poolId of await livePools(this.deps.store, this.deps.now())) {
       for (const holder of await waitersOf(this.deps.store, poolId)) {
-        if (!await this.deps.mayHave(holder, poolId)) await leaveQueue(this.deps.store, poolId, holder)
-        else if (await this.deps.claims.claimForWaiter(poolId, holder, BERTH) === 'none') break
+        if (!(await this.deps.mayHave(holder, poolId)))
+          await leaveQueue(this.deps.store, poolId, holder)
+        else if ((await this.deps.claims.claimForWaiter(poolId, holder, BERTH)) === 'none') break
       }
     }
   }

@@ -10,74 +10,239 @@ import { waitersOf } from './queue.js'
 import type { StartTimes } from './start-times.js'
 
 /** `sessions`: who is connected to these machines now. */
-export interface OffersDeps extends ChoicesDeps { readonly startTimes: StartTimes, readonly sessions: (machines: readonly string[]) => Promise<readonly Session[]>, readonly desktops: (holder: string) => Promise<Desktop[]> }
-
-/** What is known of a desktop that he has, besides what everybody is told of it. */
-interface Held { readonly desktop: Desktop, readonly step: Offer['step'], readonly takenFor: Offer['takenFor'] }
-
-/** What a person may use, for his page: as `choicesOf`, with his desktop of it, his place in the queue, and what he may do. */
-export async function offersFor (deps: OffersDeps, person: Caller): Promise<Offer[]> {
-  const choices = await choicesOf(deps, person, [])
-  const held = await heldBy(deps, person)
-  const sessions = await deps.sessions([...held.map(({ desktop }) => desktop.machine), ...choices.filter(({ kind }) => kind === 'machine').map(({ name }) => name)])
-  const granted = new Set((await deps.permissions.grantsOf(person)).map((grant) => grant.objectId))
-  return await Promise.all(choices.map(async (choice) => await offerOf(deps, person, choice, { held, sessions, granted })))
+export interface OffersDeps extends ChoicesDeps {
+  readonly startTimes: StartTimes
+  readonly sessions: (machines: readonly string[]) => Promise<readonly Session[]>
+  readonly desktops: (holder: string) => Promise<Desktop[]>
 }
 
-interface Known { readonly held: readonly Held[], readonly sessions: readonly Session[], readonly granted: ReadonlySet<string> }
+/** What is known of a desktop that he has, besides what everybody is told of it. */
+interface Held {
+  readonly desktop: Desktop
+  readonly step: Offer['step']
+  readonly takenFor: Offer['takenFor']
+}
 
-async function offerOf (deps: OffersDeps, person: Caller, choice: Choice, { held, sessions, granted }: Known): Promise<Offer> {
+/** What a person may use, for his page: as `choicesOf`, with his desktop of it, his place in the queue, and what he may do. */
+export async function offersFor(deps: OffersDeps, person: Caller): Promise<Offer[]> {
+  const choices = await choicesOf(deps, person, [])
+  const held = await heldBy(deps, person)
+  const sessions = await deps.sessions([
+    ...held.map(({ desktop }) => desktop.machine),
+    ...choices.filter(({ kind }) => kind === 'machine').map(({ name }) => name),
+  ])
+  const granted = new Set((await deps.permissions.grantsOf(person)).map((grant) => grant.objectId))
+  return await Promise.all(
+    choices.map(async (choice) => await offerOf(deps, person, choice, { held, sessions, granted })),
+  )
+}
+
+interface Known {
+  readonly held: readonly Held[]
+  readonly sessions: readonly Session[]
+  readonly granted: ReadonlySet<string>
+}
+
+async function offerOf(
+  deps: OffersDeps,
+  person: Caller,
+  choice: Choice,
+  { held, sessions, granted }: Known,
+): Promise<Offer> {
   const { kind, name, state } = choice
-  const mine = held.find(({ desktop }) => kind === 'pool' ? desktop.pool === name : desktop.machine === name)
+  const mine = held.find(({ desktop }) =>
+    kind === 'pool' ? desktop.pool === name : desktop.machine === name,
+  )
   const machine = mine?.desktop.machine ?? (kind === 'machine' ? name : null)
-  const facts = kind === 'pool' ? await poolFacts(deps, person, name) : await machineFacts(deps, name)
-  const verbs = [...await (machine === null ? deps.permissions.on(person, 'pool', name) : deps.permissions.on(person, 'machine', machine)) ?? []]
-  const startMs = await deps.startTimes.expectedMs({ ...(kind === 'pool' ? { poolId: facts.id } : {}), ...(facts.hypervisor === null ? {} : { hypervisor: facts.hypervisor }) })
+  const facts =
+    kind === 'pool' ? await poolFacts(deps, person, name) : await machineFacts(deps, name)
+  const verbs = [
+    ...((await (machine === null
+      ? deps.permissions.on(person, 'pool', name)
+      : deps.permissions.on(person, 'machine', machine))) ?? []),
+  ]
+  const startMs = await deps.startTimes.expectedMs({
+    ...(kind === 'pool' ? { poolId: facts.id } : {}),
+    ...(facts.hypervisor === null ? {} : { hypervisor: facts.hypervisor }),
+  })
   return {
-    kind, name, state, reason: facts.reason, own: mine !== undefined || granted.has(facts.id), image: facts.image, verbs, free: facts.free, waiting: facts.waiting, startMs, power: mine?.desktop.power as Offer['power'] ?? facts.power,
-    desktop: mine?.desktop ?? null, step: mine?.step ?? null, takenFor: mine?.takenFor ?? null, queue: facts.queue,
-    connected: sessions.filter((session) => session.machine === machine && !session.watching).map((session) => connection(session, person, mine !== undefined || verbs.some((verb: Verb) => verb === 'takeConsole' || verb === 'assign'))),
+    kind,
+    name,
+    state,
+    reason: facts.reason,
+    own: mine !== undefined || granted.has(facts.id),
+    image: facts.image,
+    verbs,
+    free: facts.free,
+    waiting: facts.waiting,
+    startMs,
+    power: (mine?.desktop.power as Offer['power']) ?? facts.power,
+    desktop: mine?.desktop ?? null,
+    step: mine?.step ?? null,
+    takenFor: mine?.takenFor ?? null,
+    queue: facts.queue,
+    connected: sessions
+      .filter((session) => session.machine === machine && !session.watching)
+      .map((session) =>
+        connection(
+          session,
+          person,
+          mine !== undefined ||
+            verbs.some((verb: Verb) => verb === 'takeConsole' || verb === 'assign'),
+        ),
+      ),
   }
 }
 
 /** Of others' doings on a machine that is not his he is told that there are some, and not whose, unless he may take its screen over. */
-function connection ({ holder, address, since }: Session, person: Caller, mayKnow: boolean): Connection {
+function connection(
+  { holder, address, since }: Session,
+  person: Caller,
+  mayKnow: boolean,
+): Connection {
   const you = holder?.kind === 'person' && holder.name === person.actor
-  return { who: you || mayKnow ? holder?.name ?? null : null, device: holder?.kind === 'device', you, address: you || mayKnow ? address : '', since }
+  return {
+    who: you || mayKnow ? (holder?.name ?? null) : null,
+    device: holder?.kind === 'device',
+    you,
+    address: you || mayKnow ? address : '',
+    since,
+  }
 }
 
-interface Facts { readonly id: string, readonly reason: string, readonly image: string | null, readonly hypervisor: string | null, readonly power: Offer['power'], readonly free: number | null, readonly waiting: number | null, readonly queue: Offer['queue'] }
+interface Facts {
+  readonly id: string
+  readonly reason: string
+  readonly image: string | null
+  readonly hypervisor: string | null
+  readonly power: Offer['power']
+  readonly free: number | null
+  readonly waiting: number | null
+  readonly queue: Offer['queue']
+}
 
-async function poolFacts ({ store }: OffersDeps, person: Caller, name: string): Promise<Facts> {
-  const pool = await store.selectFrom('pool').leftJoin('machine', 'machine.id', 'pool.initial_id').leftJoin('machine as golden', 'golden.id', 'machine.parent_id').select(['pool.id', 'pool.maintenance_reason', 'machine.name as initial', 'golden.name as golden']).where('pool.name', '=', name).executeTakeFirstOrThrow()
-  const { free } = await store.selectFrom('pool_member').select((eb) => eb.fn.countAll<number>().as('free')).where('pool_id', '=', pool.id).where('claimable', '>', 0).executeTakeFirstOrThrow()
+async function poolFacts({ store }: OffersDeps, person: Caller, name: string): Promise<Facts> {
+  const pool = await store
+    .selectFrom('pool')
+    .leftJoin('machine', 'machine.id', 'pool.initial_id')
+    .leftJoin('machine as golden', 'golden.id', 'machine.parent_id')
+    .select([
+      'pool.id',
+      'pool.maintenance_reason',
+      'machine.name as initial',
+      'golden.name as golden',
+    ])
+    .where('pool.name', '=', name)
+    .executeTakeFirstOrThrow()
+  const { free } = await store
+    .selectFrom('pool_member')
+    .select((eb) => eb.fn.countAll<number>().as('free'))
+    .where('pool_id', '=', pool.id)
+    .where('claimable', '>', 0)
+    .executeTakeFirstOrThrow()
   const waiters = await waitersOf(store, pool.id)
   const place = waiters.indexOf(`user:${person.key}`) + 1
-  const own = place === 0 ? undefined : await store.selectFrom('waiter').select('since').where('pool_id', '=', pool.id).where('holder', '=', `user:${person.key}`).executeTakeFirst()
-  return { id: pool.id, reason: pool.maintenance_reason, image: pool.golden ?? pool.initial, hypervisor: null, power: null, free: Number(free), waiting: waiters.length, queue: own ? { place, since: new Date(own.since).toISOString() } : null }
+  const own =
+    place === 0
+      ? undefined
+      : await store
+          .selectFrom('waiter')
+          .select('since')
+          .where('pool_id', '=', pool.id)
+          .where('holder', '=', `user:${person.key}`)
+          .executeTakeFirst()
+  return {
+    id: pool.id,
+    reason: pool.maintenance_reason,
+    image: pool.golden ?? pool.initial,
+    hypervisor: null,
+    power: null,
+    free: Number(free),
+    waiting: waiters.length,
+    queue: own ? { place, since: new Date(own.since).toISOString() } : null,
+  }
 }
 
-async function machineFacts ({ store }: OffersDeps, name: string): Promise<Facts> {
-  const row = await store.selectFrom('machine').leftJoin('machine as initial', 'initial.id', 'machine.parent_id').leftJoin('machine as golden', 'golden.id', 'initial.parent_id')
-    .select(['machine.id', 'machine.hypervisor', 'machine.maintenance_reason', 'machine.power', 'initial.name as initial', 'golden.name as golden']).where('machine.name', '=', name).executeTakeFirstOrThrow()
-  return { id: row.id, reason: row.maintenance_reason, image: row.golden ?? row.initial, hypervisor: row.hypervisor, power: row.power, free: null, waiting: null, queue: null }
+async function machineFacts({ store }: OffersDeps, name: string): Promise<Facts> {
+  const row = await store
+    .selectFrom('machine')
+    .leftJoin('machine as initial', 'initial.id', 'machine.parent_id')
+    .leftJoin('machine as golden', 'golden.id', 'initial.parent_id')
+    .select([
+      'machine.id',
+      'machine.hypervisor',
+      'machine.maintenance_reason',
+      'machine.power',
+      'initial.name as initial',
+      'golden.name as golden',
+    ])
+    .where('machine.name', '=', name)
+    .executeTakeFirstOrThrow()
+  return {
+    id: row.id,
+    reason: row.maintenance_reason,
+    image: row.golden ?? row.initial,
+    hypervisor: row.hypervisor,
+    power: row.power,
+    free: null,
+    waiting: null,
+    queue: null,
+  }
 }
 
 /** Whether it is taken then because its hypervisor is to be empty. */
-function isEmptied (takenAt: string, { deadline, warned_at: warnedAt }: { readonly deadline: number | null, readonly warned_at: number | null }): boolean {
+function isEmptied(
+  takenAt: string,
+  {
+    deadline,
+    warned_at: warnedAt,
+  }: { readonly deadline: number | null; readonly warned_at: number | null },
+): boolean {
   const at = hostEmptiedAt({ deadline, warned_at: warnedAt })
   return at !== null && Date.parse(takenAt) === at
 }
 
-async function heldBy (deps: OffersDeps, person: Caller): Promise<Held[]> {
+async function heldBy(deps: OffersDeps, person: Caller): Promise<Held[]> {
   const holder = `user:${person.key}`
-  const rows = await deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').leftJoin('desktop', 'desktop.machine_id', 'machine.id').leftJoin('drain', 'drain.hypervisor', 'machine.hypervisor')
-    .select(['machine.name', 'machine.power', 'desktop.unclean', 'assignment.starts_failed', 'assignment.stop_at', 'drain.deadline', 'drain.warned_at']).where('holder', '=', holder).execute()
+  const rows = await deps.store
+    .selectFrom('assignment')
+    .innerJoin('machine', 'machine.id', 'assignment.machine_id')
+    .leftJoin('desktop', 'desktop.machine_id', 'machine.id')
+    .leftJoin('drain', 'drain.hypervisor', 'machine.hypervisor')
+    .select([
+      'machine.name',
+      'machine.power',
+      'desktop.unclean',
+      'assignment.starts_failed',
+      'assignment.stop_at',
+      'drain.deadline',
+      'drain.warned_at',
+    ])
+    .where('holder', '=', holder)
+    .execute()
   return (await deps.desktops(holder)).flatMap((desktop) => {
     const row = rows.find(({ name }) => name === desktop.machine)
     if (!row) return [] // it was released between both looks
-    const step = desktop.phase !== 'preparing' ? null : row.power === 'unknown' ? 'host-away' : row.unclean !== null ? 'cleaning' : row.starts_failed > 0 ? 'retrying' : 'starting'
-    const takenFor = desktop.warning === null ? null : isEmptied(desktop.warning.takenAt, row) ? 'drain' : row.stop_at !== null ? 'schedule' : desktop.sessionEndsAt !== null ? 'session' : 'idle'
+    const step =
+      desktop.phase !== 'preparing'
+        ? null
+        : row.power === 'unknown'
+          ? 'host-away'
+          : row.unclean !== null
+            ? 'cleaning'
+            : row.starts_failed > 0
+              ? 'retrying'
+              : 'starting'
+    const takenFor =
+      desktop.warning === null
+        ? null
+        : isEmptied(desktop.warning.takenAt, row)
+          ? 'drain'
+          : row.stop_at !== null
+            ? 'schedule'
+            : desktop.sessionEndsAt !== null
+              ? 'session'
+              : 'idle'
     return [{ desktop, step, takenFor }]
   })
 }

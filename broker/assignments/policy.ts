@@ -4,7 +4,21 @@ import type { PoolPolicy } from '../api/pools.js'
 import { milliseconds, retentionEnd } from '../pools/policy.js'
 import type { AssignmentRow } from '../store/tables.js'
 
-export type Times = Pick<AssignmentRow, 'pool_id' | 'holder' | 'fixed' | 'connected' | 'wanted' | 'idle_since' | 'session_at' | 'disconnected_at' | 'ticket_at' | 'warned_for' | 'started_at' | 'stop_at'>
+export type Times = Pick<
+  AssignmentRow,
+  | 'pool_id'
+  | 'holder'
+  | 'fixed'
+  | 'connected'
+  | 'wanted'
+  | 'idle_since'
+  | 'session_at'
+  | 'disconnected_at'
+  | 'ticket_at'
+  | 'warned_for'
+  | 'started_at'
+  | 'stop_at'
+>
 
 /** From a ticket to the viewer's first channel; a viewer that has not come by then does not come. */
 export const TICKET_COUNTS_MS = 60_000
@@ -14,82 +28,155 @@ const WARN_BEFORE_MS = 15 * 60_000
 const LEAST_WARNING_MS = 60_000
 
 /** For the reader: the person's name, or thin-client:ID. */
-export function shownHolder (holder: string): string { return holder.replace(/^user:/, '') }
+export function shownHolder(holder: string): string {
+  return holder.replace(/^user:/, '')
+}
 
 /**
  * Why a machine counts as in use, for the reader, or null when it is released. What was handed out from a pool is in use until it is released. What a
  * thin client has by name is in use while a viewer is connected, shortly after a ticket was given, and for `releaseAfterMs` after the viewer left; a
  * machine that is off is released at once. `unknown` power keeps it in use: nobody can tell.
  */
-export function reasonInUse (held: Times | null, viewers: readonly string[], power: PowerState, now: number, releaseAfterMs: number): string | null {
+export function reasonInUse(
+  held: Times | null,
+  viewers: readonly string[],
+  power: PowerState,
+  now: number,
+  releaseAfterMs: number,
+): string | null {
   if (viewers.length > 0) return `viewer at ${viewers.join(', ')}`
-  if (held !== null && (held.pool_id !== null || held.fixed === 1)) return `assigned to ${shownHolder(held.holder)}`
+  if (held !== null && (held.pool_id !== null || held.fixed === 1))
+    return `assigned to ${shownHolder(held.holder)}`
   if (DEAD.includes(power) || held === null) return null
   if (power === 'unknown') return 'its hypervisor does not answer'
-  if (held.ticket_at !== null && now - held.ticket_at < TICKET_COUNTS_MS) return 'it was just handed out'
-  if (held.disconnected_at !== null && now - held.disconnected_at < releaseAfterMs) return `its viewer left ${Math.round((now - held.disconnected_at) / 1000)} s ago`
+  if (held.ticket_at !== null && now - held.ticket_at < TICKET_COUNTS_MS)
+    return 'it was just handed out'
+  if (held.disconnected_at !== null && now - held.disconnected_at < releaseAfterMs)
+    return `its viewer left ${Math.round((now - held.disconnected_at) / 1000)} s ago`
   return null
 }
 
 /** When the desktop is no longer its holder's: the last of all his doings plus the retention; null while he is connected, or for ever. */
-export function expiresAt (held: Times, policy: PoolPolicy | null): number | null {
+export function expiresAt(held: Times, policy: PoolPolicy | null): number | null {
   if (policy === null || held.fixed === 1 || held.connected === 1) return null
-  const graceEnd = held.disconnected_at === null ? 0 : held.disconnected_at + milliseconds(policy.disconnectGrace)
+  const graceEnd =
+    held.disconnected_at === null ? 0 : held.disconnected_at + milliseconds(policy.disconnectGrace)
   return Math.max(retentionEnd(policy.retention, held.idle_since), graceEnd)
 }
 
 /** When the longest session ends; null without a limit, or when nobody is connected. */
-export function sessionEndsAt (held: Times, policy: PoolPolicy | null): number | null {
-  if (policy === null || policy.maxSession === null || held.session_at === null || held.fixed === 1) return null
+export function sessionEndsAt(held: Times, policy: PoolPolicy | null): number | null {
+  if (policy === null || policy.maxSession === null || held.session_at === null || held.fixed === 1)
+    return null
   return held.session_at + milliseconds(policy.maxSession)
 }
 
 /** A viewer that comes back within the grace goes on with the session it had. */
-export function sessionStart (held: Times, policy: PoolPolicy | null, now: number): number {
+export function sessionStart(held: Times, policy: PoolPolicy | null, now: number): number {
   const grace = policy === null ? 0 : milliseconds(policy.disconnectGrace)
-  const goesOn = held.session_at !== null && (held.connected === 1 || (held.disconnected_at !== null && now - held.disconnected_at < grace))
-  return goesOn ? held.session_at ?? now : now
+  const goesOn =
+    held.session_at !== null &&
+    (held.connected === 1 || (held.disconnected_at !== null && now - held.disconnected_at < grace))
+  return goesOn ? (held.session_at ?? now) : now
 }
 
 /** What is done with an assignment whose time may be over. `warn`: told now that it is taken at `takenAt`. */
-export type Due = { readonly do: 'nothing' } | { readonly do: 'warn', readonly takenAt: number, readonly sentence: string } | { readonly do: 'take', readonly because: 'expired' | 'session' }
+export type Due =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'warn'; readonly takenAt: number; readonly sentence: string }
+  | { readonly do: 'take'; readonly because: 'expired' | 'session' }
 
 /** The reaper's decision; pure. `keep` on expiry takes nothing: the next person who needs a desktop does. */
-export function due (held: Times, policy: PoolPolicy, now: number): Due {
+export function due(held: Times, policy: PoolPolicy, now: number): Due {
   const expires = expiresAt(held, policy)
   const sessionEnds = held.connected === 1 ? sessionEndsAt(held, policy) : null
-  if (expires !== null && expires <= now && policy.onExpiry !== 'keep') return { do: 'take', because: 'expired' }
+  if (expires !== null && expires <= now && policy.onExpiry !== 'keep')
+    return { do: 'take', because: 'expired' }
   if (sessionEnds === null || now < sessionEnds - WARN_BEFORE_MS) return { do: 'nothing' }
   const takenAt = Math.max(sessionEnds, held.warned_for ?? now + LEAST_WARNING_MS)
-  if (held.warned_for === null) return { do: 'warn', takenAt, sentence: `The longest session of this pool ends at ${new Date(takenAt).toISOString().slice(11, 16)} UTC: save your work, or extend it.` }
+  if (held.warned_for === null)
+    return {
+      do: 'warn',
+      takenAt,
+      sentence: `The longest session of this pool ends at ${new Date(takenAt).toISOString().slice(11, 16)} UTC: save your work, or extend it.`,
+    }
   return now >= takenAt ? { do: 'take', because: 'session' } : { do: 'nothing' }
 }
 
 /** When those who are still on a host that is emptied lose what they have there; null without a deadline. Never sooner than a minute after they were first told. */
-export function hostEmptiedAt ({ deadline, warned_at: warnedAt }: { readonly deadline: number | null, readonly warned_at: number | null }): number | null {
-  return deadline === null ? null : Math.max(deadline, warnedAt === null ? 0 : warnedAt + LEAST_WARNING_MS)
+export function hostEmptiedAt({
+  deadline,
+  warned_at: warnedAt,
+}: {
+  readonly deadline: number | null
+  readonly warned_at: number | null
+}): number | null {
+  return deadline === null
+    ? null
+    : Math.max(deadline, warnedAt === null ? 0 : warnedAt + LEAST_WARNING_MS)
 }
 
 /** What its holder is shown before a desktop is taken; null while that is far. `emptiedAt`: when its host is to be empty. */
-export function warningOf (held: Times, policy: PoolPolicy | null, now: number, emptiedAt: number | null = null): Desktop['warning'] {
-  if (emptiedAt !== null && emptiedAt - now <= WARN_BEFORE_MS) return warning(emptiedAt, now, (when) => `Its hypervisor is emptied ${when}: save your work and leave; then get another one.`)
+export function warningOf(
+  held: Times,
+  policy: PoolPolicy | null,
+  now: number,
+  emptiedAt: number | null = null,
+): Desktop['warning'] {
+  if (emptiedAt !== null && emptiedAt - now <= WARN_BEFORE_MS)
+    return warning(
+      emptiedAt,
+      now,
+      (when) =>
+        `Its hypervisor is emptied ${when}: save your work and leave; then get another one.`,
+    )
   const expires = expiresAt(held, policy)
   const session = held.connected === 1 ? sessionEndsAt(held, policy) : null
-  if (held.stop_at !== null) return warning(held.stop_at, now, (when) => `It is shut down ${when} by the schedule: save your work, or extend it.`)
+  if (held.stop_at !== null)
+    return warning(
+      held.stop_at,
+      now,
+      (when) => `It is shut down ${when} by the schedule: save your work, or extend it.`,
+    )
   const ends = session === null ? expires : Math.max(session, held.warned_for ?? 0)
   if (ends === null || ends - now > WARN_BEFORE_MS) return null
-  return warning(ends, now, (when) => session === null ? `It is given back ${when} unless you connect or extend it.` : `Your session ends ${when}: save your work, or extend it.`)
+  return warning(ends, now, (when) =>
+    session === null
+      ? `It is given back ${when} unless you connect or extend it.`
+      : `Your session ends ${when}: save your work, or extend it.`,
+  )
 }
 
-function warning (ends: number, now: number, sentence: (when: string) => string): Desktop['warning'] {
+function warning(
+  ends: number,
+  now: number,
+  sentence: (when: string) => string,
+): Desktop['warning'] {
   const minutes = Math.max(0, Math.round((ends - now) / 60_000))
-  const when = minutes === 0 ? 'in less than a minute' : `in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`
-  return { at: new Date(ends - WARN_BEFORE_MS).toISOString(), takenAt: new Date(ends).toISOString(), sentence: sentence(when) }
+  const when =
+    minutes === 0
+      ? 'in less than a minute'
+      : `in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`
+  return {
+    at: new Date(ends - WARN_BEFORE_MS).toISOString(),
+    takenAt: new Date(ends).toISOString(),
+    sentence: sentence(when),
+  }
 }
 
-export function phaseOf (held: Times, power: PowerState, policy: PoolPolicy | null, now: number): Phase {
+export function phaseOf(
+  held: Times,
+  power: PowerState,
+  policy: PoolPolicy | null,
+  now: number,
+): Phase {
   if (held.connected === 1) return 'connected'
-  if (held.disconnected_at !== null && policy !== null && now - held.disconnected_at < milliseconds(policy.disconnectGrace)) return 'grace'
+  if (
+    held.disconnected_at !== null &&
+    policy !== null &&
+    now - held.disconnected_at < milliseconds(policy.disconnectGrace)
+  )
+    return 'grace'
   if (held.wanted === 1) return 'preparing'
   if (power === 'running') return held.disconnected_at === null ? 'ready' : 'disconnected'
   return power === 'unknown' ? 'disconnected' : 'off'
@@ -109,19 +196,40 @@ export interface Seen {
 }
 
 /** rest: tried again after a while; move: another desktop is given instead; `failed`: this one is handed to nobody until it is mended; `orStart`: where there is no other, this one is started. */
-export type Step = { readonly do: 'wait' | 'rest' | 'clean' | 'start' | 'ready' } | { readonly do: 'move', readonly failed: boolean, readonly because: string, readonly orStart?: true }
+export type Step =
+  | { readonly do: 'wait' | 'rest' | 'clean' | 'start' | 'ready' }
+  | {
+      readonly do: 'move'
+      readonly failed: boolean
+      readonly because: string
+      readonly orStart?: true
+    }
 
 const AWAY_TOO_LONG_MS = 10_000
 const STARTS = 2
 
 /** One step towards a desktop that runs and is clean. `begun`: its holder has worked on it since he got it, so it is not changed for another one by itself. */
-export function nextStep (seen: Seen, begun: boolean): Step {
-  if (!seen.hostUp) return !begun && seen.hostAwayMs > AWAY_TOO_LONG_MS ? { do: 'move', failed: false, because: 'its hypervisor does not answer' } : { do: 'wait' }
+export function nextStep(seen: Seen, begun: boolean): Step {
+  if (!seen.hostUp)
+    return !begun && seen.hostAwayMs > AWAY_TOO_LONG_MS
+      ? { do: 'move', failed: false, because: 'its hypervisor does not answer' }
+      : { do: 'wait' }
   if (seen.busy) return { do: 'wait' }
   if (seen.power === 'unknown') return { do: 'wait' }
-  if (seen.power === 'missing' || !seen.hasDisk) return { do: 'move', failed: true, because: seen.power === 'missing' ? 'its hypervisor has no such domain' : 'it has no disk' }
+  if (seen.power === 'missing' || !seen.hasDisk)
+    return {
+      do: 'move',
+      failed: true,
+      because: seen.power === 'missing' ? 'its hypervisor has no such domain' : 'it has no disk',
+    }
   if (seen.hostLeaves === 'over' && seen.power !== 'running') return { do: 'rest' }
-  if (seen.hostLeaves === 'soon' && !begun && DEAD.includes(seen.power)) return { do: 'move', failed: false, because: 'its hypervisor is emptied', ...(seen.unclean === null ? { orStart: true as const } : {}) }
+  if (seen.hostLeaves === 'soon' && !begun && DEAD.includes(seen.power))
+    return {
+      do: 'move',
+      failed: false,
+      because: 'its hypervisor is emptied',
+      ...(seen.unclean === null ? { orStart: true as const } : {}),
+    }
   if (seen.unclean !== null) return { do: 'clean' }
   if (seen.power === 'running') return { do: 'ready' }
   if (seen.power === 'shutting-down') return { do: 'wait' } // it is started again when it is off

@@ -6,30 +6,57 @@ import type { Store } from '../store/open.js'
 import type { Claims } from './claims.js'
 import { sessionStart } from './policy.js'
 
-export interface PresenceDeps { readonly store: Store, readonly observer: Observer, readonly claims: Claims, readonly log: Logger, readonly now: () => number }
+export interface PresenceDeps {
+  readonly store: Store
+  readonly observer: Observer
+  readonly claims: Claims
+  readonly log: Logger
+  readonly now: () => number
+}
 
 /** Writes who is connected and who shut his desktop down into the assignments, as the hosts tell it; also after a restart, when it is told anew. */
 export class Presence {
   #writing: Promise<void> = Promise.resolve()
 
-  constructor (readonly deps: PresenceDeps) {}
+  constructor(readonly deps: PresenceDeps) {}
 
-  start (): void {
+  start(): void {
     const { observer } = this.deps
-    observer.on('viewers', (machineId) => { this.#do(async () => { await this.#noteViewers(machineId) }) })
-    observer.on('looked', (hypervisor) => { this.#do(async () => { await this.#correct(hypervisor) }) })
-    observer.on('power', (machineId, power, before) => { if (power === 'off' && before === 'running') this.#do(async () => { await this.#noteShutdown(machineId) }) })
+    observer.on('viewers', (machineId) => {
+      this.#do(async () => {
+        await this.#noteViewers(machineId)
+      })
+    })
+    observer.on('looked', (hypervisor) => {
+      this.#do(async () => {
+        await this.#correct(hypervisor)
+      })
+    })
+    observer.on('power', (machineId, power, before) => {
+      if (power === 'off' && before === 'running')
+        this.#do(async () => {
+          await this.#noteShutdown(machineId)
+        })
+    })
   }
 
-  async stop (): Promise<void> { await this.#writing }
-
-  #do (act: () => Promise<void>): void {
-    this.#writing = this.#writing.then(act).catch((error: unknown) => { this.deps.log.error({ err: error }, 'noting who is connected failed') })
+  async stop(): Promise<void> {
+    await this.#writing
   }
 
-  async #noteViewers (machineId: string): Promise<void> {
+  #do(act: () => Promise<void>): void {
+    this.#writing = this.#writing.then(act).catch((error: unknown) => {
+      this.deps.log.error({ err: error }, 'noting who is connected failed')
+    })
+  }
+
+  async #noteViewers(machineId: string): Promise<void> {
     const { store, observer, claims, now } = this.deps
-    const held = await store.selectFrom('assignment').selectAll().where('machine_id', '=', machineId).executeTakeFirst()
+    const held = await store
+      .selectFrom('assignment')
+      .selectAll()
+      .where('machine_id', '=', machineId)
+      .executeTakeFirst()
     if (!held) {
       if (observer.viewers(machineId).length > 0) await markVisited(store, machineId)
       return
@@ -39,29 +66,79 @@ export class Presence {
     const at = now()
     const pool = held.pool_id === null ? null : await poolById(store, held.pool_id)
     const change = connected
-      ? { connected: 1 as const, connected_at: at, idle_since: at, session_at: sessionStart(held, pool?.policy ?? null, at), started_at: held.started_at ?? at }
-      : { connected: 0 as const, disconnected_at: at, idle_since: at, ticket_at: null, warned_for: null }
-    await store.updateTable('assignment').set(change).where('machine_id', '=', machineId).where('holder', '=', held.holder).execute()
+      ? {
+          connected: 1 as const,
+          connected_at: at,
+          idle_since: at,
+          session_at: sessionStart(held, pool?.policy ?? null, at),
+          started_at: held.started_at ?? at,
+        }
+      : {
+          connected: 0 as const,
+          disconnected_at: at,
+          idle_since: at,
+          ticket_at: null,
+          warned_for: null,
+        }
+    await store
+      .updateTable('assignment')
+      .set(change)
+      .where('machine_id', '=', machineId)
+      .where('holder', '=', held.holder)
+      .execute()
     claims.emit('changed', machineId)
   }
 
   /** A viewer that left while nobody looked, while the broker was away perhaps, sends no event. */
-  async #correct (hypervisor: string): Promise<void> {
-    const rows = await this.deps.store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select('assignment.machine_id').where('machine.hypervisor', '=', hypervisor).where('assignment.connected', '=', 1).execute()
-    for (const row of rows) if (this.deps.observer.viewers(row.machine_id).length === 0) await this.#noteViewers(row.machine_id)
+  async #correct(hypervisor: string): Promise<void> {
+    const rows = await this.deps.store
+      .selectFrom('assignment')
+      .innerJoin('machine', 'machine.id', 'assignment.machine_id')
+      .select('assignment.machine_id')
+      .where('machine.hypervisor', '=', hypervisor)
+      .where('assignment.connected', '=', 1)
+      .execute()
+    for (const row of rows)
+      if (this.deps.observer.viewers(row.machine_id).length === 0)
+        await this.#noteViewers(row.machine_id)
   }
 
   /** The guest went off by itself: neither a person's nor an administrator's wish, nor the broker's own, which take `wanted_power` away first. */
-  async #noteShutdown (machineId: string): Promise<void> {
+  async #noteShutdown(machineId: string): Promise<void> {
     const { store, claims } = this.deps
-    const held = await store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').select(['assignment.pool_id', 'assignment.wanted', 'machine.name', 'machine.wanted_power', 'machine.discard_on_reboot']).where('machine_id', '=', machineId).executeTakeFirst()
-    if (!held || held.pool_id === null || held.wanted === 1 || held.wanted_power !== 'on' || held.discard_on_reboot === 1) return
+    const held = await store
+      .selectFrom('assignment')
+      .innerJoin('machine', 'machine.id', 'assignment.machine_id')
+      .select([
+        'assignment.pool_id',
+        'assignment.wanted',
+        'machine.name',
+        'machine.wanted_power',
+        'machine.discard_on_reboot',
+      ])
+      .where('machine_id', '=', machineId)
+      .executeTakeFirst()
+    if (
+      !held ||
+      held.pool_id === null ||
+      held.wanted === 1 ||
+      held.wanted_power !== 'on' ||
+      held.discard_on_reboot === 1
+    )
+      return
     const pool = await poolById(store, held.pool_id)
     if (pool?.policy.onShutdown === 'restart') {
-      await store.updateTable('assignment').set({ wanted: 1 }).where('machine_id', '=', machineId).execute()
+      await store
+        .updateTable('assignment')
+        .set({ wanted: 1 })
+        .where('machine_id', '=', machineId)
+        .execute()
       claims.emit('changed', machineId)
     } else if (pool?.policy.onShutdown === 'release') {
-      await claims.release({ id: machineId, name: held.name }, BERTH, { force: true, because: 'its holder shut it down' })
+      await claims.release({ id: machineId, name: held.name }, BERTH, {
+        force: true,
+        because: 'its holder shut it down',
+      })
     }
   }
 }

@@ -11,32 +11,59 @@ import type { Queries, Store } from '../store/open.js'
 import { nameKey } from '../users/names.js'
 import { type MachineRecord, type PoolRecord, readRecord } from './records.js'
 
-export interface RebuildDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly now: () => number }
+export interface RebuildDeps {
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly observer: Observer
+  readonly now: () => number
+}
 
-interface Found { readonly hypervisor: string, readonly xml: string, readonly domain: ReturnType<typeof parseDomainXml>, readonly record: MachineRecord }
+interface Found {
+  readonly hypervisor: string
+  readonly xml: string
+  readonly domain: ReturnType<typeof parseDomainXml>
+  readonly record: MachineRecord
+}
 type Result = Static<typeof RebuildResult>
 
 /**
  * Makes machines, generations, pools, grants and assignments of a lost database again from what the domains of the hypervisors carry. What the database
  * has already is left as it is, so that it may be repeated, and run when only a part is missing. `dryRun`: only tells.
  */
-export async function rebuildState (deps: RebuildDeps, dryRun: boolean, by: Actor): Promise<Result> {
+export async function rebuildState(deps: RebuildDeps, dryRun: boolean, by: Actor): Promise<Result> {
   const result: Result = { machines: [], generations: [], pools: [], assignments: [], warnings: [] }
   const found: Found[] = []
-  for (const hypervisor of deps.hypervisors.names()) found.push(...await readHost(deps, hypervisor, result))
-  await deps.store.transaction().execute(async (tx) => {
-    const restore = new Restore(tx, deps, result)
-    await restore.all(found)
-    if (!dryRun) await recordEvent(tx, by, 'state.rebuild', 'berth', { machines: result.machines.length, pools: result.pools.length, assignments: result.assignments.length })
-    else throw new DryRun()
-  }).catch((error: unknown) => { if (!(error instanceof DryRun)) throw error })
-  if (!dryRun) for (const hypervisor of new Set(found.map((one) => one.hypervisor))) await deps.observer.lookNow(hypervisor)
+  for (const hypervisor of deps.hypervisors.names())
+    found.push(...(await readHost(deps, hypervisor, result)))
+  await deps.store
+    .transaction()
+    .execute(async (tx) => {
+      const restore = new Restore(tx, deps, result)
+      await restore.all(found)
+      if (!dryRun)
+        await recordEvent(tx, by, 'state.rebuild', 'berth', {
+          machines: result.machines.length,
+          pools: result.pools.length,
+          assignments: result.assignments.length,
+        })
+      else throw new DryRun()
+    })
+    .catch((error: unknown) => {
+      if (!(error instanceof DryRun)) throw error
+    })
+  if (!dryRun)
+    for (const hypervisor of new Set(found.map((one) => one.hypervisor)))
+      await deps.observer.lookNow(hypervisor)
   return result
 }
 
 class DryRun extends Error {}
 
-async function readHost ({ hypervisors }: RebuildDeps, hypervisor: string, result: Result): Promise<Found[]> {
+async function readHost(
+  { hypervisors }: RebuildDeps,
+  hypervisor: string,
+  result: Result,
+): Promise<Found[]> {
   const link = hypervisors.link(hypervisor)
   if (link.status().state !== 'up') {
     result.warnings.push(`${hypervisor} does not answer: what is on it was not looked at.`)
@@ -48,109 +75,304 @@ async function readHost ({ hypervisors }: RebuildDeps, hypervisor: string, resul
     const metadata = readMetadata(xml)
     const record = readRecord(metadata?.record)
     if (record) found.push({ hypervisor, xml, domain: parseDomainXml(xml), record })
-    else if (metadata) result.warnings.push(`${name} on ${hypervisor} is Berth's, but carries no record that this version reads: adopt it with "berth machine adopt".`)
+    else if (metadata)
+      result.warnings.push(
+        `${name} on ${hypervisor} is Berth's, but carries no record that this version reads: adopt it with "berth machine adopt".`,
+      )
   }
   return found
 }
 
 /** Restores in the order in which one thing refers to another. */
 class Restore {
-  constructor (readonly tx: Queries, readonly deps: RebuildDeps, readonly result: Result) {}
+  constructor(
+    readonly tx: Queries,
+    readonly deps: RebuildDeps,
+    readonly result: Result,
+  ) {}
 
-  async all (found: readonly Found[]): Promise<void> {
+  async all(found: readonly Found[]): Promise<void> {
     for (const one of found) await this.#machine(one)
     for (const one of found) await this.#parent(one)
     for (const one of found) await this.#generations(one)
     for (const one of found) await this.#standsOn(one)
-    for (const one of found) for (const pool of [...one.record.usedBy, ...one.record.pools]) await this.#pool(pool)
+    for (const one of found)
+      for (const pool of [...one.record.usedBy, ...one.record.pools]) await this.#pool(pool)
     for (const one of found) await this.#desktop(one)
     for (const one of found) await this.#assignment(one)
     const ids = found.map((one) => one.domain.uuid)
-    for (let from = 0; from < ids.length; from += 500) await refreshMembers(this.tx, ids.slice(from, from + 500))
+    for (let from = 0; from < ids.length; from += 500)
+      await refreshMembers(this.tx, ids.slice(from, from + 500))
   }
 
-  async #machine ({ hypervisor, xml, domain, record }: Found): Promise<void> {
-    const known = await this.tx.selectFrom('machine').select('name').where((eb) => eb.or([eb('id', '=', domain.uuid), eb('name', '=', domain.name)])).executeTakeFirst()
+  async #machine({ hypervisor, xml, domain, record }: Found): Promise<void> {
+    const known = await this.tx
+      .selectFrom('machine')
+      .select('name')
+      .where((eb) => eb.or([eb('id', '=', domain.uuid), eb('name', '=', domain.name)]))
+      .executeTakeFirst()
     if (known) return
     const disk = record.type === 'vdi' || record.type === 'initial' ? null : record.disk
-    await this.tx.insertInto('machine').values({
-      id: domain.uuid, name: domain.name, type: record.type, hypervisor, parent_id: null, disk, generation_id: null, wanted_generation_id: null, maintenance: record.maintenance, maintenance_reason: record.maintenanceReason,
-      discard_changes: domain.transient ? 1 : 0, discard_on_reboot: domain.destroyOnReboot ? 1 : 0, memory_mib: domain.memoryMib, vcpus: domain.vcpus, network: domain.network, firmware: domain.firmware, mac: domain.mac || record.mac || newMac(), serial: domain.serial || domain.name,
-      domain_xml: record.ownXml ? xml : null, adopted: record.adopted, power_since: this.deps.now(), wanted_power: null, created_at: this.deps.now(),
-    }).execute()
+    await this.tx
+      .insertInto('machine')
+      .values({
+        id: domain.uuid,
+        name: domain.name,
+        type: record.type,
+        hypervisor,
+        parent_id: null,
+        disk,
+        generation_id: null,
+        wanted_generation_id: null,
+        maintenance: record.maintenance,
+        maintenance_reason: record.maintenanceReason,
+        discard_changes: domain.transient ? 1 : 0,
+        discard_on_reboot: domain.destroyOnReboot ? 1 : 0,
+        memory_mib: domain.memoryMib,
+        vcpus: domain.vcpus,
+        network: domain.network,
+        firmware: domain.firmware,
+        mac: domain.mac || record.mac || newMac(),
+        serial: domain.serial || domain.name,
+        domain_xml: record.ownXml ? xml : null,
+        adopted: record.adopted,
+        power_since: this.deps.now(),
+        wanted_power: null,
+        created_at: this.deps.now(),
+      })
+      .execute()
     this.result.machines.push(domain.name)
   }
 
-  async #parent ({ domain, record }: Found): Promise<void> {
+  async #parent({ domain, record }: Found): Promise<void> {
     if (record.parent === null) return
-    const parent = await this.tx.selectFrom('machine').select('id').where('name', '=', record.parent).executeTakeFirst()
-    if (parent) await this.tx.updateTable('machine').set({ parent_id: parent.id }).where('id', '=', domain.uuid).where('parent_id', 'is', null).execute()
-    else this.result.warnings.push(`${domain.name} was made from ${record.parent}, which was not found.`)
+    const parent = await this.tx
+      .selectFrom('machine')
+      .select('id')
+      .where('name', '=', record.parent)
+      .executeTakeFirst()
+    if (parent)
+      await this.tx
+        .updateTable('machine')
+        .set({ parent_id: parent.id })
+        .where('id', '=', domain.uuid)
+        .where('parent_id', 'is', null)
+        .execute()
+    else
+      this.result.warnings.push(
+        `${domain.name} was made from ${record.parent}, which was not found.`,
+      )
   }
 
-  async #generations ({ domain, record }: Found): Promise<void> {
+  async #generations({ domain, record }: Found): Promise<void> {
     for (const one of record.generations) {
-      const known = await this.tx.selectFrom('generation').select('id').where('initial_id', '=', domain.uuid).where('number', '=', one.number).executeTakeFirst()
+      const known = await this.tx
+        .selectFrom('generation')
+        .select('id')
+        .where('initial_id', '=', domain.uuid)
+        .where('number', '=', one.number)
+        .executeTakeFirst()
       if (known) continue
       const id = randomUUID()
-      await this.tx.insertInto('generation').values({ id, initial_id: domain.uuid, number: one.number, source_name: one.source, state: 'ready', current: one.current, file: one.file, bytes: one.bytes, virtual_bytes: one.virtualBytes, sha256: one.sha256, method: one.method, created_at: one.createdAt }).execute()
-      for (const hypervisor of one.on.filter((name) => this.deps.hypervisors.names().includes(name))) await this.tx.insertInto('generation_copy').values({ generation_id: id, hypervisor }).execute()
+      await this.tx
+        .insertInto('generation')
+        .values({
+          id,
+          initial_id: domain.uuid,
+          number: one.number,
+          source_name: one.source,
+          state: 'ready',
+          current: one.current,
+          file: one.file,
+          bytes: one.bytes,
+          virtual_bytes: one.virtualBytes,
+          sha256: one.sha256,
+          method: one.method,
+          created_at: one.createdAt,
+        })
+        .execute()
+      for (const hypervisor of one.on.filter((name) =>
+        this.deps.hypervisors.names().includes(name),
+      ))
+        await this.tx
+          .insertInto('generation_copy')
+          .values({ generation_id: id, hypervisor })
+          .execute()
       this.result.generations.push(`${domain.name} g${one.number}`)
     }
   }
 
-  async #standsOn ({ domain, record }: Found): Promise<void> {
+  async #standsOn({ domain, record }: Found): Promise<void> {
     if (record.generation === null || record.type !== 'vdi') return
-    const row = await this.tx.selectFrom('machine').innerJoin('generation', 'generation.initial_id', 'machine.parent_id').select('generation.id').where('machine.id', '=', domain.uuid).where('generation.number', '=', Number(record.generation.slice(1))).executeTakeFirst()
-    if (row) await this.tx.updateTable('machine').set({ generation_id: row.id }).where('id', '=', domain.uuid).where('generation_id', 'is', null).execute()
+    const row = await this.tx
+      .selectFrom('machine')
+      .innerJoin('generation', 'generation.initial_id', 'machine.parent_id')
+      .select('generation.id')
+      .where('machine.id', '=', domain.uuid)
+      .where('generation.number', '=', Number(record.generation.slice(1)))
+      .executeTakeFirst()
+    if (row)
+      await this.tx
+        .updateTable('machine')
+        .set({ generation_id: row.id })
+        .where('id', '=', domain.uuid)
+        .where('generation_id', 'is', null)
+        .execute()
   }
 
-  async #pool (record: PoolRecord): Promise<void> {
-    const known = await this.tx.selectFrom('pool').select('id').where('name', '=', record.name).executeTakeFirst()
+  async #pool(record: PoolRecord): Promise<void> {
+    const known = await this.tx
+      .selectFrom('pool')
+      .select('id')
+      .where('name', '=', record.name)
+      .executeTakeFirst()
     if (known) return
-    const initial = record.initial === null ? undefined : await this.tx.selectFrom('machine').select('id').where('name', '=', record.initial).executeTakeFirst()
+    const initial =
+      record.initial === null
+        ? undefined
+        : await this.tx
+            .selectFrom('machine')
+            .select('id')
+            .where('name', '=', record.initial)
+            .executeTakeFirst()
     const id = randomUUID()
     const now = this.deps.now()
-    await this.tx.insertInto('pool').values({
-      id, name: record.name, namespace: record.namespace, initial_id: initial?.id ?? null, initial_made: record.initialMade, policy: record.policy, hardware: record.hardware, hypervisors: record.hypervisors, size: record.size, spares: 0, state: 'active',
-      maintenance: record.maintenance, maintenance_reason: record.maintenanceReason, needed_at: now, created_at: record.createdAt,
-    }).execute()
+    await this.tx
+      .insertInto('pool')
+      .values({
+        id,
+        name: record.name,
+        namespace: record.namespace,
+        initial_id: initial?.id ?? null,
+        initial_made: record.initialMade,
+        policy: record.policy,
+        hardware: record.hardware,
+        hypervisors: record.hypervisors,
+        size: record.size,
+        spares: 0,
+        state: 'active',
+        maintenance: record.maintenance,
+        maintenance_reason: record.maintenanceReason,
+        needed_at: now,
+        created_at: record.createdAt,
+      })
+      .execute()
     for (const [kind, subject, verbs] of record.grants) {
-      if (kind === 'user' || kind === 'role') await this.tx.insertInto('permission_grant').values({ object_kind: 'pool', object_id: id, subject_kind: kind, subject_key: kind === 'user' ? nameKey(subject) : subject, subject, machine_id: null, verbs, created_at: now }).execute()
+      if (kind === 'user' || kind === 'role')
+        await this.tx
+          .insertInto('permission_grant')
+          .values({
+            object_kind: 'pool',
+            object_id: id,
+            subject_kind: kind,
+            subject_key: kind === 'user' ? nameKey(subject) : subject,
+            subject,
+            machine_id: null,
+            verbs,
+            created_at: now,
+          })
+          .execute()
     }
     this.result.pools.push(record.name)
   }
 
   /** One that was being cleaned, or of which that is not known, is cleaned again: nobody gets what another one left. */
-  async #desktop ({ hypervisor, domain, record }: Found): Promise<void> {
+  async #desktop({ hypervisor, domain, record }: Found): Promise<void> {
     for (const pool of record.pools) {
-      const row = await this.tx.selectFrom('pool').select('id').where('name', '=', pool.name).executeTakeFirst()
-      if (row) await addMember(this.tx, row.id, { id: domain.uuid, name: domain.name, hypervisor }, { built: pool.built === 1, state: 'free' }, this.deps.now())
+      const row = await this.tx
+        .selectFrom('pool')
+        .select('id')
+        .where('name', '=', pool.name)
+        .executeTakeFirst()
+      if (row)
+        await addMember(
+          this.tx,
+          row.id,
+          { id: domain.uuid, name: domain.name, hypervisor },
+          { built: pool.built === 1, state: 'free' },
+          this.deps.now(),
+        )
     }
     const { desktop } = record
     if (!desktop || !this.result.machines.includes(domain.name)) return
-    const state = desktop.state === 'cleaning' || desktop.state === 'failed' ? desktop.state : 'free' as const
-    const unclean = desktop.unclean ?? (desktop.state === 'free' && desktop.fresh === 1 ? null : desktop.state === 'assigned' ? null : 'stop')
-    await this.tx.updateTable('desktop').set({ state: state === 'free' && unclean !== null && record.assignment === null ? 'cleaning' : state, unclean, last_holder: desktop.lastHolder, fresh: desktop.fresh, used_at: desktop.usedAt }).where('machine_id', '=', domain.uuid).execute()
+    const state =
+      desktop.state === 'cleaning' || desktop.state === 'failed' ? desktop.state : ('free' as const)
+    const unclean =
+      desktop.unclean ??
+      (desktop.state === 'free' && desktop.fresh === 1
+        ? null
+        : desktop.state === 'assigned'
+          ? null
+          : 'stop')
+    await this.tx
+      .updateTable('desktop')
+      .set({
+        state:
+          state === 'free' && unclean !== null && record.assignment === null ? 'cleaning' : state,
+        unclean,
+        last_holder: desktop.lastHolder,
+        fresh: desktop.fresh,
+        used_at: desktop.usedAt,
+      })
+      .where('machine_id', '=', domain.uuid)
+      .execute()
   }
 
-  async #assignment ({ domain, record }: Found): Promise<void> {
+  async #assignment({ domain, record }: Found): Promise<void> {
     const { assignment } = record
     if (!assignment || !this.result.machines.includes(domain.name)) return
-    const pool = assignment.pool === null ? null : await this.tx.selectFrom('pool').select('id').where('name', '=', assignment.pool).executeTakeFirst() ?? null
+    const pool =
+      assignment.pool === null
+        ? null
+        : ((await this.tx
+            .selectFrom('pool')
+            .select('id')
+            .where('name', '=', assignment.pool)
+            .executeTakeFirst()) ?? null)
     if (assignment.pool !== null && pool === null) return
-    const twice = await this.tx.selectFrom('assignment').select('machine_id').where('holder', '=', assignment.holder).where('pool_id', pool === null ? 'is' : '=', pool?.id ?? null).executeTakeFirst()
+    const twice = await this.tx
+      .selectFrom('assignment')
+      .select('machine_id')
+      .where('holder', '=', assignment.holder)
+      .where('pool_id', pool === null ? 'is' : '=', pool?.id ?? null)
+      .executeTakeFirst()
     if (pool !== null && twice) {
-      this.result.warnings.push(`${domain.name} says that it is ${assignment.holder.replace(/^user:/, '')}'s, who has another desktop of ${assignment.pool ?? ''}: it is stopped and free again.`)
-      await this.tx.updateTable('desktop').set({ state: 'cleaning', unclean: 'stop' }).where('machine_id', '=', domain.uuid).execute()
+      this.result.warnings.push(
+        `${domain.name} says that it is ${assignment.holder.replace(/^user:/, '')}'s, who has another desktop of ${assignment.pool ?? ''}: it is stopped and free again.`,
+      )
+      await this.tx
+        .updateTable('desktop')
+        .set({ state: 'cleaning', unclean: 'stop' })
+        .where('machine_id', '=', domain.uuid)
+        .execute()
       return
     }
     const now = this.deps.now()
-    await this.tx.insertInto('assignment').values({
-      machine_id: domain.uuid, pool_id: pool?.id ?? null, holder: assignment.holder, by_administrator: assignment.byAdministrator, fixed: assignment.fixed, wanted: 0, assigned_at: assignment.assignedAt, started_at: assignment.startedAt ?? now, ticket_at: null, connected_at: null,
-      disconnected_at: null, extended_at: null, session_at: null, idle_since: now, warned_for: null,
-    }).execute()
-    await this.tx.updateTable('desktop').set({ state: 'assigned' }).where('machine_id', '=', domain.uuid).execute()
+    await this.tx
+      .insertInto('assignment')
+      .values({
+        machine_id: domain.uuid,
+        pool_id: pool?.id ?? null,
+        holder: assignment.holder,
+        by_administrator: assignment.byAdministrator,
+        fixed: assignment.fixed,
+        wanted: 0,
+        assigned_at: assignment.assignedAt,
+        started_at: assignment.startedAt ?? now,
+        ticket_at: null,
+        connected_at: null,
+        disconnected_at: null,
+        extended_at: null,
+        session_at: null,
+        idle_since: now,
+        warned_for: null,
+      })
+      .execute()
+    await this.tx
+      .updateTable('desktop')
+      .set({ state: 'assigned' })
+      .where('machine_id', '=', domain.uuid)
+      .execute()
     this.result.assignments.push(`${domain.name} ${assignment.holder.replace(/^user:/, '')}`)
   }
 }

@@ -6,18 +6,41 @@ import type { GoldenImages } from '../machines/golden-images.js'
 import type { Store } from '../store/open.js'
 import { GRACE_MS, type Hosts } from './hosts.js'
 
-export interface RenewalsDeps { readonly store: Store, readonly goldenImages: GoldenImages, readonly hosts: Hosts, readonly inUse: (machineId: string) => Promise<string | null>, readonly releaseAfterMs: number, readonly log: Logger }
+export interface RenewalsDeps {
+  readonly store: Store
+  readonly goldenImages: GoldenImages
+  readonly hosts: Hosts
+  readonly inUse: (machineId: string) => Promise<string | null>
+  readonly releaseAfterMs: number
+  readonly log: Logger
+}
 
 /** Machines that were in use when their initial was populated move to the wanted generation once they are released. */
-export async function renewReleased (deps: RenewalsDeps): Promise<void> {
-  const rows = await deps.store.selectFrom('machine').innerJoin('generation', 'generation.id', 'machine.wanted_generation_id').innerJoin('machine as parent', 'parent.id', 'machine.parent_id')
-    .leftJoin('job_lock', 'job_lock.machine_id', 'machine.id').select(['machine.id', 'machine.hypervisor', 'machine.power', 'parent.name as initial', 'generation.number'])
-    .where('job_lock.job_id', 'is', null).execute()
+export async function renewReleased(deps: RenewalsDeps): Promise<void> {
+  const rows = await deps.store
+    .selectFrom('machine')
+    .innerJoin('generation', 'generation.id', 'machine.wanted_generation_id')
+    .innerJoin('machine as parent', 'parent.id', 'machine.parent_id')
+    .leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
+    .select([
+      'machine.id',
+      'machine.hypervisor',
+      'machine.power',
+      'parent.name as initial',
+      'generation.number',
+    ])
+    .where('job_lock.job_id', 'is', null)
+    .execute()
   for (const row of rows) {
-    const settled = row.power === 'off' ? deps.hosts.isObserved(row.hypervisor) : deps.hosts.isSettled(row.hypervisor, Math.min(deps.releaseAfterMs, GRACE_MS))
-    if (!settled || await deps.inUse(row.id) !== null) continue
+    const settled =
+      row.power === 'off'
+        ? deps.hosts.isObserved(row.hypervisor)
+        : deps.hosts.isSettled(row.hypervisor, Math.min(deps.releaseAfterMs, GRACE_MS))
+    if (!settled || (await deps.inUse(row.id)) !== null) continue
     try {
-      await deps.goldenImages.populate(row.initial, { generation: generationName(row) }, BERTH, [row.id])
+      await deps.goldenImages.populate(row.initial, { generation: generationName(row) }, BERTH, [
+        row.id,
+      ])
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error
       deps.log.warn({ err: error, machine: row.id }, 'a released machine could not be renewed yet')

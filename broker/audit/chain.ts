@@ -8,9 +8,16 @@ const ROWS_AT_A_TIME = 1_000
 const HEAD_EVERY_MS = 5_000
 
 /** Rows from before there was a chain get their hashes, once. Later a row without one is a fault. */
-export async function chainOldRows (store: Store): Promise<void> {
+export async function chainOldRows(store: Store): Promise<void> {
   await store.transaction().execute(async (tx) => {
-    if (!await tx.selectFrom('setting').select('name').where('name', '=', 'audit-unchained').executeTakeFirst()) return
+    if (
+      !(await tx
+        .selectFrom('setting')
+        .select('name')
+        .where('name', '=', 'audit-unchained')
+        .executeTakeFirst())
+    )
+      return
     let previous = NO_ROW
     let id = 0
     for (;;) {
@@ -30,16 +37,25 @@ export async function chainOldRows (store: Store): Promise<void> {
  * Computes every hash anew. Finds a row that was changed, put in or taken out; `head`, a hash that was logged or exported earlier, also shows when the
  * end was cut off or everything was written anew.
  */
-export async function verifyChain (queries: Queries, head?: string): Promise<AuditVerified> {
+export async function verifyChain(queries: Queries, head?: string): Promise<AuditVerified> {
   let previous = NO_ROW
-  let last: { id: number, hash: string } | null = null
+  let last: { id: number; hash: string } | null = null
   let events = 0
   let headSeen = head === undefined
   for (;;) {
     const rows = await eventsAfter(queries, last?.id ?? -1, ROWS_AT_A_TIME)
     for (const row of rows) {
       const hash = chainHash(previous, row)
-      if (hash !== row.hash) return { good: false, events, head: last, fault: { id: row.id, message: `Event ${row.id} is not as it was written, or an event before it is missing.` } }
+      if (hash !== row.hash)
+        return {
+          good: false,
+          events,
+          head: last,
+          fault: {
+            id: row.id,
+            message: `Event ${row.id} is not as it was written, or an event before it is missing.`,
+          },
+        }
       if (hash === head) headSeen = true
       previous = hash
       last = { id: row.id, hash }
@@ -47,7 +63,17 @@ export async function verifyChain (queries: Queries, head?: string): Promise<Aud
     }
     if (rows.length < ROWS_AT_A_TIME) break
   }
-  if (!headSeen) return { good: false, events, head: last, fault: { id: 0, message: 'The given head is not in the chain: events were cut off at the end, or the whole log was written anew.' } }
+  if (!headSeen)
+    return {
+      good: false,
+      events,
+      head: last,
+      fault: {
+        id: 0,
+        message:
+          'The given head is not in the chain: events were cut off at the end, or the whole log was written anew.',
+      },
+    }
   return { good: true, events, head: last, fault: null }
 }
 
@@ -56,21 +82,33 @@ export class HeadLog {
   #timer: NodeJS.Timeout | undefined
   #told = ''
 
-  constructor (readonly store: Store, readonly log: Logger) {}
+  constructor(
+    readonly store: Store,
+    readonly log: Logger,
+  ) {}
 
-  start (): void {
-    this.#timer = setInterval(() => { this.tell().catch((error: unknown) => { this.log.error({ err: error }, 'the head of the audit log could not be read') }) }, HEAD_EVERY_MS)
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.tell().catch((error: unknown) => {
+        this.log.error({ err: error }, 'the head of the audit log could not be read')
+      })
+    }, HEAD_EVERY_MS)
     this.#timer.unref()
   }
 
   /** The last head goes to the log too. */
-  async stop (): Promise<void> {
+  async stop(): Promise<void> {
     clearInterval(this.#timer)
     await this.tell()
   }
 
-  async tell (): Promise<void> {
-    const head = await this.store.selectFrom('event').select(['id', 'hash']).orderBy('id', 'desc').limit(1).executeTakeFirst()
+  async tell(): Promise<void> {
+    const head = await this.store
+      .selectFrom('event')
+      .select(['id', 'hash'])
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst()
     if (!head?.hash || head.hash === this.#told) return
     this.#told = head.hash
     this.log.info({ event: head.id, hash: head.hash }, 'audit head')

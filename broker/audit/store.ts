@@ -2,19 +2,35 @@ import { createHash } from 'node:crypto'
 import type { Queries } from '../store/open.js'
 
 /** Who asks: `actor` is an account, a thin client (`thin-client:MAC`) or `berth` itself; `address` is empty for the broker's own doings. */
-export interface Actor { readonly actor: string, readonly address: string }
+export interface Actor {
+  readonly actor: string
+  readonly address: string
+}
 
 export const BERTH: Actor = { actor: 'berth', address: '' }
 
 /** What the hash of a row covers, besides the hash of the row before it. `detail` is the text as it is stored. */
-export interface ChainedRow { readonly id: number, readonly at: number, readonly actor: string, readonly address: string, readonly action: string, readonly object: string, readonly result: string, readonly detail: string }
+export interface ChainedRow {
+  readonly id: number
+  readonly at: number
+  readonly actor: string
+  readonly address: string
+  readonly action: string
+  readonly object: string
+  readonly result: string
+  readonly detail: string
+}
 
 /** The hash before the first row. */
 export const NO_ROW = '0'.repeat(64)
 
 /** SHA-256, in hex, over the previous hash, a line break, and the row as a JSON array. Anybody can compute it from an export. */
-export function chainHash (previous: string, row: ChainedRow): string {
-  return createHash('sha256').update(`${previous}\n${JSON.stringify([row.id, row.at, row.actor, row.address, row.action, row.object, row.result, row.detail])}`).digest('hex')
+export function chainHash(previous: string, row: ChainedRow): string {
+  return createHash('sha256')
+    .update(
+      `${previous}\n${JSON.stringify([row.id, row.at, row.actor, row.address, row.action, row.object, row.result, row.detail])}`,
+    )
+    .digest('hex')
 }
 
 /**
@@ -22,14 +38,40 @@ export function chainHash (previous: string, row: ChainedRow): string {
  * has `before` and `after` in it. The row continues the chain of hashes: SQLite lets one transaction write at a time, so none can begin at the same
  * row. (PostgreSQL would need `pg_advisory_xact_lock` before the look at the last row.)
  */
-export async function recordEvent (queries: Queries, by: Actor, action: string, object: string, detail: unknown = {}, result = 'ok'): Promise<void> {
-  const row = { at: Date.now(), actor: by.actor, address: by.address, action, object, result, detail: JSON.stringify(detail) }
+export async function recordEvent(
+  queries: Queries,
+  by: Actor,
+  action: string,
+  object: string,
+  detail: unknown = {},
+  result = 'ok',
+): Promise<void> {
+  const row = {
+    at: Date.now(),
+    actor: by.actor,
+    address: by.address,
+    action,
+    object,
+    result,
+    detail: JSON.stringify(detail),
+  }
   if (queries.isTransaction) await append(queries, row)
-  else await queries.transaction().execute(async (tx) => { await append(tx, row) })
+  else
+    await queries.transaction().execute(async (tx) => {
+      await append(tx, row)
+    })
 }
 
-async function append (tx: Queries, row: Omit<ChainedRow, 'id'>): Promise<void> {
-  const last = await tx.selectFrom('event').select(['id', 'hash']).orderBy('id', 'desc').limit(1).executeTakeFirst()
+async function append(tx: Queries, row: Omit<ChainedRow, 'id'>): Promise<void> {
+  const last = await tx
+    .selectFrom('event')
+    .select(['id', 'hash'])
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
   const next = { id: (last?.id ?? 0) + 1, ...row }
-  await tx.insertInto('event').values({ ...next, hash: chainHash(last?.hash ?? NO_ROW, next) }).execute()
+  await tx
+    .insertInto('event')
+    .values({ ...next, hash: chainHash(last?.hash ?? NO_ROW, next) })
+    .execute()
 }

@@ -8,7 +8,12 @@ import { plainAddress } from './policy.js'
 import type { Pass, ProxyTokens } from './proxy-tokens.js'
 import { carry, type Tunnels } from './tunnels.js'
 
-export interface ConsoleProxyDeps { readonly tokens: ProxyTokens, readonly tunnels: Tunnels, readonly hypervisors: Hypervisors, readonly log: Logger }
+export interface ConsoleProxyDeps {
+  readonly tokens: ProxyTokens
+  readonly tunnels: Tunnels
+  readonly hypervisors: Hypervisors
+  readonly log: Logger
+}
 
 /** spice-gtk's request has about 300 bytes. */
 const LARGEST_HEADER_BYTES = 2_048
@@ -31,30 +36,48 @@ export class ConsoleProxy {
   readonly #spoke = new WeakMap<Duplex, () => void>()
   #silentInAll = 0
 
-  constructor (readonly deps: ConsoleProxyDeps) {
-    this.#server = createServer({ maxHeaderSize: LARGEST_HEADER_BYTES, headersTimeout: HEADER_WITHIN_MS, requestTimeout: HEADER_WITHIN_MS, connectionsCheckingInterval: CHECK_EVERY_MS, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS })
+  constructor(readonly deps: ConsoleProxyDeps) {
+    this.#server = createServer({
+      maxHeaderSize: LARGEST_HEADER_BYTES,
+      headersTimeout: HEADER_WITHIN_MS,
+      requestTimeout: HEADER_WITHIN_MS,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEPALIVE_MS,
+    })
     this.#server.maxHeadersCount = 50
-    this.#server.on('connection', (socket) => { this.#count(socket) })
-    this.#server.on('request', (_request, response) => { response.writeHead(405, { allow: 'CONNECT', connection: 'close' }).end() })
-    this.#server.on('connect', (request, socket, head) => { void this.#connect(request, socket as Socket, head) })
-    this.#server.on('clientError', (_error, socket) => { answer(socket, '400 Bad Request') })
+    this.#server.on('connection', (socket) => {
+      this.#count(socket)
+    })
+    this.#server.on('request', (_request, response) => {
+      response.writeHead(405, { allow: 'CONNECT', connection: 'close' }).end()
+    })
+    this.#server.on('connect', (request, socket, head) => {
+      void this.#connect(request, socket as Socket, head)
+    })
+    this.#server.on('clientError', (_error, socket) => {
+      answer(socket, '400 Bad Request')
+    })
   }
 
   /** Gives the port; `port` 0 takes a free one. */
-  async listen (host: string, port: number): Promise<number> {
+  async listen(host: string, port: number): Promise<number> {
     this.#server.listen(port, host)
     await once(this.#server, 'listening')
     const address = this.#server.address()
     return typeof address === 'object' && address ? address.port : port
   }
 
-  async close (): Promise<void> {
+  async close(): Promise<void> {
     this.#server.closeAllConnections()
-    if (this.#server.listening) await new Promise((resolve) => { this.#server.close(resolve) })
+    if (this.#server.listening)
+      await new Promise((resolve) => {
+        this.#server.close(resolve)
+      })
   }
 
   /** Bounds the connections that are still silent, so that nobody can take all places by saying nothing. */
-  #count (socket: Socket): void {
+  #count(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? '')
     const silent = (this.#silent.get(address) ?? 0) + 1
     socket.on('error', () => {})
@@ -77,7 +100,7 @@ export class ConsoleProxy {
     this.#spoke.set(socket, spoke)
   }
 
-  async #connect (request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+  async #connect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     this.#spoke.get(socket)?.()
     socket.on('error', () => {})
     const address = socket.remoteAddress ?? ''
@@ -91,18 +114,31 @@ export class ConsoleProxy {
     const { pass, leave } = entry
     let out = (): void => {}
     try {
-      out = this.deps.tunnels.admit({ machineId: pass.machineId, holder: pass.holder, address, kind: 'console' }, () => { socket.destroy() })
-      await this.#join(pass, socket, head, () => { out(); leave() })
+      out = this.deps.tunnels.admit(
+        { machineId: pass.machineId, holder: pass.holder, address, kind: 'console' },
+        () => {
+          socket.destroy()
+        },
+      )
+      await this.#join(pass, socket, head, () => {
+        out()
+        leave()
+      })
     } catch (error) {
       out()
       leave()
-      this.deps.log.warn({ err: error, address, hypervisor: pass.hypervisor }, 'a display could not be reached for the console proxy')
+      this.deps.log.warn(
+        { err: error, address, hypervisor: pass.hypervisor },
+        'a display could not be reached for the console proxy',
+      )
       answer(socket, '502 Bad Gateway')
     }
   }
 
-  async #join (pass: Pass, socket: Socket, head: Buffer, done: () => void): Promise<void> {
-    const display = await this.deps.hypervisors.link(pass.hypervisor).openConnection(pass.displayHost, pass.port, DISPLAY_WITHIN_MS)
+  async #join(pass: Pass, socket: Socket, head: Buffer, done: () => void): Promise<void> {
+    const display = await this.deps.hypervisors
+      .link(pass.hypervisor)
+      .openConnection(pass.displayHost, pass.port, DISPLAY_WITHIN_MS)
     if (socket.destroyed) {
       display.on('error', () => {}).destroy()
       done()
@@ -116,7 +152,10 @@ export class ConsoleProxy {
 }
 
 /** The same few bytes for everybody. */
-function answer (socket: Duplex, status: string): void {
-  if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`, () => { socket.destroy() })
+function answer(socket: Duplex, status: string): void {
+  if (socket.writable)
+    socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`, () => {
+      socket.destroy()
+    })
   else socket.destroy()
 }

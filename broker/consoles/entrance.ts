@@ -4,13 +4,24 @@ import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { type DisplayItem, displayViewers } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
-import { actorName, consoleStep, type Occupant, occupantOf, plainAddress, sameHolder, type SeatVia } from './policy.js'
+import {
+  actorName,
+  consoleStep,
+  type Occupant,
+  occupantOf,
+  plainAddress,
+  sameHolder,
+  type SeatVia,
+} from './policy.js'
 import type { Asker, ConsoleMachine } from './service.js'
 import { putSeat, seatOf } from './store.js'
 import type { Tunnels } from './tunnels.js'
 
 export interface EntranceDeps {
-  readonly store: Store, readonly hypervisors: Hypervisors, readonly tunnels: Tunnels, readonly now: () => number
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly tunnels: Tunnels
+  readonly now: () => number
   /** Whether he may cut somebody else's console (verb takeConsole); who may, is told whose it is. */
   readonly mayTake: (asker: Holder, machineId: string) => Promise<boolean>
   /** Whether he may see who has a console. */
@@ -18,21 +29,32 @@ export interface EntranceDeps {
 }
 
 /** What a wish for a screen says. `loginVerbs`: what the login that asks may do with the machine, where that is less than its account may (a token with scopes); absent: everything. */
-export interface EntranceWish { readonly take?: boolean, readonly loginVerbs?: ReadonlySet<string> }
+export interface EntranceWish {
+  readonly take?: boolean
+  readonly loginVerbs?: ReadonlySet<string>
+}
 /** What was found: whether the machine runs, who has its screen, at which addresses QEMU itself has viewers, and whether SPICE has one or may still get one. */
-export interface Found { readonly running: boolean, readonly occupant: Occupant | null, readonly atDisplay: readonly string[], readonly spice: boolean }
+export interface Found {
+  readonly running: boolean
+  readonly occupant: Occupant | null
+  readonly atDisplay: readonly string[]
+  readonly spice: boolean
+}
 
 /** One seat a machine, however its screen is reached: who has it, who may come in, and to whom it was given last. */
 export class Entrance {
   readonly #turns = new Map<string, Promise<unknown>>()
 
-  constructor (readonly deps: EntranceDeps) {}
+  constructor(readonly deps: EntranceDeps) {}
 
   /** One wish for a machine after the other: what was found must still be so when it is acted on. */
-  async inTurn<T> (machineId: string, work: () => Promise<T>): Promise<T> {
+  async inTurn<T>(machineId: string, work: () => Promise<T>): Promise<T> {
     const before = this.#turns.get(machineId) ?? Promise.resolve()
     const mine = before.then(work, work)
-    const settled = mine.then(() => {}, () => {})
+    const settled = mine.then(
+      () => {},
+      () => {},
+    )
     this.#turns.set(machineId, settled)
     try {
       return await mine
@@ -42,44 +64,93 @@ export class Entrance {
   }
 
   /** Who is there, as QEMU says now; the observer's picture may be a moment old. */
-  async find (machine: ConsoleMachine): Promise<Found> {
+  async find(machine: ConsoleMachine): Promise<Found> {
     const { store, hypervisors, tunnels, now } = this.deps
     const seat = await seatOf(store, machine.id)
-    const { items } = await hypervisors.link(machine.hypervisor).request<{ items: DisplayItem[] }>('displays', { domains: [machine.name] })
+    const { items } = await hypervisors
+      .link(machine.hypervisor)
+      .request<{ items: DisplayItem[] }>('displays', { domains: [machine.name] })
     const atDisplay = items.flatMap(displayViewers).map(plainAddress)
-    const screens = tunnels.of(machine.id).filter(({ kind }) => kind === 'screen').map(({ address }) => plainAddress(address))
-    return { running: items.length > 0, occupant: occupantOf(seat, [...screens, ...atDisplay], now()), atDisplay, spice: atDisplay.length > 0 || seat?.via !== 'browser' }
+    const screens = tunnels
+      .of(machine.id)
+      .filter(({ kind }) => kind === 'screen')
+      .map(({ address }) => plainAddress(address))
+    return {
+      running: items.length > 0,
+      occupant: occupantOf(seat, [...screens, ...atDisplay], now()),
+      atDisplay,
+      spice: atDisplay.length > 0 || seat?.via !== 'browser',
+    }
   }
 
   /** Gives whether the other one is to be cut. Throws `console_in_use` and `forbidden`. */
-  async decide (machine: ConsoleMachine, asker: Asker, occupant: Occupant | null, { take = false, loginVerbs }: EntranceWish): Promise<boolean> {
-    const login = (verbs: readonly string[]): boolean => loginVerbs === undefined || verbs.some((verb) => loginVerbs.has(verb))
-    const mayTake = take && login(['takeConsole']) && await this.deps.mayTake(asker, machine.id)
-    const step = consoleStep(occupant, { holder: asker, address: plainAddress(asker.address), take, mayTake })
+  async decide(
+    machine: ConsoleMachine,
+    asker: Asker,
+    occupant: Occupant | null,
+    { take = false, loginVerbs }: EntranceWish,
+  ): Promise<boolean> {
+    const login = (verbs: readonly string[]): boolean =>
+      loginVerbs === undefined || verbs.some((verb) => loginVerbs.has(verb))
+    const mayTake = take && login(['takeConsole']) && (await this.deps.mayTake(asker, machine.id))
+    const step = consoleStep(occupant, {
+      holder: asker,
+      address: plainAddress(asker.address),
+      take,
+      mayTake,
+    })
     if (step === 'give') return false
     if (step === 'take') return true
-    if (step === 'forbid') throw new BrokerError('forbidden', `You may not take the console of ${machine.name} from somebody else.`)
-    const known = occupant && login(['takeConsole', 'assign']) && await this.deps.mayKnow(asker, machine.id)
-    const who = known ? `${occupant.holder ? actorName(occupant.holder) : 'A viewer that was given no ticket here'} (${occupant.address}, since ${new Date(occupant.sinceMs).toISOString()})` : 'Somebody else'
-    throw new BrokerError('console_in_use', `${who} ${occupant?.connected === false ? 'is just opening' : 'has'} the console of ${machine.name}: wait until it is closed, or take it over.`)
+    if (step === 'forbid')
+      throw new BrokerError(
+        'forbidden',
+        `You may not take the console of ${machine.name} from somebody else.`,
+      )
+    const known =
+      occupant && login(['takeConsole', 'assign']) && (await this.deps.mayKnow(asker, machine.id))
+    const who = known
+      ? `${occupant.holder ? actorName(occupant.holder) : 'A viewer that was given no ticket here'} (${occupant.address}, since ${new Date(occupant.sinceMs).toISOString()})`
+      : 'Somebody else'
+    throw new BrokerError(
+      'console_in_use',
+      `${who} ${occupant?.connected === false ? 'is just opening' : 'has'} the console of ${machine.name}: wait until it is closed, or take it over.`,
+    )
   }
 
   /** What the one who is cut is told: the name only where he may know it. */
-  async takenReason (from: Occupant, by: Asker, machineId: string): Promise<string> {
-    const known = from.holder !== null && await this.deps.mayKnow(from.holder, machineId)
+  async takenReason(from: Occupant, by: Asker, machineId: string): Promise<string> {
+    const known = from.holder !== null && (await this.deps.mayKnow(from.holder, machineId))
     return known ? `the console was taken over by ${actorName(by)}` : 'the console was taken over'
   }
 
   /** Notes to whom a ticket was given, in place of the one before. */
-  async noteTicket (machine: ConsoleMachine, asker: Asker, via: SeatVia, cut: Occupant | null): Promise<void> {
+  async noteTicket(
+    machine: ConsoleMachine,
+    asker: Asker,
+    via: SeatVia,
+    cut: Occupant | null,
+  ): Promise<void> {
     const holder = { kind: asker.kind, name: asker.name }
     const by = { actor: actorName(asker), address: asker.address }
     await this.deps.store.transaction().execute(async (tx) => {
       const before = await seatOf(tx, machine.id) // presence may have noted something meanwhile
       const same = before !== null && sameHolder(before.holder, holder)
-      await putSeat(tx, machine.id, { holder, address: plainAddress(asker.address), via, ticketAt: this.deps.now(), connectedAt: same ? before.connectedAt : null, disconnectedAt: null })
-      if (asker.kind === 'person') await recordEvent(tx, by, 'console.ticket', `machine:${machine.name}`, { via })
-      if (cut) await recordEvent(tx, by, 'console.take', `machine:${machine.name}`, { from: cut.holder ? actorName(cut.holder) : '', address: cut.address, since: new Date(cut.sinceMs).toISOString() })
+      await putSeat(tx, machine.id, {
+        holder,
+        address: plainAddress(asker.address),
+        via,
+        ticketAt: this.deps.now(),
+        connectedAt: same ? before.connectedAt : null,
+        disconnectedAt: null,
+      })
+      if (asker.kind === 'person')
+        await recordEvent(tx, by, 'console.ticket', `machine:${machine.name}`, { via })
+      if (cut)
+        await recordEvent(tx, by, 'console.take', `machine:${machine.name}`, {
+          from: cut.holder ? actorName(cut.holder) : '',
+          address: cut.address,
+          since: new Date(cut.sinceMs).toISOString(),
+        })
     })
   }
 }

@@ -15,7 +15,12 @@ export interface Seat {
 }
 
 /** Who has the screen. `holder` null: a viewer that was given no ticket here. */
-export interface Occupant { readonly holder: Holder | null, readonly address: string, readonly sinceMs: number, readonly connected: boolean }
+export interface Occupant {
+  readonly holder: Holder | null
+  readonly address: string
+  readonly sinceMs: number
+  readonly connected: boolean
+}
 
 /** By the hypervisor's clock. */
 export const TICKET_SECONDS = 30
@@ -24,7 +29,7 @@ const TICKET_MS = TICKET_SECONDS * 1000
 const SEEN_LATE_MS = 60_000
 
 /** Whether a viewer that is connected now can have come with this seat's ticket: it has not left since, or may have come again with the same ticket. */
-export function holds (seat: Seat | null, now: number): boolean {
+export function holds(seat: Seat | null, now: number): boolean {
   return seat !== null && (seat.disconnectedAt === null || now - seat.ticketAt < SEEN_LATE_MS)
 }
 
@@ -32,43 +37,79 @@ export function holds (seat: Seat | null, now: number): boolean {
  * Who has the screen now, or is about to: a ticket that may still be used counts, since a second one would make it worthless.
  * `viewers`: the addresses that QEMU names now.
  */
-export function occupantOf (seat: Seat | null, viewers: readonly string[], now: number): Occupant | null {
+export function occupantOf(
+  seat: Seat | null,
+  viewers: readonly string[],
+  now: number,
+): Occupant | null {
   if (viewers.length > 0) {
-    if (seat === null || !holds(seat, now)) return { holder: null, address: viewers[0] ?? '', sinceMs: now, connected: true }
-    return { holder: seat.holder, address: seat.address, sinceMs: seat.connectedAt ?? seat.ticketAt, connected: true }
+    if (seat === null || !holds(seat, now))
+      return { holder: null, address: viewers[0] ?? '', sinceMs: now, connected: true }
+    return {
+      holder: seat.holder,
+      address: seat.address,
+      sinceMs: seat.connectedAt ?? seat.ticketAt,
+      connected: true,
+    }
   }
-  const open = seat !== null && seat.connectedAt === null && seat.disconnectedAt === null && now - seat.ticketAt < TICKET_MS
-  return open ? { holder: seat.holder, address: seat.address, sinceMs: seat.ticketAt, connected: false } : null
+  const open =
+    seat !== null &&
+    seat.connectedAt === null &&
+    seat.disconnectedAt === null &&
+    now - seat.ticketAt < TICKET_MS
+  return open
+    ? { holder: seat.holder, address: seat.address, sinceMs: seat.ticketAt, connected: false }
+    : null
 }
 
-export interface Wish { readonly holder: Holder, readonly address: string, readonly take: boolean, readonly mayTake: boolean }
+export interface Wish {
+  readonly holder: Holder
+  readonly address: string
+  readonly take: boolean
+  readonly mayTake: boolean
+}
 /** give: a ticket beside whoever is there; take: cut the other one; refuse: somebody else has it; forbid: he may not take it. */
 export type ConsoleStep = 'give' | 'take' | 'refuse' | 'forbid'
 
 /** The same person may replace his own console, from wherever he is. A viewer that nobody knows is his own when it comes from his address. */
-export function consoleStep (occupant: Occupant | null, wish: Wish): ConsoleStep {
+export function consoleStep(occupant: Occupant | null, wish: Wish): ConsoleStep {
   if (occupant === null) return 'give'
-  const own = occupant.holder === null ? occupant.address === wish.address : sameHolder(occupant.holder, wish.holder)
+  const own =
+    occupant.holder === null
+      ? occupant.address === wish.address
+      : sameHolder(occupant.holder, wish.holder)
   if (own) return 'give'
   if (!wish.take) return 'refuse'
   return wish.mayTake ? 'take' : 'forbid'
 }
 
 /** What a look at the viewers means for the seat. */
-export function seatChange (seat: Seat, viewers: readonly string[], now: number): 'opened' | 'closed' | null {
+export function seatChange(
+  seat: Seat,
+  viewers: readonly string[],
+  now: number,
+): 'opened' | 'closed' | null {
   if (viewers.length === 0) return seat.connectedAt === null ? null : 'closed'
   return seat.connectedAt === null && holds(seat, now) ? 'opened' : null
 }
 
 /** As the audit log names him. */
-export function actorName (holder: Holder): string { return holder.kind === 'device' ? `thin-client:${holder.name}` : holder.name }
+export function actorName(holder: Holder): string {
+  return holder.kind === 'device' ? `thin-client:${holder.name}` : holder.name
+}
 
-export function sameHolder (a: Holder, b: Holder): boolean { return a.kind === b.kind && a.name === b.name }
+export function sameHolder(a: Holder, b: Holder): boolean {
+  return a.kind === b.kind && a.name === b.name
+}
 
 /** An address at which only the host itself can reach its displays. */
-export function isLoopback (address: string): boolean {
-  return address === 'localhost' || address === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(address)
+export function isLoopback(address: string): boolean {
+  return (
+    address === 'localhost' || address === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(address)
+  )
 }
 
 /** One form for an address however it was written: an IPv4 address on an IPv6 socket is the same client. */
-export function plainAddress (address: string): string { return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '').toLowerCase() }
+export function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '').toLowerCase()
+}

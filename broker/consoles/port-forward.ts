@@ -11,17 +11,44 @@ import { carry, type Cut } from './tunnels.js'
  * Carries one connection to a port of the guest. The guest is reached before `accept` is called, so that a refusal is an ordinary answer. Counted and cut like
  * every other connection through the broker.
  */
-export async function forwardPort (consoles: Consoles, machine: ConsoleMachine, asker: Asker, port: number, accept: () => Promise<WebSocket | null>): Promise<void> {
+export async function forwardPort(
+  consoles: Consoles,
+  machine: ConsoleMachine,
+  asker: Asker,
+  port: number,
+  accept: () => Promise<WebSocket | null>,
+): Promise<void> {
   const { store, hypervisors } = consoles.deps
   let gone = false
-  let cut: (cut: Cut) => void = () => { gone = true }
-  const out = consoles.tunnels.admit({ machineId: machine.id, holder: { kind: asker.kind, name: asker.name }, address: asker.address, kind: 'forward', ...(asker.login === undefined ? {} : { login: asker.login }) }, (why) => { cut(why) })
+  let cut: (cut: Cut) => void = () => {
+    gone = true
+  }
+  const out = consoles.tunnels.admit(
+    {
+      machineId: machine.id,
+      holder: { kind: asker.kind, name: asker.name },
+      address: asker.address,
+      kind: 'forward',
+      ...(asker.login === undefined ? {} : { login: asker.login }),
+    },
+    (why) => {
+      cut(why)
+    },
+  )
   try {
     const { stream, address } = await connectToGuest(hypervisors, machine, port)
     stream.on('error', () => {})
-    cut = () => { stream.destroy() }
+    cut = () => {
+      stream.destroy()
+    }
     if (gone) stream.destroy()
-    await recordEvent(store, { actor: actorName(asker), address: asker.address }, 'machine.port-forward', `machine:${machine.name}`, { port, guest: address })
+    await recordEvent(
+      store,
+      { actor: actorName(asker), address: asker.address },
+      'machine.port-forward',
+      `machine:${machine.name}`,
+      { port, guest: address },
+    )
     const webSocket = stream.destroyed ? null : await accept()
     if (!webSocket) {
       stream.destroy()

@@ -3,8 +3,19 @@ import type { Holder } from '../api/machines.js'
 import { plainAddress } from './policy.js'
 
 /** What a token opens: one display, from one address. */
-export interface Pass { readonly machineId: string, readonly hypervisor: string, readonly displayHost: string, readonly port: number, readonly address: string, readonly holder: Holder }
-interface Issued extends Pass { readonly givenAt: number, open: number, used: boolean }
+export interface Pass {
+  readonly machineId: string
+  readonly hypervisor: string
+  readonly displayHost: string
+  readonly port: number
+  readonly address: string
+  readonly holder: Holder
+}
+interface Issued extends Pass {
+  readonly givenAt: number
+  open: number
+  used: boolean
+}
 
 /** From the token to its first CONNECT; as long as the ticket beside it. */
 const FIRST_USE_WITHIN_MS = 30_000
@@ -21,37 +32,64 @@ const SUFFIX = '.berth.invalid'
 export class ProxyTokens {
   readonly #issued = new Map<string, Issued>()
 
-  constructor (readonly now: () => number) {}
+  constructor(readonly now: () => number) {}
 
-  get size (): number { return this.#issued.size }
+  get size(): number {
+    return this.#issued.size
+  }
 
   /** Gives the host name for the viewer: 192 random bits in a label of 48 characters. */
-  issue (pass: Pass): string {
+  issue(pass: Pass): string {
     this.#forgetUnused()
     const label = randomBytes(TOKEN_BYTES).toString('hex')
-    this.#issued.set(keyOf(`${label}${SUFFIX}`), { ...pass, address: plainAddress(pass.address), givenAt: this.now(), open: 0, used: false })
+    this.#issued.set(keyOf(`${label}${SUFFIX}`), {
+      ...pass,
+      address: plainAddress(pass.address),
+      givenAt: this.now(),
+      open: 0,
+      used: false,
+    })
     return `${label}${SUFFIX}`
   }
 
   /** Lets one channel in, and gives what ends it; null for whatever reason, which the asker must not learn. */
-  enter (token: string, port: number, address: string): { readonly pass: Pass, readonly leave: () => void } | null {
+  enter(
+    token: string,
+    port: number,
+    address: string,
+  ): { readonly pass: Pass; readonly leave: () => void } | null {
     const key = keyOf(token.toLowerCase())
     const found = this.#issued.get(key)
-    if (!found || found.port !== port || found.address !== plainAddress(address) || found.open >= MOST_CHANNELS) return null
+    if (
+      !found ||
+      found.port !== port ||
+      found.address !== plainAddress(address) ||
+      found.open >= MOST_CHANNELS
+    )
+      return null
     if (!found.used && this.now() - found.givenAt > FIRST_USE_WITHIN_MS) return null
     found.used = true
     found.open++
-    return { pass: found, leave: () => { if (--found.open === 0) this.#issued.delete(key) } }
+    return {
+      pass: found,
+      leave: () => {
+        if (--found.open === 0) this.#issued.delete(key)
+      },
+    }
   }
 
   /** What is open stays open; nothing more is let in. */
-  revoke (which: (pass: Pass) => boolean): void {
+  revoke(which: (pass: Pass) => boolean): void {
     for (const [key, issued] of this.#issued) if (which(issued)) this.#issued.delete(key)
   }
 
-  #forgetUnused (): void {
-    for (const [key, issued] of this.#issued) if (!issued.used && this.now() - issued.givenAt > FIRST_USE_WITHIN_MS) this.#issued.delete(key)
+  #forgetUnused(): void {
+    for (const [key, issued] of this.#issued)
+      if (!issued.used && this.now() - issued.givenAt > FIRST_USE_WITHIN_MS)
+        this.#issued.delete(key)
   }
 }
 
-function keyOf (token: string): string { return createHash('sha256').update(token).digest('hex') }
+function keyOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex')
+}

@@ -1,5 +1,13 @@
 import type { FastifyRequest } from 'fastify'
-import { ConsoleRequest, MachinePathList, PortQuery, Screen, ScreenRequest, SessionList, VIEWER_FILE_TYPE } from '../api/consoles.js'
+import {
+  ConsoleRequest,
+  MachinePathList,
+  PortQuery,
+  Screen,
+  ScreenRequest,
+  SessionList,
+  VIEWER_FILE_TYPE,
+} from '../api/consoles.js'
 import { NameParams } from '../api/common.js'
 import { SpiceConsole } from '../api/machines.js'
 import { viewerFile } from '../api/viewer-file.js'
@@ -14,67 +22,157 @@ import { requireUpgrade, upgrade } from './upgrades.js'
 
 const HOST_AND_PORT = /^([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 
-export function consoleRoutes (consoles: Consoles, thumbnails: Thumbnails, site: OwnSite) {
+export function consoleRoutes(consoles: Consoles, thumbnails: Thumbnails, site: OwnSite) {
   return (app: App): void => {
-    const console = route('A one-time ticket for its display, as JSON or as remote-viewer\'s file', { params: NameParams, body: ConsoleRequest }, { 200: SpiceConsole })
-    const withoutBody = async (request: FastifyRequest): Promise<void> => { if (request.body === undefined) request.body = {} }
-    app.post('/machines/:name/console', { ...console, preValidation: withoutBody }, async (request, reply) => {
-      const machine = await requireMachine(consoles.deps.store, request.params.name)
-      const given = await consoles.spiceConsole(machine, askerOf(request), { ...request.body, ...brokerHostOf(request), ...loginOf(request) })
-      void reply.header('cache-control', 'no-store')
-      if (!wantsFile(request)) return given
-      // A serializer of its own: the schema is that of the JSON answer.
-      return await reply.type(VIEWER_FILE_TYPE).header('content-disposition', `attachment; filename="${machine.name}.vv"`).serializer((text: unknown) => String(text)).send(viewerFile(given, { deleteThisFile: true }) as never)
-    })
-    app.get('/machines/:name/paths', route('Every way to it, with what to type', { params: NameParams }, { 200: MachinePathList }), async (request) => {
-      const machine = await requireMachine(consoles.deps.store, request.params.name)
-      return { paths: inOrder(await machinePaths(consoles.deps.hypervisors, machine, consoles.proxyPort), await consoles.deps.protocols(machine.id)) }
-    })
-    app.get('/machines/:name/port-forward', route('A connection to a port of its guest, as a WebSocket', { params: NameParams, querystring: PortQuery }), async (request, reply) => {
-      const machine = await requireMachine(consoles.deps.store, request.params.name)
-      requireUpgrade(request, site, '"berth port-forward"')
-      await forwardPort(consoles, machine, askerOf(request), request.query.port, async () => await upgrade(request, reply))
-    })
-    app.post('/machines/:name/screen', { ...route('A one-time ticket for its screen in a browser', { params: NameParams, body: ScreenRequest }, { 200: Screen }), preValidation: withoutBody }, async (request, reply) => {
-      const machine = await requireMachine(consoles.deps.store, request.params.name)
-      void reply.header('cache-control', 'no-store')
-      return await consoles.screens.ask(machine, askerOf(request), request.body, loginOf(request).loginVerbs)
-    })
-    app.get('/machines/:name/screen', route('Its screen as a WebSocket: the ticket first, then RFB', { params: NameParams }), async (request, reply) => {
-      const machine = await requireMachine(consoles.deps.store, request.params.name)
-      requireUpgrade(request, site, 'a browser: /machines/NAME/console')
-      const webSocket = await upgrade(request, reply)
-      if (webSocket) await consoles.screens.serve(machine, askerOf(request), webSocket)
-    })
-    app.get('/machines/:name/thumbnail', route('A picture of its screen (PNG); none while somebody else works there', { params: NameParams }), async (request, reply) => {
-      const machine = await requireMachine(consoles.deps.store, request.params.name)
-      return await reply.type('image/png').header('cache-control', 'no-store').send(await thumbnails.of(machine, callerOf(request).actor))
-    })
-    app.get('/sessions', route('Who is connected to which machine now', {}, { 200: SessionList }), async () => ({ sessions: await consoles.sessions() }))
+    const console = route(
+      "A one-time ticket for its display, as JSON or as remote-viewer's file",
+      { params: NameParams, body: ConsoleRequest },
+      { 200: SpiceConsole },
+    )
+    const withoutBody = async (request: FastifyRequest): Promise<void> => {
+      if (request.body === undefined) request.body = {}
+    }
+    app.post(
+      '/machines/:name/console',
+      { ...console, preValidation: withoutBody },
+      async (request, reply) => {
+        const machine = await requireMachine(consoles.deps.store, request.params.name)
+        const given = await consoles.spiceConsole(machine, askerOf(request), {
+          ...request.body,
+          ...brokerHostOf(request),
+          ...loginOf(request),
+        })
+        void reply.header('cache-control', 'no-store')
+        if (!wantsFile(request)) return given
+        // A serializer of its own: the schema is that of the JSON answer.
+        return await reply
+          .type(VIEWER_FILE_TYPE)
+          .header('content-disposition', `attachment; filename="${machine.name}.vv"`)
+          .serializer((text: unknown) => String(text))
+          .send(viewerFile(given, { deleteThisFile: true }) as never)
+      },
+    )
+    app.get(
+      '/machines/:name/paths',
+      route('Every way to it, with what to type', { params: NameParams }, { 200: MachinePathList }),
+      async (request) => {
+        const machine = await requireMachine(consoles.deps.store, request.params.name)
+        return {
+          paths: inOrder(
+            await machinePaths(consoles.deps.hypervisors, machine, consoles.proxyPort),
+            await consoles.deps.protocols(machine.id),
+          ),
+        }
+      },
+    )
+    app.get(
+      '/machines/:name/port-forward',
+      route('A connection to a port of its guest, as a WebSocket', {
+        params: NameParams,
+        querystring: PortQuery,
+      }),
+      async (request, reply) => {
+        const machine = await requireMachine(consoles.deps.store, request.params.name)
+        requireUpgrade(request, site, '"berth port-forward"')
+        await forwardPort(
+          consoles,
+          machine,
+          askerOf(request),
+          request.query.port,
+          async () => await upgrade(request, reply),
+        )
+      },
+    )
+    app.post(
+      '/machines/:name/screen',
+      {
+        ...route(
+          'A one-time ticket for its screen in a browser',
+          { params: NameParams, body: ScreenRequest },
+          { 200: Screen },
+        ),
+        preValidation: withoutBody,
+      },
+      async (request, reply) => {
+        const machine = await requireMachine(consoles.deps.store, request.params.name)
+        void reply.header('cache-control', 'no-store')
+        return await consoles.screens.ask(
+          machine,
+          askerOf(request),
+          request.body,
+          loginOf(request).loginVerbs,
+        )
+      },
+    )
+    app.get(
+      '/machines/:name/screen',
+      route('Its screen as a WebSocket: the ticket first, then RFB', { params: NameParams }),
+      async (request, reply) => {
+        const machine = await requireMachine(consoles.deps.store, request.params.name)
+        requireUpgrade(request, site, 'a browser: /machines/NAME/console')
+        const webSocket = await upgrade(request, reply)
+        if (webSocket) await consoles.screens.serve(machine, askerOf(request), webSocket)
+      },
+    )
+    app.get(
+      '/machines/:name/thumbnail',
+      route('A picture of its screen (PNG); none while somebody else works there', {
+        params: NameParams,
+      }),
+      async (request, reply) => {
+        const machine = await requireMachine(consoles.deps.store, request.params.name)
+        return await reply
+          .type('image/png')
+          .header('cache-control', 'no-store')
+          .send(await thumbnails.of(machine, callerOf(request).actor))
+      },
+    )
+    app.get(
+      '/sessions',
+      route('Who is connected to which machine now', {}, { 200: SessionList }),
+      async () => ({ sessions: await consoles.sessions() }),
+    )
   }
 }
 
 /** After whatever changed something: who may not stay any more is cut at once, and not at the next look. To be added before the routes that it is about. */
-export function cutAfterChanges (consoles: Consoles) {
+export function cutAfterChanges(consoles: Consoles) {
   return (app: App): void => {
     app.addHook('onResponse', async (request, reply) => {
-      if (request.method !== 'GET' && request.caller !== null && reply.statusCode < 400 && consoles.tunnels.size > 0) consoles.checkSoon()
+      if (
+        request.method !== 'GET' &&
+        request.caller !== null &&
+        reply.statusCode < 400 &&
+        consoles.tunnels.size > 0
+      )
+        consoles.checkSoon()
     })
   }
 }
 
-function askerOf (request: FastifyRequest): Asker {
+function askerOf(request: FastifyRequest): Asker {
   const { actor, login } = callerOf(request)
-  return { kind: 'person', name: actor, address: request.ip, ...(login === undefined ? {} : { login }) }
+  return {
+    kind: 'person',
+    name: actor,
+    address: request.ip,
+    ...(login === undefined ? {} : { login }),
+  }
 }
 
 /** What this login may do, which a token's scopes make less than the account may; nothing is said of an administrator's, who may everything. */
-function loginOf (request: FastifyRequest): { loginVerbs?: ReadonlySet<string> } { return request.verbs ? { loginVerbs: request.verbs } : {} }
+function loginOf(request: FastifyRequest): { loginVerbs?: ReadonlySet<string> } {
+  return request.verbs ? { loginVerbs: request.verbs } : {}
+}
 
-function wantsFile (request: FastifyRequest): boolean { return (request.headers.accept ?? '').split(',').some((one) => one.split(';')[0]?.trim().toLowerCase() === VIEWER_FILE_TYPE) }
+function wantsFile(request: FastifyRequest): boolean {
+  return (request.headers.accept ?? '')
+    .split(',')
+    .some((one) => one.split(';')[0]?.trim().toLowerCase() === VIEWER_FILE_TYPE)
+}
 
 /** The name by which he reached the broker goes back to himself only; one that is no address is not repeated. */
-export function brokerHostOf (request: FastifyRequest): { brokerHost?: string } {
+export function brokerHostOf(request: FastifyRequest): { brokerHost?: string } {
   const host = HOST_AND_PORT.exec(request.host)?.[1]
   return host === undefined ? {} : { brokerHost: host }
 }

@@ -3,7 +3,13 @@ import type { Holder } from '../api/machines.js'
 import { sameHolder, TICKET_SECONDS } from './policy.js'
 
 /** What a ticket opens, and for whom. `login`: the login that asked for it, and no other one of the same person. */
-export interface ScreenPass { readonly machineId: string, readonly holder: Holder, readonly login: string, readonly watching: boolean, readonly clipboard: boolean }
+export interface ScreenPass {
+  readonly machineId: string
+  readonly holder: Holder
+  readonly login: string
+  readonly watching: boolean
+  readonly clipboard: boolean
+}
 
 const TICKET_BYTES = 16
 
@@ -11,32 +17,44 @@ const TICKET_BYTES = 16
 export class ScreenTickets {
   readonly #issued = new Map<string, ScreenPass & { readonly givenAt: number }>()
 
-  constructor (readonly now: () => number) {}
+  constructor(readonly now: () => number) {}
 
-  get size (): number { return this.#issued.size }
+  get size(): number {
+    return this.#issued.size
+  }
 
   /** Gives 128 random bits in 22 characters. */
-  issue (pass: ScreenPass): string {
-    for (const [key, { givenAt }] of this.#issued) if (this.#isOver(givenAt)) this.#issued.delete(key)
+  issue(pass: ScreenPass): string {
+    for (const [key, { givenAt }] of this.#issued)
+      if (this.#isOver(givenAt)) this.#issued.delete(key)
     const ticket = randomBytes(TICKET_BYTES).toString('base64url')
     this.#issued.set(keyOf(ticket), { ...pass, givenAt: this.now() })
     return ticket
   }
 
   /** What it opens, once; null for whatever reason. One that is shown by somebody else, or elsewhere, is used up too. */
-  enter (ticket: string, by: Pick<ScreenPass, 'machineId' | 'holder' | 'login'>): ScreenPass | null {
+  enter(ticket: string, by: Pick<ScreenPass, 'machineId' | 'holder' | 'login'>): ScreenPass | null {
     const found = this.#issued.get(keyOf(ticket))
     this.#issued.delete(keyOf(ticket))
-    const good = found !== undefined && !this.#isOver(found.givenAt) && found.machineId === by.machineId && found.login === by.login && sameHolder(found.holder, by.holder)
+    const good =
+      found !== undefined &&
+      !this.#isOver(found.givenAt) &&
+      found.machineId === by.machineId &&
+      found.login === by.login &&
+      sameHolder(found.holder, by.holder)
     return good ? found : null
   }
 
   /** Makes worthless what `which` picks. */
-  revoke (which: (pass: ScreenPass) => boolean): void {
+  revoke(which: (pass: ScreenPass) => boolean): void {
     for (const [key, issued] of this.#issued) if (which(issued)) this.#issued.delete(key)
   }
 
-  #isOver (givenAt: number): boolean { return this.now() - givenAt > TICKET_SECONDS * 1_000 }
+  #isOver(givenAt: number): boolean {
+    return this.now() - givenAt > TICKET_SECONDS * 1_000
+  }
 }
 
-function keyOf (ticket: string): string { return createHash('sha256').update(ticket).digest('hex') }
+function keyOf(ticket: string): string {
+  return createHash('sha256').update(ticket).digest('hex')
+}

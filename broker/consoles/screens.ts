@@ -21,8 +21,13 @@ import type { Carried, Cut, Tunnels } from './tunnels.js'
 import { keepAlive } from './upgrades.js'
 
 export interface ScreensDeps {
-  readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly log: Logger, readonly now: () => number
-  readonly entrance: Entrance, readonly tunnels: Tunnels
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly observer: Observer
+  readonly log: Logger
+  readonly now: () => number
+  readonly entrance: Entrance
+  readonly tunnels: Tunnels
   readonly mayTake: (asker: Holder, machineId: string) => Promise<boolean>
   readonly refuseNotReady: (asker: Asker, machine: ConsoleMachine) => Promise<void>
   readonly onTicket: (asker: Asker, machineId: string) => Promise<void>
@@ -32,7 +37,14 @@ export interface ScreensDeps {
 }
 
 /** What a refusal of the host means for the page. */
-const CLOSE_OF: Partial<Record<ErrorCode, ScreenClose>> = { not_found: 'machineOff', machine_off: 'machineOff', hypervisor_unreachable: 'hostAway', timeout: 'hostAway', hypervisor_refused: 'unreachable', too_many_connections: 'tooMany' }
+const CLOSE_OF: Partial<Record<ErrorCode, ScreenClose>> = {
+  not_found: 'machineOff',
+  machine_off: 'machineOff',
+  hypervisor_unreachable: 'hostAway',
+  timeout: 'hostAway',
+  hypervisor_refused: 'unreachable',
+  too_many_connections: 'tooMany',
+}
 /** How long is looked for the reason why a display ended. */
 const LOOK_WITHIN_MS = 3_000
 
@@ -40,62 +52,114 @@ const LOOK_WITHIN_MS = 3_000
 export class Screens {
   readonly tickets: ScreenTickets
 
-  constructor (readonly deps: ScreensDeps) {
+  constructor(readonly deps: ScreensDeps) {
     this.tickets = new ScreenTickets(deps.now)
   }
 
-  start (): void {
-    this.deps.observer.on('viewers', (machineId) => { this.#yield(machineId).catch((error: unknown) => { this.deps.log.error({ err: error }, 'a screen could not be given to another viewer') }) })
+  start(): void {
+    this.deps.observer.on('viewers', (machineId) => {
+      this.#yield(machineId).catch((error: unknown) => {
+        this.deps.log.error({ err: error }, 'a screen could not be given to another viewer')
+      })
+    })
   }
 
   /** A ticket for the screen of a running machine. Throws `machine_off`, `console_in_use`, `forbidden` or `hypervisor_unreachable`. */
-  async ask (machine: ConsoleMachine, asker: Asker, { take = false, watch = false }: ScreenRequest, loginVerbs?: EntranceWish['loginVerbs']): Promise<Screen> {
+  async ask(
+    machine: ConsoleMachine,
+    asker: Asker,
+    { take = false, watch = false }: ScreenRequest,
+    loginVerbs?: EntranceWish['loginVerbs'],
+  ): Promise<Screen> {
     const { entrance, features, onTicket, refuseNotReady } = this.deps
     return await entrance.inTurn(machine.id, async () => {
       await refuseNotReady(asker, machine)
       if (watch) await this.#requireMayWatch(machine, asker, loginVerbs)
       const { running, occupant, spice } = await entrance.find(machine)
-      if (!running) throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`)
+      if (!running)
+        throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`)
       const { clipboard } = await features(machine.id)
-      const screen = (): Screen => ({ ticket: this.#ticket(machine, asker, watch, clipboard), ticketSeconds: TICKET_SECONDS, viewOnly: watch, clipboard: clipboard && !watch, title: machine.name })
+      const screen = (): Screen => ({
+        ticket: this.#ticket(machine, asker, watch, clipboard),
+        ticketSeconds: TICKET_SECONDS,
+        viewOnly: watch,
+        clipboard: clipboard && !watch,
+        title: machine.name,
+      })
       if (watch) return screen()
-      const cut = await entrance.decide(machine, asker, occupant, { take, ...(loginVerbs ? { loginVerbs } : {}) }) ? occupant : null
+      const cut = (await entrance.decide(machine, asker, occupant, {
+        take,
+        ...(loginVerbs ? { loginVerbs } : {}),
+      }))
+        ? occupant
+        : null
       if (cut) await this.#takeFrom(machine, cut, asker, spice)
       await entrance.noteTicket(machine, asker, 'browser', cut)
       if (cut) this.deps.onTaken(machine.id, cut, asker)
       await onTicket(asker, machine.id)
-      return cut ? { ...screen(), taken: { from: cut.holder, since: new Date(cut.sinceMs).toISOString() } } : screen()
+      return cut
+        ? { ...screen(), taken: { from: cut.holder, since: new Date(cut.sinceMs).toISOString() } }
+        : screen()
     })
   }
 
   /** Serves one WebSocket from its first message to its end. Never throws: what is wrong is said in the close. */
-  async serve (machine: ConsoleMachine, asker: Asker, webSocket: WebSocket): Promise<void> {
+  async serve(machine: ConsoleMachine, asker: Asker, webSocket: WebSocket): Promise<void> {
     webSocket.on('error', () => {})
     const stopPinging = keepAlive(webSocket)
     webSocket.once('close', stopPinging)
     try {
       const pass = await this.#passOf(machine, asker, webSocket)
       if (pass) await this.#show(machine, asker, pass, webSocket)
-      else closeScreen(webSocket, 'badTicket', 'The ticket is not good any more: open the screen again.')
+      else
+        closeScreen(
+          webSocket,
+          'badTicket',
+          'The ticket is not good any more: open the screen again.',
+        )
     } catch (error) {
       const known = error instanceof BrokerError ? CLOSE_OF[error.code] : undefined
-      if (known === undefined) this.deps.log.error({ err: error, machine: machine.name }, 'a screen could not be shown')
-      closeScreen(webSocket, known ?? 'ended', error instanceof BrokerError ? error.message : 'The broker has a fault; its log has the details.')
+      if (known === undefined)
+        this.deps.log.error({ err: error, machine: machine.name }, 'a screen could not be shown')
+      closeScreen(
+        webSocket,
+        known ?? 'ended',
+        error instanceof BrokerError
+          ? error.message
+          : 'The broker has a fault; its log has the details.',
+      )
     }
   }
 
-  async #passOf (machine: ConsoleMachine, asker: Asker, webSocket: WebSocket): Promise<ScreenPass | null> {
-    const out = this.#admit(machine, asker, 'opening', (why, sentence) => { closeScreen(webSocket, why, sentence) })
+  async #passOf(
+    machine: ConsoleMachine,
+    asker: Asker,
+    webSocket: WebSocket,
+  ): Promise<ScreenPass | null> {
+    const out = this.#admit(machine, asker, 'opening', (why, sentence) => {
+      closeScreen(webSocket, why, sentence)
+    })
     try {
       const ticket = await ticketFrom(webSocket)
-      return ticket === null ? null : this.tickets.enter(ticket, { machineId: machine.id, login: asker.login ?? '', holder: { kind: asker.kind, name: asker.name } })
+      return ticket === null
+        ? null
+        : this.tickets.enter(ticket, {
+            machineId: machine.id,
+            login: asker.login ?? '',
+            holder: { kind: asker.kind, name: asker.name },
+          })
     } finally {
       out()
     }
   }
 
   /** Opens the display, makes it the only one of its seat, and carries it to its end. */
-  async #show (machine: ConsoleMachine, asker: Asker, pass: ScreenPass, webSocket: WebSocket): Promise<void> {
+  async #show(
+    machine: ConsoleMachine,
+    asker: Asker,
+    pass: ScreenPass,
+    webSocket: WebSocket,
+  ): Promise<void> {
     const { entrance, hypervisors } = this.deps
     let display: Duplex | undefined
     const out = this.#admit(machine, asker, pass.watching ? 'watch' : 'screen', (why, sentence) => {
@@ -110,7 +174,11 @@ export class Screens {
       })
       if (display === undefined || webSocket.readyState !== webSocket.OPEN) return
       if (pass.watching) await this.#noteWatching(machine, asker, true)
-      const end = await carryScreen(webSocket, display, new RfbFilter({ viewOnly: pass.watching, clipboard: pass.clipboard }))
+      const end = await carryScreen(
+        webSocket,
+        display,
+        new RfbFilter({ viewOnly: pass.watching, clipboard: pass.clipboard }),
+      )
       if (pass.watching) await this.#noteWatching(machine, asker, false)
       await this.#sayWhy(machine, end, webSocket)
     } finally {
@@ -120,62 +188,137 @@ export class Screens {
   }
 
   /** Counts a connection in; `cut` is told once, with the sentence for the reader. */
-  #admit (machine: ConsoleMachine, asker: Asker, kind: Carried['kind'], cut: (why: ScreenClose, sentence: string) => void): () => void {
+  #admit(
+    machine: ConsoleMachine,
+    asker: Asker,
+    kind: Carried['kind'],
+    cut: (why: ScreenClose, sentence: string) => void,
+  ): () => void {
     const holder = { kind: asker.kind, name: asker.name }
-    return this.deps.tunnels.admit({ machineId: machine.id, holder, address: asker.address, kind, ...(asker.login === undefined ? {} : { login: asker.login }) }, ({ why, reason }) => { cut(why, `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`) })
+    return this.deps.tunnels.admit(
+      {
+        machineId: machine.id,
+        holder,
+        address: asker.address,
+        kind,
+        ...(asker.login === undefined ? {} : { login: asker.login }),
+      },
+      ({ why, reason }) => {
+        cut(why, `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`)
+      },
+    )
   }
 
-  #ticket (machine: ConsoleMachine, asker: Asker, watching: boolean, clipboard: boolean): string {
-    return this.tickets.issue({ machineId: machine.id, holder: { kind: asker.kind, name: asker.name }, login: asker.login ?? '', watching, clipboard })
+  #ticket(machine: ConsoleMachine, asker: Asker, watching: boolean, clipboard: boolean): string {
+    return this.tickets.issue({
+      machineId: machine.id,
+      holder: { kind: asker.kind, name: asker.name },
+      login: asker.login ?? '',
+      watching,
+      clipboard,
+    })
   }
 
-  async #requireMayWatch (machine: ConsoleMachine, asker: Asker, loginVerbs: EntranceWish['loginVerbs']): Promise<void> {
-    const may = (loginVerbs === undefined || loginVerbs.has('takeConsole')) && await this.deps.mayTake(asker, machine.id)
-    if (!may) throw new BrokerError('forbidden', `You may not watch the screen of ${machine.name}: that needs the permission takeConsole.`)
+  async #requireMayWatch(
+    machine: ConsoleMachine,
+    asker: Asker,
+    loginVerbs: EntranceWish['loginVerbs'],
+  ): Promise<void> {
+    const may =
+      (loginVerbs === undefined || loginVerbs.has('takeConsole')) &&
+      (await this.deps.mayTake(asker, machine.id))
+    if (!may)
+      throw new BrokerError(
+        'forbidden',
+        `You may not watch the screen of ${machine.name}: that needs the permission takeConsole.`,
+      )
   }
 
   /** Cuts whoever has the screen, in whatever way he has it, and makes his tickets worthless. */
-  async #takeFrom (machine: ConsoleMachine, from: Occupant, by: Asker, spice: boolean): Promise<void> {
+  async #takeFrom(
+    machine: ConsoleMachine,
+    from: Occupant,
+    by: Asker,
+    spice: boolean,
+  ): Promise<void> {
     const { entrance, hypervisors, tunnels } = this.deps
-    if (spice) await hypervisors.link(machine.hypervisor).request('disconnect', { domain: machine.name })
+    if (spice)
+      await hypervisors.link(machine.hypervisor).request('disconnect', { domain: machine.name })
     const cut: Cut = { why: 'taken', reason: await entrance.takenReason(from, by, machine.id) }
-    this.tickets.revoke((pass) => pass.machineId === machine.id && !pass.watching && !sameHolder(pass.holder, by))
-    tunnels.cut((one) => one.machineId === machine.id && one.kind !== 'forward' && one.kind !== 'watch' && !sameHolder(one.holder, by), cut)
+    this.tickets.revoke(
+      (pass) => pass.machineId === machine.id && !pass.watching && !sameHolder(pass.holder, by),
+    )
+    tunnels.cut(
+      (one) =>
+        one.machineId === machine.id &&
+        one.kind !== 'forward' &&
+        one.kind !== 'watch' &&
+        !sameHolder(one.holder, by),
+      cut,
+    )
   }
 
   /** The same person's other viewers end when this one begins: one seat a machine. */
-  async #moveHere (machine: ConsoleMachine, webSocket: WebSocket): Promise<void> {
+  async #moveHere(machine: ConsoleMachine, webSocket: WebSocket): Promise<void> {
     const { entrance, hypervisors, tunnels } = this.deps
-    const mine = tunnels.of(machine.id).filter(({ kind }) => kind === 'screen').at(-1)
-    tunnels.cut((one) => one.machineId === machine.id && one.kind === 'screen' && one !== mine, { why: 'taken', reason: 'the screen was opened elsewhere' })
+    const mine = tunnels
+      .of(machine.id)
+      .filter(({ kind }) => kind === 'screen')
+      .at(-1)
+    tunnels.cut((one) => one.machineId === machine.id && one.kind === 'screen' && one !== mine, {
+      why: 'taken',
+      reason: 'the screen was opened elsewhere',
+    })
     const { atDisplay } = await entrance.find(machine)
-    if (atDisplay.length > 0 && webSocket.readyState === webSocket.OPEN) await hypervisors.link(machine.hypervisor).request('disconnect', { domain: machine.name })
+    if (atDisplay.length > 0 && webSocket.readyState === webSocket.OPEN)
+      await hypervisors.link(machine.hypervisor).request('disconnect', { domain: machine.name })
   }
 
   /** A SPICE viewer that has come with a later ticket has the seat now. */
-  async #yield (machineId: string): Promise<void> {
+  async #yield(machineId: string): Promise<void> {
     const { observer, store, tunnels } = this.deps
-    if (observer.atDisplay(machineId).length === 0 || !tunnels.of(machineId).some(({ kind }) => kind === 'screen')) return
+    if (
+      observer.atDisplay(machineId).length === 0 ||
+      !tunnels.of(machineId).some(({ kind }) => kind === 'screen')
+    )
+      return
     const seat = await seatOf(store, machineId)
     if (seat === null || seat.via === 'browser') return
-    tunnels.cut((one) => one.machineId === machineId && one.kind === 'screen' && one.since < seat.ticketAt, { why: 'taken', reason: 'the screen was opened elsewhere' })
+    tunnels.cut(
+      (one) => one.machineId === machineId && one.kind === 'screen' && one.since < seat.ticketAt,
+      { why: 'taken', reason: 'the screen was opened elsewhere' },
+    )
   }
 
-  async #noteWatching (machine: ConsoleMachine, asker: Asker, begins: boolean): Promise<void> {
-    await recordEvent(this.deps.store, { actor: actorName(asker), address: asker.address }, begins ? 'console.watch' : 'console.watch-end', `machine:${machine.name}`, {})
+  async #noteWatching(machine: ConsoleMachine, asker: Asker, begins: boolean): Promise<void> {
+    await recordEvent(
+      this.deps.store,
+      { actor: actorName(asker), address: asker.address },
+      begins ? 'console.watch' : 'console.watch-end',
+      `machine:${machine.name}`,
+      {},
+    )
   }
 
-  async #sayWhy (machine: ConsoleMachine, end: ScreenEnd, webSocket: WebSocket): Promise<void> {
+  async #sayWhy(machine: ConsoleMachine, end: ScreenEnd, webSocket: WebSocket): Promise<void> {
     if (end.by === 'viewer' || webSocket.readyState !== webSocket.OPEN) return
     if (end.by === 'fault') closeScreen(webSocket, 'refused', end.sentence)
-    else closeScreen(webSocket, ...await this.#whyEnded(machine))
+    else closeScreen(webSocket, ...(await this.#whyEnded(machine)))
   }
 
-  async #whyEnded (machine: ConsoleMachine): Promise<[ScreenClose, string]> {
-    const away: [ScreenClose, string] = ['hostAway', `The connection to ${machine.hypervisor} was lost.`]
+  async #whyEnded(machine: ConsoleMachine): Promise<[ScreenClose, string]> {
+    const away: [ScreenClose, string] = [
+      'hostAway',
+      `The connection to ${machine.hypervisor} was lost.`,
+    ]
     if (this.deps.hypervisors.link(machine.hypervisor).status().state !== 'up') return away
-    const power = await Promise.race([this.deps.observer.powerNow(machine), delay(LOOK_WITHIN_MS, 'unknown' as const)]).catch(() => 'unknown' as const)
+    const power = await Promise.race([
+      this.deps.observer.powerNow(machine),
+      delay(LOOK_WITHIN_MS, 'unknown' as const),
+    ]).catch(() => 'unknown' as const)
     if (power === 'unknown') return away
-    return power === 'running' || power === 'paused' ? ['ended', 'The display has ended the connection.'] : ['machineOff', `${machine.name} went off.`]
+    return power === 'running' || power === 'paused'
+      ? ['ended', 'The display has ended the connection.']
+      : ['machineOff', `${machine.name} went off.`]
   }
 }

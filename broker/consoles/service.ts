@@ -12,7 +12,14 @@ import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
 import { ConsoleProxy } from './console-proxy.js'
 import { Entrance } from './entrance.js'
-import { actorName, isLoopback, type Occupant, plainAddress, sameHolder, TICKET_SECONDS } from './policy.js'
+import {
+  actorName,
+  isLoopback,
+  type Occupant,
+  plainAddress,
+  sameHolder,
+  TICKET_SECONDS,
+} from './policy.js'
 import { Presence } from './presence.js'
 import { ProxyTokens } from './proxy-tokens.js'
 import { Screens } from './screens.js'
@@ -20,7 +27,10 @@ import { connectedSeats, removeSeat, seatOf } from './store.js'
 import { type Carried, type Cut, Tunnels } from './tunnels.js'
 
 export interface ConsolesDeps {
-  readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly log: Logger
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly observer: Observer
+  readonly log: Logger
   /** PEM, for the viewer. */
   readonly ca: string
   readonly now: () => number
@@ -48,7 +58,10 @@ export interface ConsolesDeps {
 }
 
 /** A person or a thin client that asks, and from where. `login`: by which login, where that may end. */
-export interface Asker extends Holder { readonly address: string, readonly login?: string }
+export interface Asker extends Holder {
+  readonly address: string
+  readonly login?: string
+}
 export interface ConsoleOptions {
   readonly take?: boolean
   readonly via?: ConsoleWay
@@ -57,9 +70,23 @@ export interface ConsoleOptions {
   /** The host name by which he reaches the broker, for the proxy's address. */
   readonly brokerHost?: string
 }
-export interface ConsoleMachine { readonly id: string, readonly name: string, readonly hypervisor: string }
-export interface Taken { readonly machineId: string, readonly from: Holder | null, readonly by: Asker }
-export interface ConsoleEvents { taken: [Taken], opened: [string, Holder | null], closed: [string, Holder | null], revoked: [string], watched: [string] }
+export interface ConsoleMachine {
+  readonly id: string
+  readonly name: string
+  readonly hypervisor: string
+}
+export interface Taken {
+  readonly machineId: string
+  readonly from: Holder | null
+  readonly by: Asker
+}
+export interface ConsoleEvents {
+  taken: [Taken]
+  opened: [string, Holder | null]
+  closed: [string, Holder | null]
+  revoked: [string]
+  watched: [string]
+}
 
 const CHECK_STAY_EVERY_MS = 30_000
 
@@ -80,33 +107,62 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   #checking: Promise<void> | undefined
   #checkAgain = false
 
-  constructor (readonly deps: ConsolesDeps) {
+  constructor(readonly deps: ConsolesDeps) {
     super()
     this.setMaxListeners(0)
     this.tokens = new ProxyTokens(deps.now)
     this.tunnels = new Tunnels(deps.now)
-    this.tunnels.on('change', (machineId) => { this.#noteCarried(machineId) })
-    this.#entrance = new Entrance({ ...deps, tunnels: this.tunnels })
-    this.screens = new Screens({ ...deps, tunnels: this.tunnels, entrance: this.#entrance, onTaken: (machineId, from, by) => { this.emit('taken', { machineId, from: from.holder, by }) } })
-    this.presence = new Presence({ ...deps, tunnels: this.tunnels }, {
-      onOpened: (machineId, holder) => { this.emit('opened', machineId, holder) },
-      onClosed: (machineId, holder) => { this.emit('closed', machineId, holder) },
+    this.tunnels.on('change', (machineId) => {
+      this.#noteCarried(machineId)
     })
-    this.#proxy = new ConsoleProxy({ tokens: this.tokens, tunnels: this.tunnels, hypervisors: deps.hypervisors, log: deps.log })
+    this.#entrance = new Entrance({ ...deps, tunnels: this.tunnels })
+    this.screens = new Screens({
+      ...deps,
+      tunnels: this.tunnels,
+      entrance: this.#entrance,
+      onTaken: (machineId, from, by) => {
+        this.emit('taken', { machineId, from: from.holder, by })
+      },
+    })
+    this.presence = new Presence(
+      { ...deps, tunnels: this.tunnels },
+      {
+        onOpened: (machineId, holder) => {
+          this.emit('opened', machineId, holder)
+        },
+        onClosed: (machineId, holder) => {
+          this.emit('closed', machineId, holder)
+        },
+      },
+    )
+    this.#proxy = new ConsoleProxy({
+      tokens: this.tokens,
+      tunnels: this.tunnels,
+      hypervisors: deps.hypervisors,
+      log: deps.log,
+    })
   }
 
   /** The console proxy's port, 0 without one. */
-  get proxyPort (): number { return this.#proxyPort }
-
-  async start (): Promise<void> {
-    this.presence.start()
-    this.screens.start()
-    this.deps.observer.on('power', (machineId, power) => { if (power === 'off' || power === 'missing' || power === 'crashed') this.#cut(machineId, { why: 'machineOff', reason: 'the machine stopped' }) })
-    this.#timer = setInterval(() => { this.checkSoon() }, CHECK_STAY_EVERY_MS)
-    if (this.deps.proxyPort !== 0) this.#proxyPort = await this.#proxy.listen(this.deps.listenAddress, this.deps.proxyPort)
+  get proxyPort(): number {
+    return this.#proxyPort
   }
 
-  async stop (): Promise<void> {
+  async start(): Promise<void> {
+    this.presence.start()
+    this.screens.start()
+    this.deps.observer.on('power', (machineId, power) => {
+      if (power === 'off' || power === 'missing' || power === 'crashed')
+        this.#cut(machineId, { why: 'machineOff', reason: 'the machine stopped' })
+    })
+    this.#timer = setInterval(() => {
+      this.checkSoon()
+    }, CHECK_STAY_EVERY_MS)
+    if (this.deps.proxyPort !== 0)
+      this.#proxyPort = await this.#proxy.listen(this.deps.listenAddress, this.deps.proxyPort)
+  }
+
+  async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.tunnels.cut(() => true, { why: 'stopping', reason: 'the broker is stopping' })
     await this.#checking
@@ -119,17 +175,28 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
    * The asker's own viewer stays connected until the new one comes. Throws `machine_off`, `console_in_use`, `forbidden`, `console_unreachable` or
    * `hypervisor_unreachable`.
    */
-  async spiceConsole (machine: ConsoleMachine, asker: Asker, options: ConsoleOptions = {}): Promise<SpiceConsole> {
+  async spiceConsole(
+    machine: ConsoleMachine,
+    asker: Asker,
+    options: ConsoleOptions = {},
+  ): Promise<SpiceConsole> {
     return await this.#entrance.inTurn(machine.id, async () => {
       this.#refuseImpossible(machine, options.via ?? 'auto')
       await this.deps.refuseNotReady(asker, machine)
       const { occupant } = await this.#entrance.find(machine)
-      const cut = await this.#entrance.decide(machine, asker, occupant, options) ? occupant : null
+      const cut = (await this.#entrance.decide(machine, asker, occupant, options)) ? occupant : null
       const console = await this.#ticket(machine, asker, options, cut)
-      await this.#entrance.noteTicket(machine, asker, console.proxy === undefined ? 'direct' : 'proxy', cut)
+      await this.#entrance.noteTicket(
+        machine,
+        asker,
+        console.proxy === undefined ? 'direct' : 'proxy',
+        cut,
+      )
       if (cut) this.emit('taken', { machineId: machine.id, from: cut.holder, by: asker })
       await this.deps.onTicket(asker, machine.id)
-      return cut ? { ...console, taken: { from: cut.holder, since: new Date(cut.sinceMs).toISOString() } } : console
+      return cut
+        ? { ...console, taken: { from: cut.holder, since: new Date(cut.sinceMs).toISOString() } }
+        : console
     })
   }
 
@@ -137,7 +204,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
    * Ends every console of a machine, and what is carried to it: at release, or when a permission ends. With `holder`, only when it is his.
    * What the broker carries ends at once. Rejects when the hypervisor cannot be asked to cut a direct viewer; repeat it then.
    */
-  async revoke (machine: ConsoleMachine, by: Actor = BERTH, holder?: Holder): Promise<void> {
+  async revoke(machine: ConsoleMachine, by: Actor = BERTH, holder?: Holder): Promise<void> {
     const seat = await seatOf(this.deps.store, machine.id)
     if (holder && (!seat || !sameHolder(seat.holder, holder))) {
       this.#cut(machine.id, { why: 'over', reason: 'the permission ended' }, holder)
@@ -146,15 +213,27 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     this.#cut(machine.id, { why: 'over', reason: 'the console was revoked' }, holder)
     let connected = false
     await this.#entrance.inTurn(machine.id, async () => {
-      await this.deps.hypervisors.link(machine.hypervisor).request('disconnect', { domain: machine.name }).catch((error: unknown) => {
-        // A machine that is off shows nobody anything, and one without SPICE has nobody there.
-        if (!(error instanceof BrokerError) || !(error.code === 'not_found' || (error.code === 'hypervisor_refused' && seat?.via === 'browser'))) throw error
-      })
+      await this.deps.hypervisors
+        .link(machine.hypervisor)
+        .request('disconnect', { domain: machine.name })
+        .catch((error: unknown) => {
+          // A machine that is off shows nobody anything, and one without SPICE has nobody there.
+          if (
+            !(error instanceof BrokerError) ||
+            !(
+              error.code === 'not_found' ||
+              (error.code === 'hypervisor_refused' && seat?.via === 'browser')
+            )
+          )
+            throw error
+        })
       connected = await this.deps.store.transaction().execute(async (tx) => {
         const now = await seatOf(tx, machine.id) // presence may have noted its end meanwhile
         if (!now || !seat) return false
         await removeSeat(tx, machine.id)
-        await recordEvent(tx, by, 'console.revoke', `machine:${machine.name}`, { from: actorName(seat.holder) })
+        await recordEvent(tx, by, 'console.revoke', `machine:${machine.name}`, {
+          from: actorName(seat.holder),
+        })
         return now.connectedAt !== null
       })
     })
@@ -163,55 +242,100 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   }
 
   /** The machine is no longer who had it: whoever still looks at it is cut off. What cannot be done now, the look at who may stay repeats. */
-  async endAll (machineId: string): Promise<void> {
-    const machine = await this.deps.store.selectFrom('machine').select(['id', 'name', 'hypervisor']).where('id', '=', machineId).executeTakeFirst()
-    if (machine) await this.revoke(machine).catch((error: unknown) => { this.deps.log.info({ err: error, machine: machine.name }, 'the consoles of a released machine could not be ended yet') })
+  async endAll(machineId: string): Promise<void> {
+    const machine = await this.deps.store
+      .selectFrom('machine')
+      .select(['id', 'name', 'hypervisor'])
+      .where('id', '=', machineId)
+      .executeTakeFirst()
+    if (machine)
+      await this.revoke(machine).catch((error: unknown) => {
+        this.deps.log.info(
+          { err: error, machine: machine.name },
+          'the consoles of a released machine could not be ended yet',
+        )
+      })
   }
 
   /** Every console that is connected now; with `names`, those of these machines. */
-  async sessions (names?: readonly string[]): Promise<Session[]> { return await this.presence.sessions(names) }
+  async sessions(names?: readonly string[]): Promise<Session[]> {
+    return await this.presence.sessions(names)
+  }
 
   /** Ends what those have open who may not have it any more. */
-  async checkStay (): Promise<void> {
+  async checkStay(): Promise<void> {
     const { store, mayStay } = this.deps
     for (const { machineId, seat } of await connectedSeats(store)) {
       if (await mayStay(seat.holder, machineId)) continue
-      const machine = await store.selectFrom('machine').select(['id', 'name', 'hypervisor']).where('id', '=', machineId).executeTakeFirst()
-      if (machine) await this.revoke(machine, BERTH, seat.holder).catch((error: unknown) => { this.deps.log.warn({ err: error, machine: machine.name }, 'a console could not be ended yet') })
+      const machine = await store
+        .selectFrom('machine')
+        .select(['id', 'name', 'hypervisor'])
+        .where('id', '=', machineId)
+        .executeTakeFirst()
+      if (machine)
+        await this.revoke(machine, BERTH, seat.holder).catch((error: unknown) => {
+          this.deps.log.warn(
+            { err: error, machine: machine.name },
+            'a console could not be ended yet',
+          )
+        })
     }
     for (const one of this.tunnels.all()) {
-      const ended = await this.#mayGoOn(one) ? null : { why: 'over', reason: 'the permission ended' } as const
+      const ended = (await this.#mayGoOn(one))
+        ? null
+        : ({ why: 'over', reason: 'the permission ended' } as const)
       if (ended) this.tunnels.cut((other) => other === one, ended)
     }
   }
 
   /** The same soon, as after something that may have taken a permission or a login away; many calls make one look. */
-  checkSoon (): void {
+  checkSoon(): void {
     if (this.#checking) {
       this.#checkAgain = true
       return
     }
-    this.#checking = this.checkStay().catch((error: unknown) => { this.deps.log.error({ err: error }, 'checking who may stay failed') }).finally(() => {
-      this.#checking = undefined
-      const again = this.#checkAgain
-      this.#checkAgain = false
-      if (again) this.checkSoon()
-    })
+    this.#checking = this.checkStay()
+      .catch((error: unknown) => {
+        this.deps.log.error({ err: error }, 'checking who may stay failed')
+      })
+      .finally(() => {
+        this.#checking = undefined
+        const again = this.#checkAgain
+        this.#checkAgain = false
+        if (again) this.checkSoon()
+      })
   }
 
   /** Who looks at a machine's screen now without having it. */
-  watchers (machineId: string): string[] {
-    return [...new Set(this.tunnels.of(machineId).filter(({ kind }) => kind === 'watch').map(({ holder }) => actorName(holder)))]
+  watchers(machineId: string): string[] {
+    return [
+      ...new Set(
+        this.tunnels
+          .of(machineId)
+          .filter(({ kind }) => kind === 'watch')
+          .map(({ holder }) => actorName(holder)),
+      ),
+    ]
   }
 
-  async #mayGoOn ({ kind, holder, machineId, login }: Carried): Promise<boolean> {
-    if (login !== undefined && !await this.deps.loginLives(login)) return false
-    return await this.deps.mayStay(holder, machineId) && (kind !== 'watch' || await this.deps.mayTake(holder, machineId))
+  async #mayGoOn({ kind, holder, machineId, login }: Carried): Promise<boolean> {
+    if (login !== undefined && !(await this.deps.loginLives(login))) return false
+    return (
+      (await this.deps.mayStay(holder, machineId)) &&
+      (kind !== 'watch' || (await this.deps.mayTake(holder, machineId)))
+    )
   }
 
   /** A browser's screen and a forwarded port are seen by nobody but the broker. */
-  #noteCarried (machineId: string): void {
-    const at = (kind: Carried['kind']): string[] => [...new Set(this.tunnels.of(machineId).filter((one) => one.kind === kind).map(({ address }) => plainAddress(address)))]
+  #noteCarried(machineId: string): void {
+    const at = (kind: Carried['kind']): string[] => [
+      ...new Set(
+        this.tunnels
+          .of(machineId)
+          .filter((one) => one.kind === kind)
+          .map(({ address }) => plainAddress(address)),
+      ),
+    ]
     this.deps.observer.noteCarried(machineId, { screens: at('screen'), forwards: at('forward') })
     const watchers = this.watchers(machineId).join()
     if (watchers === (this.#watched.get(machineId) ?? '')) return
@@ -220,46 +344,119 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     this.emit('watched', machineId)
   }
 
-  #cut (machineId: string, cut: Cut, holder?: Holder): void {
-    const which = (one: { machineId: string, holder: Holder }): boolean => one.machineId === machineId && (holder === undefined || sameHolder(one.holder, holder))
+  #cut(machineId: string, cut: Cut, holder?: Holder): void {
+    const which = (one: { machineId: string; holder: Holder }): boolean =>
+      one.machineId === machineId && (holder === undefined || sameHolder(one.holder, holder))
     this.tokens.revoke(which)
     this.screens.tickets.revoke(which)
     this.tunnels.cut(which, cut)
   }
 
   /** Before anything is done: a way that is not there. */
-  #refuseImpossible (machine: ConsoleMachine, via: ConsoleWay): void {
+  #refuseImpossible(machine: ConsoleMachine, via: ConsoleWay): void {
     const hidden = isLoopback(this.deps.hypervisors.row(machine.hypervisor).display_address)
-    if (via === 'direct' && hidden) throw new BrokerError('console_unreachable', `The displays of ${machine.hypervisor} listen on its loopback only: use --via proxy.`)
-    if (this.#proxyPort === 0 && (via === 'proxy' || hidden)) throw new BrokerError('console_unreachable', 'The broker has no console proxy: set console-proxy-port in its settings.')
+    if (via === 'direct' && hidden)
+      throw new BrokerError(
+        'console_unreachable',
+        `The displays of ${machine.hypervisor} listen on its loopback only: use --via proxy.`,
+      )
+    if (this.#proxyPort === 0 && (via === 'proxy' || hidden))
+      throw new BrokerError(
+        'console_unreachable',
+        'The broker has no console proxy: set console-proxy-port in its settings.',
+      )
   }
 
-  async #ticket (machine: ConsoleMachine, asker: Asker, options: ConsoleOptions, cut: Occupant | null): Promise<SpiceConsole> {
+  async #ticket(
+    machine: ConsoleMachine,
+    asker: Asker,
+    options: ConsoleOptions,
+    cut: Occupant | null,
+  ): Promise<SpiceConsole> {
     const hypervisor = this.deps.hypervisors.row(machine.hypervisor)
     const password = randomBytes(32).toString('base64url')
-    this.tokens.revoke((pass) => pass.machineId === machine.id && (cut !== null || !sameHolder(pass.holder, asker)))
-    this.screens.tickets.revoke((pass) => pass.machineId === machine.id && !pass.watching && !sameHolder(pass.holder, asker))
-    const { tls_port: tlsPort, listen } = await this.deps.hypervisors.link(machine.hypervisor).request<{ tls_port: number, listen: string }>('ticket', { domain: machine.name, password, ttl_seconds: TICKET_SECONDS, connected: cut ? 'disconnect' : 'keep' }).catch((error: unknown) => {
-      if (error instanceof BrokerError && error.code === 'not_found') throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`, { cause: error })
-      throw error
-    })
+    this.tokens.revoke(
+      (pass) => pass.machineId === machine.id && (cut !== null || !sameHolder(pass.holder, asker)),
+    )
+    this.screens.tickets.revoke(
+      (pass) => pass.machineId === machine.id && !pass.watching && !sameHolder(pass.holder, asker),
+    )
+    const { tls_port: tlsPort, listen } = await this.deps.hypervisors
+      .link(machine.hypervisor)
+      .request<{ tls_port: number; listen: string }>('ticket', {
+        domain: machine.name,
+        password,
+        ttl_seconds: TICKET_SECONDS,
+        connected: cut ? 'disconnect' : 'keep',
+      })
+      .catch((error: unknown) => {
+        if (error instanceof BrokerError && error.code === 'not_found')
+          throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`, {
+            cause: error,
+          })
+        throw error
+      })
     if (cut) {
       const reason = await this.#entrance.takenReason(cut, asker, machine.id)
-      this.tunnels.cut((one) => one.machineId === machine.id && one.kind !== 'forward' && one.kind !== 'watch' && !sameHolder(one.holder, asker), { why: 'taken', reason })
+      this.tunnels.cut(
+        (one) =>
+          one.machineId === machine.id &&
+          one.kind !== 'forward' &&
+          one.kind !== 'watch' &&
+          !sameHolder(one.holder, asker),
+        { why: 'taken', reason },
+      )
     }
     const { usb } = await this.deps.features(machine.id)
-    const console: SpiceConsole = { protocol: 'spice', host: hypervisor.display_address, tlsPort, password, ca: this.deps.ca, hostSubject: spiceSubject(hypervisor.name), title: machine.name, ticketSeconds: TICKET_SECONDS, usb }
+    const console: SpiceConsole = {
+      protocol: 'spice',
+      host: hypervisor.display_address,
+      tlsPort,
+      password,
+      ca: this.deps.ca,
+      hostSubject: spiceSubject(hypervisor.name),
+      title: machine.name,
+      ticketSeconds: TICKET_SECONDS,
+      usb,
+    }
     const way = options.via ?? 'auto'
     const hidden = isLoopback(listen) || isLoopback(hypervisor.display_address)
-    if (way === 'direct' && hidden) throw new BrokerError('console_unreachable', `The display of ${machine.name} listens on the loopback of ${hypervisor.name} only: use --via proxy.`)
+    if (way === 'direct' && hidden)
+      throw new BrokerError(
+        'console_unreachable',
+        `The display of ${machine.name} listens on the loopback of ${hypervisor.name} only: use --via proxy.`,
+      )
     if (way === 'direct' || (way === 'auto' && !hidden)) return console
-    return { ...console, ...this.#throughProxy(machine, asker, listen, tlsPort, options.brokerHost) }
+    return {
+      ...console,
+      ...this.#throughProxy(machine, asker, listen, tlsPort, options.brokerHost),
+    }
   }
 
-  #throughProxy (machine: ConsoleMachine, asker: Asker, listen: string, port: number, brokerHost = this.deps.publicName): { host: string, proxy: string } {
-    if (this.#proxyPort === 0) throw new BrokerError('console_unreachable', `The display of ${machine.name} listens on the loopback of ${machine.hypervisor} only, and the broker has no console proxy: set console-proxy-port in its settings.`)
+  #throughProxy(
+    machine: ConsoleMachine,
+    asker: Asker,
+    listen: string,
+    port: number,
+    brokerHost = this.deps.publicName,
+  ): { host: string; proxy: string } {
+    if (this.#proxyPort === 0)
+      throw new BrokerError(
+        'console_unreachable',
+        `The display of ${machine.name} listens on the loopback of ${machine.hypervisor} only, and the broker has no console proxy: set console-proxy-port in its settings.`,
+      )
     const displayHost = listen === '0.0.0.0' ? '127.0.0.1' : listen === '::' ? '::1' : listen
-    const host = this.tokens.issue({ machineId: machine.id, hypervisor: machine.hypervisor, displayHost, port, address: asker.address, holder: { kind: asker.kind, name: asker.name } })
-    return { host, proxy: `http://${brokerHost.includes(':') && !brokerHost.startsWith('[') ? `[${brokerHost}]` : brokerHost}:${this.#proxyPort}` }
+    const host = this.tokens.issue({
+      machineId: machine.id,
+      hypervisor: machine.hypervisor,
+      displayHost,
+      port,
+      address: asker.address,
+      holder: { kind: asker.kind, name: asker.name },
+    })
+    return {
+      host,
+      proxy: `http://${brokerHost.includes(':') && !brokerHost.startsWith('[') ? `[${brokerHost}]` : brokerHost}:${this.#proxyPort}`,
+    }
   }
 }

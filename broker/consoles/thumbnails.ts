@@ -16,24 +16,38 @@ const MOST_KEPT = 500
 
 /** Pictures of screens, for those who look after the house. */
 export class Thumbnails {
-  readonly #kept = new Map<string, { at: number, png: Promise<Buffer> }>()
-  constructor (readonly deps: ThumbnailsDeps) {}
+  readonly #kept = new Map<string, { at: number; png: Promise<Buffer> }>()
+  constructor(readonly deps: ThumbnailsDeps) {}
 
   /**
    * A PNG. Nobody's work is looked at without his knowledge: while somebody else is connected there is no picture, and who must see the screen opens it to watch,
    * which is told. Throws `console_in_use`, `machine_off` and what the hypervisor says.
    */
-  async of (machine: ConsoleMachine & { readonly power: string }, asker: string): Promise<Buffer> {
-    if (machine.power !== 'running') throw new BrokerError('machine_off', `${machine.name} does not run, so it has no picture.`)
+  async of(machine: ConsoleMachine & { readonly power: string }, asker: string): Promise<Buffer> {
+    if (machine.power !== 'running')
+      throw new BrokerError('machine_off', `${machine.name} does not run, so it has no picture.`)
     const others = (await this.deps.connected(machine.name)).filter((name) => name !== asker)
-    if (others.length > 0) throw new BrokerError('console_in_use', `Somebody works at ${machine.name}: open its console to watch, which is told there.`)
+    if (others.length > 0)
+      throw new BrokerError(
+        'console_in_use',
+        `Somebody works at ${machine.name}: open its console to watch, which is told there.`,
+      )
     const { now } = this.deps
     const kept = this.#kept.get(machine.id)
     if (kept && now() - kept.at < KEPT_MS) return await kept.png
-    const png = this.deps.hypervisors.link(machine.hypervisor).request<{ png: string }>('display_picture', { domain: machine.name }, { timeoutMs: WITHIN_MS }).then(({ png }) => Buffer.from(png, 'base64'))
+    const png = this.deps.hypervisors
+      .link(machine.hypervisor)
+      .request<{ png: string }>(
+        'display_picture',
+        { domain: machine.name },
+        { timeoutMs: WITHIN_MS },
+      )
+      .then(({ png }) => Buffer.from(png, 'base64'))
     this.#kept.delete(machine.id)
     this.#kept.set(machine.id, { at: now(), png })
-    png.catch(() => { this.#kept.delete(machine.id) })
+    png.catch(() => {
+      this.#kept.delete(machine.id)
+    })
     if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? '') // the oldest
     return await png
   }

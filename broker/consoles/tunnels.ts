@@ -11,11 +11,24 @@ import { sameHolder } from './policy.js'
  */
 export type CarriedKind = 'console' | 'screen' | 'watch' | 'forward' | 'opening'
 /** `login`: the login that it ends with; absent: none. */
-export interface Carried { readonly machineId: string, readonly holder: Holder, readonly address: string, readonly kind: CarriedKind, readonly login?: string }
+export interface Carried {
+  readonly machineId: string
+  readonly holder: Holder
+  readonly address: string
+  readonly kind: CarriedKind
+  readonly login?: string
+}
 /** Why something is cut: for a program, and for the reader as the end of "was cut: …". */
-export interface Cut { readonly why: ScreenClose, readonly reason: string }
-export interface Open extends Carried { readonly since: number }
-interface Tunnel extends Open { readonly cut: (cut: Cut) => void }
+export interface Cut {
+  readonly why: ScreenClose
+  readonly reason: string
+}
+export interface Open extends Carried {
+  readonly since: number
+}
+interface Tunnel extends Open {
+  readonly cut: (cut: Cut) => void
+}
 
 /** In all, and of one person or device. A viewer holds about ten; the figures bound memory and file descriptors, not ordinary work. */
 export const MOST_TUNNELS = 4_000
@@ -27,26 +40,44 @@ const LINGER_MS = 10_000
 export class Tunnels extends EventEmitter<{ change: [string] }> {
   readonly #open = new Set<Tunnel>()
 
-  constructor (readonly now: () => number = Date.now) { super() }
+  constructor(readonly now: () => number = Date.now) {
+    super()
+  }
 
-  get size (): number { return this.#open.size }
+  get size(): number {
+    return this.#open.size
+  }
 
-  of (machineId: string): readonly Open[] { return [...this.#open].filter((tunnel) => tunnel.machineId === machineId) }
-  all (): readonly Open[] { return [...this.#open] }
+  of(machineId: string): readonly Open[] {
+    return [...this.#open].filter((tunnel) => tunnel.machineId === machineId)
+  }
+  all(): readonly Open[] {
+    return [...this.#open]
+  }
 
   /** Counts one in from now on; `cut` ends it. Gives the function that counts it out. Throws `too_many_connections`. */
-  admit (carried: Carried, cut: (cut: Cut) => void): () => void {
-    if (this.#open.size >= MOST_TUNNELS) throw new BrokerError('too_many_connections', `The broker already carries ${MOST_TUNNELS} connections: try again when some have ended.`)
+  admit(carried: Carried, cut: (cut: Cut) => void): () => void {
+    if (this.#open.size >= MOST_TUNNELS)
+      throw new BrokerError(
+        'too_many_connections',
+        `The broker already carries ${MOST_TUNNELS} connections: try again when some have ended.`,
+      )
     const own = [...this.#open].filter((tunnel) => sameHolder(tunnel.holder, carried.holder)).length
-    if (own >= MOST_TUNNELS_OF_ONE) throw new BrokerError('too_many_connections', `You already have ${MOST_TUNNELS_OF_ONE} connections through the broker: close some.`)
+    if (own >= MOST_TUNNELS_OF_ONE)
+      throw new BrokerError(
+        'too_many_connections',
+        `You already have ${MOST_TUNNELS_OF_ONE} connections through the broker: close some.`,
+      )
     const tunnel = { ...carried, since: this.now(), cut }
     this.#open.add(tunnel)
     this.emit('change', carried.machineId)
-    return () => { if (this.#open.delete(tunnel)) this.emit('change', carried.machineId) }
+    return () => {
+      if (this.#open.delete(tunnel)) this.emit('change', carried.machineId)
+    }
   }
 
   /** Cuts what `which` picks; gives how many. */
-  cut (which: (carried: Open) => boolean, cut: Cut): number {
+  cut(which: (carried: Open) => boolean, cut: Cut): number {
     const chosen = [...this.#open].filter(which)
     for (const tunnel of chosen) tunnel.cut(cut)
     return chosen.length
@@ -57,9 +88,12 @@ export class Tunnels extends EventEmitter<{ change: [string] }> {
  * Carries bytes both ways until both sides have ended. Back-pressure is the streams' own; an end in one direction leaves the other open (a half-close);
  * a side that breaks ends the other. `done` is called once.
  */
-export function carry (near: Duplex, far: Duplex, done: () => void): void {
+export function carry(near: Duplex, far: Duplex, done: () => void): void {
   let open = 2
-  for (const [one, other] of [[near, far], [far, near]] as const) {
+  for (const [one, other] of [
+    [near, far],
+    [far, near],
+  ] as const) {
     one.on('error', () => {})
     one.once('close', () => {
       if (one.readableEnded) finish(other)
@@ -71,7 +105,7 @@ export function carry (near: Duplex, far: Duplex, done: () => void): void {
 }
 
 /** Lets what was written reach the other side, then closes. */
-function finish (stream: Duplex): void {
+function finish(stream: Duplex): void {
   if (stream.destroyed) return
   const end = (): void => {
     clearTimeout(timer)

@@ -1,10 +1,28 @@
 import { lookup } from 'node:dns/promises'
 import type { CheckId } from '../api/checks.js'
 import { sentenceOf } from '../errors.js'
-import { type CertificateLook, judgeCertificate, judgeDisplayAddress, type KeyLook } from './display-policy.js'
+import {
+  type CertificateLook,
+  judgeCertificate,
+  judgeDisplayAddress,
+  type KeyLook,
+} from './display-policy.js'
 import { lookAtDefinitions, lookAtDomains, lookAtFiles } from './belongings.js'
 import { type Judgement, says } from './finding.js'
-import { type AccountLook, judgeAccount, judgeClock, judgeHelper, judgeLibvirt, judgeNetworks, judgePrograms, judgeSshd, judgeVirtualisation, type NetworksLook, type ProgramsLook, type SshdLook } from './host-policy.js'
+import {
+  type AccountLook,
+  judgeAccount,
+  judgeClock,
+  judgeHelper,
+  judgeLibvirt,
+  judgeNetworks,
+  judgePrograms,
+  judgeSshd,
+  judgeVirtualisation,
+  type NetworksLook,
+  type ProgramsLook,
+  type SshdLook,
+} from './host-policy.js'
 import { ask, type Scene } from './scene.js'
 import { type DirectoriesLook, judgeDirectory } from './storage-policy.js'
 
@@ -13,7 +31,9 @@ export type Look = (scene: Scene) => Promise<Judgement>
 const PROBE_TIMEOUT_MS = 60_000
 
 /** What can be looked at once the broker is in, by check. `domains`, `definitions` and `files` need the line itself. */
-export const LOOKS: Readonly<Record<Exclude<CheckId, 'name' | 'port' | 'host-key' | 'login'>, Look>> = {
+export const LOOKS: Readonly<
+  Record<Exclude<CheckId, 'name' | 'port' | 'host-key' | 'login'>, Look>
+> = {
   helper: async ({ visit, ownHelperVersion }) => judgeHelper(visit.helperVersion, ownHelperVersion),
   sshd: async (scene) => judgeSshd(await ask<SshdLook>(scene, 'sshd')),
   account: async (scene) => judgeAccount(await ask<AccountLook>(scene, 'account'), scene.row.name),
@@ -25,23 +45,45 @@ export const LOOKS: Readonly<Record<Exclude<CheckId, 'name' | 'port' | 'host-key
   libvirt: lookAtLibvirt,
   programs: async (scene) => judgePrograms(await ask<ProgramsLook>(scene, 'programs')),
   virtualisation: async ({ visit, row }) => {
-    const { virt_type: found, reason } = await visit.request<{ virt_type: 'kvm' | 'qemu', reason: string }>('probe_virt', {}, { timeoutMs: PROBE_TIMEOUT_MS })
+    const { virt_type: found, reason } = await visit.request<{
+      virt_type: 'kvm' | 'qemu'
+      reason: string
+    }>('probe_virt', {}, { timeoutMs: PROBE_TIMEOUT_MS })
     return judgeVirtualisation(found, reason, row.virt_type_setting, row.name)
   },
   networks: async (scene) => {
-    const needed = await scene.store.selectFrom('machine').select('network').distinct().where('hypervisor', '=', scene.row.name).execute()
-    return judgeNetworks(await ask<NetworksLook>(scene, 'networks'), needed.map(({ network }) => network))
+    const needed = await scene.store
+      .selectFrom('machine')
+      .select('network')
+      .distinct()
+      .where('hypervisor', '=', scene.row.name)
+      .execute()
+    return judgeNetworks(
+      await ask<NetworksLook>(scene, 'networks'),
+      needed.map(({ network }) => network),
+    )
   },
   images: async (scene) => judgeDirectory('images', await directories(scene)),
   overlays: async (scene) => judgeDirectory('overlays', await directories(scene)),
   transient: async (scene) => judgeDirectory('transient', await directories(scene)),
   certificate: async (scene) => {
-    const [certificate, key] = [await scene.visit.request<CertificateLook>('spice_certificate', {}), await ask<KeyLook>(scene, 'certificate_key')]
-    return judgeCertificate(certificate, key, { ca: scene.ca, address: scene.row.display_address, name: scene.row.name, nowMs: Date.now() })
+    const [certificate, key] = [
+      await scene.visit.request<CertificateLook>('spice_certificate', {}),
+      await ask<KeyLook>(scene, 'certificate_key'),
+    ]
+    return judgeCertificate(certificate, key, {
+      ca: scene.ca,
+      address: scene.row.display_address,
+      name: scene.row.name,
+      nowMs: Date.now(),
+    })
   },
   'display-address': async (scene) => {
     const { addresses } = await ask<{ addresses: string[] }>(scene, 'addresses')
-    const resolved = await lookup(scene.row.display_address, { all: true }).then((found) => found.map(({ address }) => address), () => null)
+    const resolved = await lookup(scene.row.display_address, { all: true }).then(
+      (found) => found.map(({ address }) => address),
+      () => null,
+    )
     return judgeDisplayAddress(scene.row.display_address, resolved, addresses)
   },
   domains: whenUp(lookAtDomains),
@@ -49,15 +91,21 @@ export const LOOKS: Readonly<Record<Exclude<CheckId, 'name' | 'port' | 'host-key
   files: lookAtFiles,
 }
 
-async function directories (scene: Scene): Promise<DirectoriesLook> { return await ask<DirectoriesLook>(scene, 'directories') }
+async function directories(scene: Scene): Promise<DirectoriesLook> {
+  return await ask<DirectoriesLook>(scene, 'directories')
+}
 
 /** On the host itself, and then by the way that the broker takes. */
-async function lookAtLibvirt (scene: Scene): Promise<Judgement> {
-  const found = await ask<{ libvirt: string | null, qemu: string | null }>(scene, 'libvirt').catch((error: unknown) => ({ silent: sentenceOf(error) }))
-  if ('silent' in found) return says('', { code: 'libvirt-silent', values: { reason: found.silent } })
+async function lookAtLibvirt(scene: Scene): Promise<Judgement> {
+  const found = await ask<{ libvirt: string | null; qemu: string | null }>(scene, 'libvirt').catch(
+    (error: unknown) => ({ silent: sentenceOf(error) }),
+  )
+  if ('silent' in found)
+    return says('', { code: 'libvirt-silent', values: { reason: found.silent } })
   return judgeLibvirt(found, await scene.link.listDomains().then(() => null, sentenceOf))
 }
 
-function whenUp (look: Look): Look {
-  return async (scene) => scene.link.status().state === 'up' ? await look(scene) : says('', { code: 'not-up' })
+function whenUp(look: Look): Look {
+  return async (scene) =>
+    scene.link.status().state === 'up' ? await look(scene) : says('', { code: 'not-up' })
 }

@@ -17,7 +17,15 @@ export interface Scene {
   readonly ownHelperVersion: string | null
 }
 /** One of the helper's looks; nothing is changed by it. */
-export async function ask<T> ({ visit, row }: Scene, look: string): Promise<T> {
-  const directories: Directories = { images: row.images_dir, overlays: row.overlays_dir, transient: row.transient_dir }
-  return await visit.request<T>('host_look', { look, ...(look === 'directories' || look === 'files' ? { directories } : {}) }, { timeoutMs: LOOK_TIMEOUT_MS })
+export async function ask<T>({ visit, row }: Scene, look: string): Promise<T> {
+  const directories: Directories = {
+    images: row.images_dir,
+    overlays: row.overlays_dir,
+    transient: row.transient_dir,
+  }
+  return await visit.request<T>(
+    'host_look',
+    { look, ...(look === 'directories' || look === 'files' ? { directories } : {}) },
+    { timeoutMs: LOOK_TIMEOUT_MS },
+  )
 }

@@ -7,39 +7,111 @@ import type { Store } from '../store/open.js'
 import type { MachineFacts } from './policy.js'
 
 export interface FactsDeps {
-  readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly releaseAfterMs: number, readonly now: () => number
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly observer: Observer
+  readonly releaseAfterMs: number
+  readonly now: () => number
   readonly desktops: () => Promise<Desktop[]>
 }
 
 /** A machine on the host with what a drain has to know of it. `poolId`: of the pool that built it. */
-export interface Seen extends MachineFacts { readonly id: string, readonly poolId: string | null, readonly pool: string | null, readonly held: Desktop | null }
+export interface Seen extends MachineFacts {
+  readonly id: string
+  readonly poolId: string | null
+  readonly pool: string | null
+  readonly held: Desktop | null
+}
 
 /** Every machine on the host, by name. */
-export async function machinesOn (deps: FactsDeps, hypervisor: string): Promise<Seen[]> {
+export async function machinesOn(deps: FactsDeps, hypervisor: string): Promise<Seen[]> {
   const { store, observer, now, releaseAfterMs } = deps
-  const rows = await store.selectFrom('machine').leftJoin('desktop', 'desktop.machine_id', 'machine.id').leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
-    .leftJoin('pool_member', (join) => join.onRef('pool_member.machine_id', '=', 'machine.id').on('pool_member.built', '=', 1)).leftJoin('pool', 'pool.id', 'pool_member.pool_id')
-    .select(['machine.id', 'machine.name', 'machine.type', 'machine.power', 'desktop.state', 'desktop.unclean', 'desktop.last_holder', 'job_lock.job_id', 'pool.id as pool_id', 'pool.name as pool']).where('machine.hypervisor', '=', hypervisor).execute()
-  const assignments = new Map((await store.selectFrom('assignment').selectAll().execute()).map((row) => [row.machine_id, row]))
+  const rows = await store
+    .selectFrom('machine')
+    .leftJoin('desktop', 'desktop.machine_id', 'machine.id')
+    .leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
+    .leftJoin('pool_member', (join) =>
+      join.onRef('pool_member.machine_id', '=', 'machine.id').on('pool_member.built', '=', 1),
+    )
+    .leftJoin('pool', 'pool.id', 'pool_member.pool_id')
+    .select([
+      'machine.id',
+      'machine.name',
+      'machine.type',
+      'machine.power',
+      'desktop.state',
+      'desktop.unclean',
+      'desktop.last_holder',
+      'job_lock.job_id',
+      'pool.id as pool_id',
+      'pool.name as pool',
+    ])
+    .where('machine.hypervisor', '=', hypervisor)
+    .execute()
+  const assignments = new Map(
+    (await store.selectFrom('assignment').selectAll().execute()).map((row) => [
+      row.machine_id,
+      row,
+    ]),
+  )
   const desktops = new Map((await deps.desktops()).map((desktop) => [desktop.machine, desktop]))
   const places = new Map<string, boolean>()
-  for (const id of new Set(rows.map((row) => row.pool_id))) if (id !== null) places.set(id, await hasPlaceElsewhere(deps, id, hypervisor))
-  return rows.map((row): Seen => {
-    const assigned = assignments.get(row.id) ?? null
-    const held = desktops.get(row.name) ?? null
-    const inUse = reasonInUse(assigned, observer.viewers(row.id), row.power === 'unknown' ? 'running' : row.power, now(), releaseAfterMs)
-    const keptDisk = row.last_holder !== null && row.unclean !== null && row.state === 'free'
-    return {
-      id: row.id, name: row.name, type: row.type, power: row.power, job: row.job_id, inUse, holder: inUse === null ? null : held?.holder ?? null, kept: assigned !== null && (assigned.fixed === 1 || assigned.pool_id === null), desktop: row.state,
-      movable: row.pool_id === null ? null : keptDisk ? 'last-holder' : places.get(row.pool_id) === true ? 'yes' : 'no-place', poolId: row.pool_id, pool: row.pool ?? held?.pool ?? null, held,
-    }
-  }).sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+  for (const id of new Set(rows.map((row) => row.pool_id)))
+    if (id !== null) places.set(id, await hasPlaceElsewhere(deps, id, hypervisor))
+  return rows
+    .map((row): Seen => {
+      const assigned = assignments.get(row.id) ?? null
+      const held = desktops.get(row.name) ?? null
+      const inUse = reasonInUse(
+        assigned,
+        observer.viewers(row.id),
+        row.power === 'unknown' ? 'running' : row.power,
+        now(),
+        releaseAfterMs,
+      )
+      const keptDisk = row.last_holder !== null && row.unclean !== null && row.state === 'free'
+      return {
+        id: row.id,
+        name: row.name,
+        type: row.type,
+        power: row.power,
+        job: row.job_id,
+        inUse,
+        holder: inUse === null ? null : (held?.holder ?? null),
+        kept: assigned !== null && (assigned.fixed === 1 || assigned.pool_id === null),
+        desktop: row.state,
+        movable:
+          row.pool_id === null
+            ? null
+            : keptDisk
+              ? 'last-holder'
+              : places.get(row.pool_id) === true
+                ? 'yes'
+                : 'no-place',
+        poolId: row.pool_id,
+        pool: row.pool ?? held?.pool ?? null,
+        held,
+      }
+    })
+    .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
 }
 
 /** Whether a pool may build its members on another host that is up. One that is being deleted builds nothing. */
-async function hasPlaceElsewhere ({ store, hypervisors }: FactsDeps, poolId: string, hypervisor: string): Promise<boolean> {
+async function hasPlaceElsewhere(
+  { store, hypervisors }: FactsDeps,
+  poolId: string,
+  hypervisor: string,
+): Promise<boolean> {
   const pool = await poolById(store, poolId)
   if (!pool || pool.state !== 'active') return false
   const allowed = JSON.parse(pool.hypervisors) as string[]
-  return hypervisors.names().some((name) => name !== hypervisor && (allowed.length === 0 || allowed.includes(name)) && hypervisors.row(name).maintenance === 0 && hypervisors.link(name).status().state === 'up')
+  return hypervisors
+    .names()
+    .some(
+      (name) =>
+        name !== hypervisor &&
+        (allowed.length === 0 || allowed.includes(name)) &&
+        hypervisors.row(name).maintenance === 0 &&
+        hypervisors.link(name).status().state === 'up',
+    )
 }

@@ -13,7 +13,12 @@ import { type FactsDeps, machinesOn, type Seen } from './facts.js'
 import { deadlineStep, drainStep, isLeft } from './policy.js'
 
 export interface DrainKeeperDeps extends FactsDeps {
-  readonly claims: Claims, readonly hosts: Hosts, readonly machines: Machines, readonly pools: Pools, readonly jobs: JobRunner, readonly log: Logger
+  readonly claims: Claims
+  readonly hosts: Hosts
+  readonly machines: Machines
+  readonly pools: Pools
+  readonly jobs: JobRunner
+  readonly log: Logger
   readonly othersOn: (hypervisor: string) => Promise<string[]>
 }
 
@@ -26,13 +31,22 @@ export class DrainKeeper {
   readonly #restingUntil = new Map<string, number>()
   readonly #rounds: Rounds
 
-  constructor (readonly deps: DrainKeeperDeps) {
-    this.#rounds = new Rounds({ look: async () => { await this.#look() }, everyMs: LOOK_EVERY_MS, log: deps.log, failed: 'emptying hypervisors failed' })
+  constructor(readonly deps: DrainKeeperDeps) {
+    this.#rounds = new Rounds({
+      look: async () => {
+        await this.#look()
+      },
+      everyMs: LOOK_EVERY_MS,
+      log: deps.log,
+      failed: 'emptying hypervisors failed',
+    })
   }
 
-  start (): void {
+  start(): void {
     const { claims, observer, jobs, hypervisors } = this.deps
-    const wake = (): void => { this.wake() }
+    const wake = (): void => {
+      this.wake()
+    }
     claims.on('changed', wake)
     observer.on('power', wake)
     observer.on('looked', wake)
@@ -41,67 +55,114 @@ export class DrainKeeper {
     this.#rounds.start()
   }
 
-  async stop (): Promise<void> { await this.#rounds.stop() }
+  async stop(): Promise<void> {
+    await this.#rounds.stop()
+  }
 
   /** Looks soon; calls while it waits to look make one look. */
-  wake (): void { this.#rounds.wake() }
+  wake(): void {
+    this.#rounds.wake()
+  }
 
-  async #look (): Promise<void> {
+  async #look(): Promise<void> {
     for (const row of await this.deps.store.selectFrom('drain').selectAll().execute()) {
       if (!this.deps.hosts.isObserved(row.hypervisor)) continue // what it does is not known
       await this.#empty(row)
     }
   }
 
-  async #empty (drain: DrainRow): Promise<void> {
+  async #empty(drain: DrainRow): Promise<void> {
     const machines = await machinesOn(this.deps, drain.hypervisor)
     const clock = deadlineStep(drain, this.deps.now())
-    if (clock === 'warn') await this.#warn(drain, machines.filter(({ inUse }) => inUse !== null))
+    if (clock === 'warn')
+      await this.#warn(
+        drain,
+        machines.filter(({ inUse }) => inUse !== null),
+      )
     // Nobody loses anything to a host that has not been watched long enough to know who is connected.
     const over = clock === 'over' && this.deps.hosts.isSettled(drain.hypervisor)
     const steps = machines.map((machine) => ({ machine, step: drainStep(machine, over) }))
     for (const { machine, step } of steps) {
-      if (step === 'stop') await this.#attempt(machine.id, async () => { await this.deps.machines.power(machine.name, { action: 'shutdown' }, BERTH) })
-      if (step === 'take') await this.#attempt(machine.id, async () => { await this.deps.claims.release(machine, BERTH, { force: true, because: `${drain.hypervisor} is emptied` }) })
+      if (step === 'stop')
+        await this.#attempt(machine.id, async () => {
+          await this.deps.machines.power(machine.name, { action: 'shutdown' }, BERTH)
+        })
+      if (step === 'take')
+        await this.#attempt(machine.id, async () => {
+          await this.deps.claims.release(machine, BERTH, {
+            force: true,
+            because: `${drain.hypervisor} is emptied`,
+          })
+        })
     }
     await this.#move(steps.filter(({ step }) => step === 'move').map(({ machine }) => machine))
-    await this.#noteEmpty(drain, !steps.some(({ step }) => isLeft(step)) && (await this.deps.othersOn(drain.hypervisor)).length === 0)
+    await this.#noteEmpty(
+      drain,
+      !steps.some(({ step }) => isLeft(step)) &&
+        (await this.deps.othersOn(drain.hypervisor)).length === 0,
+    )
   }
 
   /** A pool takes its own members away; its keeper then builds what is missing where it may. One job a pool at a time. */
-  async #move (machines: readonly Seen[]): Promise<void> {
+  async #move(machines: readonly Seen[]): Promise<void> {
     for (const poolId of new Set(machines.map((machine) => machine.poolId))) {
       const pool = poolId === null ? null : await poolById(this.deps.store, poolId)
       if (!pool) continue
-      const doomed = machines.filter((machine) => machine.poolId === poolId && !this.#rests(machine.id))
+      const doomed = machines.filter(
+        (machine) => machine.poolId === poolId && !this.#rests(machine.id),
+      )
       if (doomed.length === 0) continue
       await this.#attempt(`pool ${pool.id}`, async () => {
-        const job = await this.deps.pools.adjustWhenIdle(pool, { remove: doomed.map(({ id }) => id) }, BERTH)
+        const job = await this.deps.pools.adjustWhenIdle(
+          pool,
+          { remove: doomed.map(({ id }) => id) },
+          BERTH,
+        )
         if (job !== null) for (const { id } of doomed) this.#rest(id) // one that could not be removed is tried again after a while, not at once
       })
     }
   }
 
-  async #warn (drain: DrainRow, held: readonly Seen[]): Promise<void> {
+  async #warn(drain: DrainRow, held: readonly Seen[]): Promise<void> {
     await this.deps.store.transaction().execute(async (tx) => {
-      await tx.updateTable('drain').set({ warned_at: this.deps.now() }).where('hypervisor', '=', drain.hypervisor).where('warned_at', 'is', null).execute()
-      for (const { name, holder } of held) await recordEvent(tx, BERTH, 'desktop.warn', `machine:${name}`, { holder, sentence: `${drain.hypervisor} is emptied.` })
+      await tx
+        .updateTable('drain')
+        .set({ warned_at: this.deps.now() })
+        .where('hypervisor', '=', drain.hypervisor)
+        .where('warned_at', 'is', null)
+        .execute()
+      for (const { name, holder } of held)
+        await recordEvent(tx, BERTH, 'desktop.warn', `machine:${name}`, {
+          holder,
+          sentence: `${drain.hypervisor} is emptied.`,
+        })
     })
     for (const { id } of held) this.deps.claims.emit('changed', id)
   }
 
-  async #noteEmpty (drain: DrainRow, empty: boolean): Promise<void> {
+  async #noteEmpty(drain: DrainRow, empty: boolean): Promise<void> {
     if (empty === (drain.empty_at !== null)) return
     await this.deps.store.transaction().execute(async (tx) => {
-      await tx.updateTable('drain').set({ empty_at: empty ? this.deps.now() : null }).where('hypervisor', '=', drain.hypervisor).execute()
-      if (empty) await recordEvent(tx, BERTH, 'hypervisor.drained', `hypervisor:${drain.hypervisor}`, { total: drain.total })
+      await tx
+        .updateTable('drain')
+        .set({ empty_at: empty ? this.deps.now() : null })
+        .where('hypervisor', '=', drain.hypervisor)
+        .execute()
+      if (empty)
+        await recordEvent(tx, BERTH, 'hypervisor.drained', `hypervisor:${drain.hypervisor}`, {
+          total: drain.total,
+        })
     })
   }
 
-  #rests (what: string): boolean { return (this.#restingUntil.get(what) ?? 0) > this.deps.now() }
-  #rest (what: string): void { this.#restingUntil.set(what, this.deps.now() + REST_MS) }
+  #rests(what: string): boolean {
+    return (this.#restingUntil.get(what) ?? 0) > this.deps.now()
+  }
+  #rest(what: string): void {
+    this.#restingUntil.set(what, this.deps.now() + REST_MS)
+  }
 
-  async #attempt (what: string, act: () => Promise<void>): Promise<void> {
+  async #attempt(what: string, act: () => Promise<void>): Promise<void> {
     if (this.#rests(what)) return
     this.#restingUntil.delete(what)
     try {

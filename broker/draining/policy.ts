@@ -24,7 +24,7 @@ const RUNS: readonly PowerState[] = ['running', 'paused', 'shutting-down']
 const BEING_MADE: readonly DesktopState[] = ['building', 'cleaning', 'deleting']
 
 /** The next step with a machine of a host that is emptied; pure. `over`: the deadline has passed, and its holder was warned. */
-export function drainStep (facts: MachineFacts, over: boolean): DrainStep {
+export function drainStep(facts: MachineFacts, over: boolean): DrainStep {
   const runs = RUNS.includes(facts.power)
   if (facts.power === 'unknown') return 'unknown'
   if (facts.job !== null) return 'job'
@@ -39,42 +39,83 @@ export function drainStep (facts: MachineFacts, over: boolean): DrainStep {
 }
 
 /** Whether the host cannot be switched off because of this machine. */
-export function isLeft (step: DrainStep): boolean { return step !== 'rest' }
+export function isLeft(step: DrainStep): boolean {
+  return step !== 'rest'
+}
 
 /** What becomes of the machine, for the reader. */
-export function drainSentence (facts: MachineFacts, step: DrainStep): string {
+export function drainSentence(facts: MachineFacts, step: DrainStep): string {
   const { holder, job, type, movable } = facts
   const who = holder ?? 'Somebody'
   const texts: Record<DrainStep, string> = {
-    rest: restSentence(facts), unknown: 'Its hypervisor does not answer: it goes on when it is back.', move: 'Its pool deletes it here and builds it anew elsewhere.', stop: holder === null ? 'It is free, and is shut down.' : `${who} was warned; it is shut down, and stays his.`,
-    take: `${who} was warned; it is taken from him.`, holder: `${who} has it: it stays until he leaves.`, job: job === null ? 'It is being made ready.' : `Job ${job} works on it.`,
+    rest: restSentence(facts),
+    unknown: 'Its hypervisor does not answer: it goes on when it is back.',
+    move: 'Its pool deletes it here and builds it anew elsewhere.',
+    stop:
+      holder === null
+        ? 'It is free, and is shut down.'
+        : `${who} was warned; it is shut down, and stays his.`,
+    take: `${who} was warned; it is taken from him.`,
+    holder: `${who} has it: it stays until he leaves.`,
+    job: job === null ? 'It is being made ready.' : `Job ${job} works on it.`,
     'by-hand': `It is a ${type} machine and runs: shut it down yourself, or let it run elsewhere.`,
   }
-  return step === 'stop' && movable === 'no-place' ? 'It is free, and is shut down; its pool may live nowhere else.' : texts[step]
+  return step === 'stop' && movable === 'no-place'
+    ? 'It is free, and is shut down; its pool may live nowhere else.'
+    : texts[step]
 }
 
-function restSentence ({ kept, holder, movable, type }: MachineFacts): string {
-  if (kept && holder !== null) return `It is off, and stays ${holder}'s: it is not to be had until its hypervisor is back.`
+function restSentence({ kept, holder, movable, type }: MachineFacts): string {
+  if (kept && holder !== null)
+    return `It is off, and stays ${holder}'s: it is not to be had until its hypervisor is back.`
   if (movable === 'no-place') return 'It is off; its pool may live nowhere else.'
   if (movable === 'last-holder') return 'It is off; what is on it is kept for who had it last.'
-  return type === 'initial' || type === 'source' ? 'It is off. While its hypervisor is away, no new image is made of it.' : 'It is off, and stays.'
+  return type === 'initial' || type === 'source'
+    ? 'It is off. While its hypervisor is away, no new image is made of it.'
+    : 'It is off, and stays.'
 }
 
 const WARN_BEFORE_MS = 15 * 60_000
 const LEAST_WARNING_MS = 60_000
 
 /** What the clock demands of a drain with a deadline; pure. Nobody loses anything sooner than a minute after he was first told. */
-export function deadlineStep ({ deadline, warned_at: warnedAt }: { readonly deadline: number | null, readonly warned_at: number | null }, now: number): 'nothing' | 'warn' | 'over' {
+export function deadlineStep(
+  {
+    deadline,
+    warned_at: warnedAt,
+  }: { readonly deadline: number | null; readonly warned_at: number | null },
+  now: number,
+): 'nothing' | 'warn' | 'over' {
   if (deadline === null || now < deadline - WARN_BEFORE_MS) return 'nothing'
   if (warnedAt === null) return 'warn'
   return now >= Math.max(deadline, warnedAt + LEAST_WARNING_MS) ? 'over' : 'nothing'
 }
 
 /** How far it is, in one sentence. `others`: domains that run and are not Berth's. */
-export function progressSentence ({ left, total, others, emptyAt, draining }: { left: number, total: number, others: number, emptyAt: number | null, draining: boolean }): string {
-  if (!draining) return left === 0 ? 'Nothing runs on it.' : `${left} ${left === 1 ? 'machine' : 'machines'} would have to leave it.`
+export function progressSentence({
+  left,
+  total,
+  others,
+  emptyAt,
+  draining,
+}: {
+  left: number
+  total: number
+  others: number
+  emptyAt: number | null
+  draining: boolean
+}): string {
+  if (!draining)
+    return left === 0
+      ? 'Nothing runs on it.'
+      : `${left} ${left === 1 ? 'machine' : 'machines'} would have to leave it.`
   if (emptyAt !== null && left === 0) return 'It is empty: it may be switched off.'
   const own = left - others
-  const foreign = others === 0 ? '' : `${own > 0 ? ', and ' : ''}${others} ${others === 1 ? 'domain that is' : 'domains that are'} not Berth's`
-  return own > 0 || others > 0 ? `${own > 0 ? `${own} of ${total} left` : ''}${foreign}${own > 0 ? '' : ' left'}.` : 'Nothing is left; it is being looked whether that is so.'
+  const foreign =
+    others === 0
+      ? ''
+      : `${own > 0 ? ', and ' : ''}${others} ${others === 1 ? 'domain that is' : 'domains that are'} not Berth's`
+  return own > 0 || others > 0
+    ? `${own > 0 ? `${own} of ${total} left` : ''}${foreign}${own > 0 ? '' : ' left'}.`
+    : 'Nothing is left; it is being looked whether that is so.'
 }

@@ -17,58 +17,143 @@ const LEAST_DEADLINE_MS = 60_000
 
 /** Hypervisors that are emptied: maintenance, and what is free goes away. The wish is recorded in one transaction; the keeper makes it true. It ends with the maintenance. */
 export class Drains {
-  constructor (readonly deps: DrainsDeps) {}
+  constructor(readonly deps: DrainsDeps) {}
 
   /** Also while it is drained already: then message and deadline are changed. Throws `not_found`, `invalid_request`. */
-  async begin (hypervisor: string, { reason, message = '', deadline }: DrainRequest, by: Actor): Promise<DrainState> {
+  async begin(
+    hypervisor: string,
+    { reason, message = '', deadline }: DrainRequest,
+    by: Actor,
+  ): Promise<DrainState> {
     const { hypervisors, now } = this.deps
     const row = hypervisors.row(hypervisor)
     const withinMs = deadline === undefined ? null : durationMs(deadline.toUpperCase())
-    if (withinMs !== null && withinMs < LEAST_DEADLINE_MS) throw new BrokerError('invalid_request', 'The deadline is sooner than a minute: those who work there must be warned first.', { details: [{ field: 'deadline' }] })
+    if (withinMs !== null && withinMs < LEAST_DEADLINE_MS)
+      throw new BrokerError(
+        'invalid_request',
+        'The deadline is sooner than a minute: those who work there must be warned first.',
+        { details: [{ field: 'deadline' }] },
+      )
     const machines = await machinesOn(this.deps, hypervisor)
     const total = machines.filter((machine) => isLeft(drainStep(machine, false))).length
     const at = now()
     const until = withinMs === null ? null : at + withinMs
-    await hypervisors.setMaintenance(hypervisor, true, reason ?? row.maintenance_reason, by, async (tx) => {
-      await tx.insertInto('drain').values({ hypervisor, began_at: at, ordered_by: by.actor, message, deadline: until, warned_at: null, total, empty_at: null })
-        .onConflict((oc) => oc.column('hypervisor').doUpdateSet({ message, deadline: until, warned_at: null })).execute()
-      await recordEvent(tx, by, 'hypervisor.drain', `hypervisor:${hypervisor}`, { total, message, deadline: until === null ? null : new Date(until).toISOString() })
-    })
+    await hypervisors.setMaintenance(
+      hypervisor,
+      true,
+      reason ?? row.maintenance_reason,
+      by,
+      async (tx) => {
+        await tx
+          .insertInto('drain')
+          .values({
+            hypervisor,
+            began_at: at,
+            ordered_by: by.actor,
+            message,
+            deadline: until,
+            warned_at: null,
+            total,
+            empty_at: null,
+          })
+          .onConflict((oc) =>
+            oc.column('hypervisor').doUpdateSet({ message, deadline: until, warned_at: null }),
+          )
+          .execute()
+        await recordEvent(tx, by, 'hypervisor.drain', `hypervisor:${hypervisor}`, {
+          total,
+          message,
+          deadline: until === null ? null : new Date(until).toISOString(),
+        })
+      },
+    )
     this.deps.wake()
     this.deps.tell(machines.filter(({ inUse }) => inUse !== null).map(({ id }) => id))
     return await this.state(hypervisor)
   }
 
   /** How far it is; of a host that is not drained, what would become of its machines. Throws `not_found`. */
-  async state (hypervisor: string): Promise<DrainState> {
+  async state(hypervisor: string): Promise<DrainState> {
     this.deps.hypervisors.row(hypervisor)
-    const row = await this.deps.store.selectFrom('drain').selectAll().where('hypervisor', '=', hypervisor).executeTakeFirst()
+    const row = await this.deps.store
+      .selectFrom('drain')
+      .selectAll()
+      .where('hypervisor', '=', hypervisor)
+      .executeTakeFirst()
     const over = row !== undefined && deadlineStep(row, this.deps.now()) === 'over'
-    const [seen, others] = [await machinesOn(this.deps, hypervisor), await this.othersOn(hypervisor)]
+    const [seen, others] = [
+      await machinesOn(this.deps, hypervisor),
+      await this.othersOn(hypervisor),
+    ]
     // One that was empty and answers no more was switched off, as it was to be.
-    const offNow = row !== undefined && row.empty_at !== null && this.deps.hypervisors.link(hypervisor).status().state !== 'up'
-    const machines = seen.map((machine) => toApi(offNow && machine.power === 'unknown' ? { ...machine, power: 'off' } : machine, over))
+    const offNow =
+      row !== undefined &&
+      row.empty_at !== null &&
+      this.deps.hypervisors.link(hypervisor).status().state !== 'up'
+    const machines = seen.map((machine) =>
+      toApi(offNow && machine.power === 'unknown' ? { ...machine, power: 'off' } : machine, over),
+    )
     const left = machines.filter(({ step }) => isLeft(step)).length + others.length
     const total = Math.max(row?.total ?? 0, left - others.length)
-    return { drain: row ? drainOf(row, total) : null, left, machines, others, sentence: progressSentence({ left, total, others: others.length, emptyAt: row?.empty_at ?? null, draining: row !== undefined }) }
+    return {
+      drain: row ? drainOf(row, total) : null,
+      left,
+      machines,
+      others,
+      sentence: progressSentence({
+        left,
+        total,
+        others: others.length,
+        emptyAt: row?.empty_at ?? null,
+        draining: row !== undefined,
+      }),
+    }
   }
 
   /** Domains that run there and are not Berth's: they go off with the host too. Of a host that does not answer none are known. */
-  async othersOn (hypervisor: string): Promise<string[]> {
+  async othersOn(hypervisor: string): Promise<string[]> {
     const link = this.deps.hypervisors.link(hypervisor)
     if (link.status().state !== 'up') return []
-    const known = new Set((await this.deps.store.selectFrom('machine').select('id').where('hypervisor', '=', hypervisor).execute()).map(({ id }) => id))
+    const known = new Set(
+      (
+        await this.deps.store
+          .selectFrom('machine')
+          .select('id')
+          .where('hypervisor', '=', hypervisor)
+          .execute()
+      ).map(({ id }) => id),
+    )
     const domains = await link.listDomains().catch(() => [])
-    return domains.filter(({ uuid, power }) => !known.has(uuid) && power !== 'off' && power !== 'crashed').map(({ name }) => name).sort()
+    return domains
+      .filter(({ uuid, power }) => !known.has(uuid) && power !== 'off' && power !== 'crashed')
+      .map(({ name }) => name)
+      .sort()
   }
 }
 
-function drainOf (row: DrainRow, total: number): NonNullable<DrainState['drain']> {
-  const instant = (ms: number | null): string | null => ms === null ? null : new Date(ms).toISOString()
-  return { beganAt: new Date(row.began_at).toISOString(), by: row.ordered_by, message: row.message, deadline: instant(row.deadline), total, emptyAt: instant(row.empty_at) }
+function drainOf(row: DrainRow, total: number): NonNullable<DrainState['drain']> {
+  const instant = (ms: number | null): string | null =>
+    ms === null ? null : new Date(ms).toISOString()
+  return {
+    beganAt: new Date(row.began_at).toISOString(),
+    by: row.ordered_by,
+    message: row.message,
+    deadline: instant(row.deadline),
+    total,
+    emptyAt: instant(row.empty_at),
+  }
 }
 
-function toApi (machine: Seen, over: boolean): DrainMachine {
+function toApi(machine: Seen, over: boolean): DrainMachine {
   const step = drainStep(machine, over)
-  return { machine: machine.name, pool: machine.pool, power: machine.power, step, sentence: drainSentence(machine, step), holder: machine.holder, connected: machine.held?.phase === 'connected', until: machine.holder === null ? null : machine.held?.expiresAt ?? null }
+  return {
+    machine: machine.name,
+    pool: machine.pool,
+    power: machine.power,
+    step,
+    sentence: drainSentence(machine, step),
+    holder: machine.holder,
+    connected: machine.held?.phase === 'connected',
+    until: machine.holder === null ? null : (machine.held?.expiresAt ?? null),
+  }
 }

@@ -5,7 +5,11 @@ import { factsOf } from './facts.js'
 import { gridOf, KEPT_MS, lastMinute, MINUTE_MS, summarise } from './policy.js'
 import { oldestSample, pruneSamples, putSample, samplesSince } from './store.js'
 
-export interface HouseHistoryDeps { readonly store: Store, readonly log: Logger, readonly now: () => number }
+export interface HouseHistoryDeps {
+  readonly store: Store
+  readonly log: Logger
+  readonly now: () => number
+}
 
 /** A timer may come a little early by the wall clock. */
 const AFTER_MINUTE_MS = 50
@@ -15,24 +19,32 @@ export class HouseHistory {
   #timer: NodeJS.Timeout | undefined
   #sampling: Promise<void> = Promise.resolve()
   /** Answers until the next sample: many pages ask for the same at the same moment. */
-  readonly #answers = new Map<HistorySpan, { readonly from: number, readonly answer: Promise<History> }>()
+  readonly #answers = new Map<
+    HistorySpan,
+    { readonly from: number; readonly answer: Promise<History> }
+  >()
 
-  constructor (readonly deps: HouseHistoryDeps) {}
+  constructor(readonly deps: HouseHistoryDeps) {}
 
-  start (): void {
-    this.#timer = setTimeout(() => {
-      this.#sampling = this.sample().catch((error: unknown) => { this.deps.log.error({ err: error }, 'the sample of a minute could not be taken') })
-      this.start()
-    }, MINUTE_MS - this.deps.now() % MINUTE_MS + AFTER_MINUTE_MS)
+  start(): void {
+    this.#timer = setTimeout(
+      () => {
+        this.#sampling = this.sample().catch((error: unknown) => {
+          this.deps.log.error({ err: error }, 'the sample of a minute could not be taken')
+        })
+        this.start()
+      },
+      MINUTE_MS - (this.deps.now() % MINUTE_MS) + AFTER_MINUTE_MS,
+    )
   }
 
-  async stop (): Promise<void> {
+  async stop(): Promise<void> {
     clearTimeout(this.#timer)
     await this.#sampling
   }
 
   /** Enters the minute that was over last, once. */
-  async sample (): Promise<void> {
+  async sample(): Promise<void> {
     const { store, now } = this.deps
     const at = lastMinute(now())
     const facts = await factsOf(store, at, now())
@@ -42,17 +54,19 @@ export class HouseHistory {
     })
   }
 
-  async of (span: HistorySpan): Promise<History> {
+  async of(span: HistorySpan): Promise<History> {
     const { from } = gridOf(span, this.deps.now())
     const known = this.#answers.get(span)
     if (known?.from === from) return await known.answer
     const answer = this.#read(span, from)
     this.#answers.set(span, { from, answer })
-    answer.catch(() => { this.#answers.delete(span) }) // who asks next tries anew
+    answer.catch(() => {
+      this.#answers.delete(span)
+    }) // who asks next tries anew
     return await answer
   }
 
-  async #read (span: HistorySpan, from: number): Promise<History> {
+  async #read(span: HistorySpan, from: number): Promise<History> {
     const { store, now } = this.deps
     return summarise(span, now(), await oldestSample(store), await samplesSince(store, from))
   }

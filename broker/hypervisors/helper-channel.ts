@@ -9,14 +9,26 @@ export interface RequestOptions {
   readonly signal?: AbortSignal
   /** Default 30 s; 0: no limit but the line's own. */
   readonly timeoutMs?: number
-  readonly onProgress?: (progress: { phase: string, done: number, total: number }) => void
+  readonly onProgress?: (progress: { phase: string; done: number; total: number }) => void
   readonly onItem?: (item: BatchItem) => void
 }
 
 /** One result of a batch. */
-export interface BatchItem { readonly name: string, readonly ok: boolean, readonly error?: { code: string, message: string }, readonly [field: string]: unknown }
+export interface BatchItem {
+  readonly name: string
+  readonly ok: boolean
+  readonly error?: { code: string; message: string }
+  readonly [field: string]: unknown
+}
 
-export interface HelperEvent { readonly event: string, readonly name?: string, readonly kind?: string, readonly detail?: string, readonly up?: boolean, readonly reason?: string }
+export interface HelperEvent {
+  readonly event: string
+  readonly name?: string
+  readonly kind?: string
+  readonly detail?: string
+  readonly up?: boolean
+  readonly reason?: string
+}
 
 interface Pending {
   readonly resolve: (result: never) => void
@@ -30,11 +42,17 @@ const LONGEST_LINE_BYTES = 16 * 1024 * 1024
 
 /** What the helper's error codes are called here. */
 const CODES: Readonly<Record<string, ErrorCode>> = {
-  not_found: 'not_found', exists: 'name_taken', in_use: 'machine_running', no_space: 'no_space', bad_image: 'image_refused', cancelled: 'cancelled', timeout: 'timeout',
+  not_found: 'not_found',
+  exists: 'name_taken',
+  in_use: 'machine_running',
+  no_space: 'no_space',
+  bad_image: 'image_refused',
+  cancelled: 'cancelled',
+  timeout: 'timeout',
 }
 
 /** JSON lines to the helper of one hypervisor. Emits `event` (HelperEvent) and, once, `close`. */
-export class HelperChannel extends EventEmitter<{ event: [HelperEvent], close: [] }> {
+export class HelperChannel extends EventEmitter<{ event: [HelperEvent]; close: [] }> {
   readonly #pending = new Map<string, Pending>()
   #next = 1
   #rest: Buffer[] = []
@@ -42,56 +60,92 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent], close: [
   readonly #gone = new AbortController()
   #closed = false
 
-  constructor (readonly hypervisor: string, readonly stream: Duplex) {
+  constructor(
+    readonly hypervisor: string,
+    readonly stream: Duplex,
+  ) {
     super()
-    stream.on('data', (chunk: Buffer) => { this.#take(chunk) })
-    stream.on('error', () => { this.#close() })
-    stream.on('close', () => { this.#close() })
+    stream.on('data', (chunk: Buffer) => {
+      this.#take(chunk)
+    })
+    stream.on('error', () => {
+      this.#close()
+    })
+    stream.on('close', () => {
+      this.#close()
+    })
   }
 
   /** Gives up at once what is waited for. */
-  close (): void { this.#close() }
+  close(): void {
+    this.#close()
+  }
 
   /** The helper's first line. Throws when none comes in time, or when it speaks another protocol. */
-  async hello (timeoutMs: number): Promise<{ version: string }> {
-    const [line] = await once(this, 'hello' as 'event', { signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#gone.signal]) }).catch((cause: unknown) => {
-      throw new BrokerError('hypervisor_unreachable', `${this.hypervisor}: the helper does not answer; run the install line of "berth hypervisor show ${this.hypervisor}" again.`, { cause })
-    }) as unknown as [{ protocol?: number, version?: string }]
-    if (line.protocol !== 1) throw new BrokerError('hypervisor_refused', `${this.hypervisor} has a helper of another Berth (protocol ${String(line.protocol)}): run the install line again.`)
+  async hello(timeoutMs: number): Promise<{ version: string }> {
+    const [line] = (await once(this, 'hello' as 'event', {
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#gone.signal]),
+    }).catch((cause: unknown) => {
+      throw new BrokerError(
+        'hypervisor_unreachable',
+        `${this.hypervisor}: the helper does not answer; run the install line of "berth hypervisor show ${this.hypervisor}" again.`,
+        { cause },
+      )
+    })) as unknown as [{ protocol?: number; version?: string }]
+    if (line.protocol !== 1)
+      throw new BrokerError(
+        'hypervisor_refused',
+        `${this.hypervisor} has a helper of another Berth (protocol ${String(line.protocol)}): run the install line again.`,
+      )
     return { version: line.version ?? 'unknown' }
   }
 
   /** One request; rejects with a BrokerError. `hypervisor_unreachable` and `timeout` mean that what happened on the host is unknown. */
-  async request<T> (op: string, args: object, options: RequestOptions = {}): Promise<T> {
+  async request<T>(op: string, args: object, options: RequestOptions = {}): Promise<T> {
     if (this.#closed) throw this.#lost()
     if (options.signal?.aborted) throw new BrokerError('cancelled', 'The operation was cancelled.')
     const id = `r${this.#next++}`
     const { operation, fence } = options
     return await new Promise<T>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, options, stopWaiting: this.#watch(id, op, options) })
-      this.stream.write(`${JSON.stringify({ id, op, args, ...(operation === undefined ? {} : { operation }), ...(fence === undefined ? {} : { fence }) })}\n`)
+      this.stream.write(
+        `${JSON.stringify({ id, op, args, ...(operation === undefined ? {} : { operation }), ...(fence === undefined ? {} : { fence }) })}\n`,
+      )
     })
   }
 
-  #watch (id: string, op: string, options: RequestOptions): () => void {
-    const cancel = (): void => { this.#tell({ op: 'cancel', args: { request: id } }) }
+  #watch(id: string, op: string, options: RequestOptions): () => void {
+    const cancel = (): void => {
+      this.#tell({ op: 'cancel', args: { request: id } })
+    }
     options.signal?.addEventListener('abort', cancel)
     const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
-    const timer = timeoutMs === 0 ? undefined : setTimeout(() => {
-      cancel()
-      this.#settle(id, (pending) => { pending.reject(new BrokerError('timeout', `${this.hypervisor} did not answer "${op}" within ${timeoutMs / 1000} s; it is looked up before anything is repeated.`)) })
-    }, timeoutMs)
+    const timer =
+      timeoutMs === 0
+        ? undefined
+        : setTimeout(() => {
+            cancel()
+            this.#settle(id, (pending) => {
+              pending.reject(
+                new BrokerError(
+                  'timeout',
+                  `${this.hypervisor} did not answer "${op}" within ${timeoutMs / 1000} s; it is looked up before anything is repeated.`,
+                ),
+              )
+            })
+          }, timeoutMs)
     return () => {
       clearTimeout(timer)
       options.signal?.removeEventListener('abort', cancel)
     }
   }
 
-  #tell (message: object): void {
-    if (!this.#closed) this.stream.write(`${JSON.stringify({ id: `c${this.#next++}`, ...message })}\n`)
+  #tell(message: object): void {
+    if (!this.#closed)
+      this.stream.write(`${JSON.stringify({ id: `c${this.#next++}`, ...message })}\n`)
   }
 
-  #settle (id: string, settle: (pending: Pending) => void): void {
+  #settle(id: string, settle: (pending: Pending) => void): void {
     const pending = this.#pending.get(id)
     if (!pending) return
     this.#pending.delete(id)
@@ -99,7 +153,7 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent], close: [
     settle(pending)
   }
 
-  #take (chunk: Buffer): void {
+  #take(chunk: Buffer): void {
     let from = 0
     for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, from)) {
       this.#rest.push(chunk.subarray(from, end))
@@ -114,7 +168,7 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent], close: [
     if (this.#restBytes > LONGEST_LINE_BYTES) this.stream.destroy()
   }
 
-  #line (text: string): void {
+  #line(text: string): void {
     let line: Record<string, unknown>
     try {
       line = JSON.parse(text) as Record<string, unknown>
@@ -126,30 +180,50 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent], close: [
     else this.#reply(String(line['id']), line)
   }
 
-  #reply (id: string, line: Record<string, unknown>): void {
+  #reply(id: string, line: Record<string, unknown>): void {
     const pending = this.#pending.get(id)
     if (!pending) return
-    if (line['progress']) pending.options.onProgress?.(line['progress'] as { phase: string, done: number, total: number })
+    if (line['progress'])
+      pending.options.onProgress?.(
+        line['progress'] as { phase: string; done: number; total: number },
+      )
     else if (line['item']) pending.options.onItem?.(line['item'] as BatchItem)
-    else if (line['ok'] === true) this.#settle(id, (p) => { p.resolve(line['result'] as never) })
-    else this.#settle(id, (p) => { p.reject(errorOf(this.hypervisor, line['error'])) })
+    else if (line['ok'] === true)
+      this.#settle(id, (p) => {
+        p.resolve(line['result'] as never)
+      })
+    else
+      this.#settle(id, (p) => {
+        p.reject(errorOf(this.hypervisor, line['error']))
+      })
   }
 
-  #close (): void {
+  #close(): void {
     if (this.#closed) return
     this.#closed = true
     this.#gone.abort()
-    for (const id of [...this.#pending.keys()]) this.#settle(id, (pending) => { pending.reject(this.#lost()) })
+    for (const id of [...this.#pending.keys()])
+      this.#settle(id, (pending) => {
+        pending.reject(this.#lost())
+      })
     this.emit('close')
   }
 
-  #lost (): BrokerError {
-    return new BrokerError('hypervisor_unreachable', `The line to ${this.hypervisor} was lost; Berth looks what was done when it is back.`)
+  #lost(): BrokerError {
+    return new BrokerError(
+      'hypervisor_unreachable',
+      `The line to ${this.hypervisor} was lost; Berth looks what was done when it is back.`,
+    )
   }
 }
 
 /** A helper's error as ours; the sentence names the hypervisor. */
-export function errorOf (hypervisor: string, error: unknown): BrokerError {
-  const { code = 'internal', message = 'no reason given' } = (error ?? {}) as { code?: string, message?: string }
-  return new BrokerError(CODES[code] ?? 'hypervisor_refused', `${hypervisor}: ${message}`, { cause: error })
+export function errorOf(hypervisor: string, error: unknown): BrokerError {
+  const { code = 'internal', message = 'no reason given' } = (error ?? {}) as {
+    code?: string
+    message?: string
+  }
+  return new BrokerError(CODES[code] ?? 'hypervisor_refused', `${hypervisor}: ${message}`, {
+    cause: error,
+  })
 }

@@ -5,7 +5,11 @@ import type { Contact, ContactStage, Visited } from './contact.js'
 import type { HelperEvent, RequestOptions } from './helper-channel.js'
 
 /** A domain as libvirt lists it. */
-export interface DomainState { readonly name: string, readonly uuid: string, readonly power: PowerState }
+export interface DomainState {
+  readonly name: string
+  readonly uuid: string
+  readonly power: PowerState
+}
 
 /** What a host says of itself (the helper's `facts`). */
 export interface HostFacts {
@@ -18,11 +22,21 @@ export interface HostFacts {
   readonly qemu_version: string | null
   readonly kvm_device: boolean
   readonly helper_version: string
-  readonly directories: Readonly<Record<'images' | 'overlays' | 'transient', { path: string, free_bytes: number, total_bytes: number, reflink?: boolean }>>
+  readonly directories: Readonly<
+    Record<
+      'images' | 'overlays' | 'transient',
+      { path: string; free_bytes: number; total_bytes: number; reflink?: boolean }
+    >
+  >
 }
 
 /** connecting, up or unreachable; `reason` is one sentence, empty when up. */
-export interface LinkStatus { readonly state: 'connecting' | 'up' | 'unreachable', readonly reason: string, readonly sinceMs: number, readonly facts: HostFacts | null }
+export interface LinkStatus {
+  readonly state: 'connecting' | 'up' | 'unreachable'
+  readonly reason: string
+  readonly sinceMs: number
+  readonly facts: HostFacts | null
+}
 
 /**
  * The line to one hypervisor. The real one (`link.ts`) and the simulated one (`simulated.ts`) pass the same contract tests.
@@ -30,38 +44,38 @@ export interface LinkStatus { readonly state: 'connecting' | 'up' | 'unreachable
  */
 export interface HypervisorLink {
   readonly name: string
-  status (): LinkStatus
+  status(): LinkStatus
   /** Ends when the line is up; rejects with `hypervisor_unreachable` and the reason after `withinMs`. */
-  untilUp (withinMs: number): Promise<void>
+  untilUp(withinMs: number): Promise<void>
   /** Tries one stage of a new connection, whatever the state of the line. */
-  contact (stage: ContactStage): Promise<Contact>
+  contact(stage: ContactStage): Promise<Contact>
   /** Logs in beside the line, also while that is down; whoever asked closes it. */
-  visit (): Promise<Visited>
+  visit(): Promise<Visited>
   /** One operation of the helper (hypervisor-scripts/helper/operations.py). */
-  request<T> (op: string, args: object, options?: RequestOptions): Promise<T>
+  request<T>(op: string, args: object, options?: RequestOptions): Promise<T>
   /** A helper of its own whose stream carries raw bytes after the reply line. */
-  openStream (): Promise<Duplex>
+  openStream(): Promise<Duplex>
   /**
    * A TCP connection made by the host itself, to its loopback or to whatever it reaches. Rejects with `connection_refused` when nobody answers within
    * `withinMs`, `hypervisor_refused` when its sshd forbids forwarding.
    */
-  openConnection (host: string, port: number, withinMs: number): Promise<Duplex>
+  openConnection(host: string, port: number, withinMs: number): Promise<Duplex>
   /**
    * A connection to the VNC display of a running domain: RFB, the server first. Rejects with `not_found` when it is not running, `hypervisor_refused` when it has no
    * display on a socket of its own.
    */
-  openDisplay (domain: string): Promise<Duplex>
-  listDomains (): Promise<DomainState[]>
-  defineDomain (xml: string): Promise<void>
-  startDomain (name: string): Promise<void>
+  openDisplay(domain: string): Promise<Duplex>
+  listDomains(): Promise<DomainState[]>
+  defineDomain(xml: string): Promise<void>
+  startDomain(name: string): Promise<void>
   /** Asks the guest by ACPI; returns at once. */
-  shutdownDomain (name: string): Promise<void>
+  shutdownDomain(name: string): Promise<void>
   /** The plug. */
-  destroyDomain (name: string): Promise<void>
+  destroyDomain(name: string): Promise<void>
   /** Lets a paused domain go on. */
-  resumeDomain (name: string): Promise<void>
-  domainXml (name: string): Promise<string>
-  close (): Promise<void>
+  resumeDomain(name: string): Promise<void>
+  domainXml(name: string): Promise<string>
+  close(): Promise<void>
 }
 
 /** What a link tells its owner. */

@@ -3,7 +3,11 @@ import { fileURLToPath } from 'node:url'
 import { BrokerError } from '../errors.js'
 import type { LibvirtAnswer, LibvirtCall } from './libvirt-process.js'
 
-interface Waiting { readonly resolve: (result: unknown) => void, readonly reject: (error: Error) => void, readonly timer: NodeJS.Timeout }
+interface Waiting {
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: Error) => void
+  readonly timer: NodeJS.Timeout
+}
 
 /** After its socket was closed a native call ends by itself; one that does not costs the process. */
 const END_AFTER_CUT_MS = 3_000
@@ -14,7 +18,7 @@ const THREADS = '16'
 export class LibvirtProcesses {
   readonly #processes: Array<LibvirtProcess | undefined>
 
-  constructor (count: number) {
+  constructor(count: number) {
     this.#processes = Array.from({ length: count }, () => undefined)
   }
 
@@ -22,7 +26,14 @@ export class LibvirtProcesses {
    * One call to the libvirt behind `uri`. `cut` closes its socket when `timeoutMs` passes.
    * Rejects with `hypervisor_refused` (libvirt's own words), `timeout`, or `hypervisor_unreachable`.
    */
-  async call (hypervisor: string, uri: string, method: LibvirtCall['method'], args: readonly string[], timeoutMs: number, cut: () => void): Promise<unknown> {
+  async call(
+    hypervisor: string,
+    uri: string,
+    method: LibvirtCall['method'],
+    args: readonly string[],
+    timeoutMs: number,
+    cut: () => void,
+  ): Promise<unknown> {
     const slot = slotOf(hypervisor, this.#processes.length)
     let process = this.#processes[slot]
     if (!process?.alive) {
@@ -32,12 +43,12 @@ export class LibvirtProcesses {
     return await process.call(hypervisor, { uri, method, args }, timeoutMs, cut)
   }
 
-  stop (): void {
+  stop(): void {
     for (const process of this.#processes) process?.kill()
   }
 }
 
-function slotOf (name: string, slots: number): number {
+function slotOf(name: string, slots: number): number {
   return [...name].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 65_521, 7) % slots
 }
 
@@ -47,40 +58,72 @@ class LibvirtProcess {
   #next = 1
   alive = true
 
-  constructor () {
+  constructor() {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    this.#child = fork(fileURLToPath(new URL(`./libvirt-process.${extension}`, import.meta.url)), [], { env: { ...process.env, UV_THREADPOOL_SIZE: THREADS }, serialization: 'advanced' })
-    this.#child.on('message', (answer: LibvirtAnswer) => { this.#answer(answer) })
-    this.#child.on('exit', () => { this.#gone() })
-    this.#child.on('error', () => { this.#gone() })
+    this.#child = fork(
+      fileURLToPath(new URL(`./libvirt-process.${extension}`, import.meta.url)),
+      [],
+      { env: { ...process.env, UV_THREADPOOL_SIZE: THREADS }, serialization: 'advanced' },
+    )
+    this.#child.on('message', (answer: LibvirtAnswer) => {
+      this.#answer(answer)
+    })
+    this.#child.on('exit', () => {
+      this.#gone()
+    })
+    this.#child.on('error', () => {
+      this.#gone()
+    })
     this.#child.unref()
     this.#child.channel?.unref()
   }
 
-  async call (hypervisor: string, call: Omit<LibvirtCall, 'id'>, timeoutMs: number, cut: () => void): Promise<unknown> {
+  async call(
+    hypervisor: string,
+    call: Omit<LibvirtCall, 'id'>,
+    timeoutMs: number,
+    cut: () => void,
+  ): Promise<unknown> {
     const id = this.#next++
     return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => { this.#late(id, hypervisor, call.method, timeoutMs, cut) }, timeoutMs)
+      const timer = setTimeout(() => {
+        this.#late(id, hypervisor, call.method, timeoutMs, cut)
+      }, timeoutMs)
       this.#child.channel?.ref()
-      this.#waiting.set(id, { resolve, reject: (error) => { reject(named(error, hypervisor)) }, timer })
-      this.#child.send({ id, ...call }, (error) => { if (error) this.#gone() })
+      this.#waiting.set(id, {
+        resolve,
+        reject: (error) => {
+          reject(named(error, hypervisor))
+        },
+        timer,
+      })
+      this.#child.send({ id, ...call }, (error) => {
+        if (error) this.#gone()
+      })
     })
   }
 
-  kill (): void {
+  kill(): void {
     this.#child.kill('SIGKILL')
   }
 
-  #late (id: number, hypervisor: string, method: string, timeoutMs: number, cut: () => void): void {
+  #late(id: number, hypervisor: string, method: string, timeoutMs: number, cut: () => void): void {
     const waiting = this.#waiting.get(id)
     if (!waiting) return
     cut()
-    const last = setTimeout(() => { this.kill() }, END_AFTER_CUT_MS)
+    const last = setTimeout(() => {
+      this.kill()
+    }, END_AFTER_CUT_MS)
     this.#waiting.set(id, { resolve: () => {}, reject: () => {}, timer: last })
-    waiting.reject(new BrokerError('timeout', `${hypervisor}: libvirt did not answer "${method}" within ${timeoutMs / 1000} s; it is looked up before anything is repeated.`))
+    waiting.reject(
+      new BrokerError(
+        'timeout',
+        `${hypervisor}: libvirt did not answer "${method}" within ${timeoutMs / 1000} s; it is looked up before anything is repeated.`,
+      ),
+    )
   }
 
-  #answer ({ id, result, error }: LibvirtAnswer): void {
+  #answer({ id, result, error }: LibvirtAnswer): void {
     const waiting = this.#waiting.get(id)
     this.#waiting.delete(id)
     if (this.#waiting.size === 0) this.#child.channel?.unref()
@@ -90,20 +133,32 @@ class LibvirtProcess {
     else waiting.reject(new Error(error))
   }
 
-  #gone (): void {
+  #gone(): void {
     this.alive = false
     for (const waiting of this.#waiting.values()) {
       clearTimeout(waiting.timer)
-      waiting.reject(new BrokerError('hypervisor_unreachable', 'The libvirt process ended; it is started again.'))
+      waiting.reject(
+        new BrokerError(
+          'hypervisor_unreachable',
+          'The libvirt process ended; it is started again.',
+        ),
+      )
     }
     this.#waiting.clear()
   }
 }
 
-function named (error: Error, hypervisor: string): BrokerError {
+function named(error: Error, hypervisor: string): BrokerError {
   if (error instanceof BrokerError) return error
-  const lost = /cannot recv|end of file|broken pipe|reset by peer|failed to connect|client socket is closed|connection refused/i.test(error.message)
+  const lost =
+    /cannot recv|end of file|broken pipe|reset by peer|failed to connect|client socket is closed|connection refused/i.test(
+      error.message,
+    )
   return lost
-    ? new BrokerError('hypervisor_unreachable', `The line to libvirt on ${hypervisor} was lost (${error.message}).`, { cause: error })
+    ? new BrokerError(
+        'hypervisor_unreachable',
+        `The line to libvirt on ${hypervisor} was lost (${error.message}).`,
+        { cause: error },
+      )
     : new BrokerError('hypervisor_refused', `${hypervisor}: ${error.message}.`, { cause: error })
 }

@@ -1,6 +1,12 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
-import type { Capacity, Directories, Hypervisor, HypervisorAdd, HypervisorPatch } from '../api/hypervisors.js'
+import type {
+  Capacity,
+  Directories,
+  Hypervisor,
+  HypervisorAdd,
+  HypervisorPatch,
+} from '../api/hypervisors.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
@@ -10,8 +16,12 @@ import type { HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hyp
 import { scanHostKey } from './ssh-connection.js'
 
 /** A link that can be told to connect anew, with the settings as they are then. */
-export type ManagedLink = HypervisorLink & { reconnect (): void }
-export type OpenLink = (name: string, settings: () => LinkSettings, events: LinkEvents) => ManagedLink
+export type ManagedLink = HypervisorLink & { reconnect(): void }
+export type OpenLink = (
+  name: string,
+  settings: () => LinkSettings,
+  events: LinkEvents,
+) => ManagedLink
 
 export interface HypervisorsDeps {
   readonly store: Store
@@ -21,148 +31,301 @@ export interface HypervisorsDeps {
   readonly prepare: (link: HypervisorLink, row: HypervisorRow) => Promise<void>
 }
 
-export const DEFAULT_DIRECTORIES: Directories = { images: '/var/lib/berth/images', overlays: '/var/lib/berth/overlays', transient: '/var/lib/berth/transient' }
+export const DEFAULT_DIRECTORIES: Directories = {
+  images: '/var/lib/berth/images',
+  overlays: '/var/lib/berth/overlays',
+  transient: '/var/lib/berth/transient',
+}
 const DEFAULT_MAX_STARTS = 2
 
 /** The hypervisors and their lines. Emits `up` when a host is ready to work, `event` for what it pushes, `change` when its state changes. */
-export class Hypervisors extends EventEmitter<{ up: [string], event: [string, HelperEvent], change: [string] }> {
+export class Hypervisors extends EventEmitter<{
+  up: [string]
+  event: [string, HelperEvent]
+  change: [string]
+}> {
   readonly #rows = new Map<string, HypervisorRow>()
   readonly #links = new Map<string, ManagedLink>()
 
-  constructor (readonly deps: HypervisorsDeps) {
+  constructor(readonly deps: HypervisorsDeps) {
     super()
     this.setMaxListeners(0)
   }
 
-  async start (): Promise<void> {
-    for (const row of await this.deps.store.selectFrom('hypervisor').selectAll().execute()) this.#open(row)
+  async start(): Promise<void> {
+    for (const row of await this.deps.store.selectFrom('hypervisor').selectAll().execute())
+      this.#open(row)
   }
 
-  async stop (): Promise<void> {
-    await Promise.all([...this.#links.values()].map(async (link) => { await link.close() }))
+  async stop(): Promise<void> {
+    await Promise.all(
+      [...this.#links.values()].map(async (link) => {
+        await link.close()
+      }),
+    )
   }
 
   /** Throws `not_found`. */
-  row (name: string): HypervisorRow {
+  row(name: string): HypervisorRow {
     const row = this.#rows.get(name)
-    if (!row) throw new BrokerError('not_found', `There is no hypervisor ${name}: "berth hypervisor list" shows all.`)
+    if (!row)
+      throw new BrokerError(
+        'not_found',
+        `There is no hypervisor ${name}: "berth hypervisor list" shows all.`,
+      )
     return row
   }
 
-  link (name: string): HypervisorLink {
+  link(name: string): HypervisorLink {
     this.row(name)
     const link = this.#links.get(name)
     if (!link) throw new BrokerError('hypervisor_unreachable', `${name} is not connected.`)
     return link
   }
 
-  names (): string[] { return [...this.#rows.keys()] }
+  names(): string[] {
+    return [...this.#rows.keys()]
+  }
 
   /** The kind of virtualisation its guests run under; throws while it has not been probed. */
-  virtType (name: string): 'kvm' | 'qemu' {
+  virtType(name: string): 'kvm' | 'qemu' {
     const row = this.row(name)
     const type = row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting
-    if (!type) throw new BrokerError('hypervisor_unreachable', `It is not known yet whether ${name} runs guests under kvm: wait until it is up, or set --virt-type.`)
+    if (!type)
+      throw new BrokerError(
+        'hypervisor_unreachable',
+        `It is not known yet whether ${name} runs guests under kvm: wait until it is up, or set --virt-type.`,
+      )
     return type
   }
 
-  async show (name: string): Promise<Hypervisor> {
+  async show(name: string): Promise<Hypervisor> {
     const row = this.row(name)
-    const { count } = await this.deps.store.selectFrom('machine').select((eb) => eb.fn.countAll<number>().as('count')).where('hypervisor', '=', name).executeTakeFirstOrThrow()
-    const drain = await this.deps.store.selectFrom('drain').select('empty_at').where('hypervisor', '=', name).executeTakeFirst()
-    return toApi(row, this.#links.get(name)?.status(), count, drain === undefined ? null : drain.empty_at === null ? 'draining' : 'empty')
+    const { count } = await this.deps.store
+      .selectFrom('machine')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('hypervisor', '=', name)
+      .executeTakeFirstOrThrow()
+    const drain = await this.deps.store
+      .selectFrom('drain')
+      .select('empty_at')
+      .where('hypervisor', '=', name)
+      .executeTakeFirst()
+    return toApi(
+      row,
+      this.#links.get(name)?.status(),
+      count,
+      drain === undefined ? null : drain.empty_at === null ? 'draining' : 'empty',
+    )
   }
 
-  async list (): Promise<Hypervisor[]> {
-    return await Promise.all(this.names().sort().map(async (name) => await this.show(name)))
+  async list(): Promise<Hypervisor[]> {
+    return await Promise.all(
+      this.names()
+        .sort()
+        .map(async (name) => await this.show(name)),
+    )
   }
 
-  async scan (address: string, port = 22): Promise<{ address: string, port: number, keyType: string, fingerprint: string }> {
-    return { address, port, ...await scanHostKey(address, port) }
+  async scan(
+    address: string,
+    port = 22,
+  ): Promise<{ address: string; port: number; keyType: string; fingerprint: string }> {
+    return { address, port, ...(await scanHostKey(address, port)) }
   }
 
-  async add (wish: HypervisorAdd, by: Actor): Promise<Hypervisor> {
+  async add(wish: HypervisorAdd, by: Actor): Promise<Hypervisor> {
     const port = wish.port ?? 22
-    if (this.#rows.has(wish.name)) throw new BrokerError('name_taken', `There is a hypervisor ${wish.name} already: choose another name.`)
-    const twin = [...this.#rows.values()].find((row) => row.address === wish.address && row.port === port)
-    if (twin) throw new BrokerError('name_taken', `${wish.address} port ${port} is the hypervisor ${twin.name} already.`)
+    if (this.#rows.has(wish.name))
+      throw new BrokerError(
+        'name_taken',
+        `There is a hypervisor ${wish.name} already: choose another name.`,
+      )
+    const twin = [...this.#rows.values()].find(
+      (row) => row.address === wish.address && row.port === port,
+    )
+    if (twin)
+      throw new BrokerError(
+        'name_taken',
+        `${wish.address} port ${port} is the hypervisor ${twin.name} already.`,
+      )
     const directories = { ...DEFAULT_DIRECTORIES, ...wish.directories }
     const row: HypervisorRow = {
-      name: wish.name, address: wish.address, port, display_address: wish.displayAddress ?? wish.address, host_key_fingerprint: wish.fingerprint,
-      virt_type_setting: wish.virtType ?? 'auto', virt_type: null, images_dir: directories.images, overlays_dir: directories.overlays, transient_dir: directories.transient,
-      max_starts: wish.maxStarts ?? DEFAULT_MAX_STARTS, maintenance: 0, maintenance_reason: '', created_at: Date.now(),
+      name: wish.name,
+      address: wish.address,
+      port,
+      display_address: wish.displayAddress ?? wish.address,
+      host_key_fingerprint: wish.fingerprint,
+      virt_type_setting: wish.virtType ?? 'auto',
+      virt_type: null,
+      images_dir: directories.images,
+      overlays_dir: directories.overlays,
+      transient_dir: directories.transient,
+      max_starts: wish.maxStarts ?? DEFAULT_MAX_STARTS,
+      maintenance: 0,
+      maintenance_reason: '',
+      created_at: Date.now(),
     }
     await this.deps.store.transaction().execute(async (tx) => {
-      const machine = await tx.selectFrom('machine').select('name').where('name', '=', row.name).executeTakeFirst()
-      if (machine) throw new BrokerError('name_taken', `There is a machine ${machine.name} already, and jobs name both: choose another name for the hypervisor.`)
+      const machine = await tx
+        .selectFrom('machine')
+        .select('name')
+        .where('name', '=', row.name)
+        .executeTakeFirst()
+      if (machine)
+        throw new BrokerError(
+          'name_taken',
+          `There is a machine ${machine.name} already, and jobs name both: choose another name for the hypervisor.`,
+        )
       await tx.insertInto('hypervisor').values(row).execute()
-      await recordEvent(tx, by, 'hypervisor.add', `hypervisor:${row.name}`, { address: row.address, fingerprint: row.host_key_fingerprint })
+      await recordEvent(tx, by, 'hypervisor.add', `hypervisor:${row.name}`, {
+        address: row.address,
+        fingerprint: row.host_key_fingerprint,
+      })
     })
     this.#open(row)
     return await this.show(row.name)
   }
 
-  async change (name: string, patch: HypervisorPatch, by: Actor): Promise<Hypervisor> {
+  async change(name: string, patch: HypervisorPatch, by: Actor): Promise<Hypervisor> {
     const row = this.row(name)
-    const directories = { images: row.images_dir, overlays: row.overlays_dir, transient: row.transient_dir, ...patch.directories }
-    const { count } = await this.deps.store.selectFrom('machine').select((eb) => eb.fn.countAll<number>().as('count')).where('hypervisor', '=', name).executeTakeFirstOrThrow()
-    if (patch.directories && count > 0) throw new BrokerError('has_dependants', `${name} has ${count} machines whose disks lie in its directories: delete them first.`)
-    await this.#update(name, {
-      display_address: patch.displayAddress ?? row.display_address, virt_type_setting: patch.virtType ?? row.virt_type_setting, max_starts: patch.maxStarts ?? row.max_starts,
-      images_dir: directories.images, overlays_dir: directories.overlays, transient_dir: directories.transient,
-    }, by, 'hypervisor.change', patch)
+    const directories = {
+      images: row.images_dir,
+      overlays: row.overlays_dir,
+      transient: row.transient_dir,
+      ...patch.directories,
+    }
+    const { count } = await this.deps.store
+      .selectFrom('machine')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('hypervisor', '=', name)
+      .executeTakeFirstOrThrow()
+    if (patch.directories && count > 0)
+      throw new BrokerError(
+        'has_dependants',
+        `${name} has ${count} machines whose disks lie in its directories: delete them first.`,
+      )
+    await this.#update(
+      name,
+      {
+        display_address: patch.displayAddress ?? row.display_address,
+        virt_type_setting: patch.virtType ?? row.virt_type_setting,
+        max_starts: patch.maxStarts ?? row.max_starts,
+        images_dir: directories.images,
+        overlays_dir: directories.overlays,
+        transient_dir: directories.transient,
+      },
+      by,
+      'hypervisor.change',
+      patch,
+    )
     if (patch.directories || patch.displayAddress) this.#links.get(name)?.reconnect()
     return await this.show(name)
   }
 
   /** Pins the key that the host shows now; it must be the one that the administrator has seen. */
-  async trust (name: string, fingerprint: string, by: Actor): Promise<Hypervisor> {
+  async trust(name: string, fingerprint: string, by: Actor): Promise<Hypervisor> {
     const row = this.row(name)
     const offered = await scanHostKey(row.address, row.port)
-    if (offered.fingerprint !== fingerprint) throw new BrokerError('host_key_changed', `${name} shows ${offered.fingerprint} now, not ${fingerprint}: look again before you trust it.`)
-    await this.#update(name, { host_key_fingerprint: fingerprint }, by, 'hypervisor.trust', { before: row.host_key_fingerprint, after: fingerprint })
+    if (offered.fingerprint !== fingerprint)
+      throw new BrokerError(
+        'host_key_changed',
+        `${name} shows ${offered.fingerprint} now, not ${fingerprint}: look again before you trust it.`,
+      )
+    await this.#update(name, { host_key_fingerprint: fingerprint }, by, 'hypervisor.trust', {
+      before: row.host_key_fingerprint,
+      after: fingerprint,
+    })
     this.#links.get(name)?.reconnect()
     return await this.show(name)
   }
 
-  async hostKeys (name: string): Promise<{ pinned: string, offered: string | null, reason?: string }> {
+  async hostKeys(
+    name: string,
+  ): Promise<{ pinned: string; offered: string | null; reason?: string }> {
     const row = this.row(name)
     try {
-      return { pinned: row.host_key_fingerprint, offered: (await scanHostKey(row.address, row.port)).fingerprint }
+      return {
+        pinned: row.host_key_fingerprint,
+        offered: (await scanHostKey(row.address, row.port)).fingerprint,
+      }
     } catch (error) {
-      return { pinned: row.host_key_fingerprint, offered: null, reason: error instanceof Error ? error.message.slice(0, 200) : '' }
+      return {
+        pinned: row.host_key_fingerprint,
+        offered: null,
+        reason: error instanceof Error ? error.message.slice(0, 200) : '',
+      }
     }
   }
 
   /** Its end is also the end of a drain. `within`: what else the same transaction records. */
-  async setMaintenance (name: string, on: boolean, reason: string, by: Actor, within: (tx: Queries) => Promise<void> = async () => {}): Promise<Hypervisor> {
+  async setMaintenance(
+    name: string,
+    on: boolean,
+    reason: string,
+    by: Actor,
+    within: (tx: Queries) => Promise<void> = async () => {},
+  ): Promise<Hypervisor> {
     this.row(name)
-    await this.#update(name, { maintenance: on ? 1 : 0, maintenance_reason: on ? reason : '' }, by, `hypervisor.maintenance-${on ? 'on' : 'off'}`, { reason }, async (tx) => {
-      if (!on) await tx.deleteFrom('drain').where('hypervisor', '=', name).execute()
-      await within(tx)
-    })
+    await this.#update(
+      name,
+      { maintenance: on ? 1 : 0, maintenance_reason: on ? reason : '' },
+      by,
+      `hypervisor.maintenance-${on ? 'on' : 'off'}`,
+      { reason },
+      async (tx) => {
+        if (!on) await tx.deleteFrom('drain').where('hypervisor', '=', name).execute()
+        await within(tx)
+      },
+    )
     this.emit('change', name)
     return await this.show(name)
   }
 
   /** Records what a probe found. */
-  async setVirtType (name: string, virtType: 'kvm' | 'qemu'): Promise<void> {
+  async setVirtType(name: string, virtType: 'kvm' | 'qemu'): Promise<void> {
     const row = this.row(name)
-    await this.deps.store.updateTable('hypervisor').set({ virt_type: virtType }).where('name', '=', name).execute()
+    await this.deps.store
+      .updateTable('hypervisor')
+      .set({ virt_type: virtType })
+      .where('name', '=', name)
+      .execute()
     this.#rows.set(name, { ...row, virt_type: virtType })
   }
 
   /** Forgets the hypervisor; what lies on the host stays. Its machines must be gone, or are forgotten too with `force`. */
-  async remove (name: string, force: boolean, by: Actor): Promise<void> {
+  async remove(name: string, force: boolean, by: Actor): Promise<void> {
     this.row(name)
     await this.deps.store.transaction().execute(async (tx) => {
-      const machines = await tx.selectFrom('machine').select('name').where('hypervisor', '=', name).limit(6).execute()
+      const machines = await tx
+        .selectFrom('machine')
+        .select('name')
+        .where('hypervisor', '=', name)
+        .limit(6)
+        .execute()
       if (machines.length > 0 && !force) {
-        throw new BrokerError('has_dependants', `${name} still has machines (${machines.map((machine) => machine.name).slice(0, 5).join(', ')}${machines.length > 5 ? ', …' : ''}): delete them first, or use --force to forget them.`)
+        throw new BrokerError(
+          'has_dependants',
+          `${name} still has machines (${machines
+            .map((machine) => machine.name)
+            .slice(0, 5)
+            .join(
+              ', ',
+            )}${machines.length > 5 ? ', …' : ''}): delete them first, or use --force to forget them.`,
+        )
       }
-      await tx.updateTable('machine').set({ parent_id: null, generation_id: null, wanted_generation_id: null }).where('hypervisor', '=', name).execute()
-      await tx.updateTable('machine').set({ parent_id: null, generation_id: null, wanted_generation_id: null })
-        .where('parent_id', 'in', (eb) => eb.selectFrom('machine').select('id').where('hypervisor', '=', name)).execute()
+      await tx
+        .updateTable('machine')
+        .set({ parent_id: null, generation_id: null, wanted_generation_id: null })
+        .where('hypervisor', '=', name)
+        .execute()
+      await tx
+        .updateTable('machine')
+        .set({ parent_id: null, generation_id: null, wanted_generation_id: null })
+        .where('parent_id', 'in', (eb) =>
+          eb.selectFrom('machine').select('id').where('hypervisor', '=', name),
+        )
+        .execute()
       await tx.deleteFrom('machine').where('hypervisor', '=', name).execute()
       await tx.deleteFrom('hypervisor').where('name', '=', name).execute()
       await recordEvent(tx, by, 'hypervisor.remove', `hypervisor:${name}`, { force })
@@ -174,7 +337,14 @@ export class Hypervisors extends EventEmitter<{ up: [string], event: [string, He
     this.emit('change', name)
   }
 
-  async #update (name: string, change: Partial<HypervisorRow>, by: Actor, action: string, detail: unknown, within: (tx: Queries) => Promise<void> = async () => {}): Promise<void> {
+  async #update(
+    name: string,
+    change: Partial<HypervisorRow>,
+    by: Actor,
+    action: string,
+    detail: unknown,
+    within: (tx: Queries) => Promise<void> = async () => {},
+  ): Promise<void> {
     await this.deps.store.transaction().execute(async (tx) => {
       await tx.updateTable('hypervisor').set(change).where('name', '=', name).execute()
       await recordEvent(tx, by, action, `hypervisor:${name}`, detail)
@@ -183,47 +353,99 @@ export class Hypervisors extends EventEmitter<{ up: [string], event: [string, He
     this.#rows.set(name, { ...this.row(name), ...change })
   }
 
-  #open (row: HypervisorRow): void {
+  #open(row: HypervisorRow): void {
     const { name } = row
     this.#rows.set(name, row)
     const settings = (): LinkSettings => {
       const now = this.row(name)
-      return { name, address: now.address, port: now.port, hostKeyFingerprint: now.host_key_fingerprint, directories: { images: now.images_dir, overlays: now.overlays_dir, transient: now.transient_dir } }
+      return {
+        name,
+        address: now.address,
+        port: now.port,
+        hostKeyFingerprint: now.host_key_fingerprint,
+        directories: {
+          images: now.images_dir,
+          overlays: now.overlays_dir,
+          transient: now.transient_dir,
+        },
+      }
     }
-    this.#links.set(name, this.deps.openLink(name, settings, {
-      onEvent: (event) => { this.emit('event', name, event) },
-      onStatus: (status) => {
-        this.emit('change', name)
-        if (status.state === 'up') this.#makeReady(name)
-      },
-    }))
+    this.#links.set(
+      name,
+      this.deps.openLink(name, settings, {
+        onEvent: (event) => {
+          this.emit('event', name, event)
+        },
+        onStatus: (status) => {
+          this.emit('change', name)
+          if (status.state === 'up') this.#makeReady(name)
+        },
+      }),
+    )
   }
 
-  #makeReady (name: string): void {
+  #makeReady(name: string): void {
     const link = this.#links.get(name)
     if (!link) return
-    this.deps.prepare(link, this.row(name)).then(() => { this.emit('up', name) }, (error: unknown) => {
-      this.deps.log.error({ err: error, hypervisor: name }, 'hypervisor could not be made ready')
-    })
+    this.deps.prepare(link, this.row(name)).then(
+      () => {
+        this.emit('up', name)
+      },
+      (error: unknown) => {
+        this.deps.log.error({ err: error, hypervisor: name }, 'hypervisor could not be made ready')
+      },
+    )
   }
 }
 
-function toApi (row: HypervisorRow, status: LinkStatus | undefined, machines: number, drain: Hypervisor['drain']): Hypervisor {
+function toApi(
+  row: HypervisorRow,
+  status: LinkStatus | undefined,
+  machines: number,
+  drain: Hypervisor['drain'],
+): Hypervisor {
   const maintenance = row.maintenance === 1
   const facts = status?.facts ?? null
   const linkReason = status?.reason ?? ''
   return {
-    name: row.name, address: row.address, port: row.port, displayAddress: row.display_address,
-    state: maintenance ? 'maintenance' : status?.state ?? 'connecting',
-    reason: maintenance ? [row.maintenance_reason || 'Put in maintenance.', linkReason].filter(Boolean).join(' ') : linkReason,
+    name: row.name,
+    address: row.address,
+    port: row.port,
+    displayAddress: row.display_address,
+    state: maintenance ? 'maintenance' : (status?.state ?? 'connecting'),
+    reason: maintenance
+      ? [row.maintenance_reason || 'Put in maintenance.', linkReason].filter(Boolean).join(' ')
+      : linkReason,
     since: new Date(status?.sinceMs ?? row.created_at).toISOString(),
-    maintenance, drain, hostKeyFingerprint: row.host_key_fingerprint, virtType: row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting, virtTypeSetting: row.virt_type_setting,
-    directories: { images: row.images_dir, overlays: row.overlays_dir, transient: row.transient_dir }, maxStarts: row.max_starts,
-    capacity: facts && capacityOf(facts), versions: facts && { libvirt: facts.libvirt_version ?? 'unknown', qemu: facts.qemu_version ?? 'unknown', helper: facts.helper_version }, machines,
+    maintenance,
+    drain,
+    hostKeyFingerprint: row.host_key_fingerprint,
+    virtType: row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting,
+    virtTypeSetting: row.virt_type_setting,
+    directories: {
+      images: row.images_dir,
+      overlays: row.overlays_dir,
+      transient: row.transient_dir,
+    },
+    maxStarts: row.max_starts,
+    capacity: facts && capacityOf(facts),
+    versions: facts && {
+      libvirt: facts.libvirt_version ?? 'unknown',
+      qemu: facts.qemu_version ?? 'unknown',
+      helper: facts.helper_version,
+    },
+    machines,
   }
 }
 
-function capacityOf (facts: NonNullable<LinkStatus['facts']>): Capacity {
+function capacityOf(facts: NonNullable<LinkStatus['facts']>): Capacity {
   const { images, overlays } = facts.directories
-  return { cores: facts.cores, memoryMib: facts.memory_mib, memoryFreeMib: facts.memory_free_mib, imagesFreeBytes: images.free_bytes, imagesTotalBytes: images.total_bytes, overlaysFreeBytes: overlays.free_bytes }
+  return {
+    cores: facts.cores,
+    memoryMib: facts.memory_mib,
+    memoryFreeMib: facts.memory_free_mib,
+    imagesFreeBytes: images.free_bytes,
+    imagesTotalBytes: images.total_bytes,
+    overlaysFreeBytes: overlays.free_bytes,
+  }
 }

@@ -3,29 +3,76 @@ import type { SimulatedHost } from './simulated.js'
 
 /** The answers of the helper's `host_look`, by what is looked at. */
 export interface Looks {
-  readonly clock: unknown, readonly sshd: unknown, readonly libvirt: unknown, readonly programs: unknown, readonly networks: unknown, readonly addresses: unknown
-  readonly account: unknown, readonly certificate_key: unknown, readonly directories: unknown, readonly files: unknown
+  readonly clock: unknown
+  readonly sshd: unknown
+  readonly libvirt: unknown
+  readonly programs: unknown
+  readonly networks: unknown
+  readonly addresses: unknown
+  readonly account: unknown
+  readonly certificate_key: unknown
+  readonly directories: unknown
+  readonly files: unknown
 }
 
 const GIB = 1_073_741_824
 
 /** What a simulated host in good order shows to those who check it. */
-export function looksOf (host: SimulatedHost, settings: LinkSettings | undefined): Looks {
+export function looksOf(host: SimulatedHost, settings: LinkSettings | undefined): Looks {
   const directory = (path = '/'): object => ({
-    path, fault: null, owner: 'root', mode: '711', device: 1, free_bytes: 500 * GIB, total_bytes: 1_000 * GIB, free_inodes: 1_000_000, total_inodes: 1_000_000, writable: true, reflink: false, closed_by: null,
+    path,
+    fault: null,
+    owner: 'root',
+    mode: '711',
+    device: 1,
+    free_bytes: 500 * GIB,
+    total_bytes: 1_000 * GIB,
+    free_inodes: 1_000_000,
+    total_inodes: 1_000_000,
+    writable: true,
+    reflink: false,
+    closed_by: null,
   })
   const { images, overlays, transient } = settings?.directories ?? {}
-  const listed = (files: ReadonlyMap<string, unknown>): object[] => [...files.keys()].map((name) => ({ name, bytes: 196_608 }))
+  const listed = (files: ReadonlyMap<string, unknown>): object[] =>
+    [...files.keys()].map((name) => ({ name, bytes: 196_608 }))
   return {
     clock: { clock_ms: Date.now() },
-    sshd: { settings: { maxsessions: '10', maxstartups: '10:30:100', allowtcpforwarding: 'yes', allowstreamlocalforwarding: 'yes', disableforwarding: 'no', pubkeyauthentication: 'yes' } },
+    sshd: {
+      settings: {
+        maxsessions: '10',
+        maxstartups: '10:30:100',
+        allowtcpforwarding: 'yes',
+        allowstreamlocalforwarding: 'yes',
+        disableforwarding: 'no',
+        pubkeyauthentication: 'yes',
+      },
+    },
     libvirt: { libvirt: '9.0.0', qemu: '7.2.0' },
     programs: { qemu_img: 'qemu-img version 7.2.0', qemu: 'QEMU emulator version 7.2.0' },
-    networks: { networks: [{ name: 'default', active: true, autostart: true }], bridges: [{ name: 'virbr0', up: true }] },
+    networks: {
+      networks: [{ name: 'default', active: true, autostart: true }],
+      bridges: [{ name: 'virbr0', up: true }],
+    },
     addresses: { addresses: settings === undefined ? [] : [settings.address] },
-    account: { groups: ['libvirt'], rule_is_ours: true, rule_mode: '440 0:0', commands: ['(root) NOPASSWD: /usr/local/libexec/berth/berth-helper ""'], keys: [{ restricted: true, forced: true }] },
-    certificate_key: { present: host.certificate.certificate !== null, matches: true, mode: '640', group: 'libvirt-qemu' },
-    directories: { images: directory(images), overlays: directory(overlays), transient: directory(transient) },
+    account: {
+      groups: ['libvirt'],
+      rule_is_ours: true,
+      rule_mode: '440 0:0',
+      commands: ['(root) NOPASSWD: /usr/local/libexec/berth/berth-helper ""'],
+      keys: [{ restricted: true, forced: true }],
+    },
+    certificate_key: {
+      present: host.certificate.certificate !== null,
+      matches: true,
+      mode: '640',
+      group: 'libvirt-qemu',
+    },
+    directories: {
+      images: directory(images),
+      overlays: directory(overlays),
+      transient: directory(transient),
+    },
     files: { images: listed(host.images), overlays: listed(host.overlays), transient: [] },
   }
 }

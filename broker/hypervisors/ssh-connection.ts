@@ -15,12 +15,22 @@ export interface SshTarget {
 const USER = 'berth'
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** A host that says nothing for 3 × 5 s is away; well before TCP notices. */
-const KEEPALIVE: Pick<ConnectConfig, 'keepaliveInterval' | 'keepaliveCountMax'> = { keepaliveInterval: 5_000, keepaliveCountMax: 3 }
+const KEEPALIVE: Pick<ConnectConfig, 'keepaliveInterval' | 'keepaliveCountMax'> = {
+  keepaliveInterval: 5_000,
+  keepaliveCountMax: 3,
+}
 /** A fixed order, so that a host with several keys shows the same one each time. */
-const HOST_KEY_ORDER = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256'] as const
+const HOST_KEY_ORDER = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+] as const
 
 /** As `ssh-keygen -l` prints it. */
-export function fingerprintOf (key: Buffer): string {
+export function fingerprintOf(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 }
 
@@ -28,11 +38,20 @@ export function fingerprintOf (key: Buffer): string {
  * Opens the one SSH connection to a hypervisor. Throws `host_key_changed` naming both fingerprints, or `hypervisor_unreachable` with the reason.
  * The returned client emits `close` once when the line is gone.
  */
-export async function openSsh (target: SshTarget, privateKey: string, signal: AbortSignal): Promise<Client> {
+export async function openSsh(
+  target: SshTarget,
+  privateKey: string,
+  signal: AbortSignal,
+): Promise<Client> {
   const client = new Client()
   let offered: string | undefined
   client.connect({
-    host: target.address, port: target.port, username: USER, privateKey, readyTimeout: HANDSHAKE_TIMEOUT_MS, ...KEEPALIVE,
+    host: target.address,
+    port: target.port,
+    username: USER,
+    privateKey,
+    readyTimeout: HANDSHAKE_TIMEOUT_MS,
+    ...KEEPALIVE,
     algorithms: { serverHostKey: [...HOST_KEY_ORDER] },
     hostVerifier: (key: Buffer) => {
       offered = fingerprintOf(key)
@@ -47,52 +66,86 @@ export async function openSsh (target: SshTarget, privateKey: string, signal: Ab
   } catch (cause) {
     client.destroy()
     if (offered !== undefined && offered !== target.hostKeyFingerprint) {
-      throw new BrokerError('host_key_changed', `${target.name} shows the host key ${offered}, pinned is ${target.hostKeyFingerprint}: if the host was reinstalled, run "berth hypervisor trust ${target.name}".`, { cause })
+      throw new BrokerError(
+        'host_key_changed',
+        `${target.name} shows the host key ${offered}, pinned is ${target.hostKeyFingerprint}: if the host was reinstalled, run "berth hypervisor trust ${target.name}".`,
+        { cause },
+      )
     }
-    throw new BrokerError('hypervisor_unreachable', `${target.name} (${target.address} port ${target.port}): ${reasonOf(cause)}`, { cause })
+    throw new BrokerError(
+      'hypervisor_unreachable',
+      `${target.name} (${target.address} port ${target.port}): ${reasonOf(cause)}`,
+      { cause },
+    )
   }
 }
 
-function reasonOf (cause: unknown): string {
+function reasonOf(cause: unknown): string {
   const level = (cause as { level?: string }).level
   const code = (cause as NodeJS.ErrnoException).code
-  if (level === 'client-authentication') return 'it refuses the broker\'s key; run the install line of "berth hypervisor show" on it as root.'
+  if (level === 'client-authentication')
+    return 'it refuses the broker\'s key; run the install line of "berth hypervisor show" on it as root.'
   if (code === 'ECONNREFUSED') return 'nothing listens there; is sshd running?'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name is not known in the DNS.'
-  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'no route to it; is the host on and the network up?'
-  if (level === 'client-timeout' || code === 'ETIMEDOUT') return 'no answer; is the host on and the network up?'
+  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
+    return 'no route to it; is the host on and the network up?'
+  if (level === 'client-timeout' || code === 'ETIMEDOUT')
+    return 'no answer; is the host on and the network up?'
   return `${sentenceOf(cause)}.`
 }
 
 /** Looks which host key an address shows; nothing else is said to it. Throws `hypervisor_unreachable`. */
-export async function scanHostKey (address: string, port: number): Promise<{ keyType: string, fingerprint: string }> {
+export async function scanHostKey(
+  address: string,
+  port: number,
+): Promise<{ keyType: string; fingerprint: string }> {
   const client = new Client()
-  let found: { keyType: string, fingerprint: string } | undefined
-  const ended = new Promise<unknown>((resolve) => { client.on('error', resolve).on('close', () => { resolve(undefined) }) })
+  let found: { keyType: string; fingerprint: string } | undefined
+  const ended = new Promise<unknown>((resolve) => {
+    client.on('error', resolve).on('close', () => {
+      resolve(undefined)
+    })
+  })
   client.connect({
-    host: address, port, username: USER, readyTimeout: HANDSHAKE_TIMEOUT_MS, algorithms: { serverHostKey: [...HOST_KEY_ORDER] },
+    host: address,
+    port,
+    username: USER,
+    readyTimeout: HANDSHAKE_TIMEOUT_MS,
+    algorithms: { serverHostKey: [...HOST_KEY_ORDER] },
     hostVerifier: (key: Buffer) => {
       const length = key.readUInt32BE(0)
-      found = { keyType: key.subarray(4, 4 + length).toString('latin1'), fingerprint: fingerprintOf(key) }
+      found = {
+        keyType: key.subarray(4, 4 + length).toString('latin1'),
+        fingerprint: fingerprintOf(key),
+      }
       return false
     },
   })
   const fault = await ended
   client.destroy()
-  if (!found) throw new BrokerError('hypervisor_unreachable', `${address} port ${port}: ${reasonOf(fault ?? new Error('it closed the connection'))}`, { cause: fault })
+  if (!found)
+    throw new BrokerError(
+      'hypervisor_unreachable',
+      `${address} port ${port}: ${reasonOf(fault ?? new Error('it closed the connection'))}`,
+      { cause: fault },
+    )
   return found
 }
 
 /** Starts the helper by the key's forced command; one of at most 10 channels of this kind (sshd's MaxSessions). */
-export async function openHelper (client: Client): Promise<Duplex> {
-  const channel = await openChannel<ClientChannel>(client, 'The helper', (done) => { client.exec('berth-helper', done) })
+export async function openHelper(client: Client): Promise<Duplex> {
+  const channel = await openChannel<ClientChannel>(client, 'The helper', (done) => {
+    client.exec('berth-helper', done)
+  })
   channel.stderr.resume()
   return channel
 }
 
 /** A stream to a unix socket on the host (OpenSSH stream-local forwarding). */
-export async function openSocket (client: Client, path: string): Promise<Duplex> {
-  return await openChannel<ClientChannel>(client, `The socket ${path}`, (done) => { client.openssh_forwardOutStreamLocal(path, done) })
+export async function openSocket(client: Client, path: string): Promise<Duplex> {
+  return await openChannel<ClientChannel>(client, `The socket ${path}`, (done) => {
+    client.openssh_forwardOutStreamLocal(path, done)
+  })
 }
 
 /** RFC 4254, section 5.1: SSH_OPEN_ADMINISTRATIVELY_PROHIBITED. */
@@ -101,7 +154,11 @@ const PROHIBITED = 1
 const ORIGIN = { address: '127.0.0.1', port: 0 }
 
 /** A TCP connection that the host makes for us (direct-tcpip). A forwarded channel is no session: sshd's MaxSessions does not count it. */
-export async function openForward (client: Client, to: { host: string, port: number }, withinMs: number): Promise<Duplex> {
+export async function openForward(
+  client: Client,
+  to: { host: string; port: number },
+  withinMs: number,
+): Promise<Duplex> {
   const place = `${to.host} port ${to.port}`
   return await new Promise((resolve, reject) => {
     const settle = (error: BrokerError | null, channel?: Duplex): void => {
@@ -110,8 +167,22 @@ export async function openForward (client: Client, to: { host: string, port: num
       if (error) reject(error)
       else if (channel) resolve(channel)
     }
-    const onClose = (): void => { settle(new BrokerError('hypervisor_unreachable', `${place} cannot be reached: the line to the hypervisor was lost.`)) }
-    const timer = setTimeout(() => { settle(new BrokerError('connection_refused', `Nothing answers at ${place} within ${withinMs} ms, as seen from the hypervisor.`)) }, withinMs)
+    const onClose = (): void => {
+      settle(
+        new BrokerError(
+          'hypervisor_unreachable',
+          `${place} cannot be reached: the line to the hypervisor was lost.`,
+        ),
+      )
+    }
+    const timer = setTimeout(() => {
+      settle(
+        new BrokerError(
+          'connection_refused',
+          `Nothing answers at ${place} within ${withinMs} ms, as seen from the hypervisor.`,
+        ),
+      )
+    }, withinMs)
     client.setMaxListeners(0).once('close', onClose)
     client.forwardOut(ORIGIN.address, ORIGIN.port, to.host, to.port, (error, channel) => {
       if (!error) {
@@ -119,8 +190,22 @@ export async function openForward (client: Client, to: { host: string, port: num
         const stream = endingWith<Duplex>(client, channel)
         if (late) stream.on('error', () => {}).destroy()
         else settle(null, stream)
-      } else if ((error as { reason?: unknown }).reason === PROHIBITED) settle(new BrokerError('hypervisor_refused', `The hypervisor's sshd refuses to forward to ${place}: set AllowTcpForwarding yes for the account berth.`, { cause: error }))
-      else settle(new BrokerError('connection_refused', `Nothing answers at ${place}, as seen from the hypervisor.`, { cause: error }))
+      } else if ((error as { reason?: unknown }).reason === PROHIBITED)
+        settle(
+          new BrokerError(
+            'hypervisor_refused',
+            `The hypervisor's sshd refuses to forward to ${place}: set AllowTcpForwarding yes for the account berth.`,
+            { cause: error },
+          ),
+        )
+      else
+        settle(
+          new BrokerError(
+            'connection_refused',
+            `Nothing answers at ${place}, as seen from the hypervisor.`,
+            { cause: error },
+          ),
+        )
     })
   })
 }
@@ -129,18 +214,36 @@ export async function openForward (client: Client, to: { host: string, port: num
  * ssh2 leaves the channels of a connection that broke as they are, and its `destroy` only asks the other side: whoever reads from one would wait for ever.
  * So `close` is told here.
  */
-function endingWith<T extends Duplex> (client: Client, channel: T): T {
-  const end = (): void => { channel.emit('close') }
+function endingWith<T extends Duplex>(client: Client, channel: T): T {
+  const end = (): void => {
+    channel.emit('close')
+  }
   client.setMaxListeners(0).once('close', end)
-  channel.once('close', () => { client.off('close', end) })
+  channel.once('close', () => {
+    client.off('close', end)
+  })
   return channel
 }
 
 /** Opens a channel; a connection that breaks meanwhile is an error, since ssh2 then never calls back. */
-async function openChannel<T extends Duplex> (client: Client, what: string, open: (done: (error: Error | undefined, channel: T) => void) => void): Promise<T> {
+async function openChannel<T extends Duplex>(
+  client: Client,
+  what: string,
+  open: (done: (error: Error | undefined, channel: T) => void) => void,
+): Promise<T> {
   return await new Promise((resolve, reject) => {
-    const lost = (cause?: Error): void => { reject(new BrokerError('hypervisor_unreachable', `${what} cannot be reached: ${cause?.message ?? 'the line was lost'}.`, { cause })) }
-    const onClose = (): void => { lost() }
+    const lost = (cause?: Error): void => {
+      reject(
+        new BrokerError(
+          'hypervisor_unreachable',
+          `${what} cannot be reached: ${cause?.message ?? 'the line was lost'}.`,
+          { cause },
+        ),
+      )
+    }
+    const onClose = (): void => {
+      lost()
+    }
     client.setMaxListeners(0).once('close', onClose)
     open((error, channel) => {
       client.off('close', onClose)

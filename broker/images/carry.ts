@@ -5,20 +5,45 @@ import { BrokerError } from '../errors.js'
 import { errorOf } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 
-export interface Carried { readonly file: string, readonly sha256: string, readonly bytes: number }
+export interface Carried {
+  readonly file: string
+  readonly sha256: string
+  readonly bytes: number
+}
 
 /**
  * Carries an image from one hypervisor to another through the broker: only data extents, from where an earlier attempt stopped. The receiver
  * compares the SHA-256 before the file gets its name. Safe to repeat; throws `hypervisor_unreachable` when a line is lost (the part stays for the next try).
  */
-export async function carryImage (from: HypervisorLink, to: HypervisorLink, image: Carried, signal: AbortSignal, onProgress: (done: number, total: number) => void): Promise<void> {
-  const receiver = await Conversation.open(to, 'file_receive', { name: image.file, size: image.bytes, sha256: image.sha256 })
+export async function carryImage(
+  from: HypervisorLink,
+  to: HypervisorLink,
+  image: Carried,
+  signal: AbortSignal,
+  onProgress: (done: number, total: number) => void,
+): Promise<void> {
+  const receiver = await Conversation.open(to, 'file_receive', {
+    name: image.file,
+    size: image.bytes,
+    sha256: image.sha256,
+  })
   try {
-    const { offset, done } = receiver.answer as { offset: number, done?: boolean }
+    const { offset, done } = receiver.answer as { offset: number; done?: boolean }
     if (done) return
-    const sender = await Conversation.open(from, 'file_send', { dir: 'images', name: image.file, offset })
+    const sender = await Conversation.open(from, 'file_send', {
+      dir: 'images',
+      name: image.file,
+      offset,
+    })
     try {
-      await pipeline(sender.stream, new FrameWatch((at) => { onProgress(at, image.bytes) }), receiver.stream, { end: false, signal })
+      await pipeline(
+        sender.stream,
+        new FrameWatch((at) => {
+          onProgress(at, image.bytes)
+        }),
+        receiver.stream,
+        { end: false, signal },
+      )
       await receiver.nextReply()
       onProgress(image.bytes, image.bytes)
     } finally {
@@ -27,7 +52,11 @@ export async function carryImage (from: HypervisorLink, to: HypervisorLink, imag
   } catch (error) {
     if (signal.aborted) throw new BrokerError('cancelled', 'The job was cancelled.')
     if (error instanceof BrokerError) throw error
-    throw new BrokerError('hypervisor_unreachable', `The line from ${from.name} to ${to.name} was lost while ${image.file} was carried; it goes on from there.`, { cause: error })
+    throw new BrokerError(
+      'hypervisor_unreachable',
+      `The line from ${from.name} to ${to.name} was lost while ${image.file} was carried; it goes on from there.`,
+      { cause: error },
+    )
   } finally {
     receiver.close()
   }
@@ -37,17 +66,24 @@ export async function carryImage (from: HypervisorLink, to: HypervisorLink, imag
 class Conversation {
   #answer: unknown
 
-  private constructor (readonly hypervisor: string, readonly stream: Duplex) {}
+  private constructor(
+    readonly hypervisor: string,
+    readonly stream: Duplex,
+  ) {}
 
-  get answer (): unknown { return this.#answer }
+  get answer(): unknown {
+    return this.#answer
+  }
 
-  static async open (link: HypervisorLink, op: string, args: object): Promise<Conversation> {
+  static async open(link: HypervisorLink, op: string, args: object): Promise<Conversation> {
     const conversation = new Conversation(link.name, await link.openStream())
     try {
       await conversation.#line() // the hello
       const { path: images } = link.status().facts?.directories.images ?? { path: '' }
       const { overlays, transient } = link.status().facts?.directories ?? {}
-      conversation.stream.write(`${JSON.stringify({ id: 's0', op: 'configure', args: { images, overlays: overlays?.path, transient: transient?.path } })}\n`)
+      conversation.stream.write(
+        `${JSON.stringify({ id: 's0', op: 'configure', args: { images, overlays: overlays?.path, transient: transient?.path } })}\n`,
+      )
       await conversation.nextReply()
       conversation.stream.write(`${JSON.stringify({ id: 's1', op, args })}\n`)
       conversation.#answer = await conversation.nextReply()
@@ -59,23 +95,29 @@ class Conversation {
   }
 
   /** The result of the next reply line; throws the helper's error. Events of the stream's own helper are passed over. */
-  async nextReply (): Promise<unknown> {
+  async nextReply(): Promise<unknown> {
     for (;;) {
-      const line = JSON.parse(await this.#line()) as { ok?: boolean, result?: unknown, error?: unknown }
+      const line = JSON.parse(await this.#line()) as {
+        ok?: boolean
+        result?: unknown
+        error?: unknown
+      }
       if (line.ok === true) return line.result
       if (line.ok === false) throw errorOf(this.hypervisor, line.error)
     }
   }
 
-  close (): void { this.stream.destroy() }
+  close(): void {
+    this.stream.destroy()
+  }
 
   /** Reads up to a newline and puts the rest back: raw frames may follow at once. */
-  async #line (): Promise<string> {
+  async #line(): Promise<string> {
     const parts: Buffer[] = []
     for (;;) {
       const chunk = this.stream.read() as Buffer | null
       if (chunk === null) {
-        if (!await readable(this.stream)) throw new Error('the helper ended')
+        if (!(await readable(this.stream))) throw new Error('the helper ended')
         continue
       }
       const end = chunk.indexOf(10)
@@ -91,11 +133,17 @@ class Conversation {
 }
 
 /** True when there is something to read, false when the stream has ended or is gone. */
-async function readable (stream: Duplex): Promise<boolean> {
+async function readable(stream: Duplex): Promise<boolean> {
   if (stream.readableEnded || stream.destroyed) return false
   const stop = new AbortController()
-  const gone = finished(stream, { writable: false, signal: stop.signal }).then(() => false, () => false)
-  const more = once(stream, 'readable', { signal: stop.signal }).then(() => true, () => false)
+  const gone = finished(stream, { writable: false, signal: stop.signal }).then(
+    () => false,
+    () => false,
+  )
+  const more = once(stream, 'readable', { signal: stop.signal }).then(
+    () => true,
+    () => false,
+  )
   const answer = await Promise.race([gone, more])
   stop.abort()
   return answer
@@ -106,9 +154,11 @@ class FrameWatch extends Transform {
   #header = Buffer.alloc(0)
   #body = 0
 
-  constructor (readonly onOffset: (offset: number) => void) { super() }
+  constructor(readonly onOffset: (offset: number) => void) {
+    super()
+  }
 
-  override _transform (chunk: Buffer, _encoding: string, done: () => void): void {
+  override _transform(chunk: Buffer, _encoding: string, done: () => void): void {
     let rest = chunk
     while (rest.length > 0) {
       if (this.#body > 0) {

@@ -9,9 +9,9 @@ import { collectGenerations } from './collector.js'
 import { activateGeneration, copiesOf, recordCopy, type WrittenImage } from './store.js'
 
 export interface CopyInput {
-  readonly generation: { readonly id: string, readonly initialId: string, readonly file: string }
-  readonly source: { readonly name: string, readonly hypervisor: string, readonly disk: string }
-  readonly initial: { readonly name: string, readonly hypervisor: string }
+  readonly generation: { readonly id: string; readonly initialId: string; readonly file: string }
+  readonly source: { readonly name: string; readonly hypervisor: string; readonly disk: string }
+  readonly initial: { readonly name: string; readonly hypervisor: string }
   /** Further hypervisors on which machines of the initial live. */
   readonly carryTo: readonly string[]
 }
@@ -24,12 +24,19 @@ export interface ImageDeps {
 }
 
 /** *Copy disk from source*: a new immutable generation, which becomes the current one only when it is written, verified and durable. */
-export function copyJob (deps: ImageDeps): JobKind<CopyInput> {
+export function copyJob(deps: ImageDeps): JobKind<CopyInput> {
   return {
     kind: 'copy',
     run: async (context) => {
       const { generation, source, initial, carryTo } = context.input
-      await context.step(initial.name, 'reserve', async () => {}, async () => { await takeBack(deps, context.input) })
+      await context.step(
+        initial.name,
+        'reserve',
+        async () => {},
+        async () => {
+          await takeBack(deps, context.input)
+        },
+      )
       const image = await writeGeneration(deps, context)
       await context.step(initial.name, 'activate', async () => {
         await deps.store.transaction().execute(async (tx) => {
@@ -38,22 +45,40 @@ export function copyJob (deps: ImageDeps): JobKind<CopyInput> {
         })
       })
       context.pointOfNoReturn()
-      await Promise.all(carryTo.map(async (hypervisor) => { await carryTarget(deps, context, hypervisor, image) }))
+      await Promise.all(
+        carryTo.map(async (hypervisor) => {
+          await carryTarget(deps, context, hypervisor, image)
+        }),
+      )
       await bootOverlay(deps, context)
       await context.end(initial.name, 'done')
     },
   }
 }
 
-async function writeGeneration (deps: ImageDeps, context: JobContext<CopyInput>): Promise<WrittenImage> {
+async function writeGeneration(
+  deps: ImageDeps,
+  context: JobContext<CopyInput>,
+): Promise<WrittenImage> {
   const { generation, source, initial } = context.input
   const link = deps.link(source.hypervisor)
   return await context.step(initial.name, 'write', async () => {
     await deps.requireOff(source.name)
     await deps.requireOff(initial.name)
-    const copy = async (operation: string | undefined): Promise<WrittenImage> => await link.request<WrittenImage>('image_copy', { source: diskPlace(link, source), name: generation.file }, {
-      ...(operation === undefined ? {} : { operation }), fence: context.job.fence, signal: context.signal, timeoutMs: 0, onProgress: ({ done, total }) => { context.progress(initial.name, done, total) },
-    })
+    const copy = async (operation: string | undefined): Promise<WrittenImage> =>
+      await link.request<WrittenImage>(
+        'image_copy',
+        { source: diskPlace(link, source), name: generation.file },
+        {
+          ...(operation === undefined ? {} : { operation }),
+          fence: context.job.fence,
+          signal: context.signal,
+          timeoutMs: 0,
+          onProgress: ({ done, total }) => {
+            context.progress(initial.name, done, total)
+          },
+        },
+      )
     return await copy(context.operation(initial.name, 'write')).catch(async (error: unknown) => {
       if (!(error instanceof BrokerError) || error.code !== 'name_taken') throw error
       // Numbers are never used twice, so it is the finished file of an attempt whose answer and journal entry were lost.
@@ -64,18 +89,37 @@ async function writeGeneration (deps: ImageDeps, context: JobContext<CopyInput>)
 }
 
 /** The generation becomes one to be collected, and is collected; what lies on a host that is away is collected another time. Safe to repeat. */
-async function takeBack (deps: ImageDeps, { generation, source }: CopyInput): Promise<void> {
-  const { numUpdatedRows } = await deps.store.updateTable('generation').set({ state: 'collecting' }).where('id', '=', generation.id).where('state', 'in', ['copying', 'collecting']).executeTakeFirst()
+async function takeBack(deps: ImageDeps, { generation, source }: CopyInput): Promise<void> {
+  const { numUpdatedRows } = await deps.store
+    .updateTable('generation')
+    .set({ state: 'collecting' })
+    .where('id', '=', generation.id)
+    .where('state', 'in', ['copying', 'collecting'])
+    .executeTakeFirst()
   if (numUpdatedRows === 0n) return
   await recordCopy(deps.store, generation.id, source.hypervisor)
   await collectGenerations(deps, generation.initialId)
 }
 
-async function carryTarget (deps: ImageDeps, context: JobContext<CopyInput>, hypervisor: string, image: WrittenImage): Promise<void> {
+async function carryTarget(
+  deps: ImageDeps,
+  context: JobContext<CopyInput>,
+  hypervisor: string,
+  image: WrittenImage,
+): Promise<void> {
   const { generation } = context.input
   try {
-    await context.finish(hypervisor, 'carry', async () => { // after a cancel it only looks whether it had arrived
-      await ensureOnHypervisor(deps, { id: generation.id, file: generation.file, sha256: image.sha256, bytes: image.bytes }, hypervisor, context.signal, (done, total) => { context.progress(hypervisor, done, total) })
+    await context.finish(hypervisor, 'carry', async () => {
+      // after a cancel it only looks whether it had arrived
+      await ensureOnHypervisor(
+        deps,
+        { id: generation.id, file: generation.file, sha256: image.sha256, bytes: image.bytes },
+        hypervisor,
+        context.signal,
+        (done, total) => {
+          context.progress(hypervisor, done, total)
+        },
+      )
     })
     await context.end(hypervisor, 'done')
   } catch (error) {
@@ -84,31 +128,61 @@ async function carryTarget (deps: ImageDeps, context: JobContext<CopyInput>, hyp
 }
 
 /** Brings a generation to a hypervisor unless it lies there; safe to repeat. Throws `hypervisor_unreachable` when no holder of it is up. */
-export async function ensureOnHypervisor (deps: ImageDeps, generation: { id: string, file: string, sha256: string, bytes: number }, hypervisor: string, signal: AbortSignal, onProgress: (done: number, total: number) => void): Promise<void> {
+export async function ensureOnHypervisor(
+  deps: ImageDeps,
+  generation: { id: string; file: string; sha256: string; bytes: number },
+  hypervisor: string,
+  signal: AbortSignal,
+  onProgress: (done: number, total: number) => void,
+): Promise<void> {
   const holders = await copiesOf(deps.store, generation.id)
   if (holders.includes(hypervisor)) return
   const holder = holders.find((name) => deps.link(name).status().state === 'up')
-  if (holder === undefined) throw new BrokerError('hypervisor_unreachable', `${generation.file} lies on ${holders.join(', ') || 'no hypervisor'}, which does not answer: it is carried to ${hypervisor} when that is back.`)
+  if (holder === undefined)
+    throw new BrokerError(
+      'hypervisor_unreachable',
+      `${generation.file} lies on ${holders.join(', ') || 'no hypervisor'}, which does not answer: it is carried to ${hypervisor} when that is back.`,
+    )
   await carryImage(deps.link(holder), deps.link(hypervisor), generation, signal, onProgress)
   await recordCopy(deps.store, generation.id, hypervisor)
 }
 
 /** The initial's own domain boots an overlay, so that a test boot never touches the generation. */
-async function bootOverlay (deps: ImageDeps, context: JobContext<CopyInput>): Promise<void> {
+async function bootOverlay(deps: ImageDeps, context: JobContext<CopyInput>): Promise<void> {
   const { initial, generation } = context.input
   await context.finish(initial.name, 'boot-disk', async () => {
-    const { items } = await deps.link(initial.hypervisor).request<{ items: Array<{ ok: boolean, error?: { message: string } }> }>('overlay_create', { items: [{ name: `${initial.name}.qcow2`, base: generation.file, fresh: true }] }, { fence: context.job.fence })
+    const { items } = await deps
+      .link(initial.hypervisor)
+      .request<{ items: Array<{ ok: boolean; error?: { message: string } }> }>(
+        'overlay_create',
+        { items: [{ name: `${initial.name}.qcow2`, base: generation.file, fresh: true }] },
+        { fence: context.job.fence },
+      )
     const failed = items.find((item) => !item.ok)
-    if (failed) throw new BrokerError('hypervisor_refused', `${initial.hypervisor}: ${failed.error?.message ?? 'the boot disk could not be made'}`)
-    await deps.store.updateTable('machine').set({ generation_id: generation.id }).where('id', '=', generation.initialId).execute()
+    if (failed)
+      throw new BrokerError(
+        'hypervisor_refused',
+        `${initial.hypervisor}: ${failed.error?.message ?? 'the boot disk could not be made'}`,
+      )
+    await deps.store
+      .updateTable('machine')
+      .set({ generation_id: generation.id })
+      .where('id', '=', generation.initialId)
+      .execute()
   })
 }
 
 /** A disk in the words of the helper, which touches only files of its own directories. */
-function diskPlace (link: HypervisorLink, source: { name: string, disk: string }): { dir: 'images' | 'overlays', name: string } {
+function diskPlace(
+  link: HypervisorLink,
+  source: { name: string; disk: string },
+): { dir: 'images' | 'overlays'; name: string } {
   const directories = link.status().facts?.directories
   const name = basename(source.disk)
   if (dirname(source.disk) === directories?.images.path) return { dir: 'images', name }
   if (dirname(source.disk) === directories?.overlays.path) return { dir: 'overlays', name }
-  throw new BrokerError('invalid_request', `The disk of ${source.name} (${source.disk}) lies outside of ${directories?.images.path ?? 'the image directory'}: move it there, or make its directory the image directory with "berth hypervisor set ${link.name} --images-dir".`)
+  throw new BrokerError(
+    'invalid_request',
+    `The disk of ${source.name} (${source.disk}) lies outside of ${directories?.images.path ?? 'the image directory'}: move it there, or make its directory the image directory with "berth hypervisor set ${link.name} --images-dir".`,
+  )
 }

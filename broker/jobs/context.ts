@@ -5,7 +5,12 @@ import type { Store } from '../store/open.js'
 import { setTarget } from './store.js'
 
 /** Called before a step acts and after its result is durable; a test may end the process there. */
-export type StepHook = (point: { kind: string, target: string, step: string, when: 'before' | 'after' }) => void
+export type StepHook = (point: {
+  kind: string
+  target: string
+  step: string
+  when: 'before' | 'after'
+}) => void
 
 export interface ContextDeps {
   readonly store: Store
@@ -27,19 +32,25 @@ const NEVER = new AbortController().signal
  * returns that result without acting; the first other one acts. A step must therefore be idempotent: the crash may fall between its effect and its entry.
  */
 export class JobContext<I> {
-  readonly #undo: Array<{ target: string, step: string, undo: () => Promise<void> }> = []
+  readonly #undo: Array<{ target: string; step: string; undo: () => Promise<void> }> = []
   readonly #journal: Map<string, unknown>
 
-  constructor (readonly job: { id: string, kind: string, subject: string, fence: number, createdBy: string }, readonly input: I, readonly signal: AbortSignal, readonly deps: ContextDeps, journal: Map<string, unknown>) {
+  constructor(
+    readonly job: { id: string; kind: string; subject: string; fence: number; createdBy: string },
+    readonly input: I,
+    readonly signal: AbortSignal,
+    readonly deps: ContextDeps,
+    journal: Map<string, unknown>,
+  ) {
     this.#journal = journal
   }
 
   /** The id under which the hypervisor journals the effect of a step, so that a replay returns the first answer. */
-  operation (target: string, step: string): string {
+  operation(target: string, step: string): string {
     return `${this.job.id}:${target}:${step}`
   }
 
-  isDone (target: string, step: string): boolean {
+  isDone(target: string, step: string): boolean {
     return this.#journal.has(key(target, step))
   }
 
@@ -47,7 +58,12 @@ export class JobContext<I> {
    * Runs `act` once for this job and target and returns its (JSON) result. `undo` takes the effect back, also a half-made one, when the job
    * fails or is cancelled later. Throws `cancelled` before a new step when the job is being cancelled.
    */
-  async step<T> (target: string, step: string, act: () => Promise<T>, undo?: () => Promise<void>): Promise<T> {
+  async step<T>(
+    target: string,
+    step: string,
+    act: () => Promise<T>,
+    undo?: () => Promise<void>,
+  ): Promise<T> {
     if (undo) this.#undo.push({ target, step, undo })
     if (this.isDone(target, step)) return this.#journal.get(key(target, step)) as T
     this.refuseIfCancelled()
@@ -55,12 +71,17 @@ export class JobContext<I> {
   }
 
   /** As `step`, for what must be ended once it has begun: a cancel does not stop it, nor the patience with a line that is lost meanwhile. */
-  async finish<T> (target: string, step: string, act: () => Promise<T>): Promise<T> {
+  async finish<T>(target: string, step: string, act: () => Promise<T>): Promise<T> {
     if (this.isDone(target, step)) return this.#journal.get(key(target, step)) as T
     return await this.#act(target, step, act, NEVER)
   }
 
-  async #act<T> (target: string, step: string, act: () => Promise<T>, cancelled: AbortSignal): Promise<T> {
+  async #act<T>(
+    target: string,
+    step: string,
+    act: () => Promise<T>,
+    cancelled: AbortSignal,
+  ): Promise<T> {
     await setTarget(this.deps.store, this.job.id, target, { state: 'running', step })
     this.deps.onChange()
     this.deps.hook({ kind: this.job.kind, target, step, when: 'before' })
@@ -70,12 +91,15 @@ export class JobContext<I> {
   }
 
   /** Enters a result for several targets of one batch at once. */
-  async record (targets: readonly string[], step: string, result: unknown): Promise<void> {
+  async record(targets: readonly string[], step: string, result: unknown): Promise<void> {
     const at = Date.now()
     await this.deps.store.transaction().execute(async (tx) => {
       for (const target of targets) {
-        await tx.insertInto('job_step').values({ job_id: this.job.id, target, step, result: JSON.stringify(result ?? null), at })
-          .onConflict((oc) => oc.doNothing()).execute()
+        await tx
+          .insertInto('job_step')
+          .values({ job_id: this.job.id, target, step, result: JSON.stringify(result ?? null), at })
+          .onConflict((oc) => oc.doNothing())
+          .execute()
       }
     })
     for (const target of targets) {
@@ -84,37 +108,43 @@ export class JobContext<I> {
     }
   }
 
-  async end (target: string, state: TargetState, message = ''): Promise<void> {
+  async end(target: string, state: TargetState, message = ''): Promise<void> {
     await setTarget(this.deps.store, this.job.id, target, { state, message })
     this.deps.onChange()
   }
 
-  progress (target: string, done: number, total: number): void {
+  progress(target: string, done: number, total: number): void {
     this.deps.onProgress(target, done, total)
     this.deps.onChange()
   }
 
   /** From here on nothing is taken back: what was done so far stands, whatever happens to the rest. */
-  pointOfNoReturn (): void {
+  pointOfNoReturn(): void {
     this.#undo.length = 0
   }
 
   /** Repeats an idempotent act while the hypervisor's line is lost, up to 90 s, or until `cancelled`. */
-  async patiently<T> (act: () => Promise<T>, cancelled: AbortSignal = this.signal): Promise<T> {
+  async patiently<T>(act: () => Promise<T>, cancelled: AbortSignal = this.signal): Promise<T> {
     const until = performance.now() + PATIENCE_MS
     for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, 5_000)) {
       try {
         return await act()
       } catch (error) {
         if (this.deps.stopping.aborted) return await new Promise<never>(() => {}) // lines are being closed: that is no failure of the job
-        const lost = error instanceof BrokerError && (error.code === 'hypervisor_unreachable' || error.code === 'timeout')
+        const lost =
+          error instanceof BrokerError &&
+          (error.code === 'hypervisor_unreachable' || error.code === 'timeout')
         if (!lost || cancelled.aborted || performance.now() > until) throw error
-        await delay(waitMs, undefined, { signal: AbortSignal.any([cancelled, this.deps.stopping]) }).catch(() => { if (cancelled.aborted) this.refuseIfCancelled() })
+        await delay(waitMs, undefined, {
+          signal: AbortSignal.any([cancelled, this.deps.stopping]),
+        }).catch(() => {
+          if (cancelled.aborted) this.refuseIfCancelled()
+        })
       }
     }
   }
 
-  refuseIfCancelled (): void {
+  refuseIfCancelled(): void {
     const failure = this.#journal.get(FAILED)
     if (failure !== undefined) throw new BrokerError('cancelled', String(failure))
     if (this.signal.aborted) throw new BrokerError('cancelled', 'The job was cancelled.')
@@ -124,12 +154,26 @@ export class JobContext<I> {
    * Takes back, newest first, what the steps did. Each leaves the journal before it is undone, so that a crash in between repeats it. That the job has
    * failed is journaled first: who takes it over must go on undoing, and not do a step again whose result the host remembers and the undo has removed.
    */
-  async undoAll (fault: unknown, onFault: (step: string, error: unknown) => void): Promise<void> {
+  async undoAll(fault: unknown, onFault: (step: string, error: unknown) => void): Promise<void> {
     if (this.#undo.length > 0 && !this.signal.aborted && !this.#journal.has(FAILED)) {
-      await this.deps.store.insertInto('job_step').values({ job_id: this.job.id, target: '', step: 'failed', result: JSON.stringify(sentenceOf(fault)), at: Date.now() }).execute()
+      await this.deps.store
+        .insertInto('job_step')
+        .values({
+          job_id: this.job.id,
+          target: '',
+          step: 'failed',
+          result: JSON.stringify(sentenceOf(fault)),
+          at: Date.now(),
+        })
+        .execute()
     }
     for (const { target, step, undo } of this.#undo.splice(0).reverse()) {
-      await this.deps.store.deleteFrom('job_step').where('job_id', '=', this.job.id).where('target', '=', target).where('step', '=', step).execute()
+      await this.deps.store
+        .deleteFrom('job_step')
+        .where('job_id', '=', this.job.id)
+        .where('target', '=', target)
+        .where('step', '=', step)
+        .execute()
       this.deps.hook({ kind: this.job.kind, target, step: `undo ${step}`, when: 'before' })
       try {
         await undo()
@@ -140,12 +184,16 @@ export class JobContext<I> {
   }
 }
 
-function key (target: string, step: string): string {
+function key(target: string, step: string): string {
   return `${target}\n${step}`
 }
 
 /** Ends a target with the sentence of its error; cancellation is not a failure. */
-export async function endFailed (context: JobContext<unknown>, target: string, error: unknown): Promise<void> {
+export async function endFailed(
+  context: JobContext<unknown>,
+  target: string,
+  error: unknown,
+): Promise<void> {
   const cancelled = error instanceof BrokerError && error.code === 'cancelled'
   await context.end(target, cancelled ? 'cancelled' : 'failed', sentenceOf(error))
 }

@@ -9,28 +9,62 @@ const KEEP_ALIVE_MS = 15_000
 /** Progress comes in drops; so many lines a second are enough for an eye. */
 const LEAST_GAP_MS = 200
 
-export function jobRoutes (jobs: JobRunner) {
+export function jobRoutes(jobs: JobRunner) {
   return (app: App): void => {
-    app.get('/jobs', route('The recent jobs', { querystring: JobQuery }, { 200: JobList }), async (request) => ({ jobs: await jobs.list({ ...request.query, ...ownOnly(callerOf(request)) }) }))
-    app.get('/jobs/:id', route('One job with its targets', { params: IdParams }, { 200: Job }), async (request) => await visibleJob(jobs, request.params.id, callerOf(request)))
-    app.post('/jobs/:id/cancel', route('Cancel it; what it half did is taken back', { params: IdParams }, { 200: Job }), async (request) => await jobs.cancel(request.params.id, callerOf(request)))
-    app.get('/jobs/:id/events', route('Its progress as server-sent events', { params: IdParams }), async (request, reply) => {
-      const { id } = request.params
-      await visibleJob(jobs, id, callerOf(request))
-      reply.hijack()
-      reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
-      reply.raw.flushHeaders() // there may be nothing to tell for a while
-      const seen = String(request.headers['last-event-id'] ?? '')
-      await new Promise<void>((resolve) => { follow(jobs, { id, seen }, (text) => reply.raw.write(text), (listener) => { request.raw.on('close', listener) }, resolve) })
-      reply.raw.end()
-    })
+    app.get(
+      '/jobs',
+      route('The recent jobs', { querystring: JobQuery }, { 200: JobList }),
+      async (request) => ({
+        jobs: await jobs.list({ ...request.query, ...ownOnly(callerOf(request)) }),
+      }),
+    )
+    app.get(
+      '/jobs/:id',
+      route('One job with its targets', { params: IdParams }, { 200: Job }),
+      async (request) => await visibleJob(jobs, request.params.id, callerOf(request)),
+    )
+    app.post(
+      '/jobs/:id/cancel',
+      route('Cancel it; what it half did is taken back', { params: IdParams }, { 200: Job }),
+      async (request) => await jobs.cancel(request.params.id, callerOf(request)),
+    )
+    app.get(
+      '/jobs/:id/events',
+      route('Its progress as server-sent events', { params: IdParams }),
+      async (request, reply) => {
+        const { id } = request.params
+        await visibleJob(jobs, id, callerOf(request))
+        reply.hijack()
+        reply.raw.writeHead(200, {
+          'content-type': 'text/event-stream',
+          'cache-control': 'no-store',
+          'x-content-type-options': 'nosniff',
+        })
+        reply.raw.flushHeaders() // there may be nothing to tell for a while
+        const seen = String(request.headers['last-event-id'] ?? '')
+        await new Promise<void>((resolve) => {
+          follow(
+            jobs,
+            { id, seen },
+            (text) => reply.raw.write(text),
+            (listener) => {
+              request.raw.on('close', listener)
+            },
+            resolve,
+          )
+        })
+        reply.raw.end()
+      },
+    )
   }
 }
 
 /** A person without a role in the house sees the jobs that he has asked for himself. */
-function ownOnly (by: Caller): { createdBy?: string } { return by.role === 'user' ? { createdBy: by.actor } : {} }
+function ownOnly(by: Caller): { createdBy?: string } {
+  return by.role === 'user' ? { createdBy: by.actor } : {}
+}
 
-async function visibleJob (jobs: JobRunner, id: string, by: Caller): Promise<Job> {
+async function visibleJob(jobs: JobRunner, id: string, by: Caller): Promise<Job> {
   const job = await jobs.get(id)
   if (by.role === 'user' && job.createdBy !== by.actor) throw noSuchJob(id)
   return job
@@ -40,10 +74,18 @@ async function visibleJob (jobs: JobRunner, id: string, by: Caller): Promise<Job
  * Every event holds the whole job, so its id is the mark of what it shows: who comes back with the last one he has seen (`Last-Event-ID`) hears of it
  * again only when the job has changed meanwhile, or has ended.
  */
-function follow (jobs: JobRunner, { id, seen }: { id: string, seen: string }, write: (text: string) => void, onGone: (listener: () => void) => void, done: () => void): void {
+function follow(
+  jobs: JobRunner,
+  { id, seen }: { id: string; seen: string },
+  write: (text: string) => void,
+  onGone: (listener: () => void) => void,
+  done: () => void,
+): void {
   let last = seen
   let due: NodeJS.Timeout | undefined
-  const keepAlive = setInterval(() => { write(': keep-alive\n\n') }, KEEP_ALIVE_MS)
+  const keepAlive = setInterval(() => {
+    write(': keep-alive\n\n')
+  }, KEEP_ALIVE_MS)
   const stop = (): void => {
     clearInterval(keepAlive)
     clearTimeout(due)
@@ -61,7 +103,9 @@ function follow (jobs: JobRunner, { id, seen }: { id: string, seen: string }, wr
       if (ended) stop()
     }, stop)
   }
-  const unsubscribe = jobs.subscribe(id, () => { due ??= setTimeout(tell, LEAST_GAP_MS) })
+  const unsubscribe = jobs.subscribe(id, () => {
+    due ??= setTimeout(tell, LEAST_GAP_MS)
+  })
   onGone(stop)
   tell()
 }

@@ -15,7 +15,11 @@ export interface JobKind<I> {
   readonly run: (context: JobContext<I>) => Promise<void>
 }
 
-export interface RunnerDeps { readonly store: Store, readonly log: Logger, readonly hook?: StepHook }
+export interface RunnerDeps {
+  readonly store: Store
+  readonly log: Logger
+  readonly hook?: StepHook
+}
 
 const LEASE_MS = 30_000
 const LOOK_EVERY_MS = 1_000
@@ -25,7 +29,7 @@ const ENDED_JOBS_KEPT_MS = 30 * 24 * 3_600_000
 export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   readonly #kinds = new Map<string, JobKind<never>>()
   readonly #running = new Map<string, AbortController>()
-  readonly #progress = new Map<string, Map<string, { done: number, total: number }>>()
+  readonly #progress = new Map<string, Map<string, { done: number; total: number }>>()
   readonly #changes = new EventEmitter().setMaxListeners(0)
   readonly #owner = randomUUID()
   #timer: NodeJS.Timeout | undefined
@@ -33,50 +37,73 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   readonly #stopping = new AbortController()
   #fence = 0
 
-  constructor (readonly deps: RunnerDeps) {
+  constructor(readonly deps: RunnerDeps) {
     super()
     this.setMaxListeners(0)
   }
 
-  register<I> (kind: JobKind<I>): void {
+  register<I>(kind: JobKind<I>): void {
     this.#kinds.set(kind.kind, kind as JobKind<never>)
   }
 
   /** Records the wish, inside the caller's transaction; call `wake` when it is committed. `noun`: what its subject is, for the audit log. Throws `busy`. */
-  async create (queries: Queries, job: Omit<NewJob, 'id' | 'createdBy'>, by: Actor, noun = 'machine'): Promise<string> {
+  async create(
+    queries: Queries,
+    job: Omit<NewJob, 'id' | 'createdBy'>,
+    by: Actor,
+    noun = 'machine',
+  ): Promise<string> {
     const id = randomUUID().slice(0, 8)
     await insertJob(queries, { ...job, id, createdBy: by.actor })
-    await recordEvent(queries, by, `job.${job.kind}`, `${noun}:${job.subject}`, { job: id, targets: job.targets.length })
+    await recordEvent(queries, by, `job.${job.kind}`, `${noun}:${job.subject}`, {
+      job: id,
+      targets: job.targets.length,
+    })
     return id
   }
 
   /** Takes up what a crash left, then looks for work by timer and by signal. */
-  async start (): Promise<void> {
-    await this.deps.store.deleteFrom('job').where('finished_at', '<', Date.now() - ENDED_JOBS_KEPT_MS).execute()
+  async start(): Promise<void> {
+    await this.deps.store
+      .deleteFrom('job')
+      .where('finished_at', '<', Date.now() - ENDED_JOBS_KEPT_MS)
+      .execute()
     this.#fence = await this.#nextFence()
-    this.#timer = setInterval(() => { this.wake() }, LOOK_EVERY_MS)
+    this.#timer = setInterval(() => {
+      this.wake()
+    }, LOOK_EVERY_MS)
     this.wake()
   }
 
-  wake (): void {
-    this.#looking = this.#looking.then(async () => { await this.#look() }).catch((error: unknown) => { this.deps.log.error({ err: error }, 'looking for jobs failed') })
+  wake(): void {
+    this.#looking = this.#looking
+      .then(async () => {
+        await this.#look()
+      })
+      .catch((error: unknown) => {
+        this.deps.log.error({ err: error }, 'looking for jobs failed')
+      })
   }
 
-  async get (id: string): Promise<Job> {
+  async get(id: string): Promise<Job> {
     const [job] = await readJobs(this.deps.store, this.#progressOf, { id })
     if (!job) throw noSuchJob(id)
     return job
   }
 
-  async list (filter: JobFilter): Promise<Job[]> {
+  async list(filter: JobFilter): Promise<Job[]> {
     return await readJobs(this.deps.store, this.#progressOf, filter)
   }
 
-  async cancel (id: string, by: Actor): Promise<Job> {
+  async cancel(id: string, by: Actor): Promise<Job> {
     const job = await this.get(id)
     await this.deps.store.transaction().execute(async (tx) => {
       // Also one that has not begun is ended by its own undo: what its creation reserved is taken back.
-      if (!await enterState(tx, id, 'cancelling')) throw new BrokerError('job_finished', `Job ${id} has ended (${job.state}): there is nothing to cancel.`)
+      if (!(await enterState(tx, id, 'cancelling')))
+        throw new BrokerError(
+          'job_finished',
+          `Job ${id} has ended (${job.state}): there is nothing to cancel.`,
+        )
       await recordEvent(tx, by, 'job.cancel', `job:${id}`)
     })
     this.#running.get(id)?.abort()
@@ -85,13 +112,15 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   }
 
   /** Calls `listener` after every change of the job until the returned function is called. */
-  subscribe (id: string, listener: () => void): () => void {
+  subscribe(id: string, listener: () => void): () => void {
     this.#changes.on(id, listener)
-    return () => { this.#changes.off(id, listener) }
+    return () => {
+      this.#changes.off(id, listener)
+    }
   }
 
   /** Resolves with the ended job. */
-  async ended (id: string): Promise<Job> {
+  async ended(id: string): Promise<Job> {
     return await new Promise((resolve, reject) => {
       const look = (): void => {
         this.get(id).then((job) => {
@@ -106,7 +135,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   }
 
   /** Stops looking for work and leaves the running jobs as a crash would: the next start resumes them. */
-  async stop (): Promise<void> {
+  async stop(): Promise<void> {
     this.#stopping.abort()
     clearInterval(this.#timer)
     await this.#looking
@@ -116,96 +145,180 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
    * The number of this broker process, by which a host refuses an older one. All its jobs share it: a host knows only the highest number it has seen, and
    * jobs run side by side. It follows the clock, so that it also grows past a database that was lost or taken back from a backup.
    */
-  async #nextFence (): Promise<number> {
+  async #nextFence(): Promise<number> {
     return await this.deps.store.transaction().execute(async (tx) => {
-      const last = await tx.selectFrom('setting').select('value').where('name', '=', 'fence').executeTakeFirst()
+      const last = await tx
+        .selectFrom('setting')
+        .select('value')
+        .where('name', '=', 'fence')
+        .executeTakeFirst()
       const value = String(Math.max(Number(last?.value ?? 0) + 1, Math.floor(Date.now() / 1000)))
-      await tx.insertInto('setting').values({ name: 'fence', value }).onConflict((oc) => oc.column('name').doUpdateSet({ value })).execute()
+      await tx
+        .insertInto('setting')
+        .values({ name: 'fence', value })
+        .onConflict((oc) => oc.column('name').doUpdateSet({ value }))
+        .execute()
       return Number(value)
     })
   }
 
-  readonly #progressOf = (jobId: string, target: string): { done: number, total: number } => this.#progress.get(jobId)?.get(target) ?? { done: 0, total: 0 }
+  readonly #progressOf = (jobId: string, target: string): { done: number; total: number } =>
+    this.#progress.get(jobId)?.get(target) ?? { done: 0, total: 0 }
 
-  async #look (): Promise<void> {
+  async #look(): Promise<void> {
     if (this.#stopping.signal.aborted) return
     const now = Date.now()
-    await this.deps.store.updateTable('job').set({ lease_until: now + LEASE_MS }).where('owner', '=', this.#owner).execute()
-    const rows = await this.deps.store.selectFrom('job').selectAll().where('state', 'in', ['queued', 'running', 'cancelling'])
-      .where((eb) => eb.or([eb('owner', 'is', null), eb('owner', '!=', this.#owner)])).orderBy('created_at').execute()
+    await this.deps.store
+      .updateTable('job')
+      .set({ lease_until: now + LEASE_MS })
+      .where('owner', '=', this.#owner)
+      .execute()
+    const rows = await this.deps.store
+      .selectFrom('job')
+      .selectAll()
+      .where('state', 'in', ['queued', 'running', 'cancelling'])
+      .where((eb) => eb.or([eb('owner', 'is', null), eb('owner', '!=', this.#owner)]))
+      .orderBy('created_at')
+      .execute()
     for (const row of rows) await this.#take(row)
   }
 
   /** The data directory is locked by one broker, so an owner that is not this process is dead; its lease need not be waited for. */
-  async #take (row: JobRow): Promise<void> {
+  async #take(row: JobRow): Promise<void> {
     const abort = new AbortController()
     this.#running.set(row.id, abort) // before the state is read: a cancel that comes now finds it
     const lease = { owner: this.#owner, leaseUntil: Date.now() + LEASE_MS }
     const state = await this.deps.store.transaction().execute(async (tx) => {
-      const entered = await enterState(tx, row.id, 'running', lease) ? 'running' : await enterState(tx, row.id, 'cancelling', lease) ? 'cancelling' : null
+      const entered = (await enterState(tx, row.id, 'running', lease))
+        ? 'running'
+        : (await enterState(tx, row.id, 'cancelling', lease))
+          ? 'cancelling'
+          : null
       await tx.updateTable('job').set({ fence: this.#fence }).where('id', '=', row.id).execute()
       return entered
     })
     if (state === null) return void this.#running.delete(row.id)
     if (state === 'cancelling') abort.abort()
     this.#run({ ...row, fence: this.#fence }, abort.signal).catch((error: unknown) => {
-      if (!this.#stopping.signal.aborted) this.deps.log.error({ err: error, job: row.id }, 'the job could not be ended; the next start of the broker ends it')
+      if (!this.#stopping.signal.aborted)
+        this.deps.log.error(
+          { err: error, job: row.id },
+          'the job could not be ended; the next start of the broker ends it',
+        )
     })
   }
 
-  async #run (row: JobRow, signal: AbortSignal): Promise<void> {
+  async #run(row: JobRow, signal: AbortSignal): Promise<void> {
     const log = this.deps.log.child({ job: row.id, kind: row.kind })
     const kind = this.#kinds.get(row.kind)
-    const steps = await this.deps.store.selectFrom('job_step').select(['target', 'step', 'result']).where('job_id', '=', row.id).execute()
-    const journal = new Map(steps.map((step) => [`${step.target}\n${step.step}`, JSON.parse(step.result) as unknown]))
-    const context = new JobContext<never>({ id: row.id, kind: row.kind, subject: row.subject, fence: row.fence, createdBy: row.created_by }, JSON.parse(row.input) as never, signal, {
-      store: this.deps.store,
-      hook: this.deps.hook ?? (() => {}),
-      stopping: this.#stopping.signal,
-      onChange: () => { this.#changes.emit(row.id) },
-      onProgress: (target, done, total) => { this.#progressFor(row.id).set(target, { done, total }) },
-    }, journal)
+    const steps = await this.deps.store
+      .selectFrom('job_step')
+      .select(['target', 'step', 'result'])
+      .where('job_id', '=', row.id)
+      .execute()
+    const journal = new Map(
+      steps.map((step) => [`${step.target}\n${step.step}`, JSON.parse(step.result) as unknown]),
+    )
+    const context = new JobContext<never>(
+      {
+        id: row.id,
+        kind: row.kind,
+        subject: row.subject,
+        fence: row.fence,
+        createdBy: row.created_by,
+      },
+      JSON.parse(row.input) as never,
+      signal,
+      {
+        store: this.deps.store,
+        hook: this.deps.hook ?? (() => {}),
+        stopping: this.#stopping.signal,
+        onChange: () => {
+          this.#changes.emit(row.id)
+        },
+        onProgress: (target, done, total) => {
+          this.#progressFor(row.id).set(target, { done, total })
+        },
+      },
+      journal,
+    )
     log.info({ subject: row.subject, resumed: journal.size > 0 }, 'job runs')
     let fault: unknown
     try {
-      if (!kind) throw new BrokerError('internal', `This Berth does not know jobs of the kind ${row.kind}.`)
+      if (!kind)
+        throw new BrokerError('internal', `This Berth does not know jobs of the kind ${row.kind}.`)
       await kind.run(context)
     } catch (error) {
       fault = error
       if (this.#stopping.signal.aborted) return
-      await context.undoAll(error, (step, undoError) => { log.error({ err: undoError, step }, 'undo failed') })
+      await context.undoAll(error, (step, undoError) => {
+        log.error({ err: undoError, step }, 'undo failed')
+      })
     }
     if (fault !== undefined) log.warn({ err: fault }, 'job failed')
     await this.#finish(row.id, fault, signal.aborted)
     log.info({}, 'job ended')
   }
 
-  async #finish (id: string, fault: unknown, cancelled: boolean): Promise<void> {
-    const locks = await this.deps.store.selectFrom('job_lock').select('machine_id').where('job_id', '=', id).execute()
+  async #finish(id: string, fault: unknown, cancelled: boolean): Promise<void> {
+    const locks = await this.deps.store
+      .selectFrom('job_lock')
+      .select('machine_id')
+      .where('job_id', '=', id)
+      .execute()
     await this.deps.store.transaction().execute(async (tx) => {
       const open = cancelled ? 'cancelled' : fault === undefined ? 'done' : 'failed'
       const message = fault === undefined ? '' : sentenceOf(fault)
-      await tx.updateTable('job_target').set({ state: open, ...(message === '' ? {} : { message }) }).where('job_id', '=', id).where('state', 'in', ['pending', 'running']).execute()
-      const targets = await tx.selectFrom('job_target').select('state').where('job_id', '=', id).execute()
+      await tx
+        .updateTable('job_target')
+        .set({ state: open, ...(message === '' ? {} : { message }) })
+        .where('job_id', '=', id)
+        .where('state', 'in', ['pending', 'running'])
+        .execute()
+      const targets = await tx
+        .selectFrom('job_target')
+        .select('state')
+        .where('job_id', '=', id)
+        .execute()
       const failed = targets.filter((target) => target.state === 'failed').length
-      const good = targets.filter((target) => target.state === 'done' || target.state === 'skipped').length
-      const state = cancelled && (fault !== undefined || targets.some((target) => target.state === 'cancelled')) ? 'cancelled' : fault !== undefined ? 'failed' : failed === 0 ? 'succeeded' : good > 0 ? 'partly' : 'failed'
+      const good = targets.filter(
+        (target) => target.state === 'done' || target.state === 'skipped',
+      ).length
+      const state =
+        cancelled && (fault !== undefined || targets.some((target) => target.state === 'cancelled'))
+          ? 'cancelled'
+          : fault !== undefined
+            ? 'failed'
+            : failed === 0
+              ? 'succeeded'
+              : good > 0
+                ? 'partly'
+                : 'failed'
       if (state === 'cancelled') await enterState(tx, id, 'cancelling')
-      await enterState(tx, id, state, { message: message !== '' ? message : failed > 0 ? `${failed} of ${targets.length} failed.` : '' })
+      await enterState(tx, id, state, {
+        message:
+          message !== '' ? message : failed > 0 ? `${failed} of ${targets.length} failed.` : '',
+      })
     })
     this.#running.delete(id)
     this.#progress.delete(id)
     this.#changes.emit(id)
-    this.emit('released', locks.map((lock) => lock.machine_id))
+    this.emit(
+      'released',
+      locks.map((lock) => lock.machine_id),
+    )
   }
 
-  #progressFor (id: string): Map<string, { done: number, total: number }> {
-    const known = this.#progress.get(id) ?? new Map<string, { done: number, total: number }>()
+  #progressFor(id: string): Map<string, { done: number; total: number }> {
+    const known = this.#progress.get(id) ?? new Map<string, { done: number; total: number }>()
     this.#progress.set(id, known)
     return known
   }
 }
 
-export function noSuchJob (id: string): BrokerError {
-  return new BrokerError('not_found', `There is no job ${id}: "berth job list" shows the recent ones.`)
+export function noSuchJob(id: string): BrokerError {
+  return new BrokerError(
+    'not_found',
+    `There is no job ${id}: "berth job list" shows the recent ones.`,
+  )
 }

@@ -26,13 +26,32 @@ export interface NewJob {
 }
 
 /** Writes a queued job and takes its locks; throws `busy` naming the job that holds one of them. */
-export async function insertJob (queries: Queries, job: NewJob): Promise<void> {
+export async function insertJob(queries: Queries, job: NewJob): Promise<void> {
   await refuseIfLocked(queries, job.locks)
-  await queries.insertInto('job').values({
-    id: job.id, kind: job.kind, subject: job.subject, state: 'queued', input: JSON.stringify(job.input), created_by: job.createdBy,
-    owner: null, lease_until: null, created_at: Date.now(), started_at: null, finished_at: null,
-  }).execute()
-  for (const part of slices(job.targets.map((name, position) => ({ job_id: job.id, name, position, state: 'pending' as const })))) {
+  await queries
+    .insertInto('job')
+    .values({
+      id: job.id,
+      kind: job.kind,
+      subject: job.subject,
+      state: 'queued',
+      input: JSON.stringify(job.input),
+      created_by: job.createdBy,
+      owner: null,
+      lease_until: null,
+      created_at: Date.now(),
+      started_at: null,
+      finished_at: null,
+    })
+    .execute()
+  for (const part of slices(
+    job.targets.map((name, position) => ({
+      job_id: job.id,
+      name,
+      position,
+      state: 'pending' as const,
+    })),
+  )) {
     await queries.insertInto('job_target').values(part).execute()
   }
   for (const part of slices(job.locks.map((machine_id) => ({ machine_id, job_id: job.id })))) {
@@ -41,73 +60,159 @@ export async function insertJob (queries: Queries, job: NewJob): Promise<void> {
 }
 
 /** Throws `busy` when a job works on one of these machines. */
-export async function refuseIfLocked (queries: Queries, machineIds: readonly string[]): Promise<void> {
+export async function refuseIfLocked(
+  queries: Queries,
+  machineIds: readonly string[],
+): Promise<void> {
   for (const part of slices(machineIds)) {
-    const taken = await queries.selectFrom('job_lock').innerJoin('job', 'job.id', 'job_lock.job_id').innerJoin('machine', 'machine.id', 'job_lock.machine_id')
-      .select(['machine.name', 'job.id', 'job.kind']).where('job_lock.machine_id', 'in', part).limit(1).executeTakeFirst()
-    if (taken) throw new BrokerError('busy', `Job ${taken.id} (${taken.kind}) works on ${taken.name}: wait for it, or cancel it with "berth job cancel ${taken.id}".`)
+    const taken = await queries
+      .selectFrom('job_lock')
+      .innerJoin('job', 'job.id', 'job_lock.job_id')
+      .innerJoin('machine', 'machine.id', 'job_lock.machine_id')
+      .select(['machine.name', 'job.id', 'job.kind'])
+      .where('job_lock.machine_id', 'in', part)
+      .limit(1)
+      .executeTakeFirst()
+    if (taken)
+      throw new BrokerError(
+        'busy',
+        `Job ${taken.id} (${taken.kind}) works on ${taken.name}: wait for it, or cancel it with "berth job cancel ${taken.id}".`,
+      )
   }
 }
 
 /** SQLite bounds the number of bound values of a statement. */
-function slices<T> (all: readonly T[], size = 500): T[][] {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
+function slices<T>(all: readonly T[], size = 500): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
+  )
 }
 
 /** Changes the state if the table of transitions allows it; false when it does not. */
-export async function enterState (queries: Queries, id: string, state: keyof typeof ENTERED_FROM, change: { message?: string, owner?: string, leaseUntil?: number } = {}): Promise<boolean> {
+export async function enterState(
+  queries: Queries,
+  id: string,
+  state: keyof typeof ENTERED_FROM,
+  change: { message?: string; owner?: string; leaseUntil?: number } = {},
+): Promise<boolean> {
   const now = Date.now()
   const ended = JOB_ENDED.includes(state)
-  const { numUpdatedRows } = await queries.updateTable('job').set((eb) => ({
-    state,
-    ...(change.message === undefined ? {} : { message: change.message }),
-    ...(change.owner === undefined ? {} : { owner: change.owner, lease_until: change.leaseUntil ?? null }),
-    ...(state === 'running' ? { started_at: eb.fn.coalesce('started_at', eb.val(now)) } : {}),
-    ...(ended ? { finished_at: now, owner: null, lease_until: null } : {}),
-  })).where('id', '=', id).where('state', 'in', [...ENTERED_FROM[state]]).executeTakeFirst()
-  if (ended && numUpdatedRows === 1n) await queries.deleteFrom('job_lock').where('job_id', '=', id).execute()
+  const { numUpdatedRows } = await queries
+    .updateTable('job')
+    .set((eb) => ({
+      state,
+      ...(change.message === undefined ? {} : { message: change.message }),
+      ...(change.owner === undefined
+        ? {}
+        : { owner: change.owner, lease_until: change.leaseUntil ?? null }),
+      ...(state === 'running' ? { started_at: eb.fn.coalesce('started_at', eb.val(now)) } : {}),
+      ...(ended ? { finished_at: now, owner: null, lease_until: null } : {}),
+    }))
+    .where('id', '=', id)
+    .where('state', 'in', [...ENTERED_FROM[state]])
+    .executeTakeFirst()
+  if (ended && numUpdatedRows === 1n)
+    await queries.deleteFrom('job_lock').where('job_id', '=', id).execute()
   return numUpdatedRows === 1n
 }
 
-export async function setTarget (queries: Queries, jobId: string, name: string, change: { state?: TargetState, step?: string, message?: string }): Promise<void> {
-  await queries.updateTable('job_target').set(change).where('job_id', '=', jobId).where('name', '=', name).execute()
+export async function setTarget(
+  queries: Queries,
+  jobId: string,
+  name: string,
+  change: { state?: TargetState; step?: string; message?: string },
+): Promise<void> {
+  await queries
+    .updateTable('job_target')
+    .set(change)
+    .where('job_id', '=', jobId)
+    .where('name', '=', name)
+    .execute()
 }
 
 /** Live byte counts of a target, kept in memory only. */
-export type Progress = (jobId: string, target: string) => { done: number, total: number }
+export type Progress = (jobId: string, target: string) => { done: number; total: number }
 
-export interface JobFilter { readonly id?: string, readonly state?: JobState, readonly kind?: string, readonly subject?: string, readonly limit?: number, readonly createdBy?: string }
+export interface JobFilter {
+  readonly id?: string
+  readonly state?: JobState
+  readonly kind?: string
+  readonly subject?: string
+  readonly limit?: number
+  readonly createdBy?: string
+}
 
 /** Jobs with their targets, newest first. */
-export async function readJobs (queries: Queries, progress: Progress, filter: JobFilter): Promise<Job[]> {
-  const rows = await queries.selectFrom('job').selectAll().orderBy('created_at', 'desc').orderBy('id').limit(filter.limit ?? 50)
+export async function readJobs(
+  queries: Queries,
+  progress: Progress,
+  filter: JobFilter,
+): Promise<Job[]> {
+  const rows = await queries
+    .selectFrom('job')
+    .selectAll()
+    .orderBy('created_at', 'desc')
+    .orderBy('id')
+    .limit(filter.limit ?? 50)
     .$if(filter.id !== undefined, (q) => q.where('id', '=', filter.id ?? ''))
     .$if(filter.kind !== undefined, (q) => q.where('kind', '=', filter.kind ?? ''))
     .$if(filter.subject !== undefined, (q) => q.where('subject', '=', filter.subject ?? ''))
     .$if(filter.createdBy !== undefined, (q) => q.where('created_by', '=', filter.createdBy ?? ''))
-    .$if(filter.state !== undefined, (q) => q.where('state', '=', filter.state ?? 'queued')).execute()
+    .$if(filter.state !== undefined, (q) => q.where('state', '=', filter.state ?? 'queued'))
+    .execute()
   return await Promise.all(rows.map(async (row) => await toJob(queries, row, progress)))
 }
 
-async function toJob (queries: Queries, row: JobRow, progress: Progress): Promise<Job> {
-  const findings = row.kind === 'check' ? await findingsOf(queries, row.id) : new Map<string, { finding: Finding }>()
-  const targets = await queries.selectFrom('job_target').selectAll().where('job_id', '=', row.id).orderBy('position').execute()
+async function toJob(queries: Queries, row: JobRow, progress: Progress): Promise<Job> {
+  const findings =
+    row.kind === 'check'
+      ? await findingsOf(queries, row.id)
+      : new Map<string, { finding: Finding }>()
+  const targets = await queries
+    .selectFrom('job_target')
+    .selectAll()
+    .where('job_id', '=', row.id)
+    .orderBy('position')
+    .execute()
   return {
-    id: row.id, kind: row.kind, subject: row.subject, state: row.state, message: row.message, createdBy: row.created_by,
-    createdAt: instant(row.created_at), startedAt: row.started_at === null ? null : instant(row.started_at),
+    id: row.id,
+    kind: row.kind,
+    subject: row.subject,
+    state: row.state,
+    message: row.message,
+    createdBy: row.created_by,
+    createdAt: instant(row.created_at),
+    startedAt: row.started_at === null ? null : instant(row.started_at),
     finishedAt: row.finished_at === null ? null : instant(row.finished_at),
     done: targets.filter((target) => !['pending', 'running'].includes(target.state)).length,
     total: targets.length,
-    targets: targets.map(({ name, state, step, message }) => ({ name, state, step, message, ...progress(row.id, name), ...findings.get(name) })),
+    targets: targets.map(({ name, state, step, message }) => ({
+      name,
+      state,
+      step,
+      message,
+      ...progress(row.id, name),
+      ...findings.get(name),
+    })),
   }
 }
 
 /** What the targets of a check came to stands in the journal, as the result of their one step. */
-async function findingsOf (queries: Queries, jobId: string): Promise<Map<string, { finding: Finding }>> {
-  const rows = await queries.selectFrom('job_step').select(['target', 'result']).where('job_id', '=', jobId).where('step', '=', 'look').execute()
-  return new Map(rows.map(({ target, result }) => [target, { finding: JSON.parse(result) as Finding }]))
+async function findingsOf(
+  queries: Queries,
+  jobId: string,
+): Promise<Map<string, { finding: Finding }>> {
+  const rows = await queries
+    .selectFrom('job_step')
+    .select(['target', 'result'])
+    .where('job_id', '=', jobId)
+    .where('step', '=', 'look')
+    .execute()
+  return new Map(
+    rows.map(({ target, result }) => [target, { finding: JSON.parse(result) as Finding }]),
+  )
 }
 
-function instant (ms: number): string {
+function instant(ms: number): string {
   return new Date(ms).toISOString()
 }

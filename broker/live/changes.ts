@@ -4,9 +4,36 @@ import type { Tables } from '../store/tables.js'
 
 /** What a page that shows something hears of, table by table; null: no page shows it, or it changes together with another one. */
 const TOPIC_OF_TABLE: Readonly<Record<keyof Tables, Topic | null>> = {
-  setting: null, event: 'events', account: 'people', account_role: 'people', token: null, web_session: null, login_failure: null, login_flow: null, permission_grant: 'grants', hypervisor: 'hypervisors',
-  machine: 'machines', generation: 'generations', generation_copy: 'generations', job: 'jobs', job_target: 'jobs', job_step: null, job_lock: 'machines', pool: 'pools', desktop: 'pools', pool_member: 'pools',
-  assignment: 'desktops', machine_mirror: null, waiter: 'desktops', thin_client: 'thin-clients', device_login: 'thin-clients', thin_client_order: 'thin-clients', clients_xml_version: 'clients-xml', console_seat: 'sessions', drain: 'hypervisors', history_minute: 'history',
+  setting: null,
+  event: 'events',
+  account: 'people',
+  account_role: 'people',
+  token: null,
+  web_session: null,
+  login_failure: null,
+  login_flow: null,
+  permission_grant: 'grants',
+  hypervisor: 'hypervisors',
+  machine: 'machines',
+  generation: 'generations',
+  generation_copy: 'generations',
+  job: 'jobs',
+  job_target: 'jobs',
+  job_step: null,
+  job_lock: 'machines',
+  pool: 'pools',
+  desktop: 'pools',
+  pool_member: 'pools',
+  assignment: 'desktops',
+  machine_mirror: null,
+  waiter: 'desktops',
+  thin_client: 'thin-clients',
+  device_login: 'thin-clients',
+  thin_client_order: 'thin-clients',
+  clients_xml_version: 'clients-xml',
+  console_seat: 'sessions',
+  drain: 'hypervisors',
+  history_minute: 'history',
 }
 /** Changes of one moment are told together. */
 const GATHER_MS = 100
@@ -27,27 +54,33 @@ export class Changes {
   readonly #seldom = new Set<Topic>()
 
   /** The id of what was told last. */
-  get mark (): string { return `${this.#epoch}-${this.#number}` }
+  get mark(): string {
+    return `${this.#epoch}-${this.#number}`
+  }
 
   /** Another one after any change, also one that no page is told of. */
-  get revision (): number { return this.#revision }
+  get revision(): number {
+    return this.#revision
+  }
 
   /** A row of this table was written. Names that no table has are views and such: nothing is told of them. */
-  wrote (table: string): void {
+  wrote(table: string): void {
     this.#revision++
     const topic = TOPIC_OF_TABLE[table as keyof Tables]
     if (topic) this.note(topic)
   }
 
-  note (topic: Topic): void {
+  note(topic: Topic): void {
     this.#revision++
     this.#gathered.add(topic)
     // What is asked for after this waits behind the transaction that writes: there is one connection.
-    this.#due ??= setTimeout(() => { this.#tell() }, GATHER_MS).unref()
+    this.#due ??= setTimeout(() => {
+      this.#tell()
+    }, GATHER_MS).unref()
   }
 
   /** For what moves a little all the time, such as the free memory of hosts: it is told within a minute, and not each time. */
-  noteSeldom (topic: Topic): void {
+  noteSeldom(topic: Topic): void {
     this.#revision++
     if (this.#seldom.has(topic)) return
     this.#seldom.add(topic)
@@ -58,7 +91,7 @@ export class Changes {
   }
 
   /** Topics that changed after `mark`; all of them when that is not known any more. */
-  since (mark: string): Topic[] {
+  since(mark: string): Topic[] {
     const [, epoch, number] = /^([0-9a-f]+)-([0-9]+)$/.exec(mark) ?? []
     const missed = epoch === this.#epoch ? this.#number - Number(number) : -1
     if (missed < 0 || missed > this.#kept.length) return [...TOPICS]
@@ -67,12 +100,14 @@ export class Changes {
   }
 
   /** Gives the function that ends it. */
-  subscribe (listener: (topics: readonly Topic[]) => void): () => void {
+  subscribe(listener: (topics: readonly Topic[]) => void): () => void {
     this.#listeners.add(listener)
-    return () => { this.#listeners.delete(listener) }
+    return () => {
+      this.#listeners.delete(listener)
+    }
   }
 
-  #tell (): void {
+  #tell(): void {
     this.#due = undefined
     const topics = this.#gathered
     this.#gathered = new Set()

@@ -17,39 +17,66 @@ const LEAST_GAP_MS = 250
 const RETRY_MS = 2_000
 
 /** The push by which pages stay true: no page asks again and again. */
-export function liveRoutes ({ changes, stillIn }: LiveDeps) {
+export function liveRoutes({ changes, stillIn }: LiveDeps) {
   return (app: App): void => {
-    app.get('/live', route('What has changed, as server-sent events', { querystring: LiveQuery }), async (request, reply) => {
-      reply.hijack()
-      reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-accel-buffering': 'no' })
-      const seen = String(request.headers['last-event-id'] ?? request.query.after ?? '')
-      const write = (text: string): void => { reply.raw.write(text) }
-      const gone = new Promise<void>((resolve) => { reply.raw.on('close', resolve) })
-      const stop = follow(changes, seen, write)
-      const check = (): void => { stillIn(request).then(() => { write('event: still\ndata: {}\n\n') }, () => { reply.raw.end('event: end\ndata: {}\n\n') }) }
-      const timer = setInterval(check, KEEP_ALIVE_MS).unref()
-      const unsubscribe = changes.subscribe((topics) => { if (topics.includes('people')) check() })
-      await gone
-      clearInterval(timer)
-      unsubscribe()
-      stop()
-    })
+    app.get(
+      '/live',
+      route('What has changed, as server-sent events', { querystring: LiveQuery }),
+      async (request, reply) => {
+        reply.hijack()
+        reply.raw.writeHead(200, {
+          'content-type': 'text/event-stream',
+          'cache-control': 'no-store',
+          'x-content-type-options': 'nosniff',
+          'x-accel-buffering': 'no',
+        })
+        const seen = String(request.headers['last-event-id'] ?? request.query.after ?? '')
+        const write = (text: string): void => {
+          reply.raw.write(text)
+        }
+        const gone = new Promise<void>((resolve) => {
+          reply.raw.on('close', resolve)
+        })
+        const stop = follow(changes, seen, write)
+        const check = (): void => {
+          stillIn(request).then(
+            () => {
+              write('event: still\ndata: {}\n\n')
+            },
+            () => {
+              reply.raw.end('event: end\ndata: {}\n\n')
+            },
+          )
+        }
+        const timer = setInterval(check, KEEP_ALIVE_MS).unref()
+        const unsubscribe = changes.subscribe((topics) => {
+          if (topics.includes('people')) check()
+        })
+        await gone
+        clearInterval(timer)
+        unsubscribe()
+        stop()
+      },
+    )
   }
 }
 
 /** Writes what changed after the mark `seen`, and then what changes. Gives the function that ends it. */
-function follow (changes: Changes, seen: string, write: (text: string) => void): () => void {
+function follow(changes: Changes, seen: string, write: (text: string) => void): () => void {
   let told = seen === '' ? changes.mark : seen
   let due: NodeJS.Timeout | undefined
   const tell = (): void => {
     due = undefined
     const topics: readonly Topic[] = changes.since(told)
     told = changes.mark
-    if (topics.length > 0) write(`id: ${told}\nevent: change\ndata: ${JSON.stringify({ topics })}\n\n`)
+    if (topics.length > 0)
+      write(`id: ${told}\nevent: change\ndata: ${JSON.stringify({ topics })}\n\n`)
   }
   write(`retry: ${RETRY_MS}\nid: ${told}\nevent: hello\ndata: {}\n\n`)
   tell()
-  const unsubscribe = changes.subscribe(() => { due ??= setTimeout(tell, LEAST_GAP_MS) })
+  const unsubscribe = changes.subscribe(() => {
+    due ??= setTimeout(tell, LEAST_GAP_MS)
+  })
   return () => {
     clearTimeout(due)
     unsubscribe()

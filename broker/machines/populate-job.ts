@@ -7,8 +7,14 @@ import { defineMachine } from './definition.js'
 import type { JobMachine, MachineJobDeps } from './jobs.js'
 
 export interface PopulateInput {
-  readonly initial: { readonly id: string, readonly name: string }
-  readonly generation: { readonly id: string, readonly name: string, readonly file: string, readonly sha256: string, readonly bytes: number }
+  readonly initial: { readonly id: string; readonly name: string }
+  readonly generation: {
+    readonly id: string
+    readonly name: string
+    readonly file: string
+    readonly sha256: string
+    readonly bytes: number
+  }
   readonly machines: readonly JobMachine[]
   readonly force: boolean
   readonly start: boolean
@@ -25,52 +31,92 @@ const BATCH = 50
 const DEFINES_AT_ONCE = 4
 
 /** *Populate machines*: overlays on one generation and the domains on them, in batches per hypervisor and in parallel over hypervisors. */
-export function populateJob (deps: PopulateDeps): JobKind<PopulateInput> {
+export function populateJob(deps: PopulateDeps): JobKind<PopulateInput> {
   return {
     kind: 'populate',
     run: async (context) => {
       const { initial, machines } = context.input
       const hosts = groupByHypervisor(machines)
-      await Promise.all([...hosts].map(async ([hypervisor, there]) => {
-        try {
-          await populateHost(deps, context, hypervisor, there)
-        } catch (error) {
-          await failOpenTargets(context, [hypervisor, ...there.map((machine) => machine.name)], error)
-          await noteBases(deps, initial.id, hypervisor, there).catch(() => {}) // a host that is away is asked at the next populate
-        }
-      }))
+      await Promise.all(
+        [...hosts].map(async ([hypervisor, there]) => {
+          try {
+            await populateHost(deps, context, hypervisor, there)
+          } catch (error) {
+            await failOpenTargets(
+              context,
+              [hypervisor, ...there.map((machine) => machine.name)],
+              error,
+            )
+            await noteBases(deps, initial.id, hypervisor, there).catch(() => {}) // a host that is away is asked at the next populate
+          }
+        }),
+      )
       context.refuseIfCancelled()
     },
   }
 }
 
 /** An answer was lost, or a cancel came between the effect and its entry: on what the overlays stand is looked up. */
-async function noteBases (deps: PopulateDeps, initialId: string, hypervisor: string, machines: readonly JobMachine[]): Promise<void> {
-  const { items } = await deps.hypervisors.link(hypervisor).request<{ items: Array<{ name: string, base: string | null }> }>('overlay_list', {})
-  const generations = await deps.store.selectFrom('generation').select(['id', 'file']).where('initial_id', '=', initialId).execute()
+async function noteBases(
+  deps: PopulateDeps,
+  initialId: string,
+  hypervisor: string,
+  machines: readonly JobMachine[],
+): Promise<void> {
+  const { items } = await deps.hypervisors
+    .link(hypervisor)
+    .request<{ items: Array<{ name: string; base: string | null }> }>('overlay_list', {})
+  const generations = await deps.store
+    .selectFrom('generation')
+    .select(['id', 'file'])
+    .where('initial_id', '=', initialId)
+    .execute()
   for (const { id, name } of machines) {
     const base = items.find((item) => item.name === `${name}.qcow2`)?.base
     const generation = generations.find(({ file }) => file === base)
-    if (generation) await deps.store.updateTable('machine').set({ generation_id: generation.id }).where('id', '=', id).execute()
+    if (generation)
+      await deps.store
+        .updateTable('machine')
+        .set({ generation_id: generation.id })
+        .where('id', '=', id)
+        .execute()
   }
 }
 
-function groupByHypervisor (machines: readonly JobMachine[]): Map<string, JobMachine[]> {
+function groupByHypervisor(machines: readonly JobMachine[]): Map<string, JobMachine[]> {
   const groups = new Map<string, JobMachine[]>()
-  for (const machine of machines) groups.set(machine.hypervisor, [...groups.get(machine.hypervisor) ?? [], machine])
+  for (const machine of machines)
+    groups.set(machine.hypervisor, [...(groups.get(machine.hypervisor) ?? []), machine])
   return groups
 }
 
-async function failOpenTargets (context: JobContext<PopulateInput>, names: readonly string[], error: unknown): Promise<void> {
-  const open = await context.deps.store.selectFrom('job_target').select('name').where('job_id', '=', context.job.id).where('name', 'in', [...names]).where('state', 'in', ['pending', 'running']).execute()
+async function failOpenTargets(
+  context: JobContext<PopulateInput>,
+  names: readonly string[],
+  error: unknown,
+): Promise<void> {
+  const open = await context.deps.store
+    .selectFrom('job_target')
+    .select('name')
+    .where('job_id', '=', context.job.id)
+    .where('name', 'in', [...names])
+    .where('state', 'in', ['pending', 'running'])
+    .execute()
   for (const { name } of open) await endFailed(context as JobContext<unknown>, name, error)
 }
 
-async function populateHost (deps: PopulateDeps, context: JobContext<PopulateInput>, hypervisor: string, machines: readonly JobMachine[]): Promise<void> {
+async function populateHost(
+  deps: PopulateDeps,
+  context: JobContext<PopulateInput>,
+  hypervisor: string,
+  machines: readonly JobMachine[],
+): Promise<void> {
   const { generation, initial } = context.input
   await context.step(hypervisor, 'carry', async () => {
     await deps.observer.requireOff(initial.name)
-    await ensureOnHypervisor(deps.images, generation, hypervisor, context.signal, (done, total) => { context.progress(hypervisor, done, total) })
+    await ensureOnHypervisor(deps.images, generation, hypervisor, context.signal, (done, total) => {
+      context.progress(hypervisor, done, total)
+    })
   })
   await context.end(hypervisor, 'done')
   const free = await setApart(deps, context, hypervisor, machines)
@@ -79,11 +125,21 @@ async function populateHost (deps: PopulateDeps, context: JobContext<PopulateInp
     await populateBatch(deps, context, hypervisor, free.slice(from, from + BATCH))
   }
   deps.observer.look(hypervisor)
-  if (context.input.start) await Promise.all(free.map(async (machine) => { await startOne(deps, context, machine) }))
+  if (context.input.start)
+    await Promise.all(
+      free.map(async (machine) => {
+        await startOne(deps, context, machine)
+      }),
+    )
 }
 
 /** Marks the machines in use for later; with force nobody is spared. What was decided is journaled, since it decides over people's work. */
-async function setApart (deps: PopulateDeps, context: JobContext<PopulateInput>, hypervisor: string, machines: readonly JobMachine[]): Promise<JobMachine[]> {
+async function setApart(
+  deps: PopulateDeps,
+  context: JobContext<PopulateInput>,
+  hypervisor: string,
+  machines: readonly JobMachine[],
+): Promise<JobMachine[]> {
   const used = await context.step(hypervisor, 'who is in use', async () => {
     await deps.observer.lookNow(hypervisor)
     const reasons: Record<string, string> = {}
@@ -95,65 +151,160 @@ async function setApart (deps: PopulateDeps, context: JobContext<PopulateInput>,
   })
   const kept = context.input.force ? [] : machines.filter(({ id }) => id in used)
   for (const { id, name } of kept) {
-    await deps.store.updateTable('machine').set({ wanted_generation_id: context.input.generation.id }).where('id', '=', id).execute()
-    await context.end(name, 'skipped', `In use (${used[id] ?? ''}): it is renewed on ${context.input.generation.name} when it is released.`)
+    await deps.store
+      .updateTable('machine')
+      .set({ wanted_generation_id: context.input.generation.id })
+      .where('id', '=', id)
+      .execute()
+    await context.end(
+      name,
+      'skipped',
+      `In use (${used[id] ?? ''}): it is renewed on ${context.input.generation.name} when it is released.`,
+    )
   }
   return machines.filter((machine) => !kept.includes(machine))
 }
 
-async function populateBatch (deps: PopulateDeps, context: JobContext<PopulateInput>, hypervisor: string, batch: readonly JobMachine[]): Promise<void> {
+async function populateBatch(
+  deps: PopulateDeps,
+  context: JobContext<PopulateInput>,
+  hypervisor: string,
+  batch: readonly JobMachine[],
+): Promise<void> {
   const open = batch.filter(({ name }) => !context.isDone(name, 'overlay'))
   const ready = new Set(batch.filter(({ name }) => context.isDone(name, 'overlay')))
-  const off = await Promise.all(open.map(async (machine) => await attempt(context, machine, async () => { await context.patiently(async () => { await makeOff(deps, machine) }) })))
-  for (const machine of await makeOverlays(deps, context, hypervisor, open.filter((_, index) => off[index]))) ready.add(machine)
+  const off = await Promise.all(
+    open.map(
+      async (machine) =>
+        await attempt(context, machine, async () => {
+          await context.patiently(async () => {
+            await makeOff(deps, machine)
+          })
+        }),
+    ),
+  )
+  for (const machine of await makeOverlays(
+    deps,
+    context,
+    hypervisor,
+    open.filter((_, index) => off[index]),
+  ))
+    ready.add(machine)
   const queue = [...ready].filter(({ name }) => !context.isDone(name, 'define'))
-  await Promise.all(Array.from({ length: DEFINES_AT_ONCE }, async () => {
-    for (let machine = queue.shift(); machine; machine = queue.shift()) {
-      const { id, name } = machine
-      const defined = await attempt(context, machine, async () => { await context.patiently(async () => { await defineMachine(deps, id) }) })
-      if (!defined) continue
-      await context.record([name], 'define', null)
-      if (!context.input.start) await context.end(name, 'done', context.input.force ? 'Renewed at once; what was open on it is lost.' : '')
-    }
-  }))
+  await Promise.all(
+    Array.from({ length: DEFINES_AT_ONCE }, async () => {
+      for (let machine = queue.shift(); machine; machine = queue.shift()) {
+        const { id, name } = machine
+        const defined = await attempt(context, machine, async () => {
+          await context.patiently(async () => {
+            await defineMachine(deps, id)
+          })
+        })
+        if (!defined) continue
+        await context.record([name], 'define', null)
+        if (!context.input.start)
+          await context.end(
+            name,
+            'done',
+            context.input.force ? 'Renewed at once; what was open on it is lost.' : '',
+          )
+      }
+    }),
+  )
 }
 
 /** Cuts the power of a machine that is not in use, or whose user was overruled. */
-async function makeOff (deps: PopulateDeps, machine: JobMachine): Promise<void> {
-  const row = await deps.store.selectFrom('machine').selectAll().where('id', '=', machine.id).executeTakeFirstOrThrow()
+async function makeOff(deps: PopulateDeps, machine: JobMachine): Promise<void> {
+  const row = await deps.store
+    .selectFrom('machine')
+    .selectAll()
+    .where('id', '=', machine.id)
+    .executeTakeFirstOrThrow()
   if (row.power !== 'off' && row.power !== 'missing') await deps.power.powerOff(row)
 }
 
-async function makeOverlays (deps: PopulateDeps, context: JobContext<PopulateInput>, hypervisor: string, batch: readonly JobMachine[]): Promise<JobMachine[]> {
+async function makeOverlays(
+  deps: PopulateDeps,
+  context: JobContext<PopulateInput>,
+  hypervisor: string,
+  batch: readonly JobMachine[],
+): Promise<JobMachine[]> {
   if (batch.length === 0) return []
   const { generation } = context.input
-  const items = batch.map(({ name }) => ({ name: `${name}.qcow2`, base: generation.file, fresh: true }))
-  const operation = context.operation(hypervisor, `overlay-${createHash('sha256').update(items.map((item) => item.name).join()).digest('hex').slice(0, 16)}`)
-  const result = await context.patiently(async () => await deps.hypervisors.link(hypervisor).request<{ items: BatchItem[] }>('overlay_create', { items }, {
-    operation, fence: context.job.fence, signal: context.signal, timeoutMs: 10 * 60_000,
+  const items = batch.map(({ name }) => ({
+    name: `${name}.qcow2`,
+    base: generation.file,
+    fresh: true,
   }))
-  const made = batch.filter((machine) => result.items.find((item) => item.name === `${machine.name}.qcow2`)?.ok)
+  const operation = context.operation(
+    hypervisor,
+    `overlay-${createHash('sha256')
+      .update(items.map((item) => item.name).join())
+      .digest('hex')
+      .slice(0, 16)}`,
+  )
+  const result = await context.patiently(
+    async () =>
+      await deps.hypervisors.link(hypervisor).request<{ items: BatchItem[] }>(
+        'overlay_create',
+        { items },
+        {
+          operation,
+          fence: context.job.fence,
+          signal: context.signal,
+          timeoutMs: 10 * 60_000,
+        },
+      ),
+  )
+  const made = batch.filter(
+    (machine) => result.items.find((item) => item.name === `${machine.name}.qcow2`)?.ok,
+  )
   for (const machine of batch.filter((one) => !made.includes(one))) {
     const item = result.items.find((one) => one.name === `${machine.name}.qcow2`)
-    await context.end(machine.name, 'failed', `${hypervisor}: ${item?.error?.message ?? 'the overlay was not made'}`)
+    await context.end(
+      machine.name,
+      'failed',
+      `${hypervisor}: ${item?.error?.message ?? 'the overlay was not made'}`,
+    )
   }
   await deps.store.transaction().execute(async (tx) => {
     for (const { id } of made) {
-      await tx.updateTable('machine').set({ generation_id: generation.id, wanted_generation_id: null }).where('id', '=', id).execute()
+      await tx
+        .updateTable('machine')
+        .set({ generation_id: generation.id, wanted_generation_id: null })
+        .where('id', '=', id)
+        .execute()
     }
   })
-  if (made.length > 0) await context.record(made.map(({ name }) => name), 'overlay', null)
+  if (made.length > 0)
+    await context.record(
+      made.map(({ name }) => name),
+      'overlay',
+      null,
+    )
   return made
 }
 
-async function startOne (deps: PopulateDeps, context: JobContext<PopulateInput>, machine: JobMachine): Promise<void> {
+async function startOne(
+  deps: PopulateDeps,
+  context: JobContext<PopulateInput>,
+  machine: JobMachine,
+): Promise<void> {
   await attempt(context, machine, async () => {
-    await context.step(machine.name, 'start', async () => await deps.power.act(machine.id, 'start', 0, context.signal))
+    await context.step(
+      machine.name,
+      'start',
+      async () => await deps.power.act(machine.id, 'start', 0, context.signal),
+    )
     await context.end(machine.name, 'done')
   })
 }
 
-async function attempt (context: JobContext<PopulateInput>, machine: JobMachine, act: () => Promise<void>): Promise<boolean> {
+async function attempt(
+  context: JobContext<PopulateInput>,
+  machine: JobMachine,
+  act: () => Promise<void>,
+): Promise<boolean> {
   try {
     await act()
     return true

@@ -9,7 +9,9 @@ import type { Observer } from './observer.js'
 import { Limit } from './start-limit.js'
 
 export interface PowerDeps {
-  readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly observer: Observer
   /** Whether its domain is to be defined anew before it starts: then a policy that was changed meanwhile holds. */
   readonly isHandedOut: (machineId: string) => Promise<boolean>
   readonly extrasOf: DomainExtrasOf
@@ -24,48 +26,86 @@ const OFF_AFTER_RESET_MS = 5_000
 export class Power {
   readonly #starts: Limit
 
-  constructor (readonly deps: PowerDeps) {
+  constructor(readonly deps: PowerDeps) {
     this.#starts = new Limit((hypervisor) => deps.hypervisors.row(hypervisor).max_starts)
   }
 
   /** `timeoutMs`: how long a guest may take to shut down before the plug is pulled. */
-  async act (machineId: string, action: PowerAction, timeoutMs: number, signal: AbortSignal): Promise<string> {
+  async act(
+    machineId: string,
+    action: PowerAction,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<string> {
     const machine = await this.#machine(machineId)
     switch (action) {
-      case 'start': return await this.start(machine)
-      case 'shutdown': return await this.#shutdown(machine, timeoutMs, signal)
-      case 'poweroff': return await this.powerOff(machine)
-      case 'reboot': return await this.#restart(machine, 'domain_reboot')
-      case 'reset': return await this.#restart(machine, 'domain_reset')
+      case 'start':
+        return await this.start(machine)
+      case 'shutdown':
+        return await this.#shutdown(machine, timeoutMs, signal)
+      case 'poweroff':
+        return await this.powerOff(machine)
+      case 'reboot':
+        return await this.#restart(machine, 'domain_reboot')
+      case 'reset':
+        return await this.#restart(machine, 'domain_reset')
     }
   }
 
   /** Starts it, or lets it go on when it is paused. At most so many starts at a time on one hypervisor. */
-  async start (machine: MachineRow): Promise<string> {
+  async start(machine: MachineRow): Promise<string> {
     const link = this.deps.hypervisors.link(machine.hypervisor)
     return await this.#starts.run(machine.hypervisor, async () => {
       const power = await this.deps.observer.powerNow(machine)
       if (power === 'running') return 'It was running already.'
-      if (power === 'missing') throw new BrokerError('not_found', `${machine.hypervisor} has no domain ${machine.name}: populate its initial again, or delete the machine.`)
+      if (power === 'missing')
+        throw new BrokerError(
+          'not_found',
+          `${machine.hypervisor} has no domain ${machine.name}: populate its initial again, or delete the machine.`,
+        )
       if (power === 'paused' || power === 'suspended') {
         await link.resumeDomain(machine.name)
         return 'It was paused and goes on.'
       }
-      if ((machine.type === 'vdi' || machine.type === 'initial') && machine.disk === null && machine.generation_id === null) {
-        throw new BrokerError('no_generation', `${machine.name} has no disk yet: ${machine.type === 'vdi' ? 'populate its initial machine' : `run "berth image copy ${machine.name}"`} first.`)
+      if (
+        (machine.type === 'vdi' || machine.type === 'initial') &&
+        machine.disk === null &&
+        machine.generation_id === null
+      ) {
+        throw new BrokerError(
+          'no_generation',
+          `${machine.name} has no disk yet: ${machine.type === 'vdi' ? 'populate its initial machine' : `run "berth image copy ${machine.name}"`} first.`,
+        )
       }
       // A host that lost its power leaves the throw-away layer behind, which blocks the next start (libvirt issue 684).
-      if (machine.discard_changes === 1 && power !== 'shutting-down') await link.request('transient_clear', { domain: machine.name, name: `${machine.name}.qcow2` })
-      if (machine.adopted === 0 && power !== 'shutting-down' && await this.deps.isHandedOut(machine.id)) await defineMachine(this.deps, machine.id)
-      await this.deps.store.updateTable('machine').set({ wanted_power: 'on' }).where('id', '=', machine.id).execute()
+      if (machine.discard_changes === 1 && power !== 'shutting-down')
+        await link.request('transient_clear', {
+          domain: machine.name,
+          name: `${machine.name}.qcow2`,
+        })
+      if (
+        machine.adopted === 0 &&
+        power !== 'shutting-down' &&
+        (await this.deps.isHandedOut(machine.id))
+      )
+        await defineMachine(this.deps, machine.id)
+      await this.deps.store
+        .updateTable('machine')
+        .set({ wanted_power: 'on' })
+        .where('id', '=', machine.id)
+        .execute()
       await link.startDomain(machine.name)
       await this.deps.observer.powerNow(machine) // noted before the job ends: who asks then must not see it off and start it again
       return ''
     })
   }
 
-  async powerOff (machine: MachineRow): Promise<string> {
-    await this.deps.store.updateTable('machine').set({ wanted_power: null }).where('id', '=', machine.id).execute()
+  async powerOff(machine: MachineRow): Promise<string> {
+    await this.deps.store
+      .updateTable('machine')
+      .set({ wanted_power: null })
+      .where('id', '=', machine.id)
+      .execute()
     if (DEAD.includes(await this.deps.observer.powerNow(machine))) return 'It was off already.'
     await this.deps.hypervisors.link(machine.hypervisor).destroyDomain(machine.name)
     await this.deps.observer.powerNow(machine)
@@ -73,31 +113,41 @@ export class Power {
     return ''
   }
 
-  async #shutdown (machine: MachineRow, timeoutMs: number, signal: AbortSignal): Promise<string> {
+  async #shutdown(machine: MachineRow, timeoutMs: number, signal: AbortSignal): Promise<string> {
     const link = this.deps.hypervisors.link(machine.hypervisor)
-    await this.deps.store.updateTable('machine').set({ wanted_power: null }).where('id', '=', machine.id).execute()
+    await this.deps.store
+      .updateTable('machine')
+      .set({ wanted_power: null })
+      .where('id', '=', machine.id)
+      .execute()
     if (DEAD.includes(await this.deps.observer.powerNow(machine))) return 'It was off already.'
     await link.shutdownDomain(machine.name)
     if (await this.#untilDead(machine, timeoutMs, signal)) return ''
-    if (signal.aborted) throw new BrokerError('cancelled', 'The job was cancelled; the guest may still shut down.')
+    if (signal.aborted)
+      throw new BrokerError('cancelled', 'The job was cancelled; the guest may still shut down.')
     await link.destroyDomain(machine.name)
     return `The guest did not shut down within ${Math.round(timeoutMs / 1000)} s; the plug was pulled.`
   }
 
-  async #restart (machine: MachineRow, op: 'domain_reboot' | 'domain_reset'): Promise<string> {
+  async #restart(machine: MachineRow, op: 'domain_reboot' | 'domain_reset'): Promise<string> {
     const power = await this.deps.observer.powerNow(machine)
-    if (power !== 'running') throw new BrokerError('machine_off', `${machine.name} is ${power}: start it instead.`)
-    await this.deps.store.updateTable('machine').set({ wanted_power: 'on' }).where('id', '=', machine.id).execute()
+    if (power !== 'running')
+      throw new BrokerError('machine_off', `${machine.name} is ${power}: start it instead.`)
+    await this.deps.store
+      .updateTable('machine')
+      .set({ wanted_power: 'on' })
+      .where('id', '=', machine.id)
+      .execute()
     await this.deps.hypervisors.link(machine.hypervisor).request(op, { name: machine.name })
     if (machine.discard_on_reboot === 0) return ''
     // With on_reboot=destroy the machine is off now, or will be when its guest is down; a reboot by ACPI takes the guest's own time.
     const offWithinMs = op === 'domain_reset' ? OFF_AFTER_RESET_MS : OFF_AFTER_RESET_MS * 12
-    if (!await this.#untilDead(machine, offWithinMs, AbortSignal.timeout(offWithinMs))) return ''
+    if (!(await this.#untilDead(machine, offWithinMs, AbortSignal.timeout(offWithinMs)))) return ''
     await this.start(await this.#machine(machine.id))
     return 'Its changes were thrown away; it was started again.'
   }
 
-  async #untilDead (machine: MachineRow, withinMs: number, signal: AbortSignal): Promise<boolean> {
+  async #untilDead(machine: MachineRow, withinMs: number, signal: AbortSignal): Promise<boolean> {
     const until = performance.now() + withinMs
     while (!signal.aborted) {
       if (DEAD.includes(await this.deps.observer.powerNow(machine))) return true
@@ -107,9 +157,20 @@ export class Power {
     return false
   }
 
-  async #machine (id: string): Promise<MachineRow> {
-    const machine = await this.deps.store.selectFrom('machine').selectAll().where('id', '=', id).executeTakeFirst()
+  async #machine(id: string): Promise<MachineRow> {
+    const machine = await this.deps.store
+      .selectFrom('machine')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirst()
     if (!machine) throw new BrokerError('not_found', 'The machine was deleted meanwhile.')
-    return { ...machine, disk: machine.disk ?? (machine.type === 'vdi' || machine.type === 'initial' ? null : diskOf(machine, this.deps.hypervisors.row(machine.hypervisor))) }
+    return {
+      ...machine,
+      disk:
+        machine.disk ??
+        (machine.type === 'vdi' || machine.type === 'initial'
+          ? null
+          : diskOf(machine, this.deps.hypervisors.row(machine.hypervisor))),
+    }
   }
 }

@@ -7,7 +7,13 @@ import type { Store } from '../store/open.js'
 import type { Observer } from './observer.js'
 import type { Machines } from './service.js'
 
-export interface RestartsDeps { readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer, readonly machines: Machines, readonly log: Logger }
+export interface RestartsDeps {
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly observer: Observer
+  readonly machines: Machines
+  readonly log: Logger
+}
 
 /** The word of a reboot and the power-off that it causes come close together. */
 const REBOOT_COUNTS_MS = 60_000
@@ -19,21 +25,29 @@ const REBOOT_COUNTS_MS = 60_000
 export class Restarts {
   readonly #rebootedAt = new Map<string, number>()
 
-  constructor (readonly deps: RestartsDeps) {}
+  constructor(readonly deps: RestartsDeps) {}
 
-  start (): void {
-    this.deps.hypervisors.on('event', (_hypervisor, event) => { this.#onEvent(event) })
-    this.deps.observer.on('power', (id, power) => { if (power === 'off') void this.#onOff(id) })
+  start(): void {
+    this.deps.hypervisors.on('event', (_hypervisor, event) => {
+      this.#onEvent(event)
+    })
+    this.deps.observer.on('power', (id, power) => {
+      if (power === 'off') void this.#onOff(id)
+    })
   }
 
-  #onEvent ({ event, kind, name, detail }: HelperEvent): void {
+  #onEvent({ event, kind, name, detail }: HelperEvent): void {
     if (event !== 'domain' || kind !== 'shutdown' || name === undefined) return
     if (detail === 'guest-reset') this.#rebootedAt.set(name, Date.now())
     else if (detail === 'guest-shutdown') this.#rebootedAt.delete(name) // libvirt ends QEMU by a signal after either: host-signal says nothing
   }
 
-  async #onOff (id: string): Promise<void> {
-    const machine = await this.deps.store.selectFrom('machine').selectAll().where('id', '=', id).executeTakeFirst()
+  async #onOff(id: string): Promise<void> {
+    const machine = await this.deps.store
+      .selectFrom('machine')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirst()
     if (!machine) return
     const rebooted = Date.now() - (this.#rebootedAt.get(machine.name) ?? 0) < REBOOT_COUNTS_MS
     this.#rebootedAt.delete(machine.name)
@@ -41,7 +55,11 @@ export class Restarts {
     try {
       await this.deps.machines.power(machine.name, { action: 'start' }, BERTH)
     } catch (error) {
-      if (!(error instanceof BrokerError && error.code === 'busy')) this.deps.log.error({ err: error, machine: machine.name }, 'a machine that rebooted could not be started again')
+      if (!(error instanceof BrokerError && error.code === 'busy'))
+        this.deps.log.error(
+          { err: error, machine: machine.name },
+          'a machine that rebooted could not be started again',
+        )
     }
   }
 }

@@ -1,5 +1,14 @@
 import type { Static } from '@sinclair/typebox'
-import type { ForeignDomain, Machine, MachineAdopt, MachineCreate, MachinePatch, PowerRequest, DiscardChanges, MachineType } from '../api/machines.js'
+import type {
+  ForeignDomain,
+  Machine,
+  MachineAdopt,
+  MachineCreate,
+  MachinePatch,
+  PowerRequest,
+  DiscardChanges,
+  MachineType,
+} from '../api/machines.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { domainXml, parseDomainXml } from '../hypervisors/domain-xml.js'
@@ -8,14 +17,30 @@ import type { JobRunner } from '../jobs/runner.js'
 import type { Queries, Store } from '../store/open.js'
 import type { MachineRow, NewMachine } from '../store/tables.js'
 import { diskOf, newMac, newMachineId, specOf } from './definition.js'
-import { type DefineInput, type DeleteInput, type JobMachine, type PowerInput, toJobMachine } from './jobs.js'
+import {
+  type DefineInput,
+  type DeleteInput,
+  type JobMachine,
+  type PowerInput,
+  toJobMachine,
+} from './jobs.js'
 import { expandNames } from './names.js'
 import type { Observer } from './observer.js'
 import { nameOf, PARENT_TYPE, parentFor, refuseTypeChange } from './parents.js'
-import { childrenOf, listMachines, type MachineFilter, machineOrChildren, requireMachine } from './store.js'
+import {
+  childrenOf,
+  listMachines,
+  type MachineFilter,
+  machineOrChildren,
+  requireMachine,
+} from './store.js'
 
 export interface MachinesDeps {
-  readonly store: Store, readonly hypervisors: Hypervisors, readonly jobs: JobRunner, readonly observer: Observer, readonly shutdownTimeoutMs: number
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly jobs: JobRunner
+  readonly observer: Observer
+  readonly shutdownTimeoutMs: number
   /** Who has one of these machines, in words; null: nobody. Answered by those who hand machines out. */
   readonly holdersOf: (machineIds: readonly string[]) => Promise<string | null>
 }
@@ -24,29 +49,49 @@ const GIB = 1_073_741_824
 
 /** What callers may ask of machines. Every change is one transaction that records the wish, then a job does it. */
 export class Machines {
-  constructor (readonly deps: MachinesDeps) {}
+  constructor(readonly deps: MachinesDeps) {}
 
-  async show (name: string): Promise<Machine> {
+  async show(name: string): Promise<Machine> {
     const row = await requireMachine(this.deps.store, name)
     const [machine] = await this.#list({ ids: [row.id] })
     if (!machine) throw new BrokerError('not_found', `There is no machine ${name}.`)
     return machine
   }
 
-  async list (query: { hypervisor?: string, type?: MachineType, parent?: string } = {}): Promise<Machine[]> {
+  async list(
+    query: { hypervisor?: string; type?: MachineType; parent?: string } = {},
+  ): Promise<Machine[]> {
     const { parent, ...filter } = query
-    return await this.#list({ ...filter, ...(parent === undefined ? {} : { parentId: (await requireMachine(this.deps.store, parent)).id }) })
+    return await this.#list({
+      ...filter,
+      ...(parent === undefined
+        ? {}
+        : { parentId: (await requireMachine(this.deps.store, parent)).id }),
+    })
   }
 
-  async create (wish: MachineCreate, by: Actor): Promise<{ machines: Machine[], job: string }> {
+  async create(wish: MachineCreate, by: Actor): Promise<{ machines: Machine[]; job: string }> {
     const names = expandNames(wish.name, wish.count ?? 1, wish.first ?? 1)
-    const { ids, job } = await this.createNamed(wish, names.map((name, index) => ({ name, hypervisor: wish.hypervisors[index % wish.hypervisors.length] ?? '' })), by)
+    const { ids, job } = await this.createNamed(
+      wish,
+      names.map((name, index) => ({
+        name,
+        hypervisor: wish.hypervisors[index % wish.hypervisors.length] ?? '',
+      })),
+      by,
+    )
     return await this.#answer(ids, job)
   }
 
   /** As `create`, with each name and place given. `also` is done in the same transaction. */
-  async createNamed (wish: Omit<MachineCreate, 'name' | 'hypervisors'>, places: ReadonlyArray<{ name: string, hypervisor: string }>, by: Actor, also: (tx: Queries, machines: readonly JobMachine[]) => Promise<void> = async () => {}): Promise<{ ids: string[], job: string }> {
-    for (const hypervisor of new Set(places.map((place) => place.hypervisor))) this.deps.hypervisors.virtType(hypervisor)
+  async createNamed(
+    wish: Omit<MachineCreate, 'name' | 'hypervisors'>,
+    places: ReadonlyArray<{ name: string; hypervisor: string }>,
+    by: Actor,
+    also: (tx: Queries, machines: readonly JobMachine[]) => Promise<void> = async () => {},
+  ): Promise<{ ids: string[]; job: string }> {
+    for (const hypervisor of new Set(places.map((place) => place.hypervisor)))
+      this.deps.hypervisors.virtType(hypervisor)
     const ownDisk = wish.type === 'simple' || wish.type === 'source'
     const created = await this.deps.store.transaction().execute(async (tx) => {
       const parent = await parentFor(tx, wish.type, wish.parent)
@@ -56,7 +101,11 @@ export class Machines {
       const first = await requireMachine(tx, machines[0]?.name ?? '')
       domainXml(specOf(first, this.deps.hypervisors.row(first.hypervisor), 'qemu')) // a faulty domain.xml is refused here, and then nothing is recorded
       await also(tx, machines)
-      const input: DefineInput = { machines, diskBytes: ownDisk ? Math.ceil((wish.diskGib ?? 20) * GIB / 512) * 512 : null, created: true }
+      const input: DefineInput = {
+        machines,
+        diskBytes: ownDisk ? Math.ceil(((wish.diskGib ?? 20) * GIB) / 512) * 512 : null,
+        created: true,
+      }
       const ids = machines.map((machine) => machine.id)
       return { ids, job: await this.#job(tx, 'define', first.name, input, machines, by, ids) }
     })
@@ -64,95 +113,203 @@ export class Machines {
     return created
   }
 
-  async adopt (wish: MachineAdopt, by: Actor): Promise<{ machines: Machine[], job: null }> {
+  async adopt(wish: MachineAdopt, by: Actor): Promise<{ machines: Machine[]; job: null }> {
     const link = this.deps.hypervisors.link(wish.hypervisor)
     const domains = await link.listDomains()
-    if (!domains.some((domain) => domain.name === wish.name)) throw new BrokerError('not_found', `${wish.hypervisor} has no domain ${wish.name}: "berth hypervisor domains ${wish.hypervisor}" shows those that can be adopted.`)
+    if (!domains.some((domain) => domain.name === wish.name))
+      throw new BrokerError(
+        'not_found',
+        `${wish.hypervisor} has no domain ${wish.name}: "berth hypervisor domains ${wish.hypervisor}" shows those that can be adopted.`,
+      )
     const xml = await link.domainXml(wish.name)
     const domain = parseDomainXml(xml)
-    if (domain.disk === null) throw new BrokerError('invalid_request', `${wish.name} has no disk in a file: only such domains can be adopted.`)
+    if (domain.disk === null)
+      throw new BrokerError(
+        'invalid_request',
+        `${wish.name} has no disk in a file: only such domains can be adopted.`,
+      )
     const type = wish.type ?? 'simple'
     const row: NewMachine = {
-      id: domain.uuid, name: domain.name, type, hypervisor: wish.hypervisor, parent_id: null, disk: domain.disk, generation_id: null, wanted_generation_id: null,
-      discard_changes: domain.transient ? 1 : 0, discard_on_reboot: domain.destroyOnReboot ? 1 : 0, memory_mib: domain.memoryMib, vcpus: domain.vcpus, network: domain.network, firmware: domain.firmware,
-      mac: domain.mac || newMac(), serial: domain.serial || domain.name, domain_xml: xml, adopted: 1, power_since: Date.now(), wanted_power: null, created_at: Date.now(),
+      id: domain.uuid,
+      name: domain.name,
+      type,
+      hypervisor: wish.hypervisor,
+      parent_id: null,
+      disk: domain.disk,
+      generation_id: null,
+      wanted_generation_id: null,
+      discard_changes: domain.transient ? 1 : 0,
+      discard_on_reboot: domain.destroyOnReboot ? 1 : 0,
+      memory_mib: domain.memoryMib,
+      vcpus: domain.vcpus,
+      network: domain.network,
+      firmware: domain.firmware,
+      mac: domain.mac || newMac(),
+      serial: domain.serial || domain.name,
+      domain_xml: xml,
+      adopted: 1,
+      power_since: Date.now(),
+      wanted_power: null,
+      created_at: Date.now(),
     }
     await this.deps.store.transaction().execute(async (tx) => {
       const parent = await parentFor(tx, type, wish.parent)
       await this.#insert(tx, { ...row, parent_id: parent?.id ?? null })
-      await recordEvent(tx, by, 'machine.adopt', `machine:${row.name}`, { hypervisor: wish.hypervisor, type })
+      await recordEvent(tx, by, 'machine.adopt', `machine:${row.name}`, {
+        hypervisor: wish.hypervisor,
+        type,
+      })
     })
     await this.deps.observer.lookNow(wish.hypervisor)
     return { machines: await this.#list({ ids: [row.id] }), job: null }
   }
 
   /** Domains of a host that Berth does not know. */
-  async foreignDomains (hypervisor: string): Promise<Array<Static<typeof ForeignDomain>>> {
+  async foreignDomains(hypervisor: string): Promise<Array<Static<typeof ForeignDomain>>> {
     const domains = await this.deps.hypervisors.link(hypervisor).listDomains()
-    const known = await this.deps.store.selectFrom('machine').select('id').where('hypervisor', '=', hypervisor).execute()
-    return domains.filter((domain) => !known.some(({ id }) => id === domain.uuid)).map(({ name, power }) => ({ hypervisor, name, power }))
+    const known = await this.deps.store
+      .selectFrom('machine')
+      .select('id')
+      .where('hypervisor', '=', hypervisor)
+      .execute()
+    return domains
+      .filter((domain) => !known.some(({ id }) => id === domain.uuid))
+      .map(({ name, power }) => ({ hypervisor, name, power }))
   }
 
-  async change (name: string, patch: MachinePatch, by: Actor): Promise<{ machines: Machine[], job: string }> {
+  async change(
+    name: string,
+    patch: MachinePatch,
+    by: Actor,
+  ): Promise<{ machines: Machine[]; job: string }> {
     const { id, job } = await this.deps.store.transaction().execute(async (tx) => {
       const row = await requireMachine(tx, name)
       const type = patch.type ?? row.type
       if (type !== row.type || patch.parent !== undefined) await refuseTypeChange(tx, row, type)
-      const given = patch.parent === undefined ? (type === row.type ? await nameOf(tx, row.parent_id) : undefined) : patch.parent ?? undefined
+      const given =
+        patch.parent === undefined
+          ? type === row.type
+            ? await nameOf(tx, row.parent_id)
+            : undefined
+          : (patch.parent ?? undefined)
       const parent = await parentFor(tx, type, given)
       const change = {
-        type, parent_id: parent?.id ?? null, memory_mib: patch.memoryMib ?? row.memory_mib, vcpus: patch.vcpus ?? row.vcpus, network: patch.network ?? row.network,
+        type,
+        parent_id: parent?.id ?? null,
+        memory_mib: patch.memoryMib ?? row.memory_mib,
+        vcpus: patch.vcpus ?? row.vcpus,
+        network: patch.network ?? row.network,
         ...(patch.domainXml === undefined ? {} : { domain_xml: patch.domainXml }),
-        ...(type === row.type ? {} : { disk: PARENT_TYPE[type] ? null : row.disk ?? diskOf(row, this.deps.hypervisors.row(row.hypervisor)) }),
+        ...(type === row.type
+          ? {}
+          : {
+              disk: PARENT_TYPE[type]
+                ? null
+                : (row.disk ?? diskOf(row, this.deps.hypervisors.row(row.hypervisor))),
+            }),
       }
       domainXml(specOf({ ...row, ...change }, this.deps.hypervisors.row(row.hypervisor), 'qemu')) // a faulty domain.xml is refused here, before anything is recorded
       await tx.updateTable('machine').set(change).where('id', '=', row.id).execute()
-      await recordEvent(tx, by, 'machine.change', `machine:${name}`, { ...patch, ...(patch.domainXml === undefined ? {} : { domainXml: 'given' }) })
+      await recordEvent(tx, by, 'machine.change', `machine:${name}`, {
+        ...patch,
+        ...(patch.domainXml === undefined ? {} : { domainXml: 'given' }),
+      })
       return { id: row.id, job: await this.#redefine(tx, [row], by) }
     })
-    return await this.#answer([id], job) as { machines: Machine[], job: string }
+    return (await this.#answer([id], job)) as { machines: Machine[]; job: string }
   }
 
   /** Names who depends on it and refuses, unless forced: then they are deleted too. */
-  async remove (name: string, force: boolean, by: Actor): Promise<string> {
+  async remove(name: string, force: boolean, by: Actor): Promise<string> {
     const machine = await requireMachine(this.deps.store, name)
     // A machine that was just made has not been looked at yet.
-    if (machine.power === 'unknown' && this.deps.hypervisors.link(machine.hypervisor).status().state === 'up') await this.deps.observer.powerNow(machine)
+    if (
+      machine.power === 'unknown' &&
+      this.deps.hypervisors.link(machine.hypervisor).status().state === 'up'
+    )
+      await this.deps.observer.powerNow(machine)
     const holders = force ? null : await this.deps.holdersOf([machine.id])
-    if (holders !== null) throw new BrokerError('assigned', `${holders}: release it first, or use --force.`)
+    if (holders !== null)
+      throw new BrokerError('assigned', `${holders}: release it first, or use --force.`)
     const job = await this.deps.store.transaction().execute(async (tx) => {
       const row = await requireMachine(tx, name)
       const children = await childrenOf(tx, row.id)
       if (children.length > 0 && !force) {
-        throw new BrokerError('has_dependants', `${children.length} ${children.length === 1 ? 'machine is' : 'machines are'} made from ${name} (${children.slice(0, 5).map((child) => child.name).join(', ')}${children.length > 5 ? ', …' : ''}): delete ${children.length === 1 ? 'it' : 'them'} first, or use --force.`)
+        throw new BrokerError(
+          'has_dependants',
+          `${children.length} ${children.length === 1 ? 'machine is' : 'machines are'} made from ${name} (${children
+            .slice(0, 5)
+            .map((child) => child.name)
+            .join(
+              ', ',
+            )}${children.length > 5 ? ', …' : ''}): delete ${children.length === 1 ? 'it' : 'them'} first, or use --force.`,
+        )
       }
-      if (row.adopted === 0 && !force && row.power !== 'off' && row.power !== 'missing' && row.power !== 'crashed') throw new BrokerError('machine_running', `${name} is ${row.power}: shut it down first, or use --force.`)
+      if (
+        row.adopted === 0 &&
+        !force &&
+        row.power !== 'off' &&
+        row.power !== 'missing' &&
+        row.power !== 'crashed'
+      )
+        throw new BrokerError(
+          'machine_running',
+          `${name} is ${row.power}: shut it down first, or use --force.`,
+        )
       // A source's initials live on: their images are whole copies.
-      const doomed = row.type === 'initial' ? [...children.filter((child) => child.type === 'vdi'), row] : [row]
+      const doomed =
+        row.type === 'initial' ? [...children.filter((child) => child.type === 'vdi'), row] : [row]
       const input: DeleteInput = { machines: doomed.map(toJobMachine), force }
-      return await this.#job(tx, 'delete', name, input, input.machines, by, doomed.map((machine) => machine.id))
+      return await this.#job(
+        tx,
+        'delete',
+        name,
+        input,
+        input.machines,
+        by,
+        doomed.map((machine) => machine.id),
+      )
     })
     this.deps.jobs.wake()
     return job
   }
 
-  async power (name: string, request: PowerRequest, by: Actor): Promise<string> {
+  async power(name: string, request: PowerRequest, by: Actor): Promise<string> {
     const job = await this.deps.store.transaction().execute(async (tx) => {
       const rows = await machineOrChildren(tx, name, request.children ?? false)
-      const input: PowerInput = { action: request.action, timeoutMs: request.timeoutMs ?? this.deps.shutdownTimeoutMs, machines: rows.map(toJobMachine) }
+      const input: PowerInput = {
+        action: request.action,
+        timeoutMs: request.timeoutMs ?? this.deps.shutdownTimeoutMs,
+        machines: rows.map(toJobMachine),
+      }
       // An unconditional plug must work while a shutdown still waits for its guest.
-      const locks = request.action === 'poweroff' ? await this.#unlocked(tx, rows) : rows.map((row) => row.id)
+      const locks =
+        request.action === 'poweroff' ? await this.#unlocked(tx, rows) : rows.map((row) => row.id)
       return await this.#job(tx, 'power', name, input, input.machines, by, locks)
     })
     this.deps.jobs.wake()
     return job
   }
 
-  async setMaintenance (name: string, on: boolean, reason: string, children: boolean, by: Actor): Promise<Machine[]> {
+  async setMaintenance(
+    name: string,
+    on: boolean,
+    reason: string,
+    children: boolean,
+    by: Actor,
+  ): Promise<Machine[]> {
     const rows = await this.deps.store.transaction().execute(async (tx) => {
       const rows = await machineOrChildren(tx, name, children)
-      for (const row of rows) await tx.updateTable('machine').set({ maintenance: on ? 1 : 0, maintenance_reason: on ? reason : '' }).where('id', '=', row.id).execute()
-      await recordEvent(tx, by, `machine.maintenance-${on ? 'on' : 'off'}`, `machine:${name}`, { reason, machines: rows.map((row) => row.name) })
+      for (const row of rows)
+        await tx
+          .updateTable('machine')
+          .set({ maintenance: on ? 1 : 0, maintenance_reason: on ? reason : '' })
+          .where('id', '=', row.id)
+          .execute()
+      await recordEvent(tx, by, `machine.maintenance-${on ? 'on' : 'off'}`, `machine:${name}`, {
+        reason,
+        machines: rows.map((row) => row.name),
+      })
       return rows
     })
     for (const row of rows) this.deps.observer.emit('power', row.id, row.power, row.power)
@@ -160,67 +317,170 @@ export class Machines {
   }
 
   /** Turns the virtual snapshot on or off. A running machine takes it over at its next start. */
-  async setDiscardChanges (name: string, wish: DiscardChanges, by: Actor): Promise<{ machines: Machine[], job: string }> {
+  async setDiscardChanges(
+    name: string,
+    wish: DiscardChanges,
+    by: Actor,
+  ): Promise<{ machines: Machine[]; job: string }> {
     const { rows, job } = await this.deps.store.transaction().execute(async (tx) => {
       const rows = await machineOrChildren(tx, name, wish.children ?? false)
       const other = rows.find((row) => row.type !== 'vdi')
-      if (other) throw new BrokerError('wrong_type', `${other.name} is a ${other.type} machine: only vdi machines throw their changes away.`)
+      if (other)
+        throw new BrokerError(
+          'wrong_type',
+          `${other.name} is a ${other.type} machine: only vdi machines throw their changes away.`,
+        )
       for (const row of rows) {
-        await tx.updateTable('machine').set({ discard_changes: wish.on ? 1 : 0, discard_on_reboot: wish.on ? (wish.onReboot === undefined ? row.discard_on_reboot : wish.onReboot ? 1 : 0) : 0 }).where('id', '=', row.id).execute()
+        await tx
+          .updateTable('machine')
+          .set({
+            discard_changes: wish.on ? 1 : 0,
+            discard_on_reboot: wish.on
+              ? wish.onReboot === undefined
+                ? row.discard_on_reboot
+                : wish.onReboot
+                  ? 1
+                  : 0
+              : 0,
+          })
+          .where('id', '=', row.id)
+          .execute()
       }
-      await recordEvent(tx, by, `machine.discard-changes-${wish.on ? 'on' : 'off'}`, `machine:${name}`, { machines: rows.map((row) => row.name) })
+      await recordEvent(
+        tx,
+        by,
+        `machine.discard-changes-${wish.on ? 'on' : 'off'}`,
+        `machine:${name}`,
+        { machines: rows.map((row) => row.name) },
+      )
       return { rows, job: await this.#redefine(tx, rows, by) }
     })
-    return await this.#answer(rows.map((row) => row.id), job) as { machines: Machine[], job: string }
+    return (await this.#answer(
+      rows.map((row) => row.id),
+      job,
+    )) as { machines: Machine[]; job: string }
   }
 
-  async xml (name: string): Promise<string> {
+  async xml(name: string): Promise<string> {
     const row = await requireMachine(this.deps.store, name)
     return await this.deps.hypervisors.link(row.hypervisor).domainXml(row.name)
   }
 
-  async #list (filter: MachineFilter): Promise<Machine[]> {
+  async #list(filter: MachineFilter): Promise<Machine[]> {
     return await listMachines(this.deps.store, (id) => this.deps.observer.viewers(id), filter)
   }
 
-  async #answer (ids: readonly string[], job: string): Promise<{ machines: Machine[], job: string }> {
+  async #answer(
+    ids: readonly string[],
+    job: string,
+  ): Promise<{ machines: Machine[]; job: string }> {
     this.deps.jobs.wake()
     const machines: Machine[] = []
-    for (let from = 0; from < ids.length; from += 500) machines.push(...await this.#list({ ids: ids.slice(from, from + 500) }))
+    for (let from = 0; from < ids.length; from += 500)
+      machines.push(...(await this.#list({ ids: ids.slice(from, from + 500) })))
     return { machines, job }
   }
 
-  async #insert (tx: Queries, row: NewMachine): Promise<void> {
-    const taken = await tx.selectFrom('machine').select(['name', 'hypervisor']).where((eb) => eb.or([eb('name', '=', row.name), eb('id', '=', row.id)])).executeTakeFirst()
-    if (taken) throw new BrokerError('name_taken', `There is a machine ${taken.name} on ${taken.hypervisor} already: choose another name.`)
-    const hypervisor = await tx.selectFrom('hypervisor').select('name').where((eb) => eb(eb.fn<string>('lower', ['name']), '=', row.name.toLowerCase())).executeTakeFirst()
-    if (hypervisor) throw new BrokerError('name_taken', `There is a hypervisor ${hypervisor.name} already, and jobs name both: choose another name for the machine.`)
+  async #insert(tx: Queries, row: NewMachine): Promise<void> {
+    const taken = await tx
+      .selectFrom('machine')
+      .select(['name', 'hypervisor'])
+      .where((eb) => eb.or([eb('name', '=', row.name), eb('id', '=', row.id)]))
+      .executeTakeFirst()
+    if (taken)
+      throw new BrokerError(
+        'name_taken',
+        `There is a machine ${taken.name} on ${taken.hypervisor} already: choose another name.`,
+      )
+    const hypervisor = await tx
+      .selectFrom('hypervisor')
+      .select('name')
+      .where((eb) => eb(eb.fn<string>('lower', ['name']), '=', row.name.toLowerCase()))
+      .executeTakeFirst()
+    if (hypervisor)
+      throw new BrokerError(
+        'name_taken',
+        `There is a hypervisor ${hypervisor.name} already, and jobs name both: choose another name for the machine.`,
+      )
     await tx.insertInto('machine').values(row).execute()
   }
 
-  async #job (tx: Queries, kind: string, subject: string, input: unknown, machines: readonly JobMachine[], by: Actor, locks: readonly string[]): Promise<string> {
-    return await this.deps.jobs.create(tx, { kind, subject, input, targets: machines.map((machine) => machine.name), locks }, by)
+  async #job(
+    tx: Queries,
+    kind: string,
+    subject: string,
+    input: unknown,
+    machines: readonly JobMachine[],
+    by: Actor,
+    locks: readonly string[],
+  ): Promise<string> {
+    return await this.deps.jobs.create(
+      tx,
+      { kind, subject, input, targets: machines.map((machine) => machine.name), locks },
+      by,
+    )
   }
 
-  async #redefine (tx: Queries, rows: readonly MachineRow[], by: Actor): Promise<string> {
+  async #redefine(tx: Queries, rows: readonly MachineRow[], by: Actor): Promise<string> {
     const input: DefineInput = { machines: rows.map(toJobMachine), diskBytes: null, created: false }
-    return await this.#job(tx, 'define', rows[0]?.name ?? '', input, input.machines, by, rows.map((row) => row.id))
+    return await this.#job(
+      tx,
+      'define',
+      rows[0]?.name ?? '',
+      input,
+      input.machines,
+      by,
+      rows.map((row) => row.id),
+    )
   }
 
-  async #unlocked (tx: Queries, rows: readonly MachineRow[]): Promise<string[]> {
-    const locked = await tx.selectFrom('job_lock').innerJoin('job', 'job.id', 'job_lock.job_id').select('machine_id').where('job.kind', '=', 'power').where('machine_id', 'in', rows.map((row) => row.id)).execute()
+  async #unlocked(tx: Queries, rows: readonly MachineRow[]): Promise<string[]> {
+    const locked = await tx
+      .selectFrom('job_lock')
+      .innerJoin('job', 'job.id', 'job_lock.job_id')
+      .select('machine_id')
+      .where('job.kind', '=', 'power')
+      .where(
+        'machine_id',
+        'in',
+        rows.map((row) => row.id),
+      )
+      .execute()
     return rows.map((row) => row.id).filter((id) => !locked.some((lock) => lock.machine_id === id))
   }
-
 }
 
-function newRow (wish: Omit<MachineCreate, 'name' | 'hypervisors'>, name: string, hypervisor: string, parent: MachineRow | null): NewMachine & { id: string, name: string, hypervisor: string } {
-  if ((wish.discardChanges ?? false) && wish.type !== 'vdi') throw new BrokerError('wrong_type', 'Only vdi machines throw their changes away: leave "discardChanges" out.')
+function newRow(
+  wish: Omit<MachineCreate, 'name' | 'hypervisors'>,
+  name: string,
+  hypervisor: string,
+  parent: MachineRow | null,
+): NewMachine & { id: string; name: string; hypervisor: string } {
+  if ((wish.discardChanges ?? false) && wish.type !== 'vdi')
+    throw new BrokerError(
+      'wrong_type',
+      'Only vdi machines throw their changes away: leave "discardChanges" out.',
+    )
   return {
-    id: newMachineId(), name, type: wish.type, hypervisor, parent_id: parent?.id ?? null, disk: null, generation_id: null, wanted_generation_id: null,
-    discard_changes: wish.discardChanges ? 1 : 0, discard_on_reboot: wish.discardOnReboot ? 1 : 0, memory_mib: wish.memoryMib ?? 2048, vcpus: wish.vcpus ?? 2,
-    network: wish.network ?? 'network:default', firmware: wish.firmware ?? 'bios', mac: newMac(), serial: name, domain_xml: wish.domainXml ?? null,
-    power_since: Date.now(), wanted_power: null, created_at: Date.now(),
+    id: newMachineId(),
+    name,
+    type: wish.type,
+    hypervisor,
+    parent_id: parent?.id ?? null,
+    disk: null,
+    generation_id: null,
+    wanted_generation_id: null,
+    discard_changes: wish.discardChanges ? 1 : 0,
+    discard_on_reboot: wish.discardOnReboot ? 1 : 0,
+    memory_mib: wish.memoryMib ?? 2048,
+    vcpus: wish.vcpus ?? 2,
+    network: wish.network ?? 'network:default',
+    firmware: wish.firmware ?? 'bios',
+    mac: newMac(),
+    serial: name,
+    domain_xml: wish.domainXml ?? null,
+    power_since: Date.now(),
+    wanted_power: null,
+    created_at: Date.now(),
   }
 }
-

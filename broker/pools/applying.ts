@@ -18,145 +18,297 @@ type Change = ApplyResult['changes'][number]
 export class Applying {
   readonly #jobs: string[] = []
 
-  constructor (readonly tx: Queries, readonly pools: Pools, readonly by: Actor, readonly onTouched: (poolId: string) => void) {}
+  constructor(
+    readonly tx: Queries,
+    readonly pools: Pools,
+    readonly by: Actor,
+    readonly onTouched: (poolId: string) => void,
+  ) {}
 
-  async all (wanted: Wanted): Promise<ApplyResult> {
+  async all(wanted: Wanted): Promise<ApplyResult> {
     const existing = await listPools(this.tx, {})
     await this.#refuseUnknown(wanted, existing)
     refuseBadPolicies(wanted, existing)
-    const warnings = [...wanted.warnings, ...await this.#unchangeable(wanted)]
+    const warnings = [...wanted.warnings, ...(await this.#unchangeable(wanted))]
     const changes: Change[] = []
-    for (const pool of wanted.pools) changes.push(await this.#pool(pool, existing.find((one) => one.name.toLowerCase() === pool.name.toLowerCase())))
+    for (const pool of wanted.pools)
+      changes.push(
+        await this.#pool(
+          pool,
+          existing.find((one) => one.name.toLowerCase() === pool.name.toLowerCase()),
+        ),
+      )
     for (const machine of wanted.machines) changes.push(await this.#machine(machine))
     return { changes, jobs: this.#jobs, warnings }
   }
 
   /** Before anything is done: every machine and pool that the documents name must be there. */
-  async #refuseUnknown (wanted: Wanted, pools: readonly Pool[]): Promise<void> {
+  async #refuseUnknown(wanted: Wanted, pools: readonly Pool[]): Promise<void> {
     const existing = new Set(pools.map((pool) => pool.name.toLowerCase()))
     const named = new Set(wanted.pools.map((pool) => pool.name.toLowerCase()))
-    if (named.size < wanted.pools.length) throw new BrokerError('invalid_request', 'A pool is described twice: leave one description out.')
+    if (named.size < wanted.pools.length)
+      throw new BrokerError(
+        'invalid_request',
+        'A pool is described twice: leave one description out.',
+      )
     for (const machine of wanted.machines) {
       await requireMachine(this.tx, machine.name)
-      const unknown = machine.pools.find((pool) => !existing.has(pool.toLowerCase()) && !named.has(pool.toLowerCase()))
-      if (unknown !== undefined) throw new BrokerError('not_found', `${machine.name} names the pool ${unknown}, which does not exist: describe it in the same file.`)
+      const unknown = machine.pools.find(
+        (pool) => !existing.has(pool.toLowerCase()) && !named.has(pool.toLowerCase()),
+      )
+      if (unknown !== undefined)
+        throw new BrokerError(
+          'not_found',
+          `${machine.name} names the pool ${unknown}, which does not exist: describe it in the same file.`,
+        )
     }
-    for (const pool of wanted.pools) for (const machine of pool.members ?? []) await requireMachine(this.tx, machine)
+    for (const pool of wanted.pools)
+      for (const machine of pool.members ?? []) await requireMachine(this.tx, machine)
   }
 
   /** What a pool was made with and keeps: a document that says otherwise is told so. */
-  async #unchangeable (wanted: Wanted): Promise<string[]> {
+  async #unchangeable(wanted: Wanted): Promise<string[]> {
     const made = await madeWith(this.tx)
     return wanted.pools.flatMap(({ name, namespace, from, settings }) => {
       const before = made.get(name.toLowerCase())
       if (!before) return []
-      const after: Record<string, unknown> = { ...settings, ...(from === undefined || from === before['initial'] ? {} : { from }), ...(namespace === undefined ? {} : { namespace }) }
-      const other = Object.entries(after).filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(before[field]))
-      return other.map(([field, value]) => `The pool ${name} stays with ${field} ${String(before[field] ?? '') || 'as it was'}, not ${String(value)}: that is said when a pool is created.`)
+      const after: Record<string, unknown> = {
+        ...settings,
+        ...(from === undefined || from === before['initial'] ? {} : { from }),
+        ...(namespace === undefined ? {} : { namespace }),
+      }
+      const other = Object.entries(after).filter(
+        ([field, value]) => JSON.stringify(value) !== JSON.stringify(before[field]),
+      )
+      return other.map(
+        ([field, value]) =>
+          `The pool ${name} stays with ${field} ${String(before[field] ?? '') || 'as it was'}, not ${String(value)}: that is said when a pool is created.`,
+      )
     })
   }
 
-  async #pool (wanted: WantedPool, pool: Pool | undefined): Promise<Change> {
-    const { id, name } = pool ? await requirePool(this.tx, pool.name) : { id: '', name: wanted.name }
-    const fields = [...fieldsOf(wanted, pool), ...await this.#grantFields(wanted, id), ...await this.#memberFields(wanted, id)]
-    const change: Change = { object: `pool/${wanted.name}`, action: pool ? fields.length > 0 ? 'change' : 'none' : 'create', fields }
+  async #pool(wanted: WantedPool, pool: Pool | undefined): Promise<Change> {
+    const { id, name } = pool
+      ? await requirePool(this.tx, pool.name)
+      : { id: '', name: wanted.name }
+    const fields = [
+      ...fieldsOf(wanted, pool),
+      ...(await this.#grantFields(wanted, id)),
+      ...(await this.#memberFields(wanted, id)),
+    ]
+    const change: Change = {
+      object: `pool/${wanted.name}`,
+      action: pool ? (fields.length > 0 ? 'change' : 'none') : 'create',
+      fields,
+    }
     if (change.action === 'none') return change
     const { namespace, from, size, settings, policy } = wanted
     let poolId = id
     if (!pool) {
-      poolId = this.#note(await this.pools.createIn(this.tx, { name, ...settings, policy, ...(namespace === undefined ? {} : { namespace }), ...(from === undefined ? {} : { from }), ...(size === undefined ? {} : { size }) }, this.by))
+      poolId = this.#note(
+        await this.pools.createIn(
+          this.tx,
+          {
+            name,
+            ...settings,
+            policy,
+            ...(namespace === undefined ? {} : { namespace }),
+            ...(from === undefined ? {} : { from }),
+            ...(size === undefined ? {} : { size }),
+          },
+          this.by,
+        ),
+      )
     } else if (fields.some(({ field }) => field !== 'permissions' && field !== 'members')) {
-      this.#note(await this.pools.changeIn(this.tx, name, { policy, ...(size === undefined || size === pool.size ? {} : { size }) }, this.by))
+      this.#note(
+        await this.pools.changeIn(
+          this.tx,
+          name,
+          { policy, ...(size === undefined || size === pool.size ? {} : { size }) },
+          this.by,
+        ),
+      )
     }
     this.onTouched(poolId)
-    if (wanted.permissions !== undefined) await this.#setGrants({ kind: 'pool', id: poolId, name }, wanted.permissions)
+    if (wanted.permissions !== undefined)
+      await this.#setGrants({ kind: 'pool', id: poolId, name }, wanted.permissions)
     if (wanted.members !== undefined) await this.#setMembers({ id: poolId, name }, wanted.members)
     return change
   }
 
-  #note ({ id, job }: Wished): string {
+  #note({ id, job }: Wished): string {
     this.onTouched(id)
     if (job !== null) this.#jobs.push(job)
     return id
   }
 
-  async #grantFields (wanted: WantedPool, poolId: string): Promise<Change['fields']> {
+  async #grantFields(wanted: WantedPool, poolId: string): Promise<Change['fields']> {
     if (wanted.permissions === undefined) return []
     const before = await poolGrants(this.tx, poolId)
-    return sameGrants(before, wanted.permissions) ? [] : [{ field: 'permissions', before, after: wanted.permissions }]
+    return sameGrants(before, wanted.permissions)
+      ? []
+      : [{ field: 'permissions', before, after: wanted.permissions }]
   }
 
-  async #memberFields (wanted: WantedPool, poolId: string): Promise<Change['fields']> {
+  async #memberFields(wanted: WantedPool, poolId: string): Promise<Change['fields']> {
     if (wanted.members === undefined) return []
     const before = await membersByHand(this.tx, poolId)
-    return [...before].sort().join() === [...wanted.members].sort().join() ? [] : [{ field: 'members', before, after: wanted.members }]
+    return [...before].sort().join() === [...wanted.members].sort().join()
+      ? []
+      : [{ field: 'members', before, after: wanted.members }]
   }
 
-  async #setGrants (on: { kind: 'pool', id: string, name: string }, wanted: readonly WantedGrant[]): Promise<void> {
-    const subject = ({ user, role = '' }: WantedGrant): { subjectKind: 'user' | 'role', subject: string } => user === undefined ? { subjectKind: 'role', subject: role } : { subjectKind: 'user', subject: user }
-    for (const grant of wanted) await setGrant(this.tx, on, { ...subject(grant), verbs: grant.may as Verb[] }, this.by)
-    const stays = new Set(wanted.map(subject).map((one) => `${one.subjectKind} ${nameKey(one.subject)}`))
-    for (const grant of await grantsOn(this.tx, on)) if (!stays.has(`${grant.subjectKind} ${nameKey(grant.subject)}`)) await removeGrant(this.tx, on, grant, this.by)
+  async #setGrants(
+    on: { kind: 'pool'; id: string; name: string },
+    wanted: readonly WantedGrant[],
+  ): Promise<void> {
+    const subject = ({
+      user,
+      role = '',
+    }: WantedGrant): { subjectKind: 'user' | 'role'; subject: string } =>
+      user === undefined
+        ? { subjectKind: 'role', subject: role }
+        : { subjectKind: 'user', subject: user }
+    for (const grant of wanted)
+      await setGrant(this.tx, on, { ...subject(grant), verbs: grant.may as Verb[] }, this.by)
+    const stays = new Set(
+      wanted.map(subject).map((one) => `${one.subjectKind} ${nameKey(one.subject)}`),
+    )
+    for (const grant of await grantsOn(this.tx, on))
+      if (!stays.has(`${grant.subjectKind} ${nameKey(grant.subject)}`))
+        await removeGrant(this.tx, on, grant, this.by)
   }
 
-  async #setMembers (pool: { id: string, name: string }, wanted: readonly string[]): Promise<void> {
+  async #setMembers(pool: { id: string; name: string }, wanted: readonly string[]): Promise<void> {
     const before = await membersByHand(this.tx, pool.id)
-    for (const machine of wanted.filter((one) => !before.includes(one))) this.#note(await this.pools.addIn(this.tx, pool.name, machine, this.by))
-    for (const machine of before.filter((one) => !wanted.includes(one))) this.#note(await this.pools.takeIn(this.tx, pool.name, machine, this.by))
+    for (const machine of wanted.filter((one) => !before.includes(one)))
+      this.#note(await this.pools.addIn(this.tx, pool.name, machine, this.by))
+    for (const machine of before.filter((one) => !wanted.includes(one)))
+      this.#note(await this.pools.takeIn(this.tx, pool.name, machine, this.by))
   }
 
   /** The pools that a machine names, and no others, have it as a member by hand. */
-  async #machine ({ name, pools }: { name: string, pools: readonly string[] }): Promise<Change> {
-    const rows = await this.tx.selectFrom('pool_member').innerJoin('pool', 'pool.id', 'pool_member.pool_id').innerJoin('machine', 'machine.id', 'pool_member.machine_id').select(['pool.name', 'pool_member.built']).where('machine.name', '=', name).orderBy('pool.name').execute()
-    const has = (pool: string, among: readonly string[]): boolean => among.some((one) => one.toLowerCase() === pool.toLowerCase())
+  async #machine({ name, pools }: { name: string; pools: readonly string[] }): Promise<Change> {
+    const rows = await this.tx
+      .selectFrom('pool_member')
+      .innerJoin('pool', 'pool.id', 'pool_member.pool_id')
+      .innerJoin('machine', 'machine.id', 'pool_member.machine_id')
+      .select(['pool.name', 'pool_member.built'])
+      .where('machine.name', '=', name)
+      .orderBy('pool.name')
+      .execute()
+    const has = (pool: string, among: readonly string[]): boolean =>
+      among.some((one) => one.toLowerCase() === pool.toLowerCase())
     const before = rows.map((row) => row.name)
     const missing = pools.filter((pool) => !has(pool, before))
-    const over = rows.filter((row) => row.built === 0 && !has(row.name, pools)).map((row) => row.name)
+    const over = rows
+      .filter((row) => row.built === 0 && !has(row.name, pools))
+      .map((row) => row.name)
     for (const pool of missing) this.#note(await this.pools.addIn(this.tx, pool, name, this.by))
     for (const pool of over) this.#note(await this.pools.takeIn(this.tx, pool, name, this.by))
     const changed = missing.length + over.length > 0
-    return { object: `machine/${name}`, action: changed ? 'change' : 'none', fields: changed ? [{ field: 'pools', before, after: [...before.filter((pool) => !over.includes(pool)), ...missing] }] : [] }
+    return {
+      object: `machine/${name}`,
+      action: changed ? 'change' : 'none',
+      fields: changed
+        ? [
+            {
+              field: 'pools',
+              before,
+              after: [...before.filter((pool) => !over.includes(pool)), ...missing],
+            },
+          ]
+        : [],
+    }
   }
 }
 
 /** By the pool's name in small letters: its id, and what was said at its creation. */
-export async function madeWith (queries: Queries): Promise<Map<string, Record<string, unknown>>> {
-  const rows = await queries.selectFrom('pool').leftJoin('machine', 'machine.id', 'pool.initial_id').select(['pool.id', 'pool.name', 'pool.namespace', 'pool.hardware', 'pool.hypervisors', 'machine.name as initial']).execute()
-  return new Map(rows.map(({ id, name, namespace, hardware, hypervisors, initial }) => {
-    const { golden, ...rest } = JSON.parse(hardware) as Hardware
-    const hosts = JSON.parse(hypervisors) as string[]
-    return [name.toLowerCase(), { ...rest, id, namespace, initial, from: golden ?? initial ?? undefined, ...(hosts.length === 0 ? {} : { hypervisors: hosts }) }]
-  }))
+export async function madeWith(queries: Queries): Promise<Map<string, Record<string, unknown>>> {
+  const rows = await queries
+    .selectFrom('pool')
+    .leftJoin('machine', 'machine.id', 'pool.initial_id')
+    .select([
+      'pool.id',
+      'pool.name',
+      'pool.namespace',
+      'pool.hardware',
+      'pool.hypervisors',
+      'machine.name as initial',
+    ])
+    .execute()
+  return new Map(
+    rows.map(({ id, name, namespace, hardware, hypervisors, initial }) => {
+      const { golden, ...rest } = JSON.parse(hardware) as Hardware
+      const hosts = JSON.parse(hypervisors) as string[]
+      return [
+        name.toLowerCase(),
+        {
+          ...rest,
+          id,
+          namespace,
+          initial,
+          from: golden ?? initial ?? undefined,
+          ...(hosts.length === 0 ? {} : { hypervisors: hosts }),
+        },
+      ]
+    }),
+  )
 }
 
 /** Names of the members that the pool did not build itself, in the order of their numbers. */
-export async function membersByHand (queries: Queries, poolId: string): Promise<string[]> {
-  const rows = await queries.selectFrom('pool_member').innerJoin('machine', 'machine.id', 'pool_member.machine_id').select('machine.name').where('pool_id', '=', poolId).where('built', '=', 0).execute()
+export async function membersByHand(queries: Queries, poolId: string): Promise<string[]> {
+  const rows = await queries
+    .selectFrom('pool_member')
+    .innerJoin('machine', 'machine.id', 'pool_member.machine_id')
+    .select('machine.name')
+    .where('pool_id', '=', poolId)
+    .where('built', '=', 0)
+    .execute()
   return rows.map((row) => row.name).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
 }
 
 /** A pool's grants in the form of documents. */
-export async function poolGrants (queries: Queries, poolId: string): Promise<WantedGrant[]> {
-  return (await grantsOn(queries, { kind: 'pool', id: poolId })).map((grant) => ({ [grant.subjectKind]: grant.subject, may: grant.verbs }))
+export async function poolGrants(queries: Queries, poolId: string): Promise<WantedGrant[]> {
+  return (await grantsOn(queries, { kind: 'pool', id: poolId })).map((grant) => ({
+    [grant.subjectKind]: grant.subject,
+    may: grant.verbs,
+  }))
 }
 
 /** Before anything is done: what only the whole policy shows, of all pools at once. */
-function refuseBadPolicies (wanted: Wanted, existing: readonly Pool[]): void {
+function refuseBadPolicies(wanted: Wanted, existing: readonly Pool[]): void {
   const faults = wanted.pools.flatMap(({ name, size, policy, line }) => {
     const pool = existing.find((one) => one.name.toLowerCase() === name.toLowerCase())
-    const before = pool ? resizedPolicy(pool.policy, size === pool.size ? undefined : size) : { ...defaultPolicy(), min: size ?? 0 }
-    return faultsOfPolicy(changedPolicy(before, policy)).map(({ field, fault }) => ({ line, message: `${name}: ${field} ${fault}` }))
+    const before = pool
+      ? resizedPolicy(pool.policy, size === pool.size ? undefined : size)
+      : { ...defaultPolicy(), min: size ?? 0 }
+    return faultsOfPolicy(changedPolicy(before, policy)).map(({ field, fault }) => ({
+      line,
+      message: `${name}: ${field} ${fault}`,
+    }))
   })
   if (faults.length > 0) throw refusal(faults)
 }
 
-function fieldsOf (wanted: WantedPool, pool: Pool | undefined): Change['fields'] {
-  const before: Record<string, unknown> = pool ? { ...pool.policy, size: pool.size, namespace: pool.namespace } : {}
-  const after: Record<string, unknown> = { ...wanted.policy, ...(wanted.size === undefined ? {} : { size: wanted.size }), ...(pool || wanted.namespace === undefined ? {} : { namespace: wanted.namespace }) }
-  return Object.entries(after).filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(before[field])).map(([field, value]) => ({ field, before: before[field] ?? null, after: value }))
+function fieldsOf(wanted: WantedPool, pool: Pool | undefined): Change['fields'] {
+  const before: Record<string, unknown> = pool
+    ? { ...pool.policy, size: pool.size, namespace: pool.namespace }
+    : {}
+  const after: Record<string, unknown> = {
+    ...wanted.policy,
+    ...(wanted.size === undefined ? {} : { size: wanted.size }),
+    ...(pool || wanted.namespace === undefined ? {} : { namespace: wanted.namespace }),
+  }
+  return Object.entries(after)
+    .filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(before[field]))
+    .map(([field, value]) => ({ field, before: before[field] ?? null, after: value }))
 }
 
-function sameGrants (one: readonly WantedGrant[], other: readonly WantedGrant[]): boolean {
-  const text = (grants: readonly WantedGrant[]): string => JSON.stringify(grants.map(({ user = '', role = '', may }) => [user, role, [...may].sort()]).sort())
+function sameGrants(one: readonly WantedGrant[], other: readonly WantedGrant[]): boolean {
+  const text = (grants: readonly WantedGrant[]): string =>
+    JSON.stringify(
+      grants.map(({ user = '', role = '', may }) => [user, role, [...may].sort()]).sort(),
+    )
   return text(one) === text(other)
 }

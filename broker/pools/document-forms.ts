@@ -17,133 +17,277 @@ const SEED_ALL = ['start', 'stop', 'reset', 'accessConsole', 'takeConsole']
 const who = { user: Type.Optional(PersonName), role: Type.Optional(RoleName) }
 const Permission = strictObject({ ...who, may: Type.Array(oneOf(VERBS), { minItems: 1 }) })
 const SeedPermission = strictObject({ ...who, may: Type.Optional(Type.Array(oneOf(SEED_VERBS))) })
-const Metadata = strictObject({ name: PoolCreate.properties.name, namespace: Type.Optional(Type.String({ maxLength: 63 })), labels: Type.Optional(Type.Record(Type.String(), Type.String())), annotations: Type.Optional(Type.Record(Type.String(), Type.String())) })
+const Metadata = strictObject({
+  name: PoolCreate.properties.name,
+  namespace: Type.Optional(Type.String({ maxLength: 63 })),
+  labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+  annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
+})
 
 const OurPool = strictObject({
-  apiVersion: Type.Literal(API_VERSION), kind: Type.Literal('Pool'), metadata: Metadata,
+  apiVersion: Type.Literal(API_VERSION),
+  kind: Type.Literal('Pool'),
+  metadata: Metadata,
   spec: strictObject({
-    ...Type.Omit(PoolCreate, ['name', 'namespace', 'policy']).properties, ...Type.Partial(PoolPolicy).properties,
-    permissions: Type.Optional(Type.Array(Permission)), members: Type.Optional(Type.Array(Name, { description: 'Machines added by hand' })),
+    ...Type.Omit(PoolCreate, ['name', 'namespace', 'policy']).properties,
+    ...Type.Partial(PoolPolicy).properties,
+    permissions: Type.Optional(Type.Array(Permission)),
+    members: Type.Optional(Type.Array(Name, { description: 'Machines added by hand' })),
   }),
 })
 const SeedPool = strictObject({
-  apiVersion: Type.Literal(SEED_API_VERSION), kind: Type.Literal('VmPool'), metadata: Metadata,
-  spec: strictObject({ retention: Type.Optional(PoolPolicy.properties.retention), loginOnAssignment: Type.Optional(Type.Boolean()), permissions: Type.Optional(Type.Array(SeedPermission)) }),
+  apiVersion: Type.Literal(SEED_API_VERSION),
+  kind: Type.Literal('VmPool'),
+  metadata: Metadata,
+  spec: strictObject({
+    retention: Type.Optional(PoolPolicy.properties.retention),
+    loginOnAssignment: Type.Optional(Type.Boolean()),
+    permissions: Type.Optional(Type.Array(SeedPermission)),
+  }),
 })
 /** Of a machine only its pools are taken; the rest describes a Kubernetes pod. */
 const SeedMachine = Type.Object({
-  apiVersion: Type.Literal(SEED_API_VERSION), kind: Type.Literal('VirtualMachine'), metadata: Type.Optional(Type.Object({ name: Type.Optional(Name), namespace: Type.Optional(Type.String()) })),
+  apiVersion: Type.Literal(SEED_API_VERSION),
+  kind: Type.Literal('VirtualMachine'),
+  metadata: Type.Optional(
+    Type.Object({ name: Type.Optional(Name), namespace: Type.Optional(Type.String()) }),
+  ),
   spec: Type.Object({ pools: Type.Optional(Type.Array(PoolCreate.properties.name)) }),
 })
-const FORMS: Readonly<Record<string, TSchema>> = { [`${API_VERSION} Pool`]: OurPool, [`${SEED_API_VERSION} VmPool`]: SeedPool, [`${SEED_API_VERSION} VirtualMachine`]: SeedMachine }
+const FORMS: Readonly<Record<string, TSchema>> = {
+  [`${API_VERSION} Pool`]: OurPool,
+  [`${SEED_API_VERSION} VmPool`]: SeedPool,
+  [`${SEED_API_VERSION} VirtualMachine`]: SeedMachine,
+}
 
-interface Fault { readonly line: number, readonly message: string }
-export interface WantedGrant { readonly user?: string, readonly role?: string, readonly may: readonly string[] }
+interface Fault {
+  readonly line: number
+  readonly message: string
+}
+export interface WantedGrant {
+  readonly user?: string
+  readonly role?: string
+  readonly may: readonly string[]
+}
 /** What a document wants of a pool; what is absent stays as it is. */
 export interface WantedPool {
-  readonly name: string, readonly line: number, readonly namespace?: string, readonly from?: string, readonly size?: number
-  readonly settings: Partial<PoolCreate>, readonly policy: Partial<PoolPolicy>, readonly permissions?: readonly WantedGrant[], readonly members?: readonly string[]
+  readonly name: string
+  readonly line: number
+  readonly namespace?: string
+  readonly from?: string
+  readonly size?: number
+  readonly settings: Partial<PoolCreate>
+  readonly policy: Partial<PoolPolicy>
+  readonly permissions?: readonly WantedGrant[]
+  readonly members?: readonly string[]
 }
-export interface Wanted { readonly pools: WantedPool[], readonly machines: Array<{ name: string, pools: readonly string[] }>, readonly warnings: string[] }
+export interface Wanted {
+  readonly pools: WantedPool[]
+  readonly machines: Array<{ name: string; pools: readonly string[] }>
+  readonly warnings: string[]
+}
 
 /** Reads documents. Throws `invalid_request` with every fault, each with its line. */
-export function readDocuments (yaml: string): Wanted {
+export function readDocuments(yaml: string): Wanted {
   const lines = new LineCounter()
   const documents = parseAllDocuments(yaml, { lineCounter: lines, prettyErrors: false })
   const lineAt = (offset: number): number => lines.linePos(offset).line
-  const faults: Fault[] = documents.flatMap((document) => document.errors.map((error) => ({ line: lineAt(error.pos[0]), message: error.message })))
+  const faults: Fault[] = documents.flatMap((document) =>
+    document.errors.map((error) => ({ line: lineAt(error.pos[0]), message: error.message })),
+  )
   const wanted: Wanted = { pools: [], machines: [], warnings: [] }
-  if (faults.length === 0) for (const document of documents) faults.push(...readDocument(document, lineAt, wanted))
+  if (faults.length === 0)
+    for (const document of documents) faults.push(...readDocument(document, lineAt, wanted))
   if (faults.length > 0) throw refusal(faults)
   return wanted
 }
 
 /** The sentence has the first fault, the details have them all, in the order of their lines. */
-export function refusal (faults: readonly Fault[]): BrokerError {
+export function refusal(faults: readonly Fault[]): BrokerError {
   const sorted = [...faults].sort((a, b) => a.line - b.line)
   const [first] = sorted
-  const more = sorted.length === 1 ? '' : ` (${sorted.length - 1} more ${sorted.length === 2 ? 'fault' : 'faults'} in the details)`
-  return new BrokerError('invalid_request', `The documents are refused, line ${first?.line ?? 1}: ${(first?.message ?? '').replace(/\.$/, '')}${more}.`, { details: sorted })
+  const more =
+    sorted.length === 1
+      ? ''
+      : ` (${sorted.length - 1} more ${sorted.length === 2 ? 'fault' : 'faults'} in the details)`
+  return new BrokerError(
+    'invalid_request',
+    `The documents are refused, line ${first?.line ?? 1}: ${(first?.message ?? '').replace(/\.$/, '')}${more}.`,
+    { details: sorted },
+  )
 }
 
-function readDocument (document: Document, lineAt: (offset: number) => number, wanted: Wanted): Fault[] {
+function readDocument(
+  document: Document,
+  lineAt: (offset: number) => number,
+  wanted: Wanted,
+): Fault[] {
   const alias = aliasIn(document)
-  if (alias !== null) return [{ line: lineAt(alias), message: 'an alias (*) stands for something else: write it out' }] // a few lines of them can mean gigabytes
+  if (alias !== null)
+    return [
+      { line: lineAt(alias), message: 'an alias (*) stands for something else: write it out' },
+    ] // a few lines of them can mean gigabytes
   const value: unknown = document.toJS()
   if (value === null) return [] // an empty document between two lines of dashes
   const first = lineAt(document.contents?.range?.[0] ?? 0)
-  const { apiVersion = '', kind = '' } = (typeof value === 'object' ? value : {}) as { apiVersion?: string, kind?: string }
+  const { apiVersion = '', kind = '' } = (typeof value === 'object' ? value : {}) as {
+    apiVersion?: string
+    kind?: string
+  }
   const form = FORMS[`${String(apiVersion)} ${String(kind)}`]
-  if (!form) return [{ line: first, message: `apiVersion "${String(apiVersion)}" with kind "${String(kind)}" is not known: use ${Object.keys(FORMS).join(', or ')}` }]
-  const faults = [...Value.Errors(form, value)].map((error): Fault => ({ line: lineOf(document, error.path, first, lineAt), message: `${error.path.slice(1).replaceAll('/', '.') || 'the document'} ${error.message}` }))
+  if (!form)
+    return [
+      {
+        line: first,
+        message: `apiVersion "${String(apiVersion)}" with kind "${String(kind)}" is not known: use ${Object.keys(FORMS).join(', or ')}`,
+      },
+    ]
+  const faults = [...Value.Errors(form, value)].map((error): Fault => ({
+    line: lineOf(document, error.path, first, lineAt),
+    message: `${error.path.slice(1).replaceAll('/', '.') || 'the document'} ${error.message}`,
+  }))
   // A value that is of none of several forms is a fault of each of them: the first says enough.
-  if (faults.length > 0) return faults.filter(({ message }, index) => faults.findIndex((other) => other.message.split(' ')[0] === message.split(' ')[0]) === index)
+  if (faults.length > 0)
+    return faults.filter(
+      ({ message }, index) =>
+        faults.findIndex((other) => other.message.split(' ')[0] === message.split(' ')[0]) ===
+        index,
+    )
   take(value, wanted, first)
   return whoFaults(value, (path) => lineOf(document, path, first, lineAt))
 }
 
 /** Where the first alias stands, or null. */
-function aliasIn (document: Document): number | null {
+function aliasIn(document: Document): number | null {
   let offset: number | null = null
-  visit(document, { Alias: (_key, node) => {
-    offset = node.range?.[0] ?? 0
-    return visit.BREAK
-  } })
+  visit(document, {
+    Alias: (_key, node) => {
+      offset = node.range?.[0] ?? 0
+      return visit.BREAK
+    },
+  })
   return offset
 }
 
-function lineOf (document: Document, path: string, first: number, lineAt: (offset: number) => number): number {
+function lineOf(
+  document: Document,
+  path: string,
+  first: number,
+  lineAt: (offset: number) => number,
+): number {
   const steps = path.split('/').slice(1)
   for (let length = steps.length; length > 0; length -= 1) {
-    const parent = length === 1 ? document.contents : document.getIn(steps.slice(0, length - 1).map(key), true)
-    const pair = isMap(parent) ? parent.items.find((item) => isScalar(item.key) && String(item.key.value) === steps[length - 1]) : undefined
+    const parent =
+      length === 1 ? document.contents : document.getIn(steps.slice(0, length - 1).map(key), true)
+    const pair = isMap(parent)
+      ? parent.items.find(
+          (item) => isScalar(item.key) && String(item.key.value) === steps[length - 1],
+        )
+      : undefined
     if (pair && isScalar(pair.key) && pair.key.range) return lineAt(pair.key.range[0])
-    const node = document.getIn(steps.slice(0, length).map(key), true) as { range?: [number, number, number] } | undefined
+    const node = document.getIn(steps.slice(0, length).map(key), true) as
+      { range?: [number, number, number] } | undefined
     if (node?.range) return lineAt(node.range[0])
   }
   return first
 }
 
-function key (step: string): string | number { return /^\d+$/.test(step) ? Number(step) : step }
-
-function whoFaults (value: unknown, line: (path: string) => number): Fault[] {
-  const { permissions = [] } = ((value as { spec?: { permissions?: WantedGrant[] } }).spec ?? {})
-  return permissions.flatMap((one, index) => (one.user === undefined) === (one.role === undefined) ? [{ line: line(`/spec/permissions/${index}`), message: `spec.permissions.${index} must name a user or a role, one of both` }] : [])
+function key(step: string): string | number {
+  return /^\d+$/.test(step) ? Number(step) : step
 }
 
-function take (value: unknown, wanted: Wanted, line: number): void {
+function whoFaults(value: unknown, line: (path: string) => number): Fault[] {
+  const { permissions = [] } = (value as { spec?: { permissions?: WantedGrant[] } }).spec ?? {}
+  return permissions.flatMap((one, index) =>
+    (one.user === undefined) === (one.role === undefined)
+      ? [
+          {
+            line: line(`/spec/permissions/${index}`),
+            message: `spec.permissions.${index} must name a user or a role, one of both`,
+          },
+        ]
+      : [],
+  )
+}
+
+function take(value: unknown, wanted: Wanted, line: number): void {
   if (Value.Check(OurPool, value)) wanted.pools.push({ ...ourPool(value), line })
   else if (Value.Check(SeedPool, value)) wanted.pools.push({ ...seedPool(value), line })
   else if (Value.Check(SeedMachine, value)) {
     const { metadata, spec } = value
-    if (metadata?.name === undefined) wanted.warnings.push(`line ${line}: the VirtualMachine has no metadata.name: nothing is done with it.`)
+    if (metadata?.name === undefined)
+      wanted.warnings.push(
+        `line ${line}: the VirtualMachine has no metadata.name: nothing is done with it.`,
+      )
     else wanted.machines.push({ name: metadata.name, pools: spec.pools ?? [] })
     const ignored = Object.keys(spec).filter((field) => field !== 'pools')
-    if (ignored.length > 0) wanted.warnings.push(`line ${line}: of a VirtualMachine only spec.pools is taken; ${ignored.join(', ')} ${ignored.length === 1 ? 'is' : 'are'} left out.`)
+    if (ignored.length > 0)
+      wanted.warnings.push(
+        `line ${line}: of a VirtualMachine only spec.pools is taken; ${ignored.join(', ')} ${ignored.length === 1 ? 'is' : 'are'} left out.`,
+      )
   }
 }
 
-function ourPool ({ metadata, spec }: Static<typeof OurPool>): Omit<WantedPool, 'line'> {
-  const { from, size, hypervisors, memoryMib, vcpus, network, discardChanges, permissions, members, ...policy } = spec
-  const settings = Object.fromEntries(Object.entries({ hypervisors, memoryMib, vcpus, network, discardChanges }).filter(([, one]) => one !== undefined))
+function ourPool({ metadata, spec }: Static<typeof OurPool>): Omit<WantedPool, 'line'> {
+  const {
+    from,
+    size,
+    hypervisors,
+    memoryMib,
+    vcpus,
+    network,
+    discardChanges,
+    permissions,
+    members,
+    ...policy
+  } = spec
+  const settings = Object.fromEntries(
+    Object.entries({ hypervisors, memoryMib, vcpus, network, discardChanges }).filter(
+      ([, one]) => one !== undefined,
+    ),
+  )
   return {
-    name: metadata.name, settings, policy, ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }), ...(from === undefined ? {} : { from }), ...(size === undefined ? {} : { size }),
-    ...(permissions === undefined ? {} : { permissions: joined(permissions) }), ...(members === undefined ? {} : { members }),
+    name: metadata.name,
+    settings,
+    policy,
+    ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+    ...(from === undefined ? {} : { from }),
+    ...(size === undefined ? {} : { size }),
+    ...(permissions === undefined ? {} : { permissions: joined(permissions) }),
+    ...(members === undefined ? {} : { members }),
   }
 }
 
-function seedPool ({ metadata, spec }: Static<typeof SeedPool>): Omit<WantedPool, 'line'> {
+function seedPool({ metadata, spec }: Static<typeof SeedPool>): Omit<WantedPool, 'line'> {
   const { permissions, ...policy } = spec
   return {
-    name: metadata.name, settings: {}, policy, ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
-    ...(permissions === undefined ? {} : { permissions: joined(permissions.map(({ may = ['accessConsole'], ...rest }) => ({ ...rest, may: may.includes('*') ? SEED_ALL : may }))) }),
+    name: metadata.name,
+    settings: {},
+    policy,
+    ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+    ...(permissions === undefined
+      ? {}
+      : {
+          permissions: joined(
+            permissions.map(({ may = ['accessConsole'], ...rest }) => ({
+              ...rest,
+              may: may.includes('*') ? SEED_ALL : may,
+            })),
+          ),
+        }),
   }
 }
 
 /** Somebody who is named twice may do what stands in either place. */
-function joined (grants: readonly WantedGrant[]): WantedGrant[] {
-  const whom = ({ user, role = '' }: WantedGrant): string => user === undefined ? `role ${nameKey(role)}` : `user ${nameKey(user)}`
+function joined(grants: readonly WantedGrant[]): WantedGrant[] {
+  const whom = ({ user, role = '' }: WantedGrant): string =>
+    user === undefined ? `role ${nameKey(role)}` : `user ${nameKey(user)}`
   const all = new Map<string, WantedGrant>()
-  for (const grant of grants) all.set(whom(grant), { ...grant, ...(grant.role === undefined ? {} : { role: nameKey(grant.role) }), may: [...new Set([...all.get(whom(grant))?.may ?? [], ...grant.may])] })
+  for (const grant of grants)
+    all.set(whom(grant), {
+      ...grant,
+      ...(grant.role === undefined ? {} : { role: nameKey(grant.role) }),
+      may: [...new Set([...(all.get(whom(grant))?.may ?? []), ...grant.may])],
+    })
   return [...all.values()]
 }

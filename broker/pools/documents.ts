@@ -8,56 +8,101 @@ import { listPools } from './listing.js'
 import { defaultPolicy } from './policy.js'
 import type { Pools } from './service.js'
 
-export interface DocumentsDeps { readonly store: Store, readonly pools: Pools }
+export interface DocumentsDeps {
+  readonly store: Store
+  readonly pools: Pools
+}
 
 /** Pools as documents: what a file says becomes what is, and what is can be written as a file. */
 export class Documents {
-  constructor (readonly deps: DocumentsDeps) {}
+  constructor(readonly deps: DocumentsDeps) {}
 
   /**
    * Creates and changes what the documents name; what they do not name stays. All of it is wished in one transaction: a refusal in the last document leaves the
    * first one undone. Jobs then carry the wishes out. `dryRun`: does the same, and takes it back.
    */
-  async apply (yaml: string, dryRun: boolean, by: Actor): Promise<ApplyResult> {
+  async apply(yaml: string, dryRun: boolean, by: Actor): Promise<ApplyResult> {
     const { store, pools } = this.deps
     const wanted = readDocuments(yaml)
-    const known = new Set((await store.selectFrom('pool').select('name').execute()).map((pool) => pool.name.toLowerCase()))
-    for (const pool of wanted.pools) if (!known.has(pool.name.toLowerCase())) await pools.requireGoldenOff(pool)
+    const known = new Set(
+      (await store.selectFrom('pool').select('name').execute()).map((pool) =>
+        pool.name.toLowerCase(),
+      ),
+    )
+    for (const pool of wanted.pools)
+      if (!known.has(pool.name.toLowerCase())) await pools.requireGoldenOff(pool)
     const touched = new Set<string>()
-    const result = await store.transaction().execute(async (tx) => {
-      const result = await new Applying(tx, pools, by, (id) => { touched.add(id) }).all(wanted)
-      if (dryRun) throw new DryRun({ ...result, jobs: [] })
-      return result
-    }).catch((error: unknown) => {
-      if (error instanceof DryRun) return error.result
-      throw error
-    })
+    const result = await store
+      .transaction()
+      .execute(async (tx) => {
+        const result = await new Applying(tx, pools, by, (id) => {
+          touched.add(id)
+        }).all(wanted)
+        if (dryRun) throw new DryRun({ ...result, jobs: [] })
+        return result
+      })
+      .catch((error: unknown) => {
+        if (error instanceof DryRun) return error.result
+        throw error
+      })
     if (!dryRun) for (const id of touched) pools.woke(id)
     return result
   }
 
   /** Every pool as a document that `apply` takes again. */
-  async export (): Promise<string> {
+  async export(): Promise<string> {
     const { store } = this.deps
     const made = await madeWith(store)
-    const documents = await Promise.all((await listPools(store, {})).map(async (pool) => {
-      const { id = '', namespace: _, initial: __, from, ...settings } = made.get(pool.name.toLowerCase()) ?? {}
-      const members = await membersByHand(store, String(id))
-      const permissions = await poolGrants(store, String(id))
-      return stringify({
-        apiVersion: API_VERSION, kind: 'Pool', metadata: { name: pool.name, ...(pool.namespace === '' ? {} : { namespace: pool.namespace }) },
-        spec: { ...(from === undefined ? {} : { from }), size: pool.size, ...settings, ...differing(pool.policy), ...(permissions.length === 0 ? {} : { permissions }), ...(members.length === 0 ? {} : { members }) },
-      }, { lineWidth: 0 })
-    }))
+    const documents = await Promise.all(
+      (await listPools(store, {})).map(async (pool) => {
+        const {
+          id = '',
+          namespace: _,
+          initial: __,
+          from,
+          ...settings
+        } = made.get(pool.name.toLowerCase()) ?? {}
+        const members = await membersByHand(store, String(id))
+        const permissions = await poolGrants(store, String(id))
+        return stringify(
+          {
+            apiVersion: API_VERSION,
+            kind: 'Pool',
+            metadata: {
+              name: pool.name,
+              ...(pool.namespace === '' ? {} : { namespace: pool.namespace }),
+            },
+            spec: {
+              ...(from === undefined ? {} : { from }),
+              size: pool.size,
+              ...settings,
+              ...differing(pool.policy),
+              ...(permissions.length === 0 ? {} : { permissions }),
+              ...(members.length === 0 ? {} : { members }),
+            },
+          },
+          { lineWidth: 0 },
+        )
+      }),
+    )
     return documents.join('---\n')
   }
 }
 
 /** Ends the transaction of a dry run. */
-class DryRun extends Error { constructor (readonly result: ApplyResult) { super('a dry run') } }
+class DryRun extends Error {
+  constructor(readonly result: ApplyResult) {
+    super('a dry run')
+  }
+}
 
 /** Of a policy, what is not as it is by itself. */
-function differing (policy: PoolPolicy): Partial<PoolPolicy> {
+function differing(policy: PoolPolicy): Partial<PoolPolicy> {
   const defaults = defaultPolicy()
-  return Object.fromEntries(Object.entries(policy).filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(defaults[field as keyof PoolPolicy])))
+  return Object.fromEntries(
+    Object.entries(policy).filter(
+      ([field, value]) =>
+        JSON.stringify(value) !== JSON.stringify(defaults[field as keyof PoolPolicy]),
+    ),
+  )
 }

@@ -7,14 +7,35 @@ import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
 import { Rounds } from '../rounds.js'
 import type { Store } from '../store/open.js'
-import { type MemberFacts, membersToRemove, milliseconds, missingNumbers, spareSteps, wantedSize } from './policy.js'
+import {
+  type MemberFacts,
+  membersToRemove,
+  milliseconds,
+  missingNumbers,
+  spareSteps,
+  wantedSize,
+} from './policy.js'
 import { scheduledSpares } from './schedule.js'
 import { memberNumber, type Pools } from './service.js'
 import { type PoolWithPolicy, readPool, refreshMembers } from './store.js'
 
-export interface PoolKeeperDeps { readonly store: Store, readonly pools: Pools, readonly jobs: JobRunner, readonly machines: Machines, readonly observer: Observer, readonly hypervisors: Hypervisors, readonly log: Logger, readonly now: () => number }
+export interface PoolKeeperDeps {
+  readonly store: Store
+  readonly pools: Pools
+  readonly jobs: JobRunner
+  readonly machines: Machines
+  readonly observer: Observer
+  readonly hypervisors: Hypervisors
+  readonly log: Logger
+  readonly now: () => number
+}
 
-interface Member extends MemberFacts { readonly id: string, readonly hypervisor: string, readonly memoryMib: number, readonly busy: boolean }
+interface Member extends MemberFacts {
+  readonly id: string
+  readonly hypervisor: string
+  readonly memoryMib: number
+  readonly busy: boolean
+}
 
 const LOOK_EVERY_MS = 5_000
 
@@ -23,90 +44,190 @@ export class PoolKeeper {
   readonly #rounds: Rounds
   readonly #changed = new Set<string>()
 
-  constructor (readonly deps: PoolKeeperDeps) {
-    this.#rounds = new Rounds({ look: async () => { await this.#look() }, everyMs: LOOK_EVERY_MS, log: deps.log, failed: 'keeping the pools failed' })
+  constructor(readonly deps: PoolKeeperDeps) {
+    this.#rounds = new Rounds({
+      look: async () => {
+        await this.#look()
+      },
+      everyMs: LOOK_EVERY_MS,
+      log: deps.log,
+      failed: 'keeping the pools failed',
+    })
   }
 
-  start (): void {
+  start(): void {
     const { pools, observer, jobs } = this.deps
-    pools.on('change', () => { this.wake() })
-    pools.on('member', (id) => { this.#note([id]) })
-    observer.on('power', (id) => { this.#note([id]) })
-    jobs.on('released', (ids) => { this.#note(ids) })
+    pools.on('change', () => {
+      this.wake()
+    })
+    pools.on('member', (id) => {
+      this.#note([id])
+    })
+    observer.on('power', (id) => {
+      this.#note([id])
+    })
+    jobs.on('released', (ids) => {
+      this.#note(ids)
+    })
     this.#rounds.start()
   }
 
-  async stop (): Promise<void> { await this.#rounds.stop() }
+  async stop(): Promise<void> {
+    await this.#rounds.stop()
+  }
 
   /** Looks soon; calls while it waits to look make one look. */
-  wake (): void { this.#rounds.wake() }
+  wake(): void {
+    this.#rounds.wake()
+  }
 
-  #note (machineIds: readonly string[]): void {
+  #note(machineIds: readonly string[]): void {
     for (const id of machineIds) this.#changed.add(id)
     this.wake()
   }
 
-  async #look (): Promise<void> {
+  async #look(): Promise<void> {
     const changed = [...this.#changed]
     this.#changed.clear()
-    for (let from = 0; from < changed.length; from += 500) await refreshMembers(this.deps.store, changed.slice(from, from + 500))
-    const rows = await this.deps.store.selectFrom('pool').selectAll().where('state', '=', 'active').execute()
+    for (let from = 0; from < changed.length; from += 500)
+      await refreshMembers(this.deps.store, changed.slice(from, from + 500))
+    const rows = await this.deps.store
+      .selectFrom('pool')
+      .selectAll()
+      .where('state', '=', 'active')
+      .execute()
     for (const row of rows) {
       try {
         await this.#keep(readPool(row))
       } catch (error) {
         if (!(error instanceof BrokerError)) throw error
-        this.deps.log.warn({ err: error, pool: row.name }, 'a pool could not be kept; it is looked at again')
+        this.deps.log.warn(
+          { err: error, pool: row.name },
+          'a pool could not be kept; it is looked at again',
+        )
       }
     }
   }
 
-  async #keep (pool: PoolWithPolicy): Promise<void> {
+  async #keep(pool: PoolWithPolicy): Promise<void> {
     const members = await this.#members(pool)
     const spares = scheduledSpares(pool.policy, this.deps.now())
-    if (spares !== pool.spares) await this.deps.store.updateTable('pool').set({ spares }).where('id', '=', pool.id).execute()
+    if (spares !== pool.spares)
+      await this.deps.store.updateTable('pool').set({ spares }).where('id', '=', pool.id).execute()
     const size = await this.#resize(pool, members, spares)
     await this.#makeSize(pool, members, size)
     await this.#keepSpares(members, spares)
   }
 
-  async #members (pool: PoolWithPolicy): Promise<Member[]> {
-    const rows = await this.deps.store.selectFrom('pool_member').innerJoin('machine', 'machine.id', 'pool_member.machine_id').innerJoin('desktop', 'desktop.machine_id', 'machine.id').leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
-      .select(['machine.id', 'machine.name', 'machine.hypervisor', 'machine.power', 'machine.memory_mib', 'machine.maintenance', 'desktop.state', 'desktop.unclean', 'pool_member.built', 'job_lock.job_id']).where('pool_id', '=', pool.id).execute()
+  async #members(pool: PoolWithPolicy): Promise<Member[]> {
+    const rows = await this.deps.store
+      .selectFrom('pool_member')
+      .innerJoin('machine', 'machine.id', 'pool_member.machine_id')
+      .innerJoin('desktop', 'desktop.machine_id', 'machine.id')
+      .leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
+      .select([
+        'machine.id',
+        'machine.name',
+        'machine.hypervisor',
+        'machine.power',
+        'machine.memory_mib',
+        'machine.maintenance',
+        'desktop.state',
+        'desktop.unclean',
+        'pool_member.built',
+        'job_lock.job_id',
+      ])
+      .where('pool_id', '=', pool.id)
+      .execute()
     return rows.map((row) => ({
-      id: row.id, machine: row.name, state: row.state, running: row.power === 'running', built: row.built === 1, number: memberNumber(pool.name, row.name), hypervisor: row.hypervisor, memoryMib: row.memory_mib,
-      maintenance: row.maintenance === 1 || row.unclean !== null || this.deps.hypervisors.row(row.hypervisor).maintenance === 1, busy: row.job_id !== null,
+      id: row.id,
+      machine: row.name,
+      state: row.state,
+      running: row.power === 'running',
+      built: row.built === 1,
+      number: memberNumber(pool.name, row.name),
+      hypervisor: row.hypervisor,
+      memoryMib: row.memory_mib,
+      maintenance:
+        row.maintenance === 1 ||
+        row.unclean !== null ||
+        this.deps.hypervisors.row(row.hypervisor).maintenance === 1,
+      busy: row.job_id !== null,
     }))
   }
 
-  async #resize (pool: PoolWithPolicy, members: readonly Member[], spares: number): Promise<number> {
-    const { waiting } = await this.deps.store.selectFrom('waiter').select((eb) => eb.fn.countAll<number>().as('waiting')).where('pool_id', '=', pool.id).executeTakeFirstOrThrow()
+  async #resize(pool: PoolWithPolicy, members: readonly Member[], spares: number): Promise<number> {
+    const { waiting } = await this.deps.store
+      .selectFrom('waiter')
+      .select((eb) => eb.fn.countAll<number>().as('waiting'))
+      .where('pool_id', '=', pool.id)
+      .executeTakeFirstOrThrow()
     const free = members.filter((member) => member.state === 'free' && !member.maintenance).length
     const now = this.deps.now()
     const idle = Math.max(0, free - spares)
-    const size = wantedSize({ size: pool.size, min: pool.policy.min, max: pool.policy.max, idle, waiting: Number(waiting), neededAt: pool.needed_at, coolDownMs: milliseconds(pool.policy.coolDown) }, now)
+    const size = wantedSize(
+      {
+        size: pool.size,
+        min: pool.policy.min,
+        max: pool.policy.max,
+        idle,
+        waiting: Number(waiting),
+        neededAt: pool.needed_at,
+        coolDownMs: milliseconds(pool.policy.coolDown),
+      },
+      now,
+    )
     const neededAt = idle === 0 || size > pool.size ? now : pool.needed_at
-    if (size !== pool.size || now - neededAt < LOOK_EVERY_MS) await this.deps.store.updateTable('pool').set({ size, needed_at: neededAt }).where('id', '=', pool.id).execute()
+    if (size !== pool.size || now - neededAt < LOOK_EVERY_MS)
+      await this.deps.store
+        .updateTable('pool')
+        .set({ size, needed_at: neededAt })
+        .where('id', '=', pool.id)
+        .execute()
     return size
   }
 
   /** One job at a time makes what is missing or takes what is too much. */
-  async #makeSize (pool: PoolWithPolicy, members: readonly Member[], size: number): Promise<void> {
-    const busy = await this.deps.store.selectFrom('job').select('id').where('subject', '=', pool.name).where('kind', 'in', ['pool-build', 'pool-remove']).where('finished_at', 'is', null).executeTakeFirst()
+  async #makeSize(pool: PoolWithPolicy, members: readonly Member[], size: number): Promise<void> {
+    const busy = await this.deps.store
+      .selectFrom('job')
+      .select('id')
+      .where('subject', '=', pool.name)
+      .where('kind', 'in', ['pool-build', 'pool-remove'])
+      .where('finished_at', 'is', null)
+      .executeTakeFirst()
     const own = members.filter((member) => member.built)
     if (busy || pool.retry_at > this.deps.now()) return
     const half = own.filter((member) => member.state === 'building')
-    const missing = missingNumbers(size, own.filter((member) => member.state !== 'building').map((member) => member.number)).slice(0, Math.max(0, size - own.length + half.length))
+    const missing = missingNumbers(
+      size,
+      own.filter((member) => member.state !== 'building').map((member) => member.number),
+    ).slice(0, Math.max(0, size - own.length + half.length))
     if (missing.length > 0) await this.deps.pools.adjust(pool, { build: missing }, BERTH)
     else if (own.length > size) {
       const doomed = membersToRemove(own, own.length - size)
-      if (doomed.length > 0) await this.deps.pools.adjust(pool, { remove: own.filter((member) => doomed.includes(member.machine)).map((member) => member.id) }, BERTH)
+      if (doomed.length > 0)
+        await this.deps.pools.adjust(
+          pool,
+          {
+            remove: own
+              .filter((member) => doomed.includes(member.machine))
+              .map((member) => member.id),
+          },
+          BERTH,
+        )
     }
   }
 
-  async #keepSpares (members: readonly Member[], spares: number): Promise<void> {
-    const starting = members.filter((member) => member.state === 'free' && member.busy && !member.running).length
-    const { start, stop } = spareSteps(members.filter((member) => !member.busy), spares, starting)
+  async #keepSpares(members: readonly Member[], spares: number): Promise<void> {
+    const starting = members.filter(
+      (member) => member.state === 'free' && member.busy && !member.running,
+    ).length
+    const { start, stop } = spareSteps(
+      members.filter((member) => !member.busy),
+      spares,
+      starting,
+    )
     const room = new Map<string, number>()
     for (const member of members.filter((one) => start.includes(one.machine))) {
       const status = this.deps.hypervisors.link(member.hypervisor).status()
@@ -115,12 +236,19 @@ export class PoolKeeper {
       room.set(member.hypervisor, left - member.memoryMib)
       await this.#power(member, 'start')
     }
-    for (const member of members.filter((one) => stop.includes(one.machine))) await this.#power(member, 'shutdown')
+    for (const member of members.filter((one) => stop.includes(one.machine)))
+      await this.#power(member, 'shutdown')
   }
 
-  async #power (member: Member, action: 'start' | 'shutdown'): Promise<void> {
-    const still = await this.deps.store.selectFrom('desktop').select('state').where('machine_id', '=', member.id).executeTakeFirst()
+  async #power(member: Member, action: 'start' | 'shutdown'): Promise<void> {
+    const still = await this.deps.store
+      .selectFrom('desktop')
+      .select('state')
+      .where('machine_id', '=', member.id)
+      .executeTakeFirst()
     if (still?.state !== 'free') return // somebody has it meanwhile
-    await this.deps.machines.power(member.machine, { action }, BERTH).catch((error: unknown) => { if (!(error instanceof BrokerError)) throw error })
+    await this.deps.machines.power(member.machine, { action }, BERTH).catch((error: unknown) => {
+      if (!(error instanceof BrokerError)) throw error
+    })
   }
 }

@@ -8,8 +8,8 @@ import { enterDesktop } from './store.js'
 
 /** `forget`: the pool itself goes too; `initial`: the initial that it made for itself. */
 export interface RemoveInput {
-  readonly pool: { readonly id: string, readonly name: string }
-  readonly machines: ReadonlyArray<{ readonly id: string, readonly name: string }>
+  readonly pool: { readonly id: string; readonly name: string }
+  readonly machines: ReadonlyArray<{ readonly id: string; readonly name: string }>
   readonly forget: boolean
   readonly initial: string | null
 }
@@ -20,59 +20,144 @@ export interface RemoveDeps extends PoolJobDeps {
 }
 
 /** Members first, then the initial that the pool made, then the pool: what is left after a failure can be deleted again. */
-export function removeJob (deps: RemoveDeps): JobKind<RemoveInput> {
+export function removeJob(deps: RemoveDeps): JobKind<RemoveInput> {
   return {
     kind: 'pool-remove',
     run: async (context) => {
       const { pool, machines, forget, initial } = context.input
-      if (forget) await context.step(`${pool.name} itself`, 'release', async () => { await deps.releaseAll(pool.id) })
-      await Promise.all(machines.map(async (machine) => {
-        try {
-          await context.step(machine.name, 'delete', async () => { await removeOne(deps, context, machine) })
-          await context.end(machine.name, 'done')
-        } catch (error) {
-          await endFailed(context as JobContext<unknown>, machine.name, error)
-        }
-      }))
-      if (forget) await context.finish(`${pool.name} itself`, 'forget', async () => { await forgetPool(deps, context, pool, initial) })
+      if (forget)
+        await context.step(`${pool.name} itself`, 'release', async () => {
+          await deps.releaseAll(pool.id)
+        })
+      await Promise.all(
+        machines.map(async (machine) => {
+          try {
+            await context.step(machine.name, 'delete', async () => {
+              await removeOne(deps, context, machine)
+            })
+            await context.end(machine.name, 'done')
+          } catch (error) {
+            await endFailed(context as JobContext<unknown>, machine.name, error)
+          }
+        }),
+      )
+      if (forget)
+        await context.finish(`${pool.name} itself`, 'forget', async () => {
+          await forgetPool(deps, context, pool, initial)
+        })
     },
   }
 }
 
-async function removeOne (deps: RemoveDeps, context: JobContext<RemoveInput>, machine: { id: string, name: string }): Promise<void> {
+async function removeOne(
+  deps: RemoveDeps,
+  context: JobContext<RemoveInput>,
+  machine: { id: string; name: string },
+): Promise<void> {
   for (let tries = 0; ; tries += 1) {
-    const row = await deps.store.selectFrom('machine').select('name').where('id', '=', machine.id).executeTakeFirst()
+    const row = await deps.store
+      .selectFrom('machine')
+      .select('name')
+      .where('id', '=', machine.id)
+      .executeTakeFirst()
     if (!row) return
-    const state = await deps.store.selectFrom('desktop').select('state').where('machine_id', '=', machine.id).executeTakeFirst()
-    if (state && !await enterDesktop(deps.store, machine.id, 'deleting', {}, deps.now())) throw new BrokerError('assigned', `${row.name} is ${state.state}: it was given to somebody meanwhile.`)
+    const state = await deps.store
+      .selectFrom('desktop')
+      .select('state')
+      .where('machine_id', '=', machine.id)
+      .executeTakeFirst()
+    if (state && !(await enterDesktop(deps.store, machine.id, 'deleting', {}, deps.now())))
+      throw new BrokerError(
+        'assigned',
+        `${row.name} is ${state.state}: it was given to somebody meanwhile.`,
+      )
     try {
-      const job = await finished(deps.jobs, context as JobContext<never>, await deps.machines.remove(row.name, true, BERTH))
-      if (job.state !== 'succeeded') throw new BrokerError('hypervisor_refused', job.targets.find((target) => target.state === 'failed')?.message ?? job.message)
+      const job = await finished(
+        deps.jobs,
+        context as JobContext<never>,
+        await deps.machines.remove(row.name, true, BERTH),
+      )
+      if (job.state !== 'succeeded')
+        throw new BrokerError(
+          'hypervisor_refused',
+          job.targets.find((target) => target.state === 'failed')?.message ?? job.message,
+        )
       return
     } catch (error) {
       // Another job, a start perhaps, works on it: then it is deleted after that.
-      const lock = await deps.store.selectFrom('job_lock').select('job_id').where('machine_id', '=', machine.id).executeTakeFirst()
-      if (!(error instanceof BrokerError && error.code === 'busy') || tries >= OTHER_JOB_TRIES) throw error
+      const lock = await deps.store
+        .selectFrom('job_lock')
+        .select('job_id')
+        .where('machine_id', '=', machine.id)
+        .executeTakeFirst()
+      if (!(error instanceof BrokerError && error.code === 'busy') || tries >= OTHER_JOB_TRIES)
+        throw error
       if (lock) await finished(deps.jobs, context as JobContext<never>, lock.job_id)
     }
   }
 }
 
-async function forgetPool (deps: RemoveDeps, context: JobContext<RemoveInput>, pool: { id: string, name: string }, initial: string | null): Promise<void> {
-  const left = await deps.store.selectFrom('machine').select('name').where('id', 'in', context.input.machines.length === 0 ? [''] : context.input.machines.map((machine) => machine.id)).execute()
-  if (left.length > 0) throw new BrokerError('has_dependants', `${left.map((row) => row.name).join(', ')} could not be deleted: delete the pool again when that is mended.`)
+async function forgetPool(
+  deps: RemoveDeps,
+  context: JobContext<RemoveInput>,
+  pool: { id: string; name: string },
+  initial: string | null,
+): Promise<void> {
+  const left = await deps.store
+    .selectFrom('machine')
+    .select('name')
+    .where(
+      'id',
+      'in',
+      context.input.machines.length === 0
+        ? ['']
+        : context.input.machines.map((machine) => machine.id),
+    )
+    .execute()
+  if (left.length > 0)
+    throw new BrokerError(
+      'has_dependants',
+      `${left.map((row) => row.name).join(', ')} could not be deleted: delete the pool again when that is mended.`,
+    )
   if (initial !== null) {
-    const others = await deps.store.selectFrom('machine').select('name').where('parent_id', '=', initial).limit(1).executeTakeFirst()
-    const usedBy = await deps.store.selectFrom('pool').select('name').where('initial_id', '=', initial).where('id', '!=', pool.id).limit(1).executeTakeFirst()
-    const row = others || usedBy ? undefined : await deps.store.selectFrom('machine').select(['id', 'name']).where('id', '=', initial).executeTakeFirst()
+    const others = await deps.store
+      .selectFrom('machine')
+      .select('name')
+      .where('parent_id', '=', initial)
+      .limit(1)
+      .executeTakeFirst()
+    const usedBy = await deps.store
+      .selectFrom('pool')
+      .select('name')
+      .where('initial_id', '=', initial)
+      .where('id', '!=', pool.id)
+      .limit(1)
+      .executeTakeFirst()
+    const row =
+      others || usedBy
+        ? undefined
+        : await deps.store
+            .selectFrom('machine')
+            .select(['id', 'name'])
+            .where('id', '=', initial)
+            .executeTakeFirst()
     if (row) await removeOne(deps, context, row)
   }
   await deps.store.transaction().execute(async (tx) => {
-    const members = await tx.selectFrom('pool_member').select('machine_id').where('pool_id', '=', pool.id).execute()
+    const members = await tx
+      .selectFrom('pool_member')
+      .select('machine_id')
+      .where('pool_id', '=', pool.id)
+      .execute()
     await forgetGrants(tx, 'pool', pool.id)
     await tx.deleteFrom('pool').where('id', '=', pool.id).execute()
     for (const { machine_id } of members) {
-      const other = await tx.selectFrom('pool_member').select('pool_id').where('machine_id', '=', machine_id).limit(1).executeTakeFirst()
+      const other = await tx
+        .selectFrom('pool_member')
+        .select('pool_id')
+        .where('machine_id', '=', machine_id)
+        .limit(1)
+        .executeTakeFirst()
       if (!other) await tx.deleteFrom('desktop').where('machine_id', '=', machine_id).execute()
     }
     await recordEvent(tx, BERTH, 'pool.deleted', `pool:${pool.name}`)

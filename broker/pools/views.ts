@@ -4,30 +4,67 @@ import type { Store } from '../store/open.js'
 import type { Caller } from '../users/caller.js'
 import type { Permissions } from '../users/permissions.js'
 
-export interface ViewsDeps { readonly store: Store, readonly permissions: Permissions }
+export interface ViewsDeps {
+  readonly store: Store
+  readonly permissions: Permissions
+}
 
 /** These look after the desktops of others, so they see how the pool stands. */
 const SEE_ALL: readonly Verb[] = ['assign', 'admin']
 
 /** What somebody may know of a pool. `verbs`: what he may do with it; `reader`: he reads everything; `machine`: his own desktop of it. Pure. */
-export function poolFor (pool: Pool, { verbs, reader, machine }: { verbs: ReadonlySet<Verb>, reader: boolean, machine: string | null }): Pool {
-  const forYou = verbs.has('start') && verbs.has('accessConsole') ? { state: stateFor(pool, machine), machine } : null
+export function poolFor(
+  pool: Pool,
+  { verbs, reader, machine }: { verbs: ReadonlySet<Verb>; reader: boolean; machine: string | null },
+): Pool {
+  const forYou =
+    verbs.has('start') && verbs.has('accessConsole')
+      ? { state: stateFor(pool, machine), machine }
+      : null
   if (reader || SEE_ALL.some((verb) => verbs.has(verb))) return { ...pool, whole: true, forYou }
-  return { ...pool, whole: false, forYou, initial: null, counts: { free: pool.counts['free'] ?? 0 }, generations: [], job: null }
+  return {
+    ...pool,
+    whole: false,
+    forYou,
+    initial: null,
+    counts: { free: pool.counts['free'] ?? 0 },
+    generations: [],
+    job: null,
+  }
 }
 
 /** A pool that can still grow makes one for who comes. What he has stays his in maintenance. */
-function stateFor (pool: Pool, machine: string | null): 'yours' | 'free' | 'full' | 'maintenance' {
+function stateFor(pool: Pool, machine: string | null): 'yours' | 'free' | 'full' | 'maintenance' {
   if (machine !== null) return 'yours'
   if (pool.maintenance) return 'maintenance'
-  return pool.waiting === 0 && ((pool.counts['free'] ?? 0) > 0 || pool.size < pool.policy.max) ? 'free' : 'full'
+  return pool.waiting === 0 && ((pool.counts['free'] ?? 0) > 0 || pool.size < pool.policy.max)
+    ? 'free'
+    : 'full'
 }
 
 /** Pools as this caller may see them. Those that he may not see at all are left as they are: the table of access takes them out. */
-export async function poolsFor ({ store, permissions }: ViewsDeps, caller: Caller, pools: readonly Pool[]): Promise<Pool[]> {
-  const held = await store.selectFrom('assignment').innerJoin('machine', 'machine.id', 'assignment.machine_id').innerJoin('pool', 'pool.id', 'assignment.pool_id').select(['pool.name as pool', 'machine.name as machine']).where('holder', '=', `user:${caller.key}`).execute()
-  return await Promise.all(pools.map(async (pool) => {
-    const verbs = await permissions.on(caller, 'pool', pool.name)
-    return verbs === null ? pool : poolFor(pool, { verbs, reader: caller.role !== 'user', machine: held.find((one) => one.pool === pool.name)?.machine ?? null })
-  }))
+export async function poolsFor(
+  { store, permissions }: ViewsDeps,
+  caller: Caller,
+  pools: readonly Pool[],
+): Promise<Pool[]> {
+  const held = await store
+    .selectFrom('assignment')
+    .innerJoin('machine', 'machine.id', 'assignment.machine_id')
+    .innerJoin('pool', 'pool.id', 'assignment.pool_id')
+    .select(['pool.name as pool', 'machine.name as machine'])
+    .where('holder', '=', `user:${caller.key}`)
+    .execute()
+  return await Promise.all(
+    pools.map(async (pool) => {
+      const verbs = await permissions.on(caller, 'pool', pool.name)
+      return verbs === null
+        ? pool
+        : poolFor(pool, {
+            verbs,
+            reader: caller.role !== 'user',
+            machine: held.find((one) => one.pool === pool.name)?.machine ?? null,
+          })
+    }),
+  )
 }

@@ -7,7 +7,7 @@ import { BrokerError } from '../errors.js'
  * Makes the data directory (0700) and takes it for this process. The lock is an open transaction of a small database of its own: the kernel
  * frees it when the process dies, however that happens. Gives the function that frees it; throws when another broker has it.
  */
-export function lockDataDirectory (path: string): () => void {
+export function lockDataDirectory(path: string): () => void {
   mkdirSync(path, { recursive: true, mode: 0o700 })
   chmodSync(path, 0o700)
   const lock = new Database(join(path, 'lock'), { timeout: 0 })
@@ -16,7 +16,13 @@ export function lockDataDirectory (path: string): () => void {
     lock.exec('BEGIN EXCLUSIVE')
   } catch (cause) {
     lock.close()
-    throw new BrokerError('internal', `Another broker uses ${path}: stop it first, or set another data-dir.`, { cause })
+    throw new BrokerError(
+      'internal',
+      `Another broker uses ${path}: stop it first, or set another data-dir.`,
+      { cause },
+    )
   }
-  return () => { lock.close() }
+  return () => {
+    lock.close()
+  }
 }

@@ -11,7 +11,12 @@ import type { Store } from '../store/open.js'
 import { ClientsXmlVersions } from './clients-versions.js'
 import { type ClientsFile, parseClientsXml, type ParsedClients } from './clients-xml.js'
 
-export interface ClientsFileDeps { readonly path: string, readonly store: Store, readonly horizonServer: string, readonly log: Logger }
+export interface ClientsFileDeps {
+  readonly path: string
+  readonly store: Store
+  readonly horizonServer: string
+  readonly log: Logger
+}
 
 const SETTLE_MS = 100
 /** Where directory watching does not work (network file systems), a look now and then does. */
@@ -24,7 +29,7 @@ const BY_FILE: Actor = { actor: 'file', address: '' }
  * clients.xml on disk: watched and reloaded; a bad file is refused and the last good one stays in force. Emits `reload` when another one is in force, `look`
  * when it was read at all.
  */
-export class ClientsXmlFile extends EventEmitter<{ reload: [], look: [] }> {
+export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
   readonly versions: ClientsXmlVersions
   /** One reads or writes the file at a time: two who save at once must not both find it unchanged. */
   #line: Promise<unknown> = Promise.resolve()
@@ -36,35 +41,50 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [], look: [] }> {
   #timer: NodeJS.Timeout | undefined
   #settle: NodeJS.Timeout | undefined
 
-  constructor (readonly deps: ClientsFileDeps) {
+  constructor(readonly deps: ClientsFileDeps) {
     super()
     this.versions = new ClientsXmlVersions(deps.store)
   }
 
-  get current (): ClientsFile { return this.#current }
-  get faults (): readonly Fault[] { return this.#faults }
-  get loadedAt (): number | null { return this.#loadedAt }
+  get current(): ClientsFile {
+    return this.#current
+  }
+  get faults(): readonly Fault[] {
+    return this.#faults
+  }
+  get loadedAt(): number | null {
+    return this.#loadedAt
+  }
 
-  async start (): Promise<void> {
+  async start(): Promise<void> {
     await mkdir(dirname(this.deps.path), { recursive: true })
     await this.#look()
     this.#watcher = watch(dirname(this.deps.path), (_event, name) => {
       if (name !== null && name !== basename(this.deps.path)) return
       clearTimeout(this.#settle)
-      this.#settle = setTimeout(() => { void this.#look() }, SETTLE_MS)
+      this.#settle = setTimeout(() => {
+        void this.#look()
+      }, SETTLE_MS)
     })
-    this.#watcher.on('error', (error) => { this.deps.log.warn({ err: error }, 'clients.xml is not watched any more; it is looked at every few seconds') })
-    this.#timer = setInterval(() => { void this.#look() }, LOOK_EVERY_MS)
+    this.#watcher.on('error', (error) => {
+      this.deps.log.warn(
+        { err: error },
+        'clients.xml is not watched any more; it is looked at every few seconds',
+      )
+    })
+    this.#timer = setInterval(() => {
+      void this.#look()
+    }, LOOK_EVERY_MS)
   }
 
-  stop (): void {
+  stop(): void {
     this.#watcher?.close()
     clearInterval(this.#timer)
     clearTimeout(this.#settle)
   }
 
   /** What is on the disk, in force or not. */
-  text (): string {
+  text(): string {
     try {
       return readFileSync(this.deps.path, 'utf8')
     } catch {
@@ -73,18 +93,25 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [], look: [] }> {
   }
 
   /** Parses a text against the machines of now; changes nothing. */
-  async check (text: string): Promise<ParsedClients> {
+  async check(text: string): Promise<ParsedClients> {
     const machines = await this.deps.store.selectFrom('machine').select('name').execute()
     const names = new Set(machines.map((machine) => machine.name.toLowerCase()))
-    return parseClientsXml(text, (name) => names.has(name.toLowerCase()), { horizonServer: this.deps.horizonServer })
+    return parseClientsXml(text, (name) => names.has(name.toLowerCase()), {
+      horizonServer: this.deps.horizonServer,
+    })
   }
 
   /** Writes and loads a new file. Throws `clients_xml_invalid` with every fault, or `changed_meanwhile` when the file on the disk is not `have` any more; then nothing has changed. */
-  async replace (text: string, by: Actor, have?: string): Promise<ParsedClients> {
+  async replace(text: string, by: Actor, have?: string): Promise<ParsedClients> {
     return await this.#alone(async () => {
       const parsed = await this.check(text)
       const errors = parsed.faults.filter((fault) => fault.severity === 'error').length
-      if (!parsed.file) throw new BrokerError('clients_xml_invalid', `clients.xml has ${errors === 1 ? 'a fault' : `${errors} faults`}; the file in force stays.`, { details: parsed.faults })
+      if (!parsed.file)
+        throw new BrokerError(
+          'clients_xml_invalid',
+          `clients.xml has ${errors === 1 ? 'a fault' : `${errors} faults`}; the file in force stays.`,
+          { details: parsed.faults },
+        )
       if (have !== undefined && have !== etagOf(this.text())) throw await this.#changedMeanwhile()
       await this.#write(text)
       await this.#loadIfChanged(by)
@@ -92,14 +119,17 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [], look: [] }> {
     })
   }
 
-  async #changedMeanwhile (): Promise<BrokerError> {
+  async #changedMeanwhile(): Promise<BrokerError> {
     const [last] = await this.versions.list()
     const known = last !== undefined && last.etag === etagOf(this.text())
     const who = !known || last.by === BY_FILE.actor ? 'on the disk' : `by ${last.by}`
-    return new BrokerError('changed_meanwhile', `clients.xml was changed ${who}${known ? ` at ${last.at}` : ''}, after you had read it: look at the newer one and make your change again.`)
+    return new BrokerError(
+      'changed_meanwhile',
+      `clients.xml was changed ${who}${known ? ` at ${last.at}` : ''}, after you had read it: look at the newer one and make your change again.`,
+    )
   }
 
-  async #write (text: string): Promise<void> {
+  async #write(text: string): Promise<void> {
     const temporary = `${this.deps.path}.new`
     const file = await open(temporary, 'w', 0o644)
     try {
@@ -111,15 +141,19 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [], look: [] }> {
     await rename(temporary, this.deps.path)
   }
 
-  async #look (): Promise<void> { await this.#alone(async () => { await this.#loadIfChanged(BY_FILE) }) }
+  async #look(): Promise<void> {
+    await this.#alone(async () => {
+      await this.#loadIfChanged(BY_FILE)
+    })
+  }
 
-  async #alone<T> (act: () => Promise<T>): Promise<T> {
+  async #alone<T>(act: () => Promise<T>): Promise<T> {
     const mine = this.#line.then(act)
     this.#line = mine.catch(() => undefined) // whoever asked for it hears of its failure
     return await mine
   }
 
-  async #loadIfChanged (by: Actor): Promise<void> {
+  async #loadIfChanged(by: Actor): Promise<void> {
     const stamp = this.#stampNow()
     if (stamp === this.#stamp || stamp === '') return
     this.#stamp = stamp
@@ -127,19 +161,25 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [], look: [] }> {
     const parsed = await this.check(text)
     this.#faults = parsed.faults
     if (!parsed.file) {
-      this.deps.log.error({ path: this.deps.path, faults: parsed.faults.slice(0, 20) }, 'clients.xml is refused; the last good one stays in force')
+      this.deps.log.error(
+        { path: this.deps.path, faults: parsed.faults.slice(0, 20) },
+        'clients.xml is refused; the last good one stays in force',
+      )
       this.emit('look')
       return
     }
     this.#current = parsed.file
     this.#loadedAt = Date.now()
     await this.versions.keep({ text, etag: etagOf(text), clients: parsed.file.clients.length }, by)
-    this.deps.log.info({ path: this.deps.path, clients: parsed.file.clients.length }, 'clients.xml loaded')
+    this.deps.log.info(
+      { path: this.deps.path, clients: parsed.file.clients.length },
+      'clients.xml loaded',
+    )
     this.emit('reload')
     this.emit('look')
   }
 
-  #stampNow (): string {
+  #stampNow(): string {
     try {
       const { mtimeMs, size, ino } = statSync(this.deps.path)
       return `${mtimeMs}/${size}/${ino}`
@@ -150,4 +190,6 @@ export class ClientsXmlFile extends EventEmitter<{ reload: [], look: [] }> {
 }
 
 /** Names a text. */
-export function etagOf (text: string): string { return createHash('sha256').update(text).digest('base64url').slice(0, 22) }
+export function etagOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22)
+}

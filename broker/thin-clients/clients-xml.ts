@@ -3,14 +3,17 @@ import { DEFAULT_VIEWER_OPTIONS, type Fault, type ViewerOptions } from '../api/t
 import { nodesOf, offsetOf, parseXml, placeOf, textOf, type XmlNode } from '../xml/xml.js'
 
 export type Target =
-  | { readonly protocol: 'spice', readonly machine: string }
-  | { readonly protocol: 'rdp', readonly address: string }
-  | { readonly protocol: 'horizon', readonly desktopPool: string }
-  | { readonly protocol: 'pool', readonly pool: string }
+  | { readonly protocol: 'spice'; readonly machine: string }
+  | { readonly protocol: 'rdp'; readonly address: string }
+  | { readonly protocol: 'horizon'; readonly desktopPool: string }
+  | { readonly protocol: 'pool'; readonly pool: string }
   | LoginTarget
 
 /** A person logs in and gets his desktop. `pools`: those that may be chosen; empty: all that he may use. */
-export interface LoginTarget { readonly protocol: 'login', readonly pools: readonly string[] }
+export interface LoginTarget {
+  readonly protocol: 'login'
+  readonly pools: readonly string[]
+}
 
 /** One `<client>` or `<default>`: whom it means, what they get (the first target that can be had), how it is shown. */
 export interface ClientEntry {
@@ -22,70 +25,120 @@ export interface ClientEntry {
   readonly viewer: ViewerOptions
 }
 
-export interface ClientsFile { readonly clients: readonly ClientEntry[], readonly fallback: ClientEntry | null }
-export interface ParsedClients { readonly file: ClientsFile | null, readonly faults: Fault[] }
+export interface ClientsFile {
+  readonly clients: readonly ClientEntry[]
+  readonly fallback: ClientEntry | null
+}
+export interface ParsedClients {
+  readonly file: ClientsFile | null
+  readonly faults: Fault[]
+}
 
-const LISTS = ['client', 'target', 'default', 'viewer', 'protocol', 'machine-name', 'machine-rdp-address', 'pool', 'desktop-pool'] as const
+const LISTS = [
+  'client',
+  'target',
+  'default',
+  'viewer',
+  'protocol',
+  'machine-name',
+  'machine-rdp-address',
+  'pool',
+  'desktop-pool',
+] as const
 const LARGEST_BYTES = 1_048_576
 const MOST_CLIENTS = 20_000
 const PROTOCOLS = { SPICE: 'machine-name', RDP: 'machine-rdp-address', vmView: 'pool' } as const
-const TARGET_CHILDREN = ['protocol', 'machine-name', 'machine-rdp-address', 'pool', 'desktop-pool'] as const
-const ADDRESS = /^[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,250}[A-Za-z0-9])?$|^\[[0-9a-fA-F:]+\](?::\d{1,5})?$/
+const TARGET_CHILDREN = [
+  'protocol',
+  'machine-name',
+  'machine-rdp-address',
+  'pool',
+  'desktop-pool',
+] as const
+const ADDRESS =
+  /^[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,250}[A-Za-z0-9])?$|^\[[0-9a-fA-F:]+\](?::\d{1,5})?$/
 const POOL = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$/
 
 /**
  * Reads clients.xml, the classic form included: `<thin-clients><client ip="…"><protocol>SPICE</protocol><machine-name>…</machine-name></client></thin-clients>`.
  * Gives every fault of meaning, or the first malformation, with line and column. With an error `file` is null; warnings alone do not refuse it.
  */
-export function parseClientsXml (text: string, machineExists: (name: string) => boolean, options: { horizonServer: string }): ParsedClients {
-  if (Buffer.byteLength(text) > LARGEST_BYTES) return refused(1, 1, `the file is larger than ${LARGEST_BYTES} bytes`)
+export function parseClientsXml(
+  text: string,
+  machineExists: (name: string) => boolean,
+  options: { horizonServer: string },
+): ParsedClients {
+  if (Buffer.byteLength(text) > LARGEST_BYTES)
+    return refused(1, 1, `the file is larger than ${LARGEST_BYTES} bytes`)
   const parsed = parseXml(text, LISTS, { positions: true })
-  if ('fault' in parsed) return refused(parsed.fault.line, parsed.fault.column, parsed.fault.message)
-  const roots = Object.keys(parsed.root).filter((name) => !name.startsWith('?') && !name.startsWith('#'))
-  if (roots.length !== 1 || roots[0] !== 'thin-clients') return refused(1, 1, `the root element must be <thin-clients>, not <${roots[0] ?? 'nothing'}>`)
-  return new Reader(text, machineExists, options.horizonServer).read(nodesOf(parsed.root['thin-clients'])[0] ?? {})
+  if ('fault' in parsed)
+    return refused(parsed.fault.line, parsed.fault.column, parsed.fault.message)
+  const roots = Object.keys(parsed.root).filter(
+    (name) => !name.startsWith('?') && !name.startsWith('#'),
+  )
+  if (roots.length !== 1 || roots[0] !== 'thin-clients')
+    return refused(1, 1, `the root element must be <thin-clients>, not <${roots[0] ?? 'nothing'}>`)
+  return new Reader(text, machineExists, options.horizonServer).read(
+    nodesOf(parsed.root['thin-clients'])[0] ?? {},
+  )
 }
 
-function refused (line: number, column: number, message: string): ParsedClients {
+function refused(line: number, column: number, message: string): ParsedClients {
   return { file: null, faults: [{ line, column, message, severity: 'error' }] }
 }
 
 class Reader {
   readonly #faults: Fault[] = []
 
-  constructor (readonly text: string, readonly machineExists: (name: string) => boolean, readonly horizonServer: string) {}
+  constructor(
+    readonly text: string,
+    readonly machineExists: (name: string) => boolean,
+    readonly horizonServer: string,
+  ) {}
 
-  read (root: XmlNode): ParsedClients {
+  read(root: XmlNode): ParsedClients {
     this.#refuseUnknown(root, ['client', 'default'], [], 'thin-clients')
     const nodes = nodesOf(root['client'])
-    if (nodes.length > MOST_CLIENTS) this.#error(root, `there are more than ${MOST_CLIENTS} clients`)
-    const clients = this.#withoutDuplicates(nodes.slice(0, MOST_CLIENTS).map((node) => [node, this.#client(node)] as const))
+    if (nodes.length > MOST_CLIENTS)
+      this.#error(root, `there are more than ${MOST_CLIENTS} clients`)
+    const clients = this.#withoutDuplicates(
+      nodes.slice(0, MOST_CLIENTS).map((node) => [node, this.#client(node)] as const),
+    )
     const fallbacks = nodesOf(root['default'])
     if (fallbacks[1]) this.#error(fallbacks[1], 'there is more than one <default>')
     const fallback = fallbacks[0] ? this.#entry(fallbacks[0], 'default', []) : null
     const bad = this.#faults.some((fault) => fault.severity === 'error')
-    return { file: bad ? null : { clients, fallback }, faults: this.#faults.sort((a, b) => a.line - b.line || a.column - b.column) }
+    return {
+      file: bad ? null : { clients, fallback },
+      faults: this.#faults.sort((a, b) => a.line - b.line || a.column - b.column),
+    }
   }
 
-  #client (node: XmlNode): ClientEntry {
+  #client(node: XmlNode): ClientEntry {
     const entry = this.#entry(node, 'client', ['@_ip', '@_mac', '@_cidr', '@_hostname'])
-    if (!['@_ip', '@_mac', '@_cidr', '@_hostname'].some((name) => name in node)) this.#error(node, 'this <client> says nobody: it needs ip, mac, cidr or hostname')
+    if (!['@_ip', '@_mac', '@_cidr', '@_hostname'].some((name) => name in node))
+      this.#error(node, 'this <client> says nobody: it needs ip, mac, cidr or hostname')
     return entry
   }
 
   /** In a classic file the last one of several clients with one address won; so it does here, with a warning. */
-  #withoutDuplicates (entries: ReadonlyArray<readonly [XmlNode, ClientEntry]>): ClientEntry[] {
+  #withoutDuplicates(entries: ReadonlyArray<readonly [XmlNode, ClientEntry]>): ClientEntry[] {
     const byKey = new Map<string, ClientEntry>()
     entries.forEach(([node, entry], index) => {
       const key = [entry.mac, entry.ip, entry.cidr?.join('/') ?? null, entry.hostname].join('|')
       const named = key.replace(/\|/g, '') !== ''
-      if (named && byKey.has(key)) this.#fault(node, `${[entry.mac, entry.ip, entry.cidr?.join('/'), entry.hostname].filter(Boolean).join(' ')} stands here a second time: this last one is used`, 'warning')
+      if (named && byKey.has(key))
+        this.#fault(
+          node,
+          `${[entry.mac, entry.ip, entry.cidr?.join('/'), entry.hostname].filter(Boolean).join(' ')} stands here a second time: this last one is used`,
+          'warning',
+        )
       byKey.set(named ? key : `nobody ${index}`, entry)
     })
     return [...byKey.values()]
   }
 
-  #entry (node: XmlNode, element: string, attributes: readonly string[]): ClientEntry {
+  #entry(node: XmlNode, element: string, attributes: readonly string[]): ClientEntry {
     this.#refuseUnknown(node, [...TARGET_CHILDREN, 'target', 'viewer'], attributes, element)
     const own = TARGET_CHILDREN.some((name) => name in node) ? [this.#target(node)] : []
     const others = nodesOf(node['target']).map((target) => {
@@ -93,71 +146,160 @@ class Reader {
       return this.#target(target)
     })
     const targets = [...own, ...others]
-    if (targets.length === 0) this.#error(node, `this <${element}> offers nothing: it needs <protocol> and a machine, or <target> elements`)
-    const ip = this.#attribute(node, '@_ip', (value) => ipaddr.isValid(value) && !/^0\d|\.0\d/.test(value), 'an IP address such as 10.1.0.7')
-    const cidr = this.#attribute(node, '@_cidr', (value) => ipaddr.isValidCIDR(value), 'a network such as 10.1.0.0/16')
-    const mac = this.#attribute(node, '@_mac', (value) => /^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$/.test(value), 'a MAC address such as 52:54:00:12:34:56')
-    const hostname = this.#attribute(node, '@_hostname', (value) => /^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/.test(value), 'a host name')
-    return { mac: mac === null ? null : normalMac(mac), ip: ip === null ? null : ipaddr.process(ip).toString(), cidr: cidr === null ? null : ipaddr.parseCIDR(cidr), hostname: hostname?.toLowerCase() ?? null, targets: targets.filter((target) => target !== null), viewer: this.#viewer(node) }
+    if (targets.length === 0)
+      this.#error(
+        node,
+        `this <${element}> offers nothing: it needs <protocol> and a machine, or <target> elements`,
+      )
+    const ip = this.#attribute(
+      node,
+      '@_ip',
+      (value) => ipaddr.isValid(value) && !/^0\d|\.0\d/.test(value),
+      'an IP address such as 10.1.0.7',
+    )
+    const cidr = this.#attribute(
+      node,
+      '@_cidr',
+      (value) => ipaddr.isValidCIDR(value),
+      'a network such as 10.1.0.0/16',
+    )
+    const mac = this.#attribute(
+      node,
+      '@_mac',
+      (value) => /^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$/.test(value),
+      'a MAC address such as 52:54:00:12:34:56',
+    )
+    const hostname = this.#attribute(
+      node,
+      '@_hostname',
+      (value) => /^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/.test(value),
+      'a host name',
+    )
+    return {
+      mac: mac === null ? null : normalMac(mac),
+      ip: ip === null ? null : ipaddr.process(ip).toString(),
+      cidr: cidr === null ? null : ipaddr.parseCIDR(cidr),
+      hostname: hostname?.toLowerCase() ?? null,
+      targets: targets.filter((target) => target !== null),
+      viewer: this.#viewer(node),
+    }
   }
 
-  #target (node: XmlNode): Target | null {
+  #target(node: XmlNode): Target | null {
     const protocol = this.#child(node, 'protocol')
     if (protocol === 'LOGIN') return this.#loginTarget(node)
     const pool = this.#child(node, 'desktop-pool')
-    if (pool !== null && protocol === null) return this.#checked(node, pool, POOL.test(pool), 'desktop-pool', { protocol: 'pool', pool })
-    if (protocol === null) return this.#error(node, 'there is no <protocol>: write SPICE, RDP, vmView or LOGIN')
-    if (!Object.hasOwn(PROTOCOLS, protocol)) return this.#error(node, `the protocol "${shown(protocol)}" is unknown: write SPICE, RDP, vmView or LOGIN`)
+    if (pool !== null && protocol === null)
+      return this.#checked(node, pool, POOL.test(pool), 'desktop-pool', { protocol: 'pool', pool })
+    if (protocol === null)
+      return this.#error(node, 'there is no <protocol>: write SPICE, RDP, vmView or LOGIN')
+    if (!Object.hasOwn(PROTOCOLS, protocol))
+      return this.#error(
+        node,
+        `the protocol "${shown(protocol)}" is unknown: write SPICE, RDP, vmView or LOGIN`,
+      )
     const wanted = PROTOCOLS[protocol as keyof typeof PROTOCOLS]
     const value = this.#child(node, wanted)
     if (value === null) return this.#error(node, `protocol ${protocol} needs <${wanted}>`)
-    if (protocol === 'RDP') return this.#checked(node, value, ADDRESS.test(value), wanted, { protocol: 'rdp', address: value })
+    if (protocol === 'RDP')
+      return this.#checked(node, value, ADDRESS.test(value), wanted, {
+        protocol: 'rdp',
+        address: value,
+      })
     if (protocol === 'vmView') {
-      if (this.horizonServer === '') this.#error(node, 'vmView needs the setting horizon-server in broker.yaml')
-      return this.#checked(node, value, POOL.test(value), wanted, { protocol: 'horizon', desktopPool: value })
+      if (this.horizonServer === '')
+        this.#error(node, 'vmView needs the setting horizon-server in broker.yaml')
+      return this.#checked(node, value, POOL.test(value), wanted, {
+        protocol: 'horizon',
+        desktopPool: value,
+      })
     }
-    if (!this.machineExists(value)) return this.#error(node, `there is no machine "${shown(value)}"`)
+    if (!this.machineExists(value))
+      return this.#error(node, `there is no machine "${shown(value)}"`)
     return { protocol: 'spice', machine: value }
   }
 
   /** `<desktop-pool>`, any number of them, limits the choice. */
-  #loginTarget (node: XmlNode): Target | null {
+  #loginTarget(node: XmlNode): Target | null {
     const pools = nodesOf(node['desktop-pool']).map((child) => textOf(child).trim())
     const bad = pools.find((pool) => !POOL.test(pool))
-    if (bad !== undefined) return this.#error(node, `<desktop-pool> "${shown(bad)}" has characters that are not accepted`)
+    if (bad !== undefined)
+      return this.#error(
+        node,
+        `<desktop-pool> "${shown(bad)}" has characters that are not accepted`,
+      )
     const other = ['machine-name', 'machine-rdp-address', 'pool'].find((name) => name in node)
-    if (other !== undefined) return this.#error(node, `protocol LOGIN takes no <${other}>: what a person gets is his own, and <desktop-pool> limits it`)
+    if (other !== undefined)
+      return this.#error(
+        node,
+        `protocol LOGIN takes no <${other}>: what a person gets is his own, and <desktop-pool> limits it`,
+      )
     return { protocol: 'login', pools }
   }
 
-  #checked (node: XmlNode, value: string, good: boolean, element: string, target: Target): Target | null {
-    return good ? target : this.#error(node, `<${element}> "${shown(value)}" has characters that are not accepted`)
+  #checked(
+    node: XmlNode,
+    value: string,
+    good: boolean,
+    element: string,
+    target: Target,
+  ): Target | null {
+    return good
+      ? target
+      : this.#error(node, `<${element}> "${shown(value)}" has characters that are not accepted`)
   }
 
-  #viewer (node: XmlNode): ViewerOptions {
+  #viewer(node: XmlNode): ViewerOptions {
     const [viewer, second] = nodesOf(node['viewer'])
     if (second) this.#error(second, 'there is more than one <viewer>')
     if (!viewer) return DEFAULT_VIEWER_OPTIONS
-    this.#refuseUnknown(viewer, [], ['@_full-screen', '@_multi-monitor', '@_usb-auto-share', '@_audio', '@_resolution'], 'viewer')
+    this.#refuseUnknown(
+      viewer,
+      [],
+      ['@_full-screen', '@_multi-monitor', '@_usb-auto-share', '@_audio', '@_resolution'],
+      'viewer',
+    )
     const yes = (name: string, otherwise: boolean): boolean => {
-      const value = this.#attribute(viewer, name, (text) => text === 'yes' || text === 'no', 'yes or no')
+      const value = this.#attribute(
+        viewer,
+        name,
+        (text) => text === 'yes' || text === 'no',
+        'yes or no',
+      )
       return value === null ? otherwise : value === 'yes'
     }
     return {
-      fullScreen: yes('@_full-screen', DEFAULT_VIEWER_OPTIONS.fullScreen), multiMonitor: yes('@_multi-monitor', false), usbAutoShare: yes('@_usb-auto-share', false), audio: yes('@_audio', true),
-      resolution: this.#attribute(viewer, '@_resolution', (value) => /^[0-9]{3,5}x[0-9]{3,5}$/.test(value), 'a resolution such as 1920x1080'),
+      fullScreen: yes('@_full-screen', DEFAULT_VIEWER_OPTIONS.fullScreen),
+      multiMonitor: yes('@_multi-monitor', false),
+      usbAutoShare: yes('@_usb-auto-share', false),
+      audio: yes('@_audio', true),
+      resolution: this.#attribute(
+        viewer,
+        '@_resolution',
+        (value) => /^[0-9]{3,5}x[0-9]{3,5}$/.test(value),
+        'a resolution such as 1920x1080',
+      ),
     }
   }
 
   /** A child's text, trimmed; the classic editor left line breaks around it. */
-  #child (node: XmlNode, name: string): string | null {
+  #child(node: XmlNode, name: string): string | null {
     const [first, second] = nodesOf(node[name])
-    if (second) this.#error(node, `there is more than one <${name}>; further choices go into <target> elements`)
+    if (second)
+      this.#error(
+        node,
+        `there is more than one <${name}>; further choices go into <target> elements`,
+      )
     const value = first === undefined ? '' : textOf(first).trim()
     return value === '' ? null : value
   }
 
-  #attribute (node: XmlNode, name: string, good: (value: string) => boolean, form: string): string | null {
+  #attribute(
+    node: XmlNode,
+    name: string,
+    good: (value: string) => boolean,
+    form: string,
+  ): string | null {
     if (node[name] === undefined) return null
     const value = textOf(node[name]).trim()
     if (good(value)) return value
@@ -165,29 +307,45 @@ class Reader {
     return null
   }
 
-  #refuseUnknown (node: XmlNode, children: readonly string[], attributes: readonly string[], element: string): void {
+  #refuseUnknown(
+    node: XmlNode,
+    children: readonly string[],
+    attributes: readonly string[],
+    element: string,
+  ): void {
     for (const name of Object.keys(node)) {
-      if (name === '#text' && textOf(node[name]).trim() !== '') this.#error(node, `<${element}> holds text "${shown(textOf(node[name]).trim())}" outside of an element`)
-      else if (name.startsWith('@_') && !attributes.includes(name)) this.#error(node, `<${element}> has an unknown attribute ${shown(name.slice(2))}`)
-      else if (!name.startsWith('@_') && name !== '#text' && !children.includes(name)) this.#error(nodesOf(node[name])[0] ?? node, `<${shown(name)}> is unknown inside <${element}>`)
+      if (name === '#text' && textOf(node[name]).trim() !== '')
+        this.#error(
+          node,
+          `<${element}> holds text "${shown(textOf(node[name]).trim())}" outside of an element`,
+        )
+      else if (name.startsWith('@_') && !attributes.includes(name))
+        this.#error(node, `<${element}> has an unknown attribute ${shown(name.slice(2))}`)
+      else if (!name.startsWith('@_') && name !== '#text' && !children.includes(name))
+        this.#error(
+          nodesOf(node[name])[0] ?? node,
+          `<${shown(name)}> is unknown inside <${element}>`,
+        )
     }
   }
 
-  #error (node: XmlNode, message: string): null {
+  #error(node: XmlNode, message: string): null {
     this.#fault(node, message, 'error')
     return null
   }
 
-  #fault (node: XmlNode, message: string, severity: Fault['severity']): void {
+  #fault(node: XmlNode, message: string, severity: Fault['severity']): void {
     this.#faults.push({ ...placeOf(this.text, offsetOf(node)), message, severity })
   }
 }
 
-function shown (value: string): string {
+function shown(value: string): string {
   // control characters would reach the terminal of whoever reads the fault
   const clean = [...value].map((char) => (char < ' ' || char === '\u007f' ? '?' : char)).join('')
   return clean.length > 60 ? `${clean.slice(0, 60)}…` : clean
 }
 
 /** Lower case with colons. */
-export function normalMac (mac: string): string { return mac.toLowerCase().replace(/-/g, ':') }
+export function normalMac(mac: string): string {
+  return mac.toLowerCase().replace(/-/g, ':')
+}

@@ -8,10 +8,18 @@ import type { Caller } from '../users/caller.js'
 import type { LoginLimits } from '../users/login-limits.js'
 import { secretHash } from '../users/tokens.js'
 
-export interface DeviceCodesDeps extends ChoicesDeps { readonly limits: LoginLimits, readonly now: () => number }
+export interface DeviceCodesDeps extends ChoicesDeps {
+  readonly limits: LoginLimits
+  readonly now: () => number
+}
 
 /** What the device shows, and the handle with which it asks: a secret. */
-export interface BegunCode { readonly userCode: string, readonly expiresAt: number, readonly intervalMs: number, readonly handle: string }
+export interface BegunCode {
+  readonly userCode: string
+  readonly expiresAt: number
+  readonly intervalMs: number
+  readonly handle: string
+}
 
 /** No vowels, so that no words come out; no digits, so that none is taken for a letter (RFC 8628, 6.1). Eight of them are 34 bits. */
 const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ'
@@ -20,77 +28,177 @@ const CODE_MS = 10 * 60_000
 const INTERVAL_MS = 2_000
 
 /** What is kept of a code: where it is shown, and the handle (hashed) that it answers. */
-interface CodeState { readonly handle: string, readonly pools: readonly string[], readonly since: number }
+interface CodeState {
+  readonly handle: string
+  readonly pools: readonly string[]
+  readonly since: number
+}
 /** What became of the login: nobody has answered, somebody has refused it, or this account is to be logged in. */
-interface HandleState { readonly answer: null | { readonly account: string | null } }
+interface HandleState {
+  readonly answer: null | { readonly account: string | null }
+}
 
 /**
  * Logins at thin clients that a person confirms on a page of Berth: the device shows a code, he types it where he is logged in. Kept in the table of logins that
  * were begun, with the device in the place of the provider: one row for the code, one for the device's handle, both by their hashes. A device has one at a time.
  */
 export class DeviceCodes {
-  constructor (readonly deps: DeviceCodesDeps) {}
+  constructor(readonly deps: DeviceCodesDeps) {}
 
-  async begin (device: ThinClientRow, pools: readonly string[]): Promise<BegunCode> {
+  async begin(device: ThinClientRow, pools: readonly string[]): Promise<BegunCode> {
     const { store, now } = this.deps
-    const letters = Array.from({ length: CODE_LETTERS }, () => LETTERS[randomInt(LETTERS.length)]).join('')
+    const letters = Array.from(
+      { length: CODE_LETTERS },
+      () => LETTERS[randomInt(LETTERS.length)],
+    ).join('')
     const handle = randomBytes(32).toString('base64url')
     const expiresAt = now() + CODE_MS
     const code: CodeState = { handle: secretHash(handle), pools, since: now() }
     const kept: HandleState = { answer: null }
     await store.transaction().execute(async (tx) => {
-      await tx.deleteFrom('login_flow').where('kind', 'in', ['code', 'code-handle']).where('provider', '=', device.id).execute()
-      await tx.insertInto('login_flow').values([
-        { hash: codeHash(letters), kind: 'code', provider: device.id, state: JSON.stringify(code), expires_at: expiresAt },
-        { hash: code.handle, kind: 'code-handle', provider: device.id, state: JSON.stringify(kept), expires_at: expiresAt },
-      ]).execute()
+      await tx
+        .deleteFrom('login_flow')
+        .where('kind', 'in', ['code', 'code-handle'])
+        .where('provider', '=', device.id)
+        .execute()
+      await tx
+        .insertInto('login_flow')
+        .values([
+          {
+            hash: codeHash(letters),
+            kind: 'code',
+            provider: device.id,
+            state: JSON.stringify(code),
+            expires_at: expiresAt,
+          },
+          {
+            hash: code.handle,
+            kind: 'code-handle',
+            provider: device.id,
+            state: JSON.stringify(kept),
+            expires_at: expiresAt,
+          },
+        ])
+        .execute()
     })
-    return { userCode: `${letters.slice(0, 4)}-${letters.slice(4)}`, expiresAt, intervalMs: INTERVAL_MS, handle }
+    return {
+      userCode: `${letters.slice(0, 4)}-${letters.slice(4)}`,
+      expiresAt,
+      intervalMs: INTERVAL_MS,
+      handle,
+    }
   }
 
   /** Whom to log in; null while nobody has answered. Gives it once. Throws `unauthenticated` when it was refused or is too old. */
-  async poll (device: ThinClientRow, handle: string): Promise<AccountRow | null> {
+  async poll(device: ThinClientRow, handle: string): Promise<AccountRow | null> {
     const { store, now } = this.deps
-    const row = await store.selectFrom('login_flow').selectAll().where('hash', '=', secretHash(handle)).where('kind', '=', 'code-handle').where('provider', '=', device.id).where('expires_at', '>', now()).executeTakeFirst()
+    const row = await store
+      .selectFrom('login_flow')
+      .selectAll()
+      .where('hash', '=', secretHash(handle))
+      .where('kind', '=', 'code-handle')
+      .where('provider', '=', device.id)
+      .where('expires_at', '>', now())
+      .executeTakeFirst()
     if (!row) throw new BrokerError('unauthenticated', 'The code has run out: begin again.')
     const { answer } = JSON.parse(row.state) as HandleState
     if (answer === null) return null
-    const { numDeletedRows } = await store.deleteFrom('login_flow').where('hash', '=', row.hash).executeTakeFirst()
-    const account = answer.account === null || numDeletedRows !== 1n ? undefined : await store.selectFrom('account').selectAll().where('name', '=', answer.account).where('disabled', '=', 0).executeTakeFirst()
-    if (!account) throw new BrokerError('unauthenticated', 'The login was refused in the browser: begin again.')
+    const { numDeletedRows } = await store
+      .deleteFrom('login_flow')
+      .where('hash', '=', row.hash)
+      .executeTakeFirst()
+    const account =
+      answer.account === null || numDeletedRows !== 1n
+        ? undefined
+        : await store
+            .selectFrom('account')
+            .selectAll()
+            .where('name', '=', answer.account)
+            .where('disabled', '=', 0)
+            .executeTakeFirst()
+    if (!account)
+      throw new BrokerError('unauthenticated', 'The login was refused in the browser: begin again.')
     return account
   }
 
   /** Which device shows this code. Throws `not_found`, and `too_many_requests` for one who guesses. */
-  async look (code: string, person: Caller): Promise<CodeDevice> { return (await this.#find(code, person)).shown }
+  async look(code: string, person: Caller): Promise<CodeDevice> {
+    return (await this.#find(code, person)).shown
+  }
 
   /** Logs the person in at the device that shows the code, or refuses it; the code is used up. Throws as `look`, and `forbidden` for one who may use nothing there. */
-  async answer (code: string, confirm: boolean, person: Caller): Promise<void> {
+  async answer(code: string, confirm: boolean, person: Caller): Promise<void> {
     const { store } = this.deps
     const { hash, deviceId, state, shown } = await this.#find(code, person)
-    if (confirm && (await choicesOf(this.deps, person, state.pools)).length === 0) throw new BrokerError('forbidden', 'You may use no desktop at this thin client: ask an administrator.')
+    if (confirm && (await choicesOf(this.deps, person, state.pools)).length === 0)
+      throw new BrokerError(
+        'forbidden',
+        'You may use no desktop at this thin client: ask an administrator.',
+      )
     const answered: HandleState = { answer: { account: confirm ? person.actor : null } }
     await store.transaction().execute(async (tx) => {
-      const { numDeletedRows } = await tx.deleteFrom('login_flow').where('hash', '=', hash).where('kind', '=', 'code').executeTakeFirst()
+      const { numDeletedRows } = await tx
+        .deleteFrom('login_flow')
+        .where('hash', '=', hash)
+        .where('kind', '=', 'code')
+        .executeTakeFirst()
       if (numDeletedRows !== 1n) throw noSuchCode()
-      await tx.updateTable('login_flow').set({ state: JSON.stringify(answered) }).where('hash', '=', state.handle).where('kind', '=', 'code-handle').execute()
-      await recordEvent(tx, person, confirm ? 'thin-client.confirm-code' : 'thin-client.refuse-code', `thin-client:${deviceId}`, { mac: shown.mac })
+      await tx
+        .updateTable('login_flow')
+        .set({ state: JSON.stringify(answered) })
+        .where('hash', '=', state.handle)
+        .where('kind', '=', 'code-handle')
+        .execute()
+      await recordEvent(
+        tx,
+        person,
+        confirm ? 'thin-client.confirm-code' : 'thin-client.refuse-code',
+        `thin-client:${deviceId}`,
+        { mac: shown.mac },
+      )
     })
   }
 
-  async #find (code: string, person: Caller): Promise<{ hash: string, deviceId: string, state: CodeState, shown: CodeDevice }> {
+  async #find(
+    code: string,
+    person: Caller,
+  ): Promise<{ hash: string; deviceId: string; state: CodeState; shown: CodeDevice }> {
     const { store, limits, now } = this.deps
     await limits.begin(person.actor, person, 'code')
     const hash = codeHash(code)
-    const row = await store.selectFrom('login_flow').innerJoin('thin_client', 'thin_client.id', 'login_flow.provider').select(['thin_client.id', 'hostname', 'mac', 'address', 'state', 'expires_at'])
-      .where('hash', '=', hash).where('kind', '=', 'code').where('expires_at', '>', now()).executeTakeFirst()
+    const row = await store
+      .selectFrom('login_flow')
+      .innerJoin('thin_client', 'thin_client.id', 'login_flow.provider')
+      .select(['thin_client.id', 'hostname', 'mac', 'address', 'state', 'expires_at'])
+      .where('hash', '=', hash)
+      .where('kind', '=', 'code')
+      .where('expires_at', '>', now())
+      .executeTakeFirst()
     if (!row) throw noSuchCode()
     await limits.succeeded(person.actor, person, 'code')
     const state = JSON.parse(row.state) as CodeState
-    return { hash, deviceId: row.id, state, shown: { hostname: row.hostname, mac: row.mac, address: row.address, since: new Date(state.since).toISOString(), expiresAt: new Date(row.expires_at).toISOString() } }
+    return {
+      hash,
+      deviceId: row.id,
+      state,
+      shown: {
+        hostname: row.hostname,
+        mac: row.mac,
+        address: row.address,
+        since: new Date(state.since).toISOString(),
+        expiresAt: new Date(row.expires_at).toISOString(),
+      },
+    }
   }
 }
 
-function noSuchCode (): BrokerError { return new BrokerError('not_found', 'No thin client shows this code now: look at its screen again, since a code lasts ten minutes and is good once.') }
+function noSuchCode(): BrokerError {
+  return new BrokerError(
+    'not_found',
+    'No thin client shows this code now: look at its screen again, since a code lasts ten minutes and is good once.',
+  )
+}
 
-function codeHash (code: string): string { return secretHash(`code ${code.toUpperCase().replace(/[^A-Z]/g, '')}`) }
+function codeHash(code: string): string {
+  return secretHash(`code ${code.toUpperCase().replace(/[^A-Z]/g, '')}`)
+}

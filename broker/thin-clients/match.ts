@@ -1,15 +1,22 @@
 import ipaddr from 'ipaddr.js'
 import { type ClientEntry, type ClientsFile, normalMac } from './clients-xml.js'
 
-export interface Seeker { readonly macs: readonly string[], readonly address: string, readonly hostname: string }
+export interface Seeker {
+  readonly macs: readonly string[]
+  readonly address: string
+  readonly hostname: string
+}
 
 /** Entries by what they name; those with a network alone must be tried one by one. */
-interface Index { readonly named: ReadonlyMap<string, readonly ClientEntry[]>, readonly networks: readonly ClientEntry[] }
+interface Index {
+  readonly named: ReadonlyMap<string, readonly ClientEntry[]>
+  readonly networks: readonly ClientEntry[]
+}
 
 const indexes = new WeakMap<ClientsFile, Index>()
 
 /** The entry that means this device: by MAC, else IP address, else host name, else the longest network, else the default. */
-export function entryFor (file: ClientsFile, seeker: Seeker): ClientEntry | null {
+export function entryFor(file: ClientsFile, seeker: Seeker): ClientEntry | null {
   const macs = seeker.macs.map(normalMac)
   const address = ipaddr.isValid(seeker.address) ? ipaddr.process(seeker.address) : null
   const hostname = seeker.hostname.toLowerCase()
@@ -19,28 +26,47 @@ export function entryFor (file: ClientsFile, seeker: Seeker): ClientEntry | null
   return meant.sort((a, b) => rank(b) - rank(a))[0] ?? file.fallback
 }
 
-function indexOf (file: ClientsFile): Index {
+function indexOf(file: ClientsFile): Index {
   const known = indexes.get(file)
   if (known) return known
   const named = new Map<string, ClientEntry[]>()
   for (const entry of file.clients) {
     const key = entry.mac ?? entry.ip ?? entry.hostname
-    if (key !== null) named.set(key, [...named.get(key) ?? [], entry])
+    if (key !== null) named.set(key, [...(named.get(key) ?? []), entry])
   }
-  const index = { named, networks: file.clients.filter((entry) => entry.mac === null && entry.ip === null && entry.hostname === null) }
+  const index = {
+    named,
+    networks: file.clients.filter(
+      (entry) => entry.mac === null && entry.ip === null && entry.hostname === null,
+    ),
+  }
   indexes.set(file, index)
   return index
 }
 
 /** An entry with several attributes means only a device that has all of them. */
-function speaksOf (entry: ClientEntry, macs: readonly string[], address: ipaddr.IPv4 | ipaddr.IPv6 | null, hostname: string): boolean {
+function speaksOf(
+  entry: ClientEntry,
+  macs: readonly string[],
+  address: ipaddr.IPv4 | ipaddr.IPv6 | null,
+  hostname: string,
+): boolean {
   if (entry.mac !== null && !macs.includes(entry.mac)) return false
   if (entry.ip !== null && entry.ip !== address?.toString()) return false
   if (entry.hostname !== null && entry.hostname !== hostname) return false
   if (entry.cidr === null) return true
-  return address !== null && address.kind() === entry.cidr[0].kind() && (address as ipaddr.IPv4).match(entry.cidr as [ipaddr.IPv4, number])
+  return (
+    address !== null &&
+    address.kind() === entry.cidr[0].kind() &&
+    (address as ipaddr.IPv4).match(entry.cidr as [ipaddr.IPv4, number])
+  )
 }
 
-function rank (entry: ClientEntry): number {
-  return (entry.mac === null ? 0 : 8_000) + (entry.ip === null ? 0 : 4_000) + (entry.hostname === null ? 0 : 2_000) + (entry.cidr === null ? 0 : entry.cidr[1])
+function rank(entry: ClientEntry): number {
+  return (
+    (entry.mac === null ? 0 : 8_000) +
+    (entry.ip === null ? 0 : 4_000) +
+    (entry.hostname === null ? 0 : 2_000) +
+    (entry.cidr === null ? 0 : entry.cidr[1])
+  )
 }

@@ -8,47 +8,119 @@ import type { ThinClientRow } from '../store/tables.js'
 import { nameKey } from '../users/names.js'
 import type { DeviceLogins } from './device-logins.js'
 
-export interface NoticesDeps { readonly store: Store, readonly assignments: Assignments, readonly consoles: Consoles, readonly logins: DeviceLogins }
+export interface NoticesDeps {
+  readonly store: Store
+  readonly assignments: Assignments
+  readonly consoles: Consoles
+  readonly logins: DeviceLogins
+}
 
 /** What is to be said over the viewer of a device, and whether it is to be closed. `wakers`: what may change that. Gives no ticket, and touches no viewer. */
-export async function noticeFor ({ store, assignments, consoles, logins }: NoticesDeps, device: ThinClientRow, showing: ReportRequest['showing']): Promise<ReportAnswer & { wakers: string[] }> {
+export async function noticeFor(
+  { store, assignments, consoles, logins }: NoticesDeps,
+  device: ThinClientRow,
+  showing: ReportRequest['showing'],
+): Promise<ReportAnswer & { wakers: string[] }> {
   const nothing = { notice: null, over: null, wakers: [] }
-  if (showing === null || (showing.protocol !== 'spice' && showing.protocol !== 'rdp')) return nothing
-  const machine = await store.selectFrom('machine').select(['id', 'name']).where('name', '=', showing.title).executeTakeFirst()
+  if (showing === null || (showing.protocol !== 'spice' && showing.protocol !== 'rdp'))
+    return nothing
+  const machine = await store
+    .selectFrom('machine')
+    .select(['id', 'name'])
+    .where('name', '=', showing.title)
+    .executeTakeFirst()
   if (!machine) return nothing
   const holders = await holdersAt(store, device)
-  const over = await logins.over(device.id, machine.id) ?? (showing.protocol === 'rdp' ? await notHis(store, machine.id, holders, logins.whyEnded(device.id)) : null)
+  const over =
+    (await logins.over(device.id, machine.id)) ??
+    (showing.protocol === 'rdp'
+      ? await notHis(store, machine.id, holders, logins.whyEnded(device.id))
+      : null)
   const warning = await assignments.warning(machine.id, holders)
   const seat = await seatOf(store, machine.id)
-  const here = seat !== null && (seat.holder.kind === 'device' ? seat.holder.name === device.mac : holders.includes(`user:${nameKey(seat.holder.name)}`))
+  const here =
+    seat !== null &&
+    (seat.holder.kind === 'device'
+      ? seat.holder.name === device.mac
+      : holders.includes(`user:${nameKey(seat.holder.name)}`))
   const watchers = here ? consoles.watchers(machine.id) : []
   const message = await assignments.messageOfHost(machine.id)
-  const sentences = [...(warning ? [warning.sentence] : []), ...(message === '' ? [] : [message]), ...(watchers.length > 0 ? [`${watchers.join(', ')} ${watchers.length === 1 ? 'is' : 'are'} looking at this screen.`] : [])]
-  const notice = sentences.length === 0 ? null : { id: noticeId(machine.id, warning?.takenAt ?? '', [...(message === '' ? [] : [message]), ...watchers]), sentence: sentences.join(' '), takenAt: warning?.takenAt ?? null }
+  const sentences = [
+    ...(warning ? [warning.sentence] : []),
+    ...(message === '' ? [] : [message]),
+    ...(watchers.length > 0
+      ? [`${watchers.join(', ')} ${watchers.length === 1 ? 'is' : 'are'} looking at this screen.`]
+      : []),
+  ]
+  const notice =
+    sentences.length === 0
+      ? null
+      : {
+          id: noticeId(machine.id, warning?.takenAt ?? '', [
+            ...(message === '' ? [] : [message]),
+            ...watchers,
+          ]),
+          sentence: sentences.join(' '),
+          takenAt: warning?.takenAt ?? null,
+        }
   return { notice, over, wakers: [`machine:${machine.id}`] }
 }
 
 /** A display is cut by its host; RDP goes past it, so the device itself closes what is another's now. Of a machine in no pool clients.xml alone decides. */
-async function notHis (store: Store, machineId: string, holders: readonly string[], why: string | null): Promise<string | null> {
-  const member = await store.selectFrom('pool_member').select('pool_id').where('machine_id', '=', machineId).limit(1).executeTakeFirst()
-  const held = await store.selectFrom('assignment').select('holder').where('machine_id', '=', machineId).executeTakeFirst()
-  return member === undefined || (held && holders.includes(held.holder)) ? null : why ?? 'This desktop is not yours any more.'
+async function notHis(
+  store: Store,
+  machineId: string,
+  holders: readonly string[],
+  why: string | null,
+): Promise<string | null> {
+  const member = await store
+    .selectFrom('pool_member')
+    .select('pool_id')
+    .where('machine_id', '=', machineId)
+    .limit(1)
+    .executeTakeFirst()
+  const held = await store
+    .selectFrom('assignment')
+    .select('holder')
+    .where('machine_id', '=', machineId)
+    .executeTakeFirst()
+  return member === undefined || (held && holders.includes(held.holder))
+    ? null
+    : (why ?? 'This desktop is not yours any more.')
 }
 
 /** Who has what a device shows by RDP counts as using it: no host sees that viewer. */
-export async function noteRdpInUse ({ store, assignments }: Pick<NoticesDeps, 'store' | 'assignments'>, device: ThinClientRow, showing: ReportRequest['showing']): Promise<void> {
+export async function noteRdpInUse(
+  { store, assignments }: Pick<NoticesDeps, 'store' | 'assignments'>,
+  device: ThinClientRow,
+  showing: ReportRequest['showing'],
+): Promise<void> {
   if (showing?.protocol !== 'rdp') return
-  const machine = await store.selectFrom('machine').select('id').where('name', '=', showing.title).executeTakeFirst()
-  if (machine) for (const holder of await holdersAt(store, device)) await assignments.noteTicket(machine.id, holder)
+  const machine = await store
+    .selectFrom('machine')
+    .select('id')
+    .where('name', '=', showing.title)
+    .executeTakeFirst()
+  if (machine)
+    for (const holder of await holdersAt(store, device))
+      await assignments.noteTicket(machine.id, holder)
 }
 
 /** In whose name a device shows what it shows: its own, or that of the person who is logged in at it. */
-async function holdersAt (store: Store, device: ThinClientRow): Promise<string[]> {
-  const login = await store.selectFrom('device_login').select('account').where('thin_client_id', '=', device.id).where('ends', 'is', null).executeTakeFirst()
+async function holdersAt(store: Store, device: ThinClientRow): Promise<string[]> {
+  const login = await store
+    .selectFrom('device_login')
+    .select('account')
+    .where('thin_client_id', '=', device.id)
+    .where('ends', 'is', null)
+    .executeTakeFirst()
   return [`thin-client:${device.id}`, ...(login ? [`user:${nameKey(login.account)}`] : [])]
 }
 
 /** The same warning has the same name however its sentence counts down. */
-function noticeId (machineId: string, takenAt: string, watchers: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify([machineId, takenAt, watchers])).digest('base64url').slice(0, 16)
+function noticeId(machineId: string, takenAt: string, watchers: readonly string[]): string {
+  return createHash('sha256')
+    .update(JSON.stringify([machineId, takenAt, watchers]))
+    .digest('base64url')
+    .slice(0, 16)
 }

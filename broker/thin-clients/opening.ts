@@ -18,7 +18,13 @@ import { machineFacts } from './machine-facts.js'
 import { type MachineFacts, nextStep, type PoolFacts, type Step, wayTo } from './policy.js'
 
 export interface OpeningDeps {
-  readonly store: Store, readonly hypervisors: Hypervisors, readonly machines: Machines, readonly assignments: Assignments, readonly jobs: JobRunner, readonly log: Logger, readonly horizonServer: string
+  readonly store: Store
+  readonly hypervisors: Hypervisors
+  readonly machines: Machines
+  readonly assignments: Assignments
+  readonly jobs: JobRunner
+  readonly log: Logger
+  readonly horizonServer: string
   readonly console: (machine: ConsoleMachine, asker: Asker) => Promise<SpiceConsole>
 }
 
@@ -34,11 +40,21 @@ export interface Opener {
 
 /** What a device is told about its desktop. `wakers`: what may change that; `lookAgainMs`: it may change without a word. `login`: it is a person's desktop that is to be shown. */
 export interface Opened {
-  readonly state: AskAnswer['state'], readonly sentence: string, readonly console: Console | null, readonly machine: { readonly id: string, readonly name: string } | null, readonly wakers: string[], readonly lookAgainMs?: number
-  readonly login?: { readonly pools: readonly string[] }, readonly person?: string, readonly ways?: LoginWays, readonly choices?: Choice[]
+  readonly state: AskAnswer['state']
+  readonly sentence: string
+  readonly console: Console | null
+  readonly machine: { readonly id: string; readonly name: string } | null
+  readonly wakers: string[]
+  readonly lookAgainMs?: number
+  readonly login?: { readonly pools: readonly string[] }
+  readonly person?: string
+  readonly ways?: LoginWays
+  readonly choices?: Choice[]
 }
 
-type Act = Pick<Opened, 'state' | 'sentence' | 'console' | 'login' | 'lookAgainMs'> & { readonly machine?: MachineFacts | null }
+type Act = Pick<Opened, 'state' | 'sentence' | 'console' | 'login' | 'lookAgainMs'> & {
+  readonly machine?: MachineFacts | null
+}
 
 const START_FAILURE_COUNTS_MS = 15_000
 /** No event tells that a guest's RDP has come up. */
@@ -46,113 +62,203 @@ const RDP_AGAIN_MS = 2_000
 
 /** Opens the first of the targets that can be had: claims and starts its machine, and gives it a console. */
 export class Opening {
-  readonly #startFailures = new Map<string, { sentence: string, atMs: number }>()
+  readonly #startFailures = new Map<string, { sentence: string; atMs: number }>()
 
   /** `onChange`: a machine that somebody waits for has changed. */
-  constructor (readonly deps: OpeningDeps, readonly onChange: (machineId: string) => void) {}
+  constructor(
+    readonly deps: OpeningDeps,
+    readonly onChange: (machineId: string) => void,
+  ) {}
 
-  async open (targets: readonly Target[], opener: Opener): Promise<Opened> {
+  async open(targets: readonly Target[], opener: Opener): Promise<Opened> {
     const wakers: string[] = []
     const facts = new Map<string, MachineFacts | null>()
     const pools = new Map<string, PoolFacts | null>()
     for (const target of targets) {
-      if (target.protocol === 'spice') facts.set(target.machine, await this.#facts(target.machine, opener, wakers))
+      if (target.protocol === 'spice')
+        facts.set(target.machine, await this.#facts(target.machine, opener, wakers))
       if (target.protocol === 'pool') pools.set(target.pool, await this.#pool(target.pool, wakers))
     }
-    const step = nextStep(targets, (name) => facts.get(name) ?? null, (name) => pools.get(name) ?? null)
+    const step = nextStep(
+      targets,
+      (name) => facts.get(name) ?? null,
+      (name) => pools.get(name) ?? null,
+    )
     const { machine = step.machine, ...answer } = await this.#carryOut(step, opener, wakers)
     return { ...answer, machine: machine ? { id: machine.id, name: machine.name } : null, wakers }
   }
 
-  async #facts (machine: string, opener: Opener, wakers: string[]): Promise<MachineFacts | null> {
+  async #facts(machine: string, opener: Opener, wakers: string[]): Promise<MachineFacts | null> {
     const found = await machineFacts(this.deps, machine, opener.holder, this.#startFailure(machine))
     if (found) wakers.push(`machine:${found.id}`, `hypervisor:${found.hypervisor}`)
     return found
   }
 
-  async #pool (name: string, wakers: string[]): Promise<PoolFacts | null> {
-    const row = await this.deps.store.selectFrom('pool').select(['id', 'name', 'maintenance', 'maintenance_reason']).where('name', '=', name).where('state', '=', 'active').executeTakeFirst()
+  async #pool(name: string, wakers: string[]): Promise<PoolFacts | null> {
+    const row = await this.deps.store
+      .selectFrom('pool')
+      .select(['id', 'name', 'maintenance', 'maintenance_reason'])
+      .where('name', '=', name)
+      .where('state', '=', 'active')
+      .executeTakeFirst()
     if (!row) return null
     wakers.push(`pool:${row.id}`)
-    return { name: row.name, maintenance: row.maintenance === 1, maintenanceReason: row.maintenance_reason }
+    return {
+      name: row.name,
+      maintenance: row.maintenance === 1,
+      maintenanceReason: row.maintenance_reason,
+    }
   }
 
-  async #carryOut (step: Step, opener: Opener, wakers: string[]): Promise<Act> {
+  async #carryOut(step: Step, opener: Opener, wakers: string[]): Promise<Act> {
     if (step.do === 'wait') return { state: step.state, sentence: step.sentence, console: null }
-    if (step.do === 'login') return { state: 'login', sentence: '', console: null, login: { pools: step.pools } }
+    if (step.do === 'login')
+      return { state: 'login', sentence: '', console: null, login: { pools: step.pools } }
     try {
       if (step.do === 'claim') return await this.#claim(step.pool, opener, wakers)
       if (step.do === 'start') return await this.#start(step.machine, step.sentence, opener)
       return await this.#show(step, opener)
     } catch (error) {
       if (!(error instanceof BrokerError) || error.code === 'internal') throw error
-      const what = step.do === 'claim' ? `A desktop of ${step.pool}` : step.machine?.name ?? 'The desktop'
-      return { state: error.code === 'maintenance' ? 'maintenance' : 'waiting', sentence: `${what} cannot be opened yet: ${error.message}`, console: null }
+      const what =
+        step.do === 'claim' ? `A desktop of ${step.pool}` : (step.machine?.name ?? 'The desktop')
+      return {
+        state: error.code === 'maintenance' ? 'maintenance' : 'waiting',
+        sentence: `${what} cannot be opened yet: ${error.message}`,
+        console: null,
+      }
     }
   }
 
   /** The holder's desktop of the pool; a place in the queue when all are taken. */
-  async #claim (pool: string, opener: Opener, wakers: string[]): Promise<Act> {
-    const { desktop, queue } = await this.deps.assignments.claim(pool, opener.holder, opener.actor, { wait: true }, AbortSignal.abort())
-    if (queue) return { state: 'waiting', sentence: `${queue.sentence} This screen has place ${queue.place} in the queue and goes on by itself.`, console: null }
+  async #claim(pool: string, opener: Opener, wakers: string[]): Promise<Act> {
+    const { desktop, queue } = await this.deps.assignments.claim(
+      pool,
+      opener.holder,
+      opener.actor,
+      { wait: true },
+      AbortSignal.abort(),
+    )
+    if (queue)
+      return {
+        state: 'waiting',
+        sentence: `${queue.sentence} This screen has place ${queue.place} in the queue and goes on by itself.`,
+        console: null,
+      }
     const machine = desktop ? await this.#facts(desktop.machine, opener, wakers) : null
-    if (!desktop || !machine) throw new BrokerError('not_found', 'The desktop was deleted meanwhile.')
-    if (desktop.phase === 'preparing' || machine.power !== 'running') return { state: 'starting', sentence: `${machine.name}: ${desktop.sentence}`, console: null, machine }
-    return { ...await this.#rdp(pool, machine, opener) ?? await this.#console(machine, opener), machine }
+    if (!desktop || !machine)
+      throw new BrokerError('not_found', 'The desktop was deleted meanwhile.')
+    if (desktop.phase === 'preparing' || machine.power !== 'running')
+      return {
+        state: 'starting',
+        sentence: `${machine.name}: ${desktop.sentence}`,
+        console: null,
+        machine,
+      }
+    return {
+      ...((await this.#rdp(pool, machine, opener)) ?? (await this.#console(machine, opener))),
+      machine,
+    }
   }
 
   /** Where the pool prefers RDP and the guest answers at an address that this device can reach; null: its display is shown. */
-  async #rdp (poolName: string, machine: MachineFacts, opener: Opener): Promise<Act | null> {
+  async #rdp(poolName: string, machine: MachineFacts, opener: Opener): Promise<Act | null> {
     const { store, hypervisors, assignments } = this.deps
     const { policy } = await requirePool(store, poolName)
-    const { network, power_since: runsSince } = await store.selectFrom('machine').select(['network', 'power_since']).where('id', '=', machine.id).executeTakeFirstOrThrow()
+    const { network, power_since: runsSince } = await store
+      .selectFrom('machine')
+      .select(['network', 'power_since'])
+      .where('id', '=', machine.id)
+      .executeTakeFirstOrThrow()
     if (wayTo(policy.protocols, network, null, 0) === 'display') return null
     await this.#require('accessConsole', machine, opener)
     await assignments.refuseUnclean(machine, opener.holder)
     const address = await directRdp(hypervisors, { ...machine, network })
     const way = wayTo(policy.protocols, network, address, Date.now() - runsSince)
-    if (way === 'wait') return { state: 'starting', sentence: `${machine.name} runs; its remote desktop (RDP) does not answer yet.`, console: null, lookAgainMs: RDP_AGAIN_MS }
+    if (way === 'wait')
+      return {
+        state: 'starting',
+        sentence: `${machine.name} runs; its remote desktop (RDP) does not answer yet.`,
+        console: null,
+        lookAgainMs: RDP_AGAIN_MS,
+      }
     if (address === null) return null
-    const { clipboard, fileTransfer, usb } = strictest((await poolsOf(store, machine.id)).map((pool) => pool.policy))
+    const { clipboard, fileTransfer, usb } = strictest(
+      (await poolsOf(store, machine.id)).map((pool) => pool.policy),
+    )
     await assignments.noteTicket(machine.id, opener.holder)
     await recordEvent(store, opener.actor, 'console.rdp', `machine:${machine.name}`, { address })
-    return { state: 'ready', sentence: `Opening ${machine.name}.`, console: { protocol: 'rdp', address, title: machine.name, clipboard, drives: fileTransfer && usb } }
+    return {
+      state: 'ready',
+      sentence: `Opening ${machine.name}.`,
+      console: {
+        protocol: 'rdp',
+        address,
+        title: machine.name,
+        clipboard,
+        drives: fileTransfer && usb,
+      },
+    }
   }
 
-  async #show (step: Extract<Step, { do: 'show' }>, opener: Opener): Promise<Act> {
+  async #show(step: Extract<Step, { do: 'show' }>, opener: Opener): Promise<Act> {
     const { target, machine } = step
-    const ready = (console: Console): Act => ({ state: 'ready', sentence: `Opening ${console.title}.`, console })
-    if (target.protocol === 'rdp') return ready({ protocol: 'rdp', address: target.address, title: target.address })
-    if (target.protocol === 'horizon') return ready({ protocol: 'horizon', server: this.deps.horizonServer, desktopPool: target.desktopPool, title: target.desktopPool })
+    const ready = (console: Console): Act => ({
+      state: 'ready',
+      sentence: `Opening ${console.title}.`,
+      console,
+    })
+    if (target.protocol === 'rdp')
+      return ready({ protocol: 'rdp', address: target.address, title: target.address })
+    if (target.protocol === 'horizon')
+      return ready({
+        protocol: 'horizon',
+        server: this.deps.horizonServer,
+        desktopPool: target.desktopPool,
+        title: target.desktopPool,
+      })
     if (!machine) throw new BrokerError('not_found', 'The machine was deleted meanwhile.')
     await this.#require('accessConsole', machine, opener)
     await this.deps.assignments.claimNamed(machine.id, opener.holder)
     return await this.#console(machine, opener)
   }
 
-  async #console (machine: MachineFacts, opener: Opener): Promise<Act> {
+  async #console(machine: MachineFacts, opener: Opener): Promise<Act> {
     await this.#require('accessConsole', machine, opener)
     const console = await this.deps.console(machine, opener.asker)
     await this.deps.assignments.noteTicket(machine.id, opener.holder)
     return { state: 'ready', sentence: `Opening ${console.title}.`, console }
   }
 
-  async #start (machine: MachineFacts, sentence: string, opener: Opener): Promise<Act> {
+  async #start(machine: MachineFacts, sentence: string, opener: Opener): Promise<Act> {
     await this.#require('start', machine, opener)
     await this.deps.assignments.claimNamed(machine.id, opener.holder)
     const job = await this.deps.machines.power(machine.name, { action: 'start' }, opener.actor)
-    this.deps.jobs.ended(job).then((ended) => {
-      if (ended.state !== 'succeeded') this.#startFailures.set(machine.name, { sentence: ended.targets[0]?.message ?? ended.message, atMs: Date.now() })
-      this.onChange(machine.id)
-    }, (error: unknown) => { this.deps.log.error({ err: error }, 'following a start failed') })
+    this.deps.jobs.ended(job).then(
+      (ended) => {
+        if (ended.state !== 'succeeded')
+          this.#startFailures.set(machine.name, {
+            sentence: ended.targets[0]?.message ?? ended.message,
+            atMs: Date.now(),
+          })
+        this.onChange(machine.id)
+      },
+      (error: unknown) => {
+        this.deps.log.error({ err: error }, 'following a start failed')
+      },
+    )
     return { state: 'starting', sentence, console: null }
   }
 
-  async #require (verb: Verb, machine: MachineFacts, opener: Opener): Promise<void> {
-    if (!await opener.may(verb, machine.name)) throw new BrokerError('forbidden', `You may not do this with ${machine.name}: it needs the permission "${verb}", which an administrator can grant.`)
+  async #require(verb: Verb, machine: MachineFacts, opener: Opener): Promise<void> {
+    if (!(await opener.may(verb, machine.name)))
+      throw new BrokerError(
+        'forbidden',
+        `You may not do this with ${machine.name}: it needs the permission "${verb}", which an administrator can grant.`,
+      )
   }
 
-  #startFailure (machine: string): string | null {
+  #startFailure(machine: string): string | null {
     const failure = this.#startFailures.get(machine)
     return failure && Date.now() - failure.atMs < START_FAILURE_COUNTS_MS ? failure.sentence : null
   }

@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { type DeviceOrder, MESSAGE_SECONDS, type OrderKind, type OrderState } from '../api/device-orders.js'
+import {
+  type DeviceOrder,
+  MESSAGE_SECONDS,
+  type OrderKind,
+  type OrderState,
+} from '../api/device-orders.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Store } from '../store/open.js'
@@ -13,7 +18,11 @@ export interface OrdersDeps {
 }
 
 /** What an administrator wants of a device; `text` and `seconds` are those of a message. */
-export interface Wish { readonly kind: OrderKind, readonly text?: string, readonly seconds?: number }
+export interface Wish {
+  readonly kind: OrderKind
+  readonly text?: string
+  readonly seconds?: number
+}
 
 /** A device that asks within this time is told. Devices wait at the broker all the time, so a longer one would only surprise somebody who sits down later. */
 export const ORDER_LIFETIME_MS = 120_000
@@ -26,32 +35,77 @@ const MOST_KEPT = 20
 export class Orders {
   readonly #timers = new Set<NodeJS.Timeout>()
 
-  constructor (readonly deps: OrdersDeps) {}
+  constructor(readonly deps: OrdersDeps) {}
 
-  async start (): Promise<void> {
-    const open = await this.deps.store.selectFrom('thin_client_order').select('expires_at').where('state', 'in', ['pending', 'sent']).execute()
+  async start(): Promise<void> {
+    const open = await this.deps.store
+      .selectFrom('thin_client_order')
+      .select('expires_at')
+      .where('state', 'in', ['pending', 'sent'])
+      .execute()
     for (const { expires_at: at } of open) this.#expireAt(at)
   }
 
-  stop (): void { for (const timer of this.#timers) clearTimeout(timer) }
+  stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+  }
 
   /** A reconnect or restart that is still under way is not ordered twice. Throws `device_unknown`, `too_many_requests`. */
-  async give (device: ThinClientRow, wish: Wish, by: Actor): Promise<OrderState> {
-    if (device.accepted === 0) throw new BrokerError('device_unknown', `${device.mac} is not accepted, so it is told nothing: run "berth thin-client accept ${device.id}" first.`)
+  async give(device: ThinClientRow, wish: Wish, by: Actor): Promise<OrderState> {
+    if (device.accepted === 0)
+      throw new BrokerError(
+        'device_unknown',
+        `${device.mac} is not accepted, so it is told nothing: run "berth thin-client accept ${device.id}" first.`,
+      )
     const now = this.deps.now()
     const row: ThinClientOrderRow = {
-      id: randomUUID(), thin_client_id: device.id, kind: wish.kind, text: wish.text ?? '', seconds: wish.seconds ?? MESSAGE_SECONDS.default, ordered_by: by.actor,
-      state: 'pending', sentence: 'It is told as soon as it asks.', created_at: now, expires_at: now + ORDER_LIFETIME_MS, sent_at: null, finished_at: null,
+      id: randomUUID(),
+      thin_client_id: device.id,
+      kind: wish.kind,
+      text: wish.text ?? '',
+      seconds: wish.seconds ?? MESSAGE_SECONDS.default,
+      ordered_by: by.actor,
+      state: 'pending',
+      sentence: 'It is told as soon as it asks.',
+      created_at: now,
+      expires_at: now + ORDER_LIFETIME_MS,
+      sent_at: null,
+      finished_at: null,
     }
     const known = await this.deps.store.transaction().execute(async (tx) => {
-      const open = await tx.selectFrom('thin_client_order').selectAll().where('thin_client_id', '=', device.id).where('state', 'in', ['pending', 'sent']).execute()
+      const open = await tx
+        .selectFrom('thin_client_order')
+        .selectAll()
+        .where('thin_client_id', '=', device.id)
+        .where('state', 'in', ['pending', 'sent'])
+        .execute()
       const same = wish.kind === 'message' ? undefined : open.find(({ kind }) => kind === wish.kind)
       if (same) return same
-      if (open.length >= MOST_OPEN) throw new BrokerError('too_many_requests', `${open.length} orders already wait for ${device.mac}: wait until it has taken them, or two minutes.`)
+      if (open.length >= MOST_OPEN)
+        throw new BrokerError(
+          'too_many_requests',
+          `${open.length} orders already wait for ${device.mac}: wait until it has taken them, or two minutes.`,
+        )
       await tx.insertInto('thin_client_order').values(row).execute()
-      const kept = tx.selectFrom('thin_client_order').select('id').where('thin_client_id', '=', device.id).orderBy('created_at', 'desc').limit(MOST_KEPT)
-      await tx.deleteFrom('thin_client_order').where('thin_client_id', '=', device.id).where('state', 'not in', ['pending', 'sent']).where('id', 'not in', kept).execute()
-      await recordEvent(tx, by, `thin-client.${wish.kind}`, `thin-client:${device.id}`, wish.kind === 'message' ? { text: row.text, seconds: row.seconds } : {})
+      const kept = tx
+        .selectFrom('thin_client_order')
+        .select('id')
+        .where('thin_client_id', '=', device.id)
+        .orderBy('created_at', 'desc')
+        .limit(MOST_KEPT)
+      await tx
+        .deleteFrom('thin_client_order')
+        .where('thin_client_id', '=', device.id)
+        .where('state', 'not in', ['pending', 'sent'])
+        .where('id', 'not in', kept)
+        .execute()
+      await recordEvent(
+        tx,
+        by,
+        `thin-client.${wish.kind}`,
+        `thin-client:${device.id}`,
+        wish.kind === 'message' ? { text: row.text, seconds: row.seconds } : {},
+      )
       return null
     })
     if (known) return toApi(known)
@@ -61,56 +115,129 @@ export class Orders {
   }
 
   /** What the device is to be told now, or null. `knows`: the kinds that its agent understands; orders of others end here. */
-  async next (device: Pick<ThinClientRow, 'id'>, version: string, knows: readonly string[]): Promise<DeviceOrder | null> {
+  async next(
+    device: Pick<ThinClientRow, 'id'>,
+    version: string,
+    knows: readonly string[],
+  ): Promise<DeviceOrder | null> {
     const now = this.deps.now()
-    const open = await this.deps.store.selectFrom('thin_client_order').selectAll().where('thin_client_id', '=', device.id).where('state', 'in', ['pending', 'sent']).orderBy('created_at').execute()
-    for (const row of open.filter((one) => one.expires_at > now && (one.sent_at === null || (one.kind !== 'reboot' && one.sent_at <= now - RESEND_AFTER_MS)))) {
+    const open = await this.deps.store
+      .selectFrom('thin_client_order')
+      .selectAll()
+      .where('thin_client_id', '=', device.id)
+      .where('state', 'in', ['pending', 'sent'])
+      .orderBy('created_at')
+      .execute()
+    for (const row of open.filter(
+      (one) =>
+        one.expires_at > now &&
+        (one.sent_at === null || (one.kind !== 'reboot' && one.sent_at <= now - RESEND_AFTER_MS)),
+    )) {
       if (!knows.includes(row.kind)) {
-        await this.#finish(row.id, 'unsupported', `The agent of this device (version ${version === '' ? 'unknown' : version}) does not know this: install the newer one.`)
+        await this.#finish(
+          row.id,
+          'unsupported',
+          `The agent of this device (version ${version === '' ? 'unknown' : version}) does not know this: install the newer one.`,
+        )
         continue
       }
-      await this.deps.store.updateTable('thin_client_order').set({ state: 'sent', sent_at: now, sentence: 'It was told, and has not said yet what it did.' }).where('id', '=', row.id).where('state', 'in', ['pending', 'sent']).execute()
+      await this.deps.store
+        .updateTable('thin_client_order')
+        .set({
+          state: 'sent',
+          sent_at: now,
+          sentence: 'It was told, and has not said yet what it did.',
+        })
+        .where('id', '=', row.id)
+        .where('state', 'in', ['pending', 'sent'])
+        .execute()
       return { id: row.id, kind: row.kind, text: row.text, seconds: row.seconds }
     }
     return null
   }
 
   /** What the device says of an order of its own; a late word counts, a second one does not. Throws `not_found`. */
-  async done (device: Pick<ThinClientRow, 'id' | 'mac'>, id: string, outcome: 'done' | 'refused', sentence: string): Promise<void> {
-    const row = await this.deps.store.selectFrom('thin_client_order').select('state').where('id', '=', id).where('thin_client_id', '=', device.id).executeTakeFirst()
+  async done(
+    device: Pick<ThinClientRow, 'id' | 'mac'>,
+    id: string,
+    outcome: 'done' | 'refused',
+    sentence: string,
+  ): Promise<void> {
+    const row = await this.deps.store
+      .selectFrom('thin_client_order')
+      .select('state')
+      .where('id', '=', id)
+      .where('thin_client_id', '=', device.id)
+      .executeTakeFirst()
     if (!row) throw new BrokerError('not_found', `There is no order ${id} for ${device.mac}.`)
     await this.#finish(id, outcome, sentence)
   }
 
   /** The last ones, newest first. */
-  async of (deviceId: string): Promise<OrderState[]> {
-    const rows = await this.deps.store.selectFrom('thin_client_order').selectAll().where('thin_client_id', '=', deviceId).orderBy('created_at', 'desc').limit(MOST_KEPT).execute()
+  async of(deviceId: string): Promise<OrderState[]> {
+    const rows = await this.deps.store
+      .selectFrom('thin_client_order')
+      .selectAll()
+      .where('thin_client_id', '=', deviceId)
+      .orderBy('created_at', 'desc')
+      .limit(MOST_KEPT)
+      .execute()
     return rows.map(toApi)
   }
 
-  async #finish (id: string, state: 'done' | 'refused' | 'unsupported', sentence: string): Promise<void> {
-    await this.deps.store.updateTable('thin_client_order').set({ state, sentence, finished_at: this.deps.now() }).where('id', '=', id).where('state', 'in', ['pending', 'sent', 'not-reached']).execute()
+  async #finish(
+    id: string,
+    state: 'done' | 'refused' | 'unsupported',
+    sentence: string,
+  ): Promise<void> {
+    await this.deps.store
+      .updateTable('thin_client_order')
+      .set({ state, sentence, finished_at: this.deps.now() })
+      .where('id', '=', id)
+      .where('state', 'in', ['pending', 'sent', 'not-reached'])
+      .execute()
   }
 
-  #expireAt (atMs: number): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      void this.#expire()
-    }, Math.max(0, atMs - this.deps.now()))
+  #expireAt(atMs: number): void {
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer)
+        void this.#expire()
+      },
+      Math.max(0, atMs - this.deps.now()),
+    )
     this.#timers.add(timer.unref())
   }
 
-  async #expire (): Promise<void> {
+  async #expire(): Promise<void> {
     const now = this.deps.now()
     const minutes = ORDER_LIFETIME_MS / 60_000
-    const sentences = { pending: `It did not ask within ${minutes} minutes: is it switched on?`, sent: `It was told, but did not confirm within ${minutes} minutes.` } as const
+    const sentences = {
+      pending: `It did not ask within ${minutes} minutes: is it switched on?`,
+      sent: `It was told, but did not confirm within ${minutes} minutes.`,
+    } as const
     for (const state of ['pending', 'sent'] as const) {
-      await this.deps.store.updateTable('thin_client_order').set({ state: 'not-reached', sentence: sentences[state], finished_at: now }).where('state', '=', state).where('expires_at', '<=', now).execute()
+      await this.deps.store
+        .updateTable('thin_client_order')
+        .set({ state: 'not-reached', sentence: sentences[state], finished_at: now })
+        .where('state', '=', state)
+        .where('expires_at', '<=', now)
+        .execute()
     }
   }
 }
 
-function toApi (row: ThinClientOrderRow): OrderState {
+function toApi(row: ThinClientOrderRow): OrderState {
   const instant = (ms: number): string => new Date(ms).toISOString()
-  return { id: row.id, kind: row.kind, text: row.text, state: row.state, sentence: row.sentence, by: row.ordered_by, createdAt: instant(row.created_at), expiresAt: instant(row.expires_at), finishedAt: row.finished_at === null ? null : instant(row.finished_at) }
+  return {
+    id: row.id,
+    kind: row.kind,
+    text: row.text,
+    state: row.state,
+    sentence: row.sentence,
+    by: row.ordered_by,
+    createdAt: instant(row.created_at),
+    expiresAt: instant(row.expires_at),
+    finishedAt: row.finished_at === null ? null : instant(row.finished_at),
+  }
 }

@@ -10,7 +10,13 @@ import type { BegunCode, DeviceCodes } from './device-codes.js'
 import type { DeviceLogin, DeviceLogins } from './device-logins.js'
 import type { Opened, Opener, Opening } from './opening.js'
 
-export interface PersonDesktopsDeps extends ChoicesDeps { readonly users: Users, readonly providers: Providers, readonly logins: DeviceLogins, readonly codes: DeviceCodes, readonly opening: Opening }
+export interface PersonDesktopsDeps extends ChoicesDeps {
+  readonly users: Users
+  readonly providers: Providers
+  readonly logins: DeviceLogins
+  readonly codes: DeviceCodes
+  readonly opening: Opening
+}
 
 /** One device begins a login with a provider no more often: each costs the provider something. */
 const BEGIN_GAP_MS = 2_000
@@ -22,10 +28,10 @@ export class PersonDesktops {
   readonly #begun = new Map<string, number>()
   readonly #polled = new Map<string, number>()
 
-  constructor (readonly deps: PersonDesktopsDeps) {}
+  constructor(readonly deps: PersonDesktopsDeps) {}
 
   /** What a device with this target is told: to let somebody log in, to let him choose, or his desktop. */
-  async open (pools: readonly string[], device: ThinClientRow): Promise<Opened> {
+  async open(pools: readonly string[], device: ThinClientRow): Promise<Opened> {
     const { logins } = this.deps
     const login = await logins.of(device)
     if (!login) return await this.#prompt(device)
@@ -33,109 +39,210 @@ export class PersonDesktops {
     const wakers = await this.#wakers()
     const person = login.person.actor
     if (choices.length === 0) {
-      await logins.end(device.id, `${person} may use no desktop at this screen.`, login.person, login.row.since)
+      await logins.end(
+        device.id,
+        `${person} may use no desktop at this screen.`,
+        login.person,
+        login.row.since,
+      )
       return await this.#prompt(device)
     }
     const chosen = choices.length === 1 ? choices[0] : undefined
-    if (!chosen) return { state: 'choose', sentence: `${person}, choose a desktop.`, console: null, machine: null, wakers, person, choices }
-    const opened = await logins.noteTicket(device.id, async () => await this.deps.opening.open([targetOf(chosen)], this.#opener(login, device)))
+    if (!chosen)
+      return {
+        state: 'choose',
+        sentence: `${person}, choose a desktop.`,
+        console: null,
+        machine: null,
+        wakers,
+        person,
+        choices,
+      }
+    const opened = await logins.noteTicket(
+      device.id,
+      async () => await this.deps.opening.open([targetOf(chosen)], this.#opener(login, device)),
+    )
     return { ...opened, person, wakers: [...opened.wakers, ...wakers] }
   }
 
   /** Logs in by name and password. Throws `unauthenticated`, `too_many_requests`, and `forbidden` for one who may use nothing there. */
-  async login (device: ThinClientRow, target: LoginTarget, name: string, password: string): Promise<string> {
-    const account = await this.deps.users.checkPassword(name, password, device.address, { device: device.id })
+  async login(
+    device: ThinClientRow,
+    target: LoginTarget,
+    name: string,
+    password: string,
+  ): Promise<string> {
+    const account = await this.deps.users.checkPassword(name, password, device.address, {
+      device: device.id,
+    })
     return await this.#admit(device, target, account)
   }
 
   /** Begins a login that is confirmed in any browser. Throws `not_found`, `provider_unreachable`, `too_many_requests`. */
-  async beginProvider (device: ThinClientRow, provider: string): ReturnType<Providers['startDeviceLogin']> {
+  async beginProvider(
+    device: ThinClientRow,
+    provider: string,
+  ): ReturnType<Providers['startDeviceLogin']> {
     this.#refuseHaste(device)
     return await this.deps.providers.startDeviceLogin(provider)
   }
 
   /** Null while nobody has confirmed it. Throws as `login`. */
-  async pollProvider (device: ThinClientRow, target: LoginTarget, handle: string): Promise<string | null> {
+  async pollProvider(
+    device: ThinClientRow,
+    target: LoginTarget,
+    handle: string,
+  ): Promise<string | null> {
     const now = Date.now()
     if (now - (this.#polled.get(device.id) ?? 0) < POLL_GAP_MS) return null
     this.#polled.set(device.id, now)
     const person = await this.deps.providers.pollDeviceLogin(handle)
-    return person ? await this.#admit(device, target, await this.deps.users.admit(person, device.address)) : null
+    return person
+      ? await this.#admit(device, target, await this.deps.users.admit(person, device.address))
+      : null
   }
 
   /** Begins a login that is confirmed on a page of this broker. Throws `too_many_requests`. */
-  async beginCode (device: ThinClientRow, target: LoginTarget): Promise<BegunCode> {
+  async beginCode(device: ThinClientRow, target: LoginTarget): Promise<BegunCode> {
     this.#refuseHaste(device)
     return await this.deps.codes.begin(device, target.pools)
   }
 
   /** Null while nobody has confirmed it. Throws as `login`. */
-  async pollCode (device: ThinClientRow, target: LoginTarget, handle: string): Promise<string | null> {
+  async pollCode(
+    device: ThinClientRow,
+    target: LoginTarget,
+    handle: string,
+  ): Promise<string | null> {
     const account = await this.deps.codes.poll(device, handle)
     return account ? await this.#admit(device, target, account) : null
   }
 
-  #refuseHaste (device: ThinClientRow): void {
+  #refuseHaste(device: ThinClientRow): void {
     const now = Date.now()
-    if (now - (this.#begun.get(device.id) ?? 0) < BEGIN_GAP_MS) throw new BrokerError('too_many_requests', 'A login was begun at this screen a moment ago: wait a little.')
+    if (now - (this.#begun.get(device.id) ?? 0) < BEGIN_GAP_MS)
+      throw new BrokerError(
+        'too_many_requests',
+        'A login was begun at this screen a moment ago: wait a little.',
+      )
     this.#begun.set(device.id, now)
   }
 
   /** Throws `unauthenticated` when nobody is logged in there, and `not_found` for what he may not have. */
-  async choose (device: ThinClientRow, target: LoginTarget, { pool, machine }: ChooseRequest): Promise<void> {
+  async choose(
+    device: ThinClientRow,
+    target: LoginTarget,
+    { pool, machine }: ChooseRequest,
+  ): Promise<void> {
     const login = await this.deps.logins.of(device)
-    if (!login) throw new BrokerError('unauthenticated', 'Nobody is logged in at this screen: log in first.')
-    const wanted = pool !== undefined ? { kind: 'pool', name: pool } : machine !== undefined ? { kind: 'machine', name: machine } : null
-    if (wanted === null || (pool !== undefined && machine !== undefined)) throw new BrokerError('invalid_request', 'Choose a pool or a machine.')
-    const choice = (await choicesOf(this.deps, login.person, target.pools)).find((one) => one.kind === wanted.kind && one.name.toLowerCase() === wanted.name.toLowerCase())
-    if (!choice) throw new BrokerError('not_found', `${wanted.name} is none of the desktops that you may use here.`)
+    if (!login)
+      throw new BrokerError('unauthenticated', 'Nobody is logged in at this screen: log in first.')
+    const wanted =
+      pool !== undefined
+        ? { kind: 'pool', name: pool }
+        : machine !== undefined
+          ? { kind: 'machine', name: machine }
+          : null
+    if (wanted === null || (pool !== undefined && machine !== undefined))
+      throw new BrokerError('invalid_request', 'Choose a pool or a machine.')
+    const choice = (await choicesOf(this.deps, login.person, target.pools)).find(
+      (one) => one.kind === wanted.kind && one.name.toLowerCase() === wanted.name.toLowerCase(),
+    )
+    if (!choice)
+      throw new BrokerError(
+        'not_found',
+        `${wanted.name} is none of the desktops that you may use here.`,
+      )
     await this.deps.logins.choose(device, choice)
   }
 
-  async #admit (device: ThinClientRow, target: LoginTarget, account: AccountRow): Promise<string> {
-    const person = await callerFor(this.deps.store, account, { address: device.address, token: '', scopes: null, expiresAt: null })
-    if ((await choicesOf(this.deps, person, target.pools)).length === 0) throw new BrokerError('forbidden', `${account.name} may use no desktop at this screen: ask an administrator, or log in as somebody else.`)
+  async #admit(device: ThinClientRow, target: LoginTarget, account: AccountRow): Promise<string> {
+    const person = await callerFor(this.deps.store, account, {
+      address: device.address,
+      token: '',
+      scopes: null,
+      expiresAt: null,
+    })
+    if ((await choicesOf(this.deps, person, target.pools)).length === 0)
+      throw new BrokerError(
+        'forbidden',
+        `${account.name} may use no desktop at this screen: ask an administrator, or log in as somebody else.`,
+      )
     await this.deps.logins.begin(device, account)
     return account.name
   }
 
-  async #prompt (device: ThinClientRow): Promise<Opened> {
+  async #prompt(device: ThinClientRow): Promise<Opened> {
     const why = this.deps.logins.whyEnded(device.id)
-    return { state: 'login', sentence: `${why === null ? '' : `${why} `}Log in to get your desktop.`, console: null, machine: null, wakers: [], ways: await this.#ways() }
+    return {
+      state: 'login',
+      sentence: `${why === null ? '' : `${why} `}Log in to get your desktop.`,
+      console: null,
+      machine: null,
+      wakers: [],
+      ways: await this.#ways(),
+    }
   }
 
   /** Names and passwords are asked for only where somebody has one besides administrators. */
-  async #ways (): Promise<LoginWays> {
+  async #ways(): Promise<LoginWays> {
     const providers = this.deps.providers.list()
-    if (providers.length === 0 || this.deps.users.deps.directories.names().length > 0) return { password: true, code: true, providers }
-    const own = await this.deps.store.selectFrom('account').select('name').where('password_hash', 'is not', null).where((eb) => eb.not(eb.exists(eb.selectFrom('account_role').select('role').whereRef('account_role.account', '=', 'account.name').where('role', '=', 'admin')))).limit(1).executeTakeFirst()
+    if (providers.length === 0 || this.deps.users.deps.directories.names().length > 0)
+      return { password: true, code: true, providers }
+    const own = await this.deps.store
+      .selectFrom('account')
+      .select('name')
+      .where('password_hash', 'is not', null)
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom('account_role')
+              .select('role')
+              .whereRef('account_role.account', '=', 'account.name')
+              .where('role', '=', 'admin'),
+          ),
+        ),
+      )
+      .limit(1)
+      .executeTakeFirst()
     return { password: own !== undefined, code: true, providers }
   }
 
   /** The one that he chose, as long as he may have it; else all. */
-  async #choices ({ row, person }: DeviceLogin, pools: readonly string[]): Promise<Choice[]> {
+  async #choices({ row, person }: DeviceLogin, pools: readonly string[]): Promise<Choice[]> {
     if (row.choice !== null && row.choice_kind !== null) {
       const chosen = { kind: row.choice_kind, name: row.choice }
-      const inBounds = pools.length === 0 || chosen.kind === 'machine' || pools.some((pool) => pool.toLowerCase() === chosen.name.toLowerCase())
-      if (inBounds && await mayHave(this.deps, person, chosen)) return [{ ...chosen, state: 'yours', sentence: '' }]
+      const inBounds =
+        pools.length === 0 ||
+        chosen.kind === 'machine' ||
+        pools.some((pool) => pool.toLowerCase() === chosen.name.toLowerCase())
+      if (inBounds && (await mayHave(this.deps, person, chosen)))
+        return [{ ...chosen, state: 'yours', sentence: '' }]
     }
     return await choicesOf(this.deps, person, pools)
   }
 
-  async #wakers (): Promise<string[]> {
-    return (await this.deps.store.selectFrom('pool').select('id').execute()).map((pool) => `pool:${pool.id}`)
+  async #wakers(): Promise<string[]> {
+    return (await this.deps.store.selectFrom('pool').select('id').execute()).map(
+      (pool) => `pool:${pool.id}`,
+    )
   }
 
-  #opener ({ person }: DeviceLogin, device: ThinClientRow): Opener {
+  #opener({ person }: DeviceLogin, device: ThinClientRow): Opener {
     const { permissions } = this.deps
     return {
-      holder: `user:${person.key}`, actor: person, asker: { kind: 'person', name: person.actor, address: device.address },
-      may: async (verb, machine) => (await permissions.on(person, 'machine', machine))?.has(verb) === true,
+      holder: `user:${person.key}`,
+      actor: person,
+      asker: { kind: 'person', name: person.actor, address: device.address },
+      may: async (verb, machine) =>
+        (await permissions.on(person, 'machine', machine))?.has(verb) === true,
     }
   }
 }
 
-function targetOf (choice: Pick<Choice, 'kind' | 'name'>): Target {
-  return choice.kind === 'pool' ? { protocol: 'pool', pool: choice.name } : { protocol: 'spice', machine: choice.name }
+function targetOf(choice: Pick<Choice, 'kind' | 'name'>): Target {
+  return choice.kind === 'pool'
+    ? { protocol: 'pool', pool: choice.name }
+    : { protocol: 'spice', machine: choice.name }
 }
-

@@ -2,14 +2,22 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { Client } from 'ldapts'
 
-export interface ConnectionSettings { readonly url: string, readonly startTls: boolean, readonly tls: ConnectionOptions, readonly timeoutMs: number }
+export interface ConnectionSettings {
+  readonly url: string
+  readonly startTls: boolean
+  readonly tls: ConnectionOptions
+  readonly timeoutMs: number
+}
 
 /**
  * Calls `work` with an encrypted connection, and ends the connection whatever happens. Three habits of the library are bounded here: it would connect again by
  * itself, after StartTLS in the clear; it upgrades without a bound of time and checks the certificate for `localhost`; and it leaves the socket of a
  * server that does not answer open.
  */
-export async function withConnection<T> (settings: ConnectionSettings, work: (client: Client) => Promise<T>): Promise<T> {
+export async function withConnection<T>(
+  settings: ConnectionSettings,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
   const { url, startTls, tls, timeoutMs } = settings
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '')
   const sockets: Socket[] = []
@@ -19,11 +27,18 @@ export async function withConnection<T> (settings: ConnectionSettings, work: (cl
   }
   const client = new Client({
     // With tlsOptions the library encrypts from the first byte, whatever the address says.
-    url, timeout: timeoutMs, connectTimeout: timeoutMs, ...(startTls ? {} : { tlsOptions: tls }),
-    createConnection: ((port: number, to: string) => once(() => connect(port, to))) as typeof connect,
-    createSecureConnection: ((...given: [ConnectionOptions] | [number, string, ConnectionOptions]) => given.length === 1
-      ? keep(sockets, connectTls({ ...given[0], host }))
-      : once(() => connectTls(given[0], given[1], given[2]))) as typeof connectTls,
+    url,
+    timeout: timeoutMs,
+    connectTimeout: timeoutMs,
+    ...(startTls ? {} : { tlsOptions: tls }),
+    createConnection: ((port: number, to: string) =>
+      once(() => connect(port, to))) as typeof connect,
+    createSecureConnection: ((
+      ...given: [ConnectionOptions] | [number, string, ConnectionOptions]
+    ) =>
+      given.length === 1
+        ? keep(sockets, connectTls({ ...given[0], host }))
+        : once(() => connectTls(given[0], given[1], given[2]))) as typeof connectTls,
   })
   try {
     if (startTls) await bounded(client.startTLS({ ...tls }), timeoutMs, sockets)
@@ -34,13 +49,17 @@ export async function withConnection<T> (settings: ConnectionSettings, work: (cl
   }
 }
 
-function keep<S extends Socket> (sockets: Socket[], socket: S): S {
+function keep<S extends Socket>(sockets: Socket[], socket: S): S {
   sockets.push(socket)
   socket.on('error', () => undefined) // the library's own listener tells; after the end nobody listens any more
   return socket
 }
 
-async function bounded (upgrade: Promise<void>, timeoutMs: number, sockets: readonly Socket[]): Promise<void> {
+async function bounded(
+  upgrade: Promise<void>,
+  timeoutMs: number,
+  sockets: readonly Socket[],
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {

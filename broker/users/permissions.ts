@@ -9,53 +9,93 @@ export type ObjectFacts = (kind: ObjectKind, name: string) => Promise<Facts | nu
 /** The same of all pools, or of all machines. */
 export type AllObjectFacts = (kind: ObjectKind) => Promise<readonly Facts[]>
 
-export interface PermissionsDeps { readonly store: Queries, readonly facts: ObjectFacts, readonly allFacts: AllObjectFacts }
+export interface PermissionsDeps {
+  readonly store: Queries
+  readonly facts: ObjectFacts
+  readonly allFacts: AllObjectFacts
+}
 
 /** Who may do what with which pool or machine, now. */
 export class Permissions {
-  constructor (readonly deps: PermissionsDeps) {}
+  constructor(readonly deps: PermissionsDeps) {}
 
   /** What the person may do with it; null when he may not see it, or there is none. */
-  async on (person: Person, kind: ObjectKind, name: string): Promise<ReadonlySet<Verb> | null> {
+  async on(person: Person, kind: ObjectKind, name: string): Promise<ReadonlySet<Verb> | null> {
     const facts = await this.deps.facts(kind, name)
     if (!facts) return null
     const grants = await this.grantsOf(person)
-    return seesIt(person, { kind, ...facts }, grants) ? verbsOn(person, { kind, ...facts }, grants) : null
+    return seesIt(person, { kind, ...facts }, grants)
+      ? verbsOn(person, { kind, ...facts }, grants)
+      : null
   }
 
   /** Throws `not_found` for what he may not see as for what does not exist, and `forbidden` for what he sees and may not do. */
-  async require (person: Person, verb: Verb, kind: ObjectKind, name: string): Promise<void> {
+  async require(person: Person, verb: Verb, kind: ObjectKind, name: string): Promise<void> {
     const verbs = await this.on(person, kind, name)
     if (verbs === null) throw noSuch(kind, name)
     requireVerb(verbs, verb, kind, name)
   }
 
   /** Those of a list that the person may see. Those who read everything get the list itself. */
-  async seen<T> (person: Person, kind: ObjectKind, all: readonly T[], nameOf: (item: T) => string): Promise<T[]> {
+  async seen<T>(
+    person: Person,
+    kind: ObjectKind,
+    all: readonly T[],
+    nameOf: (item: T) => string,
+  ): Promise<T[]> {
     if (houseRole(person) !== 'user') return [...all]
     const grants = await this.grantsOf(person)
-    const names = new Set((await this.deps.allFacts(kind)).filter((facts) => seesIt(person, { kind, ...facts }, grants)).map(({ name }) => name))
+    const names = new Set(
+      (await this.deps.allFacts(kind))
+        .filter((facts) => seesIt(person, { kind, ...facts }, grants))
+        .map(({ name }) => name),
+    )
     return all.filter((item) => names.has(nameOf(item)))
   }
 
   /** The grants that name the person, one of his roles, or everybody. */
-  async grantsOf ({ key, roles }: Pick<Person, 'key' | 'roles'>): Promise<GrantOn[]> {
-    const rows = await this.deps.store.selectFrom('permission_grant').selectAll().where((eb) => eb.or([
-      eb.and([eb('subject_kind', '=', 'user'), eb('subject_key', '=', key)]), eb.and([eb('subject_kind', '=', 'role'), eb('subject_key', 'in', ['user', ...roles])]),
-    ])).execute()
+  async grantsOf({ key, roles }: Pick<Person, 'key' | 'roles'>): Promise<GrantOn[]> {
+    const rows = await this.deps.store
+      .selectFrom('permission_grant')
+      .selectAll()
+      .where((eb) =>
+        eb.or([
+          eb.and([eb('subject_kind', '=', 'user'), eb('subject_key', '=', key)]),
+          eb.and([eb('subject_kind', '=', 'role'), eb('subject_key', 'in', ['user', ...roles])]),
+        ]),
+      )
+      .execute()
     return rows.map(toGrantOn)
   }
 }
 
-export function toGrantOn (row: GrantRow): GrantOn {
-  return { objectKind: row.object_kind, objectId: row.object_id, subjectKind: row.subject_kind, subject: row.subject_key, verbs: row.verbs.split(',') as Verb[] }
+export function toGrantOn(row: GrantRow): GrantOn {
+  return {
+    objectKind: row.object_kind,
+    objectId: row.object_id,
+    subjectKind: row.subject_kind,
+    subject: row.subject_key,
+    verbs: row.verbs.split(',') as Verb[],
+  }
 }
 
 /** The same words for what does not exist and for what must not be seen. */
-export function noSuch (kind: ObjectKind, name: string): BrokerError {
-  return new BrokerError('not_found', `There is no ${kind} ${name.slice(0, 100)}: "berth ${kind} list" shows all.`)
+export function noSuch(kind: ObjectKind, name: string): BrokerError {
+  return new BrokerError(
+    'not_found',
+    `There is no ${kind} ${name.slice(0, 100)}: "berth ${kind} list" shows all.`,
+  )
 }
 
-export function requireVerb (verbs: ReadonlySet<Verb>, verb: Verb, kind: ObjectKind, name: string): void {
-  if (!verbs.has(verb)) throw new BrokerError('forbidden', `You may not do this with the ${kind} ${name}: it needs the permission "${verb}", which an administrator can grant.`)
+export function requireVerb(
+  verbs: ReadonlySet<Verb>,
+  verb: Verb,
+  kind: ObjectKind,
+  name: string,
+): void {
+  if (!verbs.has(verb))
+    throw new BrokerError(
+      'forbidden',
+      `You may not do this with the ${kind} ${name}: it needs the permission "${verb}", which an administrator can grant.`,
+    )
 }

@@ -10,7 +10,14 @@ import { fetchTrusting } from './https-fetch.js'
 import { secretHash } from './tokens.js'
 
 /** A login that is confirmed at another device: what to show, and the handle to ask with, which is a secret. */
-export interface DeviceLogin { readonly userCode: string, readonly verificationUri: string, readonly verificationUriComplete: string | null, readonly expiresAt: number, readonly intervalMs: number, readonly handle: string }
+export interface DeviceLogin {
+  readonly userCode: string
+  readonly verificationUri: string
+  readonly verificationUriComplete: string | null
+  readonly expiresAt: number
+  readonly intervalMs: number
+  readonly handle: string
+}
 
 const FLOW_MS = 10 * 60_000
 const DISCOVERY_MS = 3_600_000
@@ -20,31 +27,83 @@ const DEFAULT_INTERVAL_S = 5 // RFC 8628, 3.2
 
 /** OpenID Connect: the code flow with PKCE, state and nonce for browsers, and the device flow for everything else. */
 export class Providers {
-  readonly #discovered = new Map<string, { config: oidc.Configuration, at: number }>()
+  readonly #discovered = new Map<string, { config: oidc.Configuration; at: number }>()
 
-  constructor (readonly deps: { readonly store: Store, readonly log: Logger, readonly settings: readonly ProviderSettings[] }) {}
+  constructor(
+    readonly deps: {
+      readonly store: Store
+      readonly log: Logger
+      readonly settings: readonly ProviderSettings[]
+    },
+  ) {}
 
-  list (): Array<{ name: string, title: string }> { return this.deps.settings.map(({ name, title }) => ({ name, title: title || name })) }
+  list(): Array<{ name: string; title: string }> {
+    return this.deps.settings.map(({ name, title }) => ({ name, title: title || name }))
+  }
 
   /** Where to send the browser. `browserSecret` goes into a cookie: only the browser that began can end it. Throws `not_found` and `provider_unreachable`. */
-  async begin (name: string, redirectUri: string, returnTo: string): Promise<{ url: string, browserSecret: string }> {
+  async begin(
+    name: string,
+    redirectUri: string,
+    returnTo: string,
+  ): Promise<{ url: string; browserSecret: string }> {
     const provider = this.#provider(name)
     const config = await this.#config(provider)
-    const [state, nonce, verifier, browserSecret] = [oidc.randomState(), oidc.randomNonce(), oidc.randomPKCECodeVerifier(), randomBytes(32).toString('base64url')]
-    const url = oidc.buildAuthorizationUrl(config, { redirect_uri: redirectUri, scope: provider.scope, state, nonce, code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' })
-    await this.#keep(`${state}.${browserSecret}`, 'redirect', name, { nonce, verifier, redirectUri, returnTo }, Date.now() + FLOW_MS)
+    const [state, nonce, verifier, browserSecret] = [
+      oidc.randomState(),
+      oidc.randomNonce(),
+      oidc.randomPKCECodeVerifier(),
+      randomBytes(32).toString('base64url'),
+    ]
+    const url = oidc.buildAuthorizationUrl(config, {
+      redirect_uri: redirectUri,
+      scope: provider.scope,
+      state,
+      nonce,
+      code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+    })
+    await this.#keep(
+      `${state}.${browserSecret}`,
+      'redirect',
+      name,
+      { nonce, verifier, redirectUri, returnTo },
+      Date.now() + FLOW_MS,
+    )
     return { url: url.href, browserSecret }
   }
 
   /** The end of a login that `begin` began; `query` is what the provider sent with the browser. Throws `unauthenticated` and `provider_unreachable`. */
-  async finish (name: string, query: string, browserSecret: string): Promise<{ person: Arrival, returnTo: string }> {
+  async finish(
+    name: string,
+    query: string,
+    browserSecret: string,
+  ): Promise<{ person: Arrival; returnTo: string }> {
     const provider = this.#provider(name)
     const state = new URLSearchParams(query).get('state') ?? ''
-    const kept = await this.#take(`${state}.${browserSecret}`, 'redirect', name) as { nonce: string, verifier: string, redirectUri: string, returnTo: string } | null
-    if (!kept) throw new BrokerError('unauthenticated', 'This login was not begun in this browser, or too long ago: begin again.')
+    const kept = (await this.#take(`${state}.${browserSecret}`, 'redirect', name)) as {
+      nonce: string
+      verifier: string
+      redirectUri: string
+      returnTo: string
+    } | null
+    if (!kept)
+      throw new BrokerError(
+        'unauthenticated',
+        'This login was not begun in this browser, or too long ago: begin again.',
+      )
     const config = await this.#config(provider)
     try {
-      const tokens = await oidc.authorizationCodeGrant(config, new URL(`${kept.redirectUri}?${query}`), { expectedState: state, expectedNonce: kept.nonce, pkceCodeVerifier: kept.verifier, idTokenExpected: true })
+      const tokens = await oidc.authorizationCodeGrant(
+        config,
+        new URL(`${kept.redirectUri}?${query}`),
+        {
+          expectedState: state,
+          expectedNonce: kept.nonce,
+          pkceCodeVerifier: kept.verifier,
+          idTokenExpected: true,
+        },
+      )
       return { person: await this.#person(provider, config, tokens), returnTo: kept.returnTo }
     } catch (error) {
       throw this.#fault(provider, error)
@@ -52,98 +111,195 @@ export class Providers {
   }
 
   /** Throws `not_found`, `provider_unreachable`, and `invalid_request` when the provider has no such flow. */
-  async startDeviceLogin (name: string): Promise<DeviceLogin> {
+  async startDeviceLogin(name: string): Promise<DeviceLogin> {
     const provider = this.#provider(name)
     const config = await this.#config(provider)
-    if (config.serverMetadata().device_authorization_endpoint === undefined) throw new BrokerError('invalid_request', `The provider ${name} has no login by a code: use a browser.`)
+    if (config.serverMetadata().device_authorization_endpoint === undefined)
+      throw new BrokerError(
+        'invalid_request',
+        `The provider ${name} has no login by a code: use a browser.`,
+      )
     try {
       const begun = await oidc.initiateDeviceAuthorization(config, { scope: provider.scope })
       const handle = randomBytes(32).toString('base64url')
       const expiresAt = Date.now() + Math.min(begun.expires_in * 1000, 2 * FLOW_MS)
       await this.#keep(handle, 'device', name, { deviceCode: begun.device_code }, expiresAt)
-      return { userCode: begun.user_code, verificationUri: begun.verification_uri, verificationUriComplete: begun.verification_uri_complete ?? null, expiresAt, intervalMs: (begun.interval ?? DEFAULT_INTERVAL_S) * 1000, handle }
+      return {
+        userCode: begun.user_code,
+        verificationUri: begun.verification_uri,
+        verificationUriComplete: begun.verification_uri_complete ?? null,
+        expiresAt,
+        intervalMs: (begun.interval ?? DEFAULT_INTERVAL_S) * 1000,
+        handle,
+      }
     } catch (error) {
       throw this.#fault(provider, error)
     }
   }
 
   /** One question to the provider: null while nobody has confirmed it. Ask no more often than `intervalMs`. Throws `unauthenticated` when it was refused or is too old. */
-  async pollDeviceLogin (handle: string): Promise<Arrival | null> {
-    const row = await this.deps.store.selectFrom('login_flow').selectAll().where('hash', '=', secretHash(handle)).where('kind', '=', 'device').where('expires_at', '>', Date.now()).executeTakeFirst()
-    if (!row) throw new BrokerError('unauthenticated', 'This login is unknown or too old: begin again.')
+  async pollDeviceLogin(handle: string): Promise<Arrival | null> {
+    const row = await this.deps.store
+      .selectFrom('login_flow')
+      .selectAll()
+      .where('hash', '=', secretHash(handle))
+      .where('kind', '=', 'device')
+      .where('expires_at', '>', Date.now())
+      .executeTakeFirst()
+    if (!row)
+      throw new BrokerError('unauthenticated', 'This login is unknown or too old: begin again.')
     const provider = this.#provider(row.provider)
     const config = await this.#config(provider)
     const { deviceCode } = JSON.parse(row.state) as { deviceCode: string }
     try {
-      const tokens = await oidc.genericGrantRequest(config, DEVICE_GRANT, { device_code: deviceCode })
+      const tokens = await oidc.genericGrantRequest(config, DEVICE_GRANT, {
+        device_code: deviceCode,
+      })
       await this.#take(handle, 'device', row.provider)
       return await this.#person(provider, config, tokens)
     } catch (error) {
-      if (error instanceof oidc.ResponseBodyError && ['authorization_pending', 'slow_down'].includes(error.error)) return null
+      if (
+        error instanceof oidc.ResponseBodyError &&
+        ['authorization_pending', 'slow_down'].includes(error.error)
+      )
+        return null
       if (error instanceof oidc.ResponseBodyError) await this.#take(handle, 'device', row.provider)
       throw this.#fault(provider, error)
     }
   }
 
   /** Where a browser goes to end the session at the provider too, or null when it has no such place. */
-  async endSessionUrl (name: string, returnTo: string): Promise<string | null> {
+  async endSessionUrl(name: string, returnTo: string): Promise<string | null> {
     const provider = this.deps.settings.find((one) => one.name === name)
     if (!provider) return null
     const config = await this.#config(provider)
-    return config.serverMetadata().end_session_endpoint === undefined ? null : oidc.buildEndSessionUrl(config, { post_logout_redirect_uri: returnTo }).href
+    return config.serverMetadata().end_session_endpoint === undefined
+      ? null
+      : oidc.buildEndSessionUrl(config, { post_logout_redirect_uri: returnTo }).href
   }
 
-  #provider (name: string): ProviderSettings {
+  #provider(name: string): ProviderSettings {
     const provider = this.deps.settings.find((one) => one.name === name)
     if (!provider) throw new BrokerError('not_found', `There is no login provider ${name}.`)
     return provider
   }
 
-  async #config (provider: ProviderSettings): Promise<oidc.Configuration> {
+  async #config(provider: ProviderSettings): Promise<oidc.Configuration> {
     const known = this.#discovered.get(provider.name)
     if (known && Date.now() - known.at < DISCOVERY_MS) return known.config
     try {
       const secretFile = provider['client-secret-file']
-      const secret = secretFile === '' ? '' : readFileSync(secretFile, 'utf8').split(/\r?\n/, 1)[0] ?? ''
-      const config = await oidc.discovery(new URL(provider.issuer), provider['client-id'], undefined, secret === '' ? oidc.None() : oidc.ClientSecretBasic(secret), {
-        timeout: TIMEOUT_S, execute: [oidc.enableNonRepudiationChecks], ...(provider['ca-file'] === '' ? {} : { [oidc.customFetch]: fetchTrusting(provider['ca-file']) }),
-      })
+      const secret =
+        secretFile === '' ? '' : (readFileSync(secretFile, 'utf8').split(/\r?\n/, 1)[0] ?? '')
+      const config = await oidc.discovery(
+        new URL(provider.issuer),
+        provider['client-id'],
+        undefined,
+        secret === '' ? oidc.None() : oidc.ClientSecretBasic(secret),
+        {
+          timeout: TIMEOUT_S,
+          execute: [oidc.enableNonRepudiationChecks],
+          ...(provider['ca-file'] === ''
+            ? {}
+            : { [oidc.customFetch]: fetchTrusting(provider['ca-file']) }),
+        },
+      )
       this.#discovered.set(provider.name, { config, at: Date.now() })
       return config
     } catch (error) {
-      this.deps.log.warn({ err: error, provider: provider.name }, 'a login provider could not be asked')
-      throw new BrokerError('provider_unreachable', `The login provider ${provider.name} does not answer as it should: try again later, or ask an administrator.`, { cause: error })
+      this.deps.log.warn(
+        { err: error, provider: provider.name },
+        'a login provider could not be asked',
+      )
+      throw new BrokerError(
+        'provider_unreachable',
+        `The login provider ${provider.name} does not answer as it should: try again later, or ask an administrator.`,
+        { cause: error },
+      )
     }
   }
 
   /** Who the tokens are about; claims that the ID token lacks come from the provider's userinfo. */
-  async #person (provider: ProviderSettings, config: oidc.Configuration, tokens: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers): Promise<Arrival> {
+  async #person(
+    provider: ProviderSettings,
+    config: oidc.Configuration,
+    tokens: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers,
+  ): Promise<Arrival> {
     const idToken = tokens.claims()
     if (!idToken) throw new Error('the provider gave no ID token')
-    const complete = claimAt(idToken, provider['name-claim']) !== undefined && (Object.keys(provider.roles).length === 0 || claimAt(idToken, provider['roles-claim']) !== undefined)
-    const claims: Readonly<Record<string, unknown>> = complete || config.serverMetadata().userinfo_endpoint === undefined ? idToken : { ...await oidc.fetchUserInfo(config, tokens.access_token, idToken.sub), ...idToken }
+    const complete =
+      claimAt(idToken, provider['name-claim']) !== undefined &&
+      (Object.keys(provider.roles).length === 0 ||
+        claimAt(idToken, provider['roles-claim']) !== undefined)
+    const claims: Readonly<Record<string, unknown>> =
+      complete || config.serverMetadata().userinfo_endpoint === undefined
+        ? idToken
+        : { ...(await oidc.fetchUserInfo(config, tokens.access_token, idToken.sub)), ...idToken }
     const name = claimAt(claims, provider['name-claim'])
-    if (typeof name !== 'string' || name === '') throw new BrokerError('unauthenticated', `The login provider ${provider.name} says no "${provider['name-claim']}" of this person: an administrator has to mend the setting name-claim.`)
-    const groups = [claimAt(claims, provider['roles-claim']) ?? []].flat().filter((group): group is string => typeof group === 'string')
+    if (typeof name !== 'string' || name === '')
+      throw new BrokerError(
+        'unauthenticated',
+        `The login provider ${provider.name} says no "${provider['name-claim']}" of this person: an administrator has to mend the setting name-claim.`,
+      )
+    const groups = [claimAt(claims, provider['roles-claim']) ?? []]
+      .flat()
+      .filter((group): group is string => typeof group === 'string')
     const displayName = typeof claims['name'] === 'string' ? claims['name'].slice(0, 200) : ''
-    return { source: provider.name, name, subject: `${idToken.iss} ${idToken.sub}`, displayName, roles: rolesOfGroups(groups, provider.roles) }
+    return {
+      source: provider.name,
+      name,
+      subject: `${idToken.iss} ${idToken.sub}`,
+      displayName,
+      roles: rolesOfGroups(groups, provider.roles),
+    }
   }
 
-  #fault (provider: ProviderSettings, error: unknown): BrokerError {
+  #fault(provider: ProviderSettings, error: unknown): BrokerError {
     if (error instanceof BrokerError) return error
     this.deps.log.warn({ err: error, provider: provider.name }, 'a login with a provider failed')
-    if (error instanceof oidc.ResponseBodyError || error instanceof oidc.AuthorizationResponseError) return new BrokerError('unauthenticated', `The login provider ${provider.name} refused the login (${error.error}): begin again.`, { cause: error })
-    return new BrokerError('provider_unreachable', `The login provider ${provider.name} did not answer as it should (${sentenceOf(error).slice(0, 200)}).`, { cause: error })
+    if (error instanceof oidc.ResponseBodyError || error instanceof oidc.AuthorizationResponseError)
+      return new BrokerError(
+        'unauthenticated',
+        `The login provider ${provider.name} refused the login (${error.error}): begin again.`,
+        { cause: error },
+      )
+    return new BrokerError(
+      'provider_unreachable',
+      `The login provider ${provider.name} did not answer as it should (${sentenceOf(error).slice(0, 200)}).`,
+      { cause: error },
+    )
   }
 
-  async #keep (secret: string, kind: 'redirect' | 'device', provider: string, state: unknown, expiresAt: number): Promise<void> {
-    await this.deps.store.insertInto('login_flow').values({ hash: secretHash(secret), kind, provider, state: JSON.stringify(state), expires_at: expiresAt }).execute()
+  async #keep(
+    secret: string,
+    kind: 'redirect' | 'device',
+    provider: string,
+    state: unknown,
+    expiresAt: number,
+  ): Promise<void> {
+    await this.deps.store
+      .insertInto('login_flow')
+      .values({
+        hash: secretHash(secret),
+        kind,
+        provider,
+        state: JSON.stringify(state),
+        expires_at: expiresAt,
+      })
+      .execute()
   }
 
   /** Gives what was kept, once. */
-  async #take (secret: string, kind: 'redirect' | 'device', provider: string): Promise<unknown> {
+  async #take(secret: string, kind: 'redirect' | 'device', provider: string): Promise<unknown> {
     return await this.deps.store.transaction().execute(async (tx) => {
-      const row = await tx.selectFrom('login_flow').selectAll().where('hash', '=', secretHash(secret)).where('kind', '=', kind).where('provider', '=', provider).where('expires_at', '>', Date.now()).executeTakeFirst()
+      const row = await tx
+        .selectFrom('login_flow')
+        .selectAll()
+        .where('hash', '=', secretHash(secret))
+        .where('kind', '=', kind)
+        .where('provider', '=', provider)
+        .where('expires_at', '>', Date.now())
+        .executeTakeFirst()
       if (!row) return null
       await tx.deleteFrom('login_flow').where('hash', '=', row.hash).execute()
       return JSON.parse(row.state) as unknown
@@ -152,7 +308,15 @@ export class Providers {
 }
 
 /** A claim by its name; a name with dots that is no claim itself goes into objects: realm_access.roles. Pure. */
-export function claimAt (claims: Readonly<Record<string, unknown>>, name: string): unknown {
+export function claimAt(claims: Readonly<Record<string, unknown>>, name: string): unknown {
   if (name in claims) return claims[name]
-  return name.split('.').reduce<unknown>((value, part) => typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[part] : undefined, claims)
+  return name
+    .split('.')
+    .reduce<unknown>(
+      (value, part) =>
+        typeof value === 'object' && value !== null
+          ? (value as Record<string, unknown>)[part]
+          : undefined,
+      claims,
+    )
 }

@@ -16,7 +16,11 @@ import { hashPassword, isPassword } from './passwords.js'
 import { endLogins, type Sessions } from './sessions.js'
 import { Tokens } from './tokens.js'
 
-export interface UsersDeps { readonly store: Store, readonly directories: Directories, readonly sessions: Sessions }
+export interface UsersDeps {
+  readonly store: Store
+  readonly directories: Directories
+  readonly sessions: Sessions
+}
 
 /** A refusal leaves at a multiple of this time after its question: whether an account exists, and where, cannot be heard from the clock. */
 const REFUSAL_STEP_MS = 250
@@ -29,41 +33,71 @@ export class Users {
   readonly limits: LoginLimits
   #timer: NodeJS.Timeout | undefined
 
-  constructor (readonly deps: UsersDeps) {
+  constructor(readonly deps: UsersDeps) {
     this.store = deps.store
     this.tokens = new Tokens(deps.store)
     this.limits = new LoginLimits(deps.store)
   }
 
-  start (): void {
-    this.#timer = setInterval(() => { void this.forgetExpired() }, FORGET_EVERY_MS)
+  start(): void {
+    this.#timer = setInterval(() => {
+      void this.forgetExpired()
+    }, FORGET_EVERY_MS)
     this.#timer.unref()
   }
 
-  stop (): void { clearInterval(this.#timer) }
+  stop(): void {
+    clearInterval(this.#timer)
+  }
 
   /** Makes the account `admin` when there is none yet; its random password goes into a file that only the broker's user may read. */
-  async createFirstAdministrator (passwordFile: string): Promise<boolean> {
-    const { count } = await this.store.selectFrom('account').select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
+  async createFirstAdministrator(passwordFile: string): Promise<boolean> {
+    const { count } = await this.store
+      .selectFrom('account')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow()
     if (count > 0) return false
     const password = randomBytes(18).toString('base64url')
     if (!existsSync(passwordFile)) writePrivate(passwordFile, `${password}\n`)
     const passwordHash = await hashPassword(password)
     await this.store.transaction().execute(async (tx) => {
-      await tx.insertInto('account').values({ name: 'admin', name_key: 'admin', source: 'local', subject: null, password_hash: passwordHash, created_at: Date.now(), last_login_at: null }).execute()
-      await tx.insertInto('account_role').values({ account: 'admin', role: 'admin', source: 'local' }).execute()
-      await recordEvent(tx, BERTH, 'account.create', 'account:admin', { after: { source: 'local', roles: ['admin'] } })
+      await tx
+        .insertInto('account')
+        .values({
+          name: 'admin',
+          name_key: 'admin',
+          source: 'local',
+          subject: null,
+          password_hash: passwordHash,
+          created_at: Date.now(),
+          last_login_at: null,
+        })
+        .execute()
+      await tx
+        .insertInto('account_role')
+        .values({ account: 'admin', role: 'admin', source: 'local' })
+        .execute()
+      await recordEvent(tx, BERTH, 'account.create', 'account:admin', {
+        after: { source: 'local', roles: ['admin'] },
+      })
     })
     writePrivate(passwordFile, `${password}\n`)
     return true
   }
 
   /** A token for a name and a password. */
-  async login (name: string, password: string, address: string): Promise<{ token: string, expiresAt: string, role: Role }> {
+  async login(
+    name: string,
+    password: string,
+    address: string,
+  ): Promise<{ token: string; expiresAt: string; role: Role }> {
     return await this.tokenFor(await this.checkPassword(name, password, address), address)
   }
 
-  async tokenFor (account: AccountRow, address: string): Promise<{ token: string, expiresAt: string, role: Role }> {
+  async tokenFor(
+    account: AccountRow,
+    address: string,
+  ): Promise<{ token: string; expiresAt: string; role: Role }> {
     return await this.store.transaction().execute(async (tx) => {
       const { token, expiresAt } = await this.tokens.forLogin(tx, account.name)
       const { role } = await callerFor(tx, account, { address, token: '', scopes: null, expiresAt })
@@ -76,7 +110,12 @@ export class Users {
    * words and after the same time whatever was wrong, `too_many_requests`, and `directory_unreachable`. `origin`: by what tries are counted besides
    * the name.
    */
-  async checkPassword (name: string, password: string, address: string, origin: Origin = { address }): Promise<AccountRow> {
+  async checkPassword(
+    name: string,
+    password: string,
+    address: string,
+    origin: Origin = { address },
+  ): Promise<AccountRow> {
     const begun = performance.now()
     await this.limits.begin(name, origin)
     const account = await this.#check(name, password, address)
@@ -85,13 +124,24 @@ export class Users {
       await this.#noteLogin(account, address)
       return account
     }
-    await recordEvent(this.store, { actor: [...name].slice(0, 200).join(''), address }, 'login', 'account', {}, 'refused')
-    await delay(REFUSAL_STEP_MS - (performance.now() - begun) % REFUSAL_STEP_MS)
+    await recordEvent(
+      this.store,
+      { actor: [...name].slice(0, 200).join(''), address },
+      'login',
+      'account',
+      {},
+      'refused',
+    )
+    await delay(REFUSAL_STEP_MS - ((performance.now() - begun) % REFUSAL_STEP_MS))
     throw new BrokerError('unauthenticated', 'The name or the password is wrong.')
   }
 
-  async #check (name: string, password: string, address: string): Promise<AccountRow | null> {
-    const account = await this.store.selectFrom('account').selectAll().where('name_key', '=', nameKey(name)).executeTakeFirst()
+  async #check(name: string, password: string, address: string): Promise<AccountRow | null> {
+    const account = await this.store
+      .selectFrom('account')
+      .selectAll()
+      .where('name_key', '=', nameKey(name))
+      .executeTakeFirst()
     const good = await isPassword(account?.password_hash, password)
     if (account?.source === 'local') return good && account.disabled === 0 ? account : null
     const person = await this.deps.directories.login(name, password, account?.source ?? null)
@@ -100,55 +150,101 @@ export class Users {
       return await this.store.transaction().execute(async (tx) => await arrive(tx, person, address))
     } catch (error) {
       // Another account has the name, or it is disabled: to a stranger that is a wrong password.
-      if (error instanceof BrokerError && ['forbidden', 'invalid_request'].includes(error.code)) return null
+      if (error instanceof BrokerError && ['forbidden', 'invalid_request'].includes(error.code))
+        return null
       throw error
     }
   }
 
   /** The account of one who was made sure of elsewhere, by a provider. Throws `forbidden`. */
-  async admit (person: Arrival, address: string): Promise<AccountRow> {
-    const account = await this.store.transaction().execute(async (tx) => await arrive(tx, person, address))
+  async admit(person: Arrival, address: string): Promise<AccountRow> {
+    const account = await this.store
+      .transaction()
+      .execute(async (tx) => await arrive(tx, person, address))
     await this.#noteLogin(account, address)
     return account
   }
 
   /** The caller of a request that the trusted proxy has passed on. Not each request is a login worth an event. */
-  async callerOfProxy (person: Arrival, address: string): Promise<Caller> {
-    const account = await this.store.transaction().execute(async (tx) => await arrive(tx, person, address))
-    return await callerFor(this.store, account, { address, token: '', scopes: null, expiresAt: null })
+  async callerOfProxy(person: Arrival, address: string): Promise<Caller> {
+    const account = await this.store
+      .transaction()
+      .execute(async (tx) => await arrive(tx, person, address))
+    return await callerFor(this.store, account, {
+      address,
+      token: '',
+      scopes: null,
+      expiresAt: null,
+    })
   }
 
-  async changePassword (by: Caller, oldPassword: string, newPassword: string): Promise<void> {
-    const account = await this.store.selectFrom('account').selectAll().where('name', '=', by.actor).executeTakeFirstOrThrow()
-    if (account.source !== 'local') throw new BrokerError('invalid_request', `${account.name} comes from ${account.source}: change the password there.`)
+  async changePassword(by: Caller, oldPassword: string, newPassword: string): Promise<void> {
+    const account = await this.store
+      .selectFrom('account')
+      .selectAll()
+      .where('name', '=', by.actor)
+      .executeTakeFirstOrThrow()
+    if (account.source !== 'local')
+      throw new BrokerError(
+        'invalid_request',
+        `${account.name} comes from ${account.source}: change the password there.`,
+      )
     await this.limits.begin(by.actor, by)
-    if (!await isPassword(account.password_hash, oldPassword)) throw new BrokerError('unauthenticated', 'The old password is wrong.')
+    if (!(await isPassword(account.password_hash, oldPassword)))
+      throw new BrokerError('unauthenticated', 'The old password is wrong.')
     await this.limits.succeeded(by.actor, by)
     const passwordHash = await hashPassword(newPassword)
     await this.store.transaction().execute(async (tx) => {
-      await tx.updateTable('account').set({ password_hash: passwordHash }).where('name', '=', by.actor).execute()
+      await tx
+        .updateTable('account')
+        .set({ password_hash: passwordHash })
+        .where('name', '=', by.actor)
+        .execute()
       await endLogins(tx, by.actor, by.login)
       await recordEvent(tx, by, 'account.password', `account:${by.actor}`)
     })
   }
 
   /** The name as its account has it; a name that no account has is given back as it is. */
-  async canonicalName (name: string): Promise<string> {
-    return (await this.store.selectFrom('account').select('name').where('name_key', '=', nameKey(name)).executeTakeFirst())?.name ?? name
+  async canonicalName(name: string): Promise<string> {
+    return (
+      (
+        await this.store
+          .selectFrom('account')
+          .select('name')
+          .where('name_key', '=', nameKey(name))
+          .executeTakeFirst()
+      )?.name ?? name
+    )
   }
 
   /** What has expired is of no use to anybody. */
-  async forgetExpired (): Promise<void> {
+  async forgetExpired(): Promise<void> {
     const now = Date.now()
     await this.store.deleteFrom('token').where('expires_at', '<', now).execute()
-    await this.store.deleteFrom('web_session').where((eb) => eb.or([eb('expires_at', '<', now), eb('seen_at', '<', now - this.deps.sessions.limits.sessionIdleMs)])).execute()
+    await this.store
+      .deleteFrom('web_session')
+      .where((eb) =>
+        eb.or([
+          eb('expires_at', '<', now),
+          eb('seen_at', '<', now - this.deps.sessions.limits.sessionIdleMs),
+        ]),
+      )
+      .execute()
     await this.store.deleteFrom('login_flow').where('expires_at', '<', now).execute()
-    await this.store.deleteFrom('login_failure').where('last_at', '<', now - FORGET_MS).execute()
+    await this.store
+      .deleteFrom('login_failure')
+      .where('last_at', '<', now - FORGET_MS)
+      .execute()
   }
 
-  async #noteLogin (account: AccountRow, address: string): Promise<void> {
+  async #noteLogin(account: AccountRow, address: string): Promise<void> {
     await this.store.transaction().execute(async (tx: Queries) => {
-      await tx.updateTable('account').set({ last_login_at: Date.now() }).where('name', '=', account.name).execute()
+      await tx
+        .updateTable('account')
+        .set({ last_login_at: Date.now() })
+        .where('name', '=', account.name)
+        .execute()
       await recordEvent(tx, { actor: account.name, address }, 'login', `account:${account.name}`)
     })
   }

@@ -1,7 +1,17 @@
 import type {} from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { strictObject } from '../api/common.js'
-import { DeviceLoginBegun, DeviceLoginPoll, DeviceLoginPolled, LoginProviders, LoginRequest, ProviderParams, ReturnQuery, Session, SessionEnd } from '../api/users.js'
+import {
+  DeviceLoginBegun,
+  DeviceLoginPoll,
+  DeviceLoginPolled,
+  LoginProviders,
+  LoginRequest,
+  ProviderParams,
+  ReturnQuery,
+  Session,
+  SessionEnd,
+} from '../api/users.js'
 import { recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { type App, callerOf, NoContent, route } from '../http.js'
@@ -13,7 +23,12 @@ import type { Providers } from './providers.js'
 import type { Users } from './service.js'
 import { csrfToken, endLogins } from './sessions.js'
 
-export interface SessionRoutesDeps { readonly users: Users, readonly providers: Providers, readonly publicNames: readonly string[], readonly site: OwnSite }
+export interface SessionRoutesDeps {
+  readonly users: Users
+  readonly providers: Providers
+  readonly publicNames: readonly string[]
+  readonly site: OwnSite
+}
 
 /** The host prefix binds a cookie to this host and to HTTPS (RFC 6265bis, 4.1.3.2). */
 const COOKIE = { path: '/', httpOnly: true, secure: true } as const
@@ -22,16 +37,33 @@ const LOGIN_COOKIE_SECONDS = 600
 const PROVIDER_LOGINS = { rateLimit: { max: 300, timeWindow: 60_000 } }
 
 /** Logins of browsers, and those that a provider makes sure of. */
-export function sessionRoutes (deps: SessionRoutesDeps) {
+export function sessionRoutes(deps: SessionRoutesDeps) {
   const { users, providers } = deps
   const { sessions } = users.deps
   return (app: App): void => {
-    app.post('/session', route('Log in as a browser: the answer sets a cookie', { body: LoginRequest }, { 200: Session }), async (request, reply) => {
-      requireSameSite(request, deps.site)
-      const account = await users.checkPassword(request.body.name, request.body.password, request.ip)
-      return await begin(deps, request, reply, account, 'password')
-    })
-    app.get('/session', route('Who is logged in, and the token against forged requests', {}, { 200: Session }), async (request) => await toSession(users, callerOf(request), request.cookies[SESSION_COOKIE] ?? ''))
+    app.post(
+      '/session',
+      route(
+        'Log in as a browser: the answer sets a cookie',
+        { body: LoginRequest },
+        { 200: Session },
+      ),
+      async (request, reply) => {
+        requireSameSite(request, deps.site)
+        const account = await users.checkPassword(
+          request.body.name,
+          request.body.password,
+          request.ip,
+        )
+        return await begin(deps, request, reply, account, 'password')
+      },
+    )
+    app.get(
+      '/session',
+      route('Who is logged in, and the token against forged requests', {}, { 200: Session }),
+      async (request) =>
+        await toSession(users, callerOf(request), request.cookies[SESSION_COOKIE] ?? ''),
+    )
     app.delete('/session', route('Log out', {}, { 200: SessionEnd }), async (request, reply) => {
       const secret = request.cookies[SESSION_COOKIE] ?? ''
       const provider = await sessions.provider(secret)
@@ -40,71 +72,175 @@ export function sessionRoutes (deps: SessionRoutesDeps) {
         await recordEvent(tx, callerOf(request), 'logout', `account:${callerOf(request).actor}`)
       })
       void reply.clearCookie(SESSION_COOKIE, { ...COOKIE })
-      return { goTo: provider === null ? null : await providers.endSessionUrl(provider, `${ownOrigin(request, deps.publicNames)}/`).catch(() => null) }
+      return {
+        goTo:
+          provider === null
+            ? null
+            : await providers
+                .endSessionUrl(provider, `${ownOrigin(request, deps.publicNames)}/`)
+                .catch(() => null),
+      }
     })
-    app.delete('/sessions', route('Log out everywhere: all browsers and all logins', {}, { 204: NoContent }), async (request, reply) => {
-      await users.store.transaction().execute(async (tx) => {
-        await endLogins(tx, callerOf(request).actor)
-        await recordEvent(tx, callerOf(request), 'account.log-out', `account:${callerOf(request).actor}`)
-      })
-      return await reply.clearCookie(SESSION_COOKIE, { ...COOKIE }).code(204).send()
-    })
-    app.get('/login/providers', route('Ways to log in', {}, { 200: LoginProviders }), () => ({ password: true, providers: providers.list() }))
+    app.delete(
+      '/sessions',
+      route('Log out everywhere: all browsers and all logins', {}, { 204: NoContent }),
+      async (request, reply) => {
+        await users.store.transaction().execute(async (tx) => {
+          await endLogins(tx, callerOf(request).actor)
+          await recordEvent(
+            tx,
+            callerOf(request),
+            'account.log-out',
+            `account:${callerOf(request).actor}`,
+          )
+        })
+        return await reply
+          .clearCookie(SESSION_COOKIE, { ...COOKIE })
+          .code(204)
+          .send()
+      },
+    )
+    app.get('/login/providers', route('Ways to log in', {}, { 200: LoginProviders }), () => ({
+      password: true,
+      providers: providers.list(),
+    }))
     redirectRoutes(app, deps)
     deviceRoutes(app, deps)
   }
 }
 
-function redirectRoutes (app: App, deps: SessionRoutesDeps): void {
+function redirectRoutes(app: App, deps: SessionRoutesDeps): void {
   const { users, providers } = deps
-  app.get('/login/oidc/:provider', { ...route('Log in with a provider: sends the browser there', { params: ProviderParams, querystring: ReturnQuery }), config: PROVIDER_LOGINS }, async (request, reply) => {
-    const redirectUri = `${ownOrigin(request, deps.publicNames)}/api/v1/login/oidc/${encodeURIComponent(request.params.provider)}/callback`
-    const { url, browserSecret } = await providers.begin(request.params.provider, redirectUri, localPath(request.query.returnTo ?? '/'))
-    // Lax: the browser comes back from another site.
-    return await reply.setCookie(LOGIN_COOKIE, browserSecret, { ...COOKIE, sameSite: 'lax', maxAge: LOGIN_COOKIE_SECONDS }).redirect(url, 302)
-  })
-  app.get('/login/oidc/:provider/callback', route('Where the provider sends the browser back to', { params: ProviderParams }), async (request, reply) => {
-    const query = request.url.split('?')[1] ?? ''
-    const { person, returnTo } = await providers.finish(request.params.provider, query, request.cookies[LOGIN_COOKIE] ?? '')
-    const account = await users.admit(person, request.ip)
-    await begin(deps, request, reply, account, person.source)
-    return await reply.clearCookie(LOGIN_COOKIE, { ...COOKIE }).redirect(returnTo, 303)
-  })
+  app.get(
+    '/login/oidc/:provider',
+    {
+      ...route('Log in with a provider: sends the browser there', {
+        params: ProviderParams,
+        querystring: ReturnQuery,
+      }),
+      config: PROVIDER_LOGINS,
+    },
+    async (request, reply) => {
+      const redirectUri = `${ownOrigin(request, deps.publicNames)}/api/v1/login/oidc/${encodeURIComponent(request.params.provider)}/callback`
+      const { url, browserSecret } = await providers.begin(
+        request.params.provider,
+        redirectUri,
+        localPath(request.query.returnTo ?? '/'),
+      )
+      // Lax: the browser comes back from another site.
+      return await reply
+        .setCookie(LOGIN_COOKIE, browserSecret, {
+          ...COOKIE,
+          sameSite: 'lax',
+          maxAge: LOGIN_COOKIE_SECONDS,
+        })
+        .redirect(url, 302)
+    },
+  )
+  app.get(
+    '/login/oidc/:provider/callback',
+    route('Where the provider sends the browser back to', { params: ProviderParams }),
+    async (request, reply) => {
+      const query = request.url.split('?')[1] ?? ''
+      const { person, returnTo } = await providers.finish(
+        request.params.provider,
+        query,
+        request.cookies[LOGIN_COOKIE] ?? '',
+      )
+      const account = await users.admit(person, request.ip)
+      await begin(deps, request, reply, account, person.source)
+      return await reply.clearCookie(LOGIN_COOKIE, { ...COOKIE }).redirect(returnTo, 303)
+    },
+  )
 }
 
-function deviceRoutes (app: App, { users, providers }: SessionRoutesDeps): void {
-  app.post('/login/oidc/:provider/device', { ...route('Begin a login that is confirmed in any browser', { params: ProviderParams, body: strictObject({}) }, { 200: DeviceLoginBegun }), config: PROVIDER_LOGINS }, async (request) => {
-    const begun = await providers.startDeviceLogin(request.params.provider)
-    return { ...begun, expiresAt: new Date(begun.expiresAt).toISOString() }
-  })
-  app.post('/login/oidc/:provider/poll', route('Whether it was confirmed; then a token', { params: ProviderParams, body: DeviceLoginPoll }, { 200: DeviceLoginPolled }), async (request) => {
-    const person = await providers.pollDeviceLogin(request.body.handle)
-    if (!person) return { login: null }
-    const account = await users.admit(person, request.ip)
-    return { login: { name: account.name, ...await users.tokenFor(account, request.ip) } }
-  })
+function deviceRoutes(app: App, { users, providers }: SessionRoutesDeps): void {
+  app.post(
+    '/login/oidc/:provider/device',
+    {
+      ...route(
+        'Begin a login that is confirmed in any browser',
+        { params: ProviderParams, body: strictObject({}) },
+        { 200: DeviceLoginBegun },
+      ),
+      config: PROVIDER_LOGINS,
+    },
+    async (request) => {
+      const begun = await providers.startDeviceLogin(request.params.provider)
+      return { ...begun, expiresAt: new Date(begun.expiresAt).toISOString() }
+    },
+  )
+  app.post(
+    '/login/oidc/:provider/poll',
+    route(
+      'Whether it was confirmed; then a token',
+      { params: ProviderParams, body: DeviceLoginPoll },
+      { 200: DeviceLoginPolled },
+    ),
+    async (request) => {
+      const person = await providers.pollDeviceLogin(request.body.handle)
+      if (!person) return { login: null }
+      const account = await users.admit(person, request.ip)
+      return { login: { name: account.name, ...(await users.tokenFor(account, request.ip)) } }
+    },
+  )
 }
 
 /** Begins a session and sets its cookie. After a provider's redirect it must come along from another site: Lax; else Strict. */
-async function begin ({ users }: SessionRoutesDeps, request: FastifyRequest, reply: FastifyReply, account: AccountRow, provider: string): Promise<Session> {
+async function begin(
+  { users }: SessionRoutesDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  account: AccountRow,
+  provider: string,
+): Promise<Session> {
   const { secret, expiresAt } = await users.store.transaction().execute(async (tx) => {
     const old = request.cookies[SESSION_COOKIE]
     if (old !== undefined) await users.deps.sessions.end(tx, old)
     return await users.deps.sessions.begin(tx, account.name, provider, request.ip)
   })
-  void reply.setCookie(SESSION_COOKIE, secret, { ...COOKIE, sameSite: provider === 'password' ? 'strict' : 'lax', expires: new Date(expiresAt) })
-  return await toSession(users, await callerFor(users.store, account, { address: request.ip, token: '', scopes: null, expiresAt }), secret)
+  void reply.setCookie(SESSION_COOKIE, secret, {
+    ...COOKIE,
+    sameSite: provider === 'password' ? 'strict' : 'lax',
+    expires: new Date(expiresAt),
+  })
+  return await toSession(
+    users,
+    await callerFor(users.store, account, {
+      address: request.ip,
+      token: '',
+      scopes: null,
+      expiresAt,
+    }),
+    secret,
+  )
 }
 
-async function toSession (users: Users, by: Caller, secret: string): Promise<Session> {
-  const account = await users.store.selectFrom('account').select('display_name').where('name', '=', by.actor).executeTakeFirstOrThrow()
-  return { name: by.actor, displayName: account.display_name, role: by.role, roles: [...by.roles], source: by.source, csrf: secret === '' ? '' : csrfToken(secret), expiresAt: by.expiresAt === null ? null : new Date(by.expiresAt).toISOString() }
+async function toSession(users: Users, by: Caller, secret: string): Promise<Session> {
+  const account = await users.store
+    .selectFrom('account')
+    .select('display_name')
+    .where('name', '=', by.actor)
+    .executeTakeFirstOrThrow()
+  return {
+    name: by.actor,
+    displayName: account.display_name,
+    role: by.role,
+    roles: [...by.roles],
+    source: by.source,
+    csrf: secret === '' ? '' : csrfToken(secret),
+    expiresAt: by.expiresAt === null ? null : new Date(by.expiresAt).toISOString(),
+  }
 }
 
 /** A path of this broker and nothing else: `//evil.example` and `\\evil.example` are other hosts to a browser. Throws `invalid_request`. */
-export function localPath (text: string): string {
+export function localPath(text: string): string {
   const base = 'https://berth.invalid'
   const url = URL.canParse(text, base) ? new URL(text, base) : null
-  if (!url || url.origin !== base || !/^\/(?![/\\])/.test(text)) throw new BrokerError('invalid_request', 'querystring.returnTo: must be a path of this broker, such as /machines.')
+  if (!url || url.origin !== base || !/^\/(?![/\\])/.test(text))
+    throw new BrokerError(
+      'invalid_request',
+      'querystring.returnTo: must be a path of this broker, such as /machines.',
+    )
   return `${url.pathname}${url.search}${url.hash}`
 }

@@ -11,71 +11,170 @@ const LAST_USED_STEP_MS = 60_000
 
 /** Bearer tokens of people and of their programs. A token is kept as a hash only. */
 export class Tokens {
-  constructor (readonly store: Store) {}
+  constructor(readonly store: Store) {}
 
   /** A token for a person who has just logged in. */
-  async forLogin (queries: Queries, account: string): Promise<{ token: string, expiresAt: number }> {
+  async forLogin(queries: Queries, account: string): Promise<{ token: string; expiresAt: number }> {
     const expiresAt = Date.now() + LOGIN_TOKEN_MS
-    const token = await insertToken(queries, { account, name: `login ${new Date().toISOString()} ${randomBytes(2).toString('hex')}`, kind: 'login', scopes: null, expires_at: expiresAt })
+    const token = await insertToken(queries, {
+      account,
+      name: `login ${new Date().toISOString()} ${randomBytes(2).toString('hex')}`,
+      kind: 'login',
+      scopes: null,
+      expires_at: expiresAt,
+    })
     return { token, expiresAt }
   }
 
   /** Whose token this is, with what the account may now. Throws `unauthenticated`. */
-  async authenticate (token: string, address: string): Promise<Caller> {
+  async authenticate(token: string, address: string): Promise<Caller> {
     const now = Date.now()
-    const row = await this.store.selectFrom('token').innerJoin('account', 'account.name', 'token.account').where('hash', '=', secretHash(token)).where('disabled', '=', 0)
-      .select(['hash', 'token.name as token', 'scopes', 'expires_at', 'last_used_at', 'account.name', 'name_key', 'source']).executeTakeFirst()
-    if (!row || (row.expires_at !== null && row.expires_at <= now)) throw new BrokerError('unauthenticated', 'The token is unknown or has expired: run "berth login".')
-    if (row.last_used_at === null || now - row.last_used_at > LAST_USED_STEP_MS) await this.store.updateTable('token').set({ last_used_at: now }).where('hash', '=', row.hash).execute()
-    return await callerFor(this.store, row, { address, token: row.token, scopes: scopesOf(row.scopes), expiresAt: row.expires_at, login: `token:${row.hash}` })
+    const row = await this.store
+      .selectFrom('token')
+      .innerJoin('account', 'account.name', 'token.account')
+      .where('hash', '=', secretHash(token))
+      .where('disabled', '=', 0)
+      .select([
+        'hash',
+        'token.name as token',
+        'scopes',
+        'expires_at',
+        'last_used_at',
+        'account.name',
+        'name_key',
+        'source',
+      ])
+      .executeTakeFirst()
+    if (!row || (row.expires_at !== null && row.expires_at <= now))
+      throw new BrokerError(
+        'unauthenticated',
+        'The token is unknown or has expired: run "berth login".',
+      )
+    if (row.last_used_at === null || now - row.last_used_at > LAST_USED_STEP_MS)
+      await this.store
+        .updateTable('token')
+        .set({ last_used_at: now })
+        .where('hash', '=', row.hash)
+        .execute()
+    return await callerFor(this.store, row, {
+      address,
+      token: row.token,
+      scopes: scopesOf(row.scopes),
+      expiresAt: row.expires_at,
+      login: `token:${row.hash}`,
+    })
   }
 
   /** A token never may more than the one that makes it, and does not outlive it. Throws `forbidden` and `name_taken`. */
-  async create (by: Caller, wish: TokenCreate): Promise<string> {
+  async create(by: Caller, wish: TokenCreate): Promise<string> {
     const scopes = wish.scopes ?? by.scopes
-    const more = !isNarrow(by) ? undefined : (scopes ?? []).find((scope) => by.scopes?.includes(scope) !== true)
-    if (more !== undefined) throw new BrokerError('forbidden', `This token has no scope "${more}", so it cannot make one that has.`)
+    const more = !isNarrow(by)
+      ? undefined
+      : (scopes ?? []).find((scope) => by.scopes?.includes(scope) !== true)
+    if (more !== undefined)
+      throw new BrokerError(
+        'forbidden',
+        `This token has no scope "${more}", so it cannot make one that has.`,
+      )
     const wished = wish.validForMs === undefined ? null : Date.now() + wish.validForMs
     const bound = by.scopes === null ? null : by.expiresAt
     return await this.store.transaction().execute(async (tx) => {
-      const taken = await tx.selectFrom('token').select('name').where('account', '=', by.actor).where('name', '=', wish.name).executeTakeFirst()
-      if (taken) throw new BrokerError('name_taken', `There is a token "${wish.name}" already: revoke it or choose another name.`)
+      const taken = await tx
+        .selectFrom('token')
+        .select('name')
+        .where('account', '=', by.actor)
+        .where('name', '=', wish.name)
+        .executeTakeFirst()
+      if (taken)
+        throw new BrokerError(
+          'name_taken',
+          `There is a token "${wish.name}" already: revoke it or choose another name.`,
+        )
       const expiresAt = bound === null ? wished : Math.min(bound, wished ?? bound)
-      const token = await insertToken(tx, { account: by.actor, name: wish.name, kind: 'program', scopes: scopes === null ? null : scopes.join(','), expires_at: expiresAt })
-      await recordEvent(tx, by, 'token.create', `token:${wish.name}`, { scopes, expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString() })
+      const token = await insertToken(tx, {
+        account: by.actor,
+        name: wish.name,
+        kind: 'program',
+        scopes: scopes === null ? null : scopes.join(','),
+        expires_at: expiresAt,
+      })
+      await recordEvent(tx, by, 'token.create', `token:${wish.name}`, {
+        scopes,
+        expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+      })
       return token
     })
   }
 
-  async list (by: Caller): Promise<Token[]> {
-    const rows = await this.store.selectFrom('token').selectAll().where('account', '=', by.actor).orderBy('created_at').execute()
+  async list(by: Caller): Promise<Token[]> {
+    const rows = await this.store
+      .selectFrom('token')
+      .selectAll()
+      .where('account', '=', by.actor)
+      .orderBy('created_at')
+      .execute()
     const instant = (ms: number): string => new Date(ms).toISOString()
-    return rows.map((row) => ({ name: row.name, user: row.account, scopes: scopesOf(row.scopes), createdAt: instant(row.created_at), expiresAt: row.expires_at === null ? null : instant(row.expires_at), lastUsedAt: row.last_used_at === null ? null : instant(row.last_used_at) }))
+    return rows.map((row) => ({
+      name: row.name,
+      user: row.account,
+      scopes: scopesOf(row.scopes),
+      createdAt: instant(row.created_at),
+      expiresAt: row.expires_at === null ? null : instant(row.expires_at),
+      lastUsedAt: row.last_used_at === null ? null : instant(row.last_used_at),
+    }))
   }
 
   /** A token with scopes revokes itself only. Throws `not_found`. */
-  async revoke (by: Caller, name: string): Promise<void> {
+  async revoke(by: Caller, name: string): Promise<void> {
     await this.store.transaction().execute(async (tx) => {
-      const { numDeletedRows } = await tx.deleteFrom('token').where('account', '=', by.actor).where('name', '=', name).$if(isNarrow(by), (q) => q.where('name', '=', by.token)).executeTakeFirst()
-      if (numDeletedRows === 0n) throw new BrokerError('not_found', `There is no token "${name}": "berth token list" shows all.`)
+      const { numDeletedRows } = await tx
+        .deleteFrom('token')
+        .where('account', '=', by.actor)
+        .where('name', '=', name)
+        .$if(isNarrow(by), (q) => q.where('name', '=', by.token))
+        .executeTakeFirst()
+      if (numDeletedRows === 0n)
+        throw new BrokerError(
+          'not_found',
+          `There is no token "${name}": "berth token list" shows all.`,
+        )
       await recordEvent(tx, by, 'token.revoke', `token:${name}`)
     })
   }
 }
 
-export function isNarrow ({ scopes }: Pick<Caller, 'scopes'>): boolean { return scopes !== null && !scopes.includes('admin') }
-
-/** For what a token with scopes must not do to its account. Throws `forbidden`. */
-export function requireWhole (by: Caller): void {
-  if (isNarrow(by)) throw new BrokerError('forbidden', 'A token with scopes may not do this: log in as a person.')
+export function isNarrow({ scopes }: Pick<Caller, 'scopes'>): boolean {
+  return scopes !== null && !scopes.includes('admin')
 }
 
-export function secretHash (secret: string): string { return createHash('sha256').update(secret).digest('hex') }
+/** For what a token with scopes must not do to its account. Throws `forbidden`. */
+export function requireWhole(by: Caller): void {
+  if (isNarrow(by))
+    throw new BrokerError('forbidden', 'A token with scopes may not do this: log in as a person.')
+}
 
-function scopesOf (text: string | null): Scope[] | null { return text === null ? null : text.split(',') as Scope[] }
+export function secretHash(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex')
+}
 
-async function insertToken (queries: Queries, row: { account: string, name: string, kind: 'login' | 'program', scopes: string | null, expires_at: number | null }): Promise<string> {
+function scopesOf(text: string | null): Scope[] | null {
+  return text === null ? null : (text.split(',') as Scope[])
+}
+
+async function insertToken(
+  queries: Queries,
+  row: {
+    account: string
+    name: string
+    kind: 'login' | 'program'
+    scopes: string | null
+    expires_at: number | null
+  },
+): Promise<string> {
   const token = `berth_${randomBytes(32).toString('base64url')}`
-  await queries.insertInto('token').values({ ...row, hash: secretHash(token), created_at: Date.now(), last_used_at: null }).execute()
+  await queries
+    .insertInto('token')
+    .values({ ...row, hash: secretHash(token), created_at: Date.now(), last_used_at: null })
+    .execute()
   return token
 }

@@ -1,22 +1,53 @@
-import { type ObjectKind, type Scope, type SubjectKind, type Verb, VERBS } from '../api/permissions.js'
+import {
+  type ObjectKind,
+  type Scope,
+  type SubjectKind,
+  type Verb,
+  VERBS,
+} from '../api/permissions.js'
 
 /** What a role means to the house itself: admin may everything, observer reads everything, user is anybody who is logged in. */
 export type HouseRole = 'admin' | 'observer' | 'user'
 
 /** `key`: the name by which grants find a person (`nameKey`). `role` and `roles` are the account's; `scopes` are the token's, null: all. */
-export interface Person { readonly key: string, readonly accountRole: HouseRole, readonly roles: readonly string[], readonly scopes: readonly Scope[] | null }
+export interface Person {
+  readonly key: string
+  readonly accountRole: HouseRole
+  readonly roles: readonly string[]
+  readonly scopes: readonly Scope[] | null
+}
 
 /** Who has the machine now. `pool`: the id of the pool it was claimed through; `user` is a key. */
-export interface Holder { readonly user: string, readonly pool: string | null, readonly byAdministrator: boolean }
+export interface Holder {
+  readonly user: string
+  readonly pool: string | null
+  readonly byAdministrator: boolean
+}
 
 /** What permissions depend on. `pools`: ids of the pools that a machine is a member of. */
-export interface Facts { readonly id: string, readonly name: string, readonly pools: readonly string[], readonly holder: Holder | null }
-export interface ObjectOfGrants extends Facts { readonly kind: ObjectKind }
+export interface Facts {
+  readonly id: string
+  readonly name: string
+  readonly pools: readonly string[]
+  readonly holder: Holder | null
+}
+export interface ObjectOfGrants extends Facts {
+  readonly kind: ObjectKind
+}
 
-export interface GrantOn { readonly objectKind: ObjectKind, readonly objectId: string, readonly subjectKind: SubjectKind, readonly subject: string, readonly verbs: readonly Verb[] }
+export interface GrantOn {
+  readonly objectKind: ObjectKind
+  readonly objectId: string
+  readonly subjectKind: SubjectKind
+  readonly subject: string
+  readonly verbs: readonly Verb[]
+}
 
 /** One reason for some verbs; `grant` is null when it is an assignment that an administrator made by hand. */
-export interface Reason { readonly verbs: ReadonlySet<Verb>, readonly grant: GrantOn | null }
+export interface Reason {
+  readonly verbs: ReadonlySet<Verb>
+  readonly grant: GrantOn | null
+}
 
 const ALL: ReadonlySet<Verb> = new Set(VERBS)
 const BY_HAND: ReadonlySet<Verb> = new Set(['accessConsole', 'start', 'stop', 'reset', 'release'])
@@ -24,7 +55,7 @@ const BY_HAND: ReadonlySet<Verb> = new Set(['accessConsole', 'start', 'stop', 'r
 const FOR_ALL_MEMBERS: readonly Verb[] = ['assign', 'takeConsole', 'accessConsole']
 
 /** What verbs imply: admin and * every verb, takeConsole also accessConsole. */
-export function expand (verbs: Iterable<Verb>): ReadonlySet<Verb> {
+export function expand(verbs: Iterable<Verb>): ReadonlySet<Verb> {
   const all = new Set(verbs)
   if (all.has('*') || all.has('admin')) return ALL
   if (all.has('takeConsole')) all.add('accessConsole')
@@ -32,11 +63,22 @@ export function expand (verbs: Iterable<Verb>): ReadonlySet<Verb> {
 }
 
 /** The reasons of a person's account for each verb on a pool or machine; tokens and house roles are not looked at. */
-export function reasonsOn (person: Pick<Person, 'key' | 'roles'>, object: ObjectOfGrants, grants: readonly GrantOn[]): Reason[] {
-  const mine = grants.filter((grant) => grant.subjectKind === 'user' ? grant.subject === person.key : grant.subject === 'user' || person.roles.includes(grant.subject))
+export function reasonsOn(
+  person: Pick<Person, 'key' | 'roles'>,
+  object: ObjectOfGrants,
+  grants: readonly GrantOn[],
+): Reason[] {
+  const mine = grants.filter((grant) =>
+    grant.subjectKind === 'user'
+      ? grant.subject === person.key
+      : grant.subject === 'user' || person.roles.includes(grant.subject),
+  )
   const reasons: Reason[] = []
   const own = object.kind === 'pool' || object.pools.length === 0
-  if (own) for (const grant of mine) if (grant.objectKind === object.kind && grant.objectId === object.id) reasons.push({ verbs: expand(grant.verbs), grant })
+  if (own)
+    for (const grant of mine)
+      if (grant.objectKind === object.kind && grant.objectId === object.id)
+        reasons.push({ verbs: expand(grant.verbs), grant })
   if (object.kind === 'pool') return reasons
   const held = object.holder?.user === person.key ? object.holder : null
   for (const grant of mine) {
@@ -48,7 +90,7 @@ export function reasonsOn (person: Pick<Person, 'key' | 'roles'>, object: Object
   return reasons
 }
 
-function onEveryMember (granted: readonly Verb[]): ReadonlySet<Verb> {
+function onEveryMember(granted: readonly Verb[]): ReadonlySet<Verb> {
   const verbs = expand(granted)
   if (verbs === ALL) return ALL
   const strong = granted.filter((verb) => verb === 'assign' || verb === 'takeConsole')
@@ -56,30 +98,48 @@ function onEveryMember (granted: readonly Verb[]): ReadonlySet<Verb> {
 }
 
 /** What a person may do with a pool or machine, by the token in use: the union of the reasons, bounded by the scopes. Default deny. */
-export function verbsOn (person: Person, object: ObjectOfGrants, grants: readonly GrantOn[]): ReadonlySet<Verb> {
-  const verbs = person.accountRole === 'admin' ? ALL : new Set(reasonsOn(person, object, grants).flatMap((reason) => [...reason.verbs]))
+export function verbsOn(
+  person: Person,
+  object: ObjectOfGrants,
+  grants: readonly GrantOn[],
+): ReadonlySet<Verb> {
+  const verbs =
+    person.accountRole === 'admin'
+      ? ALL
+      : new Set(reasonsOn(person, object, grants).flatMap((reason) => [...reason.verbs]))
   return new Set([...verbs].filter((verb) => inScope(person.scopes, verb)))
 }
 
-function inScope (scopes: readonly Scope[] | null, verb: Verb): boolean {
+function inScope(scopes: readonly Scope[] | null, verb: Verb): boolean {
   if (scopes === null || scopes.includes('admin') || scopes.includes('*')) return true
-  return verb !== 'admin' && verb !== '*' && expand(scopes.filter((scope) => scope !== 'observe')).has(verb)
+  return (
+    verb !== 'admin' &&
+    verb !== '*' &&
+    expand(scopes.filter((scope) => scope !== 'observe')).has(verb)
+  )
 }
 
 /** A person sees what at least one verb of his account applies to, if the token may look or do something there. */
-export function seesIt (person: Person, object: ObjectOfGrants, grants: readonly GrantOn[]): boolean {
+export function seesIt(
+  person: Person,
+  object: ObjectOfGrants,
+  grants: readonly GrantOn[],
+): boolean {
   if (houseRole(person) !== 'user' || verbsOn(person, object, grants).size > 0) return true
   return person.scopes?.includes('observe') === true && reasonsOn(person, object, grants).length > 0
 }
 
 /** The house role of this login: a token's scopes take away, and never add. */
-export function houseRole ({ accountRole, scopes }: Pick<Person, 'accountRole' | 'scopes'>): HouseRole {
+export function houseRole({
+  accountRole,
+  scopes,
+}: Pick<Person, 'accountRole' | 'scopes'>): HouseRole {
   const full = scopes === null || scopes.includes('admin')
   if (accountRole === 'admin' && full) return 'admin'
   return accountRole !== 'user' && (full || scopes.includes('observe')) ? 'observer' : 'user'
 }
 
 /** The house role of an account with these roles. */
-export function houseRoleOf (roles: readonly string[]): HouseRole {
+export function houseRoleOf(roles: readonly string[]): HouseRole {
   return roles.includes('admin') ? 'admin' : roles.includes('observer') ? 'observer' : 'user'
 }

@@ -2,24 +2,54 @@ import { type Command, Option } from 'commander'
 import { parseInteger } from '../quantities.js'
 
 export interface HypervisorSettings {
-  readonly virtType?: string, readonly imagesDir?: string, readonly overlaysDir?: string, readonly transientDir?: string, readonly maxStarts?: number, readonly displayAddress?: string
+  readonly virtType?: string
+  readonly imagesDir?: string
+  readonly overlaysDir?: string
+  readonly transientDir?: string
+  readonly maxStarts?: number
+  readonly displayAddress?: string
 }
 
 /** The options that `add` and `set` share. */
-export function withSettings (command: Command): Command {
+export function withSettings(command: Command): Command {
   return command
-    .addOption(new Option('--virt-type <TYPE>', 'how guests run: auto is probed by booting something; qemu is software emulation').choices(['auto', 'kvm', 'qemu']))
-    .option('--images-dir <DIRECTORY>', 'where disk images and generations lie on the host (Proxmox: storage)')
+    .addOption(
+      new Option(
+        '--virt-type <TYPE>',
+        'how guests run: auto is probed by booting something; qemu is software emulation',
+      ).choices(['auto', 'kvm', 'qemu']),
+    )
+    .option(
+      '--images-dir <DIRECTORY>',
+      'where disk images and generations lie on the host (Proxmox: storage)',
+    )
     .option('--overlays-dir <DIRECTORY>', 'where the disks of vdi machines lie')
     .option('--transient-dir <DIRECTORY>', 'where throw-away layers lie')
     .option('--max-starts <N>', 'machines started at one time, 1 to 64', parseInteger(1, 64))
-    .option('--display-address <ADDRESS>', 'where viewers reach the host, if it is not the address that the broker uses')
+    .option(
+      '--display-address <ADDRESS>',
+      'where viewers reach the host, if it is not the address that the broker uses',
+    )
 }
 
 /** The settings as the API takes them; what was not given is absent. */
-export function settingsBody (options: HypervisorSettings): Record<string, unknown> {
-  const { imagesDir: images, overlaysDir: overlays, transientDir: transient, virtType, maxStarts, displayAddress } = options
-  const directories = Object.fromEntries(Object.entries({ images, overlays, transient }).filter(([, value]) => value !== undefined))
-  const given = { virtType, maxStarts, displayAddress, directories: Object.keys(directories).length === 0 ? undefined : directories }
+export function settingsBody(options: HypervisorSettings): Record<string, unknown> {
+  const {
+    imagesDir: images,
+    overlaysDir: overlays,
+    transientDir: transient,
+    virtType,
+    maxStarts,
+    displayAddress,
+  } = options
+  const directories = Object.fromEntries(
+    Object.entries({ images, overlays, transient }).filter(([, value]) => value !== undefined),
+  )
+  const given = {
+    virtType,
+    maxStarts,
+    displayAddress,
+    directories: Object.keys(directories).length === 0 ? undefined : directories,
+  }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }

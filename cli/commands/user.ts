@@ -8,85 +8,271 @@ import { type Column, fieldsOf, tableOf } from '../output.js'
 import { readSecret } from '../prompts.js'
 
 const COLUMNS: ReadonlyArray<Column<User>> = [
-  ['NAME', (it) => it.name], ['ROLE', (it) => it.role], ['ROLES', (it) => it.roles.map(({ role }) => role).join(',')], ['FROM', (it) => it.source], ['STATE', (it) => it.disabled ? 'disabled' : it.blockedUntil === null ? 'ok' : `blocked until ${it.blockedUntil}`], ['LAST LOGIN', (it) => it.lastLoginAt ?? 'never'],
+  ['NAME', (it) => it.name],
+  ['ROLE', (it) => it.role],
+  ['ROLES', (it) => it.roles.map(({ role }) => role).join(',')],
+  ['FROM', (it) => it.source],
+  [
+    'STATE',
+    (it) =>
+      it.disabled
+        ? 'disabled'
+        : it.blockedUntil === null
+          ? 'ok'
+          : `blocked until ${it.blockedUntil}`,
+  ],
+  ['LAST LOGIN', (it) => it.lastLoginAt ?? 'never'],
 ]
 const FIELDS: ReadonlyArray<Column<User>> = [
-  ['name', (it) => it.name], ['display name', (it) => it.displayName], ['role', (it) => it.role], ['roles', (it) => it.roles.map(({ role, source }) => `${role} (${source})`).join(', ')], ['from', (it) => it.source],
-  ['disabled', (it) => it.disabled ? 'yes' : 'no'], ['blocked until', (it) => it.blockedUntil], ['created', (it) => it.createdAt], ['last login', (it) => it.lastLoginAt ?? 'never'],
+  ['name', (it) => it.name],
+  ['display name', (it) => it.displayName],
+  ['role', (it) => it.role],
+  ['roles', (it) => it.roles.map(({ role, source }) => `${role} (${source})`).join(', ')],
+  ['from', (it) => it.source],
+  ['disabled', (it) => (it.disabled ? 'yes' : 'no')],
+  ['blocked until', (it) => it.blockedUntil],
+  ['created', (it) => it.createdAt],
+  ['last login', (it) => it.lastLoginAt ?? 'never'],
 ]
-const PASSWORD_OPTION = ['--password-file <FILE>', 'file with the password in its first line; - is standard input'] as const
+const PASSWORD_OPTION = [
+  '--password-file <FILE>',
+  'file with the password in its first line; - is standard input',
+] as const
 
-export function defineUserCommands (program: Command, invocation: Invocation): void {
-  const user = program.command('user').summary('people').description('Accounts of people. Those of a directory or a login provider are made at their first login; "berth help words" has the roles.\nProxmox VE: users. Horizon: users and groups of Active Directory.')
-  const show = (account: User): void => { invocation.output.show(account, () => fieldsOf(FIELDS, account)) }
-  user.command('list').summary('list accounts').description('Lists all accounts with their roles.').action(async () => {
-    const answer = await invocation.client.get('/users', UserList)
-    invocation.output.list(answer, COLUMNS, answer.users)
-  })
-  user.command('show').argument('<USER>').summary('show an account').description('Shows one account; each role with who gave it.').action(async (name: string) => { show(await invocation.client.get(apiPath`/users/${name}`, User)) })
-  user.command('create').argument('<NAME>', 'up to 200 characters; @ and letters of any script are allowed').summary('create a local account').description('Creates a local account. Its password is asked for, or read from a file.')
-    .option('--role <ROLE...>', 'roles: admin, observer, or any name that grants use').option('--display-name <TEXT>', 'the name for the eye').option(...PASSWORD_OPTION)
-    .action(async (name: string, options: { role?: string[], displayName?: string, passwordFile?: string }) => {
-      const password = await newPassword(name, options.passwordFile)
-      show(await invocation.client.send('POST', '/users', { name, password, ...(options.role ? { roles: options.role } : {}), ...(options.displayName === undefined ? {} : { displayName: options.displayName }) }, User))
+export function defineUserCommands(program: Command, invocation: Invocation): void {
+  const user = program
+    .command('user')
+    .summary('people')
+    .description(
+      'Accounts of people. Those of a directory or a login provider are made at their first login; "berth help words" has the roles.\nProxmox VE: users. Horizon: users and groups of Active Directory.',
+    )
+  const show = (account: User): void => {
+    invocation.output.show(account, () => fieldsOf(FIELDS, account))
+  }
+  user
+    .command('list')
+    .summary('list accounts')
+    .description('Lists all accounts with their roles.')
+    .action(async () => {
+      const answer = await invocation.client.get('/users', UserList)
+      invocation.output.list(answer, COLUMNS, answer.users)
     })
-  user.command('change').argument('<USER>').summary('disable, enable or rename for the eye').description('Changes an account. Disabling ends all its logins at once.')
-    .option('--disable', 'nobody can log in with it, and nobody stays logged in').option('--enable', 'it can be used again').option('--display-name <TEXT>', 'the name for the eye')
-    .action(async (name: string, options: { disable?: true, enable?: true, displayName?: string }) => {
-      if (options.disable && options.enable) throw new CliError('usage', 'Give --disable or --enable, not both.')
-      const patch = { ...(options.disable ? { disabled: true } : options.enable ? { disabled: false } : {}), ...(options.displayName === undefined ? {} : { displayName: options.displayName }) }
-      if (Object.keys(patch).length === 0) throw new CliError('usage', 'Say what to change: --disable, --enable or --display-name.')
-      show(await invocation.client.send('PATCH', apiPath`/users/${name}`, patch, User))
+  user
+    .command('show')
+    .argument('<USER>')
+    .summary('show an account')
+    .description('Shows one account; each role with who gave it.')
+    .action(async (name: string) => {
+      show(await invocation.client.get(apiPath`/users/${name}`, User))
     })
+  user
+    .command('create')
+    .argument('<NAME>', 'up to 200 characters; @ and letters of any script are allowed')
+    .summary('create a local account')
+    .description('Creates a local account. Its password is asked for, or read from a file.')
+    .option('--role <ROLE...>', 'roles: admin, observer, or any name that grants use')
+    .option('--display-name <TEXT>', 'the name for the eye')
+    .option(...PASSWORD_OPTION)
+    .action(
+      async (
+        name: string,
+        options: { role?: string[]; displayName?: string; passwordFile?: string },
+      ) => {
+        const password = await newPassword(name, options.passwordFile)
+        show(
+          await invocation.client.send(
+            'POST',
+            '/users',
+            {
+              name,
+              password,
+              ...(options.role ? { roles: options.role } : {}),
+              ...(options.displayName === undefined ? {} : { displayName: options.displayName }),
+            },
+            User,
+          ),
+        )
+      },
+    )
+  user
+    .command('change')
+    .argument('<USER>')
+    .summary('disable, enable or rename for the eye')
+    .description('Changes an account. Disabling ends all its logins at once.')
+    .option('--disable', 'nobody can log in with it, and nobody stays logged in')
+    .option('--enable', 'it can be used again')
+    .option('--display-name <TEXT>', 'the name for the eye')
+    .action(
+      async (name: string, options: { disable?: true; enable?: true; displayName?: string }) => {
+        if (options.disable && options.enable)
+          throw new CliError('usage', 'Give --disable or --enable, not both.')
+        const patch = {
+          ...(options.disable ? { disabled: true } : options.enable ? { disabled: false } : {}),
+          ...(options.displayName === undefined ? {} : { displayName: options.displayName }),
+        }
+        if (Object.keys(patch).length === 0)
+          throw new CliError('usage', 'Say what to change: --disable, --enable or --display-name.')
+        show(await invocation.client.send('PATCH', apiPath`/users/${name}`, patch, User))
+      },
+    )
   defineAccountActions(user, invocation)
-  user.command('permissions').argument('<USER>').summary('what a person may do, and why').description('Shows every pool and machine on which the person has a permission, with the reasons; also of somebody who has never logged in.')
-    .action(async (name: string) => { showPermissions(invocation, await invocation.client.get(apiPath`/users/${name}/permissions`, Permissions)) })
+  user
+    .command('permissions')
+    .argument('<USER>')
+    .summary('what a person may do, and why')
+    .description(
+      'Shows every pool and machine on which the person has a permission, with the reasons; also of somebody who has never logged in.',
+    )
+    .action(async (name: string) => {
+      showPermissions(
+        invocation,
+        await invocation.client.get(apiPath`/users/${name}/permissions`, Permissions),
+      )
+    })
 }
 
-function defineAccountActions (user: Command, invocation: Invocation): void {
-  user.command('delete').argument('<USER>').summary('delete an account').description('Deletes an account with its tokens and grants. The last administrator cannot be deleted.').action(async (name: string) => {
-    await invocation.client.sendOnly('DELETE', apiPath`/users/${name}`)
-    invocation.say(`${name} is deleted.`)
-  })
-  user.command('password').argument('<USER>').summary('give somebody a new password').description('Sets a new password for a local account; its logins end. For your own there is "berth password".').option(...PASSWORD_OPTION)
+function defineAccountActions(user: Command, invocation: Invocation): void {
+  user
+    .command('delete')
+    .argument('<USER>')
+    .summary('delete an account')
+    .description(
+      'Deletes an account with its tokens and grants. The last administrator cannot be deleted.',
+    )
+    .action(async (name: string) => {
+      await invocation.client.sendOnly('DELETE', apiPath`/users/${name}`)
+      invocation.say(`${name} is deleted.`)
+    })
+  user
+    .command('password')
+    .argument('<USER>')
+    .summary('give somebody a new password')
+    .description(
+      'Sets a new password for a local account; its logins end. For your own there is "berth password".',
+    )
+    .option(...PASSWORD_OPTION)
     .action(async (name: string, options: { passwordFile?: string }) => {
-      await invocation.client.sendOnly('POST', apiPath`/users/${name}/password`, { newPassword: await newPassword(name, options.passwordFile) })
+      await invocation.client.sendOnly('POST', apiPath`/users/${name}/password`, {
+        newPassword: await newPassword(name, options.passwordFile),
+      })
       invocation.say(`${name} has a new password, and is logged out everywhere.`)
     })
-  user.command('unlock').argument('<USER>').summary('let somebody try again').description('Lets somebody log in again who has given too many wrong passwords; the lock also ends by itself.').action(async (name: string) => {
-    await invocation.client.sendOnly('POST', apiPath`/users/${name}/unlock`, {})
-    invocation.say(`${name} can try again.`)
-  })
-  user.command('log-out').argument('<USER>').summary('end somebody\'s logins').description('Ends all sessions and logins of an account; tokens of programs stay.').action(async (name: string) => {
-    await invocation.client.sendOnly('POST', apiPath`/users/${name}/log-out`, {})
-    invocation.say(`${name} is logged out everywhere.`)
-  })
+  user
+    .command('unlock')
+    .argument('<USER>')
+    .summary('let somebody try again')
+    .description(
+      'Lets somebody log in again who has given too many wrong passwords; the lock also ends by itself.',
+    )
+    .action(async (name: string) => {
+      await invocation.client.sendOnly('POST', apiPath`/users/${name}/unlock`, {})
+      invocation.say(`${name} can try again.`)
+    })
+  user
+    .command('log-out')
+    .argument('<USER>')
+    .summary("end somebody's logins")
+    .description('Ends all sessions and logins of an account; tokens of programs stay.')
+    .action(async (name: string) => {
+      await invocation.client.sendOnly('POST', apiPath`/users/${name}/log-out`, {})
+      invocation.say(`${name} is logged out everywhere.`)
+    })
 }
 
-export function defineRoleCommands (program: Command, invocation: Invocation): void {
-  const role = program.command('role').summary('roles of people').description('Roles: admin may everything, observer reads everything, user is everybody; any other name is what grants make of it. Groups of a directory give roles too, by the settings.\nProxmox VE: groups.')
-  role.command('list').summary('list roles').description('Lists the roles that somebody has or that a grant names.').action(async () => {
-    const answer = await invocation.client.get('/roles', RoleList)
-    invocation.output.list(answer, [['ROLE', (it) => it.role], ['USERS', (it) => it.role === 'user' ? 'everybody' : it.users], ['GRANTS', (it) => it.grants], ['MEANING', (it) => it.meaning]], answer.roles)
-  })
+export function defineRoleCommands(program: Command, invocation: Invocation): void {
+  const role = program
+    .command('role')
+    .summary('roles of people')
+    .description(
+      'Roles: admin may everything, observer reads everything, user is everybody; any other name is what grants make of it. Groups of a directory give roles too, by the settings.\nProxmox VE: groups.',
+    )
+  role
+    .command('list')
+    .summary('list roles')
+    .description('Lists the roles that somebody has or that a grant names.')
+    .action(async () => {
+      const answer = await invocation.client.get('/roles', RoleList)
+      invocation.output.list(
+        answer,
+        [
+          ['ROLE', (it) => it.role],
+          ['USERS', (it) => (it.role === 'user' ? 'everybody' : it.users)],
+          ['GRANTS', (it) => it.grants],
+          ['MEANING', (it) => it.meaning],
+        ],
+        answer.roles,
+      )
+    })
   const change = async (name: string, roles: (now: string[]) => string[]): Promise<void> => {
     const account = await invocation.client.get(apiPath`/users/${name}`, User)
     const here = account.roles.filter(({ source }) => source === 'local').map((one) => one.role)
-    const changed = await invocation.client.send('PATCH', apiPath`/users/${name}`, { roles: roles(here) }, User)
+    const changed = await invocation.client.send(
+      'PATCH',
+      apiPath`/users/${name}`,
+      { roles: roles(here) },
+      User,
+    )
     invocation.output.show(changed, () => fieldsOf(FIELDS, changed))
   }
-  role.command('add').argument('<USER>').argument('<ROLE...>').summary('give somebody roles').description('Gives a person roles, beside those that a directory gives.').action(async (name: string, roles: string[]) => { await change(name, (now) => [...new Set([...now, ...roles])]) })
-  role.command('remove').argument('<USER>').argument('<ROLE...>').summary('take roles away').description('Takes roles away that were given here. What a directory gives is taken away there.').action(async (name: string, roles: string[]) => { await change(name, (now) => now.filter((one) => !roles.some((role) => role.toLowerCase() === one))) })
+  role
+    .command('add')
+    .argument('<USER>')
+    .argument('<ROLE...>')
+    .summary('give somebody roles')
+    .description('Gives a person roles, beside those that a directory gives.')
+    .action(async (name: string, roles: string[]) => {
+      await change(name, (now) => [...new Set([...now, ...roles])])
+    })
+  role
+    .command('remove')
+    .argument('<USER>')
+    .argument('<ROLE...>')
+    .summary('take roles away')
+    .description(
+      'Takes roles away that were given here. What a directory gives is taken away there.',
+    )
+    .action(async (name: string, roles: string[]) => {
+      await change(name, (now) =>
+        now.filter((one) => !roles.some((role) => role.toLowerCase() === one)),
+      )
+    })
 }
 
-export function showPermissions (invocation: Invocation, permissions: Permissions): void {
-  const all = permissions.role === 'admin' ? 'An administrator: may everything.\n' : permissions.role === 'observer' ? 'An observer: sees everything.\n' : ''
-  const rows = permissions.objects.flatMap((object) => object.because.map((because, index) => ({ object: index === 0 ? `${object.kind}:${object.object}` : '', verbs: index === 0 ? (object.verbs.length === VERBS.length ? 'all' : object.verbs.join(',')) : '', because })))
-  invocation.output.show(permissions, () => `${all}${tableOf([['OBJECT', (it) => it.object], ['MAY', (it) => it.verbs], ['BECAUSE', (it) => it.because]], rows)}`)
+export function showPermissions(invocation: Invocation, permissions: Permissions): void {
+  const all =
+    permissions.role === 'admin'
+      ? 'An administrator: may everything.\n'
+      : permissions.role === 'observer'
+        ? 'An observer: sees everything.\n'
+        : ''
+  const rows = permissions.objects.flatMap((object) =>
+    object.because.map((because, index) => ({
+      object: index === 0 ? `${object.kind}:${object.object}` : '',
+      verbs:
+        index === 0 ? (object.verbs.length === VERBS.length ? 'all' : object.verbs.join(',')) : '',
+      because,
+    })),
+  )
+  invocation.output.show(
+    permissions,
+    () =>
+      `${all}${tableOf(
+        [
+          ['OBJECT', (it) => it.object],
+          ['MAY', (it) => it.verbs],
+          ['BECAUSE', (it) => it.because],
+        ],
+        rows,
+      )}`,
+  )
 }
 
-async function newPassword (name: string, file: string | undefined): Promise<string> {
+async function newPassword(name: string, file: string | undefined): Promise<string> {
   const password = await readSecret(`new password of ${name}`, file, '--password-file')
-  if (file === undefined && await readSecret('new password again', undefined, '--password-file') !== password) throw new CliError('usage', 'The passwords are not the same; nothing was changed.')
+  if (
+    file === undefined &&
+    (await readSecret('new password again', undefined, '--password-file')) !== password
+  )
+    throw new CliError('usage', 'The passwords are not the same; nothing was changed.')
   return password
 }

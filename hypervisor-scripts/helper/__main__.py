@@ -14,23 +14,28 @@ import time
 def version() -> str:
     """The first 12 hexadecimal digits of the SHA-256 of the installed file."""
     import hashlib
-    with open(sys.argv[0], 'rb') as handle:
+
+    with open(sys.argv[0], "rb") as handle:
         return hashlib.sha256(handle.read()).hexdigest()[:12]
 
 
 def prepare_process() -> None:
     """Trusts nothing of the caller: neither environment, nor umask, nor current directory."""
     from children import ENVIRONMENT
+
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
     os.umask(0o077)
-    os.chdir('/')
+    os.chdir("/")
 
 
 def main() -> int:
     """Serves one connection."""
     if sys.version_info < (3, 9) or os.geteuid() != 0 or len(sys.argv) != 1:
-        print('berth-helper: must run as root, without arguments, by Python 3.9 or newer.', file=sys.stderr)
+        print(
+            "berth-helper: must run as root, without arguments, by Python 3.9 or newer.",
+            file=sys.stderr,
+        )
         return 1
     own_version = version()
     prepare_process()
@@ -41,7 +46,14 @@ def main() -> int:
 
     channel = Channel()
     now_ms = int(time.time() * 1000)
-    channel.send({'hello': 'berth-helper', 'protocol': 1, 'version': own_version, 'clock_ms': now_ms})
+    channel.send(
+        {
+            "hello": "berth-helper",
+            "protocol": 1,
+            "version": own_version,
+            "clock_ms": now_ms,
+        }
+    )
     journal.prune(now_ms)
     host = Host(channel, own_version)
     signal.signal(signal.SIGTERM, lambda *_: os.close(0))
@@ -54,7 +66,7 @@ def main() -> int:
     return 0
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     # Threads may still wait for a lock or a guest; there is nothing left for them to say.

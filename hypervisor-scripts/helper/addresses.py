@@ -21,8 +21,10 @@ from virsh import COMMAND
 Result = Dict[str, Any]
 
 # " vnet0      52:54:00:aa:bb:cc    ipv4         192.168.122.10/24"; the agent leaves name and MAC of later lines as "-".
-LINE = re.compile(r'\s*\S+\s+(-|[0-9a-f]{2}(?::[0-9a-f]{2}){5})\s+ipv[46]\s+([0-9a-f.:]+)/\d+\s*')
-INTERFACE = re.compile(r'.*\s([0-9a-f]{2}(?::[0-9a-f]{2}){5})\s*')
+LINE = re.compile(
+    r"\s*\S+\s+(-|[0-9a-f]{2}(?::[0-9a-f]{2}){5})\s+ipv[46]\s+([0-9a-f.:]+)/\d+\s*"
+)
+INTERFACE = re.compile(r".*\s([0-9a-f]{2}(?::[0-9a-f]{2}){5})\s*")
 AGENT_TIMEOUT_MS = 4000
 IP_TIMEOUT_MS = 3000
 # How long a neighbour may take to answer the kernel's question who has an address.
@@ -33,43 +35,53 @@ DISCARD_PORT = 9
 
 def guest_addresses(host: Host, request: Request) -> Result:
     """Gives {items: [{address, source}]}; source is lease, arp or agent. Raises not_found when the domain is not running."""
-    name = request.args['domain']
+    name = request.args["domain"]
     macs = _macs(host, name)
     own = set(_own(request))
     found: Dict[str, str] = {}
-    for source in ('lease', 'arp'):
+    for source in ("lease", "arp"):
         for mac, text in _listed(_ask(host, name, source)):
             if mac in macs and _is_usable(text, own):
                 found.setdefault(text, source)
-    hints = [text for _, text in _agent(host, request, name) if text not in found and _is_usable(text, own)]
+    hints = [
+        text
+        for _, text in _agent(host, request, name)
+        if text not in found and _is_usable(text, own)
+    ]
     for text in _proven(request, hints[:MOST_HINTS], macs):
-        found.setdefault(text, 'agent')
-    return {'items': [{'address': text, 'source': source} for text, source in found.items()]}
+        found.setdefault(text, "agent")
+    return {
+        "items": [{"address": text, "source": source} for text, source in found.items()]
+    }
 
 
 def _macs(host: Host, name: str) -> Set[str]:
-    lines = command(host, name, 'domiflist {domain}').splitlines()
-    if not command(host, name, 'domstate {domain}').strip().startswith(('running', 'paused')):
-        raise Failure('not_found', f'The domain {name} is not running.')
+    lines = command(host, name, "domiflist {domain}").splitlines()
+    if (
+        not command(host, name, "domstate {domain}")
+        .strip()
+        .startswith(("running", "paused"))
+    ):
+        raise Failure("not_found", f"The domain {name} is not running.")
     return {match.group(1) for match in map(INTERFACE.fullmatch, lines) if match}
 
 
 def _ask(host: Host, name: str, source: str) -> str:
     try:
-        return command(host, name, f'domifaddr {{domain}} --source {source}')
+        return command(host, name, f"domifaddr {{domain}} --source {source}")
     except Failure as failure:
-        if failure.code != 'libvirt':
+        if failure.code != "libvirt":
             raise
-        return ''  # An interface that is on no network of libvirt has no leases.
+        return ""  # An interface that is on no network of libvirt has no leases.
 
 
 def _agent(host: Host, request: Request, name: str) -> List[Tuple[str, str]]:
     # A guest that does not answer holds its caller, so this is a process of its own that can be killed.
-    words = [*COMMAND, 'domifaddr', address(host, name), '--source', 'agent']
+    words = [*COMMAND, "domifaddr", address(host, name), "--source", "agent"]
     try:
         ended = run(request, words, timeout_ms=AGENT_TIMEOUT_MS)
     except Failure as failure:
-        if failure.code != 'timeout':
+        if failure.code != "timeout":
             raise
         return []
     return list(_listed(ended.output))
@@ -83,12 +95,15 @@ def _listed(text: str) -> Iterator[Tuple[str, str]]:
 
 
 def _own(request: Request) -> Iterator[str]:
-    ended = run(request, ['ip', '-json', 'address'], timeout_ms=IP_TIMEOUT_MS)
+    ended = run(request, ["ip", "-json", "address"], timeout_ms=IP_TIMEOUT_MS)
     if ended.code != 0:
-        raise Failure('internal', 'ip(8) does not tell the addresses of this host; is iproute2 installed?')
+        raise Failure(
+            "internal",
+            "ip(8) does not tell the addresses of this host; is iproute2 installed?",
+        )
     for card in json.loads(ended.output):
-        for entry in card.get('addr_info', []):
-            yield entry['local']
+        for entry in card.get("addr_info", []):
+            yield entry["local"]
 
 
 def _is_usable(text: str, own: Set[str]) -> bool:
@@ -96,8 +111,14 @@ def _is_usable(text: str, own: Set[str]) -> bool:
         found = ipaddress.ip_address(text)
     except ValueError:
         return False
-    special = found.is_loopback or found.is_multicast or found.is_unspecified or found.is_link_local or found.is_reserved
-    special = special or getattr(found, 'ipv4_mapped', None) is not None
+    special = (
+        found.is_loopback
+        or found.is_multicast
+        or found.is_unspecified
+        or found.is_link_local
+        or found.is_reserved
+    )
+    special = special or getattr(found, "ipv4_mapped", None) is not None
     return not special and str(found) not in own
 
 
@@ -106,13 +127,17 @@ def _proven(request: Request, hints: List[str], macs: Set[str]) -> List[str]:
     if not hints:
         return []
     for text in hints:
-        family = socket.AF_INET6 if ':' in text else socket.AF_INET
+        family = socket.AF_INET6 if ":" in text else socket.AF_INET
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as knock:
-                knock.sendto(b'', (text, DISCARD_PORT))
+                knock.sendto(b"", (text, DISCARD_PORT))
         except OSError:
             pass  # No route to it: then it is no neighbour either.
     time.sleep(NEIGHBOUR_WAIT_S)
-    ended = run(request, ['ip', '-json', 'neighbour'], timeout_ms=IP_TIMEOUT_MS)
-    neighbours = json.loads(ended.output or '[]') if ended.code == 0 else []
-    return [entry['dst'] for entry in neighbours if entry.get('dst') in hints and entry.get('lladdr') in macs]
+    ended = run(request, ["ip", "-json", "neighbour"], timeout_ms=IP_TIMEOUT_MS)
+    neighbours = json.loads(ended.output or "[]") if ended.code == 0 else []
+    return [
+        entry["dst"]
+        for entry in neighbours
+        if entry.get("dst") in hints and entry.get("lladdr") in macs
+    ]

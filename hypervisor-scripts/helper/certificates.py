@@ -14,36 +14,52 @@ from requests import Request
 
 Result = Dict[str, Any]
 
-FOLDER = '/etc/pki/libvirt-spice'
-KEY = FOLDER + '/server-key.pem'
-CERTIFICATE = FOLDER + '/server-cert.pem'
-CA = FOLDER + '/ca-cert.pem'
+FOLDER = "/etc/pki/libvirt-spice"
+KEY = FOLDER + "/server-key.pem"
+CERTIFICATE = FOLDER + "/server-cert.pem"
+CA = FOLDER + "/ca-cert.pem"
 # Who QEMU runs as: Debian's and Ubuntu's group, Red Hat's, and one that many hosts have.
-QEMU_GROUPS = ('libvirt-qemu', 'qemu', 'kvm')
+QEMU_GROUPS = ("libvirt-qemu", "qemu", "kvm")
 TIMEOUT_MS = 30_000
 
 
 def spice_certificate_request(host: Host, request: Request) -> Result:
     """Makes the key once, and a signing request for it with the subject O=Berth, CN=common_name. Gives {csr}."""
-    with held('certificate', FOLDER, request.cancelled):
+    with held("certificate", FOLDER, request.cancelled):
         os.makedirs(FOLDER, mode=0o755, exist_ok=True)
         os.chmod(FOLDER, 0o755)
         if read_if_there(KEY) is None:
-            key = _openssl(request, ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'])
+            key = _openssl(
+                request,
+                ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+            )
             write_durably(KEY, key.encode(), 0o640, _qemu_group())
-    name = request.args['common_name']
-    csr = _openssl(request, ['req', '-new', '-sha256', '-key', KEY, '-subj', f'/O=Berth/CN={name}', '-addext',
-                             f'subjectAltName={_alternative(name)}'])
-    return {'csr': csr}
+    name = request.args["common_name"]
+    csr = _openssl(
+        request,
+        [
+            "req",
+            "-new",
+            "-sha256",
+            "-key",
+            KEY,
+            "-subj",
+            f"/O=Berth/CN={name}",
+            "-addext",
+            f"subjectAltName={_alternative(name)}",
+        ],
+    )
+    return {"csr": csr}
 
 
 def _alternative(name: str) -> str:
     import ipaddress
+
     try:
         ipaddress.ip_address(name)
-        return f'IP:{name}'
+        return f"IP:{name}"
     except ValueError:
-        return f'DNS:{name}'
+        return f"DNS:{name}"
 
 
 def _qemu_group() -> Optional[int]:
@@ -52,13 +68,20 @@ def _qemu_group() -> Optional[int]:
             return grp.getgrnam(name).gr_gid
         except KeyError:
             continue
-    raise Failure('not_found', f'None of the groups {", ".join(QEMU_GROUPS)} exists; is libvirt with QEMU installed?')
+    raise Failure(
+        "not_found",
+        f'None of the groups {", ".join(QEMU_GROUPS)} exists; is libvirt with QEMU installed?',
+    )
 
 
-def _openssl(request: Request, words: 'list[str]', given: str = '') -> str:
-    ended = run(request, ['openssl', *words], given=given.encode(), timeout_ms=TIMEOUT_MS)
+def _openssl(request: Request, words: "list[str]", given: str = "") -> str:
+    ended = run(
+        request, ["openssl", *words], given=given.encode(), timeout_ms=TIMEOUT_MS
+    )
     if ended.code != 0:
-        raise Failure('bad_request', f'openssl {words[0]} refused: {last_line(ended.errors)}.')
+        raise Failure(
+            "bad_request", f"openssl {words[0]} refused: {last_line(ended.errors)}."
+        )
     return ended.output
 
 
@@ -67,40 +90,63 @@ def spice_certificate_install(host: Host, request: Request) -> Result:
 
     Machines that start from now on use it; running ones keep what they have.
     """
-    certificate, ca = request.args['certificate'], request.args['ca']
+    certificate, ca = request.args["certificate"], request.args["ca"]
     if read_if_there(KEY) is None:
-        raise Failure('not_found', f'There is no {KEY} yet; send spice_certificate_request first.')
+        raise Failure(
+            "not_found", f"There is no {KEY} yet; send spice_certificate_request first."
+        )
     _must_match(request, certificate, ca)
     changed = False
-    with held('certificate', FOLDER, request.cancelled):
+    with held("certificate", FOLDER, request.cancelled):
         for path, text in ((CA, ca), (CERTIFICATE, certificate)):
             if read_if_there(path) != text.encode():
                 write_durably(path, text.encode(), 0o644)
                 changed = True
-    return {'changed': changed}
+    return {"changed": changed}
 
 
 def _must_match(request: Request, certificate: str, ca: str) -> None:
-    public = _openssl(request, ['x509', '-noout', '-pubkey'], certificate)
-    if public != _openssl(request, ['pkey', '-in', KEY, '-pubout']):
-        raise Failure('bad_request', 'certificate was made for another key than the one on this host; '
-                                     'sign a new spice_certificate_request.')
-    trusted = os.memfd_create('ca', os.MFD_CLOEXEC)
+    public = _openssl(request, ["x509", "-noout", "-pubkey"], certificate)
+    if public != _openssl(request, ["pkey", "-in", KEY, "-pubout"]):
+        raise Failure(
+            "bad_request",
+            "certificate was made for another key than the one on this host; "
+            "sign a new spice_certificate_request.",
+        )
+    trusted = os.memfd_create("ca", os.MFD_CLOEXEC)
     try:
         os.write(trusted, ca.encode())
         # The clock of a host may be wrong; the dates are the viewer's business.
-        command = ['openssl', 'verify', '-no_check_time', '-CAfile', f'/proc/self/fd/{trusted}']
-        ended = run(request, command, given=certificate.encode(), keep=[trusted], timeout_ms=TIMEOUT_MS)
+        command = [
+            "openssl",
+            "verify",
+            "-no_check_time",
+            "-CAfile",
+            f"/proc/self/fd/{trusted}",
+        ]
+        ended = run(
+            request,
+            command,
+            given=certificate.encode(),
+            keep=[trusted],
+            timeout_ms=TIMEOUT_MS,
+        )
     finally:
         os.close(trusted)
     if ended.code != 0:
-        raise Failure('bad_request', f'certificate is not signed by ca: {last_line(ended.errors)}.')
+        raise Failure(
+            "bad_request",
+            f"certificate is not signed by ca: {last_line(ended.errors)}.",
+        )
 
 
 def spice_certificate(host: Host, request: Request) -> Result:
     """What is installed now: {certificate, ca}, each PEM or null."""
-    found = {'certificate': read_if_there(CERTIFICATE), 'ca': read_if_there(CA)}
-    return {name: None if data is None else data.decode(errors='replace') for name, data in found.items()}
+    found = {"certificate": read_if_there(CERTIFICATE), "ca": read_if_there(CA)}
+    return {
+        name: None if data is None else data.decode(errors="replace")
+        for name, data in found.items()
+    }
 
 
 def certificate_key(host: Host, request: Request) -> Result:
@@ -108,13 +154,18 @@ def certificate_key(host: Host, request: Request) -> Result:
     try:
         found = os.stat(KEY)
     except FileNotFoundError:
-        return {'present': False, 'matches': False, 'mode': None, 'group': None}
+        return {"present": False, "matches": False, "mode": None, "group": None}
     certificate = read_if_there(CERTIFICATE)
     matches = certificate is not None and _openssl(
-        request, ['x509', '-noout', '-pubkey'], certificate.decode(errors='replace')) == _openssl(
-            request, ['pkey', '-in', KEY, '-pubout'])
+        request, ["x509", "-noout", "-pubkey"], certificate.decode(errors="replace")
+    ) == _openssl(request, ["pkey", "-in", KEY, "-pubout"])
     try:
         group = grp.getgrgid(found.st_gid).gr_name
     except KeyError:
         group = str(found.st_gid)
-    return {'present': True, 'matches': matches, 'mode': f'{stat.S_IMODE(found.st_mode):o}', 'group': group}
+    return {
+        "present": True,
+        "matches": matches,
+        "mode": f"{stat.S_IMODE(found.st_mode):o}",
+        "group": group,
+    }

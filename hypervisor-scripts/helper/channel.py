@@ -11,7 +11,7 @@ LINE_LIMIT_BYTES = 1024 * 1024
 def log(message: str) -> None:
     """One line for a human on standard error. It is dropped when nobody reads there: work must not wait for it."""
     try:
-        os.write(2, f'berth-helper: {message}\n'.encode(errors='replace'))
+        os.write(2, f"berth-helper: {message}\n".encode(errors="replace"))
     except OSError:
         pass
 
@@ -32,21 +32,21 @@ class Channel:
         self._unread = bytearray()
         self._lock = threading.Lock()
         self._open = True
-        self._encode = json.JSONEncoder(separators=(',', ':')).encode
+        self._encode = json.JSONEncoder(separators=(",", ":")).encode
         # While raw frames flow, nothing but the stream's own lines may appear.
         self.streaming: Optional[str] = None
         if not os.isatty(2):
             os.set_blocking(2, False)
 
-    def read_line(self) -> 'bytes | TooLong | None':
+    def read_line(self) -> "bytes | TooLong | None":
         """The next line without its end, TOO_LONG, or None at the end of input."""
         searched = 0
         skipping = False
         while True:
-            end = self._unread.find(b'\n', searched)
+            end = self._unread.find(b"\n", searched)
             if end >= 0:
                 line = bytes(self._unread[:end])
-                del self._unread[:end + 1]
+                del self._unread[: end + 1]
                 return TOO_LONG if skipping or len(line) > LINE_LIMIT_BYTES else line
             searched = len(self._unread)
             if searched > LINE_LIMIT_BYTES:
@@ -72,21 +72,21 @@ class Channel:
         try:
             return os.read(self.source, size)
         except OSError:
-            return b''  # The other side is gone: the same as the end of input.
+            return b""  # The other side is gone: the same as the end of input.
 
     def send(self, message: Dict[str, Any]) -> None:
         """Writes one line. When the broker is gone the message is lost, and the reader will see the end."""
-        if self.streaming is not None and message.get('id') != self.streaming:
+        if self.streaming is not None and message.get("id") != self.streaming:
             return
-        self.send_raw(self._encode(message).encode() + b'\n')
+        self.send_raw(self._encode(message).encode() + b"\n")
 
-    def send_raw(self, data: 'bytes | memoryview') -> bool:
+    def send_raw(self, data: "bytes | memoryview") -> bool:
         """Writes all bytes; gives False when the other side is gone."""
         view = memoryview(data)
         with self._lock:
             while view and self._open:
                 try:
-                    view = view[os.write(self.target, view):]
+                    view = view[os.write(self.target, view) :]
                 except OSError:
                     self._open = False
             return self._open

@@ -20,9 +20,9 @@ def directories(host: Host, request: Request) -> Result:
 
 
 def _paths(request: Request) -> Dict[str, str]:
-    paths: Optional[Dict[str, str]] = request.args['directories']
+    paths: Optional[Dict[str, str]] = request.args["directories"]
     if paths is None:
-        raise Failure('bad_request', 'The argument directories is missing.')
+        raise Failure("bad_request", "The argument directories is missing.")
     return {kind: paths[kind] for kind in KINDS}
 
 
@@ -30,16 +30,23 @@ def _about(path: str) -> Result:
     try:
         found, space = os.stat(path), os.statvfs(path)
     except OSError as error:
-        return {'path': path, 'fault': error.strerror}
+        return {"path": path, "fault": error.strerror}
     if not stat.S_ISDIR(found.st_mode):
-        return {'path': path, 'fault': 'Not a directory'}
+        return {"path": path, "fault": "Not a directory"}
     return {
-        'path': path, 'fault': None, 'owner': _name(found.st_uid), 'mode': f'{stat.S_IMODE(found.st_mode):o}',
-        'device': found.st_dev, 'free_bytes': space.f_bavail * space.f_frsize,
-        'total_bytes': space.f_blocks * space.f_frsize,
+        "path": path,
+        "fault": None,
+        "owner": _name(found.st_uid),
+        "mode": f"{stat.S_IMODE(found.st_mode):o}",
+        "device": found.st_dev,
+        "free_bytes": space.f_bavail * space.f_frsize,
+        "total_bytes": space.f_blocks * space.f_frsize,
         # File systems without a table of inodes, such as btrfs, say 0 of 0.
-        'free_inodes': space.f_favail, 'total_inodes': space.f_files,
-        'writable': _is_writable(path), 'reflink': can_reflink(path), 'closed_by': _closed_by(path),
+        "free_inodes": space.f_favail,
+        "total_inodes": space.f_files,
+        "writable": _is_writable(path),
+        "reflink": can_reflink(path),
+        "closed_by": _closed_by(path),
     }
 
 
@@ -54,7 +61,7 @@ def _is_writable(path: str) -> bool:
     # root may write anywhere but on a read-only or broken file system: only trying tells. The file has no name and is gone at once.
     try:
         with tempfile.TemporaryFile(dir=path) as handle:
-            handle.write(b'berth')
+            handle.write(b"berth")
             handle.flush()
         return True
     except OSError:
@@ -63,9 +70,9 @@ def _is_writable(path: str) -> bool:
 
 def _closed_by(path: str) -> Optional[str]:
     """The first directory on the way that QEMU, which runs as another user, cannot pass through."""
-    parts = os.path.realpath(path).split('/')
+    parts = os.path.realpath(path).split("/")
     for count in range(2, len(parts) + 1):
-        place = '/'.join(parts[:count])
+        place = "/".join(parts[:count])
         if not os.stat(place).st_mode & stat.S_IXOTH:
             return place
     return None
@@ -80,12 +87,17 @@ def _listed(path: str) -> List[Result]:
     try:
         entries = sorted(os.scandir(path), key=lambda entry: entry.name)
     except OSError as error:
-        raise Failure('not_found', f'{path} cannot be read: {error.strerror}.')
+        raise Failure("not_found", f"{path} cannot be read: {error.strerror}.")
     items = []
     for entry in entries:
         try:
             if entry.is_file(follow_symlinks=False):
-                items.append({'name': entry.name, 'bytes': entry.stat(follow_symlinks=False).st_blocks * 512})
+                items.append(
+                    {
+                        "name": entry.name,
+                        "bytes": entry.stat(follow_symlinks=False).st_blocks * 512,
+                    }
+                )
         except FileNotFoundError:
             pass  # Gone since the listing.
     return items

@@ -26,9 +26,9 @@ from requests import Request
 
 Result = Dict[str, Any]
 
-ACCOUNT = 'berth'
-SOCKETS = '/run/berth/displays'
-PIDS = '/run/libvirt/qemu'
+ACCOUNT = "berth"
+SOCKETS = "/run/berth/displays"
+PIDS = "/run/libvirt/qemu"
 # Between the answer and the broker's connection lies one round trip.
 ACCEPT_WITHIN_S = 10.0
 # One that a killed helper left.
@@ -36,12 +36,12 @@ STALE_S = 60
 CONNECT_WITHIN_S = 5.0
 PIECE_BYTES = 65536
 # struct ucred of unix(7): pid, uid, gid.
-CREDENTIALS = struct.Struct('3i')
+CREDENTIALS = struct.Struct("3i")
 
 
 def display_open(host: Host, request: Request) -> Result:
     """Gives {path}: a socket for one connection of the broker's account. Raises not_found or libvirt."""
-    name = request.args['domain']
+    name = request.args["domain"]
     display = _display(name, _display_path(host, name))
     try:
         door, path = _door()
@@ -49,20 +49,25 @@ def display_open(host: Host, request: Request) -> Result:
         display.close()
         raise
     threading.Thread(target=_serve, args=(door, path, display), daemon=True).start()
-    return {'path': path}
+    return {"path": path}
 
 
 def _display_path(host: Host, name: str) -> str:
-    domain = ElementTree.fromstring(command(host, name, 'dumpxml {domain}'))
-    if domain.findtext('name') != name:
+    domain = ElementTree.fromstring(command(host, name, "dumpxml {domain}"))
+    if domain.findtext("name") != name:
         raise unknown(name)
-    if 'id' not in domain.attrib:
+    if "id" not in domain.attrib:
         raise not_running(name)
-    for listen in domain.iterfind("./devices/graphics[@type='vnc']/listen[@type='socket']"):
-        if listen.get('socket'):
-            return str(listen.get('socket'))
-    raise Failure('libvirt', f"{name} has no VNC display on a socket: give it <graphics type='vnc'><listen type='socket'/>"
-                             '</graphics> and start it anew.')
+    for listen in domain.iterfind(
+        "./devices/graphics[@type='vnc']/listen[@type='socket']"
+    ):
+        if listen.get("socket"):
+            return str(listen.get("socket"))
+    raise Failure(
+        "libvirt",
+        f"{name} has no VNC display on a socket: give it <graphics type='vnc'><listen type='socket'/>"
+        "</graphics> and start it anew.",
+    )
 
 
 def _display(name: str, path: str) -> socket.socket:
@@ -72,10 +77,15 @@ def _display(name: str, path: str) -> socket.socket:
     try:
         display.connect(path)
         if _peer(display)[0] != _pid_of(name):
-            raise Failure('libvirt', f'{path} is not the display of the QEMU of {name}.')
+            raise Failure(
+                "libvirt", f"{path} is not the display of the QEMU of {name}."
+            )
     except OSError as error:
         display.close()
-        raise Failure('libvirt', f'The VNC display of {name} does not answer: {error.strerror or error}.')
+        raise Failure(
+            "libvirt",
+            f"The VNC display of {name} does not answer: {error.strerror or error}.",
+        )
     except BaseException:
         display.close()
         raise
@@ -83,28 +93,33 @@ def _display(name: str, path: str) -> socket.socket:
     return display
 
 
-def _peer(connection: socket.socket) -> 'tuple[int, int]':
-    pid, uid, _ = CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+def _peer(connection: socket.socket) -> "tuple[int, int]":
+    pid, uid, _ = CREDENTIALS.unpack(
+        connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    )
     return pid, uid
 
 
 def _pid_of(name: str) -> Optional[int]:
     """The process of a domain, as libvirt has written it down where only root writes."""
-    text = (read_if_there(f'{PIDS}/{name}.pid', 32) or b'').strip()
+    text = (read_if_there(f"{PIDS}/{name}.pid", 32) or b"").strip()
     return int(text) if text.isdigit() else None
 
 
-def _door() -> 'tuple[socket.socket, str]':
+def _door() -> "tuple[socket.socket, str]":
     try:
         account = pwd.getpwnam(ACCOUNT).pw_uid
     except KeyError:
-        raise Failure('internal', f'There is no account {ACCOUNT} on this host: run the installer again.')
+        raise Failure(
+            "internal",
+            f"There is no account {ACCOUNT} on this host: run the installer again.",
+        )
     os.makedirs(SOCKETS, mode=0o711, exist_ok=True)
     # The umask took these bits away. What else lies in /run/berth is in directories that only root enters.
     os.chmod(os.path.dirname(SOCKETS), 0o711)
     os.chmod(SOCKETS, 0o711)
     _forget_stale()
-    path = f'{SOCKETS}/{secrets.token_hex(16)}'
+    path = f"{SOCKETS}/{secrets.token_hex(16)}"
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         door.bind(path)
@@ -151,7 +166,7 @@ def _accepted(door: socket.socket) -> Optional[socket.socket]:
     except OSError:
         return None  # Nobody came in time.
     if _peer(near)[1] not in (0, pwd.getpwnam(ACCOUNT).pw_uid):
-        log('a display was asked for by another account than the broker\'s')
+        log("a display was asked for by another account than the broker's")
         near.close()
         return None
     near.settimeout(None)

@@ -14,10 +14,16 @@ def sync_directory(path: str) -> None:
         os.close(handle)
 
 
-def write_durably(path: str, data: bytes, mode: int = 0o600, group: Optional[int] = None) -> None:
+def write_durably(
+    path: str, data: bytes, mode: int = 0o600, group: Optional[int] = None
+) -> None:
     """Replaces the file at `path`; afterwards either the old or the new content exists, whatever happens."""
-    temporary = f'{path}.tmp-{os.getpid()}-{threading.get_ident()}'
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    temporary = f"{path}.tmp-{os.getpid()}-{threading.get_ident()}"
+    handle = os.open(
+        temporary,
+        os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC,
+        0o600,
+    )
     try:
         try:
             write_all(handle, data)
@@ -38,7 +44,11 @@ def write_all(handle: int, data: bytes, offset: Optional[int] = None) -> None:
     """Writes every byte, at `offset` if one is given."""
     view = memoryview(data)
     while view:
-        written = os.write(handle, view) if offset is None else os.pwrite(handle, view, offset)
+        written = (
+            os.write(handle, view)
+            if offset is None
+            else os.pwrite(handle, view, offset)
+        )
         view = view[written:]
         if offset is not None:
             offset += written
@@ -47,7 +57,7 @@ def write_all(handle: int, data: bytes, offset: Optional[int] = None) -> None:
 def read_if_there(path: str, limit: int = 64 * 1024 * 1024) -> Optional[bytes]:
     """The file's content, or None when there is no such file."""
     try:
-        with open(path, 'rb') as handle:
+        with open(path, "rb") as handle:
             return handle.read(limit)
     except FileNotFoundError:
         return None

@@ -25,10 +25,18 @@ _lock = threading.Lock()
 
 def configure(host: Host, request: Request) -> Result:
     """Takes the directories into use, starts the event relay once, and gives the facts."""
-    host.use({kind: arguments.path(kind, request.args[kind]) for kind in ('images', 'overlays', 'transient')})
+    host.use(
+        {
+            kind: arguments.path(kind, request.args[kind])
+            for kind in ("images", "overlays", "transient")
+        }
+    )
     with host.lock:
         if not host.relays:
-            host.relays = [Relay(host.channel), Relay(host.channel, SHUTDOWN_COMMAND, announced=False)]
+            host.relays = [
+                Relay(host.channel),
+                Relay(host.channel, SHUTDOWN_COMMAND, announced=False),
+            ]
     return facts(host, request)
 
 
@@ -37,18 +45,30 @@ def facts(host: Host, request: Request) -> Result:
     memory = _memory_mib()
     versions = _libvirt_versions(host)
     return {
-        'hostname': socket.gethostname(), 'cores': os.cpu_count() or 1,
-        'memory_mib': memory['MemTotal'], 'memory_free_mib': memory['MemAvailable'],
-        'libvirt_version': versions.get('libvirt'), 'qemu_version': versions.get('qemu'),
-        'kvm_device': os.path.exists('/dev/kvm'), 'clock_ms': int(time.time() * 1000),
-        'helper_version': host.version,
-        'directories': {kind: _space(host.directory(kind)) for kind in ('images', 'overlays', 'transient')},
+        "hostname": socket.gethostname(),
+        "cores": os.cpu_count() or 1,
+        "memory_mib": memory["MemTotal"],
+        "memory_free_mib": memory["MemAvailable"],
+        "libvirt_version": versions.get("libvirt"),
+        "qemu_version": versions.get("qemu"),
+        "kvm_device": os.path.exists("/dev/kvm"),
+        "clock_ms": int(time.time() * 1000),
+        "helper_version": host.version,
+        "directories": {
+            kind: _space(host.directory(kind))
+            for kind in ("images", "overlays", "transient")
+        },
     }
 
 
 def _memory_mib() -> Dict[str, int]:
-    with open('/proc/meminfo', encoding='ascii') as handle:
-        return {name: int(kib) // 1024 for name, kib in re.findall(r'^(\w+):\s+(\d+) kB', handle.read(), re.MULTILINE)}
+    with open("/proc/meminfo", encoding="ascii") as handle:
+        return {
+            name: int(kib) // 1024
+            for name, kib in re.findall(
+                r"^(\w+):\s+(\d+) kB", handle.read(), re.MULTILINE
+            )
+        }
 
 
 def _libvirt_versions(host: Host) -> Dict[str, str]:
@@ -56,11 +76,14 @@ def _libvirt_versions(host: Host) -> Dict[str, str]:
     with _lock:
         if not _versions:
             try:
-                text = host.shells.run('version')
+                text = host.shells.run("version")
             except Failure:
                 return {}
-            for key, pattern in (('libvirt', r'Using library: libvirt (\S+)'), ('qemu', r'hypervisor: QEMU (\S+)')):
-                found: 'Optional[re.Match[str]]' = re.search(pattern, text)
+            for key, pattern in (
+                ("libvirt", r"Using library: libvirt (\S+)"),
+                ("qemu", r"hypervisor: QEMU (\S+)"),
+            ):
+                found: "Optional[re.Match[str]]" = re.search(pattern, text)
                 if found:
                     _versions[key] = found.group(1)
         return dict(_versions)
@@ -68,8 +91,12 @@ def _libvirt_versions(host: Host) -> Dict[str, str]:
 
 def _space(directory: Directory) -> Result:
     statistics = os.statvfs(directory.handle)
-    return {'path': directory.path, 'free_bytes': statistics.f_bavail * statistics.f_frsize,
-            'total_bytes': statistics.f_blocks * statistics.f_frsize, 'reflink': can_reflink(directory.path)}
+    return {
+        "path": directory.path,
+        "free_bytes": statistics.f_bavail * statistics.f_frsize,
+        "total_bytes": statistics.f_blocks * statistics.f_frsize,
+        "reflink": can_reflink(directory.path),
+    }
 
 
 def can_reflink(path: str) -> bool:
@@ -78,7 +105,9 @@ def can_reflink(path: str) -> bool:
         if path in _reflinks:
             return _reflinks[path]
         try:
-            with tempfile.TemporaryFile(dir=path) as source, tempfile.TemporaryFile(dir=path) as target:
+            with tempfile.TemporaryFile(dir=path) as source, tempfile.TemporaryFile(
+                dir=path
+            ) as target:
                 source.write(bytes(4096))
                 source.flush()
                 fcntl.ioctl(target.fileno(), FICLONE, source.fileno())

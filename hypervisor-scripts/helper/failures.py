@@ -7,13 +7,27 @@ from typing import Dict
 # libvirt, guest_agent: libvirt or the guest refused; the message carries its words.
 # fenced: a newer broker has spoken to this host.
 # cancelled, timeout, internal: not final; the same operation may be tried again.
-CODES = frozenset((
-    'bad_request', 'bad_name', 'bad_path', 'not_found', 'exists', 'in_use', 'no_space', 'bad_image',
-    'libvirt', 'guest_agent', 'fenced', 'cancelled', 'timeout', 'internal',
-))
+CODES = frozenset(
+    (
+        "bad_request",
+        "bad_name",
+        "bad_path",
+        "not_found",
+        "exists",
+        "in_use",
+        "no_space",
+        "bad_image",
+        "libvirt",
+        "guest_agent",
+        "fenced",
+        "cancelled",
+        "timeout",
+        "internal",
+    )
+)
 
 # Answers that are not kept in the journal, because trying again may end otherwise.
-NOT_FINAL = frozenset(('cancelled', 'timeout', 'internal', 'fenced'))
+NOT_FINAL = frozenset(("cancelled", "timeout", "internal", "fenced"))
 
 
 class Failure(Exception):
@@ -27,7 +41,7 @@ class Failure(Exception):
 
     def as_answer(self) -> Dict[str, str]:
         """The object that goes on the wire."""
-        return {'code': self.code, 'message': self.message}
+        return {"code": self.code, "message": self.message}
 
 
 def from_os_error(error: OSError, doing: str) -> Failure:
@@ -35,5 +49,8 @@ def from_os_error(error: OSError, doing: str) -> Failure:
     import errno
 
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Failure('no_space', f'{doing} failed: the disk of this host is full; free some space and try again.')
-    return Failure('internal', f'{doing} failed: {error.strerror or error}.')
+        return Failure(
+            "no_space",
+            f"{doing} failed: the disk of this host is full; free some space and try again.",
+        )
+    return Failure("internal", f"{doing} failed: {error.strerror or error}.")

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from events import Relay
     from ticket_watch import TicketWatch
 
-SETTINGS = '/etc/berth/helper.json'
+SETTINGS = "/etc/berth/helper.json"
 # The last configured directories, for the processes that only carry a stream and are not configured themselves.
-REMEMBERED = '/var/lib/berth/directories.json'
-KINDS = ('images', 'overlays', 'transient')
+REMEMBERED = "/var/lib/berth/directories.json"
+KINDS = ("images", "overlays", "transient")
 
 
 class Directory:
@@ -26,11 +26,13 @@ class Directory:
     def __init__(self, kind: str, path: str) -> None:
         self.kind = kind
         self.path = path
-        self.handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self.handle = os.open(
+            path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        )
 
     def file(self, name: str) -> str:
         """The full path of a file in it."""
-        return f'{self.path}/{name}'
+        return f"{self.path}/{name}"
 
     def sync(self) -> None:
         """Makes renames and removals durable."""
@@ -46,10 +48,10 @@ class Host:
         self.shells = Shells()
         self.lock = threading.Lock()
         self.directories: Dict[str, Directory] = {}
-        self.relays: 'List[Relay]' = []
-        self.watch: 'Optional[TicketWatch]' = None
-        self.roots: List[str] = ['/var/lib/berth']
-        self.import_directory = '/var/lib/berth/import'
+        self.relays: "List[Relay]" = []
+        self.watch: "Optional[TicketWatch]" = None
+        self.roots: List[str] = ["/var/lib/berth"]
+        self.import_directory = "/var/lib/berth/import"
 
     def load_settings(self) -> None:
         """Reads /etc/berth/helper.json; raises Failure('internal') when it is there and is not right."""
@@ -58,12 +60,18 @@ class Host:
             return
         try:
             settings = json.loads(data)
-            roots, imports = settings['roots'], settings['import']
-            if not all(isinstance(one, str) and one.startswith('/') for one in [*roots, imports]):
-                raise ValueError('paths must be absolute')
+            roots, imports = settings["roots"], settings["import"]
+            if not all(
+                isinstance(one, str) and one.startswith("/")
+                for one in [*roots, imports]
+            ):
+                raise ValueError("paths must be absolute")
         except (ValueError, KeyError, TypeError) as error:
-            raise Failure('internal', f'{SETTINGS} is not right ({error}); it must look like '
-                                      '{"roots":["/var/lib/berth"],"import":"/var/lib/berth/import"}.')
+            raise Failure(
+                "internal",
+                f"{SETTINGS} is not right ({error}); it must look like "
+                '{"roots":["/var/lib/berth"],"import":"/var/lib/berth/import"}.',
+            )
         self.roots, self.import_directory = roots, imports
 
     def use(self, paths: Dict[str, str]) -> None:
@@ -72,7 +80,10 @@ class Host:
         directories = {kind: self._prepare(kind, paths[kind]) for kind in KINDS}
         with self.lock:
             self.directories = directories
-        write_durably(REMEMBERED, json.dumps({kind: one.path for kind, one in directories.items()}).encode())
+        write_durably(
+            REMEMBERED,
+            json.dumps({kind: one.path for kind, one in directories.items()}).encode(),
+        )
 
     def use_remembered(self) -> None:
         """Takes the directories of the last `configure` on this host, for a process that carries one stream."""
@@ -80,26 +91,39 @@ class Host:
             return
         data = read_if_there(REMEMBERED)
         if data is None:
-            raise Failure('bad_request', 'This host was never configured; send configure first.')
+            raise Failure(
+                "bad_request", "This host was never configured; send configure first."
+            )
         self.use(json.loads(data))
 
     def directory(self, kind: str) -> Directory:
         """One of the configured directories; raises Failure('bad_request') before `configure`."""
         if kind not in self.directories:
-            raise Failure('bad_request', 'The directories are not known yet; send configure first.')
+            raise Failure(
+                "bad_request",
+                "The directories are not known yet; send configure first.",
+            )
         return self.directories[kind]
 
     def _prepare(self, kind: str, path: str) -> Directory:
         real = os.path.realpath(path)
         roots = [os.path.realpath(root) for root in self.roots]
-        if not any(real == root or real.startswith(root.rstrip('/') + '/') for root in roots):
-            raise Failure('bad_path', f'{kind} {path} is outside of the directories that this host allows '
-                                      f'({", ".join(self.roots)}); to allow it, add it to "roots" in {SETTINGS}.')
+        if not any(
+            real == root or real.startswith(root.rstrip("/") + "/") for root in roots
+        ):
+            raise Failure(
+                "bad_path",
+                f"{kind} {path} is outside of the directories that this host allows "
+                f'({", ".join(self.roots)}); to allow it, add it to "roots" in {SETTINGS}.',
+            )
         try:
             made = _make_directories(real)
             directory = Directory(kind, real)
         except OSError as error:
-            raise Failure('bad_path', f'{kind} {path} cannot be used as a directory: {error.strerror}.')
+            raise Failure(
+                "bad_path",
+                f"{kind} {path} cannot be used as a directory: {error.strerror}.",
+            )
         if made:
             os.fchmod(directory.handle, 0o711)
         return directory

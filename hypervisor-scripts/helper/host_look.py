@@ -18,49 +18,68 @@ from requests import Request
 Result = Dict[str, Any]
 
 TIMEOUT_MS = 10_000
-SSHD = '/usr/sbin/sshd'
+SSHD = "/usr/sbin/sshd"
 # The settings for the broker's account, Match blocks included.
-SSHD_SETTINGS = frozenset(('maxsessions', 'maxstartups', 'allowtcpforwarding', 'allowstreamlocalforwarding',
-                           'disableforwarding', 'pubkeyauthentication'))
+SSHD_SETTINGS = frozenset(
+    (
+        "maxsessions",
+        "maxstartups",
+        "allowtcpforwarding",
+        "allowstreamlocalforwarding",
+        "disableforwarding",
+        "pubkeyauthentication",
+    )
+)
 PROGRAMS = {
-    'qemu_img': ('/usr/bin/qemu-img',),
-    'qemu': ('/usr/bin/qemu-system-x86_64', '/usr/libexec/qemu-kvm'),
+    "qemu_img": ("/usr/bin/qemu-img",),
+    "qemu": ("/usr/bin/qemu-system-x86_64", "/usr/libexec/qemu-kvm"),
 }
 
 
 def host_look(host: Host, request: Request) -> Result:
     """Looks at one thing; the answer's form depends on which."""
-    return LOOKS[request.args['look']](host, request)
+    return LOOKS[request.args["look"]](host, request)
 
 
 def _words(request: Request, command: List[str]) -> str:
     ended = run(request, command, timeout_ms=TIMEOUT_MS)
     if ended.code != 0:
-        raise Failure('internal', f'{command[0]} failed: {last_line(ended.errors)}.')
+        raise Failure("internal", f"{command[0]} failed: {last_line(ended.errors)}.")
     return ended.output
 
 
 def clock(host: Host, request: Request) -> Result:
     """{clock_ms}: what this host takes for the time, since 1970."""
-    return {'clock_ms': int(time.time() * 1000)}
+    return {"clock_ms": int(time.time() * 1000)}
 
 
 def sshd(host: Host, request: Request) -> Result:
     """{settings}: those that matter to the broker, as sshd itself names them."""
     if not os.path.exists(SSHD):
-        raise Failure('not_found', f'There is no {SSHD} on this host.')
-    text = _words(request, [SSHD, '-T', '-C', 'user=berth,host=localhost,addr=127.0.0.1'])
-    pairs = (line.partition(' ') for line in text.splitlines())
-    return {'settings': {name: value for name, _, value in pairs if name in SSHD_SETTINGS}}
+        raise Failure("not_found", f"There is no {SSHD} on this host.")
+    text = _words(
+        request, [SSHD, "-T", "-C", "user=berth,host=localhost,addr=127.0.0.1"]
+    )
+    pairs = (line.partition(" ") for line in text.splitlines())
+    return {
+        "settings": {name: value for name, _, value in pairs if name in SSHD_SETTINGS}
+    }
 
 
 def libvirt(host: Host, request: Request) -> Result:
     """{libvirt, qemu}: versions as libvirt says them; qemu is null where it knows none. Raises libvirt when it is silent."""
-    text = host.shells.run('version')
-    found = {key: re.search(pattern, text) for key, pattern in (
-        ('libvirt', r'Running against daemon: (\S+)|Using library: libvirt (\S+)'), ('qemu', r'hypervisor: QEMU (\S+)'))}
-    return {key: next((part for part in match.groups() if part), None) if match else None
-            for key, match in found.items()}
+    text = host.shells.run("version")
+    found = {
+        key: re.search(pattern, text)
+        for key, pattern in (
+            ("libvirt", r"Running against daemon: (\S+)|Using library: libvirt (\S+)"),
+            ("qemu", r"hypervisor: QEMU (\S+)"),
+        )
+    }
+    return {
+        key: next((part for part in match.groups() if part), None) if match else None
+        for key, match in found.items()
+    }
 
 
 def programs(host: Host, request: Request) -> Result:
@@ -68,41 +87,71 @@ def programs(host: Host, request: Request) -> Result:
     found: Result = {}
     for name, places in PROGRAMS.items():
         path = next((place for place in places if os.access(place, os.X_OK)), None)
-        found[name] = _words(request, [path, '--version']).splitlines()[0] if path else None
+        found[name] = (
+            _words(request, [path, "--version"]).splitlines()[0] if path else None
+        )
     return found
 
 
 def networks(host: Host, request: Request) -> Result:
     """{networks: [{name, active, autostart}], bridges: [{name, up}]}."""
     items = []
-    for line in host.shells.run('net-list --all').splitlines():
-        match = re.fullmatch(r'\s*(\S+)\s+(active|inactive)\s+(yes|no)\s+(yes|no)\s*', line)
+    for line in host.shells.run("net-list --all").splitlines():
+        match = re.fullmatch(
+            r"\s*(\S+)\s+(active|inactive)\s+(yes|no)\s+(yes|no)\s*", line
+        )
         if match:
-            items.append({'name': match.group(1), 'active': match.group(2) == 'active',
-                          'autostart': match.group(3) == 'yes'})
-    links = json.loads(_words(request, ['ip', '-json', 'link', 'show', 'type', 'bridge']) or '[]')
-    bridges = [{'name': one['ifname'], 'up': 'UP' in one.get('flags', [])} for one in links if 'ifname' in one]
-    return {'networks': items, 'bridges': bridges}
+            items.append(
+                {
+                    "name": match.group(1),
+                    "active": match.group(2) == "active",
+                    "autostart": match.group(3) == "yes",
+                }
+            )
+    links = json.loads(
+        _words(request, ["ip", "-json", "link", "show", "type", "bridge"]) or "[]"
+    )
+    bridges = [
+        {"name": one["ifname"], "up": "UP" in one.get("flags", [])}
+        for one in links
+        if "ifname" in one
+    ]
+    return {"networks": items, "bridges": bridges}
 
 
 def addresses(host: Host, request: Request) -> Result:
     """{addresses}: those of this host's cards, without loopback and link-local ones."""
-    cards = json.loads(_words(request, ['ip', '-json', 'address']) or '[]')
-    entries = [entry for card in cards for entry in card.get('addr_info', [])]
-    return {'addresses': [entry['local'] for entry in entries if entry.get('scope') == 'global' and 'local' in entry]}
+    cards = json.loads(_words(request, ["ip", "-json", "address"]) or "[]")
+    entries = [entry for card in cards for entry in card.get("addr_info", [])]
+    return {
+        "addresses": [
+            entry["local"]
+            for entry in entries
+            if entry.get("scope") == "global" and "local" in entry
+        ]
+    }
 
 
 def _elsewhere(home: str) -> Callable[[Host, Request], Result]:
     def look(host: Host, request: Request) -> Result:
-        module, function = home.split('.')
-        found: Callable[[Host, Request], Result] = getattr(importlib.import_module(module), function)
+        module, function = home.split(".")
+        found: Callable[[Host, Request], Result] = getattr(
+            importlib.import_module(module), function
+        )
         return found(host, request)
+
     return look
 
 
 LOOKS: Dict[str, Callable[[Host, Request], Result]] = {
-    'clock': clock, 'sshd': sshd, 'libvirt': libvirt, 'programs': programs, 'networks': networks,
-    'addresses': addresses, 'account': _elsewhere('account_look.account'),
-    'certificate_key': _elsewhere('certificates.certificate_key'),
-    'directories': _elsewhere('directory_look.directories'), 'files': _elsewhere('directory_look.files'),
+    "clock": clock,
+    "sshd": sshd,
+    "libvirt": libvirt,
+    "programs": programs,
+    "networks": networks,
+    "addresses": addresses,
+    "account": _elsewhere("account_look.account"),
+    "certificate_key": _elsewhere("certificates.certificate_key"),
+    "directories": _elsewhere("directory_look.directories"),
+    "files": _elsewhere("directory_look.files"),
 }

@@ -21,7 +21,7 @@ Result = Dict[str, Any]
 FICLONE = 0x40049409  # ioctl_ficlonerange(2)
 PIECE_BYTES = 1024 * 1024
 CHAIN_LIMIT = 16
-PERCENT = re.compile(r'\(([0-9.]+)/100%\)')
+PERCENT = re.compile(r"\(([0-9.]+)/100%\)")
 
 
 def image_copy(host: Host, request: Request) -> Result:
@@ -29,21 +29,26 @@ def image_copy(host: Host, request: Request) -> Result:
 
     Gives {bytes, virtual_size, sha256, method: convert | reflink}.
     """
-    images, name = host.directory('images'), request.args['name']
-    source = host.directory(request.args['source']['dir'])
+    images, name = host.directory("images"), request.args["name"]
+    source = host.directory(request.args["source"]["dir"])
     with writing(images, name, request) as locked:
         must_hold(locked, images, name, request)
         if exists(images, name):
-            raise Failure('exists', f'{images.file(name)} exists already; an image is never overwritten.')
-        handle = open_image(source, request.args['source']['name'])
+            raise Failure(
+                "exists",
+                f"{images.file(name)} exists already; an image is never overwritten.",
+            )
+        handle = open_image(source, request.args["source"]["name"])
         try:
-            return _copy(host, request, handle, source.file(request.args['source']['name']))
+            return _copy(
+                host, request, handle, source.file(request.args["source"]["name"])
+            )
         finally:
             os.close(handle)
 
 
 def _copy(host: Host, request: Request, source: int, source_path: str) -> Result:
-    images, name = host.directory('images'), request.args['name']
+    images, name = host.directory("images"), request.args["name"]
     header = _source_header(host, source, source_path)
     need = _chain_bytes(host, source, header)
     must_fit(images, need, request)
@@ -51,32 +56,42 @@ def _copy(host: Host, request: Request, source: int, source_path: str) -> Result
     try:
         cloned = header.backing is None and _clone(source, part)
         if not cloned:
-            convert(request, ['-f', 'qcow2'], source, part, need, source_path)
+            convert(request, ["-f", "qcow2"], source, part, need, source_path)
         elif in_use(source):
             raise _source_in_use(source_path)
-        request.progress('sync', 0, need)
+        request.progress("sync", 0, need)
         os.fsync(part)
         sha256 = _check_and_hash(request, part, images.file(name))
         publish(images, name, part, 0o444)
-        return {'bytes': os.fstat(part).st_size, 'virtual_size': header.virtual_size, 'sha256': sha256,
-                'method': 'reflink' if cloned else 'convert'}
+        return {
+            "bytes": os.fstat(part).st_size,
+            "virtual_size": header.virtual_size,
+            "sha256": sha256,
+            "method": "reflink" if cloned else "convert",
+        }
     except BaseException:
-        remove_if_there(name + '.part', images.handle)
+        remove_if_there(name + ".part", images.handle)
         raise
     finally:
         os.close(part)
 
 
 def _source_in_use(path: str) -> Failure:
-    return Failure('in_use', f'A running machine has {path} open; shut it down before copying its disk.')
+    return Failure(
+        "in_use",
+        f"A running machine has {path} open; shut it down before copying its disk.",
+    )
 
 
 def _source_header(host: Host, handle: int, path: str) -> Header:
     header = read_header(handle)
     if header is None:
-        raise Failure('bad_image', f'{path} is not a qcow2 image.')
+        raise Failure("bad_image", f"{path} is not a qcow2 image.")
     if header.data_file or header.encrypted:
-        raise Failure('bad_image', f'{path} has a data file or is encrypted, which Berth does not copy.')
+        raise Failure(
+            "bad_image",
+            f"{path} has a data file or is encrypted, which Berth does not copy.",
+        )
     if in_use(handle):
         raise _source_in_use(path)
     return header
@@ -85,23 +100,32 @@ def _source_header(host: Host, handle: int, path: str) -> Header:
 def _chain_bytes(host: Host, handle: int, header: Optional[Header]) -> int:
     """How much disk the copy may take: what the chain takes now. Refuses a chain that leaves our directories."""
     total = os.fstat(handle).st_blocks * 512
-    own = {host.directory(kind).path: host.directory(kind) for kind in ('images', 'overlays')}
+    own = {
+        host.directory(kind).path: host.directory(kind)
+        for kind in ("images", "overlays")
+    }
     for _ in range(CHAIN_LIMIT):
         if header is None or header.backing is None:
             return total + total // 100 + PIECE_BYTES
         folder, name = os.path.split(header.backing)
         if folder not in own:
-            raise Failure('bad_image', f'The backing file {ascii(header.backing)} lies outside of the image '
-                                       'directories of this host.')
+            raise Failure(
+                "bad_image",
+                f"The backing file {ascii(header.backing)} lies outside of the image "
+                "directories of this host.",
+            )
         backing = open_image(own[folder], name)
         try:
             header = read_header(backing)
             total += os.fstat(backing).st_blocks * 512
             if header is None or header.data_file:
-                raise Failure('bad_image', f'The backing file {folder}/{name} is not a plain qcow2 image.')
+                raise Failure(
+                    "bad_image",
+                    f"The backing file {folder}/{name} is not a plain qcow2 image.",
+                )
         finally:
             os.close(backing)
-    raise Failure('bad_image', f'The image has more than {CHAIN_LIMIT} backing files.')
+    raise Failure("bad_image", f"The image has more than {CHAIN_LIMIT} backing files.")
 
 
 def must_fit(directory: Directory, need: int, request: Request) -> None:
@@ -109,13 +133,20 @@ def must_fit(directory: Directory, need: int, request: Request) -> None:
     statistics = os.statvfs(directory.handle)
     free = statistics.f_bavail * statistics.f_frsize
     try:
-        stale = os.stat(request.args['name'] + '.part', dir_fd=directory.handle, follow_symlinks=False)
+        stale = os.stat(
+            request.args["name"] + ".part",
+            dir_fd=directory.handle,
+            follow_symlinks=False,
+        )
         free += stale.st_blocks * 512
     except FileNotFoundError:
         pass
     if need > free:
-        raise Failure('no_space', f'The copy needs up to {need} bytes in {directory.path}, where only {free} bytes '
-                                  'are free; free some space first.')
+        raise Failure(
+            "no_space",
+            f"The copy needs up to {need} bytes in {directory.path}, where only {free} bytes "
+            "are free; free some space first.",
+        )
 
 
 def _clone(source: int, part: int) -> bool:
@@ -123,22 +154,47 @@ def _clone(source: int, part: int) -> bool:
         fcntl.ioctl(part, FICLONE, source)
         return True
     except OSError as error:
-        if error.errno in (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM):
+        if error.errno in (
+            errno.EOPNOTSUPP,
+            errno.EXDEV,
+            errno.EINVAL,
+            errno.ENOTTY,
+            errno.ENOSYS,
+            errno.EPERM,
+        ):
             return False
-        raise from_os_error(error, 'The reflink copy')
+        raise from_os_error(error, "The reflink copy")
 
 
-def convert(request: Request, options: List[str], source: int, part: int, total: int, shown_path: str) -> None:
+def convert(
+    request: Request,
+    options: List[str],
+    source: int,
+    part: int,
+    total: int,
+    shown_path: str,
+) -> None:
     """qemu-img convert from one open file to another, with progress in bytes of `total`."""
+
     def on_output(text: str) -> None:
         seen = PERCENT.findall(text)
         if seen:
-            request.progress('convert', int(float(seen[-1]) / 100 * total), total)
-    request.progress('convert', 0, total)
-    command = ['qemu-img', 'convert', '-p', *options, '-O', 'qcow2', image_path(source), image_path(part)]
+            request.progress("convert", int(float(seen[-1]) / 100 * total), total)
+
+    request.progress("convert", 0, total)
+    command = [
+        "qemu-img",
+        "convert",
+        "-p",
+        *options,
+        "-O",
+        "qcow2",
+        image_path(source),
+        image_path(part),
+    ]
     ended = run(request, command, keep=[source, part], on_output=on_output)
     if ended.code != 0:
-        raise child_failure('qemu-img convert', ended.errors, shown_path)
+        raise child_failure("qemu-img convert", ended.errors, shown_path)
 
 
 def _check_and_hash(request: Request, part: int, path: str) -> str:
@@ -150,8 +206,9 @@ def _check_and_hash(request: Request, part: int, path: str) -> str:
             check(request, part, path)
         except Failure as failure:
             faults.append(failure)
+
     thread = threading.Thread(target=verify, daemon=True)
-    request.progress('check', 0, os.fstat(part).st_size)
+    request.progress("check", 0, os.fstat(part).st_size)
     thread.start()
     try:
         sha256 = hash_file(request, part)
@@ -165,10 +222,17 @@ def _check_and_hash(request: Request, part: int, path: str) -> str:
 
 def check(request: Request, part: int, path: str) -> None:
     """qemu-img check: exit 0 is clean, 1 not done, 2 corrupt, 3 leaked clusters."""
-    ended = run(request, ['qemu-img', 'check', '-q', '-f', 'qcow2', image_path(part)], keep=[part])
+    ended = run(
+        request,
+        ["qemu-img", "check", "-q", "-f", "qcow2", image_path(part)],
+        keep=[part],
+    )
     if ended.code != 0:
-        raise Failure('bad_image', f'qemu-img check found faults in {path} (exit {ended.code}): '
-                                   f'{last_line(ended.errors or ended.output)}.')
+        raise Failure(
+            "bad_image",
+            f"qemu-img check found faults in {path} (exit {ended.code}): "
+            f"{last_line(ended.errors or ended.output)}.",
+        )
 
 
 def hash_file(request: Request, handle: int) -> str:
@@ -184,13 +248,13 @@ def hash_file(request: Request, handle: int) -> str:
             return digest.hexdigest()
         digest.update(buffer[:size])
         done += size
-        request.progress('checksum', done, total)
+        request.progress("checksum", done, total)
 
 
 def image_checksum(host: Host, request: Request) -> Result:
     """{sha256, bytes} of one image."""
-    handle = open_image(host.directory(request.args['dir']), request.args['name'])
+    handle = open_image(host.directory(request.args["dir"]), request.args["name"])
     try:
-        return {'sha256': hash_file(request, handle), 'bytes': os.fstat(handle).st_size}
+        return {"sha256": hash_file(request, handle), "bytes": os.fstat(handle).st_size}
     finally:
         os.close(handle)

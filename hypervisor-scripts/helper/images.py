@@ -19,19 +19,19 @@ NAME_WAIT_MS = 5000
 
 def image_list(host: Host, request: Request) -> Result:
     """All *.qcow2 of the images directory: {items: [{name, bytes, virtual_size, base}]}."""
-    return {'items': list_directory(host.directory('images'), host)}
+    return {"items": list_directory(host.directory("images"), host)}
 
 
 def overlay_list(host: Host, request: Request) -> Result:
     """The same for the overlays directory."""
-    return {'items': list_directory(host.directory('overlays'), host)}
+    return {"items": list_directory(host.directory("overlays"), host)}
 
 
 def list_directory(directory: Directory, host: Host) -> List[Dict[str, Any]]:
     """Reads every header. `base` is a name if the backing file lies in the images directory, else its path."""
     items = []
     for entry in sorted(os.listdir(directory.handle)):
-        if not entry.endswith('.qcow2'):
+        if not entry.endswith(".qcow2"):
             continue
         try:
             handle = open_image(directory, entry)
@@ -43,8 +43,14 @@ def list_directory(directory: Directory, host: Host) -> List[Dict[str, Any]]:
         finally:
             os.close(handle)
         # A file that is not qcow2 is shown with size 0 rather than hidden.
-        items.append({'name': entry, 'bytes': size, 'virtual_size': header.virtual_size if header else 0,
-                      'base': base_name(header.backing, host) if header else None})
+        items.append(
+            {
+                "name": entry,
+                "bytes": size,
+                "virtual_size": header.virtual_size if header else 0,
+                "base": base_name(header.backing, host) if header else None,
+            }
+        )
     return items
 
 
@@ -53,7 +59,7 @@ def base_name(backing: Optional[str], host: Host) -> Optional[str]:
     if backing is None:
         return None
     folder, name = os.path.split(backing)
-    return name if folder == host.directory('images').path else backing
+    return name if folder == host.directory("images").path else backing
 
 
 def exists(directory: Directory, name: str) -> bool:
@@ -67,19 +73,22 @@ def exists(directory: Directory, name: str) -> bool:
 
 def writing(directory: Directory, name: str, request: Request) -> Any:
     """The lock on a name that is being written; use it with `with` and hand the result to `must_hold`."""
-    return held('image', directory.file(name), request.cancelled, NAME_WAIT_MS)
+    return held("image", directory.file(name), request.cancelled, NAME_WAIT_MS)
 
 
 def must_hold(locked: bool, directory: Directory, name: str, request: Request) -> None:
     """Raises Failure('in_use') when the lock was not to be had."""
     request.stop_if_cancelled()
     if not locked:
-        raise Failure('in_use', f'Another request is writing {directory.file(name)}; try again when it has ended.')
+        raise Failure(
+            "in_use",
+            f"Another request is writing {directory.file(name)}; try again when it has ended.",
+        )
 
 
 def new_part(directory: Directory, name: str) -> int:
     """Makes an empty NAME.part, removing a stale one; gives a handle for reading and writing."""
-    part = name + '.part'
+    part = name + ".part"
     remove_if_there(part, directory.handle)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(part, flags, 0o600, dir_fd=directory.handle)
@@ -89,22 +98,34 @@ def publish(directory: Directory, name: str, part: int, mode: int) -> None:
     """NAME.part becomes NAME, durably."""
     os.fchmod(part, mode)
     os.fsync(part)
-    os.rename(name + '.part', name, src_dir_fd=directory.handle, dst_dir_fd=directory.handle)
+    os.rename(
+        name + ".part", name, src_dir_fd=directory.handle, dst_dir_fd=directory.handle
+    )
     directory.sync()
 
 
 def child_failure(command: str, errors: str, image: str) -> Failure:
     """What the words of qemu-img mean for the reader."""
-    if 'No space left' in errors or 'quota exceeded' in errors:
-        return Failure('no_space', f'The disk of this host became full while writing {image}; free some space first.')
-    if 'lock' in errors and 'Failed to get' in errors:
-        return Failure('in_use', f'A running machine has {image} or its backing file open; shut it down first.')
-    return Failure('bad_image', f'{command} refused {image}: {last_line(errors)}.')
+    if "No space left" in errors or "quota exceeded" in errors:
+        return Failure(
+            "no_space",
+            f"The disk of this host became full while writing {image}; free some space first.",
+        )
+    if "lock" in errors and "Failed to get" in errors:
+        return Failure(
+            "in_use",
+            f"A running machine has {image} or its backing file open; shut it down first.",
+        )
+    return Failure("bad_image", f"{command} refused {image}: {last_line(errors)}.")
 
 
 def image_create(host: Host, request: Request) -> Result:
     """A new empty image; an existing one of the same size is accepted."""
-    images, name, size = host.directory('images'), request.args['name'], request.args['size_bytes']
+    images, name, size = (
+        host.directory("images"),
+        request.args["name"],
+        request.args["size_bytes"],
+    )
     with writing(images, name, request) as locked:
         must_hold(locked, images, name, request)
         if exists(images, name):
@@ -112,12 +133,24 @@ def image_create(host: Host, request: Request) -> Result:
             return {}
         part = new_part(images, name)
         try:
-            ended = run(request, ['qemu-img', 'create', '-q', '-f', 'qcow2', image_path(part), str(size)], keep=[part])
+            ended = run(
+                request,
+                [
+                    "qemu-img",
+                    "create",
+                    "-q",
+                    "-f",
+                    "qcow2",
+                    image_path(part),
+                    str(size),
+                ],
+                keep=[part],
+            )
             if ended.code != 0:
-                raise child_failure('qemu-img create', ended.errors, images.file(name))
+                raise child_failure("qemu-img create", ended.errors, images.file(name))
             publish(images, name, part, 0o600)
         except BaseException:
-            remove_if_there(name + '.part', images.handle)
+            remove_if_there(name + ".part", images.handle)
             raise
         finally:
             os.close(part)
@@ -131,6 +164,13 @@ def _must_have_size(images: Directory, name: str, size: int) -> None:
     finally:
         os.close(handle)
     # qemu-img rounds the size up to whole sectors.
-    if header is None or header.backing is not None or header.virtual_size != (size + 511) // 512 * 512:
-        raise Failure('exists', f'{images.file(name)} exists and is not an empty image of {size} bytes; '
-                                'choose another name.')
+    if (
+        header is None
+        or header.backing is not None
+        or header.virtual_size != (size + 511) // 512 * 512
+    ):
+        raise Failure(
+            "exists",
+            f"{images.file(name)} exists and is not an empty image of {size} bytes; "
+            "choose another name.",
+        )

@@ -11,11 +11,11 @@ import os
 import threading
 from typing import Iterator, Optional
 
-LOCKS = '/run/berth/locks'
+LOCKS = "/run/berth/locks"
 
 
 def _path(kind: str, name: str) -> str:
-    return f'{LOCKS}/{kind}-{hashlib.sha256(name.encode()).hexdigest()[:40]}'
+    return f"{LOCKS}/{kind}-{hashlib.sha256(name.encode()).hexdigest()[:40]}"
 
 
 def try_lock(kind: str, name: str) -> Optional[int]:
@@ -23,7 +23,9 @@ def try_lock(kind: str, name: str) -> Optional[int]:
     path = _path(kind, name)
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        handle = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+        )
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -50,7 +52,9 @@ def unlock(kind: str, name: str, handle: int) -> None:
 
 
 @contextlib.contextmanager
-def held(kind: str, name: str, cancelled: threading.Event, wait_ms: Optional[int] = None) -> Iterator[bool]:
+def held(
+    kind: str, name: str, cancelled: threading.Event, wait_ms: Optional[int] = None
+) -> Iterator[bool]:
     """Holds the lock; gives False when it was not to be had within `wait_ms` (None: for ever) or on cancel."""
     waited_ms = 0
     handle = try_lock(kind, name)

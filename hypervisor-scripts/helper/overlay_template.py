@@ -21,7 +21,7 @@ class Template:
         zero = bytes(BLOCK_BYTES)
         for offset in range(0, self.size, BLOCK_BYTES):
             block = os.pread(handle, BLOCK_BYTES, offset)
-            if block != zero[:len(block)]:
+            if block != zero[: len(block)]:
                 self.extents.append((offset, block))
 
     def write(self, directory: int, name: str) -> None:

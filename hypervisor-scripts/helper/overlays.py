@@ -23,13 +23,13 @@ Result = Dict[str, Any]
 Item = Dict[str, Any]
 
 PARALLEL = 4
-LAYER_MARK = '.TRANSIENT-'
+LAYER_MARK = ".TRANSIENT-"
 
 
 def layers_by_overlay(host: Host) -> Dict[str, List[str]]:
     """The throw-away layers that exist now, by overlay name."""
     layers: Dict[str, List[str]] = {}
-    for entry in os.listdir(host.directory('transient').handle):
+    for entry in os.listdir(host.directory("transient").handle):
         overlay, mark, _ = entry.partition(LAYER_MARK)
         if mark:
             layers.setdefault(overlay, []).append(entry)
@@ -38,25 +38,28 @@ def layers_by_overlay(host: Host) -> Dict[str, List[str]]:
 
 def drop_layers(host: Host, names: List[str]) -> None:
     """Removes throw-away layers; raises Failure('in_use') when a running machine writes to one."""
-    transient = host.directory('transient')
+    transient = host.directory("transient")
     for name in names:
-        if _open_in_use(host, 'transient', name):
-            raise Failure('in_use', f'A running machine writes to {transient.file(name)}; shut it down first.')
+        if _open_in_use(host, "transient", name):
+            raise Failure(
+                "in_use",
+                f"A running machine writes to {transient.file(name)}; shut it down first.",
+            )
     for name in names:
         remove_if_there(name, transient.handle)
 
 
 def drop_link(host: Host, name: str) -> None:
     """Removes the link transient/NAME, if the directories differ."""
-    if host.directory('transient').path != host.directory('overlays').path:
-        remove_if_there(name, host.directory('transient').handle)
+    if host.directory("transient").path != host.directory("overlays").path:
+        remove_if_there(name, host.directory("transient").handle)
 
 
 def _open_in_use(host: Host, kind: str, name: str) -> bool:
     try:
         handle = open_image(host.directory(kind), name)
     except Failure as failure:
-        if failure.code == 'not_found':
+        if failure.code == "not_found":
             return False
         raise
     try:
@@ -67,7 +70,7 @@ def _open_in_use(host: Host, kind: str, name: str) -> bool:
 
 def overlay_create(host: Host, request: Request) -> Result:
     """Makes overlays/NAME on images/BASE for each item; one item's failure leaves the others done. Gives {items}."""
-    work: List[Item] = list(request.args['items'])
+    work: List[Item] = list(request.args["items"])
     results: List[Optional[Item]] = [None] * len(work)
     templates = Templates(host, request)
     layers = layers_by_overlay(host)
@@ -84,15 +87,19 @@ def overlay_create(host: Host, request: Request) -> Result:
             results[position] = _one(host, request, templates, layers, work[position])
             request.item(results[position] or {})
             position = take()
-    threads = [threading.Thread(target=labour, daemon=True) for _ in range(min(PARALLEL, len(work)) - 1)]
+
+    threads = [
+        threading.Thread(target=labour, daemon=True)
+        for _ in range(min(PARALLEL, len(work)) - 1)
+    ]
     for thread in threads:
         thread.start()
     labour()
     for thread in threads:
         thread.join()
     request.stop_if_cancelled()
-    host.directory('overlays').sync()
-    return {'items': results}
+    host.directory("overlays").sync()
+    return {"items": results}
 
 
 class Templates:
@@ -102,7 +109,7 @@ class Templates:
         self._host = host
         self._request = request
         self._lock = threading.Lock()
-        self._made: Dict[str, 'Template | Failure'] = {}
+        self._made: Dict[str, "Template | Failure"] = {}
 
     def on(self, base: str) -> Template:
         """The template of overlays on this base; raises not_found or bad_image."""
@@ -118,60 +125,98 @@ class Templates:
         return made
 
     def _make(self, base: str) -> Template:
-        images = self._host.directory('images')
+        images = self._host.directory("images")
         handle = open_image(images, base)
         try:
             header = read_header(handle)
         finally:
             os.close(handle)
-        if header is None or header.backing is not None or header.data_file or header.encrypted:
-            raise Failure('bad_image', f'{images.file(base)} cannot be a base: it must be a plain qcow2 image.')
-        blank = os.memfd_create('overlay', os.MFD_CLOEXEC)
+        if (
+            header is None
+            or header.backing is not None
+            or header.data_file
+            or header.encrypted
+        ):
+            raise Failure(
+                "bad_image",
+                f"{images.file(base)} cannot be a base: it must be a plain qcow2 image.",
+            )
+        blank = os.memfd_create("overlay", os.MFD_CLOEXEC)
         try:
-            command = ['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', images.file(base),
-                       image_path(blank)]
+            command = [
+                "qemu-img",
+                "create",
+                "-q",
+                "-f",
+                "qcow2",
+                "-F",
+                "qcow2",
+                "-b",
+                images.file(base),
+                image_path(blank),
+            ]
             ended = run(self._request, command, keep=[blank])
             if ended.code != 0:
-                raise child_failure('qemu-img create', ended.errors, images.file(base))
+                raise child_failure("qemu-img create", ended.errors, images.file(base))
             return Template(blank)
         finally:
             os.close(blank)
 
 
-def _one(host: Host, request: Request, templates: Templates, layers: Dict[str, List[str]], item: Item) -> Item:
-    name = item['name']
+def _one(
+    host: Host,
+    request: Request,
+    templates: Templates,
+    layers: Dict[str, List[str]],
+    item: Item,
+) -> Item:
+    name = item["name"]
     try:
         _make(host, request, templates, layers.get(name, []), item)
-        return {'name': name, 'ok': True}
+        return {"name": name, "ok": True}
     except Failure as failure:
-        return {'name': name, 'ok': False, 'error': failure.as_answer()}
+        return {"name": name, "ok": False, "error": failure.as_answer()}
     except OSError as error:
-        return {'name': name, 'ok': False, 'error': from_os_error(error, f'Making the overlay {name}').as_answer()}
+        return {
+            "name": name,
+            "ok": False,
+            "error": from_os_error(error, f"Making the overlay {name}").as_answer(),
+        }
 
 
-def _make(host: Host, request: Request, templates: Templates, layers: List[str], item: Item) -> None:
-    overlays, name, base = host.directory('overlays'), item['name'], item['base']
+def _make(
+    host: Host, request: Request, templates: Templates, layers: List[str], item: Item
+) -> None:
+    overlays, name, base = host.directory("overlays"), item["name"], item["base"]
     template = templates.on(base)
     with writing(overlays, name, request) as locked:
         must_hold(locked, overlays, name, request)
-        if not item['fresh'] and _stands_on(host, name, base):
+        if not item["fresh"] and _stands_on(host, name, base):
             _link(host, name)
             return
-        if _open_in_use(host, 'overlays', name):
-            raise Failure('in_use', f'A running machine has {overlays.file(name)} open; shut it down first.')
+        if _open_in_use(host, "overlays", name):
+            raise Failure(
+                "in_use",
+                f"A running machine has {overlays.file(name)} open; shut it down first.",
+            )
         drop_layers(host, layers)
         try:
-            template.write(overlays.handle, name + '.part')
-            os.rename(name + '.part', name, src_dir_fd=overlays.handle, dst_dir_fd=overlays.handle)
+            template.write(overlays.handle, name + ".part")
+            os.rename(
+                name + ".part",
+                name,
+                src_dir_fd=overlays.handle,
+                dst_dir_fd=overlays.handle,
+            )
         except BaseException:
-            remove_if_there(name + '.part', overlays.handle)
+            remove_if_there(name + ".part", overlays.handle)
             raise
         _link(host, name)
 
 
 def _stands_on(host: Host, name: str, base: str) -> bool:
     try:
-        handle = open_image(host.directory('overlays'), name)
+        handle = open_image(host.directory("overlays"), name)
     except Failure:
         return False
     try:
@@ -182,7 +227,7 @@ def _stands_on(host: Host, name: str, base: str) -> bool:
 
 
 def _link(host: Host, name: str) -> None:
-    transient, overlays = host.directory('transient'), host.directory('overlays')
+    transient, overlays = host.directory("transient"), host.directory("overlays")
     if transient.path == overlays.path:
         return
     target = overlays.file(name)
@@ -191,7 +236,7 @@ def _link(host: Host, name: str) -> None:
             return
     except OSError:
         pass  # Missing, or something else: replaced below.
-    temporary = f'{name}.link'
+    temporary = f"{name}.link"
     remove_if_there(temporary, transient.handle)
     os.symlink(target, temporary, dir_fd=transient.handle)
     os.rename(temporary, name, src_dir_fd=transient.handle, dst_dir_fd=transient.handle)
@@ -200,10 +245,14 @@ def _link(host: Host, name: str) -> None:
 def transient_clear(host: Host, request: Request) -> Result:
     """Removes the throw-away layer of a machine that is off; gives {removed}."""
     from domains import is_running
-    domain, name = request.args['domain'], request.args['name']
+
+    domain, name = request.args["domain"], request.args["name"]
     if is_running(host, domain):
-        raise Failure('in_use', f'{domain} is running; its throw-away layer is removed when it is off.')
-    transient = host.directory('transient')
-    removed = remove_if_there(f'{name}{LAYER_MARK}{domain}', transient.handle)
+        raise Failure(
+            "in_use",
+            f"{domain} is running; its throw-away layer is removed when it is off.",
+        )
+    transient = host.directory("transient")
+    removed = remove_if_there(f"{name}{LAYER_MARK}{domain}", transient.handle)
     transient.sync()
-    return {'removed': removed}
+    return {"removed": removed}

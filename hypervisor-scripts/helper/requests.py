@@ -13,8 +13,15 @@ PROGRESS_INTERVAL_MS = 250
 class Request:
     """What an operation needs to know about who asked. `args` holds checked values only."""
 
-    def __init__(self, id: str, op: str, raw_args: Dict[str, Any], operation: Optional[str], fence: Optional[int],
-                 send: Callable[[Dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        id: str,
+        op: str,
+        raw_args: Dict[str, Any],
+        operation: Optional[str],
+        fence: Optional[int],
+        send: Callable[[Dict[str, Any]], None],
+    ) -> None:
         self.id = id
         self.op = op
         self.raw_args = raw_args
@@ -26,7 +33,7 @@ class Request:
         self._lock = threading.Lock()
         self._children: Set[Any] = set()
         self._progress_ms = 0.0
-        self._phase = ''
+        self._phase = ""
 
     def progress(self, phase: str, done: int, total: int) -> None:
         """Tells the broker how far the work is, in bytes; most calls are dropped to keep the rate low."""
@@ -34,11 +41,13 @@ class Request:
         if phase == self._phase and now_ms - self._progress_ms < PROGRESS_INTERVAL_MS:
             return
         self._phase, self._progress_ms = phase, now_ms
-        self._send({'id': self.id, 'progress': {'phase': phase, 'done': done, 'total': total}})
+        self._send(
+            {"id": self.id, "progress": {"phase": phase, "done": done, "total": total}}
+        )
 
     def item(self, item: Dict[str, Any]) -> None:
         """Sends the result of one item of a batch."""
-        self._send({'id': self.id, 'item': item})
+        self._send({"id": self.id, "item": item})
 
     def batch_size(self) -> int:
         """How many results the answer may hold."""
@@ -55,7 +64,10 @@ class Request:
     def stop_if_cancelled(self) -> None:
         """Raises Failure('cancelled') when somebody asked for it."""
         if self.cancelled.is_set():
-            raise Failure('cancelled', f'The request {self.id} was cancelled; nothing half-made is left.')
+            raise Failure(
+                "cancelled",
+                f"The request {self.id} was cancelled; nothing half-made is left.",
+            )
 
     def own(self, child: Any) -> None:
         """Registers a child process that dies with the request."""

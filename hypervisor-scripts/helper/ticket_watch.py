@@ -49,7 +49,9 @@ class TicketWatch:
         self._changed = threading.Condition()
         threading.Thread(target=self._run, daemon=True).start()
 
-    def begin(self, domain: str, word: str, seated: FrozenSet[int], ends_s: int) -> None:
+    def begin(
+        self, domain: str, word: str, seated: FrozenSet[int], ends_s: int
+    ) -> None:
         """Watches a new ticket, in place of the domain's earlier one. `ends_s` is of the wall clock."""
         ends = time.monotonic() + ends_s - time.time()
         with self._changed:
@@ -77,25 +79,29 @@ class TicketWatch:
         """Gives whether this ticket needs no more watching."""
         try:
             viewers = spice_channels(self._host, domain)
-            channels = sum(len(open_ones) for id, open_ones in viewers.items() if id not in watched.seated)
+            channels = sum(
+                len(open_ones)
+                for id, open_ones in viewers.items()
+                if id not in watched.seated
+            )
             if not watched.is_due(channels, time.monotonic()):
                 return False
             self._burn(domain, watched)
             return True
         except Failure as failure:
             # A machine that is off has no ticket any more. Anything else is tried until QEMU's own expiry.
-            if failure.code != 'not_found' and time.monotonic() < watched.ends_s:
+            if failure.code != "not_found" and time.monotonic() < watched.ends_s:
                 return False
             return True
         except Exception as error:
-            log(f'watching the ticket of {domain} failed: {error!r}')
+            log(f"watching the ticket of {domain} failed: {error!r}")
             return time.monotonic() >= watched.ends_s
 
     def _burn(self, domain: str, watched: Watched) -> None:
         never = threading.Event()
-        with held('domain', domain, never, BURN_WAIT_MS) as locked:
+        with held("domain", domain, never, BURN_WAIT_MS) as locked:
             if locked and ticket_record.is_latest(domain, watched.word):
-                burn(self._host, domain, 'keep')
+                burn(self._host, domain, "keep")
 
     def _forget(self, domain: str, watched: Watched) -> None:
         with self._changed:

@@ -20,36 +20,53 @@ from requests import Request
 
 Result = Dict[str, Any]
 
-LONG_AGO = '1970-01-01T00:00:01'
+LONG_AGO = "1970-01-01T00:00:01"
 DOMAIN_WAIT_MS = 20_000
 
 
 def live_spice(host: Host, name: str) -> ElementTree.Element:
     """The SPICE display of the running domain as libvirt has it now; raises not_found or libvirt."""
-    domain = ElementTree.fromstring(command(host, name, 'dumpxml {domain}'))
-    if domain.findtext('name') != name:
+    domain = ElementTree.fromstring(command(host, name, "dumpxml {domain}"))
+    if domain.findtext("name") != name:
         raise unknown(name)
-    if 'id' not in domain.attrib:
+    if "id" not in domain.attrib:
         raise not_running(name)
     display = domain.find("./devices/graphics[@type='spice']")
-    if display is None or not display.get('tlsPort', '').isdigit():
-        raise Failure('libvirt', f'{name} has no SPICE display with a TLS port; check its <graphics> and spice_tls in '
-                                 '/etc/libvirt/qemu.conf.')
+    if display is None or not display.get("tlsPort", "").isdigit():
+        raise Failure(
+            "libvirt",
+            f"{name} has no SPICE display with a TLS port; check its <graphics> and spice_tls in "
+            "/etc/libvirt/qemu.conf.",
+        )
     return display
 
 
-def update(host: Host, name: str, display: ElementTree.Element, password: str, valid_to: str, connected: str) -> None:
+def update(
+    host: Host,
+    name: str,
+    display: ElementTree.Element,
+    password: str,
+    valid_to: str,
+    connected: str,
+) -> None:
     """Sets password and expiry in QEMU. libvirt wants the whole element repeated, and reads the time as UTC."""
-    display.set('passwd', password)
-    display.set('passwdValidTo', valid_to)
-    display.set('connected', connected)
-    xml = ElementTree.tostring(display, encoding='unicode')
-    command(host, name, 'update-device {domain} {secret} --live', secret=xml)
+    display.set("passwd", password)
+    display.set("passwdValidTo", valid_to)
+    display.set("connected", connected)
+    xml = ElementTree.tostring(display, encoding="unicode")
+    command(host, name, "update-device {domain} {secret} --live", secret=xml)
 
 
 def burn(host: Host, name: str, connected: str) -> None:
     """Makes every earlier password worthless. The caller holds the domain's lock."""
-    update(host, name, live_spice(host, name), secrets.token_urlsafe(24), LONG_AGO, connected)
+    update(
+        host,
+        name,
+        live_spice(host, name),
+        secrets.token_urlsafe(24),
+        LONG_AGO,
+        connected,
+    )
 
 
 def lifetime(ttl_seconds: int, now_s: float) -> int:
@@ -64,38 +81,44 @@ def lifetime(ttl_seconds: int, now_s: float) -> int:
 def ticket(host: Host, request: Request) -> Result:
     """Sets a new ticket; gives {tls_port, listen, valid_until_ms} after QEMU has taken it."""
     from ticket_watch import watch_of
-    name, connected = request.args['domain'], request.args['connected']
-    with held('domain', name, request.cancelled, DOMAIN_WAIT_MS) as locked:
+
+    name, connected = request.args["domain"], request.args["connected"]
+    with held("domain", name, request.cancelled, DOMAIN_WAIT_MS) as locked:
         _must_hold(locked, name, request)
         display = live_spice(host, name)
         seated = frozenset(spice_channels(host, name))
-        ends_s = lifetime(request.args['ttl_seconds'], time.time())
+        ends_s = lifetime(request.args["ttl_seconds"], time.time())
         record = ticket_record.begin(name)
-        valid_to = time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(ends_s))
-        update(host, name, display, request.args['password'], valid_to, connected)
+        valid_to = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ends_s))
+        update(host, name, display, request.args["password"], valid_to, connected)
         watch_of(host).begin(name, record, seated, ends_s)
     port, listen = _place(display)
-    return {'tls_port': port, 'listen': listen, 'valid_until_ms': ends_s * 1000}
+    return {"tls_port": port, "listen": listen, "valid_until_ms": ends_s * 1000}
 
 
 def _place(display: ElementTree.Element) -> Tuple[int, str]:
     listen = display.find("./listen[@type='address']")
-    found = listen.get('address') if listen is not None else None
+    found = listen.get("address") if listen is not None else None
     # Without an address libvirt listens where spice_listen says, which is the loopback by default.
-    return int(display.get('tlsPort', '0')), found or display.get('listen') or '127.0.0.1'
+    return (
+        int(display.get("tlsPort", "0")),
+        found or display.get("listen") or "127.0.0.1",
+    )
 
 
 def disconnect(host: Host, request: Request) -> Result:
     """Cuts every viewer and makes every earlier password worthless."""
-    name = request.args['domain']
-    with held('domain', name, request.cancelled, DOMAIN_WAIT_MS) as locked:
+    name = request.args["domain"]
+    with held("domain", name, request.cancelled, DOMAIN_WAIT_MS) as locked:
         _must_hold(locked, name, request)
         ticket_record.begin(name)
-        burn(host, name, 'disconnect')
+        burn(host, name, "disconnect")
     return {}
 
 
 def _must_hold(locked: bool, name: str, request: Request) -> None:
     request.stop_if_cancelled()
     if not locked:
-        raise Failure('timeout', f'Another console request for {name} did not end in time.')
+        raise Failure(
+            "timeout", f"Another console request for {name} did not end in time."
+        )

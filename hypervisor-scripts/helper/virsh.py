@@ -18,8 +18,8 @@ from typing import Iterator, List, Optional
 from children import DIE_WITH_PARENT, ENVIRONMENT, last_line
 from failures import Failure
 
-URI = 'qemu:///system'
-COMMAND = ('virsh', '-q', '-k', '5', '-K', '3', '-c', URI)
+URI = "qemu:///system"
+COMMAND = ("virsh", "-q", "-k", "5", "-K", "3", "-c", URI)
 SHELLS = 8
 TIMEOUT_MS = 10_000
 
@@ -32,11 +32,18 @@ class Shell:
     """One virsh in interactive mode, fed over a pipe."""
 
     def __init__(self) -> None:
-        self._secret = os.memfd_create('virsh', os.MFD_CLOEXEC)
+        self._secret = os.memfd_create("virsh", os.MFD_CLOEXEC)
         self._count = 0
         self._child = subprocess.Popen(
-            [*DIE_WITH_PARENT, *COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            pass_fds=(self._secret,), env={**ENVIRONMENT, 'VIRSH_HISTSIZE': '0'}, cwd='/', bufsize=0)
+            [*DIE_WITH_PARENT, *COMMAND],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(self._secret,),
+            env={**ENVIRONMENT, "VIRSH_HISTSIZE": "0"},
+            cwd="/",
+            bufsize=0,
+        )
         assert self._child.stderr is not None
         os.set_blocking(self._child.stderr.fileno(), False)
 
@@ -50,38 +57,47 @@ class Shell:
         if secret is not None:
             os.ftruncate(self._secret, 0)
             os.pwrite(self._secret, secret.encode(), 0)
-            command = command.replace('{secret}', f'/proc/self/fd/{self._secret}')
+            command = command.replace("{secret}", f"/proc/self/fd/{self._secret}")
         try:
-            output = self._exchange(command, f'berth-end-{self._count}', timeout_ms)
+            output = self._exchange(command, f"berth-end-{self._count}", timeout_ms)
         finally:
             os.ftruncate(self._secret, 0)
         errors = self._errors()
-        if 'onnect' in errors and ('isconnected' in errors or 'to connect' in errors or 'econnected' in errors):
+        if "onnect" in errors and (
+            "isconnected" in errors or "to connect" in errors or "econnected" in errors
+        ):
             raise Lost(errors)
-        if 'error: ' in errors:
-            raise Failure('libvirt', f'libvirt says: {last_line(errors).replace("error: ", "")}.')
+        if "error: " in errors:
+            raise Failure(
+                "libvirt", f'libvirt says: {last_line(errors).replace("error: ", "")}.'
+            )
         return output
 
     def _exchange(self, command: str, mark: str, timeout_ms: int) -> str:
         # The shell prints its prompt and what was typed, then the output. `echo` prints the mark without a line end.
         assert self._child.stdin is not None and self._child.stdout is not None
-        end = f'echo {mark}\n{mark}'.encode()
+        end = f"echo {mark}\n{mark}".encode()
         deadline_s = time.monotonic() + timeout_ms / 1000
-        answer = b''
+        answer = b""
         try:
-            self._child.stdin.write(f'{command}\necho {mark}\n'.encode())
+            self._child.stdin.write(f"{command}\necho {mark}\n".encode())
             while end not in answer:
-                readable, _, _ = select.select([self._child.stdout], [], [], max(0, deadline_s - time.monotonic()))
+                readable, _, _ = select.select(
+                    [self._child.stdout], [], [], max(0, deadline_s - time.monotonic())
+                )
                 if not readable:
-                    raise Failure('timeout', f'libvirt on this host did not answer within {timeout_ms} ms.')
+                    raise Failure(
+                        "timeout",
+                        f"libvirt on this host did not answer within {timeout_ms} ms.",
+                    )
                 piece = os.read(self._child.stdout.fileno(), 65536)
                 if not piece:
                     raise Lost(self._errors())
                 answer += piece
         except OSError as error:
             raise Lost(str(error))
-        body = answer[:answer.index(end)].decode(errors='replace')
-        return body.partition('\n')[2].rpartition('virsh # ')[0]
+        body = answer[: answer.index(end)].decode(errors="replace")
+        return body.partition("\n")[2].rpartition("virsh # ")[0]
 
     def _errors(self) -> str:
         assert self._child.stderr is not None
@@ -92,7 +108,7 @@ class Shell:
                 if not piece:
                     break
                 pieces.append(piece)
-        return b''.join(pieces).decode(errors='replace')
+        return b"".join(pieces).decode(errors="replace")
 
     def close(self) -> None:
         """Ends the shell, however it is."""
@@ -113,7 +129,9 @@ class Shells:
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(SHELLS)
 
-    def run(self, command: str, secret: Optional[str] = None, timeout_ms: int = TIMEOUT_MS) -> str:
+    def run(
+        self, command: str, secret: Optional[str] = None, timeout_ms: int = TIMEOUT_MS
+    ) -> str:
         """Runs one virsh command and gives its output. A lost libvirtd is tried once more."""
         with self._places:
             try:
@@ -123,8 +141,11 @@ class Shells:
             try:
                 return self._attempt(command, secret, timeout_ms)
             except Lost as lost:
-                raise Failure('libvirt', f'libvirtd on this host does not answer ({last_line(str(lost))}); '
-                                         'look at "systemctl status libvirtd" there.')
+                raise Failure(
+                    "libvirt",
+                    f"libvirtd on this host does not answer ({last_line(str(lost))}); "
+                    'look at "systemctl status libvirtd" there.',
+                )
 
     def _attempt(self, command: str, secret: Optional[str], timeout_ms: int) -> str:
         with self._shell() as shell:
@@ -138,7 +159,7 @@ class Shells:
         try:
             yield shell
         except Failure as failure:
-            self._give_back(shell, usable=failure.code == 'libvirt')
+            self._give_back(shell, usable=failure.code == "libvirt")
             raise
         except BaseException:
             self._give_back(shell, usable=False)

@@ -13,9 +13,16 @@ import { until } from '../support/until.js'
 
 t.setTimeout(60_000)
 const broker = await SimulatedBroker.start({ hosts: 2 })
-t.teardown(async () => { await broker.remove() })
+t.teardown(async () => {
+  await broker.remove()
+})
 await broker.addHypervisors()
-const made = await broker.admin.post<{ job: string }>('/machines', { name: 'pc-{n}', type: 'simple', hypervisors: ['hv1'], count: 3 })
+const made = await broker.admin.post<{ job: string }>('/machines', {
+  name: 'pc-{n}',
+  type: 'simple',
+  hypervisors: ['hv1'],
+  count: 3,
+})
 await broker.admin.succeeded(made.job)
 
 t.test('health and readiness are told to anybody', async (t) => {
@@ -23,11 +30,23 @@ t.test('health and readiness are told to anybody', async (t) => {
   t.match(await broker.anybody.raw('GET', '/readyz'), { status: 200, body: { status: 'ready' } })
 })
 
-interface Sample { readonly name: string, readonly labels: Readonly<Record<string, string>>, readonly value: number }
+interface Sample {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
 
 /** The text format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/); throws for a line that is none. */
-function parseMetrics (text: string): { samples: Sample[], types: Map<string, string>, helps: Map<string, string> } {
-  const [types, helps, samples] = [new Map<string, string>(), new Map<string, string>(), [] as Sample[]]
+function parseMetrics(text: string): {
+  samples: Sample[]
+  types: Map<string, string>
+  helps: Map<string, string>
+} {
+  const [types, helps, samples] = [
+    new Map<string, string>(),
+    new Map<string, string>(),
+    [] as Sample[],
+  ]
   if (!text.endsWith('\n')) throw new Error('the last line must end in a line feed')
   for (const line of text.split('\n').filter((one) => one !== '')) {
     const comment = /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*) (.+)$/.exec(line)
@@ -37,9 +56,21 @@ function parseMetrics (text: string): { samples: Sample[], types: Map<string, st
       map.set(comment[2] ?? '', comment[3] ?? '')
       continue
     }
-    const sample = /^([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\.)*",?)*)\})? (\S+)(?: \d+)?$/.exec(line)
-    if (!sample || (Number.isNaN(Number(sample[3])) && !/^([+-]Inf|NaN|Nan)$/.test(sample[3] ?? ''))) throw new Error(`not a sample: ${line}`)
-    const labels = Object.fromEntries([...(sample[2] ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map((label) => [label[1] ?? '', label[2] ?? '']))
+    const sample =
+      /^([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\.)*",?)*)\})? (\S+)(?: \d+)?$/.exec(
+        line,
+      )
+    if (
+      !sample ||
+      (Number.isNaN(Number(sample[3])) && !/^([+-]Inf|NaN|Nan)$/.test(sample[3] ?? ''))
+    )
+      throw new Error(`not a sample: ${line}`)
+    const labels = Object.fromEntries(
+      [...(sample[2] ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map((label) => [
+        label[1] ?? '',
+        label[2] ?? '',
+      ]),
+    )
     samples.push({ name: sample[1] ?? '', labels, value: Number(sample[3]) })
   }
   return { samples, types, helps }
@@ -48,7 +79,10 @@ function parseMetrics (text: string): { samples: Sample[], types: Map<string, st
 t.test('metrics are in the text format of Prometheus, for those with a token', async (t) => {
   t.match(await broker.anybody.raw('GET', '/metrics'), { status: 401 })
   broker.host('hv2').link?.setUp(false)
-  await until(() => broker.rows("SELECT id FROM machine WHERE power != 'off'").length === 0, { withinMs: 5_000, what: 'every machine is seen to be off' })
+  await until(() => broker.rows("SELECT id FROM machine WHERE power != 'off'").length === 0, {
+    withinMs: 5_000,
+    what: 'every machine is seen to be off',
+  })
   const { text, headers, status } = await broker.admin.raw('GET', '/metrics')
   t.equal(status, 200)
   t.match(headers['content-type'], /^text\/plain; version=0\.0\.4/)
@@ -58,7 +92,12 @@ t.test('metrics are in the text format of Prometheus, for those with a token', a
     t.ok(family !== undefined && helps.has(family), `${name} has a type and a help`)
     t.match(name, /^berth_/)
   }
-  const value = (name: string, labels: Record<string, string>): number | undefined => samples.find((sample) => sample.name === name && Object.entries(labels).every(([key, wanted]) => sample.labels[key] === wanted))?.value
+  const value = (name: string, labels: Record<string, string>): number | undefined =>
+    samples.find(
+      (sample) =>
+        sample.name === name &&
+        Object.entries(labels).every(([key, wanted]) => sample.labels[key] === wanted),
+    )?.value
   t.equal(value('berth_machines', { type: 'simple', power: 'off' }), 3)
   t.equal(value('berth_hypervisor_up', { hypervisor: 'hv1' }), 1)
   t.equal(value('berth_hypervisor_up', { hypervisor: 'hv2' }), 0)
@@ -70,11 +109,20 @@ t.test('metrics are in the text format of Prometheus, for those with a token', a
 t.test('what is gone is not counted any more', async (t) => {
   await broker.admin.succeeded((await broker.admin.delete<{ job: string }>('/machines/pc-3')).job)
   const { samples } = parseMetrics((await broker.admin.raw('GET', '/metrics')).text)
-  t.equal(samples.filter((sample) => sample.name === 'berth_machines').reduce((sum, { value }) => sum + value, 0), 2)
-  t.equal(samples.filter((sample) => sample.name === 'berth_jobs').length, 0, 'no job is left that has not ended')
+  t.equal(
+    samples
+      .filter((sample) => sample.name === 'berth_machines')
+      .reduce((sum, { value }) => sum + value, 0),
+    2,
+  )
+  t.equal(
+    samples.filter((sample) => sample.name === 'berth_jobs').length,
+    0,
+    'no job is left that has not ended',
+  )
 })
 
-t.test('the certificate of the authority is the one that signed the server\'s', async (t) => {
+t.test("the certificate of the authority is the one that signed the server's", async (t) => {
   const { status, text, headers } = await broker.anybody.raw('GET', '/ca.pem')
   t.equal(status, 200)
   t.match(headers['content-type'], /pem/)
@@ -83,7 +131,7 @@ t.test('the certificate of the authority is the one that signed the server\'s', 
   t.notMatch(text, /PRIVATE/)
 })
 
-t.test('the installer is a shell script with the broker\'s public key', async (t) => {
+t.test("the installer is a shell script with the broker's public key", async (t) => {
   const { status, text, headers } = await broker.anybody.raw('GET', '/install/hypervisor.sh')
   t.equal(status, 200)
   t.match(headers['content-type'], /shellscript/)
@@ -96,17 +144,34 @@ t.test('the installer is a shell script with the broker\'s public key', async (t
 })
 
 /** A stream of a job's progress; with the id of the last event that was seen, if any. */
-async function stream (job: string, lastEventId?: string): Promise<{ response: IncomingMessage, close: () => void }> {
-  const sent = request(`${broker.url}/api/v1/jobs/${job}/events`, { ca: broker.ca, agent: false, headers: { authorization: `Bearer ${broker.token}`, ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }) } })
+async function stream(
+  job: string,
+  lastEventId?: string,
+): Promise<{ response: IncomingMessage; close: () => void }> {
+  const sent = request(`${broker.url}/api/v1/jobs/${job}/events`, {
+    ca: broker.ca,
+    agent: false,
+    headers: {
+      authorization: `Bearer ${broker.token}`,
+      ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+    },
+  })
   sent.end()
-  const [response] = await once(sent, 'response') as [IncomingMessage]
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
   response.setEncoding('utf8')
-  return { response, close: () => { sent.destroy() } }
+  return {
+    response,
+    close: () => {
+      sent.destroy()
+    },
+  }
 }
 
 t.test('the progress of a job comes as server-sent events, until it has ended', async (t) => {
   broker.host().latencyMs = 300
-  const { job } = await broker.admin.post<{ job: string }>('/machines/pc-1/power', { action: 'start' })
+  const { job } = await broker.admin.post<{ job: string }>('/machines/pc-1/power', {
+    action: 'start',
+  })
   const { response } = await stream(job)
   t.match(response.headers, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
   const seen: Job[] = []
@@ -117,41 +182,62 @@ t.test('the progress of a job comes as server-sent events, until it has ended', 
   broker.host().latencyMs = 0
   t.ok(seen.length >= 2, `${seen.length} events`)
   t.match(seen.at(-1), { id: job, state: 'succeeded', done: 1, total: 1 })
-  t.equal(new Set(seen.map((one) => JSON.stringify(one))).size, seen.length, 'no event says what the one before has said')
+  t.equal(
+    new Set(seen.map((one) => JSON.stringify(one))).size,
+    seen.length,
+    'no event says what the one before has said',
+  )
 })
 
-t.test('who comes back with the last event that he has seen hears of it again only when something has changed', async (t) => {
-  let letGo = (): void => {}
-  const held = new Promise<void>((resolve) => { letGo = resolve })
-  const host = broker.host()
-  const { link } = host
-  if (!link) throw new Error('the host has no line')
-  const shutdown = link.shutdownDomain.bind(link)
-  link.shutdownDomain = async (name) => {
-    await held
-    await shutdown(name)
-  }
-  const { job } = await broker.admin.post<{ job: string }>('/machines/pc-1/power', { action: 'shutdown', timeoutMs: 20_000 })
-  await until(async () => (await broker.admin.get<Job>(`/jobs/${job}`)).targets[0]?.state === 'running', { withinMs: 5_000, everyMs: 10, what: 'the job waits for the host' })
-  const first = await stream(job)
-  const [chunk] = await once(first.response, 'data') as [string]
-  first.close()
-  const id = /^id: ([\w-]{16})\n/.exec(chunk)?.[1] ?? ''
-  t.match(id, /^[\w-]{16}$/)
-  const again = await stream(job)
-  t.match((await once(again.response, 'data') as [string])[0], new RegExp(`^id: ${id}\\n`), 'the same state has the same id')
-  again.close()
-  const second = await stream(job, id)
-  letGo()
-  const states: string[] = []
-  for await (const { data } of readServerSentEvents(second.response)) states.push((JSON.parse(data) as Job).targets[0]?.state ?? '')
-  t.notOk(states.includes('running'), `told: ${states.join()}`)
-  t.equal(states.at(-1), 'done')
-  const after = await stream(job, 'what-was-long-ago')
-  const told: Job[] = []
-  for await (const { data } of readServerSentEvents(after.response)) told.push(JSON.parse(data) as Job)
-  t.match(told, [{ state: 'succeeded' }], 'one that has ended is told once')
-})
+t.test(
+  'who comes back with the last event that he has seen hears of it again only when something has changed',
+  async (t) => {
+    let letGo = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    const host = broker.host()
+    const { link } = host
+    if (!link) throw new Error('the host has no line')
+    const shutdown = link.shutdownDomain.bind(link)
+    link.shutdownDomain = async (name) => {
+      await held
+      await shutdown(name)
+    }
+    const { job } = await broker.admin.post<{ job: string }>('/machines/pc-1/power', {
+      action: 'shutdown',
+      timeoutMs: 20_000,
+    })
+    await until(
+      async () => (await broker.admin.get<Job>(`/jobs/${job}`)).targets[0]?.state === 'running',
+      { withinMs: 5_000, everyMs: 10, what: 'the job waits for the host' },
+    )
+    const first = await stream(job)
+    const [chunk] = (await once(first.response, 'data')) as [string]
+    first.close()
+    const id = /^id: ([\w-]{16})\n/.exec(chunk)?.[1] ?? ''
+    t.match(id, /^[\w-]{16}$/)
+    const again = await stream(job)
+    t.match(
+      ((await once(again.response, 'data')) as [string])[0],
+      new RegExp(`^id: ${id}\\n`),
+      'the same state has the same id',
+    )
+    again.close()
+    const second = await stream(job, id)
+    letGo()
+    const states: string[] = []
+    for await (const { data } of readServerSentEvents(second.response))
+      states.push((JSON.parse(data) as Job).targets[0]?.state ?? '')
+    t.notOk(states.includes('running'), `told: ${states.join()}`)
+    t.equal(states.at(-1), 'done')
+    const after = await stream(job, 'what-was-long-ago')
+    const told: Job[] = []
+    for await (const { data } of readServerSentEvents(after.response))
+      told.push(JSON.parse(data) as Job)
+    t.match(told, [{ state: 'succeeded' }], 'one that has ended is told once')
+  },
+)
 
 t.test('a job that is not there is refused before a stream begins', async (t) => {
   const { response } = await stream('nothing')

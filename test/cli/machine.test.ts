@@ -3,49 +3,153 @@ import { join } from 'node:path'
 import { Type } from '@sinclair/typebox'
 import { test } from 'tap'
 import { JobRef } from '../../broker/api/images.js'
-import { DiscardChanges, MachineAdopt, MachineCreate, MachineList, MachineMaintenance, MachinePatch, MachinesAndJob, PowerRequest, SpiceConsole } from '../../broker/api/machines.js'
+import {
+  DiscardChanges,
+  MachineAdopt,
+  MachineCreate,
+  MachineList,
+  MachineMaintenance,
+  MachinePatch,
+  MachinesAndJob,
+  PowerRequest,
+  SpiceConsole,
+} from '../../broker/api/machines.js'
 import { Maintenance } from '../../broker/api/common.js'
 import { Hypervisor } from '../../broker/api/hypervisors.js'
 import { CONSOLE, hypervisor, job, machine } from './samples.js'
 import { answer, refuse, stream } from './stub-broker.js'
 import { bench } from './with-broker.js'
 
-test('create sends what was given and nothing else', async t => {
+test('create sends what was given and nothing else', async (t) => {
   const { cli, broker, berth } = await bench(t)
-  broker.on('POST /machines', answer(MachinesAndJob, { machines: [machine()], job: '7' }, { status: 202, request: MachineCreate }))
+  broker.on(
+    'POST /machines',
+    answer(
+      MachinesAndJob,
+      { machines: [machine()], job: '7' },
+      { status: 202, request: MachineCreate },
+    ),
+  )
   broker.on('GET /jobs/7/events', stream([job({ kind: 'create' })]))
-  t.match(await berth(['machine', 'create', 'pc-{nn}', '--type', 'vdi', '--parent', 'win11', '--hypervisor', 'hv1', '--hypervisor', 'hv2', '--count', '20', '--first', '5', '--discard-changes']), { code: 0, stdout: /succeeded/ })
-  t.strictSame(broker.asked[0]?.body, { name: 'pc-{nn}', type: 'vdi', count: 20, first: 5, hypervisors: ['hv1', 'hv2'], parent: 'win11', discardChanges: true })
+  t.match(
+    await berth([
+      'machine',
+      'create',
+      'pc-{nn}',
+      '--type',
+      'vdi',
+      '--parent',
+      'win11',
+      '--hypervisor',
+      'hv1',
+      '--hypervisor',
+      'hv2',
+      '--count',
+      '20',
+      '--first',
+      '5',
+      '--discard-changes',
+    ]),
+    { code: 0, stdout: /succeeded/ },
+  )
+  t.strictSame(broker.asked[0]?.body, {
+    name: 'pc-{nn}',
+    type: 'vdi',
+    count: 20,
+    first: 5,
+    hypervisors: ['hv1', 'hv2'],
+    parent: 'win11',
+    discardChanges: true,
+  })
   const xml = cli.file('domain.xml', '<domain/>')
-  t.match(await berth(['machine', 'create', '--name', 'gold', '--type', 'source', '--hypervisor', 'hv1', '--memory', '4GiB', '--vcpus', '4', '--disk', '512MiB', '--network', 'none', '--firmware', 'uefi', '--domain-xml', xml, '--no-wait']), { code: 0, stdout: '7\n' })
-  t.strictSame(broker.asked.at(-1)?.body, { name: 'gold', type: 'source', hypervisors: ['hv1'], memoryMib: 4096, vcpus: 4, diskGib: 0.5, network: 'none', firmware: 'uefi', domainXml: '<domain/>' })
+  t.match(
+    await berth([
+      'machine',
+      'create',
+      '--name',
+      'gold',
+      '--type',
+      'source',
+      '--hypervisor',
+      'hv1',
+      '--memory',
+      '4GiB',
+      '--vcpus',
+      '4',
+      '--disk',
+      '512MiB',
+      '--network',
+      'none',
+      '--firmware',
+      'uefi',
+      '--domain-xml',
+      xml,
+      '--no-wait',
+    ]),
+    { code: 0, stdout: '7\n' },
+  )
+  t.strictSame(broker.asked.at(-1)?.body, {
+    name: 'gold',
+    type: 'source',
+    hypervisors: ['hv1'],
+    memoryMib: 4096,
+    vcpus: 4,
+    diskGib: 0.5,
+    network: 'none',
+    firmware: 'uefi',
+    domainXml: '<domain/>',
+  })
 })
 
-test('a wrong command line is exit code 2 and nothing is sent', async t => {
+test('a wrong command line is exit code 2 and nothing is sent', async (t) => {
   const { broker, berth } = await bench(t)
   const create = ['machine', 'create', '--hypervisor', 'hv1', '--type', 'vdi']
   const cases: Array<[string[], RegExp]> = [
-    [['machine', 'create', 'x', '--type', 'vdi'], /--hypervisor/], [['machine', 'create', 'x', '--hypervisor', 'hv1', '--type', 'tower'], /Allowed choices/], [create, /Give the name once/], [[...create, 'pc', '--count', '3'], /\{nn\}/],
-    [[...create, 'pc', '--memory', '2 lots'], /Give a size/], [[...create, 'pc', '--colour', 'blue'], /unknown option/], [[...create, 'pc', '--domain-xml', '/nowhere'], /does not exist/],
-    [['machine', 'shutdown', 'pc', '--timeout', '2m'], /ISO 8601/], [['machine', 'frobnicate'], /unknown command/], [['nonsense'], /unknown command/], [['machine', 'start'], /missing required argument/],
-    [['machine', 'list', '-o', 'xml'], /Allowed choices/], [['machine', 'delete', 'pc'], /no terminal to ask on; give --yes/], [['machine', 'set', 'pc'], /Nothing to change/], [['help', 'nonsense'], /no command or topic/],
+    [['machine', 'create', 'x', '--type', 'vdi'], /--hypervisor/],
+    [['machine', 'create', 'x', '--hypervisor', 'hv1', '--type', 'tower'], /Allowed choices/],
+    [create, /Give the name once/],
+    [[...create, 'pc', '--count', '3'], /\{nn\}/],
+    [[...create, 'pc', '--memory', '2 lots'], /Give a size/],
+    [[...create, 'pc', '--colour', 'blue'], /unknown option/],
+    [[...create, 'pc', '--domain-xml', '/nowhere'], /does not exist/],
+    [['machine', 'shutdown', 'pc', '--timeout', '2m'], /ISO 8601/],
+    [['machine', 'frobnicate'], /unknown command/],
+    [['nonsense'], /unknown command/],
+    [['machine', 'start'], /missing required argument/],
+    [['machine', 'list', '-o', 'xml'], /Allowed choices/],
+    [['machine', 'delete', 'pc'], /no terminal to ask on; give --yes/],
+    [['machine', 'set', 'pc'], /Nothing to change/],
+    [['help', 'nonsense'], /no command or topic/],
   ]
-  for (const [words, message] of cases) t.match(await berth(words), { code: 2, stdout: '', stderr: message }, words.join(' '))
+  for (const [words, message] of cases)
+    t.match(await berth(words), { code: 2, stdout: '', stderr: message }, words.join(' '))
   t.equal(broker.received(), 0)
 })
 
-test('names cannot reach another route', async t => {
+test('names cannot reach another route', async (t) => {
   const { broker, berth } = await bench(t)
   t.match(await berth(['machine', 'show', '../hypervisors/hv1?x=$(id)']), { code: 1 })
   t.equal(broker.asked[0]?.path, '/machines/..%2Fhypervisors%2Fhv1%3Fx%3D%24(id)')
 })
 
-test('list and show, safe for a terminal', async t => {
+test('list and show, safe for a terminal', async (t) => {
   const { broker, berth } = await bench(t)
-  const bad = machine({ job: '9', viewers: [], powerReason: 'disk \u001b]0;owned\u0007 \u009b2J full\nno', maintenance: true, maintenanceReason: 'a\u202Eb' })
-  broker.on('GET /machines?type=vdi&parent=win11', answer(MachineList, { machines: [machine(), bad] }))
+  const bad = machine({
+    job: '9',
+    viewers: [],
+    powerReason: 'disk \u001b]0;owned\u0007 \u009b2J full\nno',
+    maintenance: true,
+    maintenanceReason: 'a\u202Eb',
+  })
+  broker.on(
+    'GET /machines?type=vdi&parent=win11',
+    answer(MachineList, { machines: [machine(), bad] }),
+  )
   const table = await berth(['machine', 'list', '--type', 'vdi', '--parent', 'win11'])
-  t.match(table.stdout, /^NAME +TYPE +HYPERVISOR +PARENT +GENERATION +POWER +STATE +FLAGS +VIEWERS\npc-01 +vdi +hv1 +win11 +g2 +running +ready +discard +10.0.0.9\npc-01 .* job 9 +discard +-\n$/)
+  t.match(
+    table.stdout,
+    /^NAME +TYPE +HYPERVISOR +PARENT +GENERATION +POWER +STATE +FLAGS +VIEWERS\npc-01 +vdi +hv1 +win11 +g2 +running +ready +discard +10.0.0.9\npc-01 .* job 9 +discard +-\n$/,
+  )
   broker.on('GET /machines/pc-01', answer(machineSchema(), bad))
   const shown = await berth(['machine', 'show', 'pc-01'])
   t.match(shown.stdout, /power reason: +disk \?\]0;owned\? \?2J full no\n/)
@@ -57,50 +161,103 @@ test('list and show, safe for a terminal', async t => {
   }
 })
 
-function machineSchema (): typeof MachineList.properties.machines.items {
+function machineSchema(): typeof MachineList.properties.machines.items {
   return MachineList.properties.machines.items
 }
 
-test('power: one job for each machine, a refusal leaves the others', async t => {
+test('power: one job for each machine, a refusal leaves the others', async (t) => {
   const { broker, berth } = await bench(t)
-  for (const [name, id] of [['pc-01', '7'], ['pc-02', '8']] as const) broker.on(`POST /machines/${name}/power`, answer(JobRef, { job: id }, { status: 202, request: PowerRequest }))
+  for (const [name, id] of [
+    ['pc-01', '7'],
+    ['pc-02', '8'],
+  ] as const)
+    broker.on(
+      `POST /machines/${name}/power`,
+      answer(JobRef, { job: id }, { status: 202, request: PowerRequest }),
+    )
   broker.on('POST /machines/pc-03/power', refuse('busy', 'Job 5 works on pc-03.'))
   broker.on('GET /jobs/7/events', stream([job({ id: '7' })]))
   broker.on('GET /jobs/8/events', stream([job({ id: '8' })]))
-  const some = await berth(['machine', 'shutdown', 'pc-01', 'pc-03', 'pc-02', '--timeout', 'PT90S', '-o', 'json'])
+  const some = await berth([
+    'machine',
+    'shutdown',
+    'pc-01',
+    'pc-03',
+    'pc-02',
+    '--timeout',
+    'PT90S',
+    '-o',
+    'json',
+  ])
   t.match(some, { code: 5, stderr: /berth: Job 5 works on pc-03\./ })
-  t.strictSame((JSON.parse(some.stdout) as { jobs: Array<{ id: string }> }).jobs.map((it) => it.id), ['7', '8'])
+  t.strictSame(
+    (JSON.parse(some.stdout) as { jobs: Array<{ id: string }> }).jobs.map((it) => it.id),
+    ['7', '8'],
+  )
   t.strictSame(broker.asked[0]?.body, { action: 'shutdown', timeoutMs: 90_000 })
   t.match(await berth(['machine', 'start', 'pc-03']), { code: 1, stdout: '' })
-  t.match(await berth(['machine', 'reset', 'pc-01', '--children', '--no-wait']), { code: 0, stdout: '7\n' })
+  t.match(await berth(['machine', 'reset', 'pc-01', '--children', '--no-wait']), {
+    code: 0,
+    stdout: '7\n',
+  })
   t.strictSame(broker.asked.at(-1)?.body, { action: 'reset', children: true })
 })
 
-test('delete asks, and names what depends on it', async t => {
+test('delete asks, and names what depends on it', async (t) => {
   const { cli, broker, berth } = await bench(t)
   broker.on('DELETE /machines/win11', refuse('has_dependants', 'win11 has machines.', ['pc-01']))
   broker.on('DELETE /machines/win11?force=true', answer(JobRef, { job: '7' }, { status: 202 }))
   broker.on('GET /jobs/7/events', stream([job()]))
-  t.match(await cli.talk(['machine', 'delete', 'win11'], [[/Delete win11 with disks\?/, 'n']]), { code: 1 })
+  t.match(await cli.talk(['machine', 'delete', 'win11'], [[/Delete win11 with disks\?/, 'n']]), {
+    code: 1,
+  })
   t.equal(broker.received(), 0)
-  t.match(await berth(['machine', 'delete', 'win11', '--yes']), { code: 1, stderr: 'berth: win11 has machines.\n  pc-01\n' })
+  t.match(await berth(['machine', 'delete', 'win11', '--yes']), {
+    code: 1,
+    stderr: 'berth: win11 has machines.\n  pc-01\n',
+  })
   t.match(await berth(['machine', 'delete', 'win11', '--yes', '--force']), { code: 0 })
 })
 
-test('set, change-type, adopt, discard-changes, xml, maintenance', async t => {
+test('set, change-type, adopt, discard-changes, xml, maintenance', async (t) => {
   const { broker, berth } = await bench(t)
   const done = { machines: [machine()], job: null }
   broker.on('PATCH /machines/pc-01', answer(MachinesAndJob, done, { request: MachinePatch }))
-  broker.on('POST /machines/adopt', answer(MachinesAndJob, done, { status: 201, request: MachineAdopt }))
-  broker.on('PUT /machines/win11/discard-changes', answer(MachinesAndJob, done, { request: DiscardChanges }))
-  broker.on('PUT /machines/win11/maintenance', answer(MachineList, { machines: [machine()] }, { request: MachineMaintenance }))
-  broker.on('PUT /hypervisors/hv1/maintenance', answer(Hypervisor, hypervisor({ state: 'maintenance' }), { request: Maintenance }))
-  broker.on('GET /machines/pc-01/xml', answer(Type.Object({ xml: Type.String() }), { xml: '<domain>\n</domain>' }))
+  broker.on(
+    'POST /machines/adopt',
+    answer(MachinesAndJob, done, { status: 201, request: MachineAdopt }),
+  )
+  broker.on(
+    'PUT /machines/win11/discard-changes',
+    answer(MachinesAndJob, done, { request: DiscardChanges }),
+  )
+  broker.on(
+    'PUT /machines/win11/maintenance',
+    answer(MachineList, { machines: [machine()] }, { request: MachineMaintenance }),
+  )
+  broker.on(
+    'PUT /hypervisors/hv1/maintenance',
+    answer(Hypervisor, hypervisor({ state: 'maintenance' }), { request: Maintenance }),
+  )
+  broker.on(
+    'GET /machines/pc-01/xml',
+    answer(Type.Object({ xml: Type.String() }), { xml: '<domain>\n</domain>' }),
+  )
   const cases: Array<[string, unknown]> = [
-    ['machine set pc-01 --memory 1GiB --parent none', { memoryMib: 1024, parent: null }], ['machine change-type pc-01 initial --parent gold', { type: 'initial', parent: 'gold' }],
-    ['machine adopt old --hypervisor hv1', { name: 'old', hypervisor: 'hv1' }], ['machine discard-changes on win11 --children --on-reboot', { on: true, children: true, onReboot: true }],
-    ['machine discard-changes off win11 --no-on-reboot', { on: false, onReboot: false }], ['maintenance on win11 --children --reason Updates', { on: true, children: true, reason: 'Updates' }],
-    ['maintenance off hypervisor:hv1', { on: false }], ['maintenance on hv1 --hypervisor', { on: true }],
+    ['machine set pc-01 --memory 1GiB --parent none', { memoryMib: 1024, parent: null }],
+    ['machine change-type pc-01 initial --parent gold', { type: 'initial', parent: 'gold' }],
+    ['machine adopt old --hypervisor hv1', { name: 'old', hypervisor: 'hv1' }],
+    [
+      'machine discard-changes on win11 --children --on-reboot',
+      { on: true, children: true, onReboot: true },
+    ],
+    ['machine discard-changes off win11 --no-on-reboot', { on: false, onReboot: false }],
+    [
+      'maintenance on win11 --children --reason Updates',
+      { on: true, children: true, reason: 'Updates' },
+    ],
+    ['maintenance off hypervisor:hv1', { on: false }],
+    ['maintenance on hv1 --hypervisor', { on: true }],
   ]
   for (const [line, body] of cases) {
     t.match(await berth(line.split(' ')), { code: 0, stderr: '' }, line)
@@ -109,15 +266,28 @@ test('set, change-type, adopt, discard-changes, xml, maintenance', async t => {
   t.match(await berth(['machine', 'xml', 'pc-01']), { code: 0, stdout: '<domain>\n</domain>\n' })
 })
 
-test('console hands the ticket over on standard input', async t => {
+test('console hands the ticket over on standard input', async (t) => {
   const { cli, broker, berth } = await bench(t)
-  broker.on('POST /machines/pc-01/console', answer(SpiceConsole, { ...CONSOLE, title: 'pc-01\nproxy=evil' }))
+  broker.on(
+    'POST /machines/pc-01/console',
+    answer(SpiceConsole, { ...CONSOLE, title: 'pc-01\nproxy=evil' }),
+  )
   const printed = await berth(['machine', 'console', 'pc-01', '--print'])
   t.match(printed, { code: 0, stderr: /within 30 s: do not keep it/ })
-  t.match(printed.stdout, /^\[virt-viewer\]\ntype=spice\nhost=10.77.1.2\ntls-port=5901\npassword=ticket-of-thirty-seconds\nca=-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n\nhost-subject=O=Berth,CN=hv1\ntitle=pc-01\\nproxy=evil\n/)
-  cli.file('bin/remote-viewer', '#!/bin/sh\nprintf \'%s\\n\' "$@" > "$HOME/viewer-words"\ncat > "$HOME/viewer-input"\nexit "${VIEWER_EXIT:-0}"\n', 0o755)
+  t.match(
+    printed.stdout,
+    /^\[virt-viewer\]\ntype=spice\nhost=10.77.1.2\ntls-port=5901\npassword=ticket-of-thirty-seconds\nca=-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n\nhost-subject=O=Berth,CN=hv1\ntitle=pc-01\\nproxy=evil\n/,
+  )
+  cli.file(
+    'bin/remote-viewer',
+    '#!/bin/sh\nprintf \'%s\\n\' "$@" > "$HOME/viewer-words"\ncat > "$HOME/viewer-input"\nexit "${VIEWER_EXIT:-0}"\n',
+    0o755,
+  )
   t.match(await berth(['machine', 'console', 'pc-01']), { code: 0, stdout: '' })
   t.equal(readFileSync(join(cli.folder, 'viewer-words'), 'utf8'), '-\n')
   t.equal(readFileSync(join(cli.folder, 'viewer-input'), 'utf8'), printed.stdout)
-  t.match(await berth(['machine', 'console', 'pc-01'], { env: { VIEWER_EXIT: '1' } }), { code: 1, stderr: /ended with exit code 1/ })
+  t.match(await berth(['machine', 'console', 'pc-01'], { env: { VIEWER_EXIT: '1' } }), {
+    code: 1,
+    stderr: /ended with exit code 1/,
+  })
 })

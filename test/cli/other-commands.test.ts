@@ -2,42 +2,101 @@ import { Type } from '@sinclair/typebox'
 import { test } from 'tap'
 import { CopyRequest, GenerationList, ImportRequest, JobRef } from '../../broker/api/images.js'
 import { OrderState } from '../../broker/api/device-orders.js'
-import { AssignRequest, ClientsXmlCheck, ClientsXmlHistory, ClientsXmlPut, ClientsXmlState, ClientsXmlText, ClientsXmlVersionText, ThinClient, ThinClientDetail, ThinClientList } from '../../broker/api/thin-clients.js'
+import {
+  AssignRequest,
+  ClientsXmlCheck,
+  ClientsXmlHistory,
+  ClientsXmlPut,
+  ClientsXmlState,
+  ClientsXmlText,
+  ClientsXmlVersionText,
+  ThinClient,
+  ThinClientDetail,
+  ThinClientList,
+} from '../../broker/api/thin-clients.js'
 import { AuditEventList, TokenCreate, TokenCreated, TokenList } from '../../broker/api/users.js'
 import { JobList } from '../../broker/api/jobs.js'
 import { DEVICE, GENERATION, NOW, job } from './samples.js'
 import { answer, refuse, stream } from './stub-broker.js'
 import { bench } from './with-broker.js'
 
-test('images: copy, import, generations', async t => {
+test('images: copy, import, generations', async (t) => {
   const { broker, berth } = await bench(t)
-  broker.on('POST /machines/win11/copy', answer(JobRef, { job: '7' }, { status: 202, request: CopyRequest }))
-  broker.on('POST /machines/gold/import', answer(JobRef, { job: '7' }, { status: 202, request: ImportRequest }))
+  broker.on(
+    'POST /machines/win11/copy',
+    answer(JobRef, { job: '7' }, { status: 202, request: CopyRequest }),
+  )
+  broker.on(
+    'POST /machines/gold/import',
+    answer(JobRef, { job: '7' }, { status: 202, request: ImportRequest }),
+  )
   broker.on('GET /jobs/7/events', stream([job({ kind: 'copy' })]))
-  broker.on('GET /machines/win11/generations', answer(GenerationList, { generations: [GENERATION] }))
+  broker.on(
+    'GET /machines/win11/generations',
+    answer(GenerationList, { generations: [GENERATION] }),
+  )
   t.match(await berth(['copy', 'win11', '--source', 'gold']), { code: 0 })
   t.strictSame(broker.asked[0]?.body, { source: 'gold' })
   t.match(await berth(['image', 'copy', 'win11']), { code: 0 })
   t.match(await berth(['image', 'import', 'gold', '/var/lib/berth/import/a.qcow2']), { code: 0 })
-  t.match(await berth(['image', 'generations', 'win11']), { code: 0, stdout: /\ng2 +yes +ready +gold +1.0 GiB +16.0 GiB +2 +hv1 / })
+  t.match(await berth(['image', 'generations', 'win11']), {
+    code: 0,
+    stdout: /\ng2 +yes +ready +gold +1.0 GiB +16.0 GiB +2 +hv1 /,
+  })
 })
 
-test('clients.xml: faults as file, line and column', async t => {
+test('clients.xml: faults as file, line and column', async (t) => {
   const { cli, broker, berth } = await bench(t)
-  const faults = [{ line: 3, column: 5, severity: 'error' as const, message: 'There is no machine pc-99.' }, { line: 9, column: 1, severity: 'warning' as const, message: 'Twice.' }]
+  const faults = [
+    { line: 3, column: 5, severity: 'error' as const, message: 'There is no machine pc-99.' },
+    { line: 9, column: 1, severity: 'warning' as const, message: 'Twice.' },
+  ]
   const file = cli.file('clients.xml', '<clients/>')
-  broker.on('POST /clients-xml/check', answer(ClientsXmlCheck, { accepted: false, clients: 2, faults }, { request: ClientsXmlText }))
-  t.match(await berth(['clients-xml', 'check', file]), { code: 1, stdout: `${file}:3:5: error: There is no machine pc-99.\n${file}:9:1: warning: Twice.\n${file}: refused, 2 clients\n` })
+  broker.on(
+    'POST /clients-xml/check',
+    answer(ClientsXmlCheck, { accepted: false, clients: 2, faults }, { request: ClientsXmlText }),
+  )
+  t.match(await berth(['clients-xml', 'check', file]), {
+    code: 1,
+    stdout: `${file}:3:5: error: There is no machine pc-99.\n${file}:9:1: warning: Twice.\n${file}: refused, 2 clients\n`,
+  })
   broker.on('PUT /clients-xml', refuse('clients_xml_invalid', 'clients.xml was refused.', faults))
-  t.match(await berth(['clients-xml', 'load', file]), { code: 1, stdout: '', stderr: `berth: clients.xml was refused.\n  ${file}:3:5: error: There is no machine pc-99.\n  ${file}:9:1: warning: Twice.\n` })
-  broker.on('PUT /clients-xml', answer(ClientsXmlCheck, { accepted: true, clients: 2, faults: [] }, { request: ClientsXmlPut }))
-  t.match(await berth(['clients-xml', 'load', '-'], { input: '<clients/>' }), { code: 0, stdout: /in force, 2 clients/ })
+  t.match(await berth(['clients-xml', 'load', file]), {
+    code: 1,
+    stdout: '',
+    stderr: `berth: clients.xml was refused.\n  ${file}:3:5: error: There is no machine pc-99.\n  ${file}:9:1: warning: Twice.\n`,
+  })
+  broker.on(
+    'PUT /clients-xml',
+    answer(ClientsXmlCheck, { accepted: true, clients: 2, faults: [] }, { request: ClientsXmlPut }),
+  )
+  t.match(await berth(['clients-xml', 'load', '-'], { input: '<clients/>' }), {
+    code: 0,
+    stdout: /in force, 2 clients/,
+  })
   t.strictSame(broker.asked.at(-1)?.body, { text: '<clients/>' })
-  broker.on('GET /clients-xml', answer(ClientsXmlState, { path: '/etc/berth/clients.xml', text: '<clients/>', etag: 'e1', loadedAt: NOW, clients: 2, faults: [] }))
-  t.match(await berth(['clients-xml', 'show']), { code: 0, stdout: '<clients/>\n', stderr: /\/etc\/berth\/clients.xml/ })
+  broker.on(
+    'GET /clients-xml',
+    answer(ClientsXmlState, {
+      path: '/etc/berth/clients.xml',
+      text: '<clients/>',
+      etag: 'e1',
+      loadedAt: NOW,
+      clients: 2,
+      faults: [],
+    }),
+  )
+  t.match(await berth(['clients-xml', 'show']), {
+    code: 0,
+    stdout: '<clients/>\n',
+    stderr: /\/etc\/berth\/clients.xml/,
+  })
   const version = { id: 7, at: NOW, by: 'ann', clients: 2, bytes: 10, etag: 'e0' }
   broker.on('GET /clients-xml/history', answer(ClientsXmlHistory, { versions: [version] }))
-  broker.on('GET /clients-xml/history/7', answer(ClientsXmlVersionText, { ...version, text: '<old/>' }))
+  broker.on(
+    'GET /clients-xml/history/7',
+    answer(ClientsXmlVersionText, { ...version, text: '<old/>' }),
+  )
   t.match(await berth(['clients-xml', 'history']), { code: 0, stdout: /\n7 +\S+ +ann +2 +10\n/ })
   t.match(await berth(['clients-xml', 'show', '7']), { code: 0, stdout: '<old/>\n' })
   t.match(await berth(['clients-xml', 'restore', '7']), { code: 0, stdout: /in force, 2 clients/ })
@@ -45,19 +104,34 @@ test('clients.xml: faults as file, line and column', async t => {
   t.match(await berth(['clients-xml', 'restore', 'last']), { code: 2 })
 })
 
-test('thin clients by id, MAC or host name', async t => {
+test('thin clients by id, MAC or host name', async (t) => {
   const { broker, berth } = await bench(t)
-  broker.on('GET /thin-clients', answer(ThinClientList, { thinClients: [DEVICE, { ...DEVICE, id: 'd-2', hostname: 'desk2' }] }))
-  broker.on('PUT /thin-clients/d-2/assignment', answer(ThinClient, DEVICE, { request: AssignRequest }))
+  broker.on(
+    'GET /thin-clients',
+    answer(ThinClientList, { thinClients: [DEVICE, { ...DEVICE, id: 'd-2', hostname: 'desk2' }] }),
+  )
+  broker.on(
+    'PUT /thin-clients/d-2/assignment',
+    answer(ThinClient, DEVICE, { request: AssignRequest }),
+  )
   broker.on('POST /thin-clients/d-1/accept', answer(ThinClient, DEVICE))
   broker.on('DELETE /thin-clients/d-1', answer(Type.Undefined(), undefined, { status: 204 }))
-  t.match(await berth(['thin-client', 'list']), { code: 0, stdout: /\nd-2 +02:00:00:00:00:01 +10.0.0.9 +desk2 +ready +- +pc-01 / })
+  t.match(await berth(['thin-client', 'list']), {
+    code: 0,
+    stdout: /\nd-2 +02:00:00:00:00:01 +10.0.0.9 +desk2 +ready +- +pc-01 /,
+  })
   t.match(await berth(['thin-client', 'assign', 'desk2', 'pc-07']), { code: 0 })
   t.strictSame(broker.asked.at(-1)?.body, { machine: 'pc-07' })
   t.match(await berth(['thin-client', 'unassign', 'd-2']), { code: 0 })
   t.strictSame(broker.asked.at(-1)?.body, { machine: null })
-  t.match(await berth(['thin-client', 'show', '02-00-00-00-00-01']), { code: 1, stderr: /fits 2 devices; give the id of one: d-1, d-2/ })
-  t.match(await berth(['thin-client', 'show', 'desk9']), { code: 1, stderr: /no thin client desk9/ })
+  t.match(await berth(['thin-client', 'show', '02-00-00-00-00-01']), {
+    code: 1,
+    stderr: /fits 2 devices; give the id of one: d-1, d-2/,
+  })
+  t.match(await berth(['thin-client', 'show', 'desk9']), {
+    code: 1,
+    stderr: /no thin client desk9/,
+  })
   t.match(await berth(['thin-client', 'accept', 'd-1']), { code: 0, stdout: /accepted: +yes/ })
   t.match(await berth(['thin-client', 'remove', 'd-1']), { code: 0 })
   t.match(await berth(['thin-client', 'assign', 'd-2', '--pool', 'lab']), { code: 0 })
@@ -65,52 +139,147 @@ test('thin clients by id, MAC or host name', async t => {
   t.match(await berth(['thin-client', 'assign', 'd-2']), { code: 2 })
 })
 
-test('orders to a thin client are waited for', async t => {
+test('orders to a thin client are waited for', async (t) => {
   const { broker, berth } = await bench(t)
-  const order = { id: 'o-1', kind: 'message' as const, text: 'Hi', state: 'pending' as const, sentence: 'It is told as soon as it asks.', by: 'ann', createdAt: NOW, expiresAt: NOW, finishedAt: null }
-  const becomes = (state: OrderState['state'], sentence: string): void => { broker.on('GET /thin-clients/d-1', answer(ThinClientDetail, { ...DEVICE, gets: [], orders: [{ ...order, state, sentence }] })) }
+  const order = {
+    id: 'o-1',
+    kind: 'message' as const,
+    text: 'Hi',
+    state: 'pending' as const,
+    sentence: 'It is told as soon as it asks.',
+    by: 'ann',
+    createdAt: NOW,
+    expiresAt: NOW,
+    finishedAt: null,
+  }
+  const becomes = (state: OrderState['state'], sentence: string): void => {
+    broker.on(
+      'GET /thin-clients/d-1',
+      answer(ThinClientDetail, { ...DEVICE, gets: [], orders: [{ ...order, state, sentence }] }),
+    )
+  }
   broker.on('GET /thin-clients', answer(ThinClientList, { thinClients: [DEVICE] }))
-  for (const kind of ['message', 'reconnect', 'reboot']) broker.on(`POST /thin-clients/d-1/${kind}`, answer(OrderState, order))
+  for (const kind of ['message', 'reconnect', 'reboot'])
+    broker.on(`POST /thin-clients/d-1/${kind}`, answer(OrderState, order))
   becomes('done', 'Shown over the desktop.')
-  t.match(await berth(['thin-client', 'message', 'd-1', 'Hi', '--seconds', '20']), { code: 0, stdout: 'done: Shown over the desktop.\n' })
-  t.strictSame(broker.asked.find(({ path }) => path.endsWith('/message'))?.body, { text: 'Hi', seconds: 20 })
+  t.match(await berth(['thin-client', 'message', 'd-1', 'Hi', '--seconds', '20']), {
+    code: 0,
+    stdout: 'done: Shown over the desktop.\n',
+  })
+  t.strictSame(broker.asked.find(({ path }) => path.endsWith('/message'))?.body, {
+    text: 'Hi',
+    seconds: 20,
+  })
   t.match(await berth(['thin-client', 'reconnect', 'd-1']), { code: 0 })
   becomes('refused', 'Not restarted:\u001b[2J no.')
-  t.match(await berth(['thin-client', 'reboot', 'd-1']), { code: 1, stdout: 'refused: Not restarted:?[2J no.\n' })
+  t.match(await berth(['thin-client', 'reboot', 'd-1']), {
+    code: 1,
+    stdout: 'refused: Not restarted:?[2J no.\n',
+  })
 })
 
-test('tokens, events, jobs', async t => {
+test('tokens, events, jobs', async (t) => {
   const { broker, berth } = await bench(t)
-  broker.on('POST /tokens', answer(TokenCreated, { token: 'secret-once', name: 'ci' }, { request: TokenCreate }))
-  broker.on('GET /tokens', answer(TokenList, { tokens: [{ name: 'ci', user: 'admin', scopes: ['observe'], createdAt: NOW, expiresAt: null, lastUsedAt: null }] }))
+  broker.on(
+    'POST /tokens',
+    answer(TokenCreated, { token: 'secret-once', name: 'ci' }, { request: TokenCreate }),
+  )
+  broker.on(
+    'GET /tokens',
+    answer(TokenList, {
+      tokens: [
+        {
+          name: 'ci',
+          user: 'admin',
+          scopes: ['observe'],
+          createdAt: NOW,
+          expiresAt: null,
+          lastUsedAt: null,
+        },
+      ],
+    }),
+  )
   broker.on('DELETE /tokens/ci', answer(Type.Undefined(), undefined, { status: 204 }))
-  broker.on('GET /events?limit=2&before=9', answer(AuditEventList, { events: [{ id: 8, at: NOW, actor: 'admin', address: '10.0.0.1', action: 'populate', object: 'win11', result: 'ok', detail: {}, hash: '' }] }))
+  broker.on(
+    'GET /events?limit=2&before=9',
+    answer(AuditEventList, {
+      events: [
+        {
+          id: 8,
+          at: NOW,
+          actor: 'admin',
+          address: '10.0.0.1',
+          action: 'populate',
+          object: 'win11',
+          result: 'ok',
+          detail: {},
+          hash: '',
+        },
+      ],
+    }),
+  )
   broker.on('GET /jobs?state=running&limit=5', answer(JobList, { jobs: [job()] }))
-  t.match(await berth(['token', 'create', 'ci', '--scope', 'observe', '--expires', 'P90D']), { code: 0, stdout: 'secret-once\n' })
-  t.strictSame(broker.asked[0]?.body, { name: 'ci', scopes: ['observe'], validForMs: 7_776_000_000 })
+  t.match(await berth(['token', 'create', 'ci', '--scope', 'observe', '--expires', 'P90D']), {
+    code: 0,
+    stdout: 'secret-once\n',
+  })
+  t.strictSame(broker.asked[0]?.body, {
+    name: 'ci',
+    scopes: ['observe'],
+    validForMs: 7_776_000_000,
+  })
   t.match(await berth(['token', 'create', 'ci', '--expires', 'PT0S']), { code: 2 })
-  t.match(await berth(['token', 'list']), { code: 0, stdout: /\nci +admin +observe .* never +never\n/ })
+  t.match(await berth(['token', 'list']), {
+    code: 0,
+    stdout: /\nci +admin +observe .* never +never\n/,
+  })
   t.match(await berth(['token', 'revoke', 'ci']), { code: 0 })
-  t.match(await berth(['audit', 'tail', '--limit', '2', '--before', '9']), { code: 0, stdout: /\n8 .* populate +win11 +ok\n/ })
-  t.match(await berth(['job', 'list', '--state', 'running', '--limit', '5']), { code: 0, stdout: /\n7 +populate +win11 +succeeded +2\/2 / })
+  t.match(await berth(['audit', 'tail', '--limit', '2', '--before', '9']), {
+    code: 0,
+    stdout: /\n8 .* populate +win11 +ok\n/,
+  })
+  t.match(await berth(['job', 'list', '--state', 'running', '--limit', '5']), {
+    code: 0,
+    stdout: /\n7 +populate +win11 +succeeded +2\/2 /,
+  })
 })
 
-test('answers that are not understood, and troubles of the broker', async t => {
+test('answers that are not understood, and troubles of the broker', async (t) => {
   const { broker, berth } = await bench(t)
-  broker.on('GET /machines', (_asked, response) => { response.end('<html>') })
+  broker.on('GET /machines', (_asked, response) => {
+    response.end('<html>')
+  })
   t.match(await berth(['machine', 'list']), { code: 1, stderr: /is not JSON/ })
-  broker.on('GET /machines', (_asked, response) => { response.end('{"machines":[{"name":3}]}') })
+  broker.on('GET /machines', (_asked, response) => {
+    response.end('{"machines":[{"name":3}]}')
+  })
   t.match(await berth(['machine', 'list']), { code: 1, stderr: /not understood: \/machines\/0\// })
-  broker.on('GET /machines', (_asked, response) => { response.end('{"machines":[],"more":1}') })
-  t.match(await berth(['machine', 'list', '-o', 'json']), { code: 0, stdout: /"more": 1/ }, 'fields of a newer broker are passed on')
-  broker.on('GET /machines', (_asked, response) => { response.writeHead(502).end('Bad \u001b[2J gateway') })
-  t.match(await berth(['machine', 'list']), { code: 1, stderr: 'berth: The broker answered with status 502 and no reason.\n' })
+  broker.on('GET /machines', (_asked, response) => {
+    response.end('{"machines":[],"more":1}')
+  })
+  t.match(
+    await berth(['machine', 'list', '-o', 'json']),
+    { code: 0, stdout: /"more": 1/ },
+    'fields of a newer broker are passed on',
+  )
+  broker.on('GET /machines', (_asked, response) => {
+    response.writeHead(502).end('Bad \u001b[2J gateway')
+  })
+  t.match(await berth(['machine', 'list']), {
+    code: 1,
+    stderr: 'berth: The broker answered with status 502 and no reason.\n',
+  })
   broker.on('GET /machines', refuse('internal', 'Something \u001b[31m broke.'))
-  t.match(await berth(['machine', 'list']), { code: 1, stderr: 'berth: Something ?[31m broke.\n  (request req-1 in the broker\'s log)\n' })
+  t.match(await berth(['machine', 'list']), {
+    code: 1,
+    stderr: "berth: Something ?[31m broke.\n  (request req-1 in the broker's log)\n",
+  })
   broker.on('GET /machines', refuse('shutting_down', 'Stopping.'))
   t.match(await berth(['machine', 'list']), { code: 4 })
   broker.on('GET /machines', refuse('forbidden', 'Observers may not.'))
   t.match(await berth(['machine', 'list']), { code: 3 })
-  broker.on('GET /machines', () => { broker.cutAll() })
+  broker.on('GET /machines', () => {
+    broker.cutAll()
+  })
   t.match(await berth(['machine', 'list']), { code: 4, stderr: /was lost/ })
 })

@@ -17,17 +17,30 @@ export interface Bench {
 }
 
 /** A compiled client and a stub broker, logged in, gone at the end of the test. */
-export async function bench (t: Test): Promise<Bench> {
+export async function bench(t: Test): Promise<Bench> {
   const authority = await makeAuthority('Berth')
-  const [cli, broker] = await Promise.all([CliUnderTest.compile(), startStubBroker(await authority.issue(['127.0.0.1', 'localhost']))])
+  const [cli, broker] = await Promise.all([
+    CliUnderTest.compile(),
+    startStubBroker(await authority.issue(['127.0.0.1', 'localhost'])),
+  ])
   t.teardown(async () => {
     await broker.close()
     cli.remove()
   })
   const logIn = (): void => {
     mkdirSync(join(cli.folder, 'config', 'berth'), { recursive: true, mode: 0o700 })
-    writeFileSync(join(cli.folder, 'config', 'berth', 'cli.json'), JSON.stringify({ broker: broker.address, ca: authority.pin, token: TOKEN }), { mode: 0o600 })
+    writeFileSync(
+      join(cli.folder, 'config', 'berth', 'cli.json'),
+      JSON.stringify({ broker: broker.address, ca: authority.pin, token: TOKEN }),
+      { mode: 0o600 },
+    )
   }
   logIn()
-  return { cli, broker, authority, logIn, berth: async (words, options) => await cli.run(words, options) }
+  return {
+    cli,
+    broker,
+    authority,
+    logIn,
+    berth: async (words, options) => await cli.run(words, options),
+  }
 }

@@ -37,7 +37,11 @@ export function runCommand(argv: string[], options: CommandOptions = {}): Promis
     })
     child.on('close', (code) => {
       clearTimeout(timer)
-      resolve({ stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString(), code: code ?? 137 })
+      resolve({
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+        code: code ?? 137,
+      })
     })
   })
 }
@@ -45,7 +49,8 @@ export function runCommand(argv: string[], options: CommandOptions = {}): Promis
 /** Runs a program and gives what it printed. Rejects, with what it said, unless it exits 0. */
 export async function mustRun(argv: string[], options: CommandOptions = {}): Promise<string> {
   const { stdout, stderr, code } = await runCommand(argv, options)
-  if (code !== 0) throw new Error(`${argv.join(' ')} exited ${code}: ${stderr.trim() || stdout.trim()}`)
+  if (code !== 0)
+    throw new Error(`${argv.join(' ')} exited ${code}: ${stderr.trim() || stdout.trim()}`)
   return stdout
 }
 

@@ -25,7 +25,13 @@ export class Desk {
   readonly #namespace: Namespace
   readonly #cable: string
 
-  private constructor(number: number, network: FleetNetwork, mac: string, stateDir: string, namespace: Namespace) {
+  private constructor(
+    number: number,
+    network: FleetNetwork,
+    mac: string,
+    stateDir: string,
+    namespace: Namespace,
+  ) {
     this.name = deskName(number)
     this.address = deskAddress(number, network)
     this.mac = mac
@@ -35,16 +41,26 @@ export class Desk {
     this.#cable = deskCable(number, network)
   }
 
-  static async create(number: number, network: FleetNetwork, fleetDir: string, options: DeskOptions = {}): Promise<Desk> {
+  static async create(
+    number: number,
+    network: FleetNetwork,
+    fleetDir: string,
+    options: DeskOptions = {},
+  ): Promise<Desk> {
     const stateDir = join(fleetDir, deskName(number))
     mkdirSync(stateDir)
     const mac = options.mac ?? `52:54:00:${hex(network.number)}:02:${hex(number)}`
     const address = [`${deskAddress(number, network)}/16`, network.gateway]
-    const namespace = await createNamespace([fleetScript('desk-init'), deskName(number), ...address], {
-      flags: ['--net', '--mount', '--uts', '--pid'],
-      logFile: join(stateDir, 'console.log')
-    })
-    await withNetwork(namespace, () => plugCable(network, deskCable(number, network), namespace.pid, mac))
+    const namespace = await createNamespace(
+      [fleetScript('desk-init'), deskName(number), ...address],
+      {
+        flags: ['--net', '--mount', '--uts', '--pid'],
+        logFile: join(stateDir, 'console.log'),
+      },
+    )
+    await withNetwork(namespace, () =>
+      plugCable(network, deskCable(number, network), namespace.pid, mac),
+    )
     return new Desk(number, network, mac, stateDir, namespace)
   }
 

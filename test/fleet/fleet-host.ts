@@ -9,7 +9,10 @@ import { plugCable, setCable, type FleetNetwork } from './network.js'
 import { processesOf, signal, type Service } from './processes.js'
 
 const serviceTimeoutMs = 20_000
-const startCommands = { libvirtd: ['libvirtd', '-d'], sshd: ['/usr/sbin/sshd', '-E', '/var/log/sshd.log'] } as const
+const startCommands = {
+  libvirtd: ['libvirtd', '-d'],
+  sshd: ['/usr/sbin/sshd', '-E', '/var/log/sshd.log'],
+} as const
 
 /**
  * A real hypervisor: its own root file system, network card, process table, host name,
@@ -55,7 +58,8 @@ export class FleetHost {
   /** As `run`, and rejects unless it exits 0. Gives what it printed. */
   async mustRun(argv: string[], options?: RunOptions): Promise<string> {
     const { stdout, stderr, code } = await this.run(argv, options)
-    if (code !== 0) throw new Error(`${this.name}: ${argv.join(' ')} exited ${code}: ${stderr.trim()}`)
+    if (code !== 0)
+      throw new Error(`${this.name}: ${argv.join(' ')} exited ${code}: ${stderr.trim()}`)
     return stdout
   }
 
@@ -89,7 +93,10 @@ export class FleetHost {
   async restart(service: 'libvirtd' | 'sshd'): Promise<void> {
     this.#signal(service, 'SIGCONT')
     this.#signal(service, 'SIGTERM')
-    await until(() => processesOf(service, this.pid).length === 0, { withinMs: serviceTimeoutMs, what: `${service} of ${this.name} has ended` })
+    await until(() => processesOf(service, this.pid).length === 0, {
+      withinMs: serviceTimeoutMs,
+      what: `${service} of ${this.name} has ended`,
+    })
     await this.mustRun([...startCommands[service]])
   }
 
@@ -113,13 +120,29 @@ export class FleetHost {
 
   async changeHostKey(): Promise<void> {
     await this.mustRun(['find', '/etc/ssh', '-name', 'ssh_host_*', '-delete'])
-    await this.mustRun(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', '/etc/ssh/ssh_host_ed25519_key'])
+    await this.mustRun([
+      'ssh-keygen',
+      '-q',
+      '-t',
+      'ed25519',
+      '-N',
+      '',
+      '-f',
+      '/etc/ssh/ssh_host_ed25519_key',
+    ])
     await this.restart('sshd')
   }
 
   /** Of the Ed25519 host key, as OpenSSH shows it: `SHA256:…`. */
   async hostKeyFingerprint(): Promise<string> {
-    const line = await this.mustRun(['ssh-keygen', '-l', '-E', 'sha256', '-f', '/etc/ssh/ssh_host_ed25519_key.pub'])
+    const line = await this.mustRun([
+      'ssh-keygen',
+      '-l',
+      '-E',
+      'sha256',
+      '-f',
+      '/etc/ssh/ssh_host_ed25519_key.pub',
+    ])
     return line.split(' ')[1] ?? ''
   }
 
@@ -134,18 +157,26 @@ export class FleetHost {
   async powerOn(): Promise<void> {
     if (this.#namespace) return
     const address = [`${this.address}/16`, this.#network.gateway]
-    const namespace = await createNamespace([fleetScript('host-init'), this.stateDir, this.name, ...address], {
-      flags: ['--net', '--mount', '--uts', '--pid', '--ipc'],
-      logFile: join(this.stateDir, 'console.log')
-    })
+    const namespace = await createNamespace(
+      [fleetScript('host-init'), this.stateDir, this.name, ...address],
+      {
+        flags: ['--net', '--mount', '--uts', '--pid', '--ipc'],
+        logFile: join(this.stateDir, 'console.log'),
+      },
+    )
     const hex = (value: number) => value.toString(16).padStart(2, '0')
     const mac = `52:54:00:${hex(this.#network.number)}:01:${hex(this.#number)}`
     await withNetwork(namespace, () => plugCable(this.#network, this.#cable, namespace.pid, mac))
     this.#namespace = namespace
-    await until(async () => (await this.run(['virsh', '-c', 'qemu:///system', 'version'], { timeoutMs: 10_000 })).code === 0, {
-      withinMs: serviceTimeoutMs,
-      what: `libvirtd of ${this.name} answers`
-    })
+    await until(
+      async () =>
+        (await this.run(['virsh', '-c', 'qemu:///system', 'version'], { timeoutMs: 10_000 }))
+          .code === 0,
+      {
+        withinMs: serviceTimeoutMs,
+        what: `libvirtd of ${this.name} answers`,
+      },
+    )
   }
 
   async #unmount(path: string): Promise<void> {

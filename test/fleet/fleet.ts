@@ -31,8 +31,13 @@ export type Fleet = {
 }
 
 /** Starts a fleet, its hosts side by side. Needs root and the packages of test/fleet/packages. */
-export async function startFleet({ hosts: count, name = 'test', log = () => undefined }: FleetOptions): Promise<Fleet> {
-  if (process.getuid?.() !== 0) throw new Error('a fleet needs root, for namespaces and mounts; run this as root')
+export async function startFleet({
+  hosts: count,
+  name = 'test',
+  log = () => undefined,
+}: FleetOptions): Promise<Fleet> {
+  if (process.getuid?.() !== 0)
+    throw new Error('a fleet needs root, for namespaces and mounts; run this as root')
   await mustRun([fleetScript('packages'), '--check'])
   removeOrphanedFolders()
   await removeOrphanedBridges()
@@ -41,12 +46,13 @@ export async function startFleet({ hosts: count, name = 'test', log = () => unde
   const network = await createNetwork(owner)
   const fleet = emptyFleet(network, folder)
   try {
-    for (let number = 1; number <= count; number++) fleet.hosts.push(new FleetHost(`hv${number}`, number, network, folder))
+    for (let number = 1; number <= count; number++)
+      fleet.hosts.push(new FleetHost(`hv${number}`, number, network, folder))
     await allOf(
       fleet.hosts.map(async (host) => {
         await host.powerOn()
         log(`${host.name} is up at ${host.address}`)
-      })
+      }),
     )
   } catch (error) {
     await fleet.stop()
@@ -77,19 +83,25 @@ function emptyFleet(network: FleetNetwork, folder: string): Fleet {
       await allOf([...hosts.map((host) => host.powerCut()), ...desks.map((desk) => desk.stop())])
       await removeBridge(network.bridge)
       await endKeeper(keeper)
-    }
+    },
   }
 }
 
 /** Waits for all, so that nothing goes on behind a failure's back; then throws the first failure. */
 async function allOf(works: Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(works)) if (result.status === 'rejected') throw result.reason
+  for (const result of await Promise.allSettled(works))
+    if (result.status === 'rejected') throw result.reason
 }
 
 /** Removes bridge and folder once the pipe to it closes, which the kernel does however this process ends. */
 function startKeeper(network: FleetNetwork, folder: string): ChildProcess {
-  const sockets = Array.from({ length: mostDesks }, (_, index) => screenSocket(screenNumber(network.number, index + 1)))
-  const keeper = spawn(fleetScript('fleet-keeper'), [network.bridge, folder, ...sockets], { stdio: ['pipe', 'ignore', 'inherit'], detached: true })
+  const sockets = Array.from({ length: mostDesks }, (_, index) =>
+    screenSocket(screenNumber(network.number, index + 1)),
+  )
+  const keeper = spawn(fleetScript('fleet-keeper'), [network.bridge, folder, ...sockets], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+    detached: true,
+  })
   keeper.unref()
   return keeper
 }
@@ -100,5 +112,6 @@ async function endKeeper(keeper: ChildProcess): Promise<void> {
   const ended = once(keeper, 'exit')
   keeper.stdin?.end()
   const [code] = (await ended) as [number | null]
-  if (code !== 0) throw new Error('the fleet keeper could not remove the state folder; its message is above')
+  if (code !== 0)
+    throw new Error('the fleet keeper could not remove the state folder; its message is above')
 }

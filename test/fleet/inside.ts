@@ -16,16 +16,24 @@ export type RunOptions = InsideOptions & {
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** Runs a program to its end, as root, in the namespaces of process `pid`. Its environment is clean but for `env`. */
-export function runInside(pid: number, argv: string[], options: RunOptions = {}): Promise<CommandResult> {
+export function runInside(
+  pid: number,
+  argv: string[],
+  options: RunOptions = {},
+): Promise<CommandResult> {
   const { input, timeoutMs } = options
   return runCommand(insideArgv(pid, argv, options), {
     ...(input === undefined ? {} : { input }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs })
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   })
 }
 
 /** Starts a program inside. `kill(signal)` of what it gives signals the program itself, not the nsenter around it. */
-export function spawnInside(pid: number, argv: string[], options: InsideOptions = {}): ChildProcessWithoutNullStreams {
+export function spawnInside(
+  pid: number,
+  argv: string[],
+  options: InsideOptions = {},
+): ChildProcessWithoutNullStreams {
   const [program = '', ...rest] = insideArgv(pid, argv, options)
   // Detached: an interrupt typed at a terminal must reach the owner only.
   const child = spawn(program, rest, { stdio: 'pipe', detached: true })
@@ -43,10 +51,17 @@ function insideArgv(pid: number, argv: string[], { env = {}, cwd }: InsideOption
   const dieWithParent = ['setpriv', '--pdeathsig', 'KILL', '--']
   return [
     ...dieWithParent,
-    ...['nsenter', '--target', String(pid), '--all', ...(cwd === undefined ? [] : [`--wdns=${cwd}`]), '--'],
+    ...[
+      'nsenter',
+      '--target',
+      String(pid),
+      '--all',
+      ...(cwd === undefined ? [] : [`--wdns=${cwd}`]),
+      '--',
+    ],
     ...['env', '-i', ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)],
     ...dieWithParent,
-    ...argv
+    ...argv,
   ]
 }
 

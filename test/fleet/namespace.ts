@@ -20,9 +20,23 @@ export type Namespace = {
 const startTimeoutMs = 30_000
 
 /** Starts `argv` as the first process of new namespaces; what it says on standard error goes to `logFile`. */
-export async function createNamespace(argv: string[], options: { flags: string[]; logFile: string }): Promise<Namespace> {
+export async function createNamespace(
+  argv: string[],
+  options: { flags: string[]; logFile: string },
+): Promise<Namespace> {
   // The chain of death: this process -> unshare (by setpriv) -> the first process (by --kill-child) -> all inside.
-  const chain = ['--pdeathsig', 'KILL', 'unshare', ...options.flags, '--fork', '--kill-child', '--propagation', 'private', '--', ...argv]
+  const chain = [
+    '--pdeathsig',
+    'KILL',
+    'unshare',
+    ...options.flags,
+    '--fork',
+    '--kill-child',
+    '--propagation',
+    'private',
+    '--',
+    ...argv,
+  ]
   // Detached: an interrupt typed at a terminal must reach the owner only.
   const child = spawn('setpriv', chain, { stdio: 'pipe', detached: true })
   child.stderr.pipe(createWriteStream(options.logFile, { flags: 'a' }))
@@ -42,7 +56,7 @@ export async function createNamespace(argv: string[], options: { flags: string[]
       signal(pid, 'SIGKILL')
       // unshare ends when the namespace's first process has been collected, all others before it.
       await gone
-    }
+    },
   }
 }
 
@@ -61,11 +75,14 @@ async function nextLine(
   child: ChildProcessWithoutNullStreams,
   lines: AsyncIterator<string>,
   word: string,
-  logFile: string
+  logFile: string,
 ): Promise<string> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no "${word.trim()}" within ${startTimeoutMs} ms; see ${logFile}`)), startTimeoutMs)
+    timer = setTimeout(
+      () => reject(new Error(`no "${word.trim()}" within ${startTimeoutMs} ms; see ${logFile}`)),
+      startTimeoutMs,
+    )
   })
   try {
     const { value, done } = await Promise.race([lines.next(), late])

@@ -22,17 +22,32 @@ export async function createNetwork(owner: Owner): Promise<FleetNetwork> {
     const bridge = `berth${number}`
     const { code } = await runCommand(['ip', 'link', 'add', 'name', bridge, 'type', 'bridge'])
     if (code !== 0) continue
-    await mustRun(['ip', 'link', 'set', 'dev', bridge, 'alias', `${aliasPrefix} ${owner.pid} ${owner.startTicks}`])
+    await mustRun([
+      'ip',
+      'link',
+      'set',
+      'dev',
+      bridge,
+      'alias',
+      `${aliasPrefix} ${owner.pid} ${owner.startTicks}`,
+    ])
     await mustRun(['ip', 'link', 'set', 'dev', bridge, 'addrgenmode', 'none'])
     await mustRun(['ip', 'address', 'add', `10.${number}.0.1/16`, 'dev', bridge])
     await mustRun(['ip', 'link', 'set', 'dev', bridge, 'up'])
     return { bridge, number, gateway: `10.${number}.0.1`, subnet: `10.${number}.0.0/16` }
   }
-  throw new Error(`no network from 10.${firstNumber}.0.0/16 to 10.${lastNumber}.0.0/16 is free; see: ip route`)
+  throw new Error(
+    `no network from 10.${firstNumber}.0.0/16 to 10.${lastNumber}.0.0/16 is free; see: ip route`,
+  )
 }
 
 /** Puts a cable between the bridge and `eth0` in the namespace of process `pid`. */
-export async function plugCable(network: FleetNetwork, cable: string, pid: number, mac: string): Promise<void> {
+export async function plugCable(
+  network: FleetNetwork,
+  cable: string,
+  pid: number,
+  mac: string,
+): Promise<void> {
   const peer = ['peer', 'name', 'eth0', 'address', mac, 'netns', String(pid)]
   await mustRun(['ip', 'link', 'add', 'name', cable, 'type', 'veth', ...peer])
   await mustRun(['ip', 'link', 'set', 'dev', cable, 'addrgenmode', 'none'])
@@ -47,15 +62,25 @@ export async function setCable(cable: string, state: 'up' | 'down'): Promise<voi
 
 export async function removeBridge(bridge: string): Promise<void> {
   const { code, stderr } = await runCommand(['ip', 'link', 'delete', 'dev', bridge])
-  if (code !== 0 && !stderr.includes('Cannot find device')) throw new Error(`ip link delete ${bridge}: ${stderr.trim()}`)
+  if (code !== 0 && !stderr.includes('Cannot find device'))
+    throw new Error(`ip link delete ${bridge}: ${stderr.trim()}`)
 }
 
 /** Removes bridges whose fleet's owner is gone and whose keeper was killed as well. */
 export async function removeOrphanedBridges(): Promise<void> {
-  const links = JSON.parse(await mustRun(['ip', '-j', 'link', 'show', 'type', 'bridge'])) as { ifname?: string; ifalias?: string }[]
+  const links = JSON.parse(await mustRun(['ip', '-j', 'link', 'show', 'type', 'bridge'])) as {
+    ifname?: string
+    ifalias?: string
+  }[]
   for (const { ifname, ifalias } of links) {
     const [prefix, pid, startTicks] = (ifalias ?? '').split(' ')
-    if (ifname === undefined || prefix !== aliasPrefix || pid === undefined || startTicks === undefined) continue
+    if (
+      ifname === undefined ||
+      prefix !== aliasPrefix ||
+      pid === undefined ||
+      startTicks === undefined
+    )
+      continue
     if (!isSameOwner({ pid: Number(pid), startTicks })) await removeBridge(ifname)
   }
 }

@@ -13,7 +13,9 @@ t.setTimeout(3 * testTimeoutMs)
 
 for (const signal of ['SIGKILL', 'SIGINT', 'SIGTERM'] as const) {
   t.test(`${signal} to a fleet's owner leaves nothing`, { timeout: testTimeoutMs }, async (t) => {
-    const owner = spawn(process.execPath, [...process.execArgv, fleetScript('owner-process.ts')], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const owner = spawn(process.execPath, [...process.execArgv, fleetScript('owner-process.ts')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     t.teardown(() => owner.kill('SIGKILL'))
     const { value } = await createInterface({ input: owner.stdout })[Symbol.asyncIterator]().next()
     const up = JSON.parse(String(value)) as { bridge: string; folder: string; namespaces: string[] }

@@ -31,14 +31,17 @@ export function removeOrphanedFolders(): void {
     if (!entry.startsWith(folderPrefix)) continue
     const folder = join(tmpdir(), entry)
     const owner = ownerOf(folder)
-    if (owner && !isSameOwner(owner)) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    if (owner && !isSameOwner(owner))
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
 function ownerOf(folder: string): Owner | undefined {
   try {
     const [pid, startTicks] = readFileSync(join(folder, ownerFile), 'utf8').trim().split(' ')
-    return pid !== undefined && startTicks !== undefined ? { pid: Number(pid), startTicks } : undefined
+    return pid !== undefined && startTicks !== undefined
+      ? { pid: Number(pid), startTicks }
+      : undefined
   } catch {
     return undefined
   }

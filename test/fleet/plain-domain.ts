@@ -1,7 +1,17 @@
 /** What a fleet's own tests run: the test guest with a SPICE display that anyone on the network may open. */
-export type PlainDomain = { name: string; disk: string; memoryMiB?: number; video?: 'vga' | 'qxl' | 'virtio' }
+export type PlainDomain = {
+  name: string
+  disk: string
+  memoryMiB?: number
+  video?: 'vga' | 'qxl' | 'virtio'
+}
 
-export function plainDomainXml({ name, disk, memoryMiB = 128, video = 'qxl' }: PlainDomain): string {
+export function plainDomainXml({
+  name,
+  disk,
+  memoryMiB = 128,
+  video = 'qxl',
+}: PlainDomain): string {
   return `<domain type='qemu'>
   <name>${name}</name>
   <memory unit='MiB'>${memoryMiB}</memory>

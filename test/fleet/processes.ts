@@ -7,7 +7,7 @@ const belongsTo: Record<Service, (command: string, line: string) => boolean> = {
   libvirtd: (command) => command === 'libvirtd',
   // The listener and, below it, two processes of each connection.
   sshd: (command) => command === 'sshd',
-  helper: (_, line) => line.includes('berth-helper')
+  helper: (_, line) => line.includes('berth-helper'),
 }
 
 /** The processes of a service in the process namespace of process `pid`, numbered as outside. */

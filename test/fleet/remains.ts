@@ -9,12 +9,19 @@ export const nothing: Remains = { processes: [], mounts: [], cards: [], folder: 
 const goneTimeoutMs = 20_000
 
 /** What is left of a fleet, for a test to compare with `nothing`; waits for a while until that is so. */
-export async function remainsOf(bridge: string, folder: string, namespaces: string[]): Promise<Remains> {
+export async function remainsOf(
+  bridge: string,
+  folder: string,
+  namespaces: string[],
+): Promise<Remains> {
   try {
-    await until(() => JSON.stringify(look(bridge, folder, namespaces)) === JSON.stringify(nothing), {
-      withinMs: goneTimeoutMs,
-      what: 'the fleet has gone'
-    })
+    await until(
+      () => JSON.stringify(look(bridge, folder, namespaces)) === JSON.stringify(nothing),
+      {
+        withinMs: goneTimeoutMs,
+        what: 'the fleet has gone',
+      },
+    )
     return nothing
   } catch {
     return look(bridge, folder, namespaces)
@@ -29,6 +36,6 @@ function look(bridge: string, folder: string, namespaces: string[]): Remains {
       .split('\n')
       .filter((line) => line.includes(folder)),
     cards: readdirSync('/sys/class/net').filter((card) => card === bridge || cables.test(card)),
-    folder: existsSync(folder)
+    folder: existsSync(folder),
   }
 }

@@ -20,20 +20,33 @@ export async function startScreen(desk: Desk, { size = '1024x768' } = {}): Promi
   const socket = screenSocket(desk.screenNumber)
   rmSync(socket, { force: true })
   // Lock files name process numbers, which mean nothing from one desk to the next: -nolock.
-  const server = desk.spawnInside(['Xvfb', display, '-screen', '0', `${size}x24`, '-nolisten', 'tcp', '-nolock', '-noreset', '-ac'])
+  const server = desk.spawnInside([
+    'Xvfb',
+    display,
+    '-screen',
+    '0',
+    `${size}x24`,
+    '-nolisten',
+    'tcp',
+    '-nolock',
+    '-noreset',
+    '-ac',
+  ])
   server.stdout.resume()
   server.stderr.resume()
   await until(async () => (await desk.run(['xprop', '-root', '-display', display])).code === 0, {
     withinMs: startTimeoutMs,
-    what: `the X server of ${desk.name} answers at ${display}`
+    what: `the X server of ${desk.name} answers at ${display}`,
   })
-  const windows = desk.spawnInside(['matchbox-window-manager', '-use_titlebar', 'no'], { env: { DISPLAY: display } })
+  const windows = desk.spawnInside(['matchbox-window-manager', '-use_titlebar', 'no'], {
+    env: { DISPLAY: display },
+  })
   windows.stdout.resume()
   windows.stderr.resume()
   const property = ['xprop', '-root', '-display', display, '_NET_SUPPORTING_WM_CHECK']
   await until(async () => (await desk.run(property)).stdout.includes('window id'), {
     withinMs: startTimeoutMs,
-    what: `the window manager of ${desk.name} is up`
+    what: `the window manager of ${desk.name} is up`,
   })
   return {
     display,
@@ -43,16 +56,18 @@ export async function startScreen(desk: Desk, { size = '1024x768' } = {}): Promi
       server.kill('SIGKILL')
       await until(() => server.exitCode !== null || server.signalCode !== null, {
         withinMs: startTimeoutMs,
-        what: `the X server at ${display} has ended`
+        what: `the X server at ${display} has ended`,
       })
       rmSync(socket, { force: true })
-    }
+    },
   }
 }
 
 /** Photographs a display of this machine, a desk's included, as PNG. */
 export async function screenshot(display: string, pngPath: string): Promise<void> {
-  await mustRun(['import', '-display', display, '-window', 'root', `png:${pngPath}`], { timeoutMs: 20_000 })
+  await mustRun(['import', '-display', display, '-window', 'root', `png:${pngPath}`], {
+    timeoutMs: 20_000,
+  })
 }
 
 export function screenSocket(number: number): string {

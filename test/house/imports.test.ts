@@ -6,33 +6,127 @@ import { importsOf, textOf, TYPESCRIPT_FILES } from './tree.js'
  * `http.ts` stands after `users`, whose caller it knows; the routes of every room are its HTTP edge and may import it.
  */
 const ROOMS = [
-  'errors.ts', 'rounds.ts', 'api', 'validation.ts', 'xml', 'login-settings.ts', 'config.ts', 'store', 'audit', 'certificates', 'users', 'access.ts', 'http.ts', 'live', 'jobs', 'hypervisors', 'images', 'machines', 'doctor', 'pools', 'assignments', 'draining', 'history', 'consoles', 'thin-clients',
-  'metrics.ts', 'operations.ts', 'systemd-notify.ts', 'log.ts', 'authentication.ts', 'access-check.ts', 'web-pages.ts', 'app.ts', 'answers.ts', 'broker.ts', 'main.ts',
+  'errors.ts',
+  'rounds.ts',
+  'api',
+  'validation.ts',
+  'xml',
+  'login-settings.ts',
+  'config.ts',
+  'store',
+  'audit',
+  'certificates',
+  'users',
+  'access.ts',
+  'http.ts',
+  'live',
+  'jobs',
+  'hypervisors',
+  'images',
+  'machines',
+  'doctor',
+  'pools',
+  'assignments',
+  'draining',
+  'history',
+  'consoles',
+  'thin-clients',
+  'metrics.ts',
+  'operations.ts',
+  'systemd-notify.ts',
+  'log.ts',
+  'authentication.ts',
+  'access-check.ts',
+  'web-pages.ts',
+  'app.ts',
+  'answers.ts',
+  'broker.ts',
+  'main.ts',
 ]
 
 /** Where each outside library is imported; several places need a reason. */
 const ONE_PLACE: Readonly<Record<string, readonly string[]>> = {
-  '@fastify/helmet': ['broker/app.ts'], '@fastify/rate-limit': ['broker/app.ts'], '@fastify/swagger': ['broker/app.ts'], '@fastify/static': ['broker/web-pages.ts'],
-  '@node-rs/argon2': ['broker/users/passwords.ts'], '@peculiar/x509': ['broker/certificates/authority.ts'], 'reflect-metadata': ['broker/certificates/authority.ts'],
-  'fast-xml-parser': ['broker/xml/xml.ts'], libvirt: ['broker/hypervisors/libvirt-process.ts'], 'prom-client': ['broker/metrics.ts'], 'cli-progress': ['cli/job-display.ts'], 'cli-table3': ['cli/output.ts'],
+  '@fastify/helmet': ['broker/app.ts'],
+  '@fastify/rate-limit': ['broker/app.ts'],
+  '@fastify/swagger': ['broker/app.ts'],
+  '@fastify/static': ['broker/web-pages.ts'],
+  '@node-rs/argon2': ['broker/users/passwords.ts'],
+  '@peculiar/x509': ['broker/certificates/authority.ts'],
+  'reflect-metadata': ['broker/certificates/authority.ts'],
+  'fast-xml-parser': ['broker/xml/xml.ts'],
+  libvirt: ['broker/hypervisors/libvirt-process.ts'],
+  'prom-client': ['broker/metrics.ts'],
+  'cli-progress': ['cli/job-display.ts'],
+  'cli-table3': ['cli/output.ts'],
 }
-const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[], readonly reason: string }>> = {
-  fastify: { under: ['broker/app.ts', 'broker/web-pages.ts', 'broker/live', 'broker/access-check.ts', 'broker/authentication.ts', 'broker/users/session-routes.ts', 'broker/http.ts', 'broker/thin-clients', 'broker/consoles'], reason: 'app.ts makes the server; the others take types' },
-  '@fastify/type-provider-typebox': { under: ['broker/app.ts', 'broker/http.ts'], reason: 'one validates, the other has the types' },
-  '@sinclair/typebox': { under: ['broker', 'cli', 'thin-client'], reason: 'the language in which the wire is described' },
-  'better-sqlite3': { under: ['broker/store'], reason: 'the database, and the lock of the data directory' },
-  kysely: { under: ['broker/store', 'broker/audit/events.ts', 'broker/assignments/clock.ts'], reason: 'tables.ts and the filter of events take types; a time is moved on where it stands' },
-  '@fastify/cookie': { under: ['broker/app.ts', 'broker/authentication.ts', 'broker/users/session-routes.ts'], reason: 'app.ts registers it; the others take its types' },
-  ldapts: { under: ['broker/users/directory-search.ts', 'broker/users/directory-connection.ts'], reason: 'what is asked, and how a connection ends' },
-  'openid-client': { under: ['broker/users/providers.ts', 'broker/users/https-fetch.ts'], reason: 'https-fetch.ts takes a type' },
-  'ipaddr.js': { under: ['broker/config.ts', 'broker/users/trusted-proxy.ts', 'broker/thin-clients'], reason: 'a network of the settings, and the clients in it' },
+const SEVERAL_PLACES: Readonly<
+  Record<string, { readonly under: readonly string[]; readonly reason: string }>
+> = {
+  fastify: {
+    under: [
+      'broker/app.ts',
+      'broker/web-pages.ts',
+      'broker/live',
+      'broker/access-check.ts',
+      'broker/authentication.ts',
+      'broker/users/session-routes.ts',
+      'broker/http.ts',
+      'broker/thin-clients',
+      'broker/consoles',
+    ],
+    reason: 'app.ts makes the server; the others take types',
+  },
+  '@fastify/type-provider-typebox': {
+    under: ['broker/app.ts', 'broker/http.ts'],
+    reason: 'one validates, the other has the types',
+  },
+  '@sinclair/typebox': {
+    under: ['broker', 'cli', 'thin-client'],
+    reason: 'the language in which the wire is described',
+  },
+  'better-sqlite3': {
+    under: ['broker/store'],
+    reason: 'the database, and the lock of the data directory',
+  },
+  kysely: {
+    under: ['broker/store', 'broker/audit/events.ts', 'broker/assignments/clock.ts'],
+    reason: 'tables.ts and the filter of events take types; a time is moved on where it stands',
+  },
+  '@fastify/cookie': {
+    under: ['broker/app.ts', 'broker/authentication.ts', 'broker/users/session-routes.ts'],
+    reason: 'app.ts registers it; the others take its types',
+  },
+  ldapts: {
+    under: ['broker/users/directory-search.ts', 'broker/users/directory-connection.ts'],
+    reason: 'what is asked, and how a connection ends',
+  },
+  'openid-client': {
+    under: ['broker/users/providers.ts', 'broker/users/https-fetch.ts'],
+    reason: 'https-fetch.ts takes a type',
+  },
+  'ipaddr.js': {
+    under: ['broker/config.ts', 'broker/users/trusted-proxy.ts', 'broker/thin-clients'],
+    reason: 'a network of the settings, and the clients in it',
+  },
   pino: { under: ['broker'], reason: 'log.ts makes the log; the others take its type' },
-  ssh2: { under: ['broker/hypervisors', 'broker/broker.ts'], reason: 'the line to a host; broker.ts hands its key maker to the store' },
-  yaml: { under: ['broker/config.ts', 'broker/pools', 'cli/output.ts'], reason: 'settings, documents, answers' },
-  croner: { under: ['broker/pools'], reason: 'the policy is checked in one file, the schedule kept in another' },
+  ssh2: {
+    under: ['broker/hypervisors', 'broker/broker.ts'],
+    reason: 'the line to a host; broker.ts hands its key maker to the store',
+  },
+  yaml: {
+    under: ['broker/config.ts', 'broker/pools', 'cli/output.ts'],
+    reason: 'settings, documents, answers',
+  },
+  croner: {
+    under: ['broker/pools'],
+    reason: 'the policy is checked in one file, the schedule kept in another',
+  },
   react: { under: ['web'], reason: 'the pages are made of it' },
   'react-dom': { under: ['web/main.tsx'], reason: 'it puts them on the screen' },
-  'react-error-boundary': { under: ['web/frame/page-fault.tsx'], reason: 'a fault of a page is shown' },
+  'react-error-boundary': {
+    under: ['web/frame/page-fault.tsx'],
+    reason: 'a fault of a page is shown',
+  },
   'react-router': { under: ['web'], reason: 'every page has an address' },
   '@patternfly/react-core': { under: ['web'], reason: 'the pages are made of it' },
   '@patternfly/react-icons': { under: ['web'], reason: 'pictures beside words' },
@@ -43,11 +137,16 @@ const SEVERAL_PLACES: Readonly<Record<string, { readonly under: readonly string[
   'react-i18next': { under: ['web'], reason: 'every text of a page' },
   '@novnc/novnc': { under: ['web/console'], reason: 'the screen' },
   uplot: { under: ['web/overview'], reason: 'the charts' },
-  ws: { under: ['broker/consoles', 'broker/api/byte-socket.ts', 'cli'], reason: 'two ends of a forwarded connection, and its wire form' },
+  ws: {
+    under: ['broker/consoles', 'broker/api/byte-socket.ts', 'cli'],
+    reason: 'two ends of a forwarded connection, and its wire form',
+  },
   commander: { under: ['cli'], reason: 'each command declares itself' },
 }
 
-const SOURCES = TYPESCRIPT_FILES.filter((file) => /^(broker|cli|thin-client|web)\//.test(file) && file !== 'web/vite.config.ts')
+const SOURCES = TYPESCRIPT_FILES.filter(
+  (file) => /^(broker|cli|thin-client|web)\//.test(file) && file !== 'web/vite.config.ts',
+)
 
 test('folders of the broker import only those above them', async (t) => {
   const roomOf = (file: string): string => file.split('/')[1] ?? ''
@@ -55,7 +154,8 @@ test('folders of the broker import only those above them', async (t) => {
     t.ok(ROOMS.includes(roomOf(file)), `${file}: ${roomOf(file)} has a place in the order`)
     for (const { from, line } of importsOf(file).filter((one) => one.from.startsWith('broker/'))) {
       const edge = /[/-]routes\.ts$/.test(file) && from === 'broker/http.ts'
-      if (!edge && ROOMS.indexOf(roomOf(from)) > ROOMS.indexOf(roomOf(file))) t.fail(`${file}:${line} imports ${from}, which stands below it`)
+      if (!edge && ROOMS.indexOf(roomOf(from)) > ROOMS.indexOf(roomOf(file)))
+        t.fail(`${file}:${line} imports ${from}, which stands below it`)
     }
   }
 })
@@ -63,7 +163,9 @@ test('folders of the broker import only those above them', async (t) => {
 test('a program imports itself and the wire contract, and nothing else of the others', async (t) => {
   for (const file of SOURCES) {
     const program = file.split('/')[0] ?? ''
-    for (const { from, line } of importsOf(file).filter((one) => one.from.includes('/') && SOURCES.includes(one.from))) {
+    for (const { from, line } of importsOf(file).filter(
+      (one) => one.from.includes('/') && SOURCES.includes(one.from),
+    )) {
       const allowed = from.startsWith(`${program}/`) || from.startsWith('broker/api/')
       if (!allowed) t.fail(`${file}:${line} imports ${from}`)
     }
@@ -73,15 +175,27 @@ test('a program imports itself and the wire contract, and nothing else of the ot
 test('each outside library is imported where the table says', async (t) => {
   for (const file of SOURCES) {
     for (const { from, line } of importsOf(file)) {
-      if (from.startsWith('node:') || SOURCES.includes(from) || /\.(json|css|svg)$/.test(from)) continue
-      const library = from.split('/').slice(0, from.startsWith('@') ? 2 : 1).join('/')
+      if (from.startsWith('node:') || SOURCES.includes(from) || /\.(json|css|svg)$/.test(from))
+        continue
+      const library = from
+        .split('/')
+        .slice(0, from.startsWith('@') ? 2 : 1)
+        .join('/')
       const places = ONE_PLACE[library] ?? SEVERAL_PLACES[library]?.under ?? []
-      if (!places.some((place) => file === place || file.startsWith(`${place}/`))) t.fail(`${file}:${line} imports ${library}, whose place is ${places.join(', ') || 'not in the table'}`)
+      if (!places.some((place) => file === place || file.startsWith(`${place}/`)))
+        t.fail(
+          `${file}:${line} imports ${library}, whose place is ${places.join(', ') || 'not in the table'}`,
+        )
     }
   }
 })
 
 test('package.json and the table name the same libraries', async (t) => {
-  const { dependencies } = JSON.parse(textOf('package.json')) as { dependencies: Record<string, string> }
-  t.same(Object.keys(dependencies).sort(), [...Object.keys(ONE_PLACE), ...Object.keys(SEVERAL_PLACES)].sort())
+  const { dependencies } = JSON.parse(textOf('package.json')) as {
+    dependencies: Record<string, string>
+  }
+  t.same(
+    Object.keys(dependencies).sort(),
+    [...Object.keys(ONE_PLACE), ...Object.keys(SEVERAL_PLACES)].sort(),
+  )
 })

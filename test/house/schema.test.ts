@@ -9,11 +9,24 @@ const RELEASED: readonly string[] = []
 test('released blocks of schema.sql are never edited', async (t) => {
   const blocks = schemaBlocks()
   t.ok(blocks.length >= Math.max(1, RELEASED.length), 'no block is missing')
-  RELEASED.forEach((hash, index) => { t.equal(createHash('sha256').update(blocks[index] ?? '').digest('hex'), hash, `block ${index + 1} is as it was released`) })
+  RELEASED.forEach((hash, index) => {
+    t.equal(
+      createHash('sha256')
+        .update(blocks[index] ?? '')
+        .digest('hex'),
+      hash,
+      `block ${index + 1} is as it was released`,
+    )
+  })
 })
 
 test('no version is released whose schema is not fixed here', async (t) => {
   const { version } = JSON.parse(textOf('package.json')) as { version: string }
-  if (textOf('CHANGELOG.md').includes(`## [${version}]`)) t.equal(RELEASED.length, schemaBlocks().length, `version ${version} is released: enter the hashes of its blocks`)
+  if (textOf('CHANGELOG.md').includes(`## [${version}]`))
+    t.equal(
+      RELEASED.length,
+      schemaBlocks().length,
+      `version ${version} is released: enter the hashes of its blocks`,
+    )
   else t.pass('this version is not released yet')
 })

@@ -7,7 +7,13 @@ import { SHELL_FILES, textOf } from './tree.js'
 test('shell files pass shellcheck and shfmt', async (t) => {
   await mustRun(['shellcheck', '--version'])
   const paths = SHELL_FILES.map((file) => join(ROOT, file))
-  const checked = await runCommand(['shellcheck', '-x', '--source-path=SCRIPTDIR', '--format=gcc', ...paths])
+  const checked = await runCommand([
+    'shellcheck',
+    '-x',
+    '--source-path=SCRIPTDIR',
+    '--format=gcc',
+    ...paths,
+  ])
   t.equal(checked.stdout, '', 'shellcheck has nothing to say')
   const formatted = await runCommand(['shfmt', '-d', '-i', '4', '-ci', ...paths])
   t.equal(formatted.stdout + formatted.stderr, '', 'shfmt -i 4 -ci changes nothing')

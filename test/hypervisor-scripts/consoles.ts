@@ -7,7 +7,9 @@ import { channelTypes, makeCertificate, SpiceChannel } from './viewer.js'
 
 const name = 'pc-01'
 const password = (letter: string) => letter.repeat(32)
-const xml = (domain: string) => `<domain type='qemu'><name>${domain}</name><memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
+const xml = (
+  domain: string,
+) => `<domain type='qemu'><name>${domain}</name><memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
   <graphics type='spice' autoport='yes' defaultMode='secure' passwd='dummy' passwdValidTo='1970-01-01T00:00:01'><listen type='address' address='0.0.0.0'/></graphics>
   <graphics type='vnc'><listen type='socket' socket='/var/lib/libvirt/qemu/${domain}.vnc'/></graphics>
   <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
@@ -28,27 +30,50 @@ export async function consoleTests(t: Test, host: FleetHost): Promise<void> {
 
 async function certificate(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
   t.same(await line.must('spice_certificate'), { certificate: null, ca: null })
-  const ask = () => line.must('spice_certificate_request', { common_name: host.address }) as Promise<{ csr: string }>
+  const ask = () =>
+    line.must('spice_certificate_request', { common_name: host.address }) as Promise<{
+      csr: string
+    }>
   const { csr } = await ask()
   const { certificate, ca } = await makeCertificate(csr)
   const other = await makeCertificate(csr)
-  t.equal(await line.refusal('spice_certificate_install', { certificate, ca: other.ca }), 'bad_request', 'another CA')
+  t.equal(
+    await line.refusal('spice_certificate_install', { certificate, ca: other.ca }),
+    'bad_request',
+    'another CA',
+  )
   t.equal(await line.refusal('spice_certificate_install', { certificate: 'x', ca }), 'bad_request')
   t.equal(await line.refusal('spice_certificate_request', { common_name: '/CN=x' }), 'bad_name')
   t.same(await line.must('spice_certificate_install', { certificate, ca }), { changed: true })
   t.same(await line.must('spice_certificate_install', { certificate, ca }), { changed: false })
   t.same(await line.must('spice_certificate'), { certificate, ca })
-  t.equal(await host.mustRun(['stat', '-c', '%a %U:%G', '/etc/pki/libvirt-spice/server-key.pem']), '640 root:libvirt-qemu\n')
+  t.equal(
+    await host.mustRun(['stat', '-c', '%a %U:%G', '/etc/pki/libvirt-spice/server-key.pem']),
+    '640 root:libvirt-qemu\n',
+  )
 }
 
 const eventOf = (line: HelperLine, kind: string, detail: RegExp) =>
-  until(() => line.messages.find((one) => one['event'] === 'domain' && one['name'] === name && one['kind'] === kind && detail.test(String(one['detail']))), {
-    withinMs: 5000,
-    what: `the event ${kind} ${detail}`
-  })
+  until(
+    () =>
+      line.messages.find(
+        (one) =>
+          one['event'] === 'domain' &&
+          one['name'] === name &&
+          one['kind'] === kind &&
+          detail.test(String(one['detail'])),
+      ),
+    {
+      withinMs: 5000,
+      what: `the event ${kind} ${detail}`,
+    },
+  )
 
 async function events(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
-  await until(() => line.messages.find((one) => one['event'] === 'events' && one['up'] === true), { withinMs: 5000, what: 'the relay is up' })
+  await until(() => line.messages.find((one) => one['event'] === 'events' && one['up'] === true), {
+    withinMs: 5000,
+    what: 'the relay is up',
+  })
   await defineDomain(host, xml(name))
   await host.mustRun(['virsh', 'start', name])
   await eventOf(line, 'lifecycle', /^Started Booted$/)
@@ -59,8 +84,17 @@ async function events(t: Test, host: FleetHost, line: HelperLine): Promise<void>
 }
 
 async function domains(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
-  const metadata = async (...words: string[]) => (await host.run(['virsh', 'metadata', name, 'https://berth.invalid/xmlns/1', ...words])).stdout.trim()
-  t.same(await line.must('domain_metadata', { name, xml: '<assignment user="o\'neil &amp; &quot;co&quot;"/>' }), {})
+  const metadata = async (...words: string[]) =>
+    (
+      await host.run(['virsh', 'metadata', name, 'https://berth.invalid/xmlns/1', ...words])
+    ).stdout.trim()
+  t.same(
+    await line.must('domain_metadata', {
+      name,
+      xml: '<assignment user="o\'neil &amp; &quot;co&quot;"/>',
+    }),
+    {},
+  )
   t.match(await metadata(), /<assignment user=.o'neil &amp; .*co/)
   t.match(await metadata('--config'), /<assignment/)
   t.equal(await line.refusal('domain_metadata', { name, xml: '<a><b></a>' }), 'bad_request')
@@ -71,7 +105,8 @@ async function domains(t: Test, host: FleetHost, line: HelperLine): Promise<void
   t.equal(await line.refusal('domain_undefine', { name }), 'in_use')
   t.equal(await line.refusal('domain_reboot', { name: 'none' }), 'not_found')
   t.same(await line.must('domain_reboot', { name }), {})
-  const agent = (domain: string) => line.refusal('guest_agent', { domain, command: 'guest-ping', timeout_seconds: 1 })
+  const agent = (domain: string) =>
+    line.refusal('guest_agent', { domain, command: 'guest-ping', timeout_seconds: 1 })
   t.equal(await agent(name), 'guest_agent', 'this guest has no agent')
   t.equal(await agent('none'), 'not_found')
   t.same(await line.must('guest_addresses', { domain: name }), { items: [] }, 'it has no network')
@@ -80,16 +115,27 @@ async function domains(t: Test, host: FleetHost, line: HelperLine): Promise<void
   // The id of a running domain may be the name of another one.
   const id = (await host.mustRun(['virsh', 'domid', name])).trim()
   await defineDomain(host, xml(id))
-  t.equal(await line.refusal('domain_reset', { name: id }), 'not_found', 'the domain with that name is off')
+  t.equal(
+    await line.refusal('domain_reset', { name: id }),
+    'not_found',
+    'the domain with that name is off',
+  )
   t.same(await line.must('domain_undefine', { name: id }), {})
   t.same(await line.must('domain_undefine', { name: id }), {}, 'an unknown domain is fine')
 }
 
 const ticket = (line: HelperLine, letter: string, ttl_seconds: number, connected = 'keep') =>
-  line.must('ticket', { domain: name, password: password(letter), ttl_seconds, connected }) as Promise<{ tls_port: number; listen: string; valid_until_ms: number }>
+  line.must('ticket', {
+    domain: name,
+    password: password(letter),
+    ttl_seconds,
+    connected,
+  }) as Promise<{ tls_port: number; listen: string; valid_until_ms: number }>
 
 async function channels(line: HelperLine): Promise<number[]> {
-  const { items } = (await line.must('displays', { domains: [name] })) as { items: { spice: { channels: number }[] }[] }
+  const { items } = (await line.must('displays', { domains: [name] })) as {
+    items: { spice: { channels: number }[] }[]
+  }
   return (items[0]?.spice ?? []).map((viewer) => viewer.channels)
 }
 
@@ -97,14 +143,22 @@ async function channels(line: HelperLine): Promise<number[]> {
 async function opener(host: FleetHost, line: HelperLine, port: number) {
   const ca = (await line.must('spice_certificate'))['ca'] as string
   return (letter: string, type: keyof typeof channelTypes, session = 0) =>
-    SpiceChannel.open({ host: host.address, port, ca }, password(letter), channelTypes[type], session)
+    SpiceChannel.open(
+      { host: host.address, port, ca },
+      password(letter),
+      channelTypes[type],
+      session,
+    )
 }
 
 async function tickets(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
   const before = Date.now()
   const { tls_port, listen, valid_until_ms } = await ticket(line, 'a', 30)
   t.equal(listen, '0.0.0.0')
-  t.ok(valid_until_ms - before <= 30_000 && valid_until_ms - before > 27_000, 'it lives at most 30 s')
+  t.ok(
+    valid_until_ms - before <= 30_000 && valid_until_ms - before > 27_000,
+    'it lives at most 30 s',
+  )
   const open = await opener(host, line, tls_port)
   t.equal(await open('x', 'main'), undefined, 'a wrong one is refused')
   const main = await open('a', 'main')
@@ -113,17 +167,28 @@ async function tickets(t: Test, host: FleetHost, line: HelperLine): Promise<void
   t.ok(await open('a', 'cursor', main?.session))
   t.same(await channels(line), [3])
   // Burned when the viewer has settled: 1.5 s and a look every 0.3 s.
-  await until(async () => (await open('a', 'cursor', main?.session)) === undefined, { withinMs: 6000, everyMs: 2500, what: 'the ticket is burned' })
+  await until(async () => (await open('a', 'cursor', main?.session)) === undefined, {
+    withinMs: 6000,
+    everyMs: 2500,
+    what: 'the ticket is burned',
+  })
   t.ok((await channels(line))[0] ?? 0 >= 3, 'who is in stays in')
   await ticket(line, 'b', 30)
   t.ok((await channels(line))[0] ?? 0 >= 3, 'asking again cuts nobody')
-  t.equal(await open('a', 'cursor', main?.session), undefined, 'the new ticket replaces the old one')
+  t.equal(
+    await open('a', 'cursor', main?.session),
+    undefined,
+    'the new ticket replaces the old one',
+  )
   await ticket(line, 'c', 30, 'disconnect')
   await until(() => main?.closed, { withinMs: 3000, what: 'takeover cuts the viewer' })
   const other = await open('c', 'main')
   t.ok(other, 'and the other one gets in')
   t.same(await line.must('disconnect', { domain: name }), {})
-  await until(async () => other?.closed === true && (await channels(line)).length === 0, { withinMs: 3000, what: 'everybody is cut' })
+  await until(async () => other?.closed === true && (await channels(line)).length === 0, {
+    withinMs: 3000,
+    what: 'everybody is cut',
+  })
   t.equal(await open('c', 'main'), undefined, 'and cannot come back')
   t.equal(await line.refusal('disconnect', { domain: 'none' }), 'not_found')
 }
@@ -132,9 +197,20 @@ async function oldTickets(t: Test, host: FleetHost, line: HelperLine): Promise<v
   const { tls_port } = await ticket(line, 'd', 3)
   const start = performance.now()
   const open = await opener(host, line, tls_port)
-  await until(() => performance.now() - start > 3000, { withinMs: 4000, what: 'three seconds are over' })
+  await until(() => performance.now() - start > 3000, {
+    withinMs: 4000,
+    what: 'three seconds are over',
+  })
   t.equal(await open('d', 'main'), undefined)
-  t.equal(await line.refusal('ticket', { domain: 'none', password: password('a'), ttl_seconds: 5, connected: 'keep' }), 'not_found')
+  t.equal(
+    await line.refusal('ticket', {
+      domain: 'none',
+      password: password('a'),
+      ttl_seconds: 5,
+      connected: 'keep',
+    }),
+    'not_found',
+  )
 }
 
 /** QEMU's expiry is in UTC: a host in another time zone must give the same. */
@@ -163,14 +239,33 @@ async function quickAndSturdy(t: Test, host: FleetHost, line: HelperLine): Promi
     await ticket(line, 'e', 5)
     times.push(performance.now() - start)
   }
-  t.comment(`ticket, sorted: ${times.sort((a, b) => a - b).map((ms) => ms.toFixed(1)).join(' ')} ms`)
+  t.comment(
+    `ticket, sorted: ${times
+      .sort((a, b) => a - b)
+      .map((ms) => ms.toFixed(1))
+      .join(' ')} ms`,
+  )
   await host.restart('libvirtd')
   await ticket(line, 'f', 5)
   const down = (one: Json) => one['event'] === 'events' && one['up'] === false
-  await until(() => line.messages.find(down), { withinMs: 5000, what: 'the relay says that it is down' })
-  await until(() => line.messages.findLast((one) => one['event'] === 'events')?.['up'], { withinMs: 10_000, what: 'the relay is up again' })
+  await until(() => line.messages.find(down), {
+    withinMs: 5000,
+    what: 'the relay says that it is down',
+  })
+  await until(() => line.messages.findLast((one) => one['event'] === 'events')?.['up'], {
+    withinMs: 10_000,
+    what: 'the relay is up again',
+  })
   await host.mustRun(['virsh', 'destroy', name])
   await eventOf(line, 'lifecycle', /^Stopped Destroyed$/)
-  t.equal(await line.refusal('ticket', { domain: name, password: password('a'), ttl_seconds: 5, connected: 'keep' }), 'not_found')
+  t.equal(
+    await line.refusal('ticket', {
+      domain: name,
+      password: password('a'),
+      ttl_seconds: 5,
+      connected: 'keep',
+    }),
+    'not_found',
+  )
   t.same(await line.must('domain_undefine', { name }), {})
 }

@@ -48,7 +48,11 @@ export class HelperLine {
   async answer(id: string | null, withinMs = answerTimeoutMs): Promise<Answer> {
     const isAnswer = (message: Json) => message['id'] === id && typeof message['ok'] === 'boolean'
     const what = `the helper answers ${id}`
-    return (await until(() => this.messages.find(isAnswer), { withinMs, everyMs: 5, what })) as Answer
+    return (await until(() => this.messages.find(isAnswer), {
+      withinMs,
+      everyMs: 5,
+      what,
+    })) as Answer
   }
 
   async ask(op: string, args: unknown = {}, more: Json = {}): Promise<Answer> {
@@ -94,7 +98,8 @@ export class HelperLine {
       const message = JSON.parse(this.#unread.subarray(0, end).toString()) as Json
       this.#unread = this.#unread.subarray(end + 1)
       this.messages.push(message)
-      if (typeof (message['result'] as Json | undefined)?.['size'] === 'number') this.raw = [this.#unread]
+      if (typeof (message['result'] as Json | undefined)?.['size'] === 'number')
+        this.raw = [this.#unread]
       end = this.#unread.indexOf(10)
     }
   }

@@ -25,13 +25,24 @@ export async function imageTests(t: Test, host: FleetHost): Promise<void> {
 
 /** A qcow2 on the host with `mib` MiB of data that cannot be squeezed. */
 async function makeSource(host: FleetHost, path: string, mib: number): Promise<void> {
-  await host.mustRun(['dd', 'if=/dev/urandom', 'of=/var/tmp/raw', 'bs=1M', `count=${mib}`, 'status=none'])
+  await host.mustRun([
+    'dd',
+    'if=/dev/urandom',
+    'of=/var/tmp/raw',
+    'bs=1M',
+    `count=${mib}`,
+    'status=none',
+  ])
   await host.mustRun(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', '/var/tmp/raw', path])
 }
 
 async function makeAndRemove(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
   t.same(await line.must('image_create', { name: 'a.qcow2', size_bytes: 1 << 30 }), {})
-  t.same(await line.must('image_create', { name: 'a.qcow2', size_bytes: 1 << 30 }), {}, 'again is fine')
+  t.same(
+    await line.must('image_create', { name: 'a.qcow2', size_bytes: 1 << 30 }),
+    {},
+    'again is fine',
+  )
   t.equal(await line.refusal('image_create', { name: 'a.qcow2', size_bytes: 512 }), 'exists')
   await host.mustRun(['ln', '-s', '/etc/shadow', `${folder}/images/link.qcow2`])
   await host.mustRun(['mkfifo', `${folder}/images/fifo.qcow2`])
@@ -39,74 +50,170 @@ async function makeAndRemove(t: Test, host: FleetHost, line: HelperLine): Promis
   t.match(await line.must('image_list'), {
     items: [
       { name: 'a.qcow2', virtual_size: 1 << 30, base: null },
-      { name: 'broken.qcow2', bytes: 3, virtual_size: 0, base: null }
-    ]
+      { name: 'broken.qcow2', bytes: 3, virtual_size: 0, base: null },
+    ],
   })
   t.equal(await line.refusal('image_checksum', { dir: 'images', name: 'link.qcow2' }), 'bad_image')
   t.equal(await line.refusal('image_checksum', { dir: 'images', name: 'fifo.qcow2' }), 'bad_image')
   await line.must('overlay_create', { items: [{ name: 'o.qcow2', base: 'a.qcow2', fresh: false }] })
-  const refused = await line.must('image_remove', { dir: 'images', names: ['a.qcow2', 'none.qcow2', 'broken.qcow2'] })
-  t.match(refused, { items: [{ name: 'a.qcow2', ok: false, error: { code: 'in_use', message: /o\.qcow2/ } }, { name: 'none.qcow2', ok: true }, { name: 'broken.qcow2', ok: true }] })
-  t.match(await line.must('image_remove', { dir: 'overlays', names: ['o.qcow2'] }), { items: [{ ok: true }] })
-  t.match(await line.must('image_remove', { dir: 'images', names: ['a.qcow2'] }), { items: [{ ok: true }] })
+  const refused = await line.must('image_remove', {
+    dir: 'images',
+    names: ['a.qcow2', 'none.qcow2', 'broken.qcow2'],
+  })
+  t.match(refused, {
+    items: [
+      { name: 'a.qcow2', ok: false, error: { code: 'in_use', message: /o\.qcow2/ } },
+      { name: 'none.qcow2', ok: true },
+      { name: 'broken.qcow2', ok: true },
+    ],
+  })
+  t.match(await line.must('image_remove', { dir: 'overlays', names: ['o.qcow2'] }), {
+    items: [{ ok: true }],
+  })
+  t.match(await line.must('image_remove', { dir: 'images', names: ['a.qcow2'] }), {
+    items: [{ ok: true }],
+  })
   t.same(readdirSync(host.path(`${folder}/transient`)), [], 'the link is gone too')
   await host.mustRun(['rm', `${folder}/images/link.qcow2`, `${folder}/images/fifo.qcow2`])
 }
 
 async function copies(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
   await makeSource(host, `${folder}/images/source.qcow2`, 40)
-  const id = line.send('image_copy', { source: { dir: 'images', name: 'source.qcow2' }, name: 'base.qcow2' })
+  const id = line.send('image_copy', {
+    source: { dir: 'images', name: 'source.qcow2' },
+    name: 'base.qcow2',
+  })
   const { result } = await line.answer(id)
   const path = host.path(`${folder}/images/base.qcow2`)
-  t.match(result, { virtual_size: 40 << 20, sha256: sha256Of(path), method: 'convert', bytes: Number })
-  const phases = line.messages.filter((one) => one['id'] === id && one['progress']).map((one) => (one['progress'] as { phase: string }).phase)
+  t.match(result, {
+    virtual_size: 40 << 20,
+    sha256: sha256Of(path),
+    method: 'convert',
+    bytes: Number,
+  })
+  const phases = line.messages
+    .filter((one) => one['id'] === id && one['progress'])
+    .map((one) => (one['progress'] as { phase: string }).phase)
   t.same([...new Set(phases)], ['convert', 'sync', 'check', 'checksum'])
   t.equal(await host.mustRun(['stat', '-c', '%a', `${folder}/images/base.qcow2`]), '444\n')
-  await host.mustRun(['qemu-img', 'compare', `${folder}/images/source.qcow2`, `${folder}/images/base.qcow2`])
-  t.match(await line.must('image_checksum', { dir: 'images', name: 'base.qcow2' }), { sha256: result['sha256'], bytes: result['bytes'] })
-  await line.must('overlay_create', { items: [{ name: 'child.qcow2', base: 'base.qcow2', fresh: true }] })
-  const flat = await line.must('image_copy', { source: { dir: 'overlays', name: 'child.qcow2' }, name: 'flat.qcow2' })
+  await host.mustRun([
+    'qemu-img',
+    'compare',
+    `${folder}/images/source.qcow2`,
+    `${folder}/images/base.qcow2`,
+  ])
+  t.match(await line.must('image_checksum', { dir: 'images', name: 'base.qcow2' }), {
+    sha256: result['sha256'],
+    bytes: result['bytes'],
+  })
+  await line.must('overlay_create', {
+    items: [{ name: 'child.qcow2', base: 'base.qcow2', fresh: true }],
+  })
+  const flat = await line.must('image_copy', {
+    source: { dir: 'overlays', name: 'child.qcow2' },
+    name: 'flat.qcow2',
+  })
   t.match(flat, { virtual_size: 40 << 20, method: 'convert' }, 'a chain is flattened')
-  t.match((await line.must('image_list'))['items'], [{ name: 'base.qcow2' }, { name: 'flat.qcow2', base: null }, { name: 'source.qcow2' }])
+  t.match((await line.must('image_list'))['items'], [
+    { name: 'base.qcow2' },
+    { name: 'flat.qcow2', base: null },
+    { name: 'source.qcow2' },
+  ])
   await line.must('image_remove', { dir: 'images', names: ['flat.qcow2'] })
   await line.must('image_remove', { dir: 'overlays', names: ['child.qcow2'] })
 }
 
 async function copyRefusals(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
-  const copy = (name: string, to = 'copy.qcow2') => line.refusal('image_copy', { source: { dir: 'images', name }, name: to })
+  const copy = (name: string, to = 'copy.qcow2') =>
+    line.refusal('image_copy', { source: { dir: 'images', name }, name: to })
   t.equal(await copy('source.qcow2', 'base.qcow2'), 'exists')
   t.equal(await copy('none.qcow2'), 'not_found')
-  await host.mustRun(['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', '/etc/shadow', '-u', `${folder}/images/evil.qcow2`, '1M'])
+  await host.mustRun([
+    'qemu-img',
+    'create',
+    '-q',
+    '-f',
+    'qcow2',
+    '-F',
+    'raw',
+    '-b',
+    '/etc/shadow',
+    '-u',
+    `${folder}/images/evil.qcow2`,
+    '1M',
+  ])
   t.equal(await copy('evil.qcow2'), 'bad_image', 'a backing file outside')
-  await host.mustRun(['qemu-img', 'create', '-q', '-f', 'qcow2', '-o', 'data_file=/var/tmp/data,data_file_raw=on', `${folder}/images/data.qcow2`, '1M'])
+  await host.mustRun([
+    'qemu-img',
+    'create',
+    '-q',
+    '-f',
+    'qcow2',
+    '-o',
+    'data_file=/var/tmp/data,data_file_raw=on',
+    `${folder}/images/data.qcow2`,
+    '1M',
+  ])
   t.equal(await copy('data.qcow2'), 'bad_image', 'a data file')
   const user = await openElsewhere(host, `${folder}/images/source.qcow2`)
   t.equal(await copy('source.qcow2'), 'in_use')
   await user.close()
-  t.match((await line.must('image_remove', { dir: 'images', names: ['evil.qcow2', 'data.qcow2'] }))['items'], [{ ok: true }, { ok: true }])
+  t.match(
+    (await line.must('image_remove', { dir: 'images', names: ['evil.qcow2', 'data.qcow2'] }))[
+      'items'
+    ],
+    [{ ok: true }, { ok: true }],
+  )
   t.notOk(existsSync(host.path(`${folder}/images/copy.qcow2.part`)))
 }
 
 async function reflink(t: Test, host: FleetHost): Promise<void> {
   const undo = await host.reflinkDisk(`${folder}/xfs`, 400 << 20)
-  const line = await openHelper(host, { images: `${folder}/xfs/i`, overlays: `${folder}/xfs/o`, transient: `${folder}/xfs/t` })
+  const line = await openHelper(host, {
+    images: `${folder}/xfs/i`,
+    overlays: `${folder}/xfs/o`,
+    transient: `${folder}/xfs/t`,
+  })
   await makeSource(host, `${folder}/xfs/i/source.qcow2`, 20)
   t.match(await line.must('facts'), { directories: { images: { reflink: true } } })
-  const result = await line.must('image_copy', { source: { dir: 'images', name: 'source.qcow2' }, name: 'b.qcow2' })
-  t.match(result, { method: 'reflink', sha256: sha256Of(host.path(`${folder}/xfs/i/source.qcow2`)) })
+  const result = await line.must('image_copy', {
+    source: { dir: 'images', name: 'source.qcow2' },
+    name: 'b.qcow2',
+  })
+  t.match(result, {
+    method: 'reflink',
+    sha256: sha256Of(host.path(`${folder}/xfs/i/source.qcow2`)),
+  })
   await line.end()
   await undo()
 }
 
 async function diskFull(t: Test, host: FleetHost): Promise<void> {
   const undo = await host.limitDisk(`${folder}/small`, 24 << 20)
-  const line = await openHelper(host, { images: `${folder}/small/i`, overlays: `${folder}/overlays`, transient: `${folder}/transient` })
+  const line = await openHelper(host, {
+    images: `${folder}/small/i`,
+    overlays: `${folder}/overlays`,
+    transient: `${folder}/transient`,
+  })
   await makeSource(host, `${folder}/overlays/big.qcow2`, 40)
-  const answer = await line.ask('image_copy', { source: { dir: 'overlays', name: 'big.qcow2' }, name: 'b.qcow2' })
-  t.match(answer, { ok: false, error: { code: 'no_space', message: /needs up to \d+ bytes .* only \d+ bytes/ } })
+  const answer = await line.ask('image_copy', {
+    source: { dir: 'overlays', name: 'big.qcow2' },
+    name: 'b.qcow2',
+  })
+  t.match(answer, {
+    ok: false,
+    error: { code: 'no_space', message: /needs up to \d+ bytes .* only \d+ bytes/ },
+  })
   // Compressed data: small on disk, too large once copied, so that the disk becomes full in the middle.
-  await host.mustRun(['sh', '-c', `yes berth | head -c 60M > /var/tmp/raw && qemu-img convert -c -f raw -O qcow2 /var/tmp/raw ${folder}/overlays/big.qcow2`])
-  const midway = await line.ask('image_copy', { source: { dir: 'overlays', name: 'big.qcow2' }, name: 'b.qcow2' })
+  await host.mustRun([
+    'sh',
+    '-c',
+    `yes berth | head -c 60M > /var/tmp/raw && qemu-img convert -c -f raw -O qcow2 /var/tmp/raw ${folder}/overlays/big.qcow2`,
+  ])
+  const midway = await line.ask('image_copy', {
+    source: { dir: 'overlays', name: 'big.qcow2' },
+    name: 'b.qcow2',
+  })
   t.match(midway, { ok: false, error: { code: 'no_space' } })
   t.same(readdirSync(host.path(`${folder}/small/i`)), [], 'nothing half-made is left')
   await line.must('image_remove', { dir: 'overlays', names: ['big.qcow2'] })
@@ -116,9 +223,18 @@ async function diskFull(t: Test, host: FleetHost): Promise<void> {
 
 /** Starts a copy of a large source and waits until it is in the middle. */
 async function copyInTheMiddle(host: FleetHost, line: HelperLine, name: string): Promise<string> {
-  if (!existsSync(host.path(`${folder}/images/large.qcow2`))) await makeSource(host, `${folder}/images/large.qcow2`, 400)
-  const id = line.send('image_copy', { source: { dir: 'images', name: 'large.qcow2' }, name }, { operation: `copy:${name}` })
-  await until(() => existsSync(host.path(`${folder}/images/${name}.part`)), { withinMs: 5000, everyMs: 1, what: 'the copy has begun' })
+  if (!existsSync(host.path(`${folder}/images/large.qcow2`)))
+    await makeSource(host, `${folder}/images/large.qcow2`, 400)
+  const id = line.send(
+    'image_copy',
+    { source: { dir: 'images', name: 'large.qcow2' }, name },
+    { operation: `copy:${name}` },
+  )
+  await until(() => existsSync(host.path(`${folder}/images/${name}.part`)), {
+    withinMs: 5000,
+    everyMs: 1,
+    what: 'the copy has begun',
+  })
   return id
 }
 
@@ -139,7 +255,11 @@ async function killedCopy(t: Test, host: FleetHost): Promise<void> {
   const second = await openHelper(host)
   t.same(await second.must('parts_remove', { keep: ['k.qcow2'] }), { removed: [] })
   t.same(await second.must('parts_remove', { keep: [] }), { removed: ['k.qcow2.part'] })
-  const again = await second.ask('image_copy', { source: { dir: 'images', name: 'large.qcow2' }, name: 'k.qcow2' }, { operation: 'copy:k.qcow2' })
+  const again = await second.ask(
+    'image_copy',
+    { source: { dir: 'images', name: 'large.qcow2' }, name: 'k.qcow2' },
+    { operation: 'copy:k.qcow2' },
+  )
   t.match(again, { ok: true, result: { method: 'convert' } })
   t.notOk(again.replayed)
   await second.must('image_remove', { dir: 'images', names: ['k.qcow2', 'large.qcow2'] })
@@ -148,7 +268,8 @@ async function killedCopy(t: Test, host: FleetHost): Promise<void> {
 
 async function imports(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
   const at = (name: string) => `${folder}/import/${name}`
-  const create = (name: string, ...words: string[]) => host.mustRun(['qemu-img', 'create', '-q', ...words, at(name), '2M'])
+  const create = (name: string, ...words: string[]) =>
+    host.mustRun(['qemu-img', 'create', '-q', ...words, at(name), '2M'])
   await create('good.qcow2', '-f', 'qcow2')
   await create('good.vmdk', '-f', 'vmdk')
   await create('flat.vmdk', '-f', 'vmdk', '-o', 'subformat=monolithicFlat')
@@ -159,15 +280,35 @@ async function imports(t: Test, host: FleetHost, line: HelperLine): Promise<void
   await host.mustRun(['qemu-img', 'create', '-q', '-f', 'qcow2', at('huge.qcow2'), '17T'])
   await host.mustRun(['ln', '-s', '/etc/shadow', at('link')])
   await host.mustRun(['mkfifo', at('fifo')])
-  t.match(await line.must('image_inspect', { path: at('good.qcow2') }), { format: 'qcow2', virtual_size: 2 << 20, actual_size: Number })
+  t.match(await line.must('image_inspect', { path: at('good.qcow2') }), {
+    format: 'qcow2',
+    virtual_size: 2 << 20,
+    actual_size: Number,
+  })
   t.match(await line.must('image_inspect', { path: at('good.vmdk') }), { format: 'vmdk' })
-  for (const name of ['flat.vmdk', 'backed.qcow2', 'data.qcow2', 'snap.qcow2', 'huge.qcow2', 'fifo']) {
+  for (const name of [
+    'flat.vmdk',
+    'backed.qcow2',
+    'data.qcow2',
+    'snap.qcow2',
+    'huge.qcow2',
+    'fifo',
+  ]) {
     t.equal(await line.refusal('image_inspect', { path: at(name) }), 'bad_image', name)
-    t.equal(await line.refusal('image_import', { path: at(name), name: 'imported.qcow2' }), 'bad_image', name)
+    t.equal(
+      await line.refusal('image_import', { path: at(name), name: 'imported.qcow2' }),
+      'bad_image',
+      name,
+    )
   }
   t.equal(await line.refusal('image_inspect', { path: at('link') }), 'bad_path')
   t.equal(await line.refusal('image_inspect', { path: at('none') }), 'not_found')
-  t.match(await line.must('image_import', { path: at('good.vmdk'), name: 'imported.qcow2' }), { virtual_size: 2 << 20 })
-  t.equal(await line.refusal('image_import', { path: at('good.vmdk'), name: 'imported.qcow2' }), 'exists')
+  t.match(await line.must('image_import', { path: at('good.vmdk'), name: 'imported.qcow2' }), {
+    virtual_size: 2 << 20,
+  })
+  t.equal(
+    await line.refusal('image_import', { path: at('good.vmdk'), name: 'imported.qcow2' }),
+    'exists',
+  )
   await line.must('image_remove', { dir: 'images', names: ['imported.qcow2'] })
 }

@@ -8,72 +8,158 @@ import { helperPath, runInstaller } from './prepared-host.js'
 const account = 'berth'
 
 /** The installer and the rights it gives. Leaves the host installed and libvirtd restarted. */
-export async function installerTests(t: Test, host: FleetHost, installer: string, folder: string): Promise<void> {
+export async function installerTests(
+  t: Test,
+  host: FleetHost,
+  installer: string,
+  folder: string,
+): Promise<void> {
   const key = join(folder, 'key')
   await mustRun(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'berth-broker', '-f', key])
   const publicKey = readFileSync(`${key}.pub`, 'utf8').trim()
 
-  await t.test('refuses what it cannot do, in one sentence', (t) => refusals(t, host, installer, publicKey))
-  await t.test('installs, and a second run changes nothing', (t) => installTwice(t, host, installer, publicKey))
+  await t.test('refuses what it cannot do, in one sentence', (t) =>
+    refusals(t, host, installer, publicKey),
+  )
+  await t.test('installs, and a second run changes nothing', (t) =>
+    installTwice(t, host, installer, publicKey),
+  )
   await t.test('gives the account one right', (t) => rights(t, host, key))
-  await t.test('replaces the helper, and uninstalls', (t) => replaceAndUninstall(t, host, installer, publicKey))
+  await t.test('replaces the helper, and uninstalls', (t) =>
+    replaceAndUninstall(t, host, installer, publicKey),
+  )
 }
 
-async function refusals(t: Test, host: FleetHost, installer: string, publicKey: string): Promise<void> {
-  t.match(await host.run(['bash'], { input: installer }), { code: 2, stderr: /^berth: the public key .*\n$/ })
-  t.match(await runInstaller(host, installer, 'ssh-ed25519 $(id) x'), { code: 2, stderr: /public key/ })
-  t.match(await runInstaller(host, installer, publicKey, '--rot', '/x'), { code: 2, stderr: /--rot/ })
-  t.match(await runInstaller(host, installer, publicKey, '--root', '/a/../b'), { code: 2, stderr: /absolute path/ })
+async function refusals(
+  t: Test,
+  host: FleetHost,
+  installer: string,
+  publicKey: string,
+): Promise<void> {
+  t.match(await host.run(['bash'], { input: installer }), {
+    code: 2,
+    stderr: /^berth: the public key .*\n$/,
+  })
+  t.match(await runInstaller(host, installer, 'ssh-ed25519 $(id) x'), {
+    code: 2,
+    stderr: /public key/,
+  })
+  t.match(await runInstaller(host, installer, publicKey, '--rot', '/x'), {
+    code: 2,
+    stderr: /--rot/,
+  })
+  t.match(await runInstaller(host, installer, publicKey, '--root', '/a/../b'), {
+    code: 2,
+    stderr: /absolute path/,
+  })
   await host.mustRun(['mkdir', '-m', '700', '/srv/closed'])
-  t.match(await runInstaller(host, installer, publicKey, '--root', '/srv/closed'), { code: 1, stderr: /^berth: QEMU cannot enter \/srv\/closed \(mode 700\).*--root\.\n$/ })
+  t.match(await runInstaller(host, installer, publicKey, '--root', '/srv/closed'), {
+    code: 1,
+    stderr: /^berth: QEMU cannot enter \/srv\/closed \(mode 700\).*--root\.\n$/,
+  })
   await host.mustRun(['rmdir', '/srv/closed'])
   const settings = '/etc/ssh/sshd_config.d/forbid.conf'
   await host.mustRun(['tee', settings], { input: 'AllowStreamLocalForwarding no\n' })
-  t.match(await runInstaller(host, installer, publicKey), { code: 1, stderr: /^berth: .*AllowStreamLocalForwarding yes.*\n$/ })
+  t.match(await runInstaller(host, installer, publicKey), {
+    code: 1,
+    stderr: /^berth: .*AllowStreamLocalForwarding yes.*\n$/,
+  })
   await host.mustRun(['rm', '--', settings])
   t.match(await host.run(['getent', 'passwd', account]), { code: 2 }, 'nothing was made')
 }
 
-async function installTwice(t: Test, host: FleetHost, installer: string, publicKey: string): Promise<void> {
+async function installTwice(
+  t: Test,
+  host: FleetHost,
+  installer: string,
+  publicKey: string,
+): Promise<void> {
   const first = await runInstaller(host, installer, publicKey, '--from', '10.0.0.0/8')
   t.match(first, { code: 0, stdout: /libvirtd must be restarted[^]*berth: this host is ready\n$/ })
   await host.restart('libvirtd')
   const second = await runInstaller(host, installer, publicKey, '--from', '10.0.0.0/8')
-  t.match(second, { code: 0, stdout: /^berth: everything was in place already; nothing was changed\.\nberth: this host is ready\n$/ })
+  t.match(second, {
+    code: 0,
+    stdout:
+      /^berth: everything was in place already; nothing was changed\.\nberth: this host is ready\n$/,
+  })
   const settings = await host.mustRun(['grep', '^spice_tls', '/etc/libvirt/qemu.conf'])
   t.equal(settings, 'spice_tls = 1\nspice_tls_x509_cert_dir = "/etc/pki/libvirt-spice"\n')
-  t.equal(await host.mustRun(['stat', '-c', '%a %U', '/var/lib/berth-account/.ssh/authorized_keys']), '600 berth\n')
+  t.equal(
+    await host.mustRun(['stat', '-c', '%a %U', '/var/lib/berth-account/.ssh/authorized_keys']),
+    '600 berth\n',
+  )
 }
 
 function ssh(host: FleetHost, key: string, ...words: string[]) {
-  const options = ['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'].flatMap((one) => ['-o', one])
-  return runCommand(['ssh', '-i', key, '-T', ...options, ...words.slice(0, -1), `${account}@${host.address}`, words.at(-1) ?? ''], {
-    input: '{"id":"1","op":"ping"}\n',
-    timeoutMs: 10_000
-  })
+  const options = [
+    'BatchMode=yes',
+    'StrictHostKeyChecking=no',
+    'UserKnownHostsFile=/dev/null',
+    'LogLevel=ERROR',
+  ].flatMap((one) => ['-o', one])
+  return runCommand(
+    [
+      'ssh',
+      '-i',
+      key,
+      '-T',
+      ...options,
+      ...words.slice(0, -1),
+      `${account}@${host.address}`,
+      words.at(-1) ?? '',
+    ],
+    {
+      input: '{"id":"1","op":"ping"}\n',
+      timeoutMs: 10_000,
+    },
+  )
 }
 
 async function rights(t: Test, host: FleetHost, key: string): Promise<void> {
   const rules = await host.mustRun(['sudo', '-l', '-U', account])
-  t.same(rules.split('\n').filter((line) => line.startsWith('    (')), [`    (root) NOPASSWD: ${helperPath} ""`])
+  t.same(
+    rules.split('\n').filter((line) => line.startsWith('    (')),
+    [`    (root) NOPASSWD: ${helperPath} ""`],
+  )
   for (const wish of ['true', 'sh -i', 'sftp', '"; id"']) {
     const answer = await ssh(host, key, wish)
-    t.match(answer.stdout, /^\{"hello":"berth-helper","protocol":1,[^\n]*\}\n\{"id":"1","ok":true,"result":\{\}\}\n$/, `ssh … ${wish}`)
+    t.match(
+      answer.stdout,
+      /^\{"hello":"berth-helper","protocol":1,[^\n]*\}\n\{"id":"1","ok":true,"result":\{\}\}\n$/,
+      `ssh … ${wish}`,
+    )
   }
   t.match(await ssh(host, key, '-tt', 'sh'), { code: 255, stdout: '' }, 'a terminal is refused')
-  const asAccount = (...words: string[]) => host.run(['setpriv', '--reuid=berth', '--regid=berth', '--init-groups', '--', ...words])
+  const asAccount = (...words: string[]) =>
+    host.run(['setpriv', '--reuid=berth', '--regid=berth', '--init-groups', '--', ...words])
   t.match(await asAccount('sudo', '-n', helperPath, '--x'), { code: 1 }, 'no arguments')
   t.match(await asAccount('sudo', '-n', 'id'), { code: 1 }, 'no other program')
   t.match(await asAccount('sudo', '-n', '-E', helperPath), { code: 1 }, 'no environment')
-  t.match(await host.run(['su', '-c', 'id', account], { input: '' }), { code: 0 }, 'the account has a shell for sshd')
+  t.match(
+    await host.run(['su', '-c', 'id', account], { input: '' }),
+    { code: 0 },
+    'the account has a shell for sshd',
+  )
 }
 
-async function replaceAndUninstall(t: Test, host: FleetHost, installer: string, publicKey: string): Promise<void> {
+async function replaceAndUninstall(
+  t: Test,
+  host: FleetHost,
+  installer: string,
+  publicKey: string,
+): Promise<void> {
   await host.mustRun(['sh', '-c', `printf '#' >> ${helperPath}`])
-  t.match(await runInstaller(host, installer, publicKey, '--from', '10.0.0.0/8'), { code: 0, stdout: /^berth: installed the helper: .*\nberth: this host is ready\n$/ })
+  t.match(await runInstaller(host, installer, publicKey, '--from', '10.0.0.0/8'), {
+    code: 0,
+    stdout: /^berth: installed the helper: .*\nberth: this host is ready\n$/,
+  })
   t.match(await runInstaller(host, installer, publicKey, '--uninstall'), { code: 0 })
   t.match(await host.run(['getent', 'passwd', account]), { code: 2 })
   t.match(await host.run(['ls', '--', helperPath]), { code: 2 })
-  t.match(await runInstaller(host, installer, publicKey, '--uninstall'), { code: 0, stdout: /nothing of Berth was installed/ })
+  t.match(await runInstaller(host, installer, publicKey, '--uninstall'), {
+    code: 0,
+    stdout: /nothing of Berth was installed/,
+  })
   t.match(await runInstaller(host, installer, publicKey), { code: 0 })
 }

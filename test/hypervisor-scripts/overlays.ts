@@ -18,13 +18,40 @@ export async function overlayTests(t: Test, host: FleetHost): Promise<void> {
 }
 
 async function batch(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
-  const id = line.send('overlay_create', { items: [item('a.qcow2'), item('b.qcow2', 'none.qcow2'), item('c.qcow2')] }, { operation: 'overlays:1' })
+  const id = line.send(
+    'overlay_create',
+    { items: [item('a.qcow2'), item('b.qcow2', 'none.qcow2'), item('c.qcow2')] },
+    { operation: 'overlays:1' },
+  )
   const { result } = await line.answer(id)
-  t.match(result, { items: [{ name: 'a.qcow2', ok: true }, { name: 'b.qcow2', ok: false, error: { code: 'not_found' } }, { name: 'c.qcow2', ok: true }] })
-  t.equal(line.messages.filter((one) => one['id'] === id && one['item']).length, 3, 'each was told when it was finished')
-  t.match(await line.must('overlay_list'), { items: [{ name: 'a.qcow2', base: 'base.qcow2', virtual_size: 40 << 20 }, { name: 'c.qcow2' }] })
+  t.match(result, {
+    items: [
+      { name: 'a.qcow2', ok: true },
+      { name: 'b.qcow2', ok: false, error: { code: 'not_found' } },
+      { name: 'c.qcow2', ok: true },
+    ],
+  })
+  t.equal(
+    line.messages.filter((one) => one['id'] === id && one['item']).length,
+    3,
+    'each was told when it was finished',
+  )
+  t.match(await line.must('overlay_list'), {
+    items: [{ name: 'a.qcow2', base: 'base.qcow2', virtual_size: 40 << 20 }, { name: 'c.qcow2' }],
+  })
   t.equal(readlinkSync(host.path(`${folder}/transient/a.qcow2`)), `${folder}/overlays/a.qcow2`)
-  await host.mustRun(['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', `${folder}/images/base.qcow2`, '/var/tmp/bare.qcow2'])
+  await host.mustRun([
+    'qemu-img',
+    'create',
+    '-q',
+    '-f',
+    'qcow2',
+    '-F',
+    'qcow2',
+    '-b',
+    `${folder}/images/base.qcow2`,
+    '/var/tmp/bare.qcow2',
+  ])
   await host.mustRun(['cmp', '/var/tmp/bare.qcow2', `${folder}/overlays/a.qcow2`])
   await host.mustRun(['qemu-img', 'check', '-q', `${folder}/overlays/c.qcow2`])
 }
@@ -32,19 +59,30 @@ async function batch(t: Test, host: FleetHost, line: HelperLine): Promise<void> 
 async function keepOrRenew(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
   const inode = () => statSync(host.path(`${folder}/overlays/a.qcow2`)).ino
   const first = inode()
-  await host.mustRun(['touch', `${folder}/transient/a.qcow2.TRANSIENT-pc`, `${folder}/transient/aa.qcow2.TRANSIENT-pc`])
+  await host.mustRun([
+    'touch',
+    `${folder}/transient/a.qcow2.TRANSIENT-pc`,
+    `${folder}/transient/aa.qcow2.TRANSIENT-pc`,
+  ])
   await line.must('overlay_create', { items: [item('a.qcow2')] })
   t.equal(inode(), first, 'kept')
   await line.must('overlay_create', { items: [item('a.qcow2', 'base.qcow2', true)] })
   t.not(inode(), first, 'renewed')
-  t.notOk(readdirSync(host.path(`${folder}/transient`)).includes('a.qcow2.TRANSIENT-pc'), 'its layer is gone')
+  t.notOk(
+    readdirSync(host.path(`${folder}/transient`)).includes('a.qcow2.TRANSIENT-pc'),
+    'its layer is gone',
+  )
   t.same(await line.must('transient_clear', { domain: 'pc', name: 'aa.qcow2' }), { removed: true })
   t.same(await line.must('transient_clear', { domain: 'pc', name: 'aa.qcow2' }), { removed: false })
   await line.must('image_create', { name: 'other.qcow2', size_bytes: 1 << 20 })
   await line.must('overlay_create', { items: [item('a.qcow2', 'other.qcow2')] })
-  t.match(await line.must('overlay_list'), { items: [{ name: 'a.qcow2', base: 'other.qcow2' }, { name: 'c.qcow2' }] })
+  t.match(await line.must('overlay_list'), {
+    items: [{ name: 'a.qcow2', base: 'other.qcow2' }, { name: 'c.qcow2' }],
+  })
   const user = await openElsewhere(host, `${folder}/overlays/a.qcow2`)
-  t.match(await line.must('overlay_create', { items: [item('a.qcow2', 'base.qcow2', true)] }), { items: [{ error: { code: 'in_use' } }] })
+  t.match(await line.must('overlay_create', { items: [item('a.qcow2', 'base.qcow2', true)] }), {
+    items: [{ error: { code: 'in_use' } }],
+  })
   await user.close()
 }
 
@@ -56,23 +94,49 @@ async function layers(t: Test, host: FleetHost, line: HelperLine): Promise<void>
   await defineDomain(host, xml)
   await host.mustRun(['virsh', 'start', 'layered'])
   t.ok(readdirSync(host.path(`${folder}/transient`)).includes('layered.qcow2.TRANSIENT-layered'))
-  t.same(readdirSync(host.path(`${folder}/overlays`)).filter((name) => name.includes('TRANSIENT')), [])
-  t.equal(await line.refusal('transient_clear', { domain: 'layered', name: 'layered.qcow2' }), 'in_use')
-  t.match(await line.must('overlay_create', { items: [item('layered.qcow2', 'base.qcow2', true)] }), { items: [{ error: { code: 'in_use' } }] })
-  t.match(await line.must('image_remove', { dir: 'overlays', names: ['layered.qcow2'] }), { items: [{ error: { code: 'in_use' } }] })
-  t.equal(await line.refusal('image_copy', { source: { dir: 'overlays', name: 'layered.qcow2' }, name: 'x.qcow2' }), 'in_use')
+  t.same(
+    readdirSync(host.path(`${folder}/overlays`)).filter((name) => name.includes('TRANSIENT')),
+    [],
+  )
+  t.equal(
+    await line.refusal('transient_clear', { domain: 'layered', name: 'layered.qcow2' }),
+    'in_use',
+  )
+  t.match(
+    await line.must('overlay_create', { items: [item('layered.qcow2', 'base.qcow2', true)] }),
+    { items: [{ error: { code: 'in_use' } }] },
+  )
+  t.match(await line.must('image_remove', { dir: 'overlays', names: ['layered.qcow2'] }), {
+    items: [{ error: { code: 'in_use' } }],
+  })
+  t.equal(
+    await line.refusal('image_copy', {
+      source: { dir: 'overlays', name: 'layered.qcow2' },
+      name: 'x.qcow2',
+    }),
+    'in_use',
+  )
   await host.mustRun(['virsh', 'destroy', 'layered'])
   t.notOk(readdirSync(host.path(`${folder}/transient`)).includes('layered.qcow2.TRANSIENT-layered'))
   t.same(await line.must('domain_undefine', { name: 'layered' }), {})
-  await line.must('image_remove', { dir: 'overlays', names: ['a.qcow2', 'c.qcow2', 'layered.qcow2'] })
+  await line.must('image_remove', {
+    dir: 'overlays',
+    names: ['a.qcow2', 'c.qcow2', 'layered.qcow2'],
+  })
   await line.must('image_remove', { dir: 'images', names: ['other.qcow2'] })
 }
 
 async function diskFull(t: Test, host: FleetHost): Promise<void> {
   const undo = await host.limitDisk(`${folder}/small`, 256 << 10)
-  const line = await openHelper(host, { images: `${folder}/images`, overlays: `${folder}/small/o`, transient: `${folder}/transient` })
+  const line = await openHelper(host, {
+    images: `${folder}/images`,
+    overlays: `${folder}/small/o`,
+    transient: `${folder}/transient`,
+  })
   const names = Array.from({ length: 40 }, (_, index) => `o${index}.qcow2`)
-  const { items } = (await line.must('overlay_create', { items: names.map((name) => item(name)) })) as { items: { name: string; ok: boolean; error?: { code: string } }[] }
+  const { items } = (await line.must('overlay_create', {
+    items: names.map((name) => item(name)),
+  })) as { items: { name: string; ok: boolean; error?: { code: string } }[] }
   const failed = items.filter(({ ok }) => !ok)
   t.ok(failed.length > 0 && failed.length < 40)
   t.ok(failed.every(({ error }) => error?.code === 'no_space'))

@@ -7,7 +7,11 @@ import { HelperLine } from './helper-line.js'
 
 export const scripts = join(import.meta.dirname, '../../hypervisor-scripts')
 export const helperPath = '/usr/local/libexec/berth/berth-helper'
-export const roomy = { images: '/var/lib/berth/images', overlays: '/var/lib/berth/overlays', transient: '/var/lib/berth/transient' }
+export const roomy = {
+  images: '/var/lib/berth/images',
+  overlays: '/var/lib/berth/overlays',
+  transient: '/var/lib/berth/transient',
+}
 
 /** Builds helper and installer into `folder`. */
 export async function buildScripts(folder: string): Promise<string> {
@@ -16,12 +20,22 @@ export async function buildScripts(folder: string): Promise<string> {
 }
 
 /** Runs the installer as an administrator does who pastes the broker's line: it comes through a pipe. */
-export function runInstaller(host: FleetHost, installer: string, publicKey: string, ...words: string[]) {
-  return host.run(['bash', '-s', '--', ...words], { input: installer.replace('@PUBLIC_KEY@', publicKey) })
+export function runInstaller(
+  host: FleetHost,
+  installer: string,
+  publicKey: string,
+  ...words: string[]
+) {
+  return host.run(['bash', '-s', '--', ...words], {
+    input: installer.replace('@PUBLIC_KEY@', publicKey),
+  })
 }
 
 /** A helper on the host, started directly as root. */
-export async function openHelper(host: FleetHost, directories: Record<string, string> | null = roomy): Promise<HelperLine> {
+export async function openHelper(
+  host: FleetHost,
+  directories: Record<string, string> | null = roomy,
+): Promise<HelperLine> {
   const line = new HelperLine(host.spawnInside([helperPath]))
   if (directories) await line.must('configure', directories)
   return line
@@ -33,7 +47,10 @@ export async function defineDomain(host: FleetHost, xml: string): Promise<void> 
 }
 
 /** Opens an image for writing as a running machine does, until `close`. */
-export async function openElsewhere(host: FleetHost, path: string): Promise<{ close(): Promise<void> }> {
+export async function openElsewhere(
+  host: FleetHost,
+  path: string,
+): Promise<{ close(): Promise<void> }> {
   const user = host.spawnInside(['qemu-io', '-f', 'qcow2', path])
   await once(user.stdout, 'data')
   return {
@@ -41,6 +58,6 @@ export async function openElsewhere(host: FleetHost, path: string): Promise<{ cl
       const ended = once(user, 'exit')
       user.stdin.end('quit\n')
       await ended
-    }
+    },
   }
 }

@@ -15,26 +15,61 @@ export async function protocolTests(t: Test, host: FleetHost): Promise<void> {
 async function hello(t: Test, host: FleetHost): Promise<void> {
   const line = await openHelper(host, null)
   t.equal((await line.ask('image_list')).error.code, 'bad_request', 'configure comes first')
-  t.match(line.messages[0], { hello: 'berth-helper', protocol: 1, version: /^[0-9a-f]{12}$/, clock_ms: Number })
-  t.equal(await line.refusal('configure', { images: '/etc', overlays: '/var/lib/berth/o', transient: '/var/lib/berth/t' }), 'bad_path')
-  t.match(await line.must('configure', { images: '/var/lib/berth/images', overlays: '/var/lib/berth/overlays', transient: '/var/lib/berth/transient' }), {
-    hostname: host.name,
-    cores: Number,
-    libvirt_version: /^\d+\.\d+/,
-    qemu_version: /^\d+\.\d+/,
-    directories: { images: { path: '/var/lib/berth/images', free_bytes: Number, reflink: Boolean } }
+  t.match(line.messages[0], {
+    hello: 'berth-helper',
+    protocol: 1,
+    version: /^[0-9a-f]{12}$/,
+    clock_ms: Number,
   })
+  t.equal(
+    await line.refusal('configure', {
+      images: '/etc',
+      overlays: '/var/lib/berth/o',
+      transient: '/var/lib/berth/t',
+    }),
+    'bad_path',
+  )
+  t.match(
+    await line.must('configure', {
+      images: '/var/lib/berth/images',
+      overlays: '/var/lib/berth/overlays',
+      transient: '/var/lib/berth/transient',
+    }),
+    {
+      hostname: host.name,
+      cores: Number,
+      libvirt_version: /^\d+\.\d+/,
+      qemu_version: /^\d+\.\d+/,
+      directories: {
+        images: { path: '/var/lib/berth/images', free_bytes: Number, reflink: Boolean },
+      },
+    },
+  )
   t.equal(await host.mustRun(['stat', '-c', '%a', '/var/lib/berth/images']), '711\n')
   t.equal(await line.end(), 0)
 }
 
 async function badRequests(t: Test, host: FleetHost): Promise<void> {
   const line = await openHelper(host)
-  const lines = ['', 'x', '[]', '"a"', '{"op":"ping"}', '{"id":7,"op":"ping"}', '{"id":"","op":"ping"}', `{"id":"${'x'.repeat(200)}","op":"ping"}`, '['.repeat(100_000)]
+  const lines = [
+    '',
+    'x',
+    '[]',
+    '"a"',
+    '{"op":"ping"}',
+    '{"id":7,"op":"ping"}',
+    '{"id":"","op":"ping"}',
+    `{"id":"${'x'.repeat(200)}","op":"ping"}`,
+    '['.repeat(100_000),
+  ]
   for (const bad of [...lines, 'y'.repeat(3 << 20)]) {
     line.messages.length = 0
     line.write(`${bad}\n`)
-    t.match(await line.answer(null), { ok: false, error: { code: 'bad_request' } }, bad.slice(0, 40))
+    t.match(
+      await line.answer(null),
+      { ok: false, error: { code: 'bad_request' } },
+      bad.slice(0, 40),
+    )
   }
   line.write(Buffer.from([0xff, 0xfe, 10]))
   const refusals: [string, unknown, Record<string, unknown>?][] = [
@@ -56,25 +91,62 @@ async function badRequests(t: Test, host: FleetHost): Promise<void> {
     ['ticket', { domain: 'a', password: 'x', ttl_seconds: 10, connected: 'keep' }],
     ['ticket', { domain: 'a', password: 'x'.repeat(61), ttl_seconds: 10, connected: 'keep' }],
     ['ticket', { domain: 'a', password: 'x'.repeat(24), ttl_seconds: 31, connected: 'keep' }],
-    ['guest_agent', { domain: 'a', command: 'guest-exec', arguments: {} }]
+    ['guest_agent', { domain: 'a', command: 'guest-exec', arguments: {} }],
   ]
-  for (const [op, args, more] of refusals) t.equal(await line.refusal(op, args, more), 'bad_request', `${op} ${JSON.stringify([args, more])}`)
+  for (const [op, args, more] of refusals)
+    t.equal(
+      await line.refusal(op, args, more),
+      'bad_request',
+      `${op} ${JSON.stringify([args, more])}`,
+    )
   t.same(await line.must('ping'), {})
   await line.end()
 }
 
 async function hostileNames(t: Test, host: FleetHost): Promise<void> {
   const line = await openHelper(host)
-  const names = ['../x.qcow2', 'a/b.qcow2', '.qcow2', '-a.qcow2', `${'a'.repeat(300)}.qcow2`, 'ü.qcow2', '$(id).qcow2', 'a\n.qcow2', 'a\0.qcow2', 'a b.qcow2', 'a', '']
+  const names = [
+    '../x.qcow2',
+    'a/b.qcow2',
+    '.qcow2',
+    '-a.qcow2',
+    `${'a'.repeat(300)}.qcow2`,
+    'ü.qcow2',
+    '$(id).qcow2',
+    'a\n.qcow2',
+    'a\0.qcow2',
+    'a b.qcow2',
+    'a',
+    '',
+  ]
   for (const name of names) {
-    t.equal(await line.refusal('image_create', { name, size_bytes: 512 }), 'bad_name', JSON.stringify(name))
-    t.equal(await line.refusal('overlay_create', { items: [{ name, base: 'b.qcow2', fresh: true }] }), 'bad_name')
+    t.equal(
+      await line.refusal('image_create', { name, size_bytes: 512 }),
+      'bad_name',
+      JSON.stringify(name),
+    )
+    t.equal(
+      await line.refusal('overlay_create', { items: [{ name, base: 'b.qcow2', fresh: true }] }),
+      'bad_name',
+    )
   }
   for (const name of ['--all', '../x', 'a'.repeat(65), 'a b', "a'b", 'a\n', 'ä', '']) {
     t.equal(await line.refusal('domain_undefine', { name }), 'bad_name', JSON.stringify(name))
   }
-  for (const path of ['/etc/shadow', '/var/lib/berth/import/../fence', '/dev/zero', '/var/lib/berth/import', 'x', '/a\0b', `/${'x'.repeat(2000)}`]) {
-    t.equal(await line.refusal('image_inspect', { path }), 'bad_path', JSON.stringify(path.slice(0, 40)))
+  for (const path of [
+    '/etc/shadow',
+    '/var/lib/berth/import/../fence',
+    '/dev/zero',
+    '/var/lib/berth/import',
+    'x',
+    '/a\0b',
+    `/${'x'.repeat(2000)}`,
+  ]) {
+    t.equal(
+      await line.refusal('image_inspect', { path }),
+      'bad_path',
+      JSON.stringify(path.slice(0, 40)),
+    )
   }
   await line.end()
 }
@@ -86,13 +158,30 @@ async function replay(t: Test, host: FleetHost): Promise<void> {
   t.match(first, { ok: true, result: {} })
   t.notOk(first.replayed)
   await line.must('image_remove', { dir: 'images', names: ['journal.qcow2'] })
-  t.match(await line.ask('image_create', create, { operation: 'op:1' }), { ok: true, replayed: true })
-  t.equal(await line.refusal('image_create', { ...create, size_bytes: 512 }, { operation: 'op:1' }), 'bad_request', 'another request')
-  t.match(await line.ask('image_checksum', { dir: 'images', name: 'none.qcow2' }, { operation: 'op:2' }), { ok: false, error: { code: 'not_found' } })
-  t.match(await line.ask('image_checksum', { dir: 'images', name: 'none.qcow2' }, { operation: 'op:2' }), { ok: false, replayed: true })
+  t.match(await line.ask('image_create', create, { operation: 'op:1' }), {
+    ok: true,
+    replayed: true,
+  })
+  t.equal(
+    await line.refusal('image_create', { ...create, size_bytes: 512 }, { operation: 'op:1' }),
+    'bad_request',
+    'another request',
+  )
+  t.match(
+    await line.ask('image_checksum', { dir: 'images', name: 'none.qcow2' }, { operation: 'op:2' }),
+    { ok: false, error: { code: 'not_found' } },
+  )
+  t.match(
+    await line.ask('image_checksum', { dir: 'images', name: 'none.qcow2' }, { operation: 'op:2' }),
+    { ok: false, replayed: true },
+  )
   await line.end()
   const later = await openHelper(host)
-  t.match(await later.ask('image_create', create, { operation: 'op:1' }), { ok: true, replayed: true }, 'another process knows it')
+  t.match(
+    await later.ask('image_create', create, { operation: 'op:1' }),
+    { ok: true, replayed: true },
+    'another process knows it',
+  )
   t.same(await later.must('image_list'), { items: [] }, 'and did nothing')
   await later.end()
 }
@@ -114,7 +203,9 @@ async function probe(t: Test, host: FleetHost): Promise<void> {
   const begun = line.send('probe_virt')
   t.same(await line.must('ping'), {}, 'nothing waits for the probe')
   t.match((await line.answer(begun)).result, { virt_type: /^(kvm|qemu)$/, reason: /\.$/ })
-  await host.mustRun(['mv', '/dev/kvm', '/dev/no-kvm']).catch(() => t.comment('there is no /dev/kvm here'))
+  await host
+    .mustRun(['mv', '/dev/kvm', '/dev/no-kvm'])
+    .catch(() => t.comment('there is no /dev/kvm here'))
   t.match(await line.must('probe_virt'), { virt_type: 'qemu', reason: /no \/dev\/kvm/ })
   await host.run(['mv', '/dev/no-kvm', '/dev/kvm'])
   await line.end()

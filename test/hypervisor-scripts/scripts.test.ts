@@ -7,18 +7,30 @@ import { buildScripts, scripts } from './prepared-host.js'
 
 const parts = readdirSync(join(scripts, 'installer')).map((name) => join('installer', name))
 const shellFiles = ['install.sh', 'build-installer', ...parts].map((name) => join(scripts, name))
-const pythonFiles = readdirSync(join(scripts, 'helper')).map((name) => join(scripts, 'helper', name))
+const pythonFiles = readdirSync(join(scripts, 'helper')).map((name) =>
+  join(scripts, 'helper', name),
+)
 const longestFile = 250
 
 t.test('shell files pass shellcheck and shfmt', async (t) => {
-  t.match(await runCommand(['shellcheck', '-x', '-P', scripts, ...shellFiles]), { code: 0, stdout: '' })
-  t.match(await runCommand(['shfmt', '-i', '4', '-ci', '-d', ...shellFiles]), { code: 0, stdout: '' })
+  t.match(await runCommand(['shellcheck', '-x', '-P', scripts, ...shellFiles]), {
+    code: 0,
+    stdout: '',
+  })
+  t.match(await runCommand(['shfmt', '-i', '4', '-ci', '-d', ...shellFiles]), {
+    code: 0,
+    stdout: '',
+  })
 })
 
 t.test('Python files compile for the oldest Python that is supported, and are short', async (t) => {
   for (const file of [...pythonFiles, join(scripts, 'build-helper')]) {
     const program = 'import ast, sys; ast.parse(open(sys.argv[1]).read(), feature_version=(3, 9))'
-    t.match(await runCommand(['/usr/bin/python3', '-c', program, file]), { code: 0, stderr: '' }, file)
+    t.match(
+      await runCommand(['/usr/bin/python3', '-c', program, file]),
+      { code: 0, stderr: '' },
+      file,
+    )
     t.ok(readFileSync(file, 'utf8').split('\n').length <= longestFile, `${file} is short`)
   }
 })

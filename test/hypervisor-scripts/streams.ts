@@ -23,9 +23,12 @@ export async function streamTests(t: Test, host: FleetHost): Promise<void> {
 
 function framesOf(raw: Buffer): Frame[] {
   const frames: Frame[] = []
-  for (let at = 0; at < raw.length; ) {
+  for (let at = 0; at < raw.length;) {
     const length = raw.readUInt32BE(at + 8)
-    frames.push({ offset: Number(raw.readBigUInt64BE(at)), data: raw.subarray(at + 12, at + 12 + length) })
+    frames.push({
+      offset: Number(raw.readBigUInt64BE(at)),
+      data: raw.subarray(at + 12, at + 12 + length),
+    })
     at += 12 + length
   }
   return frames
@@ -60,16 +63,29 @@ async function sends(t: Test, host: FleetHost): Promise<void> {
   t.match(frames.at(-1), { offset: 8 << 20, data: { length: 0 } })
   const rest = await fetchFrames(host, 'sparse.qcow2', (6 << 20) + 5)
   t.equal(rest[0]?.offset, (6 << 20) + 5)
-  t.same(await fetchFrames(host, 'sparse.qcow2', 8 << 20), [{ offset: 8 << 20, data: Buffer.alloc(0) }])
+  t.same(await fetchFrames(host, 'sparse.qcow2', 8 << 20), [
+    { offset: 8 << 20, data: Buffer.alloc(0) },
+  ])
   const line = await openHelper(host, null)
-  t.equal(await line.refusal('file_send', { dir: 'images', name: 'none.qcow2', offset: 0 }), 'not_found')
+  t.equal(
+    await line.refusal('file_send', { dir: 'images', name: 'none.qcow2', offset: 0 }),
+    'not_found',
+  )
   const other = await openHelper(host, null)
-  t.equal(await other.refusal('file_send', { dir: 'images', name: 'sparse.qcow2', offset: 9 << 20 }), 'bad_request')
+  t.equal(
+    await other.refusal('file_send', { dir: 'images', name: 'sparse.qcow2', offset: 9 << 20 }),
+    'bad_request',
+  )
 }
 
 type Receiving = { line: HelperLine; id: string; result: { offset: number; done?: boolean } }
 
-async function receive(host: FleetHost, name: string, size: number, sha256: string): Promise<Receiving> {
+async function receive(
+  host: FleetHost,
+  name: string,
+  size: number,
+  sha256: string,
+): Promise<Receiving> {
   const line = await openHelper(host, null)
   const id = line.send('file_receive', { name, size, sha256 })
   const answer = await line.answer(id)
@@ -87,14 +103,25 @@ async function receives(t: Test, host: FleetHost): Promise<void> {
   const sha256 = sha256Of(content)
   const receiving = await receive(host, 'got.qcow2', content.length, sha256)
   t.same(receiving.result, { offset: 0 })
-  for (const { offset, data } of await fetchFrames(host, 'sparse.qcow2', 0)) receiving.line.write(frame(offset, data))
+  for (const { offset, data } of await fetchFrames(host, 'sparse.qcow2', 0))
+    receiving.line.write(frame(offset, data))
   t.match(await end(receiving), { ok: true, result: { sha256 } })
   t.ok(readFileSync(host.path(`${folder}/got.qcow2`)).equals(content))
   t.equal(await host.mustRun(['stat', '-c', '%a', `${folder}/got.qcow2`]), '444\n')
   t.ok(statSync(host.path(`${folder}/got.qcow2`)).blocks * 512 < 4 << 20, 'holes stay holes')
-  t.same((await receive(host, 'got.qcow2', content.length, sha256)).result, { offset: content.length, done: true })
+  t.same((await receive(host, 'got.qcow2', content.length, sha256)).result, {
+    offset: content.length,
+    done: true,
+  })
   const line = await openHelper(host, null)
-  t.equal(await line.refusal('file_receive', { name: 'got.qcow2', size: 5, sha256: sha256Of(Buffer.from('other')) }), 'exists')
+  t.equal(
+    await line.refusal('file_receive', {
+      name: 'got.qcow2',
+      size: 5,
+      sha256: sha256Of(Buffer.from('other')),
+    }),
+    'exists',
+  )
 }
 
 async function resumes(t: Test, host: FleetHost): Promise<void> {
@@ -103,11 +130,15 @@ async function resumes(t: Test, host: FleetHost): Promise<void> {
   const piece = 4 << 20
   const part = host.path(`${folder}/cut.qcow2.part`)
   const push = (to: Receiving, from: number, until: number) => {
-    for (let at = from; at < until; at += piece) to.line.write(frame(at, content.subarray(at, Math.min(until, at + piece))))
+    for (let at = from; at < until; at += piece)
+      to.line.write(frame(at, content.subarray(at, Math.min(until, at + piece))))
   }
   const first = await receive(host, 'cut.qcow2', content.length, sha256)
   push(first, 0, 100 << 20)
-  await until(() => statSync(part).size >= 96 << 20, { withinMs: 10_000, what: 'most of it is written' })
+  await until(() => statSync(part).size >= 96 << 20, {
+    withinMs: 10_000,
+    what: 'most of it is written',
+  })
   await first.line.kill()
   const second = await receive(host, 'cut.qcow2', content.length, sha256)
   t.equal(second.result.offset, 64 << 20, 'what was synced before kill -9 counts')
@@ -127,7 +158,11 @@ async function refusals(t: Test, host: FleetHost): Promise<void> {
   const damaged = await receive(host, 'bad.qcow2', 5, sha256Of(data))
   damaged.line.write(Buffer.concat([frame(0, Buffer.from('hullo')), frame(5, Buffer.alloc(0))]))
   t.match(await end(damaged), { ok: false, error: { code: 'bad_image' } })
-  const senseless = [frame(3, data), frame(4, Buffer.alloc(0)), Buffer.concat([frame(2, data.subarray(2)), frame(0, data)])]
+  const senseless = [
+    frame(3, data),
+    frame(4, Buffer.alloc(0)),
+    Buffer.concat([frame(2, data.subarray(2)), frame(0, data)]),
+  ]
   for (const frames of senseless) {
     const receiving = await receive(host, 'bad.qcow2', 5, sha256Of(data))
     receiving.line.write(frames)
@@ -136,13 +171,22 @@ async function refusals(t: Test, host: FleetHost): Promise<void> {
   t.notOk(existsSync(host.path(`${folder}/bad.qcow2.part`)))
   const undo = await host.limitDisk('/var/lib/berth/small', 4 << 20)
   const small = '/var/lib/berth/small/i'
-  await (await openHelper(host, { images: small, overlays: '/var/lib/berth/overlays', transient: '/var/lib/berth/transient' })).end()
+  await (
+    await openHelper(host, {
+      images: small,
+      overlays: '/var/lib/berth/overlays',
+      transient: '/var/lib/berth/transient',
+    })
+  ).end()
   const full = await receive(host, 'full.qcow2', 10 << 20, sha256Of(data))
   full.line.write(frame(0, Buffer.alloc(8 << 20, 1)))
   t.match(await end(full), { ok: false, error: { code: 'no_space' } })
   t.notOk(existsSync(host.path(`${small}/full.qcow2.part`)))
   await undo()
   const line = await openHelper(host)
-  await line.must('image_remove', { dir: 'images', names: ['sparse.qcow2', 'got.qcow2', 'cut.qcow2'] })
+  await line.must('image_remove', {
+    dir: 'images',
+    names: ['sparse.qcow2', 'got.qcow2', 'cut.qcow2'],
+  })
   await line.end()
 }

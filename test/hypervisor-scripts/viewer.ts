@@ -12,11 +12,52 @@ export async function makeCertificate(csr: string): Promise<{ certificate: strin
   const at = (name: string) => join(folder, name)
   try {
     writeFileSync(at('csr.pem'), csr)
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', at('ca-key.pem')]
-    await mustRun(['openssl', 'req', '-x509', ...key, '-out', at('ca.pem'), '-subj', '/O=Berth/CN=test CA', '-days', '2'])
-    const by = ['-CA', at('ca.pem'), '-CAkey', at('ca-key.pem'), '-CAcreateserial', '-copy_extensions', 'copy']
-    await mustRun(['openssl', 'x509', '-req', '-in', at('csr.pem'), ...by, '-out', at('cert.pem'), '-days', '2'])
-    return { certificate: readFileSync(at('cert.pem'), 'utf8'), ca: readFileSync(at('ca.pem'), 'utf8') }
+    const key = [
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-keyout',
+      at('ca-key.pem'),
+    ]
+    await mustRun([
+      'openssl',
+      'req',
+      '-x509',
+      ...key,
+      '-out',
+      at('ca.pem'),
+      '-subj',
+      '/O=Berth/CN=test CA',
+      '-days',
+      '2',
+    ])
+    const by = [
+      '-CA',
+      at('ca.pem'),
+      '-CAkey',
+      at('ca-key.pem'),
+      '-CAcreateserial',
+      '-copy_extensions',
+      'copy',
+    ]
+    await mustRun([
+      'openssl',
+      'x509',
+      '-req',
+      '-in',
+      at('csr.pem'),
+      ...by,
+      '-out',
+      at('cert.pem'),
+      '-days',
+      '2',
+    ])
+    return {
+      certificate: readFileSync(at('cert.pem'), 'utf8'),
+      ca: readFileSync(at('ca.pem'), 'utf8'),
+    }
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -36,7 +77,8 @@ function linkMessage(session: number, type: number): Buffer {
   for (const [index, value] of [magic, 2, 2, 22].entries()) message.writeUInt32LE(value, index * 4)
   message.writeUInt32LE(session, 16)
   message.writeUInt8(type, 20)
-  for (const [index, value] of [1, 0, 18, commonCapabilities].entries()) message.writeUInt32LE(value, 22 + index * 4)
+  for (const [index, value] of [1, 0, 18, commonCapabilities].entries())
+    message.writeUInt32LE(value, 22 + index * 4)
   return message
 }
 
@@ -55,7 +97,12 @@ export class SpiceChannel {
   }
 
   /** Opens a channel with a ticket; gives undefined when the ticket is refused. `session` is 0 for the main channel. */
-  static async open(at: { host: string; port: number; ca: string }, ticket: string, type: number, session = 0): Promise<SpiceChannel | undefined> {
+  static async open(
+    at: { host: string; port: number; ca: string },
+    ticket: string,
+    type: number,
+    session = 0,
+  ): Promise<SpiceChannel | undefined> {
     const socket = connect({ ...at, checkServerIdentity: () => undefined })
     await once(socket, 'secureConnect')
     const channel = new SpiceChannel(socket)
@@ -63,7 +110,10 @@ export class SpiceChannel {
     const header = await channel.#read(16)
     const reply = await channel.#read(header.readUInt32LE(12))
     const key = createPublicKey({ key: reply.subarray(4, 4 + 162), format: 'der', type: 'spki' })
-    const secret = publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' }, Buffer.from(`${ticket}\0`))
+    const secret = publicEncrypt(
+      { key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' },
+      Buffer.from(`${ticket}\0`),
+    )
     const mechanism = Buffer.alloc(4)
     mechanism.writeUInt32LE(authSpice)
     socket.write(Buffer.concat([mechanism, secret]))

@@ -2,14 +2,19 @@ import { Duplex } from 'node:stream'
 import { BrokerError } from '../../broker/errors.js'
 import { type SimulatedHost, SimulatedLink } from '../../broker/hypervisors/simulated.js'
 
-interface Request { readonly id: string, readonly op: string, readonly args: Readonly<Record<string, unknown>> }
+interface Request {
+  readonly id: string
+  readonly op: string
+  readonly args: Readonly<Record<string, unknown>>
+}
 
 const HEADER_BYTES = 12
 
 /** A simulated line whose streams carry images, as a helper in stream mode does: every image is one frame of zeros. */
 export class CarryingLink extends SimulatedLink {
-  override async openStream (): Promise<Duplex> {
-    if (this.status().state !== 'up') throw new BrokerError('hypervisor_unreachable', `${this.name} is not reachable.`)
+  override async openStream(): Promise<Duplex> {
+    if (this.status().state !== 'up')
+      throw new BrokerError('hypervisor_unreachable', `${this.name} is not reachable.`)
     this.host.onCall('stream')
     return new HelperStream(this.host)
   }
@@ -18,16 +23,16 @@ export class CarryingLink extends SimulatedLink {
 /** Lines first, then frames: offset (8 bytes), length (4 bytes), bytes; the frame of length 0 at the file's end is the last. */
 class HelperStream extends Duplex {
   #received = Buffer.alloc(0)
-  #receiving: { readonly id: string, readonly name: string, readonly size: number } | undefined
+  #receiving: { readonly id: string; readonly name: string; readonly size: number } | undefined
 
-  constructor (readonly host: SimulatedHost) {
+  constructor(readonly host: SimulatedHost) {
     super()
     this.#reply({ hello: 'berth-helper', protocol: 1 })
   }
 
-  override _read (): void {}
+  override _read(): void {}
 
-  override _write (chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.#received = Buffer.concat([this.#received, chunk])
     try {
       while (this.#receiving ? this.#takeFrame() : this.#takeLine()) continue
@@ -37,7 +42,7 @@ class HelperStream extends Duplex {
     done()
   }
 
-  #takeLine (): boolean {
+  #takeLine(): boolean {
     const end = this.#received.indexOf(10)
     if (end === -1) return false
     const request = JSON.parse(this.#received.subarray(0, end).toString('utf8')) as Request
@@ -49,21 +54,30 @@ class HelperStream extends Duplex {
     return true
   }
 
-  #send ({ id, args }: Request): void {
-    if (!this.host.images.has(String(args['name']))) return this.#reply({ id, ok: false, error: { code: 'not_found', message: 'there is no such image' } })
+  #send({ id, args }: Request): void {
+    if (!this.host.images.has(String(args['name'])))
+      return this.#reply({
+        id,
+        ok: false,
+        error: { code: 'not_found', message: 'there is no such image' },
+      })
     this.#reply({ id, ok: true, result: { size: 1_000 } })
     this.push(Buffer.concat([header(0, 1_000), Buffer.alloc(1_000), header(1_000, 0)]))
     this.push(null)
   }
 
-  #receive ({ id, args }: Request): void {
+  #receive({ id, args }: Request): void {
     const name = String(args['name'])
     const done = this.host.images.has(name)
-    this.#reply({ id, ok: true, result: { offset: done ? Number(args['size']) : 0, ...(done ? { done } : {}) } })
+    this.#reply({
+      id,
+      ok: true,
+      result: { offset: done ? Number(args['size']) : 0, ...(done ? { done } : {}) },
+    })
     if (!done) this.#receiving = { id, name, size: Number(args['size']) }
   }
 
-  #takeFrame (): boolean {
+  #takeFrame(): boolean {
     if (!this.#receiving || this.#received.length < HEADER_BYTES) return false
     const length = this.#received.readUInt32BE(8)
     if (this.#received.length < HEADER_BYTES + length) return false
@@ -76,10 +90,12 @@ class HelperStream extends Duplex {
     return false
   }
 
-  #reply (line: object): void { this.push(`${JSON.stringify(line)}\n`) }
+  #reply(line: object): void {
+    this.push(`${JSON.stringify(line)}\n`)
+  }
 }
 
-function header (offset: number, length: number): Buffer {
+function header(offset: number, length: number): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES)
   bytes.writeBigUInt64BE(BigInt(offset))
   bytes.writeUInt32BE(length, 8)

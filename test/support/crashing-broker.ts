@@ -10,6 +10,7 @@ await startBroker({
   log: openLog('info'),
   hook: ({ kind, target, step, when }) => {
     const point = [kind, target, step.replaceAll(' ', '-'), when]
-    if (wanted.every((part, index) => part === '*' || part === point[index])) process.kill(process.pid, 'SIGKILL')
+    if (wanted.every((part, index) => part === '*' || part === point[index]))
+      process.kill(process.pid, 'SIGKILL')
   },
 })

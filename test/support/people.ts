@@ -4,15 +4,48 @@ import { ApiClient } from './api-client.js'
 import type { SimulatedBroker } from './simulated-broker.js'
 
 /** Puts a person with these roles into the database, and gives a client with a token of his; without scopes it may all that he may. */
-export function addPerson (broker: SimulatedBroker, name: string, { roles = [], scopes = null }: { readonly roles?: readonly string[], readonly scopes?: readonly Scope[] | null } = {}): ApiClient {
+export function addPerson(
+  broker: SimulatedBroker,
+  name: string,
+  {
+    roles = [],
+    scopes = null,
+  }: { readonly roles?: readonly string[]; readonly scopes?: readonly Scope[] | null } = {},
+): ApiClient {
   const token = `berth_${randomBytes(16).toString('hex')}`
-  broker.run('INSERT INTO account (name, name_key, source, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING', name, name.toLowerCase(), 'local', Date.now())
-  for (const role of roles) broker.run('INSERT INTO account_role (account, role, source) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', name, role, 'local')
-  broker.run('INSERT INTO token (hash, account, name, kind, scopes, created_at) VALUES (?, ?, ?, ?, ?, ?)', createHash('sha256').update(token).digest('hex'), name, token.slice(0, 20), 'program', scopes?.join(',') ?? null, Date.now())
+  broker.run(
+    'INSERT INTO account (name, name_key, source, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    name,
+    name.toLowerCase(),
+    'local',
+    Date.now(),
+  )
+  for (const role of roles)
+    broker.run(
+      'INSERT INTO account_role (account, role, source) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+      name,
+      role,
+      'local',
+    )
+  broker.run(
+    'INSERT INTO token (hash, account, name, kind, scopes, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+    createHash('sha256').update(token).digest('hex'),
+    name,
+    token.slice(0, 20),
+    'program',
+    scopes?.join(',') ?? null,
+    Date.now(),
+  )
   return new ApiClient(broker.url, broker.ca, token)
 }
 
 /** Grants a person verbs on a machine or pool. */
-export async function allow (broker: SimulatedBroker, user: string, verbs: readonly Verb[], object: string, kind: 'machine' | 'pool' = 'machine'): Promise<void> {
+export async function allow(
+  broker: SimulatedBroker,
+  user: string,
+  verbs: readonly Verb[],
+  object: string,
+  kind: 'machine' | 'pool' = 'machine',
+): Promise<void> {
   await broker.admin.put('/grants', { kind, object, subjectKind: 'user', subject: user, verbs })
 }

@@ -28,7 +28,9 @@ export const FINGERPRINT = `SHA256:${'A'.repeat(43)}`
 /** Memory where there is some: synchronous=FULL costs nothing there. */
 const TEMPORARY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
-export function temporaryDirectory (): string { return mkdtempSync(join(TEMPORARY, 'berth-test-')) }
+export function temporaryDirectory(): string {
+  return mkdtempSync(join(TEMPORARY, 'berth-test-'))
+}
 
 /** The real app in this process, on a port of its own, with hosts in memory. */
 export class SimulatedBroker {
@@ -38,80 +40,149 @@ export class SimulatedBroker {
   #database: Database.Database | undefined
   #token: string | null = null
 
-  private constructor (readonly options: SimulatedBrokerOptions, readonly directory: string, readonly hosts: Map<string, SimulatedHost>) {
+  private constructor(
+    readonly options: SimulatedBrokerOptions,
+    readonly directory: string,
+    readonly hosts: Map<string, SimulatedHost>,
+  ) {
     this.hook = options.hook ?? (() => {})
   }
 
   /** Starts it and waits until every host that it knows is up. */
-  static async start (options: SimulatedBrokerOptions = {}): Promise<SimulatedBroker> {
+  static async start(options: SimulatedBrokerOptions = {}): Promise<SimulatedBroker> {
     const given = options.hosts ?? 1
-    const hosts = typeof given === 'number' ? Array.from({ length: given }, (_, index) => new SimulatedHost(`hv${index + 1}`)) : given
-    const broker = new SimulatedBroker(options, options.directory ?? temporaryDirectory(), new Map(hosts.map((host) => [host.name, host])))
+    const hosts =
+      typeof given === 'number'
+        ? Array.from({ length: given }, (_, index) => new SimulatedHost(`hv${index + 1}`))
+        : given
+    const broker = new SimulatedBroker(
+      options,
+      options.directory ?? temporaryDirectory(),
+      new Map(hosts.map((host) => [host.name, host])),
+    )
     await broker.start()
     return broker
   }
 
-  get broker (): Broker {
+  get broker(): Broker {
     if (!this.#broker) throw new Error('the broker is stopped')
     return this.#broker
   }
 
-  get url (): string { return `https://127.0.0.1:${this.broker.port}` }
-  get ca (): string { return readFileSync(join(this.directory, 'data', 'ca.pem'), 'utf8') }
-  get clientsXml (): string { return join(this.directory, 'clients.xml') }
-  get adminPassword (): string { return readFileSync(join(this.directory, 'data', 'admin-password'), 'utf8').trim() }
-  get token (): string { return this.#token ?? '' }
+  get url(): string {
+    return `https://127.0.0.1:${this.broker.port}`
+  }
+  get ca(): string {
+    return readFileSync(join(this.directory, 'data', 'ca.pem'), 'utf8')
+  }
+  get clientsXml(): string {
+    return join(this.directory, 'clients.xml')
+  }
+  get adminPassword(): string {
+    return readFileSync(join(this.directory, 'data', 'admin-password'), 'utf8').trim()
+  }
+  get token(): string {
+    return this.#token ?? ''
+  }
   /** With a program's token of the first administrator. */
-  get admin (): ApiClient { return new ApiClient(this.url, this.ca, this.token) }
-  get anybody (): ApiClient { return new ApiClient(this.url, this.ca) }
+  get admin(): ApiClient {
+    return new ApiClient(this.url, this.ca, this.token)
+  }
+  get anybody(): ApiClient {
+    return new ApiClient(this.url, this.ca)
+  }
 
-  host (name = 'hv1'): SimulatedHost {
+  host(name = 'hv1'): SimulatedHost {
     const host = this.hosts.get(name)
     if (!host) throw new Error(`there is no host ${name}`)
     return host
   }
 
   /** `settings`: others than before. */
-  async start (settings: Partial<Config> = {}): Promise<void> {
+  async start(settings: Partial<Config> = {}): Promise<void> {
     const config: Config = {
-      ...parseConfig('', 'defaults'), dataDir: join(this.directory, 'data'), listenAddress: '127.0.0.1', listenPort: 0, publicNames: ['127.0.0.1', 'localhost'], siteNames: ['127.0.0.1', 'localhost'],
-      clientsXmlPath: this.clientsXml, libvirtProcesses: 1, ...this.options.config, ...settings,
+      ...parseConfig('', 'defaults'),
+      dataDir: join(this.directory, 'data'),
+      listenAddress: '127.0.0.1',
+      listenPort: 0,
+      publicNames: ['127.0.0.1', 'localhost'],
+      siteNames: ['127.0.0.1', 'localhost'],
+      clientsXmlPath: this.clientsXml,
+      libvirtProcesses: 1,
+      ...this.options.config,
+      ...settings,
     }
-    const openLink = (name: string, settings: () => LinkSettings, events: LinkEvents): CarryingLink => new CarryingLink(this.host(name), { settings, events })
-    this.#broker = await startBroker({ config, log: this.options.log ?? pino({ level: 'silent' }), hook: (point) => { this.hook(point) }, hosts: { openLink } })
-    this.#database = new Database(join(this.directory, 'data', 'berth.sqlite'), { fileMustExist: true })
+    const openLink = (
+      name: string,
+      settings: () => LinkSettings,
+      events: LinkEvents,
+    ): CarryingLink => new CarryingLink(this.host(name), { settings, events })
+    this.#broker = await startBroker({
+      config,
+      log: this.options.log ?? pino({ level: 'silent' }),
+      hook: (point) => {
+        this.hook(point)
+      },
+      hosts: { openLink },
+    })
+    this.#database = new Database(join(this.directory, 'data', 'berth.sqlite'), {
+      fileMustExist: true,
+    })
     this.#token = await this.#ownToken()
-    for (const host of this.hosts.values()) await until(() => !host.link || host.link.status().state === 'up', { withinMs: 5_000, everyMs: 2, what: `${host.name} is up` })
+    for (const host of this.hosts.values())
+      await until(() => !host.link || host.link.status().state === 'up', {
+        withinMs: 5_000,
+        everyMs: 2,
+        what: `${host.name} is up`,
+      })
   }
 
   /** A program's token that outlives a restart; it lies beside the data. */
-  async #ownToken (): Promise<string> {
+  async #ownToken(): Promise<string> {
     const file = join(this.directory, 'token')
     if (existsSync(file)) return readFileSync(file, 'utf8')
-    const login = await this.anybody.post<{ token: string }>('/login', { name: 'admin', password: this.adminPassword })
-    const { token } = await new ApiClient(this.url, this.ca, login.token).post<{ token: string }>('/tokens', { name: 'test' })
+    const login = await this.anybody.post<{ token: string }>('/login', {
+      name: 'admin',
+      password: this.adminPassword,
+    })
+    const { token } = await new ApiClient(this.url, this.ca, login.token).post<{ token: string }>(
+      '/tokens',
+      { name: 'test' },
+    )
     writeFileSync(file, token, { mode: 0o600 })
     return token
   }
 
   /** Adds all hosts as hypervisors. */
-  async addHypervisors (): Promise<void> {
+  async addHypervisors(): Promise<void> {
     for (const [index, name] of [...this.hosts.keys()].entries()) {
-      await this.admin.post('/hypervisors', { name, address: `10.0.0.${index + 1}`, fingerprint: FINGERPRINT, virtType: 'qemu' })
+      await this.admin.post('/hypervisors', {
+        name,
+        address: `10.0.0.${index + 1}`,
+        fingerprint: FINGERPRINT,
+        virtType: 'qemu',
+      })
     }
-    for (const host of this.hosts.values()) await until(() => host.link?.status().state === 'up', { withinMs: 5_000, everyMs: 2, what: `${host.name} is up` })
+    for (const host of this.hosts.values())
+      await until(() => host.link?.status().state === 'up', {
+        withinMs: 5_000,
+        everyMs: 2,
+        what: `${host.name} is up`,
+      })
   }
 
   /** Rows of the database, read from outside of the broker. */
-  rows<T = Record<string, unknown>> (sql: string, ...values: unknown[]): T[] {
+  rows<T = Record<string, unknown>>(sql: string, ...values: unknown[]): T[] {
     if (!this.#database) throw new Error('the broker is stopped')
     return this.#database.prepare(sql).all(...values) as T[]
   }
 
   /** Changes the database behind the broker's back. */
-  run (sql: string, ...values: unknown[]): void { this.#database?.prepare(sql).run(...values) }
+  run(sql: string, ...values: unknown[]): void {
+    this.#database?.prepare(sql).run(...values)
+  }
 
-  async stop (): Promise<void> {
+  async stop(): Promise<void> {
     this.#database?.close()
     this.#database = undefined
     await this.#broker?.stop()
@@ -119,7 +190,7 @@ export class SimulatedBroker {
   }
 
   /** Stops it and removes its data. */
-  async remove (): Promise<void> {
+  async remove(): Promise<void> {
     await this.stop()
     rmSync(this.directory, { recursive: true, force: true })
   }

@@ -3,7 +3,11 @@ import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import type { Job } from '../../broker/api/jobs.js'
 import { machineAnswers } from '../../broker/answers.js'
-import { assembleHandingOut, type HandingOut, type HandingOutDeps } from '../../broker/assignments/assembly.js'
+import {
+  assembleHandingOut,
+  type HandingOut,
+  type HandingOutDeps,
+} from '../../broker/assignments/assembly.js'
 import { BERTH } from '../../broker/audit/store.js'
 import { Hypervisors } from '../../broker/hypervisors/service.js'
 import { SimulatedHost } from '../../broker/hypervisors/simulated.js'
@@ -41,28 +45,82 @@ const DATABASE = 'berth.sqlite'
 export class Engine {
   hook: StepHook = () => {}
 
-  private constructor (
-    readonly options: EngineOptions, readonly directory: string, readonly store: Store, readonly hypervisors: Hypervisors, readonly observer: Observer,
-    readonly jobs: JobRunner, readonly machines: Machines, readonly images: GoldenImages, readonly handingOut: HandingOut, readonly collector: Collector
+  private constructor(
+    readonly options: EngineOptions,
+    readonly directory: string,
+    readonly store: Store,
+    readonly hypervisors: Hypervisors,
+    readonly observer: Observer,
+    readonly jobs: JobRunner,
+    readonly machines: Machines,
+    readonly images: GoldenImages,
+    readonly handingOut: HandingOut,
+    readonly collector: Collector,
   ) {}
 
-  static async start (options: EngineOptions): Promise<Engine> {
+  static async start(options: EngineOptions): Promise<Engine> {
     const directory = options.directory ?? temporaryDirectory()
     const log = options.log ?? pino({ level: 'silent' })
     const store = openStore(join(directory, DATABASE))
     const hypervisors = new Hypervisors({
-      store, log, prepare: async () => {},
-      openLink: (name, settings, events) => new CarryingLink(hostNamed(options.hosts, name), { settings, events }),
+      store,
+      log,
+      prepare: async () => {},
+      openLink: (name, settings, events) =>
+        new CarryingLink(hostNamed(options.hosts, name), { settings, events }),
     })
     const observer = new Observer({ store, hypervisors, log, everyMs: 60_000 })
-    const jobs = new JobRunner({ store, log, hook: (point) => { engine.hook(point) } })
-    const machines = new Machines({ store, hypervisors, jobs, observer, shutdownTimeoutMs: 1_000, ...machineAnswers(store) })
+    const jobs = new JobRunner({
+      store,
+      log,
+      hook: (point) => {
+        engine.hook(point)
+      },
+    })
+    const machines = new Machines({
+      store,
+      hypervisors,
+      jobs,
+      observer,
+      shutdownTimeoutMs: 1_000,
+      ...machineAnswers(store),
+    })
     const images = new GoldenImages({ store, hypervisors, jobs, observer, inUse: async () => null })
     const handingOut = assembleHandingOut({
-      store, hypervisors, observer, machines, goldenImages: images, jobs, log, releaseAfterMs: options.releaseAfterMs ?? 300_000, now: options.now ?? Date.now, monotonicMs: options.monotonicMs ?? (() => performance.now()), watchersOf: () => [], mayHave: options.mayHave?.(store) ?? (async () => true),
+      store,
+      hypervisors,
+      observer,
+      machines,
+      goldenImages: images,
+      jobs,
+      log,
+      releaseAfterMs: options.releaseAfterMs ?? 300_000,
+      now: options.now ?? Date.now,
+      monotonicMs: options.monotonicMs ?? (() => performance.now()),
+      watchersOf: () => [],
+      mayHave: options.mayHave?.(store) ?? (async () => true),
     })
-    const collector = new Collector({ store, hypervisors, jobs, log, hook: (point) => { engine.hook(point) } })
-    const engine = new Engine(options, directory, store, hypervisors, observer, jobs, machines, images, handingOut, collector)
+    const collector = new Collector({
+      store,
+      hypervisors,
+      jobs,
+      log,
+      hook: (point) => {
+        engine.hook(point)
+      },
+    })
+    const engine = new Engine(
+      options,
+      directory,
+      store,
+      hypervisors,
+      observer,
+      jobs,
+      machines,
+      images,
+      handingOut,
+      collector,
+    )
     engine.#registerJobs()
     await hypervisors.start()
     observer.start()
@@ -73,63 +131,100 @@ export class Engine {
     return engine
   }
 
-  #registerJobs (): void {
+  #registerJobs(): void {
     const { store, hypervisors, observer, jobs, handingOut } = this
-    const images = { store, link: (name: string) => hypervisors.link(name), requireOff: async (name: string) => { await observer.requireOff(name) } }
-    const machineJobs = { store, hypervisors, observer, power: new Power({ store, hypervisors, observer, ...machineAnswers(store) }), ...machineAnswers(store) }
+    const images = {
+      store,
+      link: (name: string) => hypervisors.link(name),
+      requireOff: async (name: string) => {
+        await observer.requireOff(name)
+      },
+    }
+    const machineJobs = {
+      store,
+      hypervisors,
+      observer,
+      power: new Power({ store, hypervisors, observer, ...machineAnswers(store) }),
+      ...machineAnswers(store),
+    }
     jobs.register(copyJob(images))
     jobs.register(importJob(images))
     jobs.register(powerJob(machineJobs))
     jobs.register(defineJob(machineJobs))
     jobs.register(deleteJob(machineJobs))
-    jobs.register(populateJob({ ...machineJobs, images, inUse: async (id) => await handingOut.assignments.inUse(id) }))
+    jobs.register(
+      populateJob({
+        ...machineJobs,
+        images,
+        inUse: async (id) => await handingOut.assignments.inUse(id),
+      }),
+    )
   }
 
   /** Adds all hosts as hypervisors. */
-  async addHypervisors (): Promise<void> {
+  async addHypervisors(): Promise<void> {
     for (const [index, { name }] of this.options.hosts.entries()) {
-      await this.hypervisors.add({ name, address: `10.0.0.${index + 1}`, fingerprint: FINGERPRINT, virtType: 'qemu' }, BERTH)
+      await this.hypervisors.add(
+        { name, address: `10.0.0.${index + 1}`, fingerprint: FINGERPRINT, virtType: 'qemu' },
+        BERTH,
+      )
     }
     await this.untilUp()
   }
 
-  async untilUp (): Promise<void> {
-    await until(() => this.hypervisors.names().every((name) => this.hypervisors.link(name).status().state === 'up'), { withinMs: 5_000, everyMs: 1, what: 'every host is up' })
+  async untilUp(): Promise<void> {
+    await until(
+      () =>
+        this.hypervisors
+          .names()
+          .every((name) => this.hypervisors.link(name).status().state === 'up'),
+      { withinMs: 5_000, everyMs: 1, what: 'every host is up' },
+    )
   }
 
   /** Waits for the end of a job, whatever its end, and of the collection that follows it. */
-  async ended (job: string): Promise<Job> {
+  async ended(job: string): Promise<Job> {
     const ended = await this.jobs.ended(job)
     await this.collector.rest()
     return ended
   }
 
   /** Collects what a fault left; a broker does so every half minute. */
-  async collect (): Promise<void> {
+  async collect(): Promise<void> {
     this.collector.wake()
     await this.collector.rest()
   }
 
   /** As ended; throws unless it succeeded. */
-  async succeeded (job: string): Promise<void> {
+  async succeeded(job: string): Promise<void> {
     const ended = await this.ended(job)
-    if (ended.state !== 'succeeded') throw new Error(`job ${ended.kind} ${ended.state}: ${ended.message} ${ended.targets.map((target) => `${target.name} ${target.state} ${target.message}`).join('; ')}`)
+    if (ended.state !== 'succeeded')
+      throw new Error(
+        `job ${ended.kind} ${ended.state}: ${ended.message} ${ended.targets.map((target) => `${target.name} ${target.state} ${target.message}`).join('; ')}`,
+      )
   }
 
   /** Waits until no job is left that has not ended. */
-  async idle (withinMs = 20_000): Promise<void> {
-    await until(async () => (await this.store.selectFrom('job').select('id').where('finished_at', 'is', null).execute()).length === 0, { withinMs, everyMs: 3, what: 'every job has ended' })
+  async idle(withinMs = 20_000): Promise<void> {
+    await until(
+      async () =>
+        (await this.store.selectFrom('job').select('id').where('finished_at', 'is', null).execute())
+          .length === 0,
+      { withinMs, everyMs: 3, what: 'every job has ended' },
+    )
     await this.collector.rest()
   }
 
   /** What a power cut would leave on the disk at this moment, in a directory of its own. */
-  copyOfDisk (): string {
+  copyOfDisk(): string {
     const copy = temporaryDirectory()
-    for (const file of [DATABASE, `${DATABASE}-wal`]) if (existsSync(join(this.directory, file))) copyFileSync(join(this.directory, file), join(copy, file))
+    for (const file of [DATABASE, `${DATABASE}-wal`])
+      if (existsSync(join(this.directory, file)))
+        copyFileSync(join(this.directory, file), join(copy, file))
     return copy
   }
 
-  async stop (): Promise<void> {
+  async stop(): Promise<void> {
     this.collector.stop()
     await this.jobs.stop()
     await this.handingOut.stop()
@@ -139,25 +234,25 @@ export class Engine {
     await this.store.destroy()
   }
 
-  async remove (): Promise<void> {
+  async remove(): Promise<void> {
     await this.stop()
     rmSync(this.directory, { recursive: true, force: true })
   }
 }
 
 /** A host as it is now, in another memory. */
-export function copyOfHost (host: SimulatedHost): SimulatedHost {
+export function copyOfHost(host: SimulatedHost): SimulatedHost {
   const copy = new SimulatedHost(host.name)
   for (const [name, domain] of host.domains) copy.domains.set(name, { ...domain })
-  for (const part of ['images', 'overlays'] as const) for (const [name, base] of host[part]) copy[part].set(name, base)
+  for (const part of ['images', 'overlays'] as const)
+    for (const [name, base] of host[part]) copy[part].set(name, base)
   for (const [operation, answer] of host.journal) copy.journal.set(operation, answer)
   copy.fence = host.fence
   return copy
 }
 
-function hostNamed (hosts: readonly SimulatedHost[], name: string): SimulatedHost {
+function hostNamed(hosts: readonly SimulatedHost[], name: string): SimulatedHost {
   const host = hosts.find((one) => one.name === name)
   if (!host) throw new Error(`there is no host ${name}`)
   return host
 }
-

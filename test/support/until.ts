@@ -15,7 +15,7 @@ export type UntilOptions = {
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { withinMs, everyMs = 50, what }: UntilOptions
+  { withinMs, everyMs = 50, what }: UntilOptions,
 ): Promise<Exclude<T, false | null | undefined | 0 | ''>> {
   const startMs = performance.now()
   let seen: unknown
@@ -28,7 +28,9 @@ export async function until<T>(
       seen = error
     }
     if (performance.now() - startMs >= withinMs) {
-      throw new Error(`not within ${withinMs} ms: ${what}; seen last: ${describe(seen)}`, { cause: seen })
+      throw new Error(`not within ${withinMs} ms: ${what}; seen last: ${describe(seen)}`, {
+        cause: seen,
+      })
     }
     await delay(everyMs)
   }

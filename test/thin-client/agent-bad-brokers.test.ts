@@ -11,13 +11,24 @@ import { type BrokerStandIn, type Reaction, sendJson, startBroker } from './brok
 
 t.setTimeout(120_000)
 
-async function agentFor (t: Test, directory: string, args: readonly string[]): Promise<AgentUnderTest> {
-  const agent = startAgent(await bundleAgent(directory), ['--state-dir', join(directory, 'state'), ...args])
+async function agentFor(
+  t: Test,
+  directory: string,
+  args: readonly string[],
+): Promise<AgentUnderTest> {
+  const agent = startAgent(await bundleAgent(directory), [
+    '--state-dir',
+    join(directory, 'state'),
+    ...args,
+  ])
   t.teardown(() => agent.stop())
   return agent
 }
 
-async function staged (t: Test, options: Parameters<typeof startBroker>[1] = {}): Promise<{ broker: BrokerStandIn, directory: string }> {
+async function staged(
+  t: Test,
+  options: Parameters<typeof startBroker>[1] = {},
+): Promise<{ broker: BrokerStandIn; directory: string }> {
   const directory = t.testdir()
   const broker = await startBroker(join(directory, 'authority'), options)
   t.teardown(() => broker.close())
@@ -25,9 +36,9 @@ async function staged (t: Test, options: Parameters<typeof startBroker>[1] = {})
 }
 
 /** Gives the port of a TCP server that is no broker. */
-async function listen (t: Test, greet: (socket: Socket) => void): Promise<number> {
+async function listen(t: Test, greet: (socket: Socket) => void): Promise<number> {
   const sockets = new Set<Socket>()
-  const server = createServer(socket => {
+  const server = createServer((socket) => {
     sockets.add(socket.on('error', () => undefined))
     greet(socket)
   }).listen(0, '127.0.0.1')
@@ -40,22 +51,80 @@ async function listen (t: Test, greet: (socket: Socket) => void): Promise<number
 }
 
 const BAD_ANSWERS: ReadonlyArray<[what: string, reaction: Reaction, sentence: RegExp]> = [
-  ['text', response => response.writeHead(200).end('<html>hello'), /is not understood: its answer is not JSON\./],
-  ['an empty body', response => response.writeHead(200).end(), /its answer is not JSON\./],
-  ['another form', response => sendJson(response, 200, { state: 'ready' }), /is not understood: its answer is not understood \(\/sentence: /],
-  ['a fault of its own', response => sendJson(response, 500, { code: 'internal', message: 'The disk is full.', requestId: 'r' }), /refused with 500: The disk is full\./],
-  ['a fault without a sentence', response => response.writeHead(502).end('bad gateway'), /refused with 502\./],
-  ['a way elsewhere', response => response.writeHead(302, { location: 'https://evil.example/' }).end(), /sends this device elsewhere \(302\), which is not followed/],
-  ['a body without end', response => { response.writeHead(200); response.on('error', () => undefined); const more = (): void => { while (!response.destroyed && response.write('x'.repeat(65536))); }; response.on('drain', more); more() }, /sent an answer of more than 256 kB\./],
-  ['half an answer', response => { response.writeHead(200, { 'content-length': '1000' }); response.write('{"state"'); setTimeout(() => response.destroy(), 50) }, /The broker .*(closed|aborted)/],
-  ['a closed connection', response => { response.destroy() }, /closed the connection\./],
-  ['escape sequences', response => sendJson(response, 500, { message: 'a\u001b[2Jb' }), /refused with 500: a \[2Jb\./],
+  [
+    'text',
+    (response) => response.writeHead(200).end('<html>hello'),
+    /is not understood: its answer is not JSON\./,
+  ],
+  ['an empty body', (response) => response.writeHead(200).end(), /its answer is not JSON\./],
+  [
+    'another form',
+    (response) => sendJson(response, 200, { state: 'ready' }),
+    /is not understood: its answer is not understood \(\/sentence: /,
+  ],
+  [
+    'a fault of its own',
+    (response) =>
+      sendJson(response, 500, { code: 'internal', message: 'The disk is full.', requestId: 'r' }),
+    /refused with 500: The disk is full\./,
+  ],
+  [
+    'a fault without a sentence',
+    (response) => response.writeHead(502).end('bad gateway'),
+    /refused with 502\./,
+  ],
+  [
+    'a way elsewhere',
+    (response) => response.writeHead(302, { location: 'https://evil.example/' }).end(),
+    /sends this device elsewhere \(302\), which is not followed/,
+  ],
+  [
+    'a body without end',
+    (response) => {
+      response.writeHead(200)
+      response.on('error', () => undefined)
+      const more = (): void => {
+        while (!response.destroyed && response.write('x'.repeat(65536)));
+      }
+      response.on('drain', more)
+      more()
+    },
+    /sent an answer of more than 256 kB\./,
+  ],
+  [
+    'half an answer',
+    (response) => {
+      response.writeHead(200, { 'content-length': '1000' })
+      response.write('{"state"')
+      setTimeout(() => response.destroy(), 50)
+    },
+    /The broker .*(closed|aborted)/,
+  ],
+  [
+    'a closed connection',
+    (response) => {
+      response.destroy()
+    },
+    /closed the connection\./,
+  ],
+  [
+    'escape sequences',
+    (response) => sendJson(response, 500, { message: 'a\u001b[2Jb' }),
+    /refused with 500: a \[2Jb\./,
+  ],
 ]
 
-test('no bad answer ends the agent, each is told in one sentence, and the good one after it counts', async t => {
+test('no bad answer ends the agent, each is told in one sentence, and the good one after it counts', async (t) => {
   const { broker, directory } = await staged(t)
   broker.react(waiting({ sentence: 'At first.' }))
-  const agent = await agentFor(t, directory, ['--broker', `localhost:${broker.port}`, '--ca', broker.fingerprint, '--config', '/dev/null'])
+  const agent = await agentFor(t, directory, [
+    '--broker',
+    `localhost:${broker.port}`,
+    '--ca',
+    broker.fingerprint,
+    '--config',
+    '/dev/null',
+  ])
   await agent.says('At first.')
   for (const [what, reaction, sentence] of BAD_ANSWERS) {
     broker.react(reaction, waiting({ sentence: `After ${what}.` }))
@@ -66,36 +135,70 @@ test('no bad answer ends the agent, each is told in one sentence, and the good o
   t.strictSame(await agent.stop(), { code: 0, signal: null })
 })
 
-test('Retry-After is kept', async t => {
+test('Retry-After is kept', async (t) => {
   const { broker, directory } = await staged(t)
-  broker.react(response => sendJson(response, 503, { message: 'Later.' }, { 'retry-after': '3' }), waiting({ sentence: 'Now.' }))
-  const agent = await agentFor(t, directory, ['--broker', `localhost:${broker.port}`, '--ca', broker.fingerprint, '--config', '/dev/null'])
+  broker.react(
+    (response) => sendJson(response, 503, { message: 'Later.' }, { 'retry-after': '3' }),
+    waiting({ sentence: 'Now.' }),
+  )
+  const agent = await agentFor(t, directory, [
+    '--broker',
+    `localhost:${broker.port}`,
+    '--ca',
+    broker.fingerprint,
+    '--config',
+    '/dev/null',
+  ])
   await agent.says('Now.', 15_000)
   t.ok((broker.questions[1]?.atMs ?? 0) - (broker.questions[0]?.atMs ?? 0) >= 3000)
 })
 
-test('one connection serves many questions', async t => {
+test('one connection serves many questions', async (t) => {
   const { broker, directory } = await staged(t)
   broker.react(waiting())
-  await agentFor(t, directory, ['--broker', `localhost:${broker.port}`, '--ca', broker.fingerprint, '--config', '/dev/null'])
+  await agentFor(t, directory, [
+    '--broker',
+    `localhost:${broker.port}`,
+    '--ca',
+    broker.fingerprint,
+    '--config',
+    '/dev/null',
+  ])
   await until(() => broker.questions.length >= 6, { withinMs: 15_000, what: 'six questions' })
   t.equal(broker.connections(), 1)
 })
 
-test('certificates: nothing is sent to a broker that is not the pinned one', async t => {
+test('certificates: nothing is sent to a broker that is not the pinned one', async (t) => {
   const directory = t.testdir()
   for (const name of ['authority', 'stranger']) mkdirSync(join(directory, name))
   const authority = await Authority.open(join(directory, 'authority'))
   const stranger = await Authority.open(join(directory, 'stranger'))
   const strangersPair = await stranger.issueServer(['localhost'])
   const cases = [
-    ['another CA', { pair: strangersPair, chain: stranger.certificate }, /another CA: expected sha256:[0-9a-f]{64}, got sha256:[0-9a-f]{64}\./],
-    ['the right CA beside a leaf it did not sign', { pair: strangersPair, chain: authority.certificate }, /shows a certificate/],
+    [
+      'another CA',
+      { pair: strangersPair, chain: stranger.certificate },
+      /another CA: expected sha256:[0-9a-f]{64}, got sha256:[0-9a-f]{64}\./,
+    ],
+    [
+      'the right CA beside a leaf it did not sign',
+      { pair: strangersPair, chain: authority.certificate },
+      /shows a certificate/,
+    ],
     ['another name', { names: ['other.example'] }, /not for this name: .*localhost/],
   ] as const
   for (const [what, options, sentence] of cases) {
     const broker = await startBroker(join(directory, 'authority'), options)
-    const agent = startAgent(await bundleAgent(directory), ['--broker', `localhost:${broker.port}`, '--ca', authority.fingerprint, '--state-dir', join(directory, 'state'), '--config', '/dev/null'])
+    const agent = startAgent(await bundleAgent(directory), [
+      '--broker',
+      `localhost:${broker.port}`,
+      '--ca',
+      authority.fingerprint,
+      '--state-dir',
+      join(directory, 'state'),
+      '--config',
+      '/dev/null',
+    ])
     await agent.says(sentence)
     t.equal(broker.questions.length, 0, what)
     await agent.stop()
@@ -103,7 +206,7 @@ test('certificates: nothing is sent to a broker that is not the pinned one', asy
   }
 })
 
-test('trust at first use: the fingerprint is shown and kept; another CA is refused with both, also after a restart', async t => {
+test('trust at first use: the fingerprint is shown and kept; another CA is refused with both, also after a restart', async (t) => {
   const { broker, directory } = await staged(t)
   broker.react(waiting({ deviceKey: DEVICE_KEY }))
   const args = ['--broker', `localhost:${broker.port}`, '--config', '/dev/null']
@@ -120,43 +223,73 @@ test('trust at first use: the fingerprint is shown and kept; another CA is refus
   t.equal(other.questions.length, 0, 'the key was not shown to it')
 })
 
-test('a plain-text server, a silent one, none: told, and tried again', async t => {
+test('a plain-text server, a silent one, none: told, and tried again', async (t) => {
   const directory = t.testdir()
-  const plain = await listen(t, socket => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
-  const agent = await agentFor(t, directory, ['--broker', `127.0.0.1:${plain}`, '--config', '/dev/null'])
+  const plain = await listen(t, (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+  const agent = await agentFor(t, directory, [
+    '--broker',
+    `127.0.0.1:${plain}`,
+    '--config',
+    '/dev/null',
+  ])
   await agent.says('does not speak TLS')
   const silent = await listen(t, () => undefined)
-  const waitingAgent = startAgent(join(directory, 'berth-thin-client.mjs'), ['--broker', `127.0.0.1:${silent}`, '--state-dir', join(directory, 's2'), '--config', '/dev/null'])
+  const waitingAgent = startAgent(join(directory, 'berth-thin-client.mjs'), [
+    '--broker',
+    `127.0.0.1:${silent}`,
+    '--state-dir',
+    join(directory, 's2'),
+    '--config',
+    '/dev/null',
+  ])
   await waitingAgent.says('does not answer within 10 s', 15_000)
   await waitingAgent.stop()
-  const nowhere = startAgent(join(directory, 'berth-thin-client.mjs'), ['--broker', 'no-such-host.invalid', '--state-dir', join(directory, 's3'), '--config', '/dev/null'])
-  await nowhere.says(/no-such-host\.invalid:8443 has a name that (does not resolve|cannot be resolved now)\./)
+  const nowhere = startAgent(join(directory, 'berth-thin-client.mjs'), [
+    '--broker',
+    'no-such-host.invalid',
+    '--state-dir',
+    join(directory, 's3'),
+    '--config',
+    '/dev/null',
+  ])
+  await nowhere.says(
+    /no-such-host\.invalid:8443 has a name that (does not resolve|cannot be resolved now)\./,
+  )
   await nowhere.stop()
 })
 
-test('faulty settings are told with their lines; corrected, they are used without a restart', async t => {
+test('faulty settings are told with their lines; corrected, they are used without a restart', async (t) => {
   const { broker, directory } = await staged(t)
   broker.react(waiting({ sentence: 'Corrected.' }))
   mkdirSync(join(directory, 'etc'))
   const file = join(directory, 'etc/thin-client.conf')
   writeFileSync(file, `broker=localhost:${broker.port}\ncolour=blue\nca=12\n`)
   const agent = await agentFor(t, directory, ['--config', file])
-  await agent.says(/The settings are refused: .*conf line 2: "colour" is not a setting; .*line 3: ca: "12"/)
+  await agent.says(
+    /The settings are refused: .*conf line 2: "colour" is not a setting; .*line 3: ca: "12"/,
+  )
   t.equal(broker.questions.length, 0)
   writeFileSync(file, `broker=localhost:${broker.port}\nca=${broker.fingerprint}\n`)
   await agent.says('Corrected.')
 })
 
-test('a spoilt or unwritable state directory is told and survived', async t => {
+test('a spoilt or unwritable state directory is told and survived', async (t) => {
   const { broker, directory } = await staged(t)
   broker.react(waiting({ deviceKey: DEVICE_KEY, sentence: 'Met.' }))
   writeFileSync(join(directory, 'state'), 'a file where the directory should be')
-  const agent = await agentFor(t, directory, ['--broker', `localhost:${broker.port}`, '--ca', broker.fingerprint, '--config', '/dev/null'])
+  const agent = await agentFor(t, directory, [
+    '--broker',
+    `localhost:${broker.port}`,
+    '--ca',
+    broker.fingerprint,
+    '--config',
+    '/dev/null',
+  ])
   await agent.says(/The device key in .* cannot be read/)
   t.equal(broker.questions.length, 0)
 })
 
-test('the command line alone', async t => {
+test('the command line alone', async (t) => {
   const directory = t.testdir()
   const bundle = await bundleAgent(directory)
   const help = startAgent(bundle, ['--help'])

@@ -27,30 +27,47 @@ export interface RecordingViewers {
   /** Waits for run number `count` and gives what was noted. */
   readonly recorded: (name: string, count?: number) => Promise<Recording>
 }
-export interface Recording { readonly args: string[], readonly input: string, readonly display: string, readonly processes: string, readonly pid: number }
+export interface Recording {
+  readonly args: string[]
+  readonly input: string
+  readonly display: string
+  readonly processes: string
+  readonly pid: number
+}
 
-export function recordingViewers (directory: string, names: readonly string[] = ['remote-viewer', 'xfreerdp', 'vmware-view']): RecordingViewers {
+export function recordingViewers(
+  directory: string,
+  names: readonly string[] = ['remote-viewer', 'xfreerdp', 'vmware-view'],
+): RecordingViewers {
   const programs = join(directory, 'bin')
   mkdirSync(programs, { recursive: true })
   for (const name of names) {
     writeFileSync(join(programs, name), SCRIPT)
     chmodSync(join(programs, name), 0o755)
   }
-  const read = (name: string, what: string): string => readFileSync(join(directory, `${name}.${what}`), 'utf8')
-  const runs = (name: string): number => existsSync(join(directory, `${name}.runs`)) ? read(name, 'runs').split('\n').length - 1 : 0
+  const read = (name: string, what: string): string =>
+    readFileSync(join(directory, `${name}.${what}`), 'utf8')
+  const runs = (name: string): number =>
+    existsSync(join(directory, `${name}.runs`)) ? read(name, 'runs').split('\n').length - 1 : 0
   return {
     path: `${programs}${delimiter}${process.env.PATH ?? ''}`,
-    behave: shell => writeFileSync(join(directory, 'behaviour'), shell),
+    behave: (shell) => writeFileSync(join(directory, 'behaviour'), shell),
     runs,
     recorded: async (name, count = 1) => {
       await until(() => runs(name) >= count, { withinMs: 10_000, what: `run ${count} of ${name}` })
-      return { args: read(name, 'args').trimEnd().split('\n'), input: read(name, 'input'), display: read(name, 'display'), processes: read(name, 'processes'), pid: Number(read(name, 'pid')) }
+      return {
+        args: read(name, 'args').trimEnd().split('\n'),
+        input: read(name, 'input'),
+        display: read(name, 'display'),
+        processes: read(name, 'processes'),
+        pid: Number(read(name, 'pid')),
+      }
     },
   }
 }
 
 /** Whether a process is there and is not a zombie. */
-export function isAlive (pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     return !/^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch {

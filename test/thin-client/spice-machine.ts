@@ -19,7 +19,11 @@ export interface SpiceMachine {
 }
 
 /** A real QEMU whose only display is SPICE over TLS, with certificates as the broker makes them. */
-export async function startSpiceMachine (t: Test, directory: string, ticket: string): Promise<SpiceMachine> {
+export async function startSpiceMachine(
+  t: Test,
+  directory: string,
+  ticket: string,
+): Promise<SpiceMachine> {
   const authority = await Authority.open(directory)
   const pair = await authority.issueServer(['hv1', '127.0.0.1'])
   const write = (name: string, text: string | Buffer): string => {
@@ -29,24 +33,58 @@ export async function startSpiceMachine (t: Test, directory: string, ticket: str
   write('ca-cert.pem', `${authority.certificate}\n`)
   write('server-cert.pem', pair.certificate)
   write('server-key.pem', pair.key)
-  const disk = write('disk.raw', Buffer.concat([GREEN_PROGRAM, Buffer.alloc(510 - GREEN_PROGRAM.length), Buffer.from([0x55, 0xaa])]))
+  const disk = write(
+    'disk.raw',
+    Buffer.concat([
+      GREEN_PROGRAM,
+      Buffer.alloc(510 - GREEN_PROGRAM.length),
+      Buffer.from([0x55, 0xaa]),
+    ]),
+  )
   const tlsPort = await freePort()
   const monitor = join(directory, 'qmp')
-  startFor(t, 'qemu-system-x86_64', ['-machine', 'pc,accel=tcg', '-m', '64', '-display', 'none', '-nodefaults', '-vga', 'qxl', '-drive', `file=${disk},format=raw,if=ide`,
-    '-object', `secret,id=ticket,file=${write('ticket', ticket)}`, '-spice', `tls-port=${tlsPort},addr=127.0.0.1,x509-dir=${directory},password-secret=ticket`, '-qmp', `unix:${monitor},server=on,wait=off`])
+  startFor(t, 'qemu-system-x86_64', [
+    '-machine',
+    'pc,accel=tcg',
+    '-m',
+    '64',
+    '-display',
+    'none',
+    '-nodefaults',
+    '-vga',
+    'qxl',
+    '-drive',
+    `file=${disk},format=raw,if=ide`,
+    '-object',
+    `secret,id=ticket,file=${write('ticket', ticket)}`,
+    '-spice',
+    `tls-port=${tlsPort},addr=127.0.0.1,x509-dir=${directory},password-secret=ticket`,
+    '-qmp',
+    `unix:${monitor},server=on,wait=off`,
+  ])
   const qmp = await connectQmp(monitor)
   t.teardown(() => qmp.close())
   return {
     qmp,
-    console: password => ({ protocol: 'spice', host: '127.0.0.1', tlsPort, password, ca: authority.certificate, hostSubject: 'CN=hv1', title: 'green', ticketSeconds: 30 }),
-    channels: async () => ((await qmp.execute('query-spice')) as { channels?: unknown[] }).channels?.length ?? 0,
+    console: (password) => ({
+      protocol: 'spice',
+      host: '127.0.0.1',
+      tlsPort,
+      password,
+      ca: authority.certificate,
+      hostSubject: 'CN=hv1',
+      title: 'green',
+      ticketSeconds: 30,
+    }),
+    channels: async () =>
+      ((await qmp.execute('query-spice')) as { channels?: unknown[] }).channels?.length ?? 0,
   }
 }
 
-export async function freePort (): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
+  await new Promise((resolve) => server.close(resolve))
   return port
 }

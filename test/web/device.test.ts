@@ -8,7 +8,10 @@ import { windowOf } from './pages-office.js'
 
 t.setTimeout(120_000)
 
-interface Begun { readonly userCode: string, readonly handle: string }
+interface Begun {
+  readonly userCode: string
+  readonly handle: string
+}
 
 t.test('a person logs in at a thin client by the code that it shows', async (t) => {
   const broker = await peopleOffice({ config: { thinClientNetworks: [ipaddr.parseCIDR(TRUSTED)] } })
@@ -20,7 +23,10 @@ t.test('a person logs in at a thin client by the code that it shows', async (t) 
   await account(broker, 'alice')
   const desk = await device(broker)
   const { body: begun } = await desk.person<Begun>('login/code')
-  const { page, faults, close } = await windowOf(browser, broker, 'alice', { path: '/device', phone: true })
+  const { page, faults, close } = await windowOf(browser, broker, 'alice', {
+    path: '/device',
+    phone: true,
+  })
   const code = page.getByLabel('Code')
   await code.fill('bbbbbbbb')
   t.equal(await code.inputValue(), 'BBBB-BBBB')
@@ -35,7 +41,10 @@ t.test('a person logs in at a thin client by the code that it shows', async (t) 
   await page.getByRole('button', { name: 'Log me in there' }).click()
   await page.getByText('You are logged in').waitFor()
   t.notOk(page.url().includes(begun.userCode))
-  t.match(await desk.person('login/code/poll', { handle: begun.handle }), { status: 200, body: { name: 'alice' } })
+  t.match(await desk.person('login/code/poll', { handle: begun.handle }), {
+    status: 200,
+    body: { name: 'alice' },
+  })
   t.match(await listed(broker, desk), { person: 'alice' })
   t.same(faults, [])
   await close()

@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import t from 'tap'
 import { ORDER_KINDS } from '../../broker/api/device-orders.js'
-import { clientsXml, Desk, entry, newMac, office, STRANGE_ADDRESS } from '../broker/thin-clients/desk.js'
+import {
+  clientsXml,
+  Desk,
+  entry,
+  newMac,
+  office,
+  STRANGE_ADDRESS,
+} from '../broker/thin-clients/desk.js'
 import { obstacles } from '../support/accessibility.js'
 import { type PageOptions, startBrowser } from '../support/browser.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
@@ -27,34 +34,52 @@ t.teardown(async () => {
   await broker.remove()
 })
 
-const atPage = async (path: string, options: PageOptions = {}) => await windowOf(browser, broker, 'admin', { path, width: 2200, ...options })
+const atPage = async (path: string, options: PageOptions = {}) =>
+  await windowOf(browser, broker, 'admin', { path, width: 2200, ...options })
 
-t.test('an unknown device appears by push, is accepted and given a machine by a click', async (t) => {
-  const { page, faults, close } = await atPage('/thin-clients')
-  await page.getByRole('row').filter({ hasText: known.macs[0] ?? '' }).getByText('maintenance', { exact: true }).waitFor()
-  const stranger = new Desk(broker, newMac(), STRANGE_ADDRESS)
-  await stranger.ask()
-  await page.getByText('1 device waits for you').waitFor()
-  t.same(await obstacles(page), [])
-  await page.getByRole('button', { name: 'Accept desk' }).click()
-  await page.getByRole('dialog').getByText(stranger.macs[0] ?? '').waitFor()
-  await page.getByRole('dialog').getByRole('button', { name: 'Accept' }).click()
-  await until(async () => (await stranger.ask()).deviceKey !== undefined || stranger.key !== null, { withinMs: 5_000, what: 'it has a key' })
-  await page.getByRole('button', { name: 'Assign a desktop to desk' }).click()
-  await page.getByRole('dialog').getByLabel('Machine').last().fill('pc-2')
-  t.same(await obstacles(page), [])
-  await page.getByRole('dialog').getByRole('button', { name: 'Assign a desktop' }).click()
-  await page.getByRole('dialog').waitFor({ state: 'detached' })
-  t.match(await stranger.askUntil('ready'), { console: { title: 'pc-2' } })
-  await page.getByText('1 device waits for you').waitFor({ state: 'detached' })
-  t.same(faults, [])
-  await close()
-})
+t.test(
+  'an unknown device appears by push, is accepted and given a machine by a click',
+  async (t) => {
+    const { page, faults, close } = await atPage('/thin-clients')
+    await page
+      .getByRole('row')
+      .filter({ hasText: known.macs[0] ?? '' })
+      .getByText('maintenance', { exact: true })
+      .waitFor()
+    const stranger = new Desk(broker, newMac(), STRANGE_ADDRESS)
+    await stranger.ask()
+    await page.getByText('1 device waits for you').waitFor()
+    t.same(await obstacles(page), [])
+    await page.getByRole('button', { name: 'Accept desk' }).click()
+    await page
+      .getByRole('dialog')
+      .getByText(stranger.macs[0] ?? '')
+      .waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Accept' }).click()
+    await until(
+      async () => (await stranger.ask()).deviceKey !== undefined || stranger.key !== null,
+      { withinMs: 5_000, what: 'it has a key' },
+    )
+    await page.getByRole('button', { name: 'Assign a desktop to desk' }).click()
+    await page.getByRole('dialog').getByLabel('Machine').last().fill('pc-2')
+    t.same(await obstacles(page), [])
+    await page.getByRole('dialog').getByRole('button', { name: 'Assign a desktop' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    t.match(await stranger.askUntil('ready'), { console: { title: 'pc-2' } })
+    await page.getByText('1 device waits for you').waitFor({ state: 'detached' })
+    t.same(faults, [])
+    await close()
+  },
+)
 
 t.test('a message to a chosen device, by keyboard; what it says comes back by push', async (t) => {
   const { page, faults, close } = await atPage('/thin-clients')
   const waiting = known.ask(60_000)
-  await page.getByRole('row').filter({ hasText: known.macs[0] ?? '' }).getByRole('checkbox').focus()
+  await page
+    .getByRole('row')
+    .filter({ hasText: known.macs[0] ?? '' })
+    .getByRole('checkbox')
+    .focus()
   await page.keyboard.press('Space')
   await page.getByRole('button', { name: 'Send a message (1)' }).focus()
   await page.keyboard.press('Enter')
@@ -68,7 +93,11 @@ t.test('a message to a chosen device, by keyboard; what it says comes back by pu
   t.same(await obstacles(page), [])
   await page.keyboard.press('Escape')
   await page.getByRole('dialog').waitFor({ state: 'detached' })
-  await page.getByRole('row').filter({ hasText: known.macs[0] ?? '' }).getByRole('link').click()
+  await page
+    .getByRole('row')
+    .filter({ hasText: known.macs[0] ?? '' })
+    .getByRole('link')
+    .click()
   await page.waitForURL(/\/thin-clients\/[0-9a-f]+$/)
   await page.getByText('Shown over the desktop.').waitFor()
   await page.getByText('thin-client.message').waitFor()
@@ -77,86 +106,113 @@ t.test('a message to a chosen device, by keyboard; what it says comes back by pu
   await close()
 })
 
-t.test('clients.xml: checked while typing, a fault is jumped to, the difference shown, saved; a change meanwhile is noticed; an old text comes back', async (t) => {
-  const { page, faults, close } = await atPage('/clients-xml')
-  const text = page.getByRole('textbox', { name: 'Text of clients.xml' })
-  const mac = known.macs[0] ?? ''
-  const file = (machine: string): string => `<thin-clients>\n${entry(`mac="${mac}"`, `spice:${machine}`)}\n</thin-clients>`
-  await text.fill(file('pc-9'))
-  await page.getByText('there is no machine "pc-9"').waitFor()
-  t.ok(await page.getByRole('button', { name: 'Save' }).isDisabled())
-  await page.getByRole('button', { name: 'line 2, column 1' }).click()
-  t.equal(await page.evaluate('document.activeElement.selectionStart'), '<thin-clients>\n'.length)
-  t.same(await obstacles(page), [])
-  await text.fill(file('pc-2'))
-  await page.reload()
-  t.equal(await text.inputValue(), file('pc-2'), 'nothing is lost by a reload')
-  await page.getByText('good, 1 entry').waitFor()
-  let tell = (): void => {}
-  const told = new Promise<void>((resolve) => { tell = resolve })
-  await page.route(/\/clients-xml\/check$/, async (route) => {
-    await told
-    await route.continue()
-  })
-  await page.getByRole('button', { name: 'Save' }).click()
-  const dialogue = page.getByRole('dialog')
-  t.ok(await dialogue.getByRole('button', { name: 'Save' }).isDisabled(), 'nobody knows yet which devices it concerns')
-  tell()
-  await dialogue.getByText(`${mac}: pc-1 → pc-2`).waitFor()
-  t.same(await obstacles(page), [])
-  await clientsXml(broker, entry(`mac="${mac}"`, 'rdp:ts.example.org'))
-  await dialogue.getByRole('button', { name: 'Save' }).click()
-  await dialogue.getByText(/was changed by admin .*after you had read it/).waitFor()
-  await dialogue.getByRole('button', { name: 'Cancel' }).click()
-  await page.getByRole('button', { name: /^Go on with my text/ }).click()
-  await page.getByRole('button', { name: 'Save' }).click()
-  await dialogue.getByText('RDP ts.example.org → pc-2').waitFor()
-  await dialogue.getByRole('button', { name: 'Save' }).click()
-  await dialogue.waitFor({ state: 'detached' })
-  t.equal(readFileSync(broker.clientsXml, 'utf8'), file('pc-2'))
-  await page.getByRole('link', { name: 'History' }).click()
-  await page.getByRole('link', { name: '2', exact: true }).click()
-  await page.getByRole('button', { name: 'Take it into the editor' }).click()
-  await page.waitForURL(/\/clients-xml$/)
-  t.match(await text.inputValue(), /ts\.example\.org/)
-  await page.getByRole('button', { name: 'Discard' }).click()
-  t.equal(await text.inputValue(), file('pc-2'))
-  await page.reload()
-  t.equal(await text.inputValue(), file('pc-2'), 'what was discarded does not come back')
-  t.same(faults, [])
-  await close()
-})
+t.test(
+  'clients.xml: checked while typing, a fault is jumped to, the difference shown, saved; a change meanwhile is noticed; an old text comes back',
+  async (t) => {
+    const { page, faults, close } = await atPage('/clients-xml')
+    const text = page.getByRole('textbox', { name: 'Text of clients.xml' })
+    const mac = known.macs[0] ?? ''
+    const file = (machine: string): string =>
+      `<thin-clients>\n${entry(`mac="${mac}"`, `spice:${machine}`)}\n</thin-clients>`
+    await text.fill(file('pc-9'))
+    await page.getByText('there is no machine "pc-9"').waitFor()
+    t.ok(await page.getByRole('button', { name: 'Save' }).isDisabled())
+    await page.getByRole('button', { name: 'line 2, column 1' }).click()
+    t.equal(await page.evaluate('document.activeElement.selectionStart'), '<thin-clients>\n'.length)
+    t.same(await obstacles(page), [])
+    await text.fill(file('pc-2'))
+    await page.reload()
+    t.equal(await text.inputValue(), file('pc-2'), 'nothing is lost by a reload')
+    await page.getByText('good, 1 entry').waitFor()
+    let tell = (): void => {}
+    const told = new Promise<void>((resolve) => {
+      tell = resolve
+    })
+    await page.route(/\/clients-xml\/check$/, async (route) => {
+      await told
+      await route.continue()
+    })
+    await page.getByRole('button', { name: 'Save' }).click()
+    const dialogue = page.getByRole('dialog')
+    t.ok(
+      await dialogue.getByRole('button', { name: 'Save' }).isDisabled(),
+      'nobody knows yet which devices it concerns',
+    )
+    tell()
+    await dialogue.getByText(`${mac}: pc-1 → pc-2`).waitFor()
+    t.same(await obstacles(page), [])
+    await clientsXml(broker, entry(`mac="${mac}"`, 'rdp:ts.example.org'))
+    await dialogue.getByRole('button', { name: 'Save' }).click()
+    await dialogue.getByText(/was changed by admin .*after you had read it/).waitFor()
+    await dialogue.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('button', { name: /^Go on with my text/ }).click()
+    await page.getByRole('button', { name: 'Save' }).click()
+    await dialogue.getByText('RDP ts.example.org → pc-2').waitFor()
+    await dialogue.getByRole('button', { name: 'Save' }).click()
+    await dialogue.waitFor({ state: 'detached' })
+    t.equal(readFileSync(broker.clientsXml, 'utf8'), file('pc-2'))
+    await page.getByRole('link', { name: 'History' }).click()
+    await page.getByRole('link', { name: '2', exact: true }).click()
+    await page.getByRole('button', { name: 'Take it into the editor' }).click()
+    await page.waitForURL(/\/clients-xml$/)
+    t.match(await text.inputValue(), /ts\.example\.org/)
+    await page.getByRole('button', { name: 'Discard' }).click()
+    t.equal(await text.inputValue(), file('pc-2'))
+    await page.reload()
+    t.equal(await text.inputValue(), file('pc-2'), 'what was discarded does not come back')
+    t.same(faults, [])
+    await close()
+  },
+)
 
-t.test('a restart of the broker is no alarm: who shows a desktop shows it still; a device that gets none is one, here and at the overview', async (t) => {
-  const shows = new Desk(broker, newMac())
-  await clientsXml(broker, entry(`mac="${shows.macs[0] ?? ''}"`, 'rdp:ts.example.org'))
-  await shows.askUntil('ready')
-  const { port } = broker.broker
-  await broker.stop()
-  await broker.start({ listenPort: port })
-  await shows.tell({ protocol: 'rdp', title: 'ts.example.org' })
-  const { page, faults, close } = await atPage('/thin-clients')
-  await page.getByRole('row').filter({ hasText: shows.macs[0] ?? '' }).getByText('shows it', { exact: true }).waitFor()
-  await page.getByRole('row').filter({ hasText: shows.macs[0] ?? '' }).getByText('ts.example.org (rdp)').waitFor()
-  await page.getByRole('row').filter({ hasText: known.macs[0] ?? '' }).getByText('away', { exact: true }).waitFor()
-  t.equal(await page.getByText(/waits? for you/).count(), 0)
-  const nothing = new Desk(broker, newMac())
-  const { device } = await nothing.ask()
-  await page.getByText('1 device waits for you').waitFor()
-  await page.goto(`${broker.url}/overview`)
-  const trouble = page.getByRole('listitem').filter({ hasText: 'Thin client without a desktop' })
-  await trouble.getByRole('link', { name: 'desk' }).click()
-  await page.waitForURL(new RegExp(`/thin-clients/${device}$`))
-  t.same(faults, [])
-  await close()
-})
+t.test(
+  'a restart of the broker is no alarm: who shows a desktop shows it still; a device that gets none is one, here and at the overview',
+  async (t) => {
+    const shows = new Desk(broker, newMac())
+    await clientsXml(broker, entry(`mac="${shows.macs[0] ?? ''}"`, 'rdp:ts.example.org'))
+    await shows.askUntil('ready')
+    const { port } = broker.broker
+    await broker.stop()
+    await broker.start({ listenPort: port })
+    await shows.tell({ protocol: 'rdp', title: 'ts.example.org' })
+    const { page, faults, close } = await atPage('/thin-clients')
+    await page
+      .getByRole('row')
+      .filter({ hasText: shows.macs[0] ?? '' })
+      .getByText('shows it', { exact: true })
+      .waitFor()
+    await page
+      .getByRole('row')
+      .filter({ hasText: shows.macs[0] ?? '' })
+      .getByText('ts.example.org (rdp)')
+      .waitFor()
+    await page
+      .getByRole('row')
+      .filter({ hasText: known.macs[0] ?? '' })
+      .getByText('away', { exact: true })
+      .waitFor()
+    t.equal(await page.getByText(/waits? for you/).count(), 0)
+    const nothing = new Desk(broker, newMac())
+    const { device } = await nothing.ask()
+    await page.getByText('1 device waits for you').waitFor()
+    await page.goto(`${broker.url}/overview`)
+    const trouble = page.getByRole('listitem').filter({ hasText: 'Thin client without a desktop' })
+    await trouble.getByRole('link', { name: 'desk' }).click()
+    await page.waitForURL(new RegExp(`/thin-clients/${device}$`))
+    t.same(faults, [])
+    await close()
+  },
+)
 
 t.test('dark, on a phone, in Lithuanian', async (t) => {
   for (const path of ['/thin-clients', '/clients-xml', '/clients-xml/history']) {
     const { page, close } = await atPage(path, { phone: true, dark: true, language: 'lt' })
     await page.getByRole('heading', { level: 1 }).waitFor()
     t.same(await obstacles(page), [], path)
-    t.ok(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'), `${path} is no wider than the phone`)
+    t.ok(
+      await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'),
+      `${path} is no wider than the phone`,
+    )
     await close()
   }
 })

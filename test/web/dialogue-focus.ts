@@ -24,28 +24,49 @@ export interface Asked {
 const LOOKS = 7
 
 /** Where the focus is, in words; the functions run in the page. */
-async function focused (page: Page): Promise<string> {
-  return await page.evaluate(`(() => { const at = document.activeElement; return at === null ? 'nothing' : at.tagName.toLowerCase() + ' ' + (at.getAttribute('aria-label') ?? at.textContent ?? '').slice(0, 60) })()`)
+async function focused(page: Page): Promise<string> {
+  return await page.evaluate(
+    `(() => { const at = document.activeElement; return at === null ? 'nothing' : at.tagName.toLowerCase() + ' ' + (at.getAttribute('aria-label') ?? at.textContent ?? '').slice(0, 60) })()`,
+  )
 }
 
-async function isFocused (control: Locator): Promise<boolean> { return await control.count() === 1 && await control.evaluate((element: unknown) => element === (element as { ownerDocument: { activeElement: unknown } }).ownerDocument.activeElement) }
+async function isFocused(control: Locator): Promise<boolean> {
+  return (
+    (await control.count()) === 1 &&
+    (await control.evaluate(
+      (element: unknown) =>
+        element ===
+        (element as { ownerDocument: { activeElement: unknown } }).ownerDocument.activeElement,
+    ))
+  )
+}
 
 /** Waits until the focus is on something, which stays so for a while: what changes by push comes later. */
-async function untilHeld (page: Page, what: string, isRight: () => Promise<boolean>): Promise<void> {
+async function untilHeld(page: Page, what: string, isRight: () => Promise<boolean>): Promise<void> {
   let looks = 0
-  await until(async () => {
-    looks = await isRight() ? looks + 1 : 0
-    if (looks === 0) throw new Error(`the focus is on ${await focused(page)}`)
-    return looks > LOOKS
-  }, { withinMs: 7_000, everyMs: 30, what })
+  await until(
+    async () => {
+      looks = (await isRight()) ? looks + 1 : 0
+      if (looks === 0) throw new Error(`the focus is on ${await focused(page)}`)
+      return looks > LOOKS
+    },
+    { withinMs: 7_000, everyMs: 30, what },
+  )
 }
 
 /** Somewhere in the page, where one can go on from: never on nothing, which is what `body` is. */
-async function untilSomewhere (page: Page): Promise<void> {
-  await untilHeld(page, 'the focus is somewhere', async () => await page.evaluate(`(() => { const at = document.activeElement; return at !== null && at !== document.body && at.closest('[role=dialog]') === null && at.getClientRects().length > 0 })()`))
+async function untilSomewhere(page: Page): Promise<void> {
+  await untilHeld(
+    page,
+    'the focus is somewhere',
+    async () =>
+      await page.evaluate(
+        `(() => { const at = document.activeElement; return at !== null && at !== document.body && at.closest('[role=dialog]') === null && at.getClientRects().length > 0 })()`,
+      ),
+  )
 }
 
-async function open (page: Page, { opener, item }: Asked): Promise<Locator> {
+async function open(page: Page, { opener, item }: Asked): Promise<Locator> {
   await opener.focus()
   await page.keyboard.press('Enter')
   if (item !== undefined) {
@@ -60,28 +81,50 @@ async function open (page: Page, { opener, item }: Asked): Promise<Locator> {
 }
 
 /** Waits until this has the focus, and keeps it. */
-export async function untilFocused (page: Page, control: Locator): Promise<void> { await untilHeld(page, 'the focus is there', async () => await isFocused(control)) }
+export async function untilFocused(page: Page, control: Locator): Promise<void> {
+  await untilHeld(page, 'the focus is there', async () => await isFocused(control))
+}
 /** Waits until nothing has the focus, and stays so. */
-export async function untilNowhere (page: Page): Promise<void> { await untilHeld(page, 'nothing has the focus', async () => await page.evaluate('[document.body, document.querySelector("main")].includes(document.activeElement)')) }
-export async function untilWithin (page: Page): Promise<void> { await untilHeld(page, 'the focus is in the dialogue', async () => await isWithin(page)) }
+export async function untilNowhere(page: Page): Promise<void> {
+  await untilHeld(
+    page,
+    'nothing has the focus',
+    async () =>
+      await page.evaluate(
+        '[document.body, document.querySelector("main")].includes(document.activeElement)',
+      ),
+  )
+}
+export async function untilWithin(page: Page): Promise<void> {
+  await untilHeld(page, 'the focus is in the dialogue', async () => await isWithin(page))
+}
 
-async function isWithin (page: Page): Promise<boolean> { return await page.evaluate('document.activeElement?.closest("[role=dialog]") != null') }
+async function isWithin(page: Page): Promise<boolean> {
+  return await page.evaluate('document.activeElement?.closest("[role=dialog]") != null')
+}
 
 /** Tab and Shift+Tab go round in it. Gives how many places were seen. */
-async function goRound (t: Test, page: Page, dialogue: Locator): Promise<void> {
-  const count = await dialogue.locator('button, input, select, textarea, a[href], [tabindex="0"]').count()
+async function goRound(t: Test, page: Page, dialogue: Locator): Promise<void> {
+  const count = await dialogue
+    .locator('button, input, select, textarea, a[href], [tabindex="0"]')
+    .count()
   for (const key of ['Tab', 'Shift+Tab']) {
     for (let index = 0; index <= count; index++) {
       await page.keyboard.press(key)
-      if (!await isWithin(page)) { t.fail(`${key} leaves the dialogue for ${await focused(page)}`); return }
+      if (!(await isWithin(page))) {
+        t.fail(`${key} leaves the dialogue for ${await focused(page)}`)
+        return
+      }
     }
   }
 }
 
-async function gone (dialogue: Locator): Promise<void> { await dialogue.waitFor({ state: 'detached' }) }
+async function gone(dialogue: Locator): Promise<void> {
+  await dialogue.waitFor({ state: 'detached' })
+}
 
 /** Opens it three times by the keyboard: closed by Escape, by its button, and by doing it. The focus goes in, stays within, and comes back. */
-export async function keepsFocus (t: Test, page: Page, asked: Asked): Promise<void> {
+export async function keepsFocus(t: Test, page: Page, asked: Asked): Promise<void> {
   const { opener, leave = 'Cancel', fill, act, told, done } = asked
   const escaped = await open(page, asked)
   await goRound(t, page, escaped)

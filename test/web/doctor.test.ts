@@ -12,7 +12,9 @@ let browser: Browser
 t.before(async () => {
   broker = await SimulatedBroker.start({ hosts: 2 })
   await broker.addHypervisors()
-  const { certificate } = await (await Authority.open(join(broker.directory, 'data'))).issueServer(['10.0.0.1', '10.0.0.2'])
+  const { certificate } = await (
+    await Authority.open(join(broker.directory, 'data'))
+  ).issueServer(['10.0.0.1', '10.0.0.2'])
   for (const host of broker.hosts.values()) host.certificate = { certificate, ca: broker.ca }
   browser = await startBrowser()
 })
@@ -21,44 +23,73 @@ t.teardown(async () => {
   await broker.remove()
 })
 
-async function atPage (path: string, options: PageOptions = {}): Promise<{ page: Page, faults: string[], close: () => Promise<void> }> {
+async function atPage(
+  path: string,
+  options: PageOptions = {},
+): Promise<{ page: Page; faults: string[]; close: () => Promise<void> }> {
   const { page, faults, context } = await openWindow(browser, options)
   await logIn(page, `${broker.url}${path}`, 'admin', broker.adminPassword)
-  return { page, faults, close: async () => { await context.close() } }
+  return {
+    page,
+    faults,
+    close: async () => {
+      await context.close()
+    },
+  }
 }
 const lines = (page: Page) => page.locator('.berth-check')
 
-t.test('a click checks a host: the checks appear one by one, the address can be sent, and it can be done again', async (t) => {
-  broker.host('hv1').latencyMs = 60
-  const { page, faults, close } = await atPage('/hypervisors/hv1')
-  await page.getByRole('button', { name: 'Check', exact: true }).click()
-  await page.waitForURL(/\/hypervisors\/hv1\/check\/[0-9a-f]+$/)
-  await page.getByText('Looking…').waitFor()
-  t.equal(await lines(page).count(), CHECKS.length, 'what is still to be looked at stands there too')
-  t.ok(await lines(page).filter({ hasText: 'Waiting' }).count() > 0, 'some are still to be made while others are done')
-  await page.getByText('Everything is in order.').waitFor({ timeout: 20_000 })
-  broker.host('hv1').latencyMs = 0
-  t.equal(await lines(page).filter({ hasText: 'In order' }).count(), CHECKS.length)
-  const first = page.url()
-  broker.host('hv1').looks = { sshd: { settings: { maxsessions: '2', maxstartups: '10:30:100', allowtcpforwarding: 'no' } } }
-  await page.getByRole('button', { name: 'Check again' }).click()
-  await lines(page).filter({ hasText: 'Failed' }).filter({ hasText: 'AllowTcpForwarding yes' }).waitFor()
-  t.not(page.url(), first)
-  t.ok(await page.getByText('19 in order, 0 to be looked at, 1 failed, 0 not looked at').isVisible())
-  await page.goto(first)
-  await page.getByText('Everything is in order.').waitFor()
-  await page.goto(`${broker.url}/hypervisors/hv1`)
-  await page.getByRole('link', { name: 'Failed' }).click()
-  await lines(page).filter({ hasText: 'MaxSessions 2' }).waitFor()
-  t.same(await obstacles(page), [])
-  t.same(faults, [])
-  broker.host('hv1').looks = {}
-  await close()
-})
+t.test(
+  'a click checks a host: the checks appear one by one, the address can be sent, and it can be done again',
+  async (t) => {
+    broker.host('hv1').latencyMs = 60
+    const { page, faults, close } = await atPage('/hypervisors/hv1')
+    await page.getByRole('button', { name: 'Check', exact: true }).click()
+    await page.waitForURL(/\/hypervisors\/hv1\/check\/[0-9a-f]+$/)
+    await page.getByText('Looking…').waitFor()
+    t.equal(
+      await lines(page).count(),
+      CHECKS.length,
+      'what is still to be looked at stands there too',
+    )
+    t.ok(
+      (await lines(page).filter({ hasText: 'Waiting' }).count()) > 0,
+      'some are still to be made while others are done',
+    )
+    await page.getByText('Everything is in order.').waitFor({ timeout: 20_000 })
+    broker.host('hv1').latencyMs = 0
+    t.equal(await lines(page).filter({ hasText: 'In order' }).count(), CHECKS.length)
+    const first = page.url()
+    broker.host('hv1').looks = {
+      sshd: { settings: { maxsessions: '2', maxstartups: '10:30:100', allowtcpforwarding: 'no' } },
+    }
+    await page.getByRole('button', { name: 'Check again' }).click()
+    await lines(page)
+      .filter({ hasText: 'Failed' })
+      .filter({ hasText: 'AllowTcpForwarding yes' })
+      .waitFor()
+    t.not(page.url(), first)
+    t.ok(
+      await page.getByText('19 in order, 0 to be looked at, 1 failed, 0 not looked at').isVisible(),
+    )
+    await page.goto(first)
+    await page.getByText('Everything is in order.').waitFor()
+    await page.goto(`${broker.url}/hypervisors/hv1`)
+    await page.getByRole('link', { name: 'Failed' }).click()
+    await lines(page).filter({ hasText: 'MaxSessions 2' }).waitFor()
+    t.same(await obstacles(page), [])
+    t.same(faults, [])
+    broker.host('hv1').looks = {}
+    await close()
+  },
+)
 
 t.test('in Lithuanian, dark, of a host that is away', async (t) => {
   broker.host('hv2').link?.setUp(false)
-  const { page, faults, close } = await atPage('/hypervisors/hv2/check', { language: 'lt', dark: true })
+  const { page, faults, close } = await atPage('/hypervisors/hv2/check', {
+    language: 'lt',
+    dark: true,
+  })
   await page.getByText('hv2 dar netikrintas.').waitFor()
   await page.getByRole('button', { name: 'Tikrinti' }).click()
   await lines(page).filter({ hasText: 'užkarda' }).waitFor()

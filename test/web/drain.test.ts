@@ -19,57 +19,84 @@ t.before(async () => {
   await poolOf(broker, 'lab', 4)
   await allow(broker, 'ann', ['start', 'accessConsole'], 'lab', 'pool')
   mine = (await ann.post<ClaimAnswer>('/pools/lab/claim', { waitMs: 5_000 })).desktop?.machine ?? ''
-  host = broker.rows<{ hypervisor: string }>('SELECT hypervisor FROM machine WHERE name = ?', mine)[0]?.hypervisor ?? ''
+  host =
+    broker.rows<{ hypervisor: string }>('SELECT hypervisor FROM machine WHERE name = ?', mine)[0]
+      ?.hypervisor ?? ''
   broker.host(host).seat(mine, ['10.9.9.9'])
-  await until(async () => (await desktopOf(broker, mine)).phase === 'connected', { withinMs: 5_000, what: 'ann is connected' })
+  await until(async () => (await desktopOf(broker, mine)).phase === 'connected', {
+    withinMs: 5_000,
+    what: 'ann is connected',
+  })
 })
 t.teardown(async () => {
   await browser.close()
   await broker.remove()
 })
 
-async function atPage (path: string, options: PageOptions = {}): Promise<{ page: Page, faults: string[], close: () => Promise<void> }> {
+async function atPage(
+  path: string,
+  options: PageOptions = {},
+): Promise<{ page: Page; faults: string[]; close: () => Promise<void> }> {
   const { page, faults, context } = await openWindow(browser, options)
   await logIn(page, `${broker.url}${path}`, 'admin', broker.adminPassword)
-  return { page, faults, close: async () => { await context.close() } }
+  return {
+    page,
+    faults,
+    close: async () => {
+      await context.close()
+    },
+  }
 }
 const row = (page: Page, text: string) => page.getByRole('row').filter({ hasText: text })
 
-t.test('a host is emptied by clicks: it says who is affected, how far it is, and when it may be switched off', async (t) => {
-  const { page, faults, close } = await atPage(`/hypervisors/${host}`)
-  await page.getByRole('button', { name: new RegExp(`^More: .*${host}$`) }).or(page.getByRole('button', { name: /Actions/ })).first().click()
-  await page.getByRole('menuitem', { name: 'Empty it…' }).click()
-  await page.waitForURL(/\/drain$/)
-  await row(page, mine).filter({ hasText: 'ann' }).filter({ hasText: 'Until its holder leaves' }).waitFor()
-  t.same(await obstacles(page), [])
-  await page.getByLabel('Message to those who are there').fill('Please leave.')
-  await page.getByRole('button', { name: `Empty ${host}` }).click()
-  const dialogue = page.getByRole('dialog')
-  await dialogue.getByText(`These stay until they leave: ann (${mine})`).waitFor()
-  await dialogue.getByText(/^Deleted there and built anew elsewhere/).waitFor()
-  t.equal(broker.rows('SELECT 1 FROM drain').length, 0, 'nothing is done before it is confirmed')
-  await dialogue.getByRole('button', { name: `Empty ${host}` }).click()
-  await page.getByText(/^1 of \d left$/).waitFor({ timeout: 20_000 })
-  await page.getByText('They are told: Please leave.').waitFor()
-  t.same(await obstacles(page), [])
-  await page.reload()
-  await page.getByText(/^1 of \d left$/).waitFor()
-  broker.host(host).seat(mine, [])
-  await broker.admin.post(`/machines/${mine}/release`, { force: true })
-  await page.getByText('Empty: may be switched off').waitFor({ timeout: 20_000 })
-  await page.goto(`${broker.url}/hypervisors`)
-  await row(page, host).filter({ hasText: 'Empty' }).waitFor()
-  await page.goto(`${broker.url}/hypervisors/${host}/drain`)
-  await page.getByRole('button', { name: 'End the maintenance' }).click()
-  await page.getByRole('dialog').getByRole('button', { name: 'End the maintenance' }).click()
-  await page.getByRole('button', { name: `Empty ${host}` }).waitFor()
-  t.equal(broker.rows('SELECT 1 FROM drain').length, 0)
-  t.same(faults, [])
-  await close()
-})
+t.test(
+  'a host is emptied by clicks: it says who is affected, how far it is, and when it may be switched off',
+  async (t) => {
+    const { page, faults, close } = await atPage(`/hypervisors/${host}`)
+    await page
+      .getByRole('button', { name: new RegExp(`^More: .*${host}$`) })
+      .or(page.getByRole('button', { name: /Actions/ }))
+      .first()
+      .click()
+    await page.getByRole('menuitem', { name: 'Empty it…' }).click()
+    await page.waitForURL(/\/drain$/)
+    await row(page, mine)
+      .filter({ hasText: 'ann' })
+      .filter({ hasText: 'Until its holder leaves' })
+      .waitFor()
+    t.same(await obstacles(page), [])
+    await page.getByLabel('Message to those who are there').fill('Please leave.')
+    await page.getByRole('button', { name: `Empty ${host}` }).click()
+    const dialogue = page.getByRole('dialog')
+    await dialogue.getByText(`These stay until they leave: ann (${mine})`).waitFor()
+    await dialogue.getByText(/^Deleted there and built anew elsewhere/).waitFor()
+    t.equal(broker.rows('SELECT 1 FROM drain').length, 0, 'nothing is done before it is confirmed')
+    await dialogue.getByRole('button', { name: `Empty ${host}` }).click()
+    await page.getByText(/^1 of \d left$/).waitFor({ timeout: 20_000 })
+    await page.getByText('They are told: Please leave.').waitFor()
+    t.same(await obstacles(page), [])
+    await page.reload()
+    await page.getByText(/^1 of \d left$/).waitFor()
+    broker.host(host).seat(mine, [])
+    await broker.admin.post(`/machines/${mine}/release`, { force: true })
+    await page.getByText('Empty: may be switched off').waitFor({ timeout: 20_000 })
+    await page.goto(`${broker.url}/hypervisors`)
+    await row(page, host).filter({ hasText: 'Empty' }).waitFor()
+    await page.goto(`${broker.url}/hypervisors/${host}/drain`)
+    await page.getByRole('button', { name: 'End the maintenance' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'End the maintenance' }).click()
+    await page.getByRole('button', { name: `Empty ${host}` }).waitFor()
+    t.equal(broker.rows('SELECT 1 FROM drain').length, 0)
+    t.same(faults, [])
+    await close()
+  },
+)
 
 t.test('in Lithuanian, dark', async (t) => {
-  const { page, faults, close } = await atPage(`/hypervisors/${host}/drain`, { language: 'lt', dark: true })
+  const { page, faults, close } = await atPage(`/hypervisors/${host}/drain`, {
+    language: 'lt',
+    dark: true,
+  })
   await page.getByRole('button', { name: `Ištuštinti ${host}` }).waitFor()
   t.same(await obstacles(page), [])
   t.same(faults, [])

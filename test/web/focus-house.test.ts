@@ -23,49 +23,222 @@ t.teardown(async () => {
 })
 
 /** A dialogue of a page: the names of its opener's button, of the menu's item, of what does it; and how the rest is found in the page. */
-interface Row extends Pick<Asked, 'item' | 'fill' | 'act' | 'leave' | 'told'> { readonly path: string, readonly opener: string | RegExp, readonly done?: (page: Page) => Promise<unknown> }
+interface Row extends Pick<Asked, 'item' | 'fill' | 'act' | 'leave' | 'told'> {
+  readonly path: string
+  readonly opener: string | RegExp
+  readonly done?: (page: Page) => Promise<unknown>
+}
 
-const button = (page: Page, name: string | RegExp): Locator => page.getByRole('button', { name, exact: true })
+const button = (page: Page, name: string | RegExp): Locator =>
+  page.getByRole('button', { name, exact: true })
 const row = (page: Page, text: string): Locator => page.getByRole('row').filter({ hasText: text })
-const goneRow = (text: string) => async (page: Page): Promise<void> => { await row(page, text).waitFor({ state: 'detached', timeout: 10_000 }) }
-const heading = (name: string) => async (page: Page): Promise<void> => { await page.getByRole('heading', { level: 1, name, exact: true }).waitFor() }
-const ended = async (page: Page): Promise<void> => { await page.getByText('Succeeded').first().waitFor({ timeout: 15_000 }) }
+const goneRow =
+  (text: string) =>
+  async (page: Page): Promise<void> => {
+    await row(page, text).waitFor({ state: 'detached', timeout: 10_000 })
+  }
+const heading =
+  (name: string) =>
+  async (page: Page): Promise<void> => {
+    await page.getByRole('heading', { level: 1, name, exact: true }).waitFor()
+  }
+const ended = async (page: Page): Promise<void> => {
+  await page.getByText('Succeeded').first().waitFor({ timeout: 15_000 })
+}
 
 const MACHINES: readonly Row[] = [
-  { path: '/machines', opener: 'What can be done with pc-1', item: 'Put in maintenance', act: 'Put in maintenance' },
-  { path: '/machines', opener: 'What can be done with pc-3', item: 'Delete', act: 'Delete', fill: async (dialogue) => { await dialogue.getByRole('textbox').fill('pc-3') }, done: goneRow('pc-3') },
-  { path: '/machines/pc-2', opener: /: What can be done with pc-2$/, item: 'Change type or hardware', act: 'Save', fill: async (dialogue) => { await dialogue.getByLabel('Memory').fill('768') } },
-  { path: '/machines/pc-2', opener: /: What can be done with pc-2$/, item: 'Give to a person', act: 'Assign', fill: async (dialogue) => { await dialogue.getByLabel('Name of the person').fill('nobody-known') }, told: 'Close' },
-  { path: '/machines/pc-2', opener: /: What can be done with pc-2$/, item: 'Release', act: 'Release' },
-  { path: '/hypervisors/hv2', opener: /: What can be done with hv2$/, item: 'Put in maintenance', act: 'Put in maintenance' },
-  { path: '/images', opener: 'Copy disk from source: gold', act: 'Copy disk from source', done: ended },
+  {
+    path: '/machines',
+    opener: 'What can be done with pc-1',
+    item: 'Put in maintenance',
+    act: 'Put in maintenance',
+  },
+  {
+    path: '/machines',
+    opener: 'What can be done with pc-3',
+    item: 'Delete',
+    act: 'Delete',
+    fill: async (dialogue) => {
+      await dialogue.getByRole('textbox').fill('pc-3')
+    },
+    done: goneRow('pc-3'),
+  },
+  {
+    path: '/machines/pc-2',
+    opener: /: What can be done with pc-2$/,
+    item: 'Change type or hardware',
+    act: 'Save',
+    fill: async (dialogue) => {
+      await dialogue.getByLabel('Memory').fill('768')
+    },
+  },
+  {
+    path: '/machines/pc-2',
+    opener: /: What can be done with pc-2$/,
+    item: 'Give to a person',
+    act: 'Assign',
+    fill: async (dialogue) => {
+      await dialogue.getByLabel('Name of the person').fill('nobody-known')
+    },
+    told: 'Close',
+  },
+  {
+    path: '/machines/pc-2',
+    opener: /: What can be done with pc-2$/,
+    item: 'Release',
+    act: 'Release',
+  },
+  {
+    path: '/hypervisors/hv2',
+    opener: /: What can be done with hv2$/,
+    item: 'Put in maintenance',
+    act: 'Put in maintenance',
+  },
+  {
+    path: '/images',
+    opener: 'Copy disk from source: gold',
+    act: 'Copy disk from source',
+    done: ended,
+  },
   { path: '/images', opener: 'Populate machines: gold', act: 'Populate machines', done: ended },
-  { path: '/images', opener: 'What can be done with golden-desktop', item: 'Import a disk', act: 'Import a disk', fill: async (dialogue) => { await dialogue.getByRole('textbox').fill('/var/lib/berth/import/x.qcow2') }, done: ended },
+  {
+    path: '/images',
+    opener: 'What can be done with golden-desktop',
+    item: 'Import a disk',
+    act: 'Import a disk',
+    fill: async (dialogue) => {
+      await dialogue.getByRole('textbox').fill('/var/lib/berth/import/x.qcow2')
+    },
+    done: ended,
+  },
 ]
 const PEOPLE: readonly Row[] = [
-  { path: '/pools', opener: 'Create a pool', act: 'Create a pool', fill: async (dialogue) => { await dialogue.getByLabel(/^Name/).fill('empty') }, done: heading('empty') },
-  { path: '/pools/desks', opener: 'Change the policy', act: 'Save', fill: async (dialogue) => { await dialogue.getByLabel('Kept after leaving').fill('PT4H') } },
-  { path: '/pools/desks', opener: 'What can be done with desks-1', item: 'Assign', act: 'Assign', fill: async (dialogue) => { await dialogue.getByLabel('Name of the person').fill('ann') } },
-  { path: '/pools/desks', opener: 'What can be done with desks-1', item: 'Release', act: 'Release' },
-  { path: '/pools/desks', opener: /^More: What can be done with desks$/, item: 'Start maintenance', act: 'Start maintenance' },
-  { path: '/pools/empty', opener: /^More: What can be done with empty$/, item: 'Delete the pool', act: 'Delete the pool', fill: async (dialogue) => { await dialogue.getByRole('textbox').fill('empty') }, done: heading('Pools') },
-  { path: '/people', opener: 'Create an account', act: 'Create an account', fill: async (dialogue) => { await dialogue.getByLabel(/^Name/).fill('eve'); await dialogue.getByLabel('Password').fill(PASSWORD) }, done: heading('eve') },
-  { path: '/people/eve', opener: /What can be done with eve/, item: 'Change roles', act: 'Change roles', fill: async (dialogue) => { await dialogue.getByLabel('Roles').fill('teachers') } },
-  { path: '/people/eve', opener: /What can be done with eve/, item: 'Delete', act: 'Delete', fill: async (dialogue) => { await dialogue.getByRole('textbox').fill('eve') }, done: heading('People') },
-  { path: '/grants', opener: 'Give permissions', act: 'Save', fill: async (dialogue) => { await dialogue.getByRole('combobox', { name: 'On', exact: true }).fill('desks'); await dialogue.getByLabel('Who').fill('teachers') } },
-  { path: '/tokens', opener: 'Create a token', act: 'Create a token', fill: async (dialogue) => { await dialogue.getByLabel(/^Name/).fill('nightly') }, told: 'I have it' },
-  { path: '/tokens', opener: 'What can be done with nightly', item: 'Revoke', act: 'Revoke', done: goneRow('nightly') },
-  { path: '/grants', opener: /desks.*ben|ben.*desks/, item: 'Take away', act: 'Take away', done: goneRow('ben') },
+  {
+    path: '/pools',
+    opener: 'Create a pool',
+    act: 'Create a pool',
+    fill: async (dialogue) => {
+      await dialogue.getByLabel(/^Name/).fill('empty')
+    },
+    done: heading('empty'),
+  },
+  {
+    path: '/pools/desks',
+    opener: 'Change the policy',
+    act: 'Save',
+    fill: async (dialogue) => {
+      await dialogue.getByLabel('Kept after leaving').fill('PT4H')
+    },
+  },
+  {
+    path: '/pools/desks',
+    opener: 'What can be done with desks-1',
+    item: 'Assign',
+    act: 'Assign',
+    fill: async (dialogue) => {
+      await dialogue.getByLabel('Name of the person').fill('ann')
+    },
+  },
+  {
+    path: '/pools/desks',
+    opener: 'What can be done with desks-1',
+    item: 'Release',
+    act: 'Release',
+  },
+  {
+    path: '/pools/desks',
+    opener: /^More: What can be done with desks$/,
+    item: 'Start maintenance',
+    act: 'Start maintenance',
+  },
+  {
+    path: '/pools/empty',
+    opener: /^More: What can be done with empty$/,
+    item: 'Delete the pool',
+    act: 'Delete the pool',
+    fill: async (dialogue) => {
+      await dialogue.getByRole('textbox').fill('empty')
+    },
+    done: heading('Pools'),
+  },
+  {
+    path: '/people',
+    opener: 'Create an account',
+    act: 'Create an account',
+    fill: async (dialogue) => {
+      await dialogue.getByLabel(/^Name/).fill('eve')
+      await dialogue.getByLabel('Password').fill(PASSWORD)
+    },
+    done: heading('eve'),
+  },
+  {
+    path: '/people/eve',
+    opener: /What can be done with eve/,
+    item: 'Change roles',
+    act: 'Change roles',
+    fill: async (dialogue) => {
+      await dialogue.getByLabel('Roles').fill('teachers')
+    },
+  },
+  {
+    path: '/people/eve',
+    opener: /What can be done with eve/,
+    item: 'Delete',
+    act: 'Delete',
+    fill: async (dialogue) => {
+      await dialogue.getByRole('textbox').fill('eve')
+    },
+    done: heading('People'),
+  },
+  {
+    path: '/grants',
+    opener: 'Give permissions',
+    act: 'Save',
+    fill: async (dialogue) => {
+      await dialogue.getByRole('combobox', { name: 'On', exact: true }).fill('desks')
+      await dialogue.getByLabel('Who').fill('teachers')
+    },
+  },
+  {
+    path: '/tokens',
+    opener: 'Create a token',
+    act: 'Create a token',
+    fill: async (dialogue) => {
+      await dialogue.getByLabel(/^Name/).fill('nightly')
+    },
+    told: 'I have it',
+  },
+  {
+    path: '/tokens',
+    opener: 'What can be done with nightly',
+    item: 'Revoke',
+    act: 'Revoke',
+    done: goneRow('nightly'),
+  },
+  {
+    path: '/grants',
+    opener: /desks.*ben|ben.*desks/,
+    item: 'Take away',
+    act: 'Take away',
+    done: goneRow('ben'),
+  },
 ]
 
-for (const [name, rows] of Object.entries({ 'machines and images': MACHINES, 'pools and people': PEOPLE })) {
+for (const [name, rows] of Object.entries({
+  'machines and images': MACHINES,
+  'pools and people': PEOPLE,
+})) {
   t.test(`${name}: every dialogue takes the focus and gives it back`, async (t) => {
     const { page, faults, close } = await windowOf(browser, broker, 'admin')
     for (const { path, opener, done, ...asked } of rows) {
       await page.goto(`${broker.url}${path}`)
       await loaded(page)
       await button(page, opener).waitFor()
-      await keepsFocus(t, page, { opener: button(page, opener), ...asked, ...(done ? { done: async () => await done(page) } : {}) })
+      await keepsFocus(t, page, {
+        opener: button(page, opener),
+        ...asked,
+        ...(done ? { done: async () => await done(page) } : {}),
+      })
     }
     t.same(faults, [])
     await close()
@@ -75,29 +248,53 @@ for (const [name, rows] of Object.entries({ 'machines and images': MACHINES, 'po
 t.test('a job that is cancelled: its button is gone, the focus is not', async (t) => {
   const host = broker.host('hv1')
   host.latencyMs = 2_000
-  t.teardown(() => { host.latencyMs = 0 })
-  const { job } = await broker.admin.post<{ job: string }>('/machines', { name: 'slow-{n}', type: 'simple', count: 200, hypervisors: ['hv1'] })
+  t.teardown(() => {
+    host.latencyMs = 0
+  })
+  const { job } = await broker.admin.post<{ job: string }>('/machines', {
+    name: 'slow-{n}',
+    type: 'simple',
+    count: 200,
+    hypervisors: ['hv1'],
+  })
   const { page, faults, close } = await windowOf(browser, broker, 'admin', { path: `/jobs/${job}` })
   const cancel = button(page, 'Cancel the job')
   const accepted = page.waitForResponse((response) => response.url().endsWith('/cancel'))
-  await keepsFocus(t, page, { opener: cancel, act: 'Cancel the job', done: async () => { await cancel.waitFor({ state: 'detached' }) } })
+  await keepsFocus(t, page, {
+    opener: cancel,
+    act: 'Cancel the job',
+    done: async () => {
+      await cancel.waitFor({ state: 'detached' })
+    },
+  })
   t.ok((await accepted).ok(), 'while it went on')
   t.same(faults, [])
   await close()
 })
 
-t.test('a focused row that goes away by push leaves the focus at its table, and a click beside everything takes it away', async (t) => {
-  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines', { name: 'short', type: 'simple', hypervisors: ['hv1'] })).job)
-  const { page, close } = await windowOf(browser, broker, 'admin', { path: '/machines' })
-  const link = page.getByRole('link', { name: 'short', exact: true })
-  await link.focus()
-  await broker.admin.delete('/machines/short')
-  await link.waitFor({ state: 'detached' })
-  await untilFocused(page, page.getByRole('table', { name: 'Machines' }))
-  await page.getByRole('heading', { level: 1 }).click()
-  await broker.admin.put('/machines/pc-1/maintenance', { on: false })
-  await row(page, 'pc-1').filter({ hasText: 'Maintenance' }).waitFor({ state: 'detached' })
-  await untilNowhere(page)
-  t.pass('nobody is called back')
-  await close()
-})
+t.test(
+  'a focused row that goes away by push leaves the focus at its table, and a click beside everything takes it away',
+  async (t) => {
+    await broker.admin.succeeded(
+      (
+        await broker.admin.post<{ job: string }>('/machines', {
+          name: 'short',
+          type: 'simple',
+          hypervisors: ['hv1'],
+        })
+      ).job,
+    )
+    const { page, close } = await windowOf(browser, broker, 'admin', { path: '/machines' })
+    const link = page.getByRole('link', { name: 'short', exact: true })
+    await link.focus()
+    await broker.admin.delete('/machines/short')
+    await link.waitFor({ state: 'detached' })
+    await untilFocused(page, page.getByRole('table', { name: 'Machines' }))
+    await page.getByRole('heading', { level: 1 }).click()
+    await broker.admin.put('/machines/pc-1/maintenance', { on: false })
+    await row(page, 'pc-1').filter({ hasText: 'Maintenance' }).waitFor({ state: 'detached' })
+    await untilNowhere(page)
+    t.pass('nobody is called back')
+    await close()
+  },
+)

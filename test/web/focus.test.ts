@@ -18,16 +18,26 @@ t.teardown(async () => {
 })
 
 const card = (page: Page) => page.getByRole('article', { name: 'desks' })
-async function give (user: string): Promise<string> { return (await it.broker.admin.post<Desktop>('/pools/desks/assign', { user, waitMs: 30_000 })).machine }
+async function give(user: string): Promise<string> {
+  return (await it.broker.admin.post<Desktop>('/pools/desks/assign', { user, waitMs: 30_000 }))
+    .machine
+}
 
-t.test('a person\'s card: reset keeps the menu, release takes it away', async (t) => {
+t.test("a person's card: reset keeps the menu, release takes it away", async (t) => {
   await person(it.broker, 'alice')
   await give('alice')
   const { page, faults, close } = await windowOf(browser, it.broker, 'alice')
   await card(page).getByText('Ready').waitFor()
   const menu = page.getByRole('button', { name: 'What can be done with desks' })
   await keepsFocus(t, page, { opener: menu, item: 'Reset', act: 'Reset' })
-  await keepsFocus(t, page, { opener: menu, item: 'Release', act: 'Release', done: async () => { await card(page).getByRole('button', { name: 'Get a desktop' }).waitFor() } })
+  await keepsFocus(t, page, {
+    opener: menu,
+    item: 'Release',
+    act: 'Release',
+    done: async () => {
+      await card(page).getByRole('button', { name: 'Get a desktop' }).waitFor()
+    },
+  })
   t.same(faults, [])
   await close()
 })
@@ -52,7 +62,10 @@ t.test('the password, and the ways by RDP', async (t) => {
   await give('bob')
   const { page, faults, close } = await windowOf(browser, it.broker, 'bob')
   await keepsFocus(t, page, {
-    opener: page.getByRole('button', { name: /^bob/ }), item: 'Change password', leave: 'Close', act: 'Close',
+    opener: page.getByRole('button', { name: /^bob/ }),
+    item: 'Change password',
+    leave: 'Close',
+    act: 'Close',
     fill: async (dialogue) => {
       await dialogue.getByLabel('Password until now').fill(PASSWORD)
       await dialogue.getByLabel('New password').fill(`${PASSWORD}!`)
@@ -61,7 +74,12 @@ t.test('the password, and the ways by RDP', async (t) => {
       await untilWithin(page)
     },
   })
-  await keepsFocus(t, page, { opener: page.getByRole('button', { name: 'Other ways to open desks' }), item: /By RDP/, leave: 'Close', act: 'Close' })
+  await keepsFocus(t, page, {
+    opener: page.getByRole('button', { name: 'Other ways to open desks' }),
+    item: /By RDP/,
+    leave: 'Close',
+    act: 'Close',
+  })
   t.same(faults, [])
   await close()
 })
@@ -72,9 +90,21 @@ t.test('the console: from a dialogue back to the screen, where keys go to the gu
   const path = `/machines/${await give('carol')}/console`
   const carol = await windowOf(browser, it.broker, 'carol', { path })
   const screen = (page: Page) => page.locator('.berth-canvas canvas')
-  await keepsFocus(t, carol.page, { opener: carol.page.getByRole('button', { name: 'Type a text' }), act: 'Type it', fill: async (dialogue) => { await dialogue.getByLabel('Text').fill('abc') } })
+  await keepsFocus(t, carol.page, {
+    opener: carol.page.getByRole('button', { name: 'Type a text' }),
+    act: 'Type it',
+    fill: async (dialogue) => {
+      await dialogue.getByLabel('Text').fill('abc')
+    },
+  })
   await untilFocused(carol.page, screen(carol.page))
   const guide = await windowOf(browser, it.broker, 'guide', { path })
-  await keepsFocus(t, guide.page, { opener: guide.page.getByRole('button', { name: 'Take it over' }), act: 'Take it over', done: async () => { await screen(guide.page).waitFor() } })
+  await keepsFocus(t, guide.page, {
+    opener: guide.page.getByRole('button', { name: 'Take it over' }),
+    act: 'Take it over',
+    done: async () => {
+      await screen(guide.page).waitFor()
+    },
+  })
   for (const one of [carol, guide]) await one.close()
 })

@@ -22,7 +22,8 @@ t.teardown(async () => {
   await broker.remove()
 })
 
-const atPage = async (path: string, options: PageOptions = {}) => await windowOf(browser, broker, 'admin', { path, ...options })
+const atPage = async (path: string, options: PageOptions = {}) =>
+  await windowOf(browser, broker, 'admin', { path, ...options })
 const row = (page: Page, text: string | RegExp) => page.getByRole('row').filter({ hasText: text })
 const dialogue = (page: Page) => page.getByRole('dialog')
 
@@ -44,7 +45,9 @@ t.test('a pool: created, given to somebody, its policy changed, deleted', async 
   await page.getByRole('button', { name: 'Change the policy' }).click()
   await dialogue(page).getByLabel('Kept after leaving').fill('four hours')
   await dialogue(page).getByRole('button', { name: 'Save' }).click()
-  await dialogue(page).getByText(/^Kept after leaving: not of this form/).waitFor()
+  await dialogue(page)
+    .getByText(/^Kept after leaving: not of this form/)
+    .waitFor()
   await dialogue(page).getByLabel('Kept after leaving').fill('PT4H')
   await dialogue(page).getByRole('button', { name: 'Save' }).click()
   await dialogue(page).waitFor({ state: 'detached' })
@@ -52,48 +55,84 @@ t.test('a pool: created, given to somebody, its policy changed, deleted', async 
   await page.getByRole('button', { name: /^More: What can be done with desks$/ }).click()
   await page.getByRole('menuitem', { name: 'Delete the pool' }).click()
   await dialogue(page).getByText('ann (desks-1)').waitFor()
-  t.ok(await dialogue(page).getByRole('button', { name: 'Delete the pool' }).isDisabled(), 'its name must be typed')
+  t.ok(
+    await dialogue(page).getByRole('button', { name: 'Delete the pool' }).isDisabled(),
+    'its name must be typed',
+  )
   await dialogue(page).getByRole('textbox').fill('desks')
   await dialogue(page).getByRole('button', { name: 'Delete the pool' }).click()
   await page.waitForURL(/\/pools$/)
-  await until(async () => !(await broker.admin.get<{ pools: Array<{ name: string }> }>('/pools')).pools.some(({ name }) => name === 'desks'), { withinMs: 15_000, what: 'the pool is gone' })
+  await until(
+    async () =>
+      !(await broker.admin.get<{ pools: Array<{ name: string }> }>('/pools')).pools.some(
+        ({ name }) => name === 'desks',
+      ),
+    { withinMs: 15_000, what: 'the pool is gone' },
+  )
   await row(page, 'desks').waitFor({ state: 'detached' })
   t.same(faults, [])
   await close()
 })
 
-t.test('a pool is made with all that the command line takes: hardware, network, numbers, and where', async (t) => {
-  const { page, faults, close } = await atPage('/pools')
-  await page.getByRole('button', { name: 'Create a pool' }).click()
-  await dialogue(page).getByLabel('Name').fill('big')
-  await dialogue(page).getByLabel('Made from').selectOption('golden-desktop')
-  for (const [label, value] of [['Members that it builds', '2'], ['Memory of each, MiB', '512'], ['CPUs of each', '2'], ['At least', '1'], ['At most', '3'], ['Free and running', '1'], ['Network', 'none']] as const) await dialogue(page).getByLabel(label).fill(value)
-  await dialogue(page).getByRole('checkbox', { name: 'hv2' }).check()
-  t.same(await obstacles(page), [])
-  await dialogue(page).getByRole('button', { name: 'Create a pool' }).click()
-  await page.waitForURL(/\/pools\/big$/)
-  const { pool } = await show(broker, 'big')
-  t.match(pool, { size: 2, policy: { min: 1, max: 3, spares: 1, retention: 'PT1H' } })
-  await row(page, 'big-2').filter({ hasText: 'free' }).waitFor({ timeout: 15_000 })
-  t.match(await broker.admin.get('/machines/big-1'), { memoryMib: 512, vcpus: 2, network: 'none', hypervisor: 'hv2' })
-  t.same(faults, [])
-  await close()
-})
+t.test(
+  'a pool is made with all that the command line takes: hardware, network, numbers, and where',
+  async (t) => {
+    const { page, faults, close } = await atPage('/pools')
+    await page.getByRole('button', { name: 'Create a pool' }).click()
+    await dialogue(page).getByLabel('Name').fill('big')
+    await dialogue(page).getByLabel('Made from').selectOption('golden-desktop')
+    for (const [label, value] of [
+      ['Members that it builds', '2'],
+      ['Memory of each, MiB', '512'],
+      ['CPUs of each', '2'],
+      ['At least', '1'],
+      ['At most', '3'],
+      ['Free and running', '1'],
+      ['Network', 'none'],
+    ] as const)
+      await dialogue(page).getByLabel(label).fill(value)
+    await dialogue(page).getByRole('checkbox', { name: 'hv2' }).check()
+    t.same(await obstacles(page), [])
+    await dialogue(page).getByRole('button', { name: 'Create a pool' }).click()
+    await page.waitForURL(/\/pools\/big$/)
+    const { pool } = await show(broker, 'big')
+    t.match(pool, { size: 2, policy: { min: 1, max: 3, spares: 1, retention: 'PT1H' } })
+    await row(page, 'big-2').filter({ hasText: 'free' }).waitFor({ timeout: 15_000 })
+    t.match(await broker.admin.get('/machines/big-1'), {
+      memoryMib: 512,
+      vcpus: 2,
+      network: 'none',
+      hypervisor: 'hv2',
+    })
+    t.same(faults, [])
+    await close()
+  },
+)
 
 t.test('a person: created, explained, given a role, disabled', async (t) => {
   const { page, faults, close } = await atPage('/people')
   await page.getByRole('button', { name: 'Create an account' }).click()
-  await dialogue(page).getByLabel(/^Name\s*\*?$/).fill('bob')
+  await dialogue(page)
+    .getByLabel(/^Name\s*\*?$/)
+    .fill('bob')
   await dialogue(page).getByLabel('Password').fill('short')
   await dialogue(page).getByRole('button', { name: 'Create an account' }).click()
   await dialogue(page).getByText('That did not work').waitFor()
-  t.equal(await dialogue(page).getByLabel(/^Name\s*\*?$/).inputValue(), 'bob', 'nothing is lost')
+  t.equal(
+    await dialogue(page)
+      .getByLabel(/^Name\s*\*?$/)
+      .inputValue(),
+    'bob',
+    'nothing is lost',
+  )
   await dialogue(page).getByLabel('Password').fill('correct horse battery')
   await dialogue(page).getByRole('button', { name: 'Create an account' }).click()
   await page.waitForURL(/\/people\/bob$/)
   await page.goto(`${broker.url}/grants`)
   await page.getByRole('button', { name: 'Give permissions' }).click()
-  await dialogue(page).getByLabel(/^On\s*\*?$/).fill('lab')
+  await dialogue(page)
+    .getByLabel(/^On\s*\*?$/)
+    .fill('lab')
   await dialogue(page).getByLabel('Who').fill('bob')
   await dialogue(page).getByRole('button', { name: 'Save' }).click()
   await row(page, 'bob').filter({ hasText: 'open the screen' }).waitFor()
@@ -119,7 +158,10 @@ t.test('the audit log is searched by the broker, exported and checked', async (t
   t.match(page.url(), /actor=nobody-at-all/, 'it can be sent')
   await page.getByRole('button', { name: 'Check the chain' }).click()
   await page.getByText(/are as they were written/).waitFor()
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export' }).click()])
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Export' }).click(),
+  ])
   t.ok(download.suggestedFilename())
   t.same(faults, [])
   await close()
@@ -127,7 +169,8 @@ t.test('the audit log is searched by the broker, exported and checked', async (t
 
 t.test('a person sees nothing of the house, and an observer nothing that changes it', async (t) => {
   addPerson(broker, 'watcher', { roles: ['observer'] })
-  for (const name of ['ann', 'watcher']) await broker.admin.post(`/users/${name}/password`, { newPassword: 'correct horse battery' })
+  for (const name of ['ann', 'watcher'])
+    await broker.admin.post(`/users/${name}/password`, { newPassword: 'correct horse battery' })
   const ann = await openWindow(browser)
   await logIn(ann.page, `${broker.url}/pools`, 'ann', 'correct horse battery')
   await ann.page.getByText('There is nothing here').waitFor()
@@ -135,7 +178,10 @@ t.test('a person sees nothing of the house, and an observer nothing that changes
   const watcher = await openWindow(browser)
   await logIn(watcher.page, `${broker.url}/pools/lab`, 'watcher', 'correct horse battery')
   await row(watcher.page, 'lab-1').waitFor()
-  t.equal(await watcher.page.getByRole('button', { name: /Change the policy|What can be done/ }).count(), 0)
+  t.equal(
+    await watcher.page.getByRole('button', { name: /Change the policy|What can be done/ }).count(),
+    0,
+  )
 })
 
 t.test('a page whose broker goes away says so, and recovers by itself', async (t) => {
@@ -146,54 +192,80 @@ t.test('a page whose broker goes away says so, and recovers by itself', async (t
   await page.getByText(/connection to the broker is lost/).waitFor({ timeout: 15_000 })
   t.equal(await row(page, 'lab').count(), 1, 'what was there stays')
   await broker.start({ listenPort: port })
-  await page.getByText(/connection to the broker is lost/).waitFor({ state: 'detached', timeout: 15_000 })
+  await page
+    .getByText(/connection to the broker is lost/)
+    .waitFor({ state: 'detached', timeout: 15_000 })
   await broker.admin.put('/pools/lab/maintenance', { on: true, reason: 'paint' })
   await row(page, 'lab').filter({ hasText: 'maintenance' }).waitFor({ timeout: 5_000 })
   await broker.admin.put('/pools/lab/maintenance', { on: false })
   await close()
 })
 
-t.test('an answer of something before the broker ends no page: it is looked at again, and what was missed is shown', async (t) => {
-  const { page, close } = await atPage('/pools')
-  await row(page, 'lab').waitFor()
-  let refused = 0
-  await page.route(/\/api\/v1\/(live|session)$/, async (route) => {
-    refused += 1
-    await route.fulfill({ status: 503, contentType: 'text/html', body: 'gone for a moment' })
-  })
-  const { port } = broker.broker
-  await broker.stop() // the stream that stands is cut
-  await broker.start({ listenPort: port })
-  await page.getByText(/connection to the broker is lost/).waitFor({ timeout: 15_000 })
-  await until(() => refused >= 2, { withinMs: 10_000, what: 'the stream and the login were asked for' })
-  await broker.admin.put('/pools/lab/maintenance', { on: true, reason: 'paint' })
-  t.equal(await row(page, 'lab').count(), 1, 'the page stays')
-  await page.unroute(/\/api\/v1\/(live|session)$/)
-  await row(page, 'lab').filter({ hasText: 'maintenance' }).waitFor({ timeout: 15_000 })
-  await page.getByText(/connection to the broker is lost/).waitFor({ state: 'detached', timeout: 15_000 })
-  await broker.admin.put('/pools/lab/maintenance', { on: false })
-  await row(page, 'lab').filter({ hasNotText: 'maintenance' }).waitFor({ timeout: 5_000 })
-  await close()
-})
+t.test(
+  'an answer of something before the broker ends no page: it is looked at again, and what was missed is shown',
+  async (t) => {
+    const { page, close } = await atPage('/pools')
+    await row(page, 'lab').waitFor()
+    let refused = 0
+    await page.route(/\/api\/v1\/(live|session)$/, async (route) => {
+      refused += 1
+      await route.fulfill({ status: 503, contentType: 'text/html', body: 'gone for a moment' })
+    })
+    const { port } = broker.broker
+    await broker.stop() // the stream that stands is cut
+    await broker.start({ listenPort: port })
+    await page.getByText(/connection to the broker is lost/).waitFor({ timeout: 15_000 })
+    await until(() => refused >= 2, {
+      withinMs: 10_000,
+      what: 'the stream and the login were asked for',
+    })
+    await broker.admin.put('/pools/lab/maintenance', { on: true, reason: 'paint' })
+    t.equal(await row(page, 'lab').count(), 1, 'the page stays')
+    await page.unroute(/\/api\/v1\/(live|session)$/)
+    await row(page, 'lab').filter({ hasText: 'maintenance' }).waitFor({ timeout: 15_000 })
+    await page
+      .getByText(/connection to the broker is lost/)
+      .waitFor({ state: 'detached', timeout: 15_000 })
+    await broker.admin.put('/pools/lab/maintenance', { on: false })
+    await row(page, 'lab').filter({ hasNotText: 'maintenance' }).waitFor({ timeout: 5_000 })
+    await close()
+  },
+)
 
-t.test('a part that cannot be fetched, as after a renewal of the broker, is told with what to do; the menu stays', async (t) => {
-  const { page, close } = await atPage('/')
-  await page.route(/\/assets\/house-pages/, async (route) => { await route.abort() })
-  await page.goto(`${broker.url}/pools`)
-  await page.getByText('This page has a fault').waitFor()
-  t.ok(await page.getByRole('link', { name: 'Hypervisors' }).isVisible())
-  await page.unroute(/\/assets\/house-pages/)
-  await page.getByRole('button', { name: 'Load the page anew' }).click()
-  await row(page, 'lab').waitFor()
-  t.match(page.url(), /\/pools$/)
-  await close()
-})
+t.test(
+  'a part that cannot be fetched, as after a renewal of the broker, is told with what to do; the menu stays',
+  async (t) => {
+    const { page, close } = await atPage('/')
+    await page.route(/\/assets\/house-pages/, async (route) => {
+      await route.abort()
+    })
+    await page.goto(`${broker.url}/pools`)
+    await page.getByText('This page has a fault').waitFor()
+    t.ok(await page.getByRole('link', { name: 'Hypervisors' }).isVisible())
+    await page.unroute(/\/assets\/house-pages/)
+    await page.getByRole('button', { name: 'Load the page anew' }).click()
+    await row(page, 'lab').waitFor()
+    t.match(page.url(), /\/pools$/)
+    await close()
+  },
+)
 
 t.test('everybody can use them: axe finds nothing serious, light and dark', async (t) => {
   const { jobs } = await broker.admin.get<{ jobs: Array<{ id: string }> }>('/jobs')
   for (const dark of [false, true]) {
     const { page, faults, close } = await atPage('/pools', { dark })
-    for (const path of ['/pools', '/pools/lab', '/people', '/people/ann', '/grants', '/directories', '/jobs', `/jobs/${jobs[0]?.id ?? ''}`, '/audit', '/api-docs']) {
+    for (const path of [
+      '/pools',
+      '/pools/lab',
+      '/people',
+      '/people/ann',
+      '/grants',
+      '/directories',
+      '/jobs',
+      `/jobs/${jobs[0]?.id ?? ''}`,
+      '/audit',
+      '/api-docs',
+    ]) {
       await page.goto(`${broker.url}${path}`)
       await page.getByRole('heading', { level: 1 }).waitFor()
       await loaded(page)

@@ -34,14 +34,28 @@ t.test('a wrong password is said, a right one lets in, and logging out ends it',
 t.test('nothing from elsewhere, no inline script, nothing secret kept', async (t) => {
   const { page, context } = await openWindow(browser)
   const asked: string[] = []
-  page.on('request', (request) => { asked.push(request.url()) })
+  page.on('request', (request) => {
+    asked.push(request.url())
+  })
   const answer = await page.goto(broker.url)
-  t.match(answer?.headers()['content-security-policy'], /default-src 'none'; script-src 'self'; style-src 'self'/)
+  t.match(
+    answer?.headers()['content-security-policy'],
+    /default-src 'none'; script-src 'self'; style-src 'self'/,
+  )
   await logIn(page, broker.url, 'admin', broker.adminPassword)
-  t.same(asked.filter((url) => !url.startsWith(broker.url)), [])
+  t.same(
+    asked.filter((url) => !url.startsWith(broker.url)),
+    [],
+  )
   t.notOk(asked.some((url) => url.includes(broker.adminPassword)))
-  const kept = await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])')
-  t.same(JSON.parse(String(kept)), [{}, { 'berth-person': 'admin' }, ''], 'whose window it is, and the cookie is not the page\'s to read')
+  const kept = await page.evaluate(
+    'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
+  )
+  t.same(
+    JSON.parse(String(kept)),
+    [{}, { 'berth-person': 'admin' }, ''],
+    "whose window it is, and the cookie is not the page's to read",
+  )
   await context.close()
 })
 

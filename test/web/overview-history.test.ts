@@ -23,7 +23,7 @@ t.teardown(async () => {
 })
 
 /** A working week, minute by minute, up to an hour ago; with a night in which the broker did not run. */
-async function writeWeek (): Promise<void> {
+async function writeWeek(): Promise<void> {
   const store = openStore(join(broker.directory, 'data', 'berth.sqlite'))
   const end = lastMinute(Date.now()) - 60 * MINUTE_MS
   await store.transaction().execute(async (tx) => {
@@ -36,86 +36,213 @@ async function writeWeek (): Promise<void> {
   await store.destroy()
 }
 
-function sampleAt (at: number): Sample {
+function sampleAt(at: number): Sample {
   const busy = Math.max(0, Math.sin((at / DAY_MS - 0.25) * 2 * Math.PI))
   const sessions = Math.round(busy * 42 + busy * 6 * Math.sin(at / 900_000))
   const waiting = busy > 0.9 ? Math.round((busy - 0.9) * 60) : 0
   const starts = Math.floor(at / MINUTE_MS) % 7 === 0 ? Math.round(busy * 4) : 0
-  return { at, sessions, assigned: sessions + 8, waiting, longestWaitMs: waiting * 45_000, starts, startMs: Array.from({ length: starts }, (_, index) => 8_000 + 3_000 * index + at % 2_000), waitedMs: Array.from({ length: starts }, (_, index) => waiting * 20_000 * index) }
+  return {
+    at,
+    sessions,
+    assigned: sessions + 8,
+    waiting,
+    longestWaitMs: waiting * 45_000,
+    starts,
+    startMs: Array.from({ length: starts }, (_, index) => 8_000 + 3_000 * index + (at % 2_000)),
+    waitedMs: Array.from({ length: starts }, (_, index) => waiting * 20_000 * index),
+  }
 }
 
-async function overview (path: string, options: PageOptions = {}): Promise<{ page: Page, faults: string[], history: Locator }> {
+async function overview(
+  path: string,
+  options: PageOptions = {},
+): Promise<{ page: Page; faults: string[]; history: Locator }> {
   const { page, faults } = await openWindow(browser, { height: 1_500, ...options })
   await logIn(page, `${broker.url}${path}`, 'admin', broker.adminPassword)
-  return { page, faults, history: page.getByRole('region', { name: options.language === 'lt' ? 'Istorija' : 'History', exact: true }) }
+  return {
+    page,
+    faults,
+    history: page.getByRole('region', {
+      name: options.language === 'lt' ? 'Istorija' : 'History',
+      exact: true,
+    }),
+  }
 }
 
 /** How many pixels of a chart's drawing have any colour, and how many of exactly this one of the page; between two shares of its width. */
-async function drawn (chart: Locator, colour: string, [from, to]: readonly [number, number] = [0, 1]): Promise<{ any: number, ofColour: number }> {
-  return await chart.locator('canvas').evaluate((element, { name, from, to }) => {
-    const canvas = element as unknown as { width: number, height: number, getContext (kind: '2d'): { getImageData (x: number, y: number, w: number, h: number): { data: Uint8ClampedArray } } }
-    const wanted = (globalThis as unknown as { getComputedStyle (of: unknown): { getPropertyValue (of: string): string } }).getComputedStyle((element as unknown as { ownerDocument: { documentElement: unknown } }).ownerDocument.documentElement).getPropertyValue(name).trim()
-    const digits = wanted.length === 4 ? [...wanted.slice(1)].flatMap((digit) => [digit, digit]) : [...wanted.slice(1)]
-    const [r, g, b] = [0, 2, 4].map((first) => parseInt(digits.slice(first, first + 2).join(''), 16))
-    const left = Math.round(from * canvas.width)
-    const { data } = canvas.getContext('2d').getImageData(left, 0, Math.round(to * canvas.width) - left, canvas.height)
-    let any = 0
-    let ofColour = 0
-    for (let at = 0; at < data.length; at += 4) {
-      if (data[at + 3] !== 0) any++
-      if (data[at] === r && data[at + 1] === g && data[at + 2] === b && (data[at + 3] ?? 0) > 200) ofColour++
-    }
-    return { any, ofColour }
-  }, { name: colour, from, to })
+async function drawn(
+  chart: Locator,
+  colour: string,
+  [from, to]: readonly [number, number] = [0, 1],
+): Promise<{ any: number; ofColour: number }> {
+  return await chart.locator('canvas').evaluate(
+    (element, { name, from, to }) => {
+      const canvas = element as unknown as {
+        width: number
+        height: number
+        getContext(kind: '2d'): {
+          getImageData(x: number, y: number, w: number, h: number): { data: Uint8ClampedArray }
+        }
+      }
+      const wanted = (
+        globalThis as unknown as {
+          getComputedStyle(of: unknown): { getPropertyValue(of: string): string }
+        }
+      )
+        .getComputedStyle(
+          (element as unknown as { ownerDocument: { documentElement: unknown } }).ownerDocument
+            .documentElement,
+        )
+        .getPropertyValue(name)
+        .trim()
+      const digits =
+        wanted.length === 4
+          ? [...wanted.slice(1)].flatMap((digit) => [digit, digit])
+          : [...wanted.slice(1)]
+      const [r, g, b] = [0, 2, 4].map((first) =>
+        parseInt(digits.slice(first, first + 2).join(''), 16),
+      )
+      const left = Math.round(from * canvas.width)
+      const { data } = canvas
+        .getContext('2d')
+        .getImageData(left, 0, Math.round(to * canvas.width) - left, canvas.height)
+      let any = 0
+      let ofColour = 0
+      for (let at = 0; at < data.length; at += 4) {
+        if (data[at + 3] !== 0) any++
+        if (data[at] === r && data[at + 1] === g && data[at + 2] === b && (data[at + 3] ?? 0) > 200)
+          ofColour++
+      }
+      return { any, ofColour }
+    },
+    { name: colour, from, to },
+  )
 }
 
 /** The cells of the table, row by row, as they are shown. */
-async function rowsOf (history: Locator): Promise<string[][]> { return await history.locator('tbody tr').evaluateAll((rows) => rows.map((row) => [...(row as unknown as { cells: Iterable<{ textContent: string }> }).cells].map(({ textContent }) => textContent))) }
+async function rowsOf(history: Locator): Promise<string[][]> {
+  return await history
+    .locator('tbody tr')
+    .evaluateAll((rows) =>
+      rows.map((row) =>
+        [...(row as unknown as { cells: Iterable<{ textContent: string }> }).cells].map(
+          ({ textContent }) => textContent,
+        ),
+      ),
+    )
+}
 
 const BLUE = '--pf-t--global--color--brand--default'
 
-t.test('before the first sample the page says when history begins; the first one comes by push, without a question in between', async (t) => {
-  await until(() => Date.now() % MINUTE_MS > 1_000 && Date.now() % MINUTE_MS < 45_000, { withinMs: MINUTE_MS, what: 'there is time to look before the minute is over' })
-  broker.run('DELETE FROM history_minute')
-  const { page, faults, history } = await overview('/overview')
-  await history.getByText(/^History begins at \d\d:\d\d; the first point appears within a minute\.$/).waitFor()
-  t.equal(await history.locator('canvas').count(), 0)
-  t.same(await obstacles(page), [])
-  const asked: string[] = []
-  page.on('request', (request) => { if (request.url().includes('/history?')) asked.push(request.url()) })
-  await until(async () => await history.locator('canvas').count() === 3, { withinMs: 75_000, everyMs: 200, what: 'the charts of the first minute' })
-  t.equal(asked.length, 1, 'it was asked for once, after the push')
-  t.equal(broker.rows('SELECT 1 FROM history_minute').length, 1)
-  await history.getByRole('button', { name: 'Show as a table' }).click()
-  await until(async () => (await rowsOf(history)).filter((cells) => cells.length > 2).length === 1, { withinMs: 5_000, what: 'its line in the table' })
-  t.same(faults, [])
-})
-
-t.test('charts of a day and a week, in light and dark and on a phone; the choice stands in the address', async (t) => {
-  await broker.stop()
-  await broker.start()
-  await writeWeek()
-  for (const [name, options] of [['light', {}], ['dark', { dark: true }], ['phone', { phone: true, language: 'lt' }]] as const) {
-    const { page, faults, history } = await overview('/overview?span=week', options)
-    const charts = history.getByRole('img')
-    await until(async () => await charts.count() === 3, { withinMs: 15_000, what: 'three charts' })
-    const week = await until(async () => { const seen = await drawn(charts.first(), BLUE); return seen.ofColour > 20 ? seen : null }, { withinMs: 10_000, what: `${name}: the line of those who are connected, in the page's blue` })
-    t.ok(week.any > 1_000)
-    for (const chart of await charts.all()) t.match(await chart.getAttribute('aria-label'), options.language === 'lt' ? /^(Prisijungę|Eilė|Paleidimai).+\d/ : /^(Connected|Queue|Starts).+\d/)
-    t.same(await obstacles(page), [], name)
-    await page.reload()
-    await until(async () => await charts.count() === 3, { withinMs: 15_000, what: 'three charts again' })
-    const [day, weekButton] = options.language === 'lt' ? ['Para', 'Savaitė'] : ['Day', 'Week']
-    t.equal(await history.getByRole('button', { name: weekButton }).getAttribute('aria-pressed'), 'true', 'still the week')
-    await history.getByRole('button', { name: day }).click()
-    await until(async () => new URL(page.url()).search === '', { withinMs: 5_000, what: 'the day is what an address without a span means' })
-    await until(async () => (await drawn(charts.first(), BLUE)).ofColour > 20, { withinMs: 10_000, what: 'the day is drawn' })
-    t.ok(await page.evaluate('document.documentElement.scrollWidth <= document.documentElement.clientWidth'), `${name}: nothing stands over the edge`)
-    t.equal((await drawn(charts.first(), BLUE, [0.64, 0.69])).ofColour, 0, 'no line goes over the hours that nobody saw')
-    t.ok((await drawn(charts.first(), BLUE, [0.75, 0.9])).ofColour > 0, 'beside them there is one')
+t.test(
+  'before the first sample the page says when history begins; the first one comes by push, without a question in between',
+  async (t) => {
+    await until(() => Date.now() % MINUTE_MS > 1_000 && Date.now() % MINUTE_MS < 45_000, {
+      withinMs: MINUTE_MS,
+      what: 'there is time to look before the minute is over',
+    })
+    broker.run('DELETE FROM history_minute')
+    const { page, faults, history } = await overview('/overview')
+    await history
+      .getByText(/^History begins at \d\d:\d\d; the first point appears within a minute\.$/)
+      .waitFor()
+    t.equal(await history.locator('canvas').count(), 0)
+    t.same(await obstacles(page), [])
+    const asked: string[] = []
+    page.on('request', (request) => {
+      if (request.url().includes('/history?')) asked.push(request.url())
+    })
+    await until(async () => (await history.locator('canvas').count()) === 3, {
+      withinMs: 75_000,
+      everyMs: 200,
+      what: 'the charts of the first minute',
+    })
+    t.equal(asked.length, 1, 'it was asked for once, after the push')
+    t.equal(broker.rows('SELECT 1 FROM history_minute').length, 1)
+    await history.getByRole('button', { name: 'Show as a table' }).click()
+    await until(
+      async () => (await rowsOf(history)).filter((cells) => cells.length > 2).length === 1,
+      { withinMs: 5_000, what: 'its line in the table' },
+    )
     t.same(faults, [])
-  }
-})
+  },
+)
+
+t.test(
+  'charts of a day and a week, in light and dark and on a phone; the choice stands in the address',
+  async (t) => {
+    await broker.stop()
+    await broker.start()
+    await writeWeek()
+    for (const [name, options] of [
+      ['light', {}],
+      ['dark', { dark: true }],
+      ['phone', { phone: true, language: 'lt' }],
+    ] as const) {
+      const { page, faults, history } = await overview('/overview?span=week', options)
+      const charts = history.getByRole('img')
+      await until(async () => (await charts.count()) === 3, {
+        withinMs: 15_000,
+        what: 'three charts',
+      })
+      const week = await until(
+        async () => {
+          const seen = await drawn(charts.first(), BLUE)
+          return seen.ofColour > 20 ? seen : null
+        },
+        {
+          withinMs: 10_000,
+          what: `${name}: the line of those who are connected, in the page's blue`,
+        },
+      )
+      t.ok(week.any > 1_000)
+      for (const chart of await charts.all())
+        t.match(
+          await chart.getAttribute('aria-label'),
+          options.language === 'lt'
+            ? /^(Prisijungę|Eilė|Paleidimai).+\d/
+            : /^(Connected|Queue|Starts).+\d/,
+        )
+      t.same(await obstacles(page), [], name)
+      await page.reload()
+      await until(async () => (await charts.count()) === 3, {
+        withinMs: 15_000,
+        what: 'three charts again',
+      })
+      const [day, weekButton] = options.language === 'lt' ? ['Para', 'Savaitė'] : ['Day', 'Week']
+      t.equal(
+        await history.getByRole('button', { name: weekButton }).getAttribute('aria-pressed'),
+        'true',
+        'still the week',
+      )
+      await history.getByRole('button', { name: day }).click()
+      await until(async () => new URL(page.url()).search === '', {
+        withinMs: 5_000,
+        what: 'the day is what an address without a span means',
+      })
+      await until(async () => (await drawn(charts.first(), BLUE)).ofColour > 20, {
+        withinMs: 10_000,
+        what: 'the day is drawn',
+      })
+      t.ok(
+        await page.evaluate(
+          'document.documentElement.scrollWidth <= document.documentElement.clientWidth',
+        ),
+        `${name}: nothing stands over the edge`,
+      )
+      t.equal(
+        (await drawn(charts.first(), BLUE, [0.64, 0.69])).ofColour,
+        0,
+        'no line goes over the hours that nobody saw',
+      )
+      t.ok(
+        (await drawn(charts.first(), BLUE, [0.75, 0.9])).ofColour > 0,
+        'beside them there is one',
+      )
+      t.same(faults, [])
+    }
+  },
+)
 
 t.test('the table has the figures of the API, and a line for what nobody saw', async (t) => {
   const { page, faults, history } = await overview('/overview')
@@ -125,36 +252,78 @@ t.test('the table has the figures of the API, and a line for what nobody saw', a
   t.match(page.url(), /history=table$/)
   t.same(await obstacles(page), [])
   const answer = await broker.admin.get<History>('/history?span=day')
-  const known = answer.samples.flatMap((count, index) => count === 0 ? [] : [index]).reverse()
+  const known = answer.samples.flatMap((count, index) => (count === 0 ? [] : [index])).reverse()
   const rows = await rowsOf(history)
   const lines = rows.filter((cells) => cells.length > 2)
   t.equal(lines.length, known.length)
   for (const [line, index] of known.entries()) {
-    const { sessionsMean, sessionsMost, assignedMost, waitingMost, given, starts, from, stepSeconds } = answer
+    const {
+      sessionsMean,
+      sessionsMost,
+      assignedMost,
+      waitingMost,
+      given,
+      starts,
+      from,
+      stepSeconds,
+    } = answer
     const [at, mean, most, assigned, waiting, , givenShown, , , startsShown] = lines[line] ?? []
     const shown = (value: number | null | undefined): string => String(value ?? 'nothing')
-    t.same([at, mean, most, assigned, waiting, givenShown, startsShown], [new Date(Date.parse(from) + index * stepSeconds * 1_000).toISOString().slice(11, 16), ...[sessionsMean, sessionsMost, assignedMost, waitingMost, given, starts].map((column) => shown(column[index]))])
+    t.same(
+      [at, mean, most, assigned, waiting, givenShown, startsShown],
+      [
+        new Date(Date.parse(from) + index * stepSeconds * 1_000).toISOString().slice(11, 16),
+        ...[sessionsMean, sessionsMost, assignedMost, waitingMost, given, starts].map((column) =>
+          shown(column[index]),
+        ),
+      ],
+    )
   }
-  t.equal(rows.filter((cells) => cells[1] === 'Not known: no sample was taken.').length, 2, 'the night, and the last hour')
+  t.equal(
+    rows.filter((cells) => cells[1] === 'Not known: no sample was taken.').length,
+    2,
+    'the night, and the last hour',
+  )
   await page.reload()
   await history.getByRole('button', { name: 'Show as charts' }).click()
   await history.locator('canvas').first().waitFor()
   t.same(faults, [])
 })
 
-t.test('the figures under the pointer are shown, and the charts take the width that there is', async (t) => {
-  const { page, faults, history } = await overview('/overview')
-  const plot = history.getByRole('img').first()
-  const readout = history.locator('.berth-readout').first()
-  await plot.locator('canvas').waitFor()
-  const newest = await readout.textContent()
-  await plot.hover({ position: { x: 120, y: 60 } })
-  await until(async () => await readout.textContent() !== newest, { withinMs: 5_000, what: 'the figures of another time' })
-  await page.mouse.move(5, 5)
-  await until(async () => await readout.textContent() === newest, { withinMs: 5_000, what: 'the newest figures again' })
-  const widths = async (): Promise<[number, number]> => await plot.evaluate((element) => [(element as unknown as { clientWidth: number }).clientWidth, (element as unknown as { querySelector (what: string): { clientWidth: number } }).querySelector('.uplot').clientWidth])
-  const [before] = await widths()
-  await page.setViewportSize({ width: 700, height: 900 })
-  await until(async () => { const [room, taken] = await widths(); return room !== before && Math.abs(room - taken) <= 1 }, { withinMs: 5_000, what: 'it is as wide as its place' })
-  t.same(faults, [])
-})
+t.test(
+  'the figures under the pointer are shown, and the charts take the width that there is',
+  async (t) => {
+    const { page, faults, history } = await overview('/overview')
+    const plot = history.getByRole('img').first()
+    const readout = history.locator('.berth-readout').first()
+    await plot.locator('canvas').waitFor()
+    const newest = await readout.textContent()
+    await plot.hover({ position: { x: 120, y: 60 } })
+    await until(async () => (await readout.textContent()) !== newest, {
+      withinMs: 5_000,
+      what: 'the figures of another time',
+    })
+    await page.mouse.move(5, 5)
+    await until(async () => (await readout.textContent()) === newest, {
+      withinMs: 5_000,
+      what: 'the newest figures again',
+    })
+    const widths = async (): Promise<[number, number]> =>
+      await plot.evaluate((element) => [
+        (element as unknown as { clientWidth: number }).clientWidth,
+        (
+          element as unknown as { querySelector(what: string): { clientWidth: number } }
+        ).querySelector('.uplot').clientWidth,
+      ])
+    const [before] = await widths()
+    await page.setViewportSize({ width: 700, height: 900 })
+    await until(
+      async () => {
+        const [room, taken] = await widths()
+        return room !== before && Math.abs(room - taken) <= 1
+      },
+      { withinMs: 5_000, what: 'it is as wide as its place' },
+    )
+    t.same(faults, [])
+  },
+)

@@ -21,56 +21,94 @@ t.teardown(async () => {
 
 const dialogue = (page: Page) => page.getByRole('dialog')
 
-t.test('a person makes a token from her menu, which is shown once and kept nowhere, and revokes it', async (t) => {
-  const { page, faults, close } = await windowOf(browser, broker, 'ann')
-  await page.getByRole('button', { name: /^ann: / }).click()
-  await page.getByRole('menuitem', { name: 'Access tokens' }).click()
-  await page.waitForURL(/\/tokens$/)
-  await page.getByText('You have no token').waitFor()
-  await page.getByRole('button', { name: 'Create a token' }).click()
-  await dialogue(page).getByLabel(/^Name\s*\*?$/).fill('nightly')
-  await dialogue(page).getByLabel('May', { exact: true }).selectOption('some')
-  t.ok(await dialogue(page).getByRole('button', { name: 'Create a token' }).isDisabled(), 'something is to be chosen')
-  await dialogue(page).getByRole('checkbox', { name: 'look at what you may see' }).check()
-  t.same(await obstacles(page), [])
-  await dialogue(page).getByRole('button', { name: 'Create a token' }).click()
-  await dialogue(page).getByText('It is shown this once').waitFor()
-  t.same(await obstacles(page), [])
-  const token = await dialogue(page).getByRole('textbox').inputValue()
-  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
-  await dialogue(page).getByRole('button', { name: 'Copy' }).click()
-  t.equal(await page.evaluate('navigator.clipboard.readText()'), token)
-  await page.keyboard.press('Escape')
-  t.ok(await dialogue(page).isVisible(), 'a slip of a key does not lose it')
-  const his = new ApiClient(broker.url, broker.ca, token)
-  const { tokens } = await his.get<{ tokens: Token[] }>('/tokens')
-  t.match(tokens, [{ name: 'nightly', scopes: ['observe'], expiresAt: String }])
-  await dialogue(page).getByRole('button', { name: 'I have it' }).click()
-  await dialogue(page).waitFor({ state: 'detached' })
-  await page.getByRole('row').filter({ hasText: 'nightly' }).filter({ hasText: 'look at what you may see' }).waitFor()
-  t.notOk((await page.evaluate('JSON.stringify([document.documentElement.outerHTML, { ...localStorage }, { ...sessionStorage }, location.href, history.state])') as string).includes(token))
-  t.same(await obstacles(page), [])
-  await page.getByRole('button', { name: 'What can be done with nightly' }).click()
-  await page.getByRole('menuitem', { name: 'Revoke' }).click()
-  await dialogue(page).getByText('nightly is worthless at once').waitFor()
-  await dialogue(page).getByRole('button', { name: 'Revoke' }).click()
-  await page.getByText('You have no token').waitFor()
-  await t.rejects(his.get('/tokens'), { message: /unknown or has expired/ })
-  t.same(faults, [])
-  await close()
-})
+t.test(
+  'a person makes a token from her menu, which is shown once and kept nowhere, and revokes it',
+  async (t) => {
+    const { page, faults, close } = await windowOf(browser, broker, 'ann')
+    await page.getByRole('button', { name: /^ann: / }).click()
+    await page.getByRole('menuitem', { name: 'Access tokens' }).click()
+    await page.waitForURL(/\/tokens$/)
+    await page.getByText('You have no token').waitFor()
+    await page.getByRole('button', { name: 'Create a token' }).click()
+    await dialogue(page)
+      .getByLabel(/^Name\s*\*?$/)
+      .fill('nightly')
+    await dialogue(page).getByLabel('May', { exact: true }).selectOption('some')
+    t.ok(
+      await dialogue(page).getByRole('button', { name: 'Create a token' }).isDisabled(),
+      'something is to be chosen',
+    )
+    await dialogue(page).getByRole('checkbox', { name: 'look at what you may see' }).check()
+    t.same(await obstacles(page), [])
+    await dialogue(page).getByRole('button', { name: 'Create a token' }).click()
+    await dialogue(page).getByText('It is shown this once').waitFor()
+    t.same(await obstacles(page), [])
+    const token = await dialogue(page).getByRole('textbox').inputValue()
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await dialogue(page).getByRole('button', { name: 'Copy' }).click()
+    t.equal(await page.evaluate('navigator.clipboard.readText()'), token)
+    await page.keyboard.press('Escape')
+    t.ok(await dialogue(page).isVisible(), 'a slip of a key does not lose it')
+    const his = new ApiClient(broker.url, broker.ca, token)
+    const { tokens } = await his.get<{ tokens: Token[] }>('/tokens')
+    t.match(tokens, [{ name: 'nightly', scopes: ['observe'], expiresAt: String }])
+    await dialogue(page).getByRole('button', { name: 'I have it' }).click()
+    await dialogue(page).waitFor({ state: 'detached' })
+    await page
+      .getByRole('row')
+      .filter({ hasText: 'nightly' })
+      .filter({ hasText: 'look at what you may see' })
+      .waitFor()
+    t.notOk(
+      (
+        (await page.evaluate(
+          'JSON.stringify([document.documentElement.outerHTML, { ...localStorage }, { ...sessionStorage }, location.href, history.state])',
+        )) as string
+      ).includes(token),
+    )
+    t.same(await obstacles(page), [])
+    await page.getByRole('button', { name: 'What can be done with nightly' }).click()
+    await page.getByRole('menuitem', { name: 'Revoke' }).click()
+    await dialogue(page).getByText('nightly is worthless at once').waitFor()
+    await dialogue(page).getByRole('button', { name: 'Revoke' }).click()
+    await page.getByText('You have no token').waitFor()
+    await t.rejects(his.get('/tokens'), { message: /unknown or has expired/ })
+    t.same(faults, [])
+    await close()
+  },
+)
 
-t.test('a name that is taken is said in one sentence; in Lithuanian, dark, on a phone', async (t) => {
-  const { page, faults, close } = await windowOf(browser, broker, 'admin', { path: '/tokens', phone: true, dark: true, language: 'lt' })
-  await page.getByRole('row').filter({ hasText: 'test' }).waitFor()
-  t.same(await obstacles(page), [])
-  t.ok(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'))
-  await page.getByRole('button', { name: 'Sukurti raktą' }).click()
-  await dialogue(page).getByLabel(/^Pavadinimas/).fill('test')
-  await dialogue(page).getByRole('button', { name: 'Sukurti raktą' }).click()
-  await dialogue(page).getByRole('alert').or(dialogue(page).getByText('There is a token "test" already')).first().waitFor()
-  t.equal(await dialogue(page).getByLabel(/^Pavadinimas/).inputValue(), 'test', 'nothing is lost')
-  t.same(await obstacles(page), [])
-  t.same(faults, [])
-  await close()
-})
+t.test(
+  'a name that is taken is said in one sentence; in Lithuanian, dark, on a phone',
+  async (t) => {
+    const { page, faults, close } = await windowOf(browser, broker, 'admin', {
+      path: '/tokens',
+      phone: true,
+      dark: true,
+      language: 'lt',
+    })
+    await page.getByRole('row').filter({ hasText: 'test' }).waitFor()
+    t.same(await obstacles(page), [])
+    t.ok(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'))
+    await page.getByRole('button', { name: 'Sukurti raktą' }).click()
+    await dialogue(page)
+      .getByLabel(/^Pavadinimas/)
+      .fill('test')
+    await dialogue(page).getByRole('button', { name: 'Sukurti raktą' }).click()
+    await dialogue(page)
+      .getByRole('alert')
+      .or(dialogue(page).getByText('There is a token "test" already'))
+      .first()
+      .waitFor()
+    t.equal(
+      await dialogue(page)
+        .getByLabel(/^Pavadinimas/)
+        .inputValue(),
+      'test',
+      'nothing is lost',
+    )
+    t.same(await obstacles(page), [])
+    t.same(faults, [])
+    await close()
+  },
+)

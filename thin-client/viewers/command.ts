@@ -14,13 +14,23 @@ export interface ViewerCommand {
   readonly expectConnection: ExpectedConnection | undefined
 }
 
-export interface ViewerSettings { readonly horizonCommand?: readonly string[], readonly rdpArguments?: readonly string[] }
+export interface ViewerSettings {
+  readonly horizonCommand?: readonly string[]
+  readonly rdpArguments?: readonly string[]
+}
 
 /** The command that shows a console. Pure: nothing is looked up or started. */
-export function viewerCommand (console: Console, options: ViewerOptions, settings: ViewerSettings): ViewerCommand {
+export function viewerCommand(
+  console: Console,
+  options: ViewerOptions,
+  settings: ViewerSettings,
+): ViewerCommand {
   switch (console.protocol) {
-    case 'spice': return spiceCommand(console, options)
-    case 'rdp': return rdpCommand(console, options, settings.rdpArguments ?? [])
-    case 'horizon': return horizonCommand(console, settings.horizonCommand)
+    case 'spice':
+      return spiceCommand(console, options)
+    case 'rdp':
+      return rdpCommand(console, options, settings.rdpArguments ?? [])
+    case 'horizon':
+      return horizonCommand(console, settings.horizonCommand)
   }
 }

@@ -9,9 +9,18 @@ type RdpConsole = Extract<Console, { protocol: 'rdp' }>
  * agent's own user out.
  * `more`: arguments from the settings, put last so that they win.
  */
-export function rdpCommand (console: RdpConsole, options: ViewerOptions, more: readonly string[]): ViewerCommand {
+export function rdpCommand(
+  console: RdpConsole,
+  options: ViewerOptions,
+  more: readonly string[],
+): ViewerCommand {
   const args = [
-    `/v:${console.address}`, '/u:', '/cert:tofu', `/t:${console.title}`, '/log-level:WARN', console.clipboard === false ? '-clipboard' : '+clipboard',
+    `/v:${console.address}`,
+    '/u:',
+    '/cert:tofu',
+    `/t:${console.title}`,
+    '/log-level:WARN',
+    console.clipboard === false ? '-clipboard' : '+clipboard',
     ...(options.resolution === null ? [] : [`/size:${options.resolution}`]),
     ...(options.fullScreen ? ['/f'] : []),
     ...(options.multiMonitor ? ['/multimon'] : []),

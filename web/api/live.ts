@@ -17,12 +17,14 @@ const LONGEST_SILENCE_MS = 40_000
 const HIDDEN_PATIENCE_MS = 5_000
 
 /** Keeps what is shown true by the broker's push, as long as somebody is logged in. Gives whether the line stands. */
-export function useLive (loggedIn: boolean): boolean {
+export function useLive(loggedIn: boolean): boolean {
   const [connected, setConnected] = useState(true)
   useEffect(() => {
     if (!loggedIn) return
     const line = new Line(setConnected)
-    return () => { line.end() }
+    return () => {
+      line.end()
+    }
   }, [loggedIn])
   return connected
 }
@@ -38,23 +40,26 @@ class Line {
   /** What is shown may be older than the stream: it was loaded while nobody saw the page, and the first stream tells of nothing before itself. */
   #isBlind = document.hidden
 
-  constructor (readonly tellConnected: (connected: boolean) => void) {
+  constructor(readonly tellConnected: (connected: boolean) => void) {
     document.addEventListener('visibilitychange', this.#onVisibility)
     if (!document.hidden) this.#open()
   }
 
-  end (): void {
+  end(): void {
     document.removeEventListener('visibilitychange', this.#onVisibility)
     this.#close()
   }
 
   readonly #onVisibility = (): void => {
     clearTimeout(this.#rest)
-    if (document.hidden) this.#rest = setTimeout(() => { this.#close() }, HIDDEN_PATIENCE_MS)
+    if (document.hidden)
+      this.#rest = setTimeout(() => {
+        this.#close()
+      }, HIDDEN_PATIENCE_MS)
     else if (this.#source === null) this.#open()
   }
 
-  #open (): void {
+  #open(): void {
     this.#close()
     // Within one stream the browser comes back by itself, and says what it has seen last; a new one is told by its address.
     const source = new EventSource(`/api/v1/live${this.#mark === '' ? '' : `?after=${this.#mark}`}`)
@@ -62,7 +67,8 @@ class Line {
     this.#listen()
     source.addEventListener('open', () => {
       this.tellConnected(true)
-      if (this.#isLost) void queryClient.invalidateQueries({ predicate: ({ state }) => state.status === 'error' })
+      if (this.#isLost)
+        void queryClient.invalidateQueries({ predicate: ({ state }) => state.status === 'error' })
       this.#isLost = false
     })
     source.addEventListener('error', () => {
@@ -84,25 +90,29 @@ class Line {
     })
   }
 
-  #listen (): void {
+  #listen(): void {
     clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => { this.#broke() }, LONGEST_SILENCE_MS)
+    this.#silence = setTimeout(() => {
+      this.#broke()
+    }, LONGEST_SILENCE_MS)
   }
 
-  #lost (): void {
+  #lost(): void {
     this.#isLost = true
     this.tellConnected(false)
   }
 
   /** It does not come back by itself. Maybe the login is over: then the question for it shows that. */
-  #broke (): void {
+  #broke(): void {
     this.#close()
     this.#lost()
     void queryClient.invalidateQueries({ queryKey: SESSION_KEY })
-    this.#again = setTimeout(() => { this.#open() }, REOPEN_MS)
+    this.#again = setTimeout(() => {
+      this.#open()
+    }, REOPEN_MS)
   }
 
-  #close (): void {
+  #close(): void {
     for (const timer of [this.#again, this.#silence, this.#rest]) clearTimeout(timer)
     this.#source?.close()
     this.#source = null
@@ -110,22 +120,29 @@ class Line {
 }
 
 /** Asks again for all that is shown of these topics; what is not shown now is asked for when it is shown. */
-function lookAgain (topics: readonly Topic[]): void {
-  for (const query of queryClient.getQueryCache().getAll().filter(({ meta }) => meta?.topics?.some((topic) => topics.includes(topic)) === true)) {
+function lookAgain(topics: readonly Topic[]): void {
+  for (const query of queryClient
+    .getQueryCache()
+    .getAll()
+    .filter(({ meta }) => meta?.topics?.some((topic) => topics.includes(topic)) === true)) {
     if (query.isActive()) schedule(query as Query)
     else query.invalidate()
   }
 }
 
-function schedule (query: Query): void {
+function schedule(query: Query): void {
   const { queryHash, queryKey, state } = query
   if (due.has(queryHash)) return
   const gap = Math.max(LEAST_GAP_MS, GAP_TIMES * lastDurationMs(String(queryKey[1])))
-  const wait = state.fetchStatus === 'fetching' ? gap : Math.max(0, state.dataUpdatedAt + gap - Date.now())
-  due.set(queryHash, setTimeout(() => {
-    due.delete(queryHash)
-    // What is being asked for may be older than the change: it is asked for again afterwards, and not given up, or a slow answer would never come.
-    if (query.state.fetchStatus === 'fetching') schedule(query)
-    else void queryClient.invalidateQueries({ queryKey, exact: true })
-  }, wait))
+  const wait =
+    state.fetchStatus === 'fetching' ? gap : Math.max(0, state.dataUpdatedAt + gap - Date.now())
+  due.set(
+    queryHash,
+    setTimeout(() => {
+      due.delete(queryHash)
+      // What is being asked for may be older than the change: it is asked for again afterwards, and not given up, or a slow answer would never come.
+      if (query.state.fetchStatus === 'fetching') schedule(query)
+      else void queryClient.invalidateQueries({ queryKey, exact: true })
+    }, wait),
+  )
 }

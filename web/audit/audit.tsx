@@ -18,15 +18,29 @@ const FILTERS = ['actor', 'action', 'object', 'since', 'until'] as const
 const MOST = 1_000
 
 /** What was done, by whom and from where; searched by the broker, so that nothing old is out of reach. */
-export function Audit (): ReactElement {
+export function Audit(): ReactElement {
   const { t } = useTranslation()
   const [params] = useSearchParams()
-  const filter = new URLSearchParams(FILTERS.flatMap((name) => params.get(name) ? [[name, toApi(name, params.get(name) ?? '')]] : []))
-  const events = useGet<AuditEventList>(`/events?${new URLSearchParams([...filter, ['limit', String(MOST)]]).toString()}`, ['events'])
+  const filter = new URLSearchParams(
+    FILTERS.flatMap((name) =>
+      params.get(name) ? [[name, toApi(name, params.get(name) ?? '')]] : [],
+    ),
+  )
+  const events = useGet<AuditEventList>(
+    `/events?${new URLSearchParams([...filter, ['limit', String(MOST)]]).toString()}`,
+    ['events'],
+  )
   return (
     <>
       <PageHead title={t('navigation.audit')} about={t('audit.about', { count: MOST })}>
-        <Button component="a" variant="secondary" href={`/api/v1/events/export?${filter.toString()}`} download="berth-events.jsonl">{t('audit.export')}</Button>
+        <Button
+          component="a"
+          variant="secondary"
+          href={`/api/v1/events/export?${filter.toString()}`}
+          download="berth-events.jsonl"
+        >
+          {t('audit.export')}
+        </Button>
         <Verify />
       </PageHead>
       <Filters key={filter.toString()} />
@@ -36,57 +50,195 @@ export function Audit (): ReactElement {
 }
 
 /** Days are those of the reader's own time, as the times in the table are; the last one is whole. */
-function toApi (name: typeof FILTERS[number], text: string): string { return name === 'since' ? instantOf(text, 'begin') : name === 'until' ? instantOf(text, 'end') : text }
+function toApi(name: (typeof FILTERS)[number], text: string): string {
+  return name === 'since'
+    ? instantOf(text, 'begin')
+    : name === 'until'
+      ? instantOf(text, 'end')
+      : text
+}
 
 /** Each is the whole text, or a beginning and a star. */
-function Filters (): ReactElement {
+function Filters(): ReactElement {
   const { t } = useTranslation()
   const [params, setParams] = useSearchParams()
-  const [values, setValues] = useState(() => Object.fromEntries(FILTERS.map((name) => [name, params.get(name) ?? ''])) as Record<typeof FILTERS[number], string>)
-  const apply = (): void => { setParams((before) => { for (const name of FILTERS) values[name] === '' ? before.delete(name) : before.set(name, values[name]); return before }) }
+  const [values, setValues] = useState(
+    () =>
+      Object.fromEntries(FILTERS.map((name) => [name, params.get(name) ?? ''])) as Record<
+        (typeof FILTERS)[number],
+        string
+      >,
+  )
+  const apply = (): void => {
+    setParams((before) => {
+      for (const name of FILTERS)
+        values[name] === '' ? before.delete(name) : before.set(name, values[name])
+      return before
+    })
+  }
   return (
-    <form className="berth-filters" role="search" onSubmit={(event) => { event.preventDefault(); apply() }}>
+    <form
+      className="berth-filters"
+      role="search"
+      onSubmit={(event) => {
+        event.preventDefault()
+        apply()
+      }}
+    >
       {FILTERS.map((name) => (
-        <label key={name}>{t(`audit.${name}`)}
-          <TextInput value={values[name]} placeholder={name === 'since' || name === 'until' ? t('audit.dayPlaceholder') : t(`audit.${name}Placeholder`)} onChange={(_event, value) => { setValues({ ...values, [name]: value }) }} aria-label={t(`audit.${name}`)} />
+        <label key={name}>
+          {t(`audit.${name}`)}
+          <TextInput
+            value={values[name]}
+            placeholder={
+              name === 'since' || name === 'until'
+                ? t('audit.dayPlaceholder')
+                : t(`audit.${name}Placeholder`)
+            }
+            onChange={(_event, value) => {
+              setValues({ ...values, [name]: value })
+            }}
+            aria-label={t(`audit.${name}`)}
+          />
         </label>
       ))}
-      <Button type="submit" variant="secondary">{t('audit.look')}</Button>
+      <Button type="submit" variant="secondary">
+        {t('audit.look')}
+      </Button>
     </form>
   )
 }
 
-function Table ({ events }: { events: readonly AuditEvent[] }): ReactElement {
+function Table({ events }: { events: readonly AuditEvent[] }): ReactElement {
   const { t } = useTranslation()
   const [id, setId] = useParam('event')
   const shown = events.find((event) => String(event.id) === id)
-  const detail = (event: AuditEvent): string => event.detail === null || event.detail === undefined || JSON.stringify(event.detail) === '{}' ? '' : JSON.stringify(event.detail)
+  const detail = (event: AuditEvent): string =>
+    event.detail === null || event.detail === undefined || JSON.stringify(event.detail) === '{}'
+      ? ''
+      : JSON.stringify(event.detail)
   const columns: ReadonlyArray<Column<AuditEvent>> = [
-    { key: 'at', name: t('audit.at'), cell: (event) => <Instant at={event.at} />, value: (event) => -event.id, width: '11.5rem' },
-    { key: 'actor', name: t('audit.actor'), cell: (event) => event.actor, value: (event) => event.actor, wideOnly: true, rank: 2 },
-    { key: 'action', name: t('audit.action'), cell: (event) => <Button variant="link" isInline onClick={() => { setId(String(event.id)) }}>{event.action}</Button>, value: (event) => event.action },
-    { key: 'object', name: t('audit.object'), cell: (event) => event.object, value: (event) => event.object, wideOnly: true, rank: 1 },
-    { key: 'result', name: t('audit.result'), cell: (event) => event.result, value: (event) => event.result, width: '5rem', wideOnly: true, rank: 3 },
-    { key: 'address', name: t('audit.address'), cell: (event) => event.address, value: (event) => event.address, wideOnly: true, rank: 4 },
-    { key: 'detail', name: t('audit.detail'), cell: (event) => <span className="berth-mono">{detail(event)}</span>, value: detail, wideOnly: true, rank: 5, width: 'minmax(8rem, 2fr)' },
+    {
+      key: 'at',
+      name: t('audit.at'),
+      cell: (event) => <Instant at={event.at} />,
+      value: (event) => -event.id,
+      width: '11.5rem',
+    },
+    {
+      key: 'actor',
+      name: t('audit.actor'),
+      cell: (event) => event.actor,
+      value: (event) => event.actor,
+      wideOnly: true,
+      rank: 2,
+    },
+    {
+      key: 'action',
+      name: t('audit.action'),
+      cell: (event) => (
+        <Button
+          variant="link"
+          isInline
+          onClick={() => {
+            setId(String(event.id))
+          }}
+        >
+          {event.action}
+        </Button>
+      ),
+      value: (event) => event.action,
+    },
+    {
+      key: 'object',
+      name: t('audit.object'),
+      cell: (event) => event.object,
+      value: (event) => event.object,
+      wideOnly: true,
+      rank: 1,
+    },
+    {
+      key: 'result',
+      name: t('audit.result'),
+      cell: (event) => event.result,
+      value: (event) => event.result,
+      width: '5rem',
+      wideOnly: true,
+      rank: 3,
+    },
+    {
+      key: 'address',
+      name: t('audit.address'),
+      cell: (event) => event.address,
+      value: (event) => event.address,
+      wideOnly: true,
+      rank: 4,
+    },
+    {
+      key: 'detail',
+      name: t('audit.detail'),
+      cell: (event) => <span className="berth-mono">{detail(event)}</span>,
+      value: detail,
+      wideOnly: true,
+      rank: 5,
+      width: 'minmax(8rem, 2fr)',
+    },
   ]
   return (
     <>
-      {shown && <EventDialogue event={shown} close={() => { setId('') }} />}
-      <DataTable label={t('navigation.audit')} rows={events} columns={columns} idOf={(event) => String(event.id)} nameOf={(event) => event.action} empty={t('audit.none')} searchHint={t('audit.searchShown')} />
+      {shown && (
+        <EventDialogue
+          event={shown}
+          close={() => {
+            setId('')
+          }}
+        />
+      )}
+      <DataTable
+        label={t('navigation.audit')}
+        rows={events}
+        columns={columns}
+        idOf={(event) => String(event.id)}
+        nameOf={(event) => event.action}
+        empty={t('audit.none')}
+        searchHint={t('audit.searchShown')}
+      />
     </>
   )
 }
 
 /** Looks whether the chain of hashes is whole. */
-function Verify (): ReactElement {
+function Verify(): ReactElement {
   const { t } = useTranslation()
-  const verify = useAct(async () => await api<AuditVerified>('POST', '/events/verify', { body: {} }))
+  const verify = useAct(
+    async () => await api<AuditVerified>('POST', '/events/verify', { body: {} }),
+  )
   return (
     <>
-      <Button variant="secondary" isLoading={verify.isPending} isDisabled={verify.isPending} onClick={() => { verify.mutate(undefined) }}>{t('audit.verify')}</Button>
+      <Button
+        variant="secondary"
+        isLoading={verify.isPending}
+        isDisabled={verify.isPending}
+        onClick={() => {
+          verify.mutate(undefined)
+        }}
+      >
+        {t('audit.verify')}
+      </Button>
       <ErrorAlert error={verify.error} />
-      {verify.data && <Alert isInline isPlain isLiveRegion variant={verify.data.good ? 'success' : 'danger'} title={verify.data.good ? t('audit.good', { count: verify.data.events }) : verify.data.fault?.message ?? t('audit.bad')} />}
+      {verify.data && (
+        <Alert
+          isInline
+          isPlain
+          isLiveRegion
+          variant={verify.data.good ? 'success' : 'danger'}
+          title={
+            verify.data.good
+              ? t('audit.good', { count: verify.data.events })
+              : (verify.data.fault?.message ?? t('audit.bad'))
+          }
+        />
+      )}
     </>
   )
 }

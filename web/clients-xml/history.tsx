@@ -2,7 +2,11 @@ import { Button } from '@patternfly/react-core'
 import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate, useParams } from 'react-router'
-import type { ClientsXmlState, ClientsXmlVersion, ClientsXmlVersionText } from '../../broker/api/thin-clients.js'
+import type {
+  ClientsXmlState,
+  ClientsXmlVersion,
+  ClientsXmlVersionText,
+} from '../../broker/api/thin-clients.js'
 import type { Session } from '../../broker/api/users.js'
 import { path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
@@ -13,26 +17,59 @@ import { Instant } from '../parts/when.js'
 import { DiffView } from './diff-view.js'
 
 /** The last texts that were in force. */
-export function ClientsXmlHistoryPage (): ReactElement {
+export function ClientsXmlHistoryPage(): ReactElement {
   const { t } = useTranslation()
   const history = useGet<{ versions: ClientsXmlVersion[] }>('/clients-xml/history', ['clients-xml'])
-  const by = (version: ClientsXmlVersion): string => version.by === 'file' ? t('clientsXml.byFile') : version.by
+  const by = (version: ClientsXmlVersion): string =>
+    version.by === 'file' ? t('clientsXml.byFile') : version.by
   const columns: ReadonlyArray<Column<ClientsXmlVersion>> = [
-    { key: 'id', name: t('clientsXml.version'), cell: ({ id }) => <Link to={`/clients-xml/history/${id}`}>{id}</Link>, value: ({ id }) => -id, width: '7rem' },
-    { key: 'at', name: t('clientsXml.at'), cell: ({ at }) => <Instant at={at} />, value: ({ at }) => at },
+    {
+      key: 'id',
+      name: t('clientsXml.version'),
+      cell: ({ id }) => <Link to={`/clients-xml/history/${id}`}>{id}</Link>,
+      value: ({ id }) => -id,
+      width: '7rem',
+    },
+    {
+      key: 'at',
+      name: t('clientsXml.at'),
+      cell: ({ at }) => <Instant at={at} />,
+      value: ({ at }) => at,
+    },
     { key: 'by', name: t('clientsXml.by'), cell: by, value: by },
-    { key: 'clients', name: t('clientsXml.clients'), cell: ({ clients }) => String(clients), value: ({ clients }) => clients, width: '8rem' },
+    {
+      key: 'clients',
+      name: t('clientsXml.clients'),
+      cell: ({ clients }) => String(clients),
+      value: ({ clients }) => clients,
+      width: '8rem',
+    },
   ]
   return (
     <>
-      <PageHead title={t('clientsXml.history')} above={[{ to: '/clients-xml', name: t('navigation.clientsXml') }]} about={t('clientsXml.historyAbout')} />
-      <Loaded query={history}>{({ versions }) => <DataTable label={t('clientsXml.history')} rows={versions} columns={columns} idOf={({ id }) => String(id)} nameOf={({ id }) => String(id)} empty={t('clientsXml.noHistory')} />}</Loaded>
+      <PageHead
+        title={t('clientsXml.history')}
+        above={[{ to: '/clients-xml', name: t('navigation.clientsXml') }]}
+        about={t('clientsXml.historyAbout')}
+      />
+      <Loaded query={history}>
+        {({ versions }) => (
+          <DataTable
+            label={t('clientsXml.history')}
+            rows={versions}
+            columns={columns}
+            idOf={({ id }) => String(id)}
+            nameOf={({ id }) => String(id)}
+            empty={t('clientsXml.noHistory')}
+          />
+        )}
+      </Loaded>
     </>
   )
 }
 
 /** One of them, compared with the file of now; it is restored by the editor, where it is checked and compared once more. */
-export function ClientsXmlVersionPage ({ session }: { session: Session }): ReactElement {
+export function ClientsXmlVersionPage({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const { id = '' } = useParams()
   const navigate = useNavigate()
@@ -43,14 +80,38 @@ export function ClientsXmlVersionPage ({ session }: { session: Session }): React
     void navigate('/clients-xml', { state: { text } })
   }
   return (
-    <Loaded query={version}>{(then) => (
-      <>
-        <PageHead title={t('clientsXml.versionTitle', { id: then.id })} above={[{ to: '/clients-xml', name: t('navigation.clientsXml') }, { to: '/clients-xml/history', name: t('clientsXml.history') }]} about={<><Instant at={then.at} />, {then.by === 'file' ? t('clientsXml.byFile') : then.by}</>}>
-          {session.role === 'admin' && <Button isDisabled={state.data?.etag === then.etag} onClick={() => { restore(then.text) }}>{t('clientsXml.restore')}</Button>}
-        </PageHead>
-        <Loaded query={state}>{(now) => <DiffView before={now.text} after={then.text} />}</Loaded>
-        <pre className="berth-pre berth-below" tabIndex={0} aria-label={t('clientsXml.text')}>{then.text}</pre>
-      </>
-    )}</Loaded>
+    <Loaded query={version}>
+      {(then) => (
+        <>
+          <PageHead
+            title={t('clientsXml.versionTitle', { id: then.id })}
+            above={[
+              { to: '/clients-xml', name: t('navigation.clientsXml') },
+              { to: '/clients-xml/history', name: t('clientsXml.history') },
+            ]}
+            about={
+              <>
+                <Instant at={then.at} />, {then.by === 'file' ? t('clientsXml.byFile') : then.by}
+              </>
+            }
+          >
+            {session.role === 'admin' && (
+              <Button
+                isDisabled={state.data?.etag === then.etag}
+                onClick={() => {
+                  restore(then.text)
+                }}
+              >
+                {t('clientsXml.restore')}
+              </Button>
+            )}
+          </PageHead>
+          <Loaded query={state}>{(now) => <DiffView before={now.text} after={then.text} />}</Loaded>
+          <pre className="berth-pre berth-below" tabIndex={0} aria-label={t('clientsXml.text')}>
+            {then.text}
+          </pre>
+        </>
+      )}
+    </Loaded>
   )
 }

@@ -1,4 +1,12 @@
-import { Button, Modal, ModalBody, ModalFooter, ModalHeader, Spinner, Title } from '@patternfly/react-core'
+import {
+  Button,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+  Spinner,
+  Title,
+} from '@patternfly/react-core'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactElement, useId } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -10,16 +18,38 @@ import { DiffView } from './diff-view.js'
 import type { Draft } from './draft.js'
 
 /** What changes in the file, and at which devices, before it is in force. */
-export function SaveDialogue ({ draft, before, saved, close }: { draft: Draft, before: string, saved: () => void, close: () => void }): ReactElement {
+export function SaveDialogue({
+  draft,
+  before,
+  saved,
+  close,
+}: {
+  draft: Draft
+  before: string
+  saved: () => void
+  close: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const id = useId()
-  const check = useQuery<ClientsXmlCheck, ApiError>({ queryKey: ['clients-xml-effects', draft.text], queryFn: async () => await api('POST', '/clients-xml/check', { body: { text: draft.text, devices: true }, background: true }), gcTime: 0 })
-  const save = useAct(async () => await api('PUT', '/clients-xml', { body: { text: draft.text, have: draft.etag } }))
+  const check = useQuery<ClientsXmlCheck, ApiError>({
+    queryKey: ['clients-xml-effects', draft.text],
+    queryFn: async () =>
+      await api('POST', '/clients-xml/check', {
+        body: { text: draft.text, devices: true },
+        background: true,
+      }),
+    gcTime: 0,
+  })
+  const save = useAct(
+    async () => await api('PUT', '/clients-xml', { body: { text: draft.text, have: draft.etag } }),
+  )
   const put = (): void => {
-    save.mutate(undefined, { onSuccess: () => {
-      void queryClient.invalidateQueries({ queryKey: ['get', '/clients-xml'] }).then(saved)
-      close()
-    } })
+    save.mutate(undefined, {
+      onSuccess: () => {
+        void queryClient.invalidateQueries({ queryKey: ['get', '/clients-xml'] }).then(saved)
+        close()
+      },
+    })
   }
   return (
     <Modal isOpen variant="large" onClose={close} aria-labelledby={id}>
@@ -27,22 +57,46 @@ export function SaveDialogue ({ draft, before, saved, close }: { draft: Draft, b
       <ModalBody>
         <ErrorAlert error={save.error ?? check.error} />
         <DiffView before={before} after={draft.text} />
-        <Title headingLevel="h2" size="md" className="berth-below">{t('clientsXml.effects')}</Title>
+        <Title headingLevel="h2" size="md" className="berth-below">
+          {t('clientsXml.effects')}
+        </Title>
         {check.isPending && <Spinner size="md" aria-label={t('common.loading')} />}
         {check.data && <Effects effects={check.data.effects} />}
       </ModalBody>
       <ModalFooter>
-        <Button onClick={put} isLoading={save.isPending} isDisabled={save.isPending || check.data === undefined}>{t('clientsXml.save')}</Button>
-        <Button variant="link" onClick={close}>{t('common.cancel')}</Button>
+        <Button
+          onClick={put}
+          isLoading={save.isPending}
+          isDisabled={save.isPending || check.data === undefined}
+        >
+          {t('clientsXml.save')}
+        </Button>
+        <Button variant="link" onClick={close}>
+          {t('common.cancel')}
+        </Button>
       </ModalFooter>
     </Modal>
   )
 }
 
-function Effects ({ effects }: { effects: ClientsXmlCheck['effects'] }): ReactElement {
+function Effects({ effects }: { effects: ClientsXmlCheck['effects'] }): ReactElement {
   const { t } = useTranslation()
   if (!effects || effects.count === 0) return <p>{t('clientsXml.noEffects')}</p>
-  const gets = (targets: readonly string[]): string => targets.length === 0 ? t('clientsXml.nothing') : targets.join(', ')
-  const what = (device: DeviceEffect): string => device.viewer ? t('clientsXml.viewerOnly') : `${gets(device.now)} → ${gets(device.then)}`
-  return <><p>{t('clientsXml.effectCount', { count: effects.count })}</p><ul>{effects.devices.map((device) => <li key={device.id}><strong>{device.hostname === '' ? device.mac : device.hostname}</strong> <span className="berth-mono">{device.mac}</span>: {what(device)}</li>)}</ul></>
+  const gets = (targets: readonly string[]): string =>
+    targets.length === 0 ? t('clientsXml.nothing') : targets.join(', ')
+  const what = (device: DeviceEffect): string =>
+    device.viewer ? t('clientsXml.viewerOnly') : `${gets(device.now)} → ${gets(device.then)}`
+  return (
+    <>
+      <p>{t('clientsXml.effectCount', { count: effects.count })}</p>
+      <ul>
+        {effects.devices.map((device) => (
+          <li key={device.id}>
+            <strong>{device.hostname === '' ? device.mac : device.hostname}</strong>{' '}
+            <span className="berth-mono">{device.mac}</span>: {what(device)}
+          </li>
+        ))}
+      </ul>
+    </>
+  )
 }

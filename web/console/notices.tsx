@@ -7,16 +7,49 @@ import type { Session } from '../../broker/api/users.js'
 import { EndingBanner } from '../desktops/ending.js'
 
 /** What he who sits before the screen must know: that it is taken soon, that somebody looks, that he only looks himself, whose screen he has taken. */
-export function Notices ({ machine, watchers, viewOnly, taken, session }: { machine: string, watchers: readonly string[], viewOnly: boolean, taken: Ticket['taken'] | null, session: Session }): ReactElement {
+export function Notices({
+  machine,
+  watchers,
+  viewOnly,
+  taken,
+  session,
+}: {
+  machine: string
+  watchers: readonly string[]
+  viewOnly: boolean
+  taken: Ticket['taken'] | null
+  session: Session
+}): ReactElement {
   const { t } = useTranslation()
   const [seen, setSeen] = useState(false)
   const from = taken?.from?.name
   return (
     <div role="status">
       {!viewOnly && <EndingBanner machine={machine} />}
-      {watchers.length > 0 && <Banner color="orange" screenReaderText={t('console.watched')}><EyeIcon /> {t('console.watchedBy', { who: watchers.join(', ') })}</Banner>}
-      {viewOnly && <Banner color="blue" screenReaderText={t('console.viewOnly')}><EyeIcon /> {t('console.viewOnlyWhy')}</Banner>}
-      {taken && from !== session.name && !seen && <Banner color="blue">{from === undefined ? t('console.taken') : t('console.takenFrom', { from })} <button type="button" className="berth-banner-close" onClick={() => { setSeen(true) }}>{t('common.close')}</button></Banner>}
+      {watchers.length > 0 && (
+        <Banner color="orange" screenReaderText={t('console.watched')}>
+          <EyeIcon /> {t('console.watchedBy', { who: watchers.join(', ') })}
+        </Banner>
+      )}
+      {viewOnly && (
+        <Banner color="blue" screenReaderText={t('console.viewOnly')}>
+          <EyeIcon /> {t('console.viewOnlyWhy')}
+        </Banner>
+      )}
+      {taken && from !== session.name && !seen && (
+        <Banner color="blue">
+          {from === undefined ? t('console.taken') : t('console.takenFrom', { from })}{' '}
+          <button
+            type="button"
+            className="berth-banner-close"
+            onClick={() => {
+              setSeen(true)
+            }}
+          >
+            {t('common.close')}
+          </button>
+        </Banner>
+      )}
     </div>
   )
 }

@@ -2,7 +2,11 @@
 declare module '@novnc/novnc' {
   export { RFB as default }
   class RFB extends EventTarget {
-    constructor (target: HTMLElement, channel: WebSocket, options?: { shared?: boolean, credentials?: object })
+    constructor(
+      target: HTMLElement,
+      channel: WebSocket,
+      options?: { shared?: boolean; credentials?: object },
+    )
     viewOnly: boolean
     scaleViewport: boolean
     clipViewport: boolean
@@ -12,10 +16,10 @@ declare module '@novnc/novnc' {
     background: string
     qualityLevel: number
     compressionLevel: number
-    disconnect (): void
-    focus (): void
-    blur (): void
+    disconnect(): void
+    focus(): void
+    blur(): void
     /** `code`: of the key on a keyboard, as in KeyboardEvent.code; `down` absent: pressed and released. */
-    sendKey (keysym: number, code: string, down?: boolean): void
+    sendKey(keysym: number, code: string, down?: boolean): void
   }
 }

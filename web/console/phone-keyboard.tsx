@@ -10,14 +10,17 @@ import { typeCharacter } from './layouts.js'
 const FILLING = ' '.repeat(64)
 
 /** What was typed: so many characters deleted, then these. Pure. */
-export function typedSince (before: string, after: string): { readonly deleted: number, readonly typed: string } {
+export function typedSince(
+  before: string,
+  after: string,
+): { readonly deleted: number; readonly typed: string } {
   let same = 0
   while (same < before.length && same < after.length && before[same] === after[same]) same++
   return { deleted: before.length - same, typed: after.slice(same) }
 }
 
 /** Opens the phone's own keyboard: a field that nobody sees takes what is typed, and it goes on to the guest. */
-export function PhoneKeyboard ({ to }: { to: Sender | null }): ReactElement | null {
+export function PhoneKeyboard({ to }: { to: Sender | null }): ReactElement | null {
   const { t } = useTranslation()
   const field = useRef<HTMLTextAreaElement>(null)
   const before = useRef(FILLING)
@@ -32,12 +35,37 @@ export function PhoneKeyboard ({ to }: { to: Sender | null }): ReactElement | nu
     for (const character of typed) typeCharacter(to, character, chosenLayout())
     before.current = currentTarget.value
     // A keyboard that has deleted nearly all that there is would have nothing more to delete.
-    if (currentTarget.value.length < FILLING.length / 2 && (nativeEvent as InputEvent).isComposing !== true) refill()
+    if (
+      currentTarget.value.length < FILLING.length / 2 &&
+      (nativeEvent as InputEvent).isComposing !== true
+    )
+      refill()
   }
   return (
     <>
-      <textarea ref={field} className="berth-unseen" aria-label={t('console.phoneKeyboard')} tabIndex={-1} autoCapitalize="none" autoComplete="off" autoCorrect="off" spellCheck={false} defaultValue={FILLING} onInput={input} onFocus={refill} onBlur={refill} />
-      <Button title={t('console.phoneKeyboard')} variant="plain" aria-label={t('console.openPhoneKeyboard')} icon={<MobileAltIcon />} onClick={() => { field.current?.focus() }} />
+      <textarea
+        ref={field}
+        className="berth-unseen"
+        aria-label={t('console.phoneKeyboard')}
+        tabIndex={-1}
+        autoCapitalize="none"
+        autoComplete="off"
+        autoCorrect="off"
+        spellCheck={false}
+        defaultValue={FILLING}
+        onInput={input}
+        onFocus={refill}
+        onBlur={refill}
+      />
+      <Button
+        title={t('console.phoneKeyboard')}
+        variant="plain"
+        aria-label={t('console.openPhoneKeyboard')}
+        icon={<MobileAltIcon />}
+        onClick={() => {
+          field.current?.focus()
+        }}
+      />
     </>
   )
 }

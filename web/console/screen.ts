@@ -8,11 +8,20 @@ import { comesBack, type End, endOf, waitBefore } from './ends.js'
  * itself; refused: the broker says no; inUse: somebody else has it.
  */
 export type ScreenState =
-  | { readonly is: 'connecting' } | { readonly is: 'open', readonly ticket: Ticket } | { readonly is: 'waiting', readonly at: number, readonly end: End, readonly sentence: string }
-  | { readonly is: 'ended', readonly end: End, readonly sentence: string } | { readonly is: 'refused' | 'inUse', readonly error: ApiError }
+  | { readonly is: 'connecting' }
+  | { readonly is: 'open'; readonly ticket: Ticket }
+  | { readonly is: 'waiting'; readonly at: number; readonly end: End; readonly sentence: string }
+  | { readonly is: 'ended'; readonly end: End; readonly sentence: string }
+  | { readonly is: 'refused' | 'inUse'; readonly error: ApiError }
 
 /** Faults that pass by themselves. */
-const PASSING: readonly string[] = ['no_connection', 'hypervisor_unreachable', 'timeout', 'shutting_down', 'internal']
+const PASSING: readonly string[] = [
+  'no_connection',
+  'hypervisor_unreachable',
+  'timeout',
+  'shutting_down',
+  'internal',
+]
 const HANDSHAKE_MS = 15_000
 const TICKET_MS = 30_000
 
@@ -24,39 +33,68 @@ export class Screen {
   #tries = 0
   #closed = false
 
-  constructor (readonly target: HTMLElement, readonly machine: string, readonly wish: ScreenRequest, readonly onState: (state: ScreenState, rfb: RFB | null) => void) {}
+  constructor(
+    readonly target: HTMLElement,
+    readonly machine: string,
+    readonly wish: ScreenRequest,
+    readonly onState: (state: ScreenState, rfb: RFB | null) => void,
+  ) {}
 
   /** Asks for a new ticket at once. `take`: cut whoever has it; only this time. */
-  connect (take = false): void {
+  connect(take = false): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#drop()
     this.#tell({ is: 'connecting' })
     const wish = { ...this.wish, ...(take ? { take } : {}) }
-    api<Ticket>('POST', path`/machines/${this.machine}/screen`, { body: wish, withinMs: TICKET_MS }).then((ticket) => { if (!this.#closed) this.#open(ticket) }, (error: unknown) => { this.#refused(error) })
+    api<Ticket>('POST', path`/machines/${this.machine}/screen`, {
+      body: wish,
+      withinMs: TICKET_MS,
+    }).then(
+      (ticket) => {
+        if (!this.#closed) this.#open(ticket)
+      },
+      (error: unknown) => {
+        this.#refused(error)
+      },
+    )
   }
 
   /** Does not wait for the next try. */
-  hurry (): void { if (this.#timer !== undefined) this.connect() }
+  hurry(): void {
+    if (this.#timer !== undefined) this.connect()
+  }
 
-  close (): void {
+  close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
     this.#drop()
   }
 
-  #refused (fault: unknown): void {
+  #refused(fault: unknown): void {
     const error = fault instanceof ApiError ? fault : new ApiError(0, 'internal', String(fault))
-    if (PASSING.includes(error.code)) this.#later(error.code === 'hypervisor_unreachable' ? 'hostAway' : 'network', error.code === 'no_connection' ? '' : error.message)
-    else if (error.code === 'machine_off') this.#tell({ is: 'ended', end: 'machineOff', sentence: error.message })
+    if (PASSING.includes(error.code))
+      this.#later(
+        error.code === 'hypervisor_unreachable' ? 'hostAway' : 'network',
+        error.code === 'no_connection' ? '' : error.message,
+      )
+    else if (error.code === 'machine_off')
+      this.#tell({ is: 'ended', end: 'machineOff', sentence: error.message })
     else this.#tell({ is: error.code === 'console_in_use' ? 'inUse' : 'refused', error })
   }
 
-  #open (ticket: Ticket): void {
-    const socket = new WebSocket(new URL(`/api/v1${path`/machines/${this.machine}/screen`}`, window.location.href.replace(/^http/, 'ws')))
+  #open(ticket: Ticket): void {
+    const socket = new WebSocket(
+      new URL(
+        `/api/v1${path`/machines/${this.machine}/screen`}`,
+        window.location.href.replace(/^http/, 'ws'),
+      ),
+    )
     socket.binaryType = 'arraybuffer'
     this.#socket = socket
-    const patience = setTimeout(() => { socket.close() }, HANDSHAKE_MS)
+    const patience = setTimeout(() => {
+      socket.close()
+    }, HANDSHAKE_MS)
     socket.addEventListener('open', () => {
       socket.send(JSON.stringify({ ticket: ticket.ticket }))
       const rfb = new RFB(this.target, socket, { shared: true })
@@ -64,7 +102,9 @@ export class Screen {
       rfb.viewOnly = ticket.viewOnly
       rfb.focusOnClick = true
       // noVNC complains when it is ended twice.
-      rfb.addEventListener('disconnect', () => { if (this.#rfb === rfb) this.#rfb = null })
+      rfb.addEventListener('disconnect', () => {
+        if (this.#rfb === rfb) this.#rfb = null
+      })
       rfb.addEventListener('connect', () => {
         clearTimeout(patience)
         this.#tries = 0
@@ -80,19 +120,21 @@ export class Screen {
     })
   }
 
-  #later (end: End, sentence: string): void {
+  #later(end: End, sentence: string): void {
     if (this.#closed) return
     const wait = waitBefore(this.#tries++, Math.random())
     this.#tell({ is: 'waiting', at: Date.now() + wait, end, sentence })
-    this.#timer = setTimeout(() => { this.connect() }, wait)
+    this.#timer = setTimeout(() => {
+      this.connect()
+    }, wait)
   }
 
-  #tell (state: ScreenState): void {
+  #tell(state: ScreenState): void {
     if (!this.#closed) this.onState(state, state.is === 'open' ? this.#rfb : null)
   }
 
   /** The last picture goes with it. */
-  #drop (): void {
+  #drop(): void {
     const [rfb, socket] = [this.#rfb, this.#socket]
     this.#rfb = null
     this.#socket = null

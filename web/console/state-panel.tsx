@@ -13,22 +13,82 @@ import { useNow } from '../parts/when.js'
 import type { ScreenState } from './screen.js'
 import { ToDesktops } from './to-desktops.js'
 
-interface PanelProps { readonly state: ScreenState, readonly machine: string, readonly session: Session, readonly again: () => void, readonly take: () => void }
+interface PanelProps {
+  readonly state: ScreenState
+  readonly machine: string
+  readonly session: Session
+  readonly again: () => void
+  readonly take: () => void
+}
 
 /** In the place of the screen while there is none: what is going on, and what he can do. */
-export function StatePanel ({ state, machine, session, again, take }: PanelProps): ReactElement | null {
+export function StatePanel({
+  state,
+  machine,
+  session,
+  again,
+  take,
+}: PanelProps): ReactElement | null {
   const { t } = useTranslation()
   switch (state.is) {
-    case 'open': return null
-    case 'connecting': return <Panel busy title={t('console.connecting')} />
-    case 'waiting': return <Panel busy title={state.end === 'network' ? t('console.ends.network') : t(`console.ends.${state.end}`)} says={<Wait at={state.at} />}><Button variant="secondary" onClick={again}>{t('console.now')}</Button></Panel>
-    case 'ended': return <Panel title={t(`console.ends.${state.end}`)} says={<Said sentence={state.sentence} />}><Ways machine={machine} viewer={state.end === 'unreachable'} again={again} /></Panel>
-    case 'refused': return <Panel title={t('console.refused')} says={sentenceOf(t, state.error)}><Ways machine={machine} viewer={state.error.code === 'console_unreachable'} again={again} /></Panel>
-    case 'inUse': return <InUse machine={machine} session={session} says={sentenceOf(t, state.error)} again={again} take={take} />
+    case 'open':
+      return null
+    case 'connecting':
+      return <Panel busy title={t('console.connecting')} />
+    case 'waiting':
+      return (
+        <Panel
+          busy
+          title={
+            state.end === 'network' ? t('console.ends.network') : t(`console.ends.${state.end}`)
+          }
+          says={<Wait at={state.at} />}
+        >
+          <Button variant="secondary" onClick={again}>
+            {t('console.now')}
+          </Button>
+        </Panel>
+      )
+    case 'ended':
+      return (
+        <Panel title={t(`console.ends.${state.end}`)} says={<Said sentence={state.sentence} />}>
+          <Ways machine={machine} viewer={state.end === 'unreachable'} again={again} />
+        </Panel>
+      )
+    case 'refused':
+      return (
+        <Panel title={t('console.refused')} says={sentenceOf(t, state.error)}>
+          <Ways
+            machine={machine}
+            viewer={state.error.code === 'console_unreachable'}
+            again={again}
+          />
+        </Panel>
+      )
+    case 'inUse':
+      return (
+        <InUse
+          machine={machine}
+          session={session}
+          says={sentenceOf(t, state.error)}
+          again={again}
+          take={take}
+        />
+      )
   }
 }
 
-function Panel ({ title, says, busy = false, children }: { title: string, says?: ReactElement | string, busy?: boolean, children?: ReactElement }): ReactElement {
+function Panel({
+  title,
+  says,
+  busy = false,
+  children,
+}: {
+  title: string
+  says?: ReactElement | string
+  busy?: boolean
+  children?: ReactElement
+}): ReactElement {
   return (
     <div className="berth-console-panel" role="status">
       {busy && <Spinner size="lg" aria-hidden="true" />}
@@ -40,44 +100,126 @@ function Panel ({ title, says, busy = false, children }: { title: string, says?:
 }
 
 /** The broker's own sentence is in English; elsewhere the title says it all. */
-function Said ({ sentence }: { sentence: string }): ReactElement {
+function Said({ sentence }: { sentence: string }): ReactElement {
   const { i18n } = useTranslation()
   return <>{i18n.language === 'en' ? sentence : ''}</>
 }
 
-function Wait ({ at }: { at: number }): ReactElement {
+function Wait({ at }: { at: number }): ReactElement {
   const { t } = useTranslation()
   const now = useNow(500)
   return <>{t('console.againIn', { seconds: Math.max(1, Math.ceil((at - now) / 1_000)) })}</>
 }
 
-function Ways ({ machine, viewer, again }: { machine: string, viewer: boolean, again: () => void }): ReactElement {
+function Ways({
+  machine,
+  viewer,
+  again,
+}: {
+  machine: string
+  viewer: boolean
+  again: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const [failed, setFailed] = useState(false)
   return (
     <>
       <Button onClick={again}>{t('console.openAgain')}</Button>
-      {viewer && <Button variant="secondary" isDisabled={failed} onClick={() => { saveViewerFile(machine, false).catch(() => { setFailed(true) }) }}>{t('desktops.ways.viewer')}</Button>}
-      <Button variant="link" component={ToDesktops}>{t('desktops.title')}</Button>
+      {viewer && (
+        <Button
+          variant="secondary"
+          isDisabled={failed}
+          onClick={() => {
+            saveViewerFile(machine, false).catch(() => {
+              setFailed(true)
+            })
+          }}
+        >
+          {t('desktops.ways.viewer')}
+        </Button>
+      )}
+      <Button variant="link" component={ToDesktops}>
+        {t('desktops.title')}
+      </Button>
     </>
   )
 }
 
 /** Somebody else has it. Who may, takes it over or only looks; nobody else is shown that one could. */
-function InUse ({ machine, session, says, again, take }: { machine: string, session: Session, says: string, again: () => void, take: () => void }): ReactElement {
+function InUse({
+  machine,
+  session,
+  says,
+  again,
+  take,
+}: {
+  machine: string
+  session: Session
+  says: string
+  again: () => void
+  take: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const [asking, setAsking] = useState(false)
-  const permissions = useGet<Permissions>('/whoami/permissions', ['grants', 'desktops'], { enabled: session.role !== 'admin' })
-  const mayTake = session.role === 'admin' || permissions.data?.objects.some(({ kind, object, verbs }) => kind === 'machine' && object === machine && verbs.some((verb) => ['takeConsole', 'admin', '*'].includes(verb))) === true
+  const permissions = useGet<Permissions>('/whoami/permissions', ['grants', 'desktops'], {
+    enabled: session.role !== 'admin',
+  })
+  const mayTake =
+    session.role === 'admin' ||
+    permissions.data?.objects.some(
+      ({ kind, object, verbs }) =>
+        kind === 'machine' &&
+        object === machine &&
+        verbs.some((verb) => ['takeConsole', 'admin', '*'].includes(verb)),
+    ) === true
   return (
     <Panel title={t('console.inUse')} says={says}>
       <>
-        {mayTake && <Button variant="danger" onClick={() => { setAsking(true) }}>{t('desktops.take')}</Button>}
-        {mayTake && <Button variant="secondary" onClick={() => { void navigate(`${path`/machines/${machine}/console`}?watch=1`) }}>{t('console.watch')}</Button>}
-        <Button variant={mayTake ? 'link' : 'primary'} onClick={again}>{t('console.openAgain')}</Button>
-        <Button variant="link" component={ToDesktops}>{t('desktops.title')}</Button>
-        {asking && <Confirm title={t('desktops.inUse', { machine })} action={t('desktops.take')} danger pending={false} error={null} onConfirm={() => { setAsking(false); take() }} close={() => { setAsking(false) }}>{says} {t('console.takeWhy')}</Confirm>}
+        {mayTake && (
+          <Button
+            variant="danger"
+            onClick={() => {
+              setAsking(true)
+            }}
+          >
+            {t('desktops.take')}
+          </Button>
+        )}
+        {mayTake && (
+          <Button
+            variant="secondary"
+            onClick={() => {
+              void navigate(`${path`/machines/${machine}/console`}?watch=1`)
+            }}
+          >
+            {t('console.watch')}
+          </Button>
+        )}
+        <Button variant={mayTake ? 'link' : 'primary'} onClick={again}>
+          {t('console.openAgain')}
+        </Button>
+        <Button variant="link" component={ToDesktops}>
+          {t('desktops.title')}
+        </Button>
+        {asking && (
+          <Confirm
+            title={t('desktops.inUse', { machine })}
+            action={t('desktops.take')}
+            danger
+            pending={false}
+            error={null}
+            onConfirm={() => {
+              setAsking(false)
+              take()
+            }}
+            close={() => {
+              setAsking(false)
+            }}
+          >
+            {says} {t('console.takeWhy')}
+          </Confirm>
+        )}
       </>
     </Panel>
   )

@@ -1,4 +1,12 @@
-import { Button, Dropdown, DropdownGroup, DropdownItem, DropdownList, Divider, MenuToggle } from '@patternfly/react-core'
+import {
+  Button,
+  Dropdown,
+  DropdownGroup,
+  DropdownItem,
+  DropdownList,
+  Divider,
+  MenuToggle,
+} from '@patternfly/react-core'
 import { ArrowLeftIcon } from '@patternfly/react-icons/dist/esm/icons/arrow-left-icon'
 import { CompressIcon } from '@patternfly/react-icons/dist/esm/icons/compress-icon'
 import { ExpandIcon } from '@patternfly/react-icons/dist/esm/icons/expand-icon'
@@ -26,61 +34,178 @@ interface ToolbarProps {
 }
 
 /** What can be done with a screen besides working on it, and the way back. */
-export function Toolbar ({ machine, rfb, mayPaste, scaling, setScaling, isKeyboardShown, paste, toggleKeyboard, phoneKeyboard }: ToolbarProps): ReactElement {
+export function Toolbar({
+  machine,
+  rfb,
+  mayPaste,
+  scaling,
+  setScaling,
+  isKeyboardShown,
+  paste,
+  toggleKeyboard,
+  phoneKeyboard,
+}: ToolbarProps): ReactElement {
   const { t } = useTranslation()
   const back = useBackName()
   return (
     <header className="berth-console-bar">
-      <Button title={back} variant="plain" aria-label={back} component={ToWhereFrom} icon={<ArrowLeftIcon />} />
+      <Button
+        title={back}
+        variant="plain"
+        aria-label={back}
+        component={ToWhereFrom}
+        icon={<ArrowLeftIcon />}
+      />
       <h1 className="berth-console-name">{machine}</h1>
       <div className="berth-console-tools" role="toolbar" aria-label={t('console.tools')}>
         {rfb && <KeyMenu rfb={rfb} />}
-        {rfb && mayPaste && <Button title={t('console.paste')} variant="plain" aria-label={t('console.paste')} icon={<PasteIcon />} onClick={paste} />}
+        {rfb && mayPaste && (
+          <Button
+            title={t('console.paste')}
+            variant="plain"
+            aria-label={t('console.paste')}
+            icon={<PasteIcon />}
+            onClick={paste}
+          />
+        )}
         {rfb && phoneKeyboard}
-        {rfb && <Button title={t('console.keyboard')} variant="plain" aria-label={t('console.keyboard')} aria-pressed={isKeyboardShown} isClicked={isKeyboardShown} icon={<KeyboardIcon />} onClick={toggleKeyboard} />}
-        <ScalingMenu scaling={scaling} choose={(one) => { chooseScaling(one); setScaling(one) }} />
+        {rfb && (
+          <Button
+            title={t('console.keyboard')}
+            variant="plain"
+            aria-label={t('console.keyboard')}
+            aria-pressed={isKeyboardShown}
+            isClicked={isKeyboardShown}
+            icon={<KeyboardIcon />}
+            onClick={toggleKeyboard}
+          />
+        )}
+        <ScalingMenu
+          scaling={scaling}
+          choose={(one) => {
+            chooseScaling(one)
+            setScaling(one)
+          }}
+        />
         <FullScreen />
       </div>
     </header>
   )
 }
 
-function KeyMenu ({ rfb }: { rfb: RFB }): ReactElement {
+function KeyMenu({ rfb }: { rfb: RFB }): ReactElement {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
-  const functionKeys = Array.from({ length: 12 }, (_, index) => ({ name: `F${index + 1}`, keys: [functionKey(index + 1)] }))
-  const items = (all: typeof COMBINATIONS): ReactElement => <DropdownList>{all.map(({ name, keys }) => <DropdownItem key={name} onClick={() => { setOpen(false); press(rfb, keys); rfb.focus() }}>{name}</DropdownItem>)}</DropdownList>
+  const functionKeys = Array.from({ length: 12 }, (_, index) => ({
+    name: `F${index + 1}`,
+    keys: [functionKey(index + 1)],
+  }))
+  const items = (all: typeof COMBINATIONS): ReactElement => (
+    <DropdownList>
+      {all.map(({ name, keys }) => (
+        <DropdownItem
+          key={name}
+          onClick={() => {
+            setOpen(false)
+            press(rfb, keys)
+            rfb.focus()
+          }}
+        >
+          {name}
+        </DropdownItem>
+      ))}
+    </DropdownList>
+  )
   return (
-    <Dropdown isOpen={open} onOpenChange={setOpen} isScrollable popperProps={{ position: 'right' }} toggle={(ref) => <MenuToggle ref={ref} variant="plainText" isExpanded={open} onClick={() => { setOpen(!open) }}>{t('console.keys')}</MenuToggle>}>
+    <Dropdown
+      isOpen={open}
+      onOpenChange={setOpen}
+      isScrollable
+      popperProps={{ position: 'right' }}
+      toggle={(ref) => (
+        <MenuToggle
+          ref={ref}
+          variant="plainText"
+          isExpanded={open}
+          onClick={() => {
+            setOpen(!open)
+          }}
+        >
+          {t('console.keys')}
+        </MenuToggle>
+      )}
+    >
       {items(COMBINATIONS)}
       <Divider />
       <DropdownGroup label={t('console.functionKeys')}>{items(functionKeys)}</DropdownGroup>
       <Divider />
-      <DropdownList><DropdownItem isDisabled>{t('console.leaveScreen')}</DropdownItem></DropdownList>
+      <DropdownList>
+        <DropdownItem isDisabled>{t('console.leaveScreen')}</DropdownItem>
+      </DropdownList>
     </Dropdown>
   )
 }
 
-function ScalingMenu ({ scaling, choose }: { scaling: Scaling, choose: (scaling: Scaling) => void }): ReactElement {
+function ScalingMenu({
+  scaling,
+  choose,
+}: {
+  scaling: Scaling
+  choose: (scaling: Scaling) => void
+}): ReactElement {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   return (
-    <Dropdown isOpen={open} onOpenChange={setOpen} shouldFocusToggleOnSelect popperProps={{ position: 'right' }}
-      toggle={(ref) => <MenuToggle ref={ref} variant="plain" aria-label={t('console.scaling')} icon={<SearchPlusIcon />} isExpanded={open} onClick={() => { setOpen(!open) }} />}>
-      <DropdownList>{SCALINGS.map((one) => <DropdownItem key={one} isSelected={one === scaling} description={t(`console.scalingsAbout.${one}`)} onClick={() => { setOpen(false); choose(one) }}>{t(`console.scalings.${one}`)}</DropdownItem>)}</DropdownList>
+    <Dropdown
+      isOpen={open}
+      onOpenChange={setOpen}
+      shouldFocusToggleOnSelect
+      popperProps={{ position: 'right' }}
+      toggle={(ref) => (
+        <MenuToggle
+          ref={ref}
+          variant="plain"
+          aria-label={t('console.scaling')}
+          icon={<SearchPlusIcon />}
+          isExpanded={open}
+          onClick={() => {
+            setOpen(!open)
+          }}
+        />
+      )}
+    >
+      <DropdownList>
+        {SCALINGS.map((one) => (
+          <DropdownItem
+            key={one}
+            isSelected={one === scaling}
+            description={t(`console.scalingsAbout.${one}`)}
+            onClick={() => {
+              setOpen(false)
+              choose(one)
+            }}
+          >
+            {t(`console.scalings.${one}`)}
+          </DropdownItem>
+        ))}
+      </DropdownList>
     </Dropdown>
   )
 }
 
 /** Keys that the browser would keep for itself go to the screen in full screen, where it lets them (the Keyboard Lock API). */
-interface WithKeyboard { readonly keyboard?: { lock?: () => Promise<void>, unlock?: () => void } }
+interface WithKeyboard {
+  readonly keyboard?: { lock?: () => Promise<void>; unlock?: () => void }
+}
 
 /** The whole document, not the screen alone: what is beside the element that fills the screen is not drawn, and dialogues are. Ends with the page. */
-function FullScreen (): ReactElement | null {
+function FullScreen(): ReactElement | null {
   const { t } = useTranslation()
   const [full, setFull] = useState(false)
   useEffect(() => {
-    const look = (): void => { setFull(document.fullscreenElement !== null) }
+    const look = (): void => {
+      setFull(document.fullscreenElement !== null)
+    }
     document.addEventListener('fullscreenchange', look)
     return () => {
       document.removeEventListener('fullscreenchange', look)
@@ -90,9 +215,26 @@ function FullScreen (): ReactElement | null {
   if (!document.fullscreenEnabled) return null // phones of some makers
   const { keyboard } = navigator as WithKeyboard
   const toggle = (): void => {
-    if (full) void document.exitFullscreen().then(() => { keyboard?.unlock?.() })
-    else void document.documentElement.requestFullscreen().then(() => keyboard?.lock?.()).catch(() => { setFull(false) })
+    if (full)
+      void document.exitFullscreen().then(() => {
+        keyboard?.unlock?.()
+      })
+    else
+      void document.documentElement
+        .requestFullscreen()
+        .then(() => keyboard?.lock?.())
+        .catch(() => {
+          setFull(false)
+        })
   }
   const name = full ? t('console.leaveFullScreen') : t('console.fullScreen')
-  return <Button variant="plain" aria-label={name} title={name} icon={full ? <CompressIcon /> : <ExpandIcon />} onClick={toggle} />
+  return (
+    <Button
+      variant="plain"
+      aria-label={name}
+      title={name}
+      icon={full ? <CompressIcon /> : <ExpandIcon />}
+      onClick={toggle}
+    />
+  )
 }

@@ -6,28 +6,80 @@ import { Countdown } from './countdown.js'
 import { endOf } from './offer-state.js'
 
 /** Since when, how long, and who else: only what there is something to say of. */
-export function CardFacts ({ offer }: { offer: Offer }): ReactElement {
+export function CardFacts({ offer }: { offer: Offer }): ReactElement {
   const { t, i18n } = useTranslation()
   const { desktop, connected, reason, state, waiting } = offer
   const end = endOf(offer)
   const watchers = desktop?.watchedBy ?? []
   return (
     <dl className="berth-facts">
-      {state === 'maintenance' && reason !== '' && <Fact name={t('desktops.reason')}>{reason}</Fact>}
-      {desktop && <Fact name={t('desktops.since')}><When at={desktop.assignedAt} /></Fact>}
-      {end !== null && <Fact name={desktop?.sessionEndsAt != null ? t('desktops.sessionLeft') : t('desktops.timeLeft')}><Countdown to={end} language={i18n.language} /></Fact>}
-      {desktop && end === null && desktop.phase !== 'preparing' && <Fact name={t('desktops.timeLeft')}>{desktop.connectedAt !== null && desktop.phase === 'connected' && desktop.pool !== null ? t('desktops.whileConnected') : t('desktops.noEnd')}</Fact>}
-      {connected.length > 0 && <Fact name={t('desktops.connected')}>{connected.map((one) => <Connected key={`${one.address} ${one.since}`} one={one} />)}</Fact>}
-      {watchers.length > 0 && <Fact name={t('desktops.watchedBy')}><strong>{watchers.join(', ')}</strong></Fact>}
-      {!desktop && state === 'full' && (waiting ?? 0) > 0 && <Fact name={t('desktops.waiting')}>{waiting}</Fact>}
+      {state === 'maintenance' && reason !== '' && (
+        <Fact name={t('desktops.reason')}>{reason}</Fact>
+      )}
+      {desktop && (
+        <Fact name={t('desktops.since')}>
+          <When at={desktop.assignedAt} />
+        </Fact>
+      )}
+      {end !== null && (
+        <Fact
+          name={desktop?.sessionEndsAt != null ? t('desktops.sessionLeft') : t('desktops.timeLeft')}
+        >
+          <Countdown to={end} language={i18n.language} />
+        </Fact>
+      )}
+      {desktop && end === null && desktop.phase !== 'preparing' && (
+        <Fact name={t('desktops.timeLeft')}>
+          {desktop.connectedAt !== null && desktop.phase === 'connected' && desktop.pool !== null
+            ? t('desktops.whileConnected')
+            : t('desktops.noEnd')}
+        </Fact>
+      )}
+      {connected.length > 0 && (
+        <Fact name={t('desktops.connected')}>
+          {connected.map((one) => (
+            <Connected key={`${one.address} ${one.since}`} one={one} />
+          ))}
+        </Fact>
+      )}
+      {watchers.length > 0 && (
+        <Fact name={t('desktops.watchedBy')}>
+          <strong>{watchers.join(', ')}</strong>
+        </Fact>
+      )}
+      {!desktop && state === 'full' && (waiting ?? 0) > 0 && (
+        <Fact name={t('desktops.waiting')}>{waiting}</Fact>
+      )}
     </dl>
   )
 }
 
-function Fact ({ name, children }: { name: string, children: ReactNode }): ReactElement { return <div><dt>{name}</dt><dd>{children}</dd></div> }
+function Fact({ name, children }: { name: string; children: ReactNode }): ReactElement {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
 
-function Connected ({ one: { who, you, device, address, since } }: { one: Connection }): ReactElement {
+function Connected({
+  one: { who, you, device, address, since },
+}: {
+  one: Connection
+}): ReactElement {
   const { t } = useTranslation()
-  const name = you ? t('desktops.you') : who === null ? t('desktops.somebody') : device ? t('desktops.device', { mac: who }) : who
-  return <span className="berth-connected">{name}{address !== '' && <> {t('desktops.from', { address })}</>}, <When at={since} /></span>
+  const name = you
+    ? t('desktops.you')
+    : who === null
+      ? t('desktops.somebody')
+      : device
+        ? t('desktops.device', { mac: who })
+        : who
+  return (
+    <span className="berth-connected">
+      {name}
+      {address !== '' && <> {t('desktops.from', { address })}</>}, <When at={since} />
+    </span>
+  )
 }

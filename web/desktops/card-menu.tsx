@@ -15,7 +15,7 @@ const UNASKED: readonly Deed[] = ['start', 'extend']
 const DANGEROUS: readonly Deed[] = ['reset', 'release', 'rebuild']
 
 /** What is done with the machine of a card, one thing at a time. */
-export function useDeeds (offer: Offer): UseMutationResult<void, ApiError, Deed> {
+export function useDeeds(offer: Offer): UseMutationResult<void, ApiError, Deed> {
   return useAct(async (deed: Deed) => {
     await carryOut(offer, deed)
     await queryClient.invalidateQueries({ queryKey: ['get', OFFERS] })
@@ -23,7 +23,15 @@ export function useDeeds (offer: Offer): UseMutationResult<void, ApiError, Deed>
 }
 
 /** What else he may do with it; what is not permitted is not there. What is refused stands in the card (`act`), or in the question that was confirmed. */
-export function CardMenu ({ offer, opener, act }: { offer: Offer, opener: Opener, act: UseMutationResult<void, ApiError, Deed> }): ReactElement | null {
+export function CardMenu({
+  offer,
+  opener,
+  act,
+}: {
+  offer: Offer
+  opener: Opener
+  act: UseMutationResult<void, ApiError, Deed>
+}): ReactElement | null {
   const { t } = useTranslation()
   const [asked, setAsked] = useState<Deed | null>(null)
   const deeds = deedsOf(offer)
@@ -38,28 +46,82 @@ export function CardMenu ({ offer, opener, act }: { offer: Offer, opener: Opener
   const others = offer.connected.filter(({ you }) => !you)
   return (
     <>
-      <Actions label={t('desktops.menu', { name: offer.name })} isBusy={act.isPending} actions={deeds.map(({ deed, now }) => ({ name: t(`desktops.deeds.${deed}`), isDanger: DANGEROUS.includes(deed), isDisabled: !now, onClick: () => { choose(deed) } }))} />
+      <Actions
+        label={t('desktops.menu', { name: offer.name })}
+        isBusy={act.isPending}
+        actions={deeds.map(({ deed, now }) => ({
+          name: t(`desktops.deeds.${deed}`),
+          isDanger: DANGEROUS.includes(deed),
+          isDisabled: !now,
+          onClick: () => {
+            choose(deed)
+          },
+        }))}
+      />
       {asked !== null && (
-        <Confirm title={t(`desktops.ask.${asked}` as 'desktops.ask.release', { machine })} action={t(`desktops.deeds.${asked}`)} danger={DANGEROUS.includes(asked)} pending={act.isPending} error={act.error}
-          onConfirm={() => { act.mutate(asked, { onSuccess: () => { setAsked(null) } }) }} close={() => { setAsked(null); act.reset() }}>
-          <p>{t(`desktops.askWhy.${asked}` as 'desktops.askWhy.release', { machine, pool: offer.name })}</p>
-          {others.length > 0 && <p>{t('desktops.askOthers', { others: others.map(({ who, device }) => who === null ? t('desktops.somebody') : device ? t('desktops.device', { mac: who }) : who).join(', ') })}</p>}
+        <Confirm
+          title={t(`desktops.ask.${asked}` as 'desktops.ask.release', { machine })}
+          action={t(`desktops.deeds.${asked}`)}
+          danger={DANGEROUS.includes(asked)}
+          pending={act.isPending}
+          error={act.error}
+          onConfirm={() => {
+            act.mutate(asked, {
+              onSuccess: () => {
+                setAsked(null)
+              },
+            })
+          }}
+          close={() => {
+            setAsked(null)
+            act.reset()
+          }}
+        >
+          <p>
+            {t(`desktops.askWhy.${asked}` as 'desktops.askWhy.release', {
+              machine,
+              pool: offer.name,
+            })}
+          </p>
+          {others.length > 0 && (
+            <p>
+              {t('desktops.askOthers', {
+                others: others
+                  .map(({ who, device }) =>
+                    who === null
+                      ? t('desktops.somebody')
+                      : device
+                        ? t('desktops.device', { mac: who })
+                        : who,
+                  )
+                  .join(', '),
+              })}
+            </p>
+          )}
         </Confirm>
       )}
     </>
   )
 }
 
-async function carryOut (offer: Offer, deed: Deed): Promise<void> {
+async function carryOut(offer: Offer, deed: Deed): Promise<void> {
   const machine = machineOf(offer) ?? ''
   switch (deed) {
     case 'start':
-      if (offer.desktop?.pool != null) await api('POST', path`/pools/${offer.desktop.pool}/claim`, { body: {} })
+      if (offer.desktop?.pool != null)
+        await api('POST', path`/pools/${offer.desktop.pool}/claim`, { body: {} })
       else await api('POST', path`/machines/${machine}/power`, { body: { action: 'start' } })
       return
-    case 'shutdown': case 'reset': await api('POST', path`/machines/${machine}/power`, { body: { action: deed } }); return
-    case 'extend': case 'rebuild': await api('POST', path`/machines/${machine}/${deed}`); return
+    case 'shutdown':
+    case 'reset':
+      await api('POST', path`/machines/${machine}/power`, { body: { action: deed } })
+      return
+    case 'extend':
+    case 'rebuild':
+      await api('POST', path`/machines/${machine}/${deed}`)
+      return
     // It was asked whether he means it, also while he is connected.
-    case 'release': await api('POST', path`/machines/${machine}/release`, { body: { force: true } })
+    case 'release':
+      await api('POST', path`/machines/${machine}/release`, { body: { force: true } })
   }
 }

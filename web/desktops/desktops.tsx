@@ -15,7 +15,7 @@ import { OfferCard } from './offer-card.js'
 const MANY = 9
 
 /** Everything that a person may use, a card each, and nothing else. */
-export function Desktops ({ session }: { session: Session }): ReactElement {
+export function Desktops({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const offers = useGet<OfferList>(OFFERS, OFFERS_TOPICS)
   return (
@@ -27,30 +27,79 @@ export function Desktops ({ session }: { session: Session }): ReactElement {
 }
 
 /** What he has or was granted; the rest, which only an administrator sees, when it is asked for. The address says which. */
-function Cards ({ offers, session }: { offers: readonly Offer[], session: Session }): ReactElement {
+function Cards({ offers, session }: { offers: readonly Offer[]; session: Session }): ReactElement {
   const { t } = useTranslation()
   const [params, setParams] = useSearchParams()
   const [words, setWords] = useState(params.get('search') ?? '')
   const all = params.get('all') === '1'
   const own = offers.filter((offer) => offer.own)
   const others = offers.length - own.length
-  const shown = (all ? offers : own).filter(({ name, desktop }) => `${name} ${desktop?.machine ?? ''}`.toLowerCase().includes(words.trim().toLowerCase()))
+  const shown = (all ? offers : own).filter(({ name, desktop }) =>
+    `${name} ${desktop?.machine ?? ''}`.toLowerCase().includes(words.trim().toLowerCase()),
+  )
   const search = (text: string): void => {
     setWords(text)
-    setParams((now) => { text === '' ? now.delete('search') : now.set('search', text); return now }, { replace: true })
+    setParams(
+      (now) => {
+        text === '' ? now.delete('search') : now.set('search', text)
+        return now
+      },
+      { replace: true },
+    )
   }
-  const toggle = (): void => { setParams((now) => { all ? now.delete('all') : now.set('all', '1'); return now }) }
+  const toggle = (): void => {
+    setParams((now) => {
+      all ? now.delete('all') : now.set('all', '1')
+      return now
+    })
+  }
   return (
     <>
       {(others > 0 || offers.length >= MANY) && (
         <div className="berth-offers-tools">
-          {(all ? offers : own).length >= MANY && <SearchInput aria-label={t('desktops.search')} placeholder={t('desktops.search')} value={words} onChange={(_event, value) => { search(value) }} onClear={() => { search('') }} resetButtonLabel={t('desktops.searchClear')} />}
-          {others > 0 && <Button variant="link" isInline onClick={toggle}>{all ? t('desktops.showOwn') : t('desktops.showAll', { others })}</Button>}
+          {(all ? offers : own).length >= MANY && (
+            <SearchInput
+              aria-label={t('desktops.search')}
+              placeholder={t('desktops.search')}
+              value={words}
+              onChange={(_event, value) => {
+                search(value)
+              }}
+              onClear={() => {
+                search('')
+              }}
+              resetButtonLabel={t('desktops.searchClear')}
+            />
+          )}
+          {others > 0 && (
+            <Button variant="link" isInline onClick={toggle}>
+              {all ? t('desktops.showOwn') : t('desktops.showAll', { others })}
+            </Button>
+          )}
         </div>
       )}
-      {shown.length === 0
-        ? <EmptyState headingLevel="h2" titleText={words === '' ? t('desktops.none') : t('desktops.noneFound')}><EmptyStateBody>{words === '' ? (session.role === 'user' || others === 0 || all ? t('desktops.noneWhy') : t('desktops.noneWhyHouse')) : t('desktops.noneFoundWhy')}</EmptyStateBody></EmptyState>
-        : <Gallery component="ul" hasGutter className="berth-offers" aria-label={t('desktops.title')}>{shown.map((offer) => <li key={`${offer.kind} ${offer.name}`}><OfferCard offer={offer} /></li>)}</Gallery>}
+      {shown.length === 0 ? (
+        <EmptyState
+          headingLevel="h2"
+          titleText={words === '' ? t('desktops.none') : t('desktops.noneFound')}
+        >
+          <EmptyStateBody>
+            {words === ''
+              ? session.role === 'user' || others === 0 || all
+                ? t('desktops.noneWhy')
+                : t('desktops.noneWhyHouse')
+              : t('desktops.noneFoundWhy')}
+          </EmptyStateBody>
+        </EmptyState>
+      ) : (
+        <Gallery component="ul" hasGutter className="berth-offers" aria-label={t('desktops.title')}>
+          {shown.map((offer) => (
+            <li key={`${offer.kind} ${offer.name}`}>
+              <OfferCard offer={offer} />
+            </li>
+          ))}
+        </Gallery>
+      )}
     </>
   )
 }

@@ -6,7 +6,14 @@ import { queryClient } from '../api/queries.js'
 import { forgetAsked, isAsked, noteAsked } from './asked.js'
 
 export const OFFERS = '/desktops/offers'
-export const OFFERS_TOPICS = ['desktops', 'pools', 'machines', 'sessions', 'grants', 'hypervisors'] as const
+export const OFFERS_TOPICS = [
+  'desktops',
+  'pools',
+  'machines',
+  'sessions',
+  'grants',
+  'hypervisors',
+] as const
 
 /** The broker answers when there is something to say, at the latest after this; asking keeps the place in the queue. */
 const WAIT_MS = 50_000
@@ -15,14 +22,23 @@ const LINE_BROKE_MS = 2_000
 const PASSING: readonly string[] = ['no_connection', 'shutting_down']
 
 /** since: when it was asked for; queue: his place, and when the next may become free. */
-export interface Getting { readonly since: number, readonly queue: ClaimAnswer['queue'] }
-export interface GetDesktop { readonly getting: Getting | null, readonly error: ApiError | null, get (): void, leave (): void, forget (): void }
+export interface Getting {
+  readonly since: number
+  readonly queue: ClaimAnswer['queue']
+}
+export interface GetDesktop {
+  readonly getting: Getting | null
+  readonly error: ApiError | null
+  get(): void
+  leave(): void
+  forget(): void
+}
 
 /**
  * Gets a desktop of a pool: claims, waits in the queue if it must, until it can be opened; then `onReady`. What happens meanwhile is in the offer, by push. A place
  * in the queue that he has already, as after a reload, is kept by itself.
  */
-export function useGetDesktop (offer: Offer, onReady: (desktop: Desktop) => void): GetDesktop {
+export function useGetDesktop(offer: Offer, onReady: (desktop: Desktop) => void): GetDesktop {
   const [getting, setGetting] = useState<Getting | null>(null)
   const [error, setError] = useState<ApiError | null>(null)
   const running = useRef<AbortController | null>(null)
@@ -30,25 +46,42 @@ export function useGetDesktop (offer: Offer, onReady: (desktop: Desktop) => void
   ready.current = onReady
   const { name } = offer
 
-  const run = useCallback((andOpen: boolean): void => {
-    if (running.current) return
-    const stop = new AbortController()
-    running.current = stop
-    setError(null)
-    setGetting({ since: Date.now(), queue: null })
-    if (andOpen) noteAsked(name)
-    claimUntilReady(name, stop.signal, (queue) => { setGetting((now) => now && { ...now, queue }) }).then((desktop) => {
-      if (desktop && andOpen) ready.current(desktop)
-    }, (fault: unknown) => { if (!stop.signal.aborted) setError(fault instanceof ApiError ? fault : new ApiError(0, 'internal', String(fault))) }).finally(() => {
-      if (!stop.signal.aborted) forgetAsked(name)
-      if (running.current === stop || running.current === null) setGetting(null)
-      if (running.current === stop) running.current = null
-      void queryClient.invalidateQueries({ queryKey: ['get', OFFERS] })
-    })
-  }, [name])
+  const run = useCallback(
+    (andOpen: boolean): void => {
+      if (running.current) return
+      const stop = new AbortController()
+      running.current = stop
+      setError(null)
+      setGetting({ since: Date.now(), queue: null })
+      if (andOpen) noteAsked(name)
+      claimUntilReady(name, stop.signal, (queue) => {
+        setGetting((now) => now && { ...now, queue })
+      })
+        .then(
+          (desktop) => {
+            if (desktop && andOpen) ready.current(desktop)
+          },
+          (fault: unknown) => {
+            if (!stop.signal.aborted)
+              setError(
+                fault instanceof ApiError ? fault : new ApiError(0, 'internal', String(fault)),
+              )
+          },
+        )
+        .finally(() => {
+          if (!stop.signal.aborted) forgetAsked(name)
+          if (running.current === stop || running.current === null) setGetting(null)
+          if (running.current === stop) running.current = null
+          void queryClient.invalidateQueries({ queryKey: ['get', OFFERS] })
+        })
+    },
+    [name],
+  )
 
   const waits = offer.kind === 'pool' && offer.queue !== null && offer.desktop === null
-  useEffect(() => { if (waits) run(isAsked(name)) }, [waits, run, name])
+  useEffect(() => {
+    if (waits) run(isAsked(name))
+  }, [waits, run, name])
   const stopNow = useCallback((): void => {
     running.current?.abort()
     running.current = null
@@ -58,18 +91,40 @@ export function useGetDesktop (offer: Offer, onReady: (desktop: Desktop) => void
   const leave = (): void => {
     stopNow()
     forgetAsked(name)
-    api('DELETE', path`/pools/${name}/claim`).catch((fault: unknown) => { if (fault instanceof ApiError) setError(fault) }).finally(() => { void queryClient.invalidateQueries({ queryKey: ['get', OFFERS] }) })
+    api('DELETE', path`/pools/${name}/claim`)
+      .catch((fault: unknown) => {
+        if (fault instanceof ApiError) setError(fault)
+      })
+      .finally(() => {
+        void queryClient.invalidateQueries({ queryKey: ['get', OFFERS] })
+      })
   }
-  return { getting, error, get: () => { run(true) }, leave, forget: () => { setError(null) } }
+  return {
+    getting,
+    error,
+    get: () => {
+      run(true)
+    },
+    leave,
+    forget: () => {
+      setError(null)
+    },
+  }
 }
 
 /** Null: it was given up. Throws ApiError; a line that broke is none, since his place in the queue is kept a while. */
-async function claimUntilReady (pool: string, signal: AbortSignal, onQueue: (queue: ClaimAnswer['queue']) => void): Promise<Desktop | null> {
+async function claimUntilReady(
+  pool: string,
+  signal: AbortSignal,
+  onQueue: (queue: ClaimAnswer['queue']) => void,
+): Promise<Desktop | null> {
   // The first answer comes at once, so that a place in the queue is shown; each later one when something has changed.
   for (let waitMs = 0; !signal.aborted;) {
     const answer = await claim(pool, waitMs, signal)
     if (answer === null) {
-      await new Promise((resolve) => { setTimeout(resolve, LINE_BROKE_MS) })
+      await new Promise((resolve) => {
+        setTimeout(resolve, LINE_BROKE_MS)
+      })
       continue
     }
     waitMs = WAIT_MS
@@ -80,9 +135,16 @@ async function claimUntilReady (pool: string, signal: AbortSignal, onQueue: (que
 }
 
 /** Null: the broker could not be asked. */
-async function claim (pool: string, waitMs: number, signal: AbortSignal): Promise<ClaimAnswer | null> {
+async function claim(
+  pool: string,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<ClaimAnswer | null> {
   try {
-    return await api<ClaimAnswer>('POST', path`/pools/${pool}/claim`, { body: { wait: true, waitMs }, signal })
+    return await api<ClaimAnswer>('POST', path`/pools/${pool}/claim`, {
+      body: { wait: true, waitMs },
+      signal,
+    })
   } catch (error) {
     if (error instanceof ApiError && PASSING.includes(error.code)) return null
     throw error

@@ -13,7 +13,15 @@ import type { Getting } from './get-desktop.js'
 const ESTIMATE_STEP_S = 5
 
 /** What happens on the way to a desktop, as it happens: each step by the broker's word, and how long the one that is going on may last. */
-export function GetSteps ({ offer, getting, starting }: { offer: Offer, getting: Getting | null, starting: number | null }): ReactElement | null {
+export function GetSteps({
+  offer,
+  getting,
+  starting,
+}: {
+  offer: Offer
+  getting: Getting | null
+  starting: number | null
+}): ReactElement | null {
   const { t } = useTranslation()
   const cleaned = useRef(false)
   const preparing = offer.desktop?.phase === 'preparing'
@@ -28,33 +36,82 @@ export function GetSteps ({ offer, getting, starting }: { offer: Offer, getting:
   return (
     <div role="status">
       <List isPlain className="berth-steps">
-        {offer.kind === 'pool' && <ListItem icon={given ? <Done /> : <Busy />}>{given ? t('desktops.steps.given', { machine: given.machine }) : t('desktops.steps.asking')}</ListItem>}
-        {given && cleaned.current && <ListItem icon={offer.step === 'cleaning' ? <Busy /> : <Done />}>{offer.step === 'cleaning' ? t('desktops.steps.cleaning') : t('desktops.steps.cleaned')}</ListItem>}
-        {(given ?? starting) !== null && offer.step !== 'cleaning' && <ListItem icon={<Busy />}><Starting t={t} offer={offer} begun={begun} /></ListItem>}
+        {offer.kind === 'pool' && (
+          <ListItem icon={given ? <Done /> : <Busy />}>
+            {given
+              ? t('desktops.steps.given', { machine: given.machine })
+              : t('desktops.steps.asking')}
+          </ListItem>
+        )}
+        {given && cleaned.current && (
+          <ListItem icon={offer.step === 'cleaning' ? <Busy /> : <Done />}>
+            {offer.step === 'cleaning' ? t('desktops.steps.cleaning') : t('desktops.steps.cleaned')}
+          </ListItem>
+        )}
+        {(given ?? starting) !== null && offer.step !== 'cleaning' && (
+          <ListItem icon={<Busy />}>
+            <Starting t={t} offer={offer} begun={begun} />
+          </ListItem>
+        )}
       </List>
     </div>
   )
 }
 
-function Starting ({ t, offer, begun }: { t: TFunction, offer: Offer, begun: number }): ReactElement {
+function Starting({
+  t,
+  offer,
+  begun,
+}: {
+  t: TFunction
+  offer: Offer
+  begun: number
+}): ReactElement {
   const now = useNow(1_000)
   if (offer.step === 'host-away') return <>{t('desktops.steps.hostAway')}</>
   if (offer.step === 'retrying') return <>{t('desktops.steps.retrying')}</>
   if (offer.startMs === null) return <>{t('desktops.steps.starting')}</>
   const left = (begun + offer.startMs - now) / 1_000
-  if (left <= 0) return <>{now - begun > 3 * offer.startMs + 10_000 ? t('desktops.steps.slow') : t('desktops.steps.soon')}</>
-  return <>{t('desktops.steps.startingAbout', { seconds: Math.ceil(left / ESTIMATE_STEP_S) * ESTIMATE_STEP_S })}</>
+  if (left <= 0)
+    return (
+      <>
+        {now - begun > 3 * offer.startMs + 10_000
+          ? t('desktops.steps.slow')
+          : t('desktops.steps.soon')}
+      </>
+    )
+  return (
+    <>
+      {t('desktops.steps.startingAbout', {
+        seconds: Math.ceil(left / ESTIMATE_STEP_S) * ESTIMATE_STEP_S,
+      })}
+    </>
+  )
 }
 
-function Queue ({ queue }: { queue: NonNullable<Getting['queue']> }): ReactElement {
+function Queue({ queue }: { queue: NonNullable<Getting['queue']> }): ReactElement {
   const { t, i18n } = useTranslation()
   return (
     <div role="status" className="berth-queue">
-      <ClockIcon aria-hidden="true" /> <strong>{t('desktops.queue', { place: queue.place })}</strong>
-      <div>{queue.nextFreeAt === null ? t('desktops.queueNext') : <>{t('desktops.queueNextIn')} <Countdown to={queue.nextFreeAt} language={i18n.language} />. {t('desktops.queueNext')}</>}</div>
+      <ClockIcon aria-hidden="true" />{' '}
+      <strong>{t('desktops.queue', { place: queue.place })}</strong>
+      <div>
+        {queue.nextFreeAt === null ? (
+          t('desktops.queueNext')
+        ) : (
+          <>
+            {t('desktops.queueNextIn')} <Countdown to={queue.nextFreeAt} language={i18n.language} />
+            . {t('desktops.queueNext')}
+          </>
+        )}
+      </div>
     </div>
   )
 }
 
-function Busy (): ReactElement { return <Spinner size="md" aria-hidden="true" /> }
-function Done (): ReactElement { return <CheckCircleIcon className="berth-done" aria-hidden="true" /> }
+function Busy(): ReactElement {
+  return <Spinner size="md" aria-hidden="true" />
+}
+function Done(): ReactElement {
+  return <CheckCircleIcon className="berth-done" aria-hidden="true" />
+}

@@ -19,23 +19,39 @@ import { OpenerDialogues } from './opener-dialogues.js'
 import { SystemPicture, systemOf } from './system-picture.js'
 
 /** A pool or machine: what it is, how it stands, and the one thing that he most likely wants. */
-export function OfferCard ({ offer }: { offer: Offer }): ReactElement {
+export function OfferCard({ offer }: { offer: Offer }): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
-  const opener = useOpener(offer, (machine) => { void navigate(path`/machines/${machine}/console`) })
-  const getting = useGetDesktop(offer, (desktop: Desktop) => { opener.open(opener.way, desktop.machine) })
+  const opener = useOpener(offer, (machine) => {
+    void navigate(path`/machines/${machine}/console`)
+  })
+  const getting = useGetDesktop(offer, (desktop: Desktop) => {
+    opener.open(opener.way, desktop.machine)
+  })
   const deeds = useDeeds(offer)
   const { text, feeling } = stateOf(t, offer)
   const id = `offer-${offer.kind}-${offer.name}`
   const machine = machineOf(offer)
   return (
     <Card isFullHeight className="berth-offer" aria-labelledby={id} component="article">
-      <CardHeader actions={{ actions: <CardMenu offer={offer} opener={opener} act={deeds} />, hasNoOffset: true }}>
+      <CardHeader
+        actions={{
+          actions: <CardMenu offer={offer} opener={opener} act={deeds} />,
+          hasNoOffset: true,
+        }}
+      >
         <div className="berth-offer-head">
           <SystemPicture system={systemOf(offer)} lit={isRunning(offer)} />
           <div>
-            <CardTitle component="h2" id={id}>{offer.name}</CardTitle>
-            <div className="berth-offer-state"><StateLabel feeling={feeling}>{text}</StateLabel>{machine !== null && machine !== offer.name && <span className="berth-machine">{machine}</span>}</div>
+            <CardTitle component="h2" id={id}>
+              {offer.name}
+            </CardTitle>
+            <div className="berth-offer-state">
+              <StateLabel feeling={feeling}>{text}</StateLabel>
+              {machine !== null && machine !== offer.name && (
+                <span className="berth-machine">{machine}</span>
+              )}
+            </div>
           </div>
         </div>
       </CardHeader>
@@ -47,7 +63,9 @@ export function OfferCard ({ offer }: { offer: Offer }): ReactElement {
         <GetSteps offer={offer} getting={getting.getting} starting={opener.startingSince} />
         <CardFacts offer={offer} />
       </CardBody>
-      <CardFooter><OpenButton offer={offer} opener={opener} getting={getting} /></CardFooter>
+      <CardFooter>
+        <OpenButton offer={offer} opener={opener} getting={getting} />
+      </CardFooter>
       <OpenerDialogues offer={offer} opener={opener as Opener} />
     </Card>
   )

@@ -13,19 +13,19 @@ export interface Opener {
   /** A machine of his own is started before it is opened: since when, or null. */
   readonly startingSince: number | null
   /** Somebody else has the screen: his sentence, and how to go on. Null: nobody. */
-  readonly inUse: { readonly machine: string, readonly sentence: string } | null
+  readonly inUse: { readonly machine: string; readonly sentence: string } | null
   /** The ways by RDP of this machine are shown. */
   readonly rdpOf: string | null
   /** `way`: it is remembered as the one that he wants. */
-  open (way: Way, machine?: string): void
+  open(way: Way, machine?: string): void
   /** Starts the machine, then opens it. */
-  startAndOpen (): void
-  take (): void
-  forget (): void
+  startAndOpen(): void
+  take(): void
+  forget(): void
 }
 
 /** Opens a machine's screen in the way that was chosen. `show`: opens the console here. */
-export function useOpener (offer: Offer, show: (machine: string) => void): Opener {
+export function useOpener(offer: Offer, show: (machine: string) => void): Opener {
   const [way, setWay] = useState<Way>(chosenWay)
   const [pending, setPending] = useState(false)
   const [error, setError] = useState<ApiError | null>(null)
@@ -33,10 +33,15 @@ export function useOpener (offer: Offer, show: (machine: string) => void): Opene
   const [rdpOf, setRdpOf] = useState<string | null>(null)
   const viewer = (machine: string, take: boolean): void => {
     setPending(true)
-    saveViewerFile(machine, take).catch((fault: unknown) => {
-      if (fault instanceof ApiError && fault.code === 'console_in_use') setInUse({ machine, sentence: fault.message })
-      else setError(asApiError(fault))
-    }).finally(() => { setPending(false) })
+    saveViewerFile(machine, take)
+      .catch((fault: unknown) => {
+        if (fault instanceof ApiError && fault.code === 'console_in_use')
+          setInUse({ machine, sentence: fault.message })
+        else setError(asApiError(fault))
+      })
+      .finally(() => {
+        setPending(false)
+      })
   }
   const open = (wanted: Way, given?: string): void => {
     const machine = given ?? machineOf(offer)
@@ -48,36 +53,71 @@ export function useOpener (offer: Offer, show: (machine: string) => void): Opene
     else if (wanted === 'viewer') viewer(machine, false)
     else setRdpOf(machine)
   }
-  const start = useStart(offer, () => { open(way) }, setError)
+  const start = useStart(
+    offer,
+    () => {
+      open(way)
+    },
+    setError,
+  )
   return {
-    way, pending, error, inUse, rdpOf, startingSince: start.since, open, startAndOpen: start.start,
-    take: () => { if (inUse) viewer(inUse.machine, true); setInUse(null) },
-    forget: () => { setError(null); setInUse(null); setRdpOf(null) },
+    way,
+    pending,
+    error,
+    inUse,
+    rdpOf,
+    startingSince: start.since,
+    open,
+    startAndOpen: start.start,
+    take: () => {
+      if (inUse) viewer(inUse.machine, true)
+      setInUse(null)
+    },
+    forget: () => {
+      setError(null)
+      setInUse(null)
+      setRdpOf(null)
+    },
   }
 }
 
 /** A machine that is his by name is switched on by a job; its power, and the end of the job, come by push. */
-function useStart (offer: Offer, onRunning: () => void, onError: (error: ApiError) => void): { since: number | null, start: () => void } {
+function useStart(
+  offer: Offer,
+  onRunning: () => void,
+  onError: (error: ApiError) => void,
+): { since: number | null; start: () => void } {
   const [since, setSince] = useState<number | null>(null)
   const [job, setJob] = useState<string | null>(null)
   const state = useGet<Job>(path`/jobs/${job ?? ''}`, ['jobs'], { enabled: job !== null })
-  const ended = state.data && ['failed', 'partly', 'cancelled'].includes(state.data.state) ? state.data : null
+  const ended =
+    state.data && ['failed', 'partly', 'cancelled'].includes(state.data.state) ? state.data : null
   const running = isRunning(offer)
   useEffect(() => {
     if (since === null || (!running && !ended)) return
     setSince(null)
     setJob(null)
     if (running) onRunning()
-    else if (ended) onError(new ApiError(0, 'desktop_failed', ended.targets[0]?.message || ended.message))
+    else if (ended)
+      onError(new ApiError(0, 'desktop_failed', ended.targets[0]?.message || ended.message))
   }, [since, running, ended, onRunning, onError])
   const start = (): void => {
     setSince(Date.now())
-    api<{ job: string }>('POST', path`/machines/${offer.name}/power`, { body: { action: 'start' } }).then((answer) => { setJob(answer.job) }, (fault: unknown) => {
-      setSince(null)
-      onError(asApiError(fault))
-    })
+    api<{ job: string }>('POST', path`/machines/${offer.name}/power`, {
+      body: { action: 'start' },
+    }).then(
+      (answer) => {
+        setJob(answer.job)
+      },
+      (fault: unknown) => {
+        setSince(null)
+        onError(asApiError(fault))
+      },
+    )
   }
   return { since, start }
 }
 
-function asApiError (fault: unknown): ApiError { return fault instanceof ApiError ? fault : new ApiError(0, 'internal', String(fault)) }
+function asApiError(fault: unknown): ApiError {
+  return fault instanceof ApiError ? fault : new ApiError(0, 'internal', String(fault))
+}

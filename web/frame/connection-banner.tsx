@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 const PATIENCE_MS = 1_500
 
 /** Says that what is shown may be old, for as long as the broker cannot tell what changes. */
-export function ConnectionBanner ({ connected }: { connected: boolean }): ReactElement {
+export function ConnectionBanner({ connected }: { connected: boolean }): ReactElement {
   const { t } = useTranslation()
   const [shown, setShown] = useState(false)
   useEffect(() => {
@@ -14,8 +14,20 @@ export function ConnectionBanner ({ connected }: { connected: boolean }): ReactE
       setShown(false)
       return
     }
-    const timer = setTimeout(() => { setShown(true) }, PATIENCE_MS)
-    return () => { clearTimeout(timer) }
+    const timer = setTimeout(() => {
+      setShown(true)
+    }, PATIENCE_MS)
+    return () => {
+      clearTimeout(timer)
+    }
   }, [connected])
-  return <div role="status">{shown && <Banner color="yellow" className="berth-connection">{t('frame.connectionLost')}</Banner>}</div>
+  return (
+    <div role="status">
+      {shown && (
+        <Banner color="yellow" className="berth-connection">
+          {t('frame.connectionLost')}
+        </Banner>
+      )}
+    </div>
+  )
 }

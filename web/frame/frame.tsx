@@ -1,4 +1,20 @@
-import { Masthead, MastheadBrand, MastheadContent, MastheadMain, MastheadToggle, Nav, NavGroup, NavItem, Page, PageContext, PageSection, PageSidebar, PageSidebarBody, PageToggleButton, SkipToContent } from '@patternfly/react-core'
+import {
+  Masthead,
+  MastheadBrand,
+  MastheadContent,
+  MastheadMain,
+  MastheadToggle,
+  Nav,
+  NavGroup,
+  NavItem,
+  Page,
+  PageContext,
+  PageSection,
+  PageSidebar,
+  PageSidebarBody,
+  PageToggleButton,
+  SkipToContent,
+} from '@patternfly/react-core'
 import { BarsIcon } from '@patternfly/react-icons/dist/esm/icons/bars-icon'
 import { type ReactElement, type ReactNode, useContext, useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -11,20 +27,32 @@ import { UserMenu } from './user-menu.js'
 const MAIN = 'berth-main'
 
 /** What stands around every page: the head, the menu of the house for those who look after it, and the way past both for the keyboard. */
-export function Frame ({ session, children }: { session: Session, children: ReactNode }): ReactElement {
+export function Frame({
+  session,
+  children,
+}: {
+  session: Session
+  children: ReactNode
+}): ReactElement {
   const { t } = useTranslation()
   const ofTheHouse = session.role !== 'user'
   const { pathname } = useLocation()
   useScrollToTop(pathname)
   return (
-    <Page masthead={<Head session={session} withMenu={ofTheHouse} />} isManagedSidebar={ofTheHouse} {...(ofTheHouse ? { sidebar: <HouseMenu /> } : {})}
-      skipToContent={<SkipToContent href={`#${MAIN}`}>{t('frame.skip')}</SkipToContent>} mainContainerId={MAIN} mainTabIndex={-1}>
+    <Page
+      masthead={<Head session={session} withMenu={ofTheHouse} />}
+      isManagedSidebar={ofTheHouse}
+      {...(ofTheHouse ? { sidebar: <HouseMenu /> } : {})}
+      skipToContent={<SkipToContent href={`#${MAIN}`}>{t('frame.skip')}</SkipToContent>}
+      mainContainerId={MAIN}
+      mainTabIndex={-1}
+    >
       <PageSection isFilled>{children}</PageSection>
     </Page>
   )
 }
 
-function useScrollToTop (pathname: string): void {
+function useScrollToTop(pathname: string): void {
   const last = useRef(pathname)
   useEffect(() => {
     if (last.current !== pathname) document.getElementById(MAIN)?.scrollTo(0, 0)
@@ -32,33 +60,53 @@ function useScrollToTop (pathname: string): void {
   }, [pathname])
 }
 
-function Head ({ session, withMenu }: { session: Session, withMenu: boolean }): ReactElement {
+function Head({ session, withMenu }: { session: Session; withMenu: boolean }): ReactElement {
   const { t } = useTranslation()
   return (
     <Masthead display={{ default: 'inline' }}>
       <MastheadMain>
-        {withMenu && <MastheadToggle><PageToggleButton variant="plain" aria-label={t('frame.menu')}><BarsIcon /></PageToggleButton></MastheadToggle>}
-        <MastheadBrand><Link className="berth-brand" to="/"><img src={iconUrl} alt="" width="28" height="28" />Berth</Link></MastheadBrand>
+        {withMenu && (
+          <MastheadToggle>
+            <PageToggleButton variant="plain" aria-label={t('frame.menu')}>
+              <BarsIcon />
+            </PageToggleButton>
+          </MastheadToggle>
+        )}
+        <MastheadBrand>
+          <Link className="berth-brand" to="/">
+            <img src={iconUrl} alt="" width="28" height="28" />
+            Berth
+          </Link>
+        </MastheadBrand>
       </MastheadMain>
-      <MastheadContent><UserMenu session={session} /></MastheadContent>
+      <MastheadContent>
+        <UserMenu session={session} />
+      </MastheadContent>
     </Masthead>
   )
 }
 
-function HouseMenu (): ReactElement {
+function HouseMenu(): ReactElement {
   const { t } = useTranslation()
   const { pathname } = useLocation()
   const { isMobile, isSidebarOpen, onSidebarToggle } = useContext(PageContext)
   // On a phone it lies over the page that was chosen.
-  const chosen = (): void => { if (isMobile && isSidebarOpen) onSidebarToggle() }
-  const isActive = (to: string): boolean => to === '/' ? pathname === '/' : pathname === to || pathname.startsWith(`${to}/`)
+  const chosen = (): void => {
+    if (isMobile && isSidebarOpen) onSidebarToggle()
+  }
+  const isActive = (to: string): boolean =>
+    to === '/' ? pathname === '/' : pathname === to || pathname.startsWith(`${to}/`)
   return (
     <PageSidebar>
       <PageSidebarBody>
         <Nav aria-label={t('frame.navigation')} onSelect={chosen}>
           {HOUSE_NAVIGATION.map(({ title, pages }) => (
             <NavGroup key={title} title={t(title)}>
-              {pages.map(({ to, name }) => <NavItem key={to} isActive={isActive(to)} itemId={to}><Link to={to}>{t(name)}</Link></NavItem>)}
+              {pages.map(({ to, name }) => (
+                <NavItem key={to} isActive={isActive(to)} itemId={to}>
+                  <Link to={to}>{t(name)}</Link>
+                </NavItem>
+              ))}
             </NavGroup>
           ))}
         </Nav>

@@ -1,9 +1,37 @@
 import type { TFunction } from 'i18next'
 
-type Page = 'clientsXml' | 'grants' | 'hypervisors' | 'images' | 'jobs' | 'machines' | 'people' | 'pools' | 'thinClients'
+type Page =
+  | 'clientsXml'
+  | 'grants'
+  | 'hypervisors'
+  | 'images'
+  | 'jobs'
+  | 'machines'
+  | 'people'
+  | 'pools'
+  | 'thinClients'
 
 /** Where on these pages is done what a command of `berth` does: a page, and a button or word on it. What only the command can do is not here. */
-export const WAYS: Readonly<Record<string, readonly [page: Page, word?: 'thinClients.deeds.accept' | 'clientsXml.history' | 'jobProgress.cancel' | 'images.copy' | 'machines.create' | 'machines.adopt' | 'hypervisors.trust' | 'hypervisors.line' | 'hypervisors.edit' | 'pools.addMember' | 'pools.resize']>> = {
+export const WAYS: Readonly<
+  Record<
+    string,
+    readonly [
+      page: Page,
+      word?:
+        | 'thinClients.deeds.accept'
+        | 'clientsXml.history'
+        | 'jobProgress.cancel'
+        | 'images.copy'
+        | 'machines.create'
+        | 'machines.adopt'
+        | 'hypervisors.trust'
+        | 'hypervisors.line'
+        | 'hypervisors.edit'
+        | 'pools.addMember'
+        | 'pools.resize',
+    ]
+  >
+> = {
   'clients-xml history': ['clientsXml', 'clientsXml.history'],
   'grant list': ['grants'],
   'hypervisor domains': ['machines', 'machines.adopt'],
@@ -29,11 +57,14 @@ export const WAYS: Readonly<Record<string, readonly [page: Page, word?: 'thinCli
 const COMMAND = /(\brun )?["„“]berth ([a-z-]+ [a-z-]+)([^"“”]*)["“”]/g
 
 /** A sentence of the broker, which tells the commands for what is to be done, with the pages' own ways in their places. */
-export function pageWays (t: TFunction, sentence: string): string {
-  return sentence.replace(COMMAND, (whole, run: string | undefined, command: string, rest: string) => {
-    const [option] = /--[a-z-]+/.exec(rest) ?? []
-    const [page, word] = WAYS[`${command} ${option ?? ''}`.trim()] ?? WAYS[command] ?? []
-    if (page === undefined) return whole
-    return `${run === undefined ? '' : 'use '}“${[t(`navigation.${page}`), ...(word === undefined ? [] : [t(word)])].join(' › ')}”`
-  })
+export function pageWays(t: TFunction, sentence: string): string {
+  return sentence.replace(
+    COMMAND,
+    (whole, run: string | undefined, command: string, rest: string) => {
+      const [option] = /--[a-z-]+/.exec(rest) ?? []
+      const [page, word] = WAYS[`${command} ${option ?? ''}`.trim()] ?? WAYS[command] ?? []
+      if (page === undefined) return whole
+      return `${run === undefined ? '' : 'use '}“${[t(`navigation.${page}`), ...(word === undefined ? [] : [t(word)])].join(' › ')}”`
+    },
+  )
 }

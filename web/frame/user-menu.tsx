@@ -1,4 +1,14 @@
-import { Divider, Dropdown, DropdownGroup, DropdownItem, DropdownList, MenuToggle, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
+import {
+  Divider,
+  Dropdown,
+  DropdownGroup,
+  DropdownItem,
+  DropdownList,
+  MenuToggle,
+  Toolbar,
+  ToolbarContent,
+  ToolbarItem,
+} from '@patternfly/react-core'
 import { CheckIcon } from '@patternfly/react-icons/dist/esm/icons/check-icon'
 import { UserIcon } from '@patternfly/react-icons/dist/esm/icons/user-icon'
 import { type ReactElement, useState } from 'react'
@@ -12,7 +22,7 @@ import { PasswordDialogue } from '../login/password-dialogue.js'
 import { chosenTheme, chooseTheme, type Theme, THEMES } from './theme.js'
 
 /** Who is logged in, and what is his own affair: language, light or dark, password, the way out. */
-export function UserMenu ({ session }: { session: Session }): ReactElement {
+export function UserMenu({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   const [changing, setChanging] = useState(false)
@@ -23,27 +33,79 @@ export function UserMenu ({ session }: { session: Session }): ReactElement {
     <Toolbar isFullHeight isStatic>
       <ToolbarContent>
         <ToolbarItem align={{ default: 'alignEnd' }}>
-          <Dropdown isOpen={open} onOpenChange={setOpen} shouldFocusToggleOnSelect popperProps={{ position: 'right' }}
-            toggle={(ref) => <MenuToggle ref={ref} icon={<UserIcon />} isExpanded={open} onClick={() => { setOpen(!open) }} aria-label={t('frame.userMenu', { name: shown })}>{shown}</MenuToggle>}>
+          <Dropdown
+            isOpen={open}
+            onOpenChange={setOpen}
+            shouldFocusToggleOnSelect
+            popperProps={{ position: 'right' }}
+            toggle={(ref) => (
+              <MenuToggle
+                ref={ref}
+                icon={<UserIcon />}
+                isExpanded={open}
+                onClick={() => {
+                  setOpen(!open)
+                }}
+                aria-label={t('frame.userMenu', { name: shown })}
+              >
+                {shown}
+              </MenuToggle>
+            )}
+          >
             <Languages />
             <Divider />
             <Themes />
             <Divider />
             <DropdownList>
-              <DropdownItem onClick={() => { setOpen(false); void navigate('/device') }}>{t('frame.confirmDevice')}</DropdownItem>
-              <DropdownItem onClick={() => { setOpen(false); void navigate('/tokens') }}>{t('frame.tokens')}</DropdownItem>
-              {session.source === 'local' && <DropdownItem onClick={() => { setOpen(false); setChanging(true) }}>{t('frame.changePassword')}</DropdownItem>}
-              <DropdownItem onClick={() => { logOut.mutate(undefined) }}>{t('frame.logOut')}</DropdownItem>
+              <DropdownItem
+                onClick={() => {
+                  setOpen(false)
+                  void navigate('/device')
+                }}
+              >
+                {t('frame.confirmDevice')}
+              </DropdownItem>
+              <DropdownItem
+                onClick={() => {
+                  setOpen(false)
+                  void navigate('/tokens')
+                }}
+              >
+                {t('frame.tokens')}
+              </DropdownItem>
+              {session.source === 'local' && (
+                <DropdownItem
+                  onClick={() => {
+                    setOpen(false)
+                    setChanging(true)
+                  }}
+                >
+                  {t('frame.changePassword')}
+                </DropdownItem>
+              )}
+              <DropdownItem
+                onClick={() => {
+                  logOut.mutate(undefined)
+                }}
+              >
+                {t('frame.logOut')}
+              </DropdownItem>
             </DropdownList>
           </Dropdown>
         </ToolbarItem>
       </ToolbarContent>
-      {changing && <PasswordDialogue close={() => { setChanging(false) }} />}
+      {changing && (
+        <PasswordDialogue
+          close={() => {
+            setChanging(false)
+          }}
+        />
+      )}
     </Toolbar>
   )
 }
 
-function useLogOut () {
+function useLogOut() {
   return useAct<undefined>(async () => {
     const { goTo } = await api<{ goTo: string | null }>('DELETE', '/session')
     beginSession(null)
@@ -51,18 +113,29 @@ function useLogOut () {
   })
 }
 
-function Languages (): ReactElement {
+function Languages(): ReactElement {
   const { t, i18n } = useTranslation()
   return (
     <DropdownGroup label={t('frame.language')}>
       <DropdownList>
-        {Object.entries(LANGUAGES).map(([language, name]) => <DropdownItem key={language} lang={language} icon={<Chosen is={i18n.language === language} />} onClick={() => { void chooseLanguage(language as Language) }}>{name}</DropdownItem>)}
+        {Object.entries(LANGUAGES).map(([language, name]) => (
+          <DropdownItem
+            key={language}
+            lang={language}
+            icon={<Chosen is={i18n.language === language} />}
+            onClick={() => {
+              void chooseLanguage(language as Language)
+            }}
+          >
+            {name}
+          </DropdownItem>
+        ))}
       </DropdownList>
     </DropdownGroup>
   )
 }
 
-function Themes (): ReactElement {
+function Themes(): ReactElement {
   const { t } = useTranslation()
   const [theme, setTheme] = useState<Theme>(chosenTheme())
   const choose = (one: Theme): void => {
@@ -71,9 +144,23 @@ function Themes (): ReactElement {
   }
   return (
     <DropdownGroup label={t('frame.theme')}>
-      <DropdownList>{THEMES.map((one) => <DropdownItem key={one} icon={<Chosen is={theme === one} />} onClick={() => { choose(one) }}>{t(`frame.themes.${one}`)}</DropdownItem>)}</DropdownList>
+      <DropdownList>
+        {THEMES.map((one) => (
+          <DropdownItem
+            key={one}
+            icon={<Chosen is={theme === one} />}
+            onClick={() => {
+              choose(one)
+            }}
+          >
+            {t(`frame.themes.${one}`)}
+          </DropdownItem>
+        ))}
+      </DropdownList>
     </DropdownGroup>
   )
 }
 
-function Chosen ({ is }: { is: boolean }): ReactElement { return <span className="berth-chosen">{is && <CheckIcon />}</span> }
+function Chosen({ is }: { is: boolean }): ReactElement {
+  return <span className="berth-chosen">{is && <CheckIcon />}</span>
+}

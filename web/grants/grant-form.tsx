@@ -2,7 +2,13 @@ import { Alert } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { MachineList } from '../../broker/api/machines.js'
-import { type Grant, type GrantPlace, OBJECT_KINDS, SUBJECT_KINDS, VERBS } from '../../broker/api/permissions.js'
+import {
+  type Grant,
+  type GrantPlace,
+  OBJECT_KINDS,
+  SUBJECT_KINDS,
+  VERBS,
+} from '../../broker/api/permissions.js'
 import type { Pool } from '../../broker/api/pools.js'
 import { api } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
@@ -12,7 +18,13 @@ import { PersonField } from '../parts/person-field.js'
 import { type GrantDraft, grantAt, moved, NEW_GRANT, verbsOf } from './grant-draft.js'
 
 /** Gives a person or a role permissions on a pool or a machine. It shows what the subject has there already, since saving replaces it. */
-export function GrantForm ({ grant, close }: { grant: Grant | null, close: () => void }): ReactElement {
+export function GrantForm({
+  grant,
+  close,
+}: {
+  grant: Grant | null
+  close: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const [draft, setDraft] = useState<GrantDraft>(grant ? { ...grant, verbs: null } : NEW_GRANT)
   const grants = useGet<{ grants: Grant[] }>('/grants', ['grants'])
@@ -20,32 +32,118 @@ export function GrantForm ({ grant, close }: { grant: Grant | null, close: () =>
   const there = grantAt(known, draft)
   const verbs = verbsOf(draft, there)
   const { kind, object, subjectKind, subject } = draft
-  const give = useAct(async () => { await api('PUT', '/grants', { body: { kind, object, subjectKind, subject, verbs } }) })
-  const losing = (there?.verbs ?? []).filter((verb) => !verbs.includes(verb)).map((verb) => t(`verbs.${verb}`))
+  const give = useAct(async () => {
+    await api('PUT', '/grants', { body: { kind, object, subjectKind, subject, verbs } })
+  })
+  const losing = (there?.verbs ?? [])
+    .filter((verb) => !verbs.includes(verb))
+    .map((verb) => t(`verbs.${verb}`))
   return (
-    <FormDialogue title={grant ? t('grants.change') : t('grants.create')} action={t('grants.save')} pending={give.isPending} error={give.error ?? grants.error} isDisabled={object === '' || subject === '' || verbs.length === 0 || grants.data === undefined} close={close} onSubmit={() => { give.mutate(undefined, { onSuccess: close }) }}>
-      {grant === null ? <Place draft={draft} move={(part) => { setDraft(moved(draft, part, known)) }} /> : <p>{object} – {subject}</p>}
-      {losing.length > 0 && <Alert isInline isLiveRegion variant="warning" title={t('grants.losing', { subject, object, verbs: losing.join(', ') })} />}
-      {losing.length === 0 && there && grant === null && <Alert isInline isLiveRegion variant="info" title={t('grants.has', { subject })} />}
-      <ManyField label={t('grants.may')} value={verbs} onChange={(chosen) => { setDraft({ ...draft, verbs: chosen }) }} choices={VERBS.map((value) => ({ value, name: t(`verbs.${value}`) }))} />
+    <FormDialogue
+      title={grant ? t('grants.change') : t('grants.create')}
+      action={t('grants.save')}
+      pending={give.isPending}
+      error={give.error ?? grants.error}
+      isDisabled={
+        object === '' || subject === '' || verbs.length === 0 || grants.data === undefined
+      }
+      close={close}
+      onSubmit={() => {
+        give.mutate(undefined, { onSuccess: close })
+      }}
+    >
+      {grant === null ? (
+        <Place
+          draft={draft}
+          move={(part) => {
+            setDraft(moved(draft, part, known))
+          }}
+        />
+      ) : (
+        <p>
+          {object} – {subject}
+        </p>
+      )}
+      {losing.length > 0 && (
+        <Alert
+          isInline
+          isLiveRegion
+          variant="warning"
+          title={t('grants.losing', { subject, object, verbs: losing.join(', ') })}
+        />
+      )}
+      {losing.length === 0 && there && grant === null && (
+        <Alert isInline isLiveRegion variant="info" title={t('grants.has', { subject })} />
+      )}
+      <ManyField
+        label={t('grants.may')}
+        value={verbs}
+        onChange={(chosen) => {
+          setDraft({ ...draft, verbs: chosen })
+        }}
+        choices={VERBS.map((value) => ({ value, name: t(`verbs.${value}`) }))}
+      />
     </FormDialogue>
   )
 }
 
 /** Whom, and on what. */
-function Place ({ draft: { kind, object, subjectKind, subject }, move }: { draft: GrantPlace, move: (part: Partial<GrantPlace>) => void }): ReactElement {
+function Place({
+  draft: { kind, object, subjectKind, subject },
+  move,
+}: {
+  draft: GrantPlace
+  move: (part: Partial<GrantPlace>) => void
+}): ReactElement {
   const { t } = useTranslation()
   const pools = useGet<{ pools: Pool[] }>('/pools', ['pools'])
   const machines = useGet<MachineList>('/machines', ['machines'])
   const objects = kind === 'pool' ? pools.data?.pools : machines.data?.machines
   return (
     <>
-      <ChoiceField label={t('grants.kind')} value={kind} onChange={(chosen) => { move({ kind: chosen }) }} choices={OBJECT_KINDS.map((value) => ({ value, name: t(`kinds.${value}`) }))} />
-      <TextField label={t('grants.object')} isRequired value={object} onChange={(text) => { move({ object: text }) }} list={(objects ?? []).map(({ name }) => name)} />
-      <ChoiceField label={t('grants.subjectKind')} value={subjectKind} onChange={(chosen) => { move({ subjectKind: chosen }) }} choices={SUBJECT_KINDS.map((value) => ({ value, name: t(`subjectKinds.${value}`) }))} />
-      {subjectKind === 'user'
-        ? <PersonField label={t('grants.subject')} value={subject} onChange={(text) => { move({ subject: text }) }} />
-        : <TextField label={t('grants.subject')} isRequired value={subject} onChange={(text) => { move({ subject: text }) }} />}
+      <ChoiceField
+        label={t('grants.kind')}
+        value={kind}
+        onChange={(chosen) => {
+          move({ kind: chosen })
+        }}
+        choices={OBJECT_KINDS.map((value) => ({ value, name: t(`kinds.${value}`) }))}
+      />
+      <TextField
+        label={t('grants.object')}
+        isRequired
+        value={object}
+        onChange={(text) => {
+          move({ object: text })
+        }}
+        list={(objects ?? []).map(({ name }) => name)}
+      />
+      <ChoiceField
+        label={t('grants.subjectKind')}
+        value={subjectKind}
+        onChange={(chosen) => {
+          move({ subjectKind: chosen })
+        }}
+        choices={SUBJECT_KINDS.map((value) => ({ value, name: t(`subjectKinds.${value}`) }))}
+      />
+      {subjectKind === 'user' ? (
+        <PersonField
+          label={t('grants.subject')}
+          value={subject}
+          onChange={(text) => {
+            move({ subject: text })
+          }}
+        />
+      ) : (
+        <TextField
+          label={t('grants.subject')}
+          isRequired
+          value={subject}
+          onChange={(text) => {
+            move({ subject: text })
+          }}
+        />
+      )}
     </>
   )
 }

@@ -1,4 +1,12 @@
-import { ActionGroup, Alert, Button, Checkbox, ClipboardCopy, Form, Spinner } from '@patternfly/react-core'
+import {
+  ActionGroup,
+  Alert,
+  Button,
+  Checkbox,
+  ClipboardCopy,
+  Form,
+  Spinner,
+} from '@patternfly/react-core'
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -13,79 +21,209 @@ import { PageHead } from '../parts/page-head.js'
 import { HypervisorLabel } from './hypervisor-label.js'
 
 const VIRT_TYPES = ['auto', 'kvm', 'qemu'] as const
-interface Wish { readonly name: string, readonly address: string, readonly port: string, readonly displayAddress: string, readonly virtType: (typeof VIRT_TYPES)[number] }
+interface Wish {
+  readonly name: string
+  readonly address: string
+  readonly port: string
+  readonly displayAddress: string
+  readonly virtType: (typeof VIRT_TYPES)[number]
+}
 
 /** Address → host key, compared by a human → added → a line for the host → up. The added one stands in the address. */
-export function AddHypervisor (): ReactElement {
+export function AddHypervisor(): ReactElement {
   const { t } = useTranslation()
   const [added, setAdded] = useParam('added')
   return (
     <>
-      <PageHead title={t('hypervisors.addTitle')} above={[{ to: '/hypervisors', name: t('navigation.hypervisors') }]} />
+      <PageHead
+        title={t('hypervisors.addTitle')}
+        above={[{ to: '/hypervisors', name: t('navigation.hypervisors') }]}
+      />
       {added === '' ? <AddForm done={setAdded} /> : <Arriving name={added} />}
     </>
   )
 }
 
-function AddForm ({ done }: { done: (name: string) => void }): ReactElement {
+function AddForm({ done }: { done: (name: string) => void }): ReactElement {
   const { t } = useTranslation()
-  const [wish, setWish] = useState<Wish>({ name: '', address: '', port: '22', displayAddress: '', virtType: 'auto' })
+  const [wish, setWish] = useState<Wish>({
+    name: '',
+    address: '',
+    port: '22',
+    displayAddress: '',
+    virtType: 'auto',
+  })
   const [compared, setCompared] = useState(false)
-  const set = (change: Partial<Wish>): void => { setWish((before) => ({ ...before, ...change })) }
-  const scan = useAct(async () => await api<ScanResult>('POST', '/hypervisors/scan', { body: { address: wish.address, port: Number(wish.port) } }))
-  const add = useAct(async (fingerprint: string) => await api<HypervisorAdded>('POST', '/hypervisors', { body: { name: wish.name, address: wish.address, port: Number(wish.port), fingerprint, virtType: wish.virtType, ...(wish.displayAddress === '' ? {} : { displayAddress: wish.displayAddress }) } }))
-  const moved = (change: Partial<Wish>): void => { set(change); scan.reset(); setCompared(false) }
+  const set = (change: Partial<Wish>): void => {
+    setWish((before) => ({ ...before, ...change }))
+  }
+  const scan = useAct(
+    async () =>
+      await api<ScanResult>('POST', '/hypervisors/scan', {
+        body: { address: wish.address, port: Number(wish.port) },
+      }),
+  )
+  const add = useAct(
+    async (fingerprint: string) =>
+      await api<HypervisorAdded>('POST', '/hypervisors', {
+        body: {
+          name: wish.name,
+          address: wish.address,
+          port: Number(wish.port),
+          fingerprint,
+          virtType: wish.virtType,
+          ...(wish.displayAddress === '' ? {} : { displayAddress: wish.displayAddress }),
+        },
+      }),
+  )
+  const moved = (change: Partial<Wish>): void => {
+    set(change)
+    scan.reset()
+    setCompared(false)
+  }
   const submit = (event: FormEvent): void => {
     event.preventDefault()
     if (!scan.data) scan.mutate(undefined)
-    else add.mutate(scan.data.fingerprint, { onSuccess: ({ hypervisor }) => { done(hypervisor.name) } })
+    else
+      add.mutate(scan.data.fingerprint, {
+        onSuccess: ({ hypervisor }) => {
+          done(hypervisor.name)
+        },
+      })
   }
   return (
     <Form className="berth-form" onSubmit={submit}>
       <ErrorAlert error={scan.error ?? add.error} />
-      <TextField id="name" label={t('machines.name')} required value={wish.name} set={(name) => { set({ name }) }} />
-      <TextField id="address" label={t('hypervisors.address')} required value={wish.address} set={(address) => { moved({ address }) }} about={t('hypervisors.addressAbout')} />
-      <TextField id="port" label={t('hypervisors.port')} number value={wish.port} set={(port) => { moved({ port }) }} />
-      <TextField id="display" label={t('hypervisors.displayAddress')} value={wish.displayAddress} set={(displayAddress) => { set({ displayAddress }) }} about={t('hypervisors.displayAbout')} />
-      <ChoiceField id="virt" label={t('hypervisors.virt')} value={wish.virtType} set={(value) => { set({ virtType: value as Wish['virtType'] }) }} options={VIRT_TYPES.map((value) => ({ value, name: t(`hypervisors.virtTypes.${value}`) }))} />
+      <TextField
+        id="name"
+        label={t('machines.name')}
+        required
+        value={wish.name}
+        set={(name) => {
+          set({ name })
+        }}
+      />
+      <TextField
+        id="address"
+        label={t('hypervisors.address')}
+        required
+        value={wish.address}
+        set={(address) => {
+          moved({ address })
+        }}
+        about={t('hypervisors.addressAbout')}
+      />
+      <TextField
+        id="port"
+        label={t('hypervisors.port')}
+        number
+        value={wish.port}
+        set={(port) => {
+          moved({ port })
+        }}
+      />
+      <TextField
+        id="display"
+        label={t('hypervisors.displayAddress')}
+        value={wish.displayAddress}
+        set={(displayAddress) => {
+          set({ displayAddress })
+        }}
+        about={t('hypervisors.displayAbout')}
+      />
+      <ChoiceField
+        id="virt"
+        label={t('hypervisors.virt')}
+        value={wish.virtType}
+        set={(value) => {
+          set({ virtType: value as Wish['virtType'] })
+        }}
+        options={VIRT_TYPES.map((value) => ({ value, name: t(`hypervisors.virtTypes.${value}`) }))}
+      />
       {scan.data && (
         <Alert isInline isLiveRegion variant="info" title={t('hypervisors.compare')}>
-          <p className="berth-mono">{scan.data.keyType} {scan.data.fingerprint}</p>
-          <p>{t('hypervisors.compareHow')} <code>ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub</code></p>
-          <Checkbox id="compared" label={t('hypervisors.compared')} isChecked={compared} onChange={(_event, on) => { setCompared(on) }} />
+          <p className="berth-mono">
+            {scan.data.keyType} {scan.data.fingerprint}
+          </p>
+          <p>
+            {t('hypervisors.compareHow')}{' '}
+            <code>ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub</code>
+          </p>
+          <Checkbox
+            id="compared"
+            label={t('hypervisors.compared')}
+            isChecked={compared}
+            onChange={(_event, on) => {
+              setCompared(on)
+            }}
+          />
         </Alert>
       )}
       <ActionGroup>
-        <Button type="submit" isLoading={scan.isPending || add.isPending} isDisabled={scan.isPending || add.isPending || wish.name === '' || wish.address === '' || (scan.data !== undefined && !compared)}>{t(scan.data ? 'hypervisors.add' : 'hypervisors.scan')}</Button>
+        <Button
+          type="submit"
+          isLoading={scan.isPending || add.isPending}
+          isDisabled={
+            scan.isPending ||
+            add.isPending ||
+            wish.name === '' ||
+            wish.address === '' ||
+            (scan.data !== undefined && !compared)
+          }
+        >
+          {t(scan.data ? 'hypervisors.add' : 'hypervisors.scan')}
+        </Button>
       </ActionGroup>
     </Form>
   )
 }
 
 /** Shows the line for the host, and how it comes up. */
-function Arriving ({ name }: { name: string }): ReactElement {
+function Arriving({ name }: { name: string }): ReactElement {
   const { t } = useTranslation()
   const hypervisor = useGet<Hypervisor>(path`/hypervisors/${name}`, ['hypervisors'])
   return (
     <Loaded query={hypervisor}>
       {(one) => (
         <div role="status">
-          <p><strong>{name}</strong> <HypervisorLabel hypervisor={one} /> {one.state !== 'up' && <Spinner size="md" aria-label={t('hypervisors.waiting')} />} <span className="berth-quiet">{one.reason}</span></p>
-          {one.state === 'up'
-            ? <Alert isInline variant="success" title={t('hypervisors.isUp', { name })}><Link to={path`/hypervisors/${name}`}>{t('hypervisors.look')}</Link></Alert>
-            : <InstallLine name={name} />}
+          <p>
+            <strong>{name}</strong> <HypervisorLabel hypervisor={one} />{' '}
+            {one.state !== 'up' && <Spinner size="md" aria-label={t('hypervisors.waiting')} />}{' '}
+            <span className="berth-quiet">{one.reason}</span>
+          </p>
+          {one.state === 'up' ? (
+            <Alert isInline variant="success" title={t('hypervisors.isUp', { name })}>
+              <Link to={path`/hypervisors/${name}`}>{t('hypervisors.look')}</Link>
+            </Alert>
+          ) : (
+            <InstallLine name={name} />
+          )}
         </div>
       )}
     </Loaded>
   )
 }
 
-export function InstallLine ({ name }: { name: string }): ReactElement {
+export function InstallLine({ name }: { name: string }): ReactElement {
   const { t } = useTranslation()
   const line = useGet<{ installLine: string }>(path`/hypervisors/${name}/install-line`, [])
   return (
     <Loaded query={line}>
-      {({ installLine }) => <><p>{t('hypervisors.paste', { name })}</p><ClipboardCopy isReadOnly isCode hoverTip={t('machines.copyText')} clickTip={t('machines.copied')} textAriaLabel={t('hypervisors.line')} copyAriaLabel={t('machines.copyText')}>{installLine}</ClipboardCopy></>}
+      {({ installLine }) => (
+        <>
+          <p>{t('hypervisors.paste', { name })}</p>
+          <ClipboardCopy
+            isReadOnly
+            isCode
+            hoverTip={t('machines.copyText')}
+            clickTip={t('machines.copied')}
+            textAriaLabel={t('hypervisors.line')}
+            copyAriaLabel={t('machines.copyText')}
+          >
+            {installLine}
+          </ClipboardCopy>
+        </>
+      )}
     </Loaded>
   )
 }

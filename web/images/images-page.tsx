@@ -1,4 +1,9 @@
-import { EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter } from '@patternfly/react-core'
+import {
+  EmptyState,
+  EmptyStateActions,
+  EmptyStateBody,
+  EmptyStateFooter,
+} from '@patternfly/react-core'
 import { type ReactElement, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -18,7 +23,7 @@ import { PopulateDialogue } from './populate-dialogue.js'
 import { InitialLine, SourceBox } from './picture.js'
 
 /** The lines from a source over its initials and their generations to the machines that stand on them. */
-export function ImagesPage ({ session }: { session: Session }): ReactElement {
+export function ImagesPage({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const machines = useMachines()
   const admin = session.role === 'admin'
@@ -26,16 +31,38 @@ export function ImagesPage ({ session }: { session: Session }): ReactElement {
   return (
     <>
       <PageHead title={t('navigation.images')} about={t('images.about')}>
-        {admin && <ButtonLink variant="secondary" to="/machines/-/new?type=source">{t('images.newSource')}</ButtonLink>}
+        {admin && (
+          <ButtonLink variant="secondary" to="/machines/-/new?type=source">
+            {t('images.newSource')}
+          </ButtonLink>
+        )}
       </PageHead>
-      {job !== '' && <JobProgress id={job} mayCancel={admin} close={() => { setJob('') }} />}
-      <Loaded query={machines}>{({ machines: all }) => <Picture all={all} admin={admin} shownJob={job} />}</Loaded>
+      {job !== '' && (
+        <JobProgress
+          id={job}
+          mayCancel={admin}
+          close={() => {
+            setJob('')
+          }}
+        />
+      )}
+      <Loaded query={machines}>
+        {({ machines: all }) => <Picture all={all} admin={admin} shownJob={job} />}
+      </Loaded>
       {machines.data && admin && <Dialogues all={machines.data.machines} />}
     </>
   )
 }
 
-function Picture ({ all, admin, shownJob }: { all: readonly Machine[], admin: boolean, shownJob: string }): ReactElement {
+function Picture({
+  all,
+  admin,
+  shownJob,
+}: {
+  all: readonly Machine[]
+  admin: boolean
+  shownJob: string
+}): ReactElement {
   const { t } = useTranslation()
   const desktops = useDesktops()
   const lines = useMemo(() => linesOf(all), [all])
@@ -43,18 +70,51 @@ function Picture ({ all, admin, shownJob }: { all: readonly Machine[], admin: bo
     return (
       <EmptyState headingLevel="h2" titleText={t('images.none')}>
         <EmptyStateBody>{t('images.noneWhat')}</EmptyStateBody>
-        {admin && <EmptyStateFooter><EmptyStateActions><ButtonLink to="/machines/-/new?type=source">{t('images.newSource')}</ButtonLink></EmptyStateActions></EmptyStateFooter>}
+        {admin && (
+          <EmptyStateFooter>
+            <EmptyStateActions>
+              <ButtonLink to="/machines/-/new?type=source">{t('images.newSource')}</ButtonLink>
+            </EmptyStateActions>
+          </EmptyStateFooter>
+        )}
       </EmptyState>
     )
   }
   return (
     <>
       {lines.map(({ source, initials }) => (
-        <section key={source?.id ?? 'none'} className="berth-line" aria-label={source?.name ?? t('images.noSource')}>
+        <section
+          key={source?.id ?? 'none'}
+          className="berth-line"
+          aria-label={source?.name ?? t('images.noSource')}
+        >
           <SourceBox source={source} admin={admin} />
           <div className="berth-initials">
-            {initials.length === 0 && <p className="berth-quiet berth-branch">{t('images.noInitials')}{admin && source && <> <Link to={`/machines/-/new?type=initial&parent=${encodeURIComponent(source.name)}`}>{t('images.newInitial')}</Link></>}</p>}
-            {initials.map(({ initial, machines }) => <InitialLine key={initial.id} initial={initial} machines={machines} desktops={desktops} admin={admin} shownJob={shownJob} />)}
+            {initials.length === 0 && (
+              <p className="berth-quiet berth-branch">
+                {t('images.noInitials')}
+                {admin && source && (
+                  <>
+                    {' '}
+                    <Link
+                      to={`/machines/-/new?type=initial&parent=${encodeURIComponent(source.name)}`}
+                    >
+                      {t('images.newInitial')}
+                    </Link>
+                  </>
+                )}
+              </p>
+            )}
+            {initials.map(({ initial, machines }) => (
+              <InitialLine
+                key={initial.id}
+                initial={initial}
+                machines={machines}
+                desktops={desktops}
+                admin={admin}
+                shownJob={shownJob}
+              />
+            ))}
           </div>
         </section>
       ))}
@@ -63,13 +123,21 @@ function Picture ({ all, admin, shownJob }: { all: readonly Machine[], admin: bo
 }
 
 /** What is asked for stands in the address: ?copy=INITIAL, ?populate=INITIAL&generation=g2, ?import=SOURCE; then the job that it became. */
-function Dialogues ({ all }: { all: readonly Machine[] }): ReactElement {
-  const [[copy], [populate], [importTo]] = [useParam('copy'), useParam('populate'), useParam('import')]
+function Dialogues({ all }: { all: readonly Machine[] }): ReactElement {
+  const [[copy], [populate], [importTo]] = [
+    useParam('copy'),
+    useParam('populate'),
+    useParam('import'),
+  ]
   const set = useSetParams()
   const leave = useLeave()
   const named = (name: string): Machine | undefined => all.find((machine) => machine.name === name)
-  const begun = (job: string): void => { set({ copy: '', populate: '', generation: '', import: '', job }) }
-  const close = (): void => { leave({ copy: '', populate: '', generation: '', import: '' }) }
+  const begun = (job: string): void => {
+    set({ copy: '', populate: '', generation: '', import: '', job })
+  }
+  const close = (): void => {
+    leave({ copy: '', populate: '', generation: '', import: '' })
+  }
   const [toCopy, toPopulate, toImport] = [named(copy), named(populate), named(importTo)]
   return (
     <>

@@ -10,7 +10,7 @@ const MOST_DOTS = 200
 
 /** connected, assigned, on, off or troubled: what the colour of a dot tells, with the word beside it for those who do not see colours. */
 type DotState = 'connected' | 'assigned' | 'on' | 'off' | 'trouble'
-function dotOf (machine: Machine, desktop: Desktop | undefined): DotState {
+function dotOf(machine: Machine, desktop: Desktop | undefined): DotState {
   if (machine.power === 'missing' || machine.power === 'crashed') return 'trouble'
   if (machine.viewers.length > 0) return 'connected'
   if (desktop) return 'assigned'
@@ -18,9 +18,16 @@ function dotOf (machine: Machine, desktop: Desktop | undefined): DotState {
 }
 
 /** The machines on one generation, each a small square that leads to it. */
-export function MachineDots ({ machines, desktops }: { machines: readonly Machine[], desktops: ReadonlyMap<string, Desktop> }): ReactElement {
+export function MachineDots({
+  machines,
+  desktops,
+}: {
+  machines: readonly Machine[]
+  desktops: ReadonlyMap<string, Desktop>
+}): ReactElement {
   const { t } = useTranslation()
-  if (machines.length === 0) return <span className="berth-quiet">{t('images.machines', { count: 0 })}</span>
+  if (machines.length === 0)
+    return <span className="berth-quiet">{t('images.machines', { count: 0 })}</span>
   return (
     <div className="berth-standing">
       <span>{t('images.machines', { count: machines.length })}</span>
@@ -29,7 +36,15 @@ export function MachineDots ({ machines, desktops }: { machines: readonly Machin
           const desktop = desktops.get(machine.name)
           const state = dotOf(machine, desktop)
           const text = `${machine.name}: ${t(`images.dots.${state}`)}${desktop ? ` (${desktop.holder})` : ''}${machine.renewPending ? `, ${t('machines.renewLater')}` : ''}`
-          return <Link key={machine.id} to={path`/machines/${machine.name}`} className={`berth-dot berth-dot-${state}${machine.renewPending ? ' berth-dot-later' : ''}`} aria-label={text} title={text} />
+          return (
+            <Link
+              key={machine.id}
+              to={path`/machines/${machine.name}`}
+              className={`berth-dot berth-dot-${state}${machine.renewPending ? ' berth-dot-later' : ''}`}
+              aria-label={text}
+              title={text}
+            />
+          )
         })}
         {machines.length > MOST_DOTS && <span className="berth-quiet">…</span>}
       </span>
@@ -38,12 +53,27 @@ export function MachineDots ({ machines, desktops }: { machines: readonly Machin
   )
 }
 
-function Counts ({ machines, desktops }: { machines: readonly Machine[], desktops: ReadonlyMap<string, Desktop> }): ReactElement {
+function Counts({
+  machines,
+  desktops,
+}: {
+  machines: readonly Machine[]
+  desktops: ReadonlyMap<string, Desktop>
+}): ReactElement {
   const { t } = useTranslation()
   const counts = new Map<DotState, number>()
   for (const machine of machines) {
     const state = dotOf(machine, desktops.get(machine.name))
     counts.set(state, (counts.get(state) ?? 0) + 1)
   }
-  return <span className="berth-quiet berth-dot-counts">{[...counts].map(([state, count]) => <span key={state}><span className={`berth-dot berth-dot-${state}`} aria-hidden="true" /> {count} {t(`images.dots.${state}`)}</span>)}</span>
+  return (
+    <span className="berth-quiet berth-dot-counts">
+      {[...counts].map(([state, count]) => (
+        <span key={state}>
+          <span className={`berth-dot berth-dot-${state}`} aria-hidden="true" /> {count}{' '}
+          {t(`images.dots.${state}`)}
+        </span>
+      ))}
+    </span>
+  )
 }

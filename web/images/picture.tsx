@@ -18,88 +18,240 @@ import { When } from '../parts/when.js'
 import { MachineDots } from './machine-dots.js'
 
 /** Where a line begins: the machine on which the system is installed. */
-export function SourceBox ({ source, admin }: { source: Machine | null, admin: boolean }): ReactElement {
+export function SourceBox({
+  source,
+  admin,
+}: {
+  source: Machine | null
+  admin: boolean
+}): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const ask = useSetParams()
-  if (!source) return <div className="berth-box berth-box-source"><strong>{t('images.noSource')}</strong></div>
+  if (!source)
+    return (
+      <div className="berth-box berth-box-source">
+        <strong>{t('images.noSource')}</strong>
+      </div>
+    )
   const actions = [
-    { name: t('images.newInitial'), onClick: () => { void navigate(`/machines/-/new?type=initial&parent=${encodeURIComponent(source.name)}`) } },
-    { name: t('images.import'), onClick: () => { ask({ import: source.name }, 'push') } },
+    {
+      name: t('images.newInitial'),
+      onClick: () => {
+        void navigate(`/machines/-/new?type=initial&parent=${encodeURIComponent(source.name)}`)
+      },
+    },
+    {
+      name: t('images.import'),
+      onClick: () => {
+        ask({ import: source.name }, 'push')
+      },
+    },
   ]
   return (
     <div className="berth-box berth-box-source">
-      <div className="berth-box-head"><span className="berth-kind">{t(`machines.types.${source.type}`)}</span>{admin && <Actions label={t('machines.actionsOf', { name: source.name })} actions={actions} />}</div>
-      <Link className="berth-box-name" to={path`/machines/${source.name}`}>{source.name}</Link>
+      <div className="berth-box-head">
+        <span className="berth-kind">{t(`machines.types.${source.type}`)}</span>
+        {admin && (
+          <Actions label={t('machines.actionsOf', { name: source.name })} actions={actions} />
+        )}
+      </div>
+      <Link className="berth-box-name" to={path`/machines/${source.name}`}>
+        {source.name}
+      </Link>
       <PowerLabel machine={source} />
       <span className="berth-quiet">{source.hypervisor}</span>
     </div>
   )
 }
 
-interface LineProps { readonly initial: Machine, readonly machines: readonly Machine[], readonly desktops: ReadonlyMap<string, Desktop>, readonly admin: boolean, readonly shownJob: string }
+interface LineProps {
+  readonly initial: Machine
+  readonly machines: readonly Machine[]
+  readonly desktops: ReadonlyMap<string, Desktop>
+  readonly admin: boolean
+  readonly shownJob: string
+}
 
 /** An initial with its generations, and the machines on each of them. */
-export function InitialLine ({ initial, machines, desktops, admin, shownJob }: LineProps): ReactElement {
+export function InitialLine({
+  initial,
+  machines,
+  desktops,
+  admin,
+  shownJob,
+}: LineProps): ReactElement {
   const { t } = useTranslation()
-  const generations = useGet<GenerationList>(path`/machines/${initial.name}/generations`, ['generations', 'machines'])
+  const generations = useGet<GenerationList>(path`/machines/${initial.name}/generations`, [
+    'generations',
+    'machines',
+  ])
   return (
     <div className="berth-branch">
       <div className="berth-initial">
         <InitialBox initial={initial} machines={machines} admin={admin} />
-        <Loaded query={generations}>{({ generations: all }) => <GenerationTree initial={initial} generations={all} machines={machines} desktops={desktops} admin={admin} />}</Loaded>
+        <Loaded query={generations}>
+          {({ generations: all }) => (
+            <GenerationTree
+              initial={initial}
+              generations={all}
+              machines={machines}
+              desktops={desktops}
+              admin={admin}
+            />
+          )}
+        </Loaded>
       </div>
-      {initial.job !== null && initial.job !== shownJob && <JobProgress key={initial.job} id={initial.job} mayCancel={admin} />}
-      {machines.some(({ renewPending }) => renewPending) && <p className="berth-quiet">{t('images.renewedLater', { count: machines.filter(({ renewPending }) => renewPending).length })}</p>}
+      {initial.job !== null && initial.job !== shownJob && (
+        <JobProgress key={initial.job} id={initial.job} mayCancel={admin} />
+      )}
+      {machines.some(({ renewPending }) => renewPending) && (
+        <p className="berth-quiet">
+          {t('images.renewedLater', {
+            count: machines.filter(({ renewPending }) => renewPending).length,
+          })}
+        </p>
+      )}
     </div>
   )
 }
 
-function InitialBox ({ initial, machines, admin }: { initial: Machine, machines: readonly Machine[], admin: boolean }): ReactElement {
+function InitialBox({
+  initial,
+  machines,
+  admin,
+}: {
+  initial: Machine
+  machines: readonly Machine[]
+  admin: boolean
+}): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const ask = useSetParams()
-  const create = { name: t('images.newMachines'), onClick: () => { void navigate(`/machines/-/new?type=vdi&parent=${encodeURIComponent(initial.name)}`) } }
+  const create = {
+    name: t('images.newMachines'),
+    onClick: () => {
+      void navigate(`/machines/-/new?type=vdi&parent=${encodeURIComponent(initial.name)}`)
+    },
+  }
   const busy = initial.job !== null
   return (
     <div className="berth-box">
-      <div className="berth-box-head"><span className="berth-kind">{t('machines.types.initial')}</span>{admin && <Actions label={t('machines.actionsOf', { name: initial.name })} actions={[create]} />}</div>
-      <Link className="berth-box-name" to={path`/machines/${initial.name}`}>{initial.name}</Link>
+      <div className="berth-box-head">
+        <span className="berth-kind">{t('machines.types.initial')}</span>
+        {admin && (
+          <Actions label={t('machines.actionsOf', { name: initial.name })} actions={[create]} />
+        )}
+      </div>
+      <Link className="berth-box-name" to={path`/machines/${initial.name}`}>
+        {initial.name}
+      </Link>
       <PowerLabel machine={initial} />
-      <Link className="berth-quiet" to={`/machines?parent=${encodeURIComponent(initial.name)}`}>{t('images.machines', { count: machines.length })}</Link>
+      <Link className="berth-quiet" to={`/machines?parent=${encodeURIComponent(initial.name)}`}>
+        {t('images.machines', { count: machines.length })}
+      </Link>
       {admin && (
         <div className="berth-box-acts">
-          <Button size="sm" variant="secondary" isDisabled={busy} aria-label={`${t('images.copy')}: ${initial.name}`} onClick={() => { ask({ copy: initial.name }, 'push') }}>{t('images.copy')}</Button>
-          <Button size="sm" isDisabled={busy || machines.length === 0 || initial.generation === null} aria-label={`${t('images.populate')}: ${initial.name}`} onClick={() => { ask({ populate: initial.name }, 'push') }}>{t('images.populate')}</Button>
+          <Button
+            size="sm"
+            variant="secondary"
+            isDisabled={busy}
+            aria-label={`${t('images.copy')}: ${initial.name}`}
+            onClick={() => {
+              ask({ copy: initial.name }, 'push')
+            }}
+          >
+            {t('images.copy')}
+          </Button>
+          <Button
+            size="sm"
+            isDisabled={busy || machines.length === 0 || initial.generation === null}
+            aria-label={`${t('images.populate')}: ${initial.name}`}
+            onClick={() => {
+              ask({ populate: initial.name }, 'push')
+            }}
+          >
+            {t('images.populate')}
+          </Button>
         </div>
       )}
     </div>
   )
 }
 
-interface TreeProps { readonly initial: Machine, readonly generations: readonly Generation[], readonly machines: readonly Machine[], readonly desktops: ReadonlyMap<string, Desktop>, readonly admin: boolean }
+interface TreeProps {
+  readonly initial: Machine
+  readonly generations: readonly Generation[]
+  readonly machines: readonly Machine[]
+  readonly desktops: ReadonlyMap<string, Desktop>
+  readonly admin: boolean
+}
 
-function GenerationTree ({ initial, generations, machines, desktops, admin }: TreeProps): ReactElement {
+function GenerationTree({
+  initial,
+  generations,
+  machines,
+  desktops,
+  admin,
+}: TreeProps): ReactElement {
   const { t } = useTranslation()
-  const without = machines.filter(({ generation }) => generation === null || !generations.some(({ name }) => name === generation))
-  if (generations.length === 0 && machines.length === 0) return <p className="berth-quiet berth-branch">{t('images.noGeneration')}</p>
+  const without = machines.filter(
+    ({ generation }) => generation === null || !generations.some(({ name }) => name === generation),
+  )
+  if (generations.length === 0 && machines.length === 0)
+    return <p className="berth-quiet berth-branch">{t('images.noGeneration')}</p>
   return (
-    <ol className="berth-generations" aria-label={t('images.generationsOf', { name: initial.name })}>
-      {generations.length === 0 && <li className="berth-branch berth-quiet">{t('images.noGeneration')}</li>}
+    <ol
+      className="berth-generations"
+      aria-label={t('images.generationsOf', { name: initial.name })}
+    >
+      {generations.length === 0 && (
+        <li className="berth-branch berth-quiet">{t('images.noGeneration')}</li>
+      )}
       {generations.map((generation) => (
         <li key={generation.name} className="berth-branch berth-generation-row">
-          <GenerationBox initial={initial} generation={generation} admin={admin} busy={initial.job !== null} />
-          <MachineDots machines={machines.filter((machine) => machine.generation === generation.name)} desktops={desktops} />
+          <GenerationBox
+            initial={initial}
+            generation={generation}
+            admin={admin}
+            busy={initial.job !== null}
+          />
+          <MachineDots
+            machines={machines.filter((machine) => machine.generation === generation.name)}
+            desktops={desktops}
+          />
         </li>
       ))}
-      {without.length > 0 && <li className="berth-branch berth-generation-row"><div className="berth-box berth-box-generation berth-quiet">{t('images.withoutDisk')}</div><MachineDots machines={without} desktops={desktops} /></li>}
+      {without.length > 0 && (
+        <li className="berth-branch berth-generation-row">
+          <div className="berth-box berth-box-generation berth-quiet">
+            {t('images.withoutDisk')}
+          </div>
+          <MachineDots machines={without} desktops={desktops} />
+        </li>
+      )}
     </ol>
   )
 }
 
-const GENERATION_FEELINGS = { copying: 'busy', ready: 'info', collecting: 'quiet', failed: 'bad' } as const
+const GENERATION_FEELINGS = {
+  copying: 'busy',
+  ready: 'info',
+  collecting: 'quiet',
+  failed: 'bad',
+} as const
 
-function GenerationBox ({ initial, generation, admin, busy }: { initial: Machine, generation: Generation, admin: boolean, busy: boolean }): ReactElement {
+function GenerationBox({
+  initial,
+  generation,
+  admin,
+  busy,
+}: {
+  initial: Machine
+  generation: Generation
+  admin: boolean
+  busy: boolean
+}): ReactElement {
   const { t } = useTranslation()
   const ask = useSetParams()
   const { name, state, current, bytes, hypervisors, createdAt, source, sha256 } = generation
@@ -107,11 +259,34 @@ function GenerationBox ({ initial, generation, admin, busy }: { initial: Machine
     <div className={`berth-box berth-box-generation${current ? ' berth-current' : ''}`}>
       <div className="berth-box-head">
         <strong title={sha256 === null ? undefined : `SHA-256 ${sha256}`}>{name}</strong>
-        {current ? <StateLabel feeling="good">{t('images.current')}</StateLabel> : <StateLabel feeling={GENERATION_FEELINGS[state]}>{t(`images.generationStates.${state}`)}</StateLabel>}
+        {current ? (
+          <StateLabel feeling="good">{t('images.current')}</StateLabel>
+        ) : (
+          <StateLabel feeling={GENERATION_FEELINGS[state]}>
+            {t(`images.generationStates.${state}`)}
+          </StateLabel>
+        )}
       </div>
-      <span className="berth-quiet">{bytes === null ? '' : `${byteText(bytes)} · `}<When at={createdAt} />{source === null ? '' : ` · ${source}`}</span>
+      <span className="berth-quiet">
+        {bytes === null ? '' : `${byteText(bytes)} · `}
+        <When at={createdAt} />
+        {source === null ? '' : ` · ${source}`}
+      </span>
       <span className="berth-quiet">{hypervisors.join(', ')}</span>
-      {admin && !current && state === 'ready' && <Button size="sm" variant="link" isInline isDisabled={busy} aria-label={`${t('images.rollBack')}: ${initial.name} ${name}`} onClick={() => { ask({ populate: initial.name, generation: name }, 'push') }}>{t('images.rollBack')}</Button>}
+      {admin && !current && state === 'ready' && (
+        <Button
+          size="sm"
+          variant="link"
+          isInline
+          isDisabled={busy}
+          aria-label={`${t('images.rollBack')}: ${initial.name} ${name}`}
+          onClick={() => {
+            ask({ populate: initial.name, generation: name }, 'push')
+          }}
+        >
+          {t('images.rollBack')}
+        </Button>
+      )}
     </div>
   )
 }

@@ -1,7 +1,12 @@
 import { Alert, Checkbox } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { GenerationList, JobRef, PopulatePreview, PopulateTarget } from '../../broker/api/images.js'
+import type {
+  GenerationList,
+  JobRef,
+  PopulatePreview,
+  PopulateTarget,
+} from '../../broker/api/images.js'
 import type { Machine } from '../../broker/api/machines.js'
 import { api, path } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
@@ -13,57 +18,184 @@ import { Loaded } from '../parts/loaded.js'
 const OFF = ['off', 'missing', 'crashed', 'unknown']
 
 /** *Populate machines*: asks the broker whom it would affect, shows it machine by machine and keeps it true while the question stands. */
-export function PopulateDialogue ({ initial, begun, close }: { initial: Machine, begun: (job: string) => void, close: () => void }): ReactElement {
+export function PopulateDialogue({
+  initial,
+  begun,
+  close,
+}: {
+  initial: Machine
+  begun: (job: string) => void
+  close: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const [wanted, setWanted] = useParam('generation')
   const [force, setForce] = useState(false)
   const [start, setStart] = useState(false)
   const query = wanted === '' ? '' : `?generation=${encodeURIComponent(wanted)}`
-  const preview = useGet<PopulatePreview>(`${path`/machines/${initial.name}/populate`}${query}`, ['machines', 'desktops', 'generations', 'sessions'])
-  const populate = useAct(async () => await api<JobRef>('POST', path`/machines/${initial.name}/populate`, { body: { ...(wanted === '' ? {} : { generation: wanted }), force, start } }))
+  const preview = useGet<PopulatePreview>(`${path`/machines/${initial.name}/populate`}${query}`, [
+    'machines',
+    'desktops',
+    'generations',
+    'sessions',
+  ])
+  const populate = useAct(
+    async () =>
+      await api<JobRef>('POST', path`/machines/${initial.name}/populate`, {
+        body: { ...(wanted === '' ? {} : { generation: wanted }), force, start },
+      }),
+  )
   const later = preview.data?.machines.filter(({ inUse }) => inUse !== null).length ?? 0
   return (
-    <Confirm title={t('images.populateTitle', { name: initial.name })} action={force && later > 0 ? t('images.populateForced', { count: later }) : t('images.populate')} danger={force && later > 0} {...(force && later > 0 ? { typed: initial.name } : {})}
-      pending={populate.isPending} ready={preview.data !== undefined} error={populate.error} close={close} onConfirm={() => { populate.mutate(undefined, { onSuccess: ({ job }) => { begun(job) } }) }}>
-      {!OFF.includes(initial.power) && <Alert isInline variant="warning" title={t('images.mustBeOff', { name: initial.name, power: t(`machines.powers.${initial.power}`).toLocaleLowerCase() })} />}
+    <Confirm
+      title={t('images.populateTitle', { name: initial.name })}
+      action={
+        force && later > 0 ? t('images.populateForced', { count: later }) : t('images.populate')
+      }
+      danger={force && later > 0}
+      {...(force && later > 0 ? { typed: initial.name } : {})}
+      pending={populate.isPending}
+      ready={preview.data !== undefined}
+      error={populate.error}
+      close={close}
+      onConfirm={() => {
+        populate.mutate(undefined, {
+          onSuccess: ({ job }) => {
+            begun(job)
+          },
+        })
+      }}
+    >
+      {!OFF.includes(initial.power) && (
+        <Alert
+          isInline
+          variant="warning"
+          title={t('images.mustBeOff', {
+            name: initial.name,
+            power: t(`machines.powers.${initial.power}`).toLocaleLowerCase(),
+          })}
+        />
+      )}
       <ChooseGeneration initial={initial} wanted={wanted} set={setWanted} />
       <Loaded query={preview}>{(data) => <Effects preview={data} force={force} />}</Loaded>
-      {later > 0 && <Checkbox id="populate-force" label={t('images.force', { count: later })} description={t('images.forceMeans')} isChecked={force} onChange={(_event, on) => { setForce(on) }} />}
-      <Checkbox id="populate-start" label={t('images.start')} isChecked={start} onChange={(_event, on) => { setStart(on) }} />
+      {later > 0 && (
+        <Checkbox
+          id="populate-force"
+          label={t('images.force', { count: later })}
+          description={t('images.forceMeans')}
+          isChecked={force}
+          onChange={(_event, on) => {
+            setForce(on)
+          }}
+        />
+      )}
+      <Checkbox
+        id="populate-start"
+        label={t('images.start')}
+        isChecked={start}
+        onChange={(_event, on) => {
+          setStart(on)
+        }}
+      />
     </Confirm>
   )
 }
 
-function ChooseGeneration ({ initial, wanted, set }: { initial: Machine, wanted: string, set: (name: string) => void }): ReactElement {
+function ChooseGeneration({
+  initial,
+  wanted,
+  set,
+}: {
+  initial: Machine
+  wanted: string
+  set: (name: string) => void
+}): ReactElement {
   const { t, i18n } = useTranslation()
-  const { data } = useGet<GenerationList>(path`/machines/${initial.name}/generations`, ['generations', 'machines'])
+  const { data } = useGet<GenerationList>(path`/machines/${initial.name}/generations`, [
+    'generations',
+    'machines',
+  ])
   const ready = (data?.generations ?? []).filter(({ state }) => state === 'ready')
-  const options = ready.map(({ name, current, createdAt }) => ({ value: current ? '' : name, name: `${name}${current ? ` (${t('images.current').toLocaleLowerCase()})` : ''} · ${new Date(createdAt).toLocaleString(i18n.language, { dateStyle: 'medium', timeStyle: 'short' })}` }))
-  return <ChoiceField id="populate-generation" label={t('images.generation')} value={wanted} set={set} options={options} about={wanted === '' ? '' : t('images.rollBackAbout', { generation: wanted })} />
+  const options = ready.map(({ name, current, createdAt }) => ({
+    value: current ? '' : name,
+    name: `${name}${current ? ` (${t('images.current').toLocaleLowerCase()})` : ''} · ${new Date(createdAt).toLocaleString(i18n.language, { dateStyle: 'medium', timeStyle: 'short' })}`,
+  }))
+  return (
+    <ChoiceField
+      id="populate-generation"
+      label={t('images.generation')}
+      value={wanted}
+      set={set}
+      options={options}
+      about={wanted === '' ? '' : t('images.rollBackAbout', { generation: wanted })}
+    />
+  )
 }
 
-function Effects ({ preview, force }: { preview: PopulatePreview, force: boolean }): ReactElement {
+function Effects({ preview, force }: { preview: PopulatePreview; force: boolean }): ReactElement {
   const { t } = useTranslation()
   const free = preview.machines.filter(({ inUse }) => inUse === null)
   const again = free.filter(({ generation }) => generation === preview.generation).length
   const used = preview.machines.filter(({ inUse }) => inUse !== null)
   return (
     <>
-      <p><strong>{(free.length > again || again === 0) && t('images.now', { count: free.length - again, generation: preview.generation })} {again > 0 && t('images.again', { count: again, generation: preview.generation })}</strong> {free.length > 0 && t('images.nowMeans')}</p>
-      <MachineList machines={free} target={preview.generation} text={({ power }) => OFF.includes(power) ? '' : t('images.isCut')} />
-      {used.length > 0 && <p><strong>{force ? t('images.cutOff', { count: used.length }) : t('images.later', { count: used.length })}</strong></p>}
+      <p>
+        <strong>
+          {(free.length > again || again === 0) &&
+            t('images.now', { count: free.length - again, generation: preview.generation })}{' '}
+          {again > 0 && t('images.again', { count: again, generation: preview.generation })}
+        </strong>{' '}
+        {free.length > 0 && t('images.nowMeans')}
+      </p>
+      <MachineList
+        machines={free}
+        target={preview.generation}
+        text={({ power }) => (OFF.includes(power) ? '' : t('images.isCut'))}
+      />
+      {used.length > 0 && (
+        <p>
+          <strong>
+            {force
+              ? t('images.cutOff', { count: used.length })
+              : t('images.later', { count: used.length })}
+          </strong>
+        </p>
+      )}
       <MachineList machines={used} target={preview.generation} text={({ inUse }) => inUse ?? ''} />
-      {preview.carryTo.length > 0 && <p>{t('images.carried', { hypervisors: preview.carryTo.join(', ') })}</p>}
+      {preview.carryTo.length > 0 && (
+        <p>{t('images.carried', { hypervisors: preview.carryTo.join(', ') })}</p>
+      )}
     </>
   )
 }
 
-function MachineList ({ machines, target, text }: { machines: readonly PopulateTarget[], target: string, text: (machine: PopulateTarget) => string }): ReactElement | null {
+function MachineList({
+  machines,
+  target,
+  text,
+}: {
+  machines: readonly PopulateTarget[]
+  target: string
+  text: (machine: PopulateTarget) => string
+}): ReactElement | null {
   const { t } = useTranslation()
   if (machines.length === 0) return null
   return (
     <ul className="berth-machine-list" tabIndex={0}>
-      {machines.map((machine) => <li key={machine.machine}>{machine.machine} <span className="berth-quiet">{[machine.generation === target ? `${target}, ${t('images.onIt')}` : machine.generation ?? '–', text(machine)].filter((part) => part !== '').join(', ')}</span></li>)}
+      {machines.map((machine) => (
+        <li key={machine.machine}>
+          {machine.machine}{' '}
+          <span className="berth-quiet">
+            {[
+              machine.generation === target
+                ? `${target}, ${t('images.onIt')}`
+                : (machine.generation ?? '–'),
+              text(machine),
+            ]
+              .filter((part) => part !== '')
+              .join(', ')}
+          </span>
+        </li>
+      ))}
     </ul>
   )
 }

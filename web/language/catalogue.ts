@@ -3,7 +3,9 @@ import { initReactI18next } from 'react-i18next'
 import en from './en.json'
 
 declare module 'i18next' {
-  interface CustomTypeOptions { resources: { translation: typeof en } }
+  interface CustomTypeOptions {
+    resources: { translation: typeof en }
+  }
 }
 
 /** Every language is one file; a test holds their keys and placeholders equal. */
@@ -11,26 +13,36 @@ export const LANGUAGES = { en: 'English', lt: 'Lietuvių' } as const
 export type Language = keyof typeof LANGUAGES
 const CHOSEN = 'berth-language'
 
-function isLanguage (text: string | undefined): text is Language { return text !== undefined && text in LANGUAGES }
+function isLanguage(text: string | undefined): text is Language {
+  return text !== undefined && text in LANGUAGES
+}
 
 /** The one that was chosen here, else the browser's first that there is. */
-function wantedLanguage (): Language {
+function wantedLanguage(): Language {
   const chosen = localStorage.getItem(CHOSEN) ?? ''
   return [chosen, ...navigator.languages.map((tag) => tag.split('-')[0])].find(isLanguage) ?? 'en'
 }
 
-export async function startCatalogue (): Promise<void> {
-  await i18next.use(initReactI18next).init({ resources: { en: { translation: en } }, lng: 'en', fallbackLng: 'en', interpolation: { escapeValue: false } }) // React escapes
+export async function startCatalogue(): Promise<void> {
+  await i18next
+    .use(initReactI18next)
+    .init({
+      resources: { en: { translation: en } },
+      lng: 'en',
+      fallbackLng: 'en',
+      interpolation: { escapeValue: false },
+    }) // React escapes
   await speak(wantedLanguage())
 }
 
-export async function speak (language: Language): Promise<void> {
-  if (language === 'lt' && !i18next.hasResourceBundle('lt', 'translation')) i18next.addResourceBundle('lt', 'translation', (await import('./lt.json')).default)
+export async function speak(language: Language): Promise<void> {
+  if (language === 'lt' && !i18next.hasResourceBundle('lt', 'translation'))
+    i18next.addResourceBundle('lt', 'translation', (await import('./lt.json')).default)
   await i18next.changeLanguage(language)
   document.documentElement.lang = language
 }
 
-export async function chooseLanguage (language: Language): Promise<void> {
+export async function chooseLanguage(language: Language): Promise<void> {
   localStorage.setItem(CHOSEN, language)
   await speak(language)
 }

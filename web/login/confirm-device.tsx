@@ -1,4 +1,19 @@
-import { Alert, Button, Card, CardBody, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, TextInput } from '@patternfly/react-core'
+import {
+  Alert,
+  Button,
+  Card,
+  CardBody,
+  DescriptionList,
+  DescriptionListDescription,
+  DescriptionListGroup,
+  DescriptionListTerm,
+  Form,
+  FormGroup,
+  FormHelperText,
+  HelperText,
+  HelperTextItem,
+  TextInput,
+} from '@patternfly/react-core'
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { CodeDevice } from '../../broker/api/thin-clients.js'
@@ -13,17 +28,24 @@ import './confirm-device.css'
 const LETTERS = 8
 
 /** The letters of a code in two halves, as the device shows them; what no code has is left out. Pure. */
-export function asCode (typed: string): string {
-  const letters = typed.toUpperCase().replace(/[^A-Z]/g, '').slice(0, LETTERS)
-  return letters.length > LETTERS / 2 ? `${letters.slice(0, LETTERS / 2)}-${letters.slice(LETTERS / 2)}` : letters
+export function asCode(typed: string): string {
+  const letters = typed
+    .toUpperCase()
+    .replace(/[^A-Z]/g, '')
+    .slice(0, LETTERS)
+  return letters.length > LETTERS / 2
+    ? `${letters.slice(0, LETTERS / 2)}-${letters.slice(LETTERS / 2)}`
+    : letters
 }
 
 /** A person logs in at a thin client that shows a code. The code stays out of the address. */
-export function ConfirmDevice ({ session }: { session: Session }): ReactElement {
+export function ConfirmDevice({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const [code, setCode] = useState('')
   const [done, setDone] = useState<'confirmed' | 'refused' | null>(null)
-  const look = useAct<string, CodeDevice>(async (typed) => await api<CodeDevice>('POST', '/device-login/look', { body: { code: typed } }))
+  const look = useAct<string, CodeDevice>(
+    async (typed) => await api<CodeDevice>('POST', '/device-login/look', { body: { code: typed } }),
+  )
   const answer = useAct(async (confirm: boolean) => {
     await api('POST', '/device-login/answer', { body: { code, confirm } })
     setDone(confirm ? 'confirmed' : 'refused')
@@ -37,16 +59,51 @@ export function ConfirmDevice ({ session }: { session: Session }): ReactElement 
   return (
     <>
       <PageHead title={t('device.title')} about={t('device.about')} />
-      <Card className="berth-device"><CardBody>
-        {done !== null ? <Done done={done} again={anew} />
-          : look.data ? <Question device={look.data} session={session} pending={answer.isPending} error={<ErrorAlert error={answer.error} />} answer={(confirm) => { answer.mutate(confirm) }} back={anew} />
-            : <CodeForm code={code} setCode={setCode} pending={look.isPending} error={<ErrorAlert error={look.error} />} look={() => { look.mutate(code) }} />}
-      </CardBody></Card>
+      <Card className="berth-device">
+        <CardBody>
+          {done !== null ? (
+            <Done done={done} again={anew} />
+          ) : look.data ? (
+            <Question
+              device={look.data}
+              session={session}
+              pending={answer.isPending}
+              error={<ErrorAlert error={answer.error} />}
+              answer={(confirm) => {
+                answer.mutate(confirm)
+              }}
+              back={anew}
+            />
+          ) : (
+            <CodeForm
+              code={code}
+              setCode={setCode}
+              pending={look.isPending}
+              error={<ErrorAlert error={look.error} />}
+              look={() => {
+                look.mutate(code)
+              }}
+            />
+          )}
+        </CardBody>
+      </Card>
     </>
   )
 }
 
-function CodeForm ({ code, setCode, pending, error, look }: { code: string, setCode: (code: string) => void, pending: boolean, error: ReactElement, look: () => void }): ReactElement {
+function CodeForm({
+  code,
+  setCode,
+  pending,
+  error,
+  look,
+}: {
+  code: string
+  setCode: (code: string) => void
+  pending: boolean
+  error: ReactElement
+  look: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const submit = (event: FormEvent): void => {
     event.preventDefault()
@@ -56,38 +113,111 @@ function CodeForm ({ code, setCode, pending, error, look }: { code: string, setC
     <Form onSubmit={submit}>
       {error}
       <FormGroup label={t('device.code')} fieldId="device-code" isRequired>
-        <TextInput id="device-code" className="berth-code" autoFocus autoComplete="off" autoCapitalize="characters" spellCheck="false" value={code} onChange={(_event, value) => { setCode(asCode(value)) }} isRequired />
-        <FormHelperText><HelperText><HelperTextItem>{t('device.codeWhy')}</HelperTextItem></HelperText></FormHelperText>
+        <TextInput
+          id="device-code"
+          className="berth-code"
+          autoFocus
+          autoComplete="off"
+          autoCapitalize="characters"
+          spellCheck="false"
+          value={code}
+          onChange={(_event, value) => {
+            setCode(asCode(value))
+          }}
+          isRequired
+        />
+        <FormHelperText>
+          <HelperText>
+            <HelperTextItem>{t('device.codeWhy')}</HelperTextItem>
+          </HelperText>
+        </FormHelperText>
       </FormGroup>
-      <Button type="submit" isLoading={pending} isDisabled={pending || code.length !== LETTERS + 1}>{t('device.look')}</Button>
+      <Button type="submit" isLoading={pending} isDisabled={pending || code.length !== LETTERS + 1}>
+        {t('device.look')}
+      </Button>
     </Form>
   )
 }
 
-function Question ({ device, session, pending, error, answer, back }: { device: CodeDevice, session: Session, pending: boolean, error: ReactElement, answer: (confirm: boolean) => void, back: () => void }): ReactElement {
+function Question({
+  device,
+  session,
+  pending,
+  error,
+  answer,
+  back,
+}: {
+  device: CodeDevice
+  session: Session
+  pending: boolean
+  error: ReactElement
+  answer: (confirm: boolean) => void
+  back: () => void
+}): ReactElement {
   const { t } = useTranslation()
-  const facts = [[t('device.host'), device.hostname || '–'], [t('device.mac'), device.mac], [t('device.address'), device.address], [t('device.shown'), <When key="since" at={device.since} />]] as const
+  const facts = [
+    [t('device.host'), device.hostname || '–'],
+    [t('device.mac'), device.mac],
+    [t('device.address'), device.address],
+    [t('device.shown'), <When key="since" at={device.since} />],
+  ] as const
   return (
     <>
       {error}
       <p>{t('device.question', { name: session.name })}</p>
-      <DescriptionList isHorizontal isCompact className="berth-device-facts">{facts.map(([name, value]) => <DescriptionListGroup key={name}><DescriptionListTerm>{name}</DescriptionListTerm><DescriptionListDescription>{value}</DescriptionListDescription></DescriptionListGroup>)}</DescriptionList>
+      <DescriptionList isHorizontal isCompact className="berth-device-facts">
+        {facts.map(([name, value]) => (
+          <DescriptionListGroup key={name}>
+            <DescriptionListTerm>{name}</DescriptionListTerm>
+            <DescriptionListDescription>{value}</DescriptionListDescription>
+          </DescriptionListGroup>
+        ))}
+      </DescriptionList>
       <Alert variant="warning" isInline isPlain title={t('device.beware')} />
       <div className="berth-device-ways">
-        <Button onClick={() => { answer(true) }} isLoading={pending} isDisabled={pending}>{t('device.confirm')}</Button>
-        <Button variant="secondary" onClick={() => { answer(false) }} isDisabled={pending}>{t('device.refuse')}</Button>
-        <Button variant="link" onClick={back} isDisabled={pending}>{t('device.otherCode')}</Button>
+        <Button
+          onClick={() => {
+            answer(true)
+          }}
+          isLoading={pending}
+          isDisabled={pending}
+        >
+          {t('device.confirm')}
+        </Button>
+        <Button
+          variant="secondary"
+          onClick={() => {
+            answer(false)
+          }}
+          isDisabled={pending}
+        >
+          {t('device.refuse')}
+        </Button>
+        <Button variant="link" onClick={back} isDisabled={pending}>
+          {t('device.otherCode')}
+        </Button>
       </div>
     </>
   )
 }
 
-function Done ({ done, again }: { done: 'confirmed' | 'refused', again: () => void }): ReactElement {
+function Done({ done, again }: { done: 'confirmed' | 'refused'; again: () => void }): ReactElement {
   const { t } = useTranslation()
   return (
     <>
-      <Alert variant={done === 'confirmed' ? 'success' : 'info'} isInline isLiveRegion title={t(`device.${done}`)}>{t(`device.${done}Why`)}</Alert>
-      <div className="berth-device-ways"><Button variant="link" onClick={again}>{t('device.otherCode')}</Button></div>
+      <Alert
+        variant={done === 'confirmed' ? 'success' : 'info'}
+        isInline
+        isLiveRegion
+        title={t(`device.${done}`)}
+      >
+        {t(`device.${done}Why`)}
+      </Alert>
+      <div className="berth-device-ways">
+        <Button variant="link" onClick={again}>
+          {t('device.otherCode')}
+        </Button>
+      </div>
     </>
   )
 }

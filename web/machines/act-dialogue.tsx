@@ -16,24 +16,82 @@ export interface ActDialogueProps {
 }
 
 /** Asks before something is done to machines: which ones, who has them, who is connected now. */
-export function ActDialogue ({ act, machines, desktops, begin, close }: ActDialogueProps): ReactElement {
+export function ActDialogue({
+  act,
+  machines,
+  desktops,
+  begin,
+  close,
+}: ActDialogueProps): ReactElement {
   const { t } = useTranslation()
   const [reason, setReason] = useState('')
   const [on, setOn] = useState(false)
   const word = wordOf(act)
   const [first] = machines
-  const whole: MachineAct = act.kind === 'maintenance' ? { ...act, reason } : act.kind === 'discard' ? { ...act, onReboot: on } : act.kind === 'delete' ? { ...act, force: on } : act
-  const typed = act.kind === 'delete' ? { typed: machines.length === 1 ? first?.name ?? '' : String(machines.length) } : {}
+  const whole: MachineAct =
+    act.kind === 'maintenance'
+      ? { ...act, reason }
+      : act.kind === 'discard'
+        ? { ...act, onReboot: on }
+        : act.kind === 'delete'
+          ? { ...act, force: on }
+          : act
+  const typed =
+    act.kind === 'delete'
+      ? { typed: machines.length === 1 ? (first?.name ?? '') : String(machines.length) }
+      : {}
   return (
-    <Confirm title={machines.length === 1 ? t('machines.askOne', { act: t(`machines.acts.${word}`), name: first?.name ?? '' }) : t('machines.askMany', { act: t(`machines.acts.${word}`), count: machines.length })}
-      action={t(`machines.acts.${word}`)} danger={isDanger(act)} {...typed} pending={false} error={null} close={close} onConfirm={() => { begin(whole) }}>
+    <Confirm
+      title={
+        machines.length === 1
+          ? t('machines.askOne', { act: t(`machines.acts.${word}`), name: first?.name ?? '' })
+          : t('machines.askMany', { act: t(`machines.acts.${word}`), count: machines.length })
+      }
+      action={t(`machines.acts.${word}`)}
+      danger={isDanger(act)}
+      {...typed}
+      pending={false}
+      error={null}
+      close={close}
+      onConfirm={() => {
+        begin(whole)
+      }}
+    >
       <p>{t(`machines.meanings.${word}`)}</p>
       <Affected machines={machines} desktops={desktops} />
       {act.kind === 'maintenance' && act.on && (
-        <FormGroup label={t('machines.reason')} fieldId="act-reason"><TextInput id="act-reason" value={reason} maxLength={200} onChange={(_event, value) => { setReason(value) }} /></FormGroup>
+        <FormGroup label={t('machines.reason')} fieldId="act-reason">
+          <TextInput
+            id="act-reason"
+            value={reason}
+            maxLength={200}
+            onChange={(_event, value) => {
+              setReason(value)
+            }}
+          />
+        </FormGroup>
       )}
-      {act.kind === 'discard' && act.on && <Checkbox id="act-on" label={t('machines.discardOnReboot')} isChecked={on} onChange={(_event, value) => { setOn(value) }} />}
-      {act.kind === 'delete' && <Checkbox id="act-on" label={t('machines.force')} description={t('machines.forceMeans')} isChecked={on} onChange={(_event, value) => { setOn(value) }} />}
+      {act.kind === 'discard' && act.on && (
+        <Checkbox
+          id="act-on"
+          label={t('machines.discardOnReboot')}
+          isChecked={on}
+          onChange={(_event, value) => {
+            setOn(value)
+          }}
+        />
+      )}
+      {act.kind === 'delete' && (
+        <Checkbox
+          id="act-on"
+          label={t('machines.force')}
+          description={t('machines.forceMeans')}
+          isChecked={on}
+          onChange={(_event, value) => {
+            setOn(value)
+          }}
+        />
+      )}
     </Confirm>
   )
 }
@@ -41,22 +99,48 @@ export function ActDialogue ({ act, machines, desktops, begin, close }: ActDialo
 const MOST_NAMED = 12
 
 /** The machines by name, and those who would notice. */
-export function Affected ({ machines, desktops }: { machines: readonly Machine[], desktops: ReadonlyMap<string, Desktop> }): ReactElement {
+export function Affected({
+  machines,
+  desktops,
+}: {
+  machines: readonly Machine[]
+  desktops: ReadonlyMap<string, Desktop>
+}): ReactElement {
   const { t } = useTranslation()
   const inUse = machines.filter(({ name, viewers }) => viewers.length > 0 || desktops.has(name))
-  const names = machines.slice(0, MOST_NAMED).map(({ name }) => name).join(', ')
+  const names = machines
+    .slice(0, MOST_NAMED)
+    .map(({ name }) => name)
+    .join(', ')
   return (
     <>
-      {machines.length > 1 && <p className="berth-mono">{names}{machines.length > MOST_NAMED && ` ${t('machines.andMore', { count: machines.length - MOST_NAMED })}`}</p>}
-      {inUse.length === 0
-        ? <p>{t('machines.nobodyAffected')}</p>
-        : <><p><strong>{t('machines.affected', { count: inUse.length })}</strong></p><ul className="berth-affected">{inUse.map((machine) => <li key={machine.name}>{whoUses(t, machine, desktops.get(machine.name))}</li>)}</ul></>}
+      {machines.length > 1 && (
+        <p className="berth-mono">
+          {names}
+          {machines.length > MOST_NAMED &&
+            ` ${t('machines.andMore', { count: machines.length - MOST_NAMED })}`}
+        </p>
+      )}
+      {inUse.length === 0 ? (
+        <p>{t('machines.nobodyAffected')}</p>
+      ) : (
+        <>
+          <p>
+            <strong>{t('machines.affected', { count: inUse.length })}</strong>
+          </p>
+          <ul className="berth-affected">
+            {inUse.map((machine) => (
+              <li key={machine.name}>{whoUses(t, machine, desktops.get(machine.name))}</li>
+            ))}
+          </ul>
+        </>
+      )}
     </>
   )
 }
 
 /** `pc-1: alice has it, connected now from 10.1.2.3`. */
-function whoUses (t: TFunction, { name, viewers }: Machine, desktop: Desktop | undefined): string {
+function whoUses(t: TFunction, { name, viewers }: Machine, desktop: Desktop | undefined): string {
   const parts = [
     ...(desktop ? [t('machines.hasIt', { holder: desktop.holder })] : []),
     ...(viewers.length > 0 ? [t('machines.connectedFrom', { addresses: viewers.join(', ') })] : []),

@@ -9,16 +9,57 @@ import { FormDialogue } from '../parts/form-dialogue.js'
 import { PersonField } from '../parts/person-field.js'
 
 /** Gives this machine to a person, for a time or for good. */
-export function AssignMachine ({ machine, title, hint, close }: { machine: string, title: string, /** About the time. */ hint?: string, close: () => void }): ReactElement {
+export function AssignMachine({
+  machine,
+  title,
+  hint,
+  close,
+}: {
+  machine: string
+  title: string
+  /** About the time. */ hint?: string
+  close: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const [user, setUser] = useState('')
   const [fixed, setFixed] = useState(false)
-  const act = useAct(async () => await api<AssignAnswer>('POST', path`/machines/${machine}/assign`, { body: { user, ...(fixed ? { fixed } : {}) } }))
-  if (act.data && act.data.warnings.length > 0) return <Afterwards title={t('pools.assigned', { machine: act.data.machine, holder: act.data.holder })} warnings={act.data.warnings} close={close} />
+  const act = useAct(
+    async () =>
+      await api<AssignAnswer>('POST', path`/machines/${machine}/assign`, {
+        body: { user, ...(fixed ? { fixed } : {}) },
+      }),
+  )
+  if (act.data && act.data.warnings.length > 0)
+    return (
+      <Afterwards
+        title={t('pools.assigned', { machine: act.data.machine, holder: act.data.holder })}
+        warnings={act.data.warnings}
+        close={close}
+      />
+    )
   return (
-    <FormDialogue title={title} action={t('pools.deeds.assign')} pending={act.isPending} error={act.error} isDisabled={user.trim() === ''} close={close} onSubmit={() => { act.mutate(undefined, { onSuccess: ({ warnings }) => { if (warnings.length === 0) close() } }) }}>
+    <FormDialogue
+      title={title}
+      action={t('pools.deeds.assign')}
+      pending={act.isPending}
+      error={act.error}
+      isDisabled={user.trim() === ''}
+      close={close}
+      onSubmit={() => {
+        act.mutate(undefined, {
+          onSuccess: ({ warnings }) => {
+            if (warnings.length === 0) close()
+          },
+        })
+      }}
+    >
       <PersonField label={t('pools.person')} value={user} onChange={setUser} />
-      <CheckField label={t('pools.fixed')} value={fixed} onChange={setFixed} {...(hint === undefined ? {} : { hint })} />
+      <CheckField
+        label={t('pools.fixed')}
+        value={fixed}
+        onChange={setFixed}
+        {...(hint === undefined ? {} : { hint })}
+      />
     </FormDialogue>
   )
 }

@@ -1,9 +1,23 @@
-import { ActionGroup, Button, ExpandableSection, Form, FormGroup, FormSection, TextArea } from '@patternfly/react-core'
+import {
+  ActionGroup,
+  Button,
+  ExpandableSection,
+  Form,
+  FormGroup,
+  FormSection,
+  TextArea,
+} from '@patternfly/react-core'
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 import type { Hypervisor } from '../../broker/api/hypervisors.js'
-import { FIRMWARES, type Machine, MACHINE_TYPES, type MachinesAndJob, type MachineType } from '../../broker/api/machines.js'
+import {
+  FIRMWARES,
+  type Machine,
+  MACHINE_TYPES,
+  type MachinesAndJob,
+  type MachineType,
+} from '../../broker/api/machines.js'
 import { api } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
 import { ErrorAlert } from '../frame/error-state.js'
@@ -15,33 +29,68 @@ import { FIRST_WISH, PARENT_TYPE, type Wish, wishOf } from './machine-wish.js'
 import { useMachines } from './use-machines.js'
 
 /** A form for one machine or for many. */
-export function CreateMachine (): ReactElement {
+export function CreateMachine(): ReactElement {
   const { t } = useTranslation()
   const machines = useMachines()
   const hypervisors = useGet<{ hypervisors: Hypervisor[] }>('/hypervisors', ['hypervisors'])
   return (
     <>
-      <PageHead title={t('machines.createTitle')} above={[{ to: '/machines', name: t('navigation.machines') }]} about={t('machines.createAbout')} />
-      <Loaded query={machines}>{({ machines: all }) => <Loaded query={hypervisors}>{(hosts) => <CreateForm machines={all} hypervisors={hosts.hypervisors} />}</Loaded>}</Loaded>
+      <PageHead
+        title={t('machines.createTitle')}
+        above={[{ to: '/machines', name: t('navigation.machines') }]}
+        about={t('machines.createAbout')}
+      />
+      <Loaded query={machines}>
+        {({ machines: all }) => (
+          <Loaded query={hypervisors}>
+            {(hosts) => <CreateForm machines={all} hypervisors={hosts.hypervisors} />}
+          </Loaded>
+        )}
+      </Loaded>
     </>
   )
 }
 
-interface PartProps { readonly wish: Wish, readonly set: (change: Partial<Wish>) => void }
+interface PartProps {
+  readonly wish: Wish
+  readonly set: (change: Partial<Wish>) => void
+}
 
-function CreateForm ({ machines, hypervisors }: { machines: readonly Machine[], hypervisors: readonly Hypervisor[] }): ReactElement {
+function CreateForm({
+  machines,
+  hypervisors,
+}: {
+  machines: readonly Machine[]
+  hypervisors: readonly Hypervisor[]
+}): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const [type] = useParam('type')
   const [parent] = useParam('parent')
-  const [wish, setWish] = useState<Wish>({ ...FIRST_WISH, ...(MACHINE_TYPES.includes(type as MachineType) ? { type: type as MachineType } : {}), parent, hypervisors: hypervisors.length === 1 ? hypervisors.map(({ name }) => name) : [] })
-  const set = (change: Partial<Wish>): void => { setWish((before) => ({ ...before, ...change })) }
-  const create = useAct(async () => await api<MachinesAndJob>('POST', '/machines', { body: wishOf(wish) }))
+  const [wish, setWish] = useState<Wish>({
+    ...FIRST_WISH,
+    ...(MACHINE_TYPES.includes(type as MachineType) ? { type: type as MachineType } : {}),
+    parent,
+    hypervisors: hypervisors.length === 1 ? hypervisors.map(({ name }) => name) : [],
+  })
+  const set = (change: Partial<Wish>): void => {
+    setWish((before) => ({ ...before, ...change }))
+  }
+  const create = useAct(
+    async () => await api<MachinesAndJob>('POST', '/machines', { body: wishOf(wish) }),
+  )
   const submit = (event: FormEvent): void => {
     event.preventDefault()
-    create.mutate(undefined, { onSuccess: ({ job }) => { void navigate(`/machines${job === null ? '' : `?job=${job}`}`) } })
+    create.mutate(undefined, {
+      onSuccess: ({ job }) => {
+        void navigate(`/machines${job === null ? '' : `?job=${job}`}`)
+      },
+    })
   }
-  const ready = wish.name !== '' && wish.hypervisors.length > 0 && (wish.type === 'simple' || wish.type === 'source' || wish.parent !== '')
+  const ready =
+    wish.name !== '' &&
+    wish.hypervisors.length > 0 &&
+    (wish.type === 'simple' || wish.type === 'source' || wish.parent !== '')
   return (
     <Form className="berth-form" onSubmit={submit}>
       <Kind wish={wish} set={set} machines={machines} />
@@ -49,55 +98,214 @@ function CreateForm ({ machines, hypervisors }: { machines: readonly Machine[], 
       <Hardware wish={wish} set={set} />
       <ErrorAlert error={create.error} />
       <ActionGroup>
-        <Button type="submit" isLoading={create.isPending} isDisabled={create.isPending || !ready}>{t('machines.createCount', { count: Number(wish.count) || 1 })}</Button>
-        <Button variant="link" onClick={() => { void navigate('/machines') }}>{t('common.cancel')}</Button>
+        <Button type="submit" isLoading={create.isPending} isDisabled={create.isPending || !ready}>
+          {t('machines.createCount', { count: Number(wish.count) || 1 })}
+        </Button>
+        <Button
+          variant="link"
+          onClick={() => {
+            void navigate('/machines')
+          }}
+        >
+          {t('common.cancel')}
+        </Button>
       </ActionGroup>
     </Form>
   )
 }
 
-function Kind ({ wish, set, machines }: PartProps & { machines: readonly Machine[] }): ReactElement {
+function Kind({ wish, set, machines }: PartProps & { machines: readonly Machine[] }): ReactElement {
   const { t } = useTranslation()
   const parentType = PARENT_TYPE[wish.type]
   const parents = machines.filter(({ type }) => type === parentType)
   return (
     <FormSection title={t('machines.what')} titleElement="h2">
-      <ChoiceField id="type" label={t('machines.type')} value={wish.type} set={(value) => { set({ type: value as MachineType, parent: '' }) }} options={MACHINE_TYPES.map((value) => ({ value, name: t(`machines.types.${value}`) }))} about={t(`machines.typeMeanings.${wish.type}`)} />
-      {parentType !== null && <ChoiceField id="parent" label={t('machines.parent')} required value={wish.parent} set={(value) => { set({ parent: value }) }} options={[{ value: '', name: t('machines.chooseParent') }, ...parents.map(({ name }) => ({ value: name, name }))]} about={parents.length === 0 ? t('machines.noParents') : ''} />}
-      <TextField id="name" label={t('machines.name')} required value={wish.name} set={(name) => { set({ name }) }} about={t('machines.nameAbout')} />
-      <TextField id="count" label={t('machines.count')} number value={wish.count} set={(count) => { set({ count }) }} />
-      {Number(wish.count) > 1 && <TextField id="first" label={t('machines.first')} number value={wish.first} set={(first) => { set({ first }) }} />}
-      {parentType === null && <TextField id="disk" label={t('machines.disk')} number value={wish.diskGib} set={(diskGib) => { set({ diskGib }) }} />}
-      {wish.type === 'vdi' && <CheckField id="discard" label={t('machines.virtualSnapshot')} about={t('machines.discards')} value={wish.discardChanges} set={(discardChanges) => { set({ discardChanges }) }} />}
-      {wish.type === 'vdi' && wish.discardChanges && <CheckField id="discard-reboot" label={t('machines.discardOnReboot')} value={wish.discardOnReboot} set={(discardOnReboot) => { set({ discardOnReboot }) }} />}
+      <ChoiceField
+        id="type"
+        label={t('machines.type')}
+        value={wish.type}
+        set={(value) => {
+          set({ type: value as MachineType, parent: '' })
+        }}
+        options={MACHINE_TYPES.map((value) => ({ value, name: t(`machines.types.${value}`) }))}
+        about={t(`machines.typeMeanings.${wish.type}`)}
+      />
+      {parentType !== null && (
+        <ChoiceField
+          id="parent"
+          label={t('machines.parent')}
+          required
+          value={wish.parent}
+          set={(value) => {
+            set({ parent: value })
+          }}
+          options={[
+            { value: '', name: t('machines.chooseParent') },
+            ...parents.map(({ name }) => ({ value: name, name })),
+          ]}
+          about={parents.length === 0 ? t('machines.noParents') : ''}
+        />
+      )}
+      <TextField
+        id="name"
+        label={t('machines.name')}
+        required
+        value={wish.name}
+        set={(name) => {
+          set({ name })
+        }}
+        about={t('machines.nameAbout')}
+      />
+      <TextField
+        id="count"
+        label={t('machines.count')}
+        number
+        value={wish.count}
+        set={(count) => {
+          set({ count })
+        }}
+      />
+      {Number(wish.count) > 1 && (
+        <TextField
+          id="first"
+          label={t('machines.first')}
+          number
+          value={wish.first}
+          set={(first) => {
+            set({ first })
+          }}
+        />
+      )}
+      {parentType === null && (
+        <TextField
+          id="disk"
+          label={t('machines.disk')}
+          number
+          value={wish.diskGib}
+          set={(diskGib) => {
+            set({ diskGib })
+          }}
+        />
+      )}
+      {wish.type === 'vdi' && (
+        <CheckField
+          id="discard"
+          label={t('machines.virtualSnapshot')}
+          about={t('machines.discards')}
+          value={wish.discardChanges}
+          set={(discardChanges) => {
+            set({ discardChanges })
+          }}
+        />
+      )}
+      {wish.type === 'vdi' && wish.discardChanges && (
+        <CheckField
+          id="discard-reboot"
+          label={t('machines.discardOnReboot')}
+          value={wish.discardOnReboot}
+          set={(discardOnReboot) => {
+            set({ discardOnReboot })
+          }}
+        />
+      )}
     </FormSection>
   )
 }
 
-function Places ({ wish, set, hypervisors }: PartProps & { hypervisors: readonly Hypervisor[] }): ReactElement {
+function Places({
+  wish,
+  set,
+  hypervisors,
+}: PartProps & { hypervisors: readonly Hypervisor[] }): ReactElement {
   const { t } = useTranslation()
-  const toggle = (name: string, on: boolean): void => { set({ hypervisors: hypervisors.map((one) => one.name).filter((one) => one === name ? on : wish.hypervisors.includes(one)) }) }
+  const toggle = (name: string, on: boolean): void => {
+    set({
+      hypervisors: hypervisors
+        .map((one) => one.name)
+        .filter((one) => (one === name ? on : wish.hypervisors.includes(one))),
+    })
+  }
   return (
     <FormSection title={t('machines.where')} titleElement="h2">
       <FormGroup role="group" label={t('navigation.hypervisors')} isRequired>
         {hypervisors.length === 0 && <p>{t('machines.noHypervisors')}</p>}
-        {hypervisors.map(({ name, state }) => <CheckField key={name} id={`hypervisor-${name}`} label={name} about={state === 'up' ? '' : t(`hypervisors.states.${state}`)} value={wish.hypervisors.includes(name)} set={(on) => { toggle(name, on) }} />)}
+        {hypervisors.map(({ name, state }) => (
+          <CheckField
+            key={name}
+            id={`hypervisor-${name}`}
+            label={name}
+            about={state === 'up' ? '' : t(`hypervisors.states.${state}`)}
+            value={wish.hypervisors.includes(name)}
+            set={(on) => {
+              toggle(name, on)
+            }}
+          />
+        ))}
       </FormGroup>
     </FormSection>
   )
 }
 
-function Hardware ({ wish, set }: PartProps): ReactElement {
+function Hardware({ wish, set }: PartProps): ReactElement {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   return (
     <FormSection title={t('machines.hardware')} titleElement="h2">
-      <TextField id="memory" label={t('machines.memoryMib')} number value={wish.memoryMib} set={(memoryMib) => { set({ memoryMib }) }} />
-      <TextField id="vcpus" label={t('machines.vcpus')} number value={wish.vcpus} set={(vcpus) => { set({ vcpus }) }} />
-      <TextField id="network" label={t('machines.network')} value={wish.network} set={(network) => { set({ network }) }} about={t('machines.networkAbout')} />
-      <ChoiceField id="firmware" label={t('machines.firmware')} value={wish.firmware} set={(value) => { set({ firmware: value as Wish['firmware'] }) }} options={FIRMWARES.map((value) => ({ value, name: value.toUpperCase() }))} />
-      <ExpandableSection toggleText={t('machines.ownXml')} isExpanded={open} onToggle={(_event, on) => { setOpen(on) }}>
-        <FormGroup label={t('machines.ownXml')} fieldId="xml"><TextArea id="xml" className="berth-mono" rows={12} value={wish.domainXml} onChange={(_event, domainXml) => { set({ domainXml }) }} aria-label={t('machines.ownXml')} /></FormGroup>
+      <TextField
+        id="memory"
+        label={t('machines.memoryMib')}
+        number
+        value={wish.memoryMib}
+        set={(memoryMib) => {
+          set({ memoryMib })
+        }}
+      />
+      <TextField
+        id="vcpus"
+        label={t('machines.vcpus')}
+        number
+        value={wish.vcpus}
+        set={(vcpus) => {
+          set({ vcpus })
+        }}
+      />
+      <TextField
+        id="network"
+        label={t('machines.network')}
+        value={wish.network}
+        set={(network) => {
+          set({ network })
+        }}
+        about={t('machines.networkAbout')}
+      />
+      <ChoiceField
+        id="firmware"
+        label={t('machines.firmware')}
+        value={wish.firmware}
+        set={(value) => {
+          set({ firmware: value as Wish['firmware'] })
+        }}
+        options={FIRMWARES.map((value) => ({ value, name: value.toUpperCase() }))}
+      />
+      <ExpandableSection
+        toggleText={t('machines.ownXml')}
+        isExpanded={open}
+        onToggle={(_event, on) => {
+          setOpen(on)
+        }}
+      >
+        <FormGroup label={t('machines.ownXml')} fieldId="xml">
+          <TextArea
+            id="xml"
+            className="berth-mono"
+            rows={12}
+            value={wish.domainXml}
+            onChange={(_event, domainXml) => {
+              set({ domainXml })
+            }}
+            aria-label={t('machines.ownXml')}
+          />
+        </FormGroup>
         <p className="berth-quiet">{t('machines.ownXmlAbout')}</p>
       </ExpandableSection>
     </FormSection>

@@ -11,10 +11,29 @@ import { ReleaseMachine } from './release-machine.js'
 const ON = ['running', 'paused', 'suspended', 'shutting-down']
 
 /** Why an act makes no sense for this machine now: a key of the catalogue, or null. The broker decides; this only saves a click. */
-function whyNot (act: MachineAct, machine: Machine): 'isOn' | 'isOff' | 'inMaintenance' | 'notInMaintenance' | 'onlyVdi' | 'discardsAlready' | 'discardsNothing' | null {
+function whyNot(
+  act: MachineAct,
+  machine: Machine,
+):
+  | 'isOn'
+  | 'isOff'
+  | 'inMaintenance'
+  | 'notInMaintenance'
+  | 'onlyVdi'
+  | 'discardsAlready'
+  | 'discardsNothing'
+  | null {
   const on = ON.includes(machine.power)
-  if (act.kind === 'power') return act.action === 'start' ? (machine.power === 'running' ? 'isOn' : null) : on || machine.power === 'unknown' ? null : 'isOff'
-  if (act.kind === 'maintenance') return act.on === machine.maintenance ? (act.on ? 'inMaintenance' : 'notInMaintenance') : null
+  if (act.kind === 'power')
+    return act.action === 'start'
+      ? machine.power === 'running'
+        ? 'isOn'
+        : null
+      : on || machine.power === 'unknown'
+        ? null
+        : 'isOff'
+  if (act.kind === 'maintenance')
+    return act.on === machine.maintenance ? (act.on ? 'inMaintenance' : 'notInMaintenance') : null
   if (act.kind !== 'discard') return null
   if (machine.type !== 'vdi') return 'onlyVdi'
   return act.on === machine.discardChanges ? (act.on ? 'discardsAlready' : 'discardsNothing') : null
@@ -30,7 +49,14 @@ export interface MachineMenuProps {
 }
 
 /** What can be done to one machine, or to all of some; asks before anybody is interrupted. */
-export function MachineMenu ({ machines, desktops, label, text, more = [], begin }: MachineMenuProps): ReactElement {
+export function MachineMenu({
+  machines,
+  desktops,
+  label,
+  text,
+  more = [],
+  begin,
+}: MachineMenuProps): ReactElement {
   const { t } = useTranslation()
   const [asking, setAsking] = useState<MachineAct | null>(null)
   const [handing, setHanding] = useState<'assign' | 'release' | null>(null)
@@ -39,19 +65,81 @@ export function MachineMenu ({ machines, desktops, label, text, more = [], begin
   const held = only && desktops.get(only.name)
   const forPeople = only?.type === 'vdi' || only?.type === 'simple'
   const hands: readonly Action[] = [
-    ...(forPeople ? [{ name: t('machines.assign'), onClick: () => { setHanding('assign') } }] : []),
-    ...(held ? [{ name: t('machines.release'), isDanger: true, onClick: () => { setHanding('release') } }] : []),
+    ...(forPeople
+      ? [
+          {
+            name: t('machines.assign'),
+            onClick: () => {
+              setHanding('assign')
+            },
+          },
+        ]
+      : []),
+    ...(held
+      ? [
+          {
+            name: t('machines.release'),
+            isDanger: true,
+            onClick: () => {
+              setHanding('release')
+            },
+          },
+        ]
+      : []),
   ]
   const actions = ALL_ACTS.map((act): Action => {
     const reason = only ? whyNot(act, only) : null
-    return { name: t(`machines.acts.${wordOf(act)}`), isDanger: isDanger(act), isDisabled: reason !== null, ...(reason === null ? {} : { description: t(`machines.whyNot.${reason}`) }), onClick: () => { needsNoQuestion(act) ? begin(act, names) : setAsking(act) } }
+    return {
+      name: t(`machines.acts.${wordOf(act)}`),
+      isDanger: isDanger(act),
+      isDisabled: reason !== null,
+      ...(reason === null ? {} : { description: t(`machines.whyNot.${reason}`) }),
+      onClick: () => {
+        needsNoQuestion(act) ? begin(act, names) : setAsking(act)
+      },
+    }
   })
   return (
     <>
-      <Actions label={label} {...(text === undefined ? {} : { text })} actions={[...more, ...hands, ...actions]} isDisabled={machines.length === 0} />
-      {asking && <ActDialogue act={asking} machines={machines} desktops={desktops} close={() => { setAsking(null) }} begin={(act) => { setAsking(null); begin(act, names) }} />}
-      {only && handing === 'assign' && <AssignMachine machine={only.name} title={t('machines.assignTitle', { name: only.name })} hint={t('machines.assignHint')} close={() => { setHanding(null) }} />}
-      {only && held && handing === 'release' && <ReleaseMachine machine={only} desktop={held} close={() => { setHanding(null) }} />}
+      <Actions
+        label={label}
+        {...(text === undefined ? {} : { text })}
+        actions={[...more, ...hands, ...actions]}
+        isDisabled={machines.length === 0}
+      />
+      {asking && (
+        <ActDialogue
+          act={asking}
+          machines={machines}
+          desktops={desktops}
+          close={() => {
+            setAsking(null)
+          }}
+          begin={(act) => {
+            setAsking(null)
+            begin(act, names)
+          }}
+        />
+      )}
+      {only && handing === 'assign' && (
+        <AssignMachine
+          machine={only.name}
+          title={t('machines.assignTitle', { name: only.name })}
+          hint={t('machines.assignHint')}
+          close={() => {
+            setHanding(null)
+          }}
+        />
+      )}
+      {only && held && handing === 'release' && (
+        <ReleaseMachine
+          machine={only}
+          desktop={held}
+          close={() => {
+            setHanding(null)
+          }}
+        />
+      )}
     </>
   )
 }

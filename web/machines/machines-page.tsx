@@ -18,7 +18,7 @@ import { useDesktops, useMachines } from './use-machines.js'
 import { useRun } from './use-run.js'
 
 /** All machines: as a table, or as their screens. */
-export function MachinesPage ({ session }: { session: Session }): ReactElement {
+export function MachinesPage({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const machines = useMachines()
   const admin = session.role === 'admin'
@@ -26,20 +26,39 @@ export function MachinesPage ({ session }: { session: Session }): ReactElement {
   return (
     <>
       <PageHead title={t('navigation.machines')}>
-        {admin && <><ButtonLink variant="secondary" to="/machines/-/adopt">{t('machines.adopt')}</ButtonLink><ButtonLink to="/machines/-/new">{t('machines.create')}</ButtonLink></>}
+        {admin && (
+          <>
+            <ButtonLink variant="secondary" to="/machines/-/adopt">
+              {t('machines.adopt')}
+            </ButtonLink>
+            <ButtonLink to="/machines/-/new">{t('machines.create')}</ButtonLink>
+          </>
+        )}
       </PageHead>
-      {job !== '' && <JobProgress id={job} mayCancel={admin} close={() => { setJob('') }} />}
+      {job !== '' && (
+        <JobProgress
+          id={job}
+          mayCancel={admin}
+          close={() => {
+            setJob('')
+          }}
+        />
+      )}
       <Loaded query={machines}>{({ machines: all }) => <List all={all} admin={admin} />}</Loaded>
     </>
   )
 }
 
 const GROUPS = ['initial', 'hypervisor', 'type'] as const
-const groupings: Readonly<Record<string, (machine: Machine) => string>> = { initial: ({ parent }) => parent ?? '', hypervisor: ({ hypervisor }) => hypervisor, type: ({ type }) => type }
+const groupings: Readonly<Record<string, (machine: Machine) => string>> = {
+  initial: ({ parent }) => parent ?? '',
+  hypervisor: ({ hypervisor }) => hypervisor,
+  type: ({ type }) => type,
+}
 const idOf = ({ id }: Machine): string => id
 const nameOf = ({ name }: Machine): string => name
 
-function List ({ all, admin }: { all: readonly Machine[], admin: boolean }): ReactElement {
+function List({ all, admin }: { all: readonly Machine[]; admin: boolean }): ReactElement {
   const { t } = useTranslation()
   const desktops = useDesktops()
   const { run, begin, forget } = useRun('berth-run')
@@ -48,43 +67,158 @@ function List ({ all, admin }: { all: readonly Machine[], admin: boolean }): Rea
   const rows = useFiltered(all)
   const columns = useMachineColumns(desktops)
   const chosen = useMemo(() => all.filter(({ id }) => selected.has(id)), [all, selected])
-  const actions = useCallback((machine: Machine) => <MachineMenu machines={[machine]} desktops={desktops} label={t('machines.actionsOf', { name: machine.name })} begin={begin} />, [desktops, begin, t])
-  const tools = <>{admin && view !== 'screens' && <ToolbarItem><MachineMenu machines={chosen} desktops={desktops} label={t('machines.actionsOfChosen')} text={t('machines.chosen', { count: chosen.length })} begin={begin} /></ToolbarItem>}<Filters all={all} /></>
+  const actions = useCallback(
+    (machine: Machine) => (
+      <MachineMenu
+        machines={[machine]}
+        desktops={desktops}
+        label={t('machines.actionsOf', { name: machine.name })}
+        begin={begin}
+      />
+    ),
+    [desktops, begin, t],
+  )
+  const tools = (
+    <>
+      {admin && view !== 'screens' && (
+        <ToolbarItem>
+          <MachineMenu
+            machines={chosen}
+            desktops={desktops}
+            label={t('machines.actionsOfChosen')}
+            text={t('machines.chosen', { count: chosen.length })}
+            begin={begin}
+          />
+        </ToolbarItem>
+      )}
+      <Filters all={all} />
+    </>
+  )
   return (
     <>
       {run && <RunResults run={run} forget={forget} />}
-      {view === 'screens'
-        ? <Screens machines={rows} desktops={desktops} tools={tools} />
-        : <DataTable label={t('navigation.machines')} rows={rows} columns={columns} idOf={idOf} nameOf={nameOf} tools={tools} empty={all.length === 0 ? t('machines.none') : t('machines.noneOfThese')}
-            {...(groupings[group] ? { groupOf: groupings[group] } : {})} {...(admin ? { selected, onSelect: setSelected, actions } : {})} />}
+      {view === 'screens' ? (
+        <Screens machines={rows} desktops={desktops} tools={tools} />
+      ) : (
+        <DataTable
+          label={t('navigation.machines')}
+          rows={rows}
+          columns={columns}
+          idOf={idOf}
+          nameOf={nameOf}
+          tools={tools}
+          empty={all.length === 0 ? t('machines.none') : t('machines.noneOfThese')}
+          {...(groupings[group] ? { groupOf: groupings[group] } : {})}
+          {...(admin ? { selected, onSelect: setSelected, actions } : {})}
+        />
+      )}
     </>
   )
 }
 
-function useFiltered (all: readonly Machine[]): readonly Machine[] {
-  const [[type], [power], [hypervisor], [parent]] = [useParam('type'), useParam('power'), useParam('hypervisor'), useParam('parent')]
-  return useMemo(() => all.filter((machine) => (type === '' || machine.type === type) && (parent === '' || machine.parent === parent) && (hypervisor === '' || machine.hypervisor === hypervisor) &&
-    (power === '' || (power === 'maintenance' ? machine.maintenance : power === 'connected' ? machine.viewers.length > 0 : machine.power === power))), [all, type, power, hypervisor, parent])
+function useFiltered(all: readonly Machine[]): readonly Machine[] {
+  const [[type], [power], [hypervisor], [parent]] = [
+    useParam('type'),
+    useParam('power'),
+    useParam('hypervisor'),
+    useParam('parent'),
+  ]
+  return useMemo(
+    () =>
+      all.filter(
+        (machine) =>
+          (type === '' || machine.type === type) &&
+          (parent === '' || machine.parent === parent) &&
+          (hypervisor === '' || machine.hypervisor === hypervisor) &&
+          (power === '' ||
+            (power === 'maintenance'
+              ? machine.maintenance
+              : power === 'connected'
+                ? machine.viewers.length > 0
+                : machine.power === power)),
+      ),
+    [all, type, power, hypervisor, parent],
+  )
 }
 
-function Filters ({ all }: { all: readonly Machine[] }): ReactElement {
+function Filters({ all }: { all: readonly Machine[] }): ReactElement {
   const { t } = useTranslation()
   const [view, setView] = useParam('view')
-  const hypervisors = useMemo(() => [...new Set(all.map(({ hypervisor }) => hypervisor))].sort(), [all])
-  const parents = useMemo(() => [...new Set(all.flatMap(({ parent }) => parent === null ? [] : [parent]))].sort(), [all])
-  const plain = (names: readonly string[]): Array<{ value: string, name: string }> => names.map((name) => ({ value: name, name }))
-  const states = [...POWER_STATES.map((value) => ({ value, name: t(`machines.powers.${value}`) })), { value: 'maintenance', name: t('machines.maintenance') }, { value: 'connected', name: t('machines.connected') }]
+  const hypervisors = useMemo(
+    () => [...new Set(all.map(({ hypervisor }) => hypervisor))].sort(),
+    [all],
+  )
+  const parents = useMemo(
+    () => [...new Set(all.flatMap(({ parent }) => (parent === null ? [] : [parent])))].sort(),
+    [all],
+  )
+  const plain = (names: readonly string[]): Array<{ value: string; name: string }> =>
+    names.map((name) => ({ value: name, name }))
+  const states = [
+    ...POWER_STATES.map((value) => ({ value, name: t(`machines.powers.${value}`) })),
+    { value: 'maintenance', name: t('machines.maintenance') },
+    { value: 'connected', name: t('machines.connected') },
+  ]
   return (
     <>
-      <ToolbarItem><ChoiceFilter name="type" label={t('machines.type')} all={t('machines.allTypes')} options={MACHINE_TYPES.map((value) => ({ value, name: t(`machines.types.${value}`) }))} /></ToolbarItem>
-      <ToolbarItem><ChoiceFilter name="power" label={t('machines.power')} all={t('machines.allStates')} options={states} /></ToolbarItem>
-      <ToolbarItem><ChoiceFilter name="hypervisor" label={t('machines.hypervisor')} all={t('machines.allHypervisors')} options={plain(hypervisors)} /></ToolbarItem>
-      <ToolbarItem><ChoiceFilter name="parent" label={t('machines.parent')} all={t('machines.allParents')} options={plain(parents)} /></ToolbarItem>
-      {view !== 'screens' && <ToolbarItem><ChoiceFilter name="group" label={t('machines.group')} all={t('machines.noGroups')} options={GROUPS.map((value) => ({ value, name: t(`machines.groups.${value}`) }))} /></ToolbarItem>}
+      <ToolbarItem>
+        <ChoiceFilter
+          name="type"
+          label={t('machines.type')}
+          all={t('machines.allTypes')}
+          options={MACHINE_TYPES.map((value) => ({ value, name: t(`machines.types.${value}`) }))}
+        />
+      </ToolbarItem>
+      <ToolbarItem>
+        <ChoiceFilter
+          name="power"
+          label={t('machines.power')}
+          all={t('machines.allStates')}
+          options={states}
+        />
+      </ToolbarItem>
+      <ToolbarItem>
+        <ChoiceFilter
+          name="hypervisor"
+          label={t('machines.hypervisor')}
+          all={t('machines.allHypervisors')}
+          options={plain(hypervisors)}
+        />
+      </ToolbarItem>
+      <ToolbarItem>
+        <ChoiceFilter
+          name="parent"
+          label={t('machines.parent')}
+          all={t('machines.allParents')}
+          options={plain(parents)}
+        />
+      </ToolbarItem>
+      {view !== 'screens' && (
+        <ToolbarItem>
+          <ChoiceFilter
+            name="group"
+            label={t('machines.group')}
+            all={t('machines.noGroups')}
+            options={GROUPS.map((value) => ({ value, name: t(`machines.groups.${value}`) }))}
+          />
+        </ToolbarItem>
+      )}
       <ToolbarItem>
         <ToggleGroup aria-label={t('machines.view')} isCompact>
-          <ToggleGroupItem text={t('machines.views.table')} isSelected={view !== 'screens'} onChange={() => { setView('') }} />
-          <ToggleGroupItem text={t('machines.views.screens')} isSelected={view === 'screens'} onChange={() => { setView('screens') }} />
+          <ToggleGroupItem
+            text={t('machines.views.table')}
+            isSelected={view !== 'screens'}
+            onChange={() => {
+              setView('')
+            }}
+          />
+          <ToggleGroupItem
+            text={t('machines.views.screens')}
+            isSelected={view === 'screens'}
+            onChange={() => {
+              setView('screens')
+            }}
+          />
         </ToggleGroup>
       </ToolbarItem>
     </>

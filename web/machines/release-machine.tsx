@@ -8,12 +8,32 @@ import { Confirm } from '../parts/confirm.js'
 import { Affected } from './act-dialogue.js'
 
 /** Takes a machine back from who has it, also while he is connected; says so before. */
-export function ReleaseMachine ({ machine, desktop, close }: { machine: Machine, desktop: Desktop, close: () => void }): ReactElement {
+export function ReleaseMachine({
+  machine,
+  desktop,
+  close,
+}: {
+  machine: Machine
+  desktop: Desktop
+  close: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const { name } = machine
-  const act = useAct(async () => { await api('POST', path`/machines/${name}/release`, { body: { force: true } }) })
+  const act = useAct(async () => {
+    await api('POST', path`/machines/${name}/release`, { body: { force: true } })
+  })
   return (
-    <Confirm title={t('machines.releaseTitle', { name })} action={t('machines.release')} danger pending={act.isPending} error={act.error} close={close} onConfirm={() => { act.mutate(undefined, { onSuccess: close }) }}>
+    <Confirm
+      title={t('machines.releaseTitle', { name })}
+      action={t('machines.release')}
+      danger
+      pending={act.isPending}
+      error={act.error}
+      close={close}
+      onConfirm={() => {
+        act.mutate(undefined, { onSuccess: close })
+      }}
+    >
       <p>{t('machines.releaseWhat', { name, holder: desktop.holder })}</p>
       <Affected machines={[machine]} desktops={new Map([[name, desktop]])} />
     </Confirm>

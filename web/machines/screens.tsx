@@ -1,4 +1,10 @@
-import { EmptyState, SearchInput, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
+import {
+  EmptyState,
+  SearchInput,
+  Toolbar,
+  ToolbarContent,
+  ToolbarItem,
+} from '@patternfly/react-core'
 import { type ReactElement, type ReactNode, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -15,33 +21,89 @@ const CARD_WIDTH = 216
 const CARD_HEIGHT = 176
 
 /** The machines by their screens; pictures are made for those only that are seen. */
-export function Screens ({ machines, desktops, tools }: { machines: readonly Machine[], desktops: ReadonlyMap<string, Desktop>, tools: ReactNode }): ReactElement {
+export function Screens({
+  machines,
+  desktops,
+  tools,
+}: {
+  machines: readonly Machine[]
+  desktops: ReadonlyMap<string, Desktop>
+  tools: ReactNode
+}): ReactElement {
   const { t } = useTranslation()
   const [search, setSearch] = useParam('search')
   const found = useMemo(() => {
-    const fields = [{ key: 'name', value: ({ name }: Machine) => name }, { key: 'more', value: ({ name, parent, hypervisor }: Machine) => `${parent ?? ''} ${hypervisor} ${desktops.get(name)?.holder ?? ''}` }]
-    return arrange(machines, fields, { search, order: { key: 'name', down: false } }).flatMap((line) => 'row' in line ? [line.row] : [])
+    const fields = [
+      { key: 'name', value: ({ name }: Machine) => name },
+      {
+        key: 'more',
+        value: ({ name, parent, hypervisor }: Machine) =>
+          `${parent ?? ''} ${hypervisor} ${desktops.get(name)?.holder ?? ''}`,
+      },
+    ]
+    return arrange(machines, fields, { search, order: { key: 'name', down: false } }).flatMap(
+      (line) => ('row' in line ? [line.row] : []),
+    )
   }, [machines, desktops, search])
   const label = t('navigation.machines')
   return (
     <>
       <Toolbar inset={{ default: 'insetNone' }}>
         <ToolbarContent>
-          <ToolbarItem><SearchInput aria-label={t('table.search', { table: label })} placeholder={t('table.searchPlaceholder')} value={search} onChange={(_event, value) => { setSearch(value) }} onClear={() => { setSearch('') }} /></ToolbarItem>
+          <ToolbarItem>
+            <SearchInput
+              aria-label={t('table.search', { table: label })}
+              placeholder={t('table.searchPlaceholder')}
+              value={search}
+              onChange={(_event, value) => {
+                setSearch(value)
+              }}
+              onClear={() => {
+                setSearch('')
+              }}
+            />
+          </ToolbarItem>
           {tools}
-          <ToolbarItem align={{ default: 'alignEnd' }}><span role="status">{t('table.count', { count: found.length })}</span></ToolbarItem>
+          <ToolbarItem align={{ default: 'alignEnd' }}>
+            <span role="status">{t('table.count', { count: found.length })}</span>
+          </ToolbarItem>
         </ToolbarContent>
       </Toolbar>
-      {found.length === 0 ? <EmptyState headingLevel="h2" titleText={t('machines.noneOfThese')} /> : <CardGrid label={t('machines.views.screens')} items={found} idOf={({ id }) => id} least={CARD_WIDTH} height={CARD_HEIGHT} card={(machine) => <ScreenCard machine={machine} holder={desktops.get(machine.name)?.holder} />} />}
+      {found.length === 0 ? (
+        <EmptyState headingLevel="h2" titleText={t('machines.noneOfThese')} />
+      ) : (
+        <CardGrid
+          label={t('machines.views.screens')}
+          items={found}
+          idOf={({ id }) => id}
+          least={CARD_WIDTH}
+          height={CARD_HEIGHT}
+          card={(machine) => (
+            <ScreenCard machine={machine} holder={desktops.get(machine.name)?.holder} />
+          )}
+        />
+      )}
     </>
   )
 }
 
-function ScreenCard ({ machine, holder }: { machine: Machine, holder: string | undefined }): ReactElement {
+function ScreenCard({
+  machine,
+  holder,
+}: {
+  machine: Machine
+  holder: string | undefined
+}): ReactElement {
   return (
     <Link className="berth-screen" to={path`/machines/${machine.name}`}>
       <Thumbnail machine={machine} />
-      <span className="berth-screen-foot"><span className="berth-screen-name" title={holder}>{machine.name}{holder === undefined ? '' : ` · ${holder}`}</span><PowerLabel machine={machine} /></span>
+      <span className="berth-screen-foot">
+        <span className="berth-screen-name" title={holder}>
+          {machine.name}
+          {holder === undefined ? '' : ` · ${holder}`}
+        </span>
+        <PowerLabel machine={machine} />
+      </span>
     </Link>
   )
 }

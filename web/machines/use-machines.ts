@@ -7,10 +7,12 @@ import { useNamedHolders } from '../parts/holders.js'
 const NOBODY: readonly Desktop[] = []
 
 /** All machines, kept true. */
-export function useMachines () { return useGet<MachineList>('/machines', ['machines']) }
+export function useMachines() {
+  return useGet<MachineList>('/machines', ['machines'])
+}
 
 /** Who has which machine, by the machine's name, each called as people call him; empty until it is known. */
-export function useDesktops (): ReadonlyMap<string, Desktop> {
+export function useDesktops(): ReadonlyMap<string, Desktop> {
   const { data } = useGet<DesktopList>('/desktops', ['desktops'])
   const desktops = data?.desktops ?? NOBODY
   const named = useNamedHolders(desktops)

@@ -9,8 +9,16 @@ import { doTo, type MachineAct } from './machine-acts.js'
 
 /** waiting: not asked for yet; running: a job works on it. */
 export type LineState = 'waiting' | 'running' | 'done' | 'failed'
-export interface Line { readonly name: string, readonly state: LineState, readonly message: string, readonly job: string | null }
-export interface Run { readonly act: MachineAct, readonly lines: readonly Line[] }
+export interface Line {
+  readonly name: string
+  readonly state: LineState
+  readonly message: string
+  readonly job: string | null
+}
+export interface Run {
+  readonly act: MachineAct
+  readonly lines: readonly Line[]
+}
 
 /** So many are asked for at one time; the broker's answer comes before the work. */
 const AT_ONCE = 6
@@ -21,42 +29,79 @@ const LISTED = 500
  * Does one thing to many machines and says of each what came of it: the broker's refusal, or the end of its job. `place`: where this window keeps it, so that a reload
  * loses nothing and goes on with what was not asked for yet; null: it is gone with the page.
  */
-export function useRun (place: string | null = null): { readonly run: Run | null, readonly begin: (act: MachineAct, names: readonly string[]) => void, readonly forget: () => void } {
+export function useRun(place: string | null = null): {
+  readonly run: Run | null
+  readonly begin: (act: MachineAct, names: readonly string[]) => void
+  readonly forget: () => void
+} {
   const { t } = useTranslation()
   const [run, setRun] = useKept(place)
   const working = useRef(0)
   const note = (name: string, change: Partial<Line>): void => {
-    setRun((before) => before && { ...before, lines: before.lines.map((line) => line.name === name ? { ...line, ...change } : line) })
+    setRun(
+      (before) =>
+        before && {
+          ...before,
+          lines: before.lines.map((line) => (line.name === name ? { ...line, ...change } : line)),
+        },
+    )
   }
   const work = (act: MachineAct, names: readonly string[]): void => {
     const mine = ++working.current
     const queue = [...names]
     const ask = async (): Promise<void> => {
-      for (let name = queue.shift(); name !== undefined && working.current === mine; name = queue.shift()) {
+      for (
+        let name = queue.shift();
+        name !== undefined && working.current === mine;
+        name = queue.shift()
+      ) {
         try {
           const job = await doTo(name, act)
           note(name, job === null ? { state: 'done' } : { state: 'running', job })
         } catch (error) {
-          note(name, { state: 'failed', message: error instanceof ApiError ? sentenceOf(t, error) : String(error) })
+          note(name, {
+            state: 'failed',
+            message: error instanceof ApiError ? sentenceOf(t, error) : String(error),
+          })
         }
       }
     }
     for (let asker = 0; asker < AT_ONCE; asker++) void ask()
   }
   useEffect(() => {
-    if (run) work(run.act, run.lines.filter(({ state }) => state === 'waiting').map(({ name }) => name))
-    return () => { working.current++ }
+    if (run)
+      work(
+        run.act,
+        run.lines.filter(({ state }) => state === 'waiting').map(({ name }) => name),
+      )
+    return () => {
+      working.current++
+    }
   }, [])
   useEnds(run, note)
   const begin = (act: MachineAct, names: readonly string[]): void => {
-    setRun(() => ({ act, lines: names.map((name) => ({ name, state: 'waiting', message: '', job: null })) }))
+    setRun(() => ({
+      act,
+      lines: names.map((name) => ({ name, state: 'waiting', message: '', job: null })),
+    }))
     work(act, names)
   }
-  return { run, begin, forget: () => { working.current++; setRun(() => null) } }
+  return {
+    run,
+    begin,
+    forget: () => {
+      working.current++
+      setRun(() => null)
+    },
+  }
 }
 
-function useKept (place: string | null): [Run | null, (change: (before: Run | null) => Run | null) => void] {
-  const [run, setRun] = useState<Run | null>(() => place === null ? null : JSON.parse(sessionStorage.getItem(place) ?? 'null') as Run | null)
+function useKept(
+  place: string | null,
+): [Run | null, (change: (before: Run | null) => Run | null) => void] {
+  const [run, setRun] = useState<Run | null>(() =>
+    place === null ? null : (JSON.parse(sessionStorage.getItem(place) ?? 'null') as Run | null),
+  )
   useEffect(() => {
     if (place === null) return
     if (run === null) sessionStorage.removeItem(place)
@@ -66,7 +111,7 @@ function useKept (place: string | null): [Run | null, (change: (before: Run | nu
 }
 
 /** Notes how the jobs of a run end. */
-function useEnds (run: Run | null, note: (name: string, change: Partial<Line>) => void): void {
+function useEnds(run: Run | null, note: (name: string, change: Partial<Line>) => void): void {
   const open = run?.lines.filter(({ state, job }) => state === 'running' && job !== null) ?? []
   const listed = useGet<JobList>(`/jobs?limit=${LISTED}`, ['jobs'], { enabled: open.length > 0 })
   const jobs = listed.data?.jobs
@@ -78,14 +123,31 @@ function useEnds (run: Run | null, note: (name: string, change: Partial<Line>) =
     for (const line of open) {
       const job = jobs.find(({ id }) => id === line.job)
       if (job) noteEnd(line, job, note)
-      else if (isNew && jobs.length >= LISTED) api<Job>('GET', path`/jobs/${line.job ?? ''}`, { background: true }).then((found) => { noteEnd(line, found, note) }, () => {}) // it is asked for again at the next change
+      else if (isNew && jobs.length >= LISTED)
+        api<Job>('GET', path`/jobs/${line.job ?? ''}`, { background: true }).then(
+          (found) => {
+            noteEnd(line, found, note)
+          },
+          () => {},
+        ) // it is asked for again at the next change
     }
   }, [jobs, open.length])
 }
 
-function noteEnd (line: Line, job: Job, note: (name: string, change: Partial<Line>) => void): void {
+function noteEnd(line: Line, job: Job, note: (name: string, change: Partial<Line>) => void): void {
   if (!hasEnded(job)) return
   // A machine may bring others along, as a deleted initial does: what went wrong with any of them is to be seen.
-  const message = [job.message, ...job.targets.map((target) => target.message === '' ? '' : target.name === line.name ? target.message : `${target.name}: ${target.message}`)].filter((text) => text !== '').join(' ')
+  const message = [
+    job.message,
+    ...job.targets.map((target) =>
+      target.message === ''
+        ? ''
+        : target.name === line.name
+          ? target.message
+          : `${target.name}: ${target.message}`,
+    ),
+  ]
+    .filter((text) => text !== '')
+    .join(' ')
   note(line.name, { state: job.state === 'succeeded' ? 'done' : 'failed', message })
 }

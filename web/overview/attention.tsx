@@ -21,54 +21,129 @@ import { nameOf as deviceName, waitsForSomebody } from '../thin-clients/device-s
 const LITTLE_SPACE = 0.1
 const MOST_NAMED = 10
 
-interface Trouble { readonly key: string, readonly to: string, readonly name: string, readonly what: string, readonly why: string }
+interface Trouble {
+  readonly key: string
+  readonly to: string
+  readonly name: string
+  readonly what: string
+  readonly why: string
+}
 
 /** What somebody should look at, the gravest first; each leads to where it can be mended. What could not be asked for is said too, and hides nothing else. */
-export function Attention (): ReactElement {
+export function Attention(): ReactElement {
   const { t } = useTranslation()
   const hypervisors = useHypervisors()
   const machines = useMachines()
-  const pools = useGet<{ pools: Pool[] }>('/pools', ['pools', 'machines', 'desktops', 'generations'])
+  const pools = useGet<{ pools: Pool[] }>('/pools', [
+    'pools',
+    'machines',
+    'desktops',
+    'generations',
+  ])
   const devices = useGet<{ thinClients: ThinClient[] }>('/thin-clients', ['thin-clients'])
   const troubles = [
-    ...(hypervisors.data?.hypervisors ?? []).flatMap((one) => hypervisorTroubles(t, one)), ...(machines.data?.machines ?? []).flatMap((one) => machineTroubles(t, one)),
+    ...(hypervisors.data?.hypervisors ?? []).flatMap((one) => hypervisorTroubles(t, one)),
+    ...(machines.data?.machines ?? []).flatMap((one) => machineTroubles(t, one)),
     ...(pools.data?.pools ?? []).flatMap((pool) => poolTroubles(t, pool)),
-    ...(devices.data?.thinClients ?? []).filter(waitsForSomebody).map((device) => ({ key: `thin client ${device.id}`, to: path`/thin-clients/${device.id}`, name: deviceName(device), what: t(device.accepted ? 'overview.noDesktopDevice' : 'overview.unknownDevice'), why: pageWays(t, device.sentence) })),
+    ...(devices.data?.thinClients ?? [])
+      .filter(waitsForSomebody)
+      .map((device) => ({
+        key: `thin client ${device.id}`,
+        to: path`/thin-clients/${device.id}`,
+        name: deviceName(device),
+        what: t(device.accepted ? 'overview.noDesktopDevice' : 'overview.unknownDevice'),
+        why: pageWays(t, device.sentence),
+      })),
   ]
   const failed = [hypervisors, machines, pools, devices].find(({ isError }) => isError)?.error
-  if ([hypervisors, machines, pools, devices].some(({ isPending }) => isPending)) return <p className="berth-quiet">{t('common.loading')}</p>
+  if ([hypervisors, machines, pools, devices].some(({ isPending }) => isPending))
+    return <p className="berth-quiet">{t('common.loading')}</p>
   if (failed && troubles.length === 0) return <NotAll error={failed} />
-  if (troubles.length === 0) return <p><CheckCircleIcon /> {t('overview.allWell')}</p>
+  if (troubles.length === 0)
+    return (
+      <p>
+        <CheckCircleIcon /> {t('overview.allWell')}
+      </p>
+    )
   return (
     <>
       {failed && <NotAll error={failed} />}
-      <ul className="berth-rows">{troubles.slice(0, MOST_NAMED).map(({ key, to, name, what, why }) => <li key={key}><Link to={to}>{name}</Link><StateLabel feeling="bad">{what}</StateLabel><span className="berth-quiet">{why}</span></li>)}</ul>
-      {troubles.length > MOST_NAMED && <p>{t('machines.andMore', { count: troubles.length - MOST_NAMED })}</p>}
+      <ul className="berth-rows">
+        {troubles.slice(0, MOST_NAMED).map(({ key, to, name, what, why }) => (
+          <li key={key}>
+            <Link to={to}>{name}</Link>
+            <StateLabel feeling="bad">{what}</StateLabel>
+            <span className="berth-quiet">{why}</span>
+          </li>
+        ))}
+      </ul>
+      {troubles.length > MOST_NAMED && (
+        <p>{t('machines.andMore', { count: troubles.length - MOST_NAMED })}</p>
+      )}
     </>
   )
 }
 
-function NotAll ({ error }: { error: ApiError }): ReactElement {
+function NotAll({ error }: { error: ApiError }): ReactElement {
   const { t } = useTranslation()
   return <p role="alert">{t('overview.notAllSeen', { why: sentenceOf(t, error) })}</p>
 }
 
 type Words = TFunction
 
-function hypervisorTroubles (t: Words, { name, state, reason, capacity }: Hypervisor): Trouble[] {
+function hypervisorTroubles(t: Words, { name, state, reason, capacity }: Hypervisor): Trouble[] {
   const common = { to: path`/hypervisors/${name}`, name }
-  const full = capacity !== null && capacity.imagesFreeBytes < LITTLE_SPACE * capacity.imagesTotalBytes
+  const full =
+    capacity !== null && capacity.imagesFreeBytes < LITTLE_SPACE * capacity.imagesTotalBytes
   return [
-    ...(state === 'unreachable' ? [{ ...common, key: `hypervisor ${name}`, what: t('hypervisors.states.unreachable'), why: reason }] : []),
-    ...(full ? [{ ...common, key: `disk ${name}`, what: t('overview.diskFilling'), why: t('overview.free', { free: byteText(capacity.imagesFreeBytes) }) }] : []),
+    ...(state === 'unreachable'
+      ? [
+          {
+            ...common,
+            key: `hypervisor ${name}`,
+            what: t('hypervisors.states.unreachable'),
+            why: reason,
+          },
+        ]
+      : []),
+    ...(full
+      ? [
+          {
+            ...common,
+            key: `disk ${name}`,
+            what: t('overview.diskFilling'),
+            why: t('overview.free', { free: byteText(capacity.imagesFreeBytes) }),
+          },
+        ]
+      : []),
   ]
 }
 
-function machineTroubles (t: Words, { id, name, power, powerReason }: Machine): Trouble[] {
-  return power === 'crashed' || power === 'missing' ? [{ key: id, to: path`/machines/${name}`, name, what: t(`machines.powers.${power}`), why: powerReason }] : []
+function machineTroubles(t: Words, { id, name, power, powerReason }: Machine): Trouble[] {
+  return power === 'crashed' || power === 'missing'
+    ? [
+        {
+          key: id,
+          to: path`/machines/${name}`,
+          name,
+          what: t(`machines.powers.${power}`),
+          why: powerReason,
+        },
+      ]
+    : []
 }
 
-function poolTroubles (t: Words, { name, counts }: Pool): Trouble[] {
+function poolTroubles(t: Words, { name, counts }: Pool): Trouble[] {
   const failed = counts['failed'] ?? 0
-  return failed === 0 ? [] : [{ key: `pool ${name}`, to: path`/pools/${name}`, name, what: t('overview.failedDesktops', { count: failed }), why: '' }]
+  return failed === 0
+    ? []
+    : [
+        {
+          key: `pool ${name}`,
+          to: path`/pools/${name}`,
+          name,
+          what: t('overview.failedDesktops', { count: failed }),
+          why: '',
+        },
+      ]
 }

@@ -6,11 +6,17 @@ import { type Chart, CHARTS, newest, startOf } from './history-series.js'
 import { figureText, summaryText, timeText } from './history-words.js'
 
 /** Loaded when the overview stands already: the charts are heavier than all the rest of it. */
-export function HistoryCharts ({ history }: { history: History }): ReactElement {
-  return <div className="berth-charts">{CHARTS.map((chart) => <ChartFigure key={chart.key} chart={chart} history={history} />)}</div>
+export function HistoryCharts({ history }: { history: History }): ReactElement {
+  return (
+    <div className="berth-charts">
+      {CHARTS.map((chart) => (
+        <ChartFigure key={chart.key} chart={chart} history={history} />
+      ))}
+    </div>
+  )
 }
 
-function ChartFigure ({ chart, history }: { chart: Chart, history: History }): ReactElement {
+function ChartFigure({ chart, history }: { chart: Chart; history: History }): ReactElement {
   const { t, i18n } = useTranslation()
   const host = useRef<HTMLDivElement>(null)
   const drawn = useRef<Drawn | null>(null)
@@ -18,8 +24,13 @@ function ChartFigure ({ chart, history }: { chart: Chart, history: History }): R
   const [pointed, setPointed] = useState<number | null>(null)
   useEffect(() => {
     if (host.current === null) return
-    drawn.current = drawChart(host.current, chart, first.current, { language: i18n.language, onPoint: setPointed })
-    return () => { drawn.current?.end() }
+    drawn.current = drawChart(host.current, chart, first.current, {
+      language: i18n.language,
+      onPoint: setPointed,
+    })
+    return () => {
+      drawn.current?.end()
+    }
   }, [chart, i18n.language])
   useEffect(() => {
     first.current = history
@@ -38,14 +49,30 @@ function ChartFigure ({ chart, history }: { chart: Chart, history: History }): R
 }
 
 /** Which line is which, and its figure at the pointer; without one, the newest. */
-function Readout ({ chart, history, index }: { chart: Chart, history: History, index: number }): ReactElement {
+function Readout({
+  chart,
+  history,
+  index,
+}: {
+  chart: Chart
+  history: History
+  index: number
+}): ReactElement {
   const { t, i18n } = useTranslation()
   return (
     <ul className="berth-readout">
       <li>{timeText(i18n.language, startOf(history, index), history.span)}</li>
-      {history.samples[index] === 0
-        ? <li className="berth-quiet">{t('houseHistory.unknown')}</li>
-        : chart.lines.map(({ column, colour }) => <li key={column}><span className="berth-swatch" style={{ background: `var(${colour})` }} />{t(`houseHistory.lines.${column}`)} <strong>{figureText(i18n.language, column, history[column][index])}</strong></li>)}
+      {history.samples[index] === 0 ? (
+        <li className="berth-quiet">{t('houseHistory.unknown')}</li>
+      ) : (
+        chart.lines.map(({ column, colour }) => (
+          <li key={column}>
+            <span className="berth-swatch" style={{ background: `var(${colour})` }} />
+            {t(`houseHistory.lines.${column}`)}{' '}
+            <strong>{figureText(i18n.language, column, history[column][index])}</strong>
+          </li>
+        ))
+      )}
     </ul>
   )
 }

@@ -6,35 +6,83 @@ const MINUTE_S = 60
 const HOUR_S = 3_600
 
 /** `45 s`, `3 min`, `2.5 h` in this language: as exact as an eye needs it. */
-export function durationText (language: string, seconds: number): string {
-  const [unit, size] = seconds < 2 * MINUTE_S ? ['second', 1] as const : seconds < 2 * HOUR_S ? ['minute', MINUTE_S] as const : ['hour', HOUR_S] as const
-  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: 1 }).format(seconds / size)
+export function durationText(language: string, seconds: number): string {
+  const [unit, size] =
+    seconds < 2 * MINUTE_S
+      ? (['second', 1] as const)
+      : seconds < 2 * HOUR_S
+        ? (['minute', MINUTE_S] as const)
+        : (['hour', HOUR_S] as const)
+  return new Intl.NumberFormat(language, {
+    style: 'unit',
+    unit,
+    unitDisplay: 'short',
+    maximumFractionDigits: 1,
+  }).format(seconds / size)
 }
 
 /** The time of a point: of the day, and of a week with its day. */
-export function timeText (language: string, ms: number, span: History['span']): string {
-  return new Intl.DateTimeFormat(language, { ...(span === 'week' ? { weekday: 'short', month: 'short', day: 'numeric' } : {}), hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(ms)
+export function timeText(language: string, ms: number, span: History['span']): string {
+  return new Intl.DateTimeFormat(language, {
+    ...(span === 'week' ? { weekday: 'short', month: 'short', day: 'numeric' } : {}),
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  }).format(ms)
 }
 
-export function figureText (language: string, column: string, value: number | null | undefined): string {
+export function figureText(
+  language: string,
+  column: string,
+  value: number | null | undefined,
+): string {
   if (value === null || value === undefined) return '–'
-  return column.endsWith('Seconds') ? durationText(language, value) : new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(value)
+  return column.endsWith('Seconds')
+    ? durationText(language, value)
+    : new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(value)
 }
 
 /** What a chart shows, in a sentence: for those who do not see it, and for those who have no time. */
-export function summaryText (t: TFunction, language: string, history: History, { key }: Chart): string {
+export function summaryText(
+  t: TFunction,
+  language: string,
+  history: History,
+  { key }: Chart,
+): string {
   const at = (index: number): string => timeText(language, startOf(history, index), history.span)
   const now = newest(history)
   if (key === 'sessions') {
     const [most, assigned] = [peakOf(history.sessionsMost), peakOf(history.assignedMost)]
-    return t('houseHistory.summaries.sessions', { now: history.sessionsMost[now] ?? 0, assigned: history.assignedMost[now] ?? 0, most: most?.value ?? 0, at: at(most?.index ?? now), mostAssigned: assigned?.value ?? 0 })
+    return t('houseHistory.summaries.sessions', {
+      now: history.sessionsMost[now] ?? 0,
+      assigned: history.assignedMost[now] ?? 0,
+      most: most?.value ?? 0,
+      at: at(most?.index ?? now),
+      mostAssigned: assigned?.value ?? 0,
+    })
   }
   if (key === 'waits') {
-    const [most, longest] = [peakOf(history.waitingMost), Math.max(peakOf(history.longestWaitSeconds)?.value ?? 0, peakOf(history.waitedMostSeconds)?.value ?? 0)]
-    return longest === 0 ? t('houseHistory.summaries.noWaits') : t('houseHistory.summaries.waits', { most: most?.value ?? 0, at: at(most?.index ?? now), longest: durationText(language, longest) })
+    const [most, longest] = [
+      peakOf(history.waitingMost),
+      Math.max(
+        peakOf(history.longestWaitSeconds)?.value ?? 0,
+        peakOf(history.waitedMostSeconds)?.value ?? 0,
+      ),
+    ]
+    return longest === 0
+      ? t('houseHistory.summaries.noWaits')
+      : t('houseHistory.summaries.waits', {
+          most: most?.value ?? 0,
+          at: at(most?.index ?? now),
+          longest: durationText(language, longest),
+        })
   }
   const count = history.starts.reduce<number>((sum, value) => sum + (value ?? 0), 0)
   const medians = history.startMedianSeconds.filter((value) => value !== null)
   if (medians.length === 0) return t('houseHistory.summaries.startsAlone', { count })
-  return t('houseHistory.summaries.starts', { count, least: durationText(language, Math.min(...medians)), most: durationText(language, Math.max(...medians)) })
+  return t('houseHistory.summaries.starts', {
+    count,
+    least: durationText(language, Math.min(...medians)),
+    most: durationText(language, Math.max(...medians)),
+  })
 }

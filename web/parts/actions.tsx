@@ -2,18 +2,69 @@ import { Dropdown, DropdownItem, DropdownList, MenuToggle } from '@patternfly/re
 import { EllipsisVIcon } from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon'
 import { type ReactElement, useState } from 'react'
 
-export interface Action { readonly name: string, readonly onClick: () => void, readonly isDanger?: boolean, readonly isDisabled?: boolean, /** Why it cannot be done now. */ readonly description?: string }
+export interface Action {
+  readonly name: string
+  readonly onClick: () => void
+  readonly isDanger?: boolean
+  readonly isDisabled?: boolean
+  /** Why it cannot be done now. */ readonly description?: string
+}
 
 /** A menu of what can be done. `label` names it for who does not see it; with `text` it is a button with a word, which begins its name, else three dots. `isBusy`: something of it is being done; it waits, and keeps the focus meanwhile. */
-export function Actions ({ label, text, actions, isDisabled = false, isBusy = false }: { label: string, text?: string, actions: readonly Action[], isDisabled?: boolean, isBusy?: boolean }): ReactElement {
+export function Actions({
+  label,
+  text,
+  actions,
+  isDisabled = false,
+  isBusy = false,
+}: {
+  label: string
+  text?: string
+  actions: readonly Action[]
+  isDisabled?: boolean
+  isBusy?: boolean
+}): ReactElement {
   const [open, setOpen] = useState(false)
   return (
-    <Dropdown isOpen={open} onOpenChange={setOpen} shouldFocusToggleOnSelect popperProps={{ position: 'right' }}
-      toggle={(ref) => <MenuToggle ref={ref} aria-label={text === undefined ? label : `${text}: ${label}`} variant={text === undefined ? 'plain' : 'secondary'} isExpanded={open} isDisabled={isDisabled} aria-disabled={isBusy || isDisabled} onClick={() => { if (!isBusy) setOpen(!open) }} {...(text === undefined ? { icon: <EllipsisVIcon /> } : {})}>{text}</MenuToggle>}>
+    <Dropdown
+      isOpen={open}
+      onOpenChange={setOpen}
+      shouldFocusToggleOnSelect
+      popperProps={{ position: 'right' }}
+      toggle={(ref) => (
+        <MenuToggle
+          ref={ref}
+          aria-label={text === undefined ? label : `${text}: ${label}`}
+          variant={text === undefined ? 'plain' : 'secondary'}
+          isExpanded={open}
+          isDisabled={isDisabled}
+          aria-disabled={isBusy || isDisabled}
+          onClick={() => {
+            if (!isBusy) setOpen(!open)
+          }}
+          {...(text === undefined ? { icon: <EllipsisVIcon /> } : {})}
+        >
+          {text}
+        </MenuToggle>
+      )}
+    >
       <DropdownList>
-        {actions.map(({ name, onClick, isDanger = false, isDisabled: off = false, description }) => (
-          <DropdownItem key={name} isDanger={isDanger} isDisabled={off} description={description} onClick={() => { setOpen(false); onClick() }}>{name}</DropdownItem>
-        ))}
+        {actions.map(
+          ({ name, onClick, isDanger = false, isDisabled: off = false, description }) => (
+            <DropdownItem
+              key={name}
+              isDanger={isDanger}
+              isDisabled={off}
+              description={description}
+              onClick={() => {
+                setOpen(false)
+                onClick()
+              }}
+            >
+              {name}
+            </DropdownItem>
+          ),
+        )}
       </DropdownList>
     </Dropdown>
   )

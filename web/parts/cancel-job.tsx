@@ -9,16 +9,40 @@ import { Confirm } from './confirm.js'
 import { jobTitle } from './job-state.js'
 
 /** The button that cancels a job which goes on, after a question that says what stays and what is taken back. */
-export function CancelJob ({ job }: { job: Job }): ReactElement {
+export function CancelJob({ job }: { job: Job }): ReactElement {
   const { t } = useTranslation()
   const [asking, setAsking] = useState(false)
   const cancel = useAct(async () => await api('POST', path`/jobs/${job.id}/cancel`))
   return (
     <>
-      <Button variant="secondary" size="sm" isDisabled={job.state === 'cancelling'} onClick={() => { setAsking(true) }}>{t('jobProgress.cancel')}</Button>
+      <Button
+        variant="secondary"
+        size="sm"
+        isDisabled={job.state === 'cancelling'}
+        onClick={() => {
+          setAsking(true)
+        }}
+      >
+        {t('jobProgress.cancel')}
+      </Button>
       {asking && (
-        <Confirm title={t('jobProgress.cancelTitle', { job: jobTitle(t, job) })} action={t('jobProgress.cancel')} danger pending={cancel.isPending} error={cancel.error} close={() => { setAsking(false) }}
-          onConfirm={() => { cancel.mutate(undefined, { onSuccess: () => { setAsking(false) } }) }}>
+        <Confirm
+          title={t('jobProgress.cancelTitle', { job: jobTitle(t, job) })}
+          action={t('jobProgress.cancel')}
+          danger
+          pending={cancel.isPending}
+          error={cancel.error}
+          close={() => {
+            setAsking(false)
+          }}
+          onConfirm={() => {
+            cancel.mutate(undefined, {
+              onSuccess: () => {
+                setAsking(false)
+              },
+            })
+          }}
+        >
           {t('jobProgress.cancelText', { done: job.done, open: job.total - job.done })}
         </Confirm>
       )}

@@ -1,4 +1,11 @@
-import { Button, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core'
+import {
+  Button,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+  TextInput,
+} from '@patternfly/react-core'
 import { type ReactElement, type ReactNode, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ApiError } from '../api/client.js'
@@ -22,21 +29,56 @@ export interface ConfirmProps {
 }
 
 /** Asks before something is done that cannot be taken back. Focus goes back to where it was when it closes. */
-export function Confirm ({ title, children, action, danger = false, typed, pending, ready = true, error, onConfirm, close }: ConfirmProps): ReactElement {
+export function Confirm({
+  title,
+  children,
+  action,
+  danger = false,
+  typed,
+  pending,
+  ready = true,
+  error,
+  onConfirm,
+  close,
+}: ConfirmProps): ReactElement {
   const { t } = useTranslation()
   const id = useId()
   const [text, setText] = useState('')
   return (
     <Modal isOpen variant="small" onClose={close} aria-labelledby={id}>
-      <ModalHeader title={title} labelId={id} {...(danger ? { titleIconVariant: 'warning' as const } : {})} />
+      <ModalHeader
+        title={title}
+        labelId={id}
+        {...(danger ? { titleIconVariant: 'warning' as const } : {})}
+      />
       <ModalBody>
         <ErrorAlert error={error} />
         {children}
-        {typed !== undefined && <label className="berth-typed">{t('common.typeToConfirm', { text: typed })}<TextInput value={text} aria-label={t('common.typeToConfirm', { text: typed })} onChange={(_event, value) => { setText(value) }} /></label>}
+        {typed !== undefined && (
+          <label className="berth-typed">
+            {t('common.typeToConfirm', { text: typed })}
+            <TextInput
+              value={text}
+              aria-label={t('common.typeToConfirm', { text: typed })}
+              onChange={(_event, value) => {
+                setText(value)
+              }}
+            />
+          </label>
+        )}
       </ModalBody>
       <ModalFooter>
-        <Button variant={danger ? 'danger' : 'primary'} onClick={onConfirm} isLoading={pending} isDisabled={pending || !ready || (typed !== undefined && text !== typed)}>{action}</Button>
-        <Button variant="link" onClick={close}>{t('common.cancel')}</Button>
+        <Button
+          variant={danger ? 'danger' : 'primary'}
+          onClick={onConfirm}
+          isLoading={pending}
+          isDisabled={pending || !ready || (typed !== undefined && text !== typed)}
+        >
+          {action}
+        </Button>
+        <Button variant="link" onClick={close}>
+          {t('common.cancel')}
+        </Button>
       </ModalFooter>
     </Modal>
   )

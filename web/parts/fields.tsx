@@ -1,45 +1,152 @@
-import { Checkbox, FormGroup, FormHelperText, FormSelect, FormSelectOption, HelperText, HelperTextItem, TextArea, TextInput } from '@patternfly/react-core'
+import {
+  Checkbox,
+  FormGroup,
+  FormHelperText,
+  FormSelect,
+  FormSelectOption,
+  HelperText,
+  HelperTextItem,
+  TextArea,
+  TextInput,
+} from '@patternfly/react-core'
 import { type ReactElement, useId } from 'react'
 
-interface FieldProps<T> { readonly label: string, readonly value: T, readonly onChange: (value: T) => void, /** Under the field. */ readonly hint?: string, readonly isRequired?: boolean }
-
-function Hint ({ text }: { text: string | undefined }): ReactElement | null {
-  return text === undefined || text === '' ? null : <FormHelperText><HelperText><HelperTextItem>{text}</HelperTextItem></HelperText></FormHelperText>
+interface FieldProps<T> {
+  readonly label: string
+  readonly value: T
+  readonly onChange: (value: T) => void
+  /** Under the field. */ readonly hint?: string
+  readonly isRequired?: boolean
 }
 
-export function TextField ({ label, value, onChange, hint, isRequired = false, type = 'text', multiline = false, pattern, list }: FieldProps<string> & { type?: 'text' | 'password' | 'number', multiline?: boolean, pattern?: string, list?: readonly string[] }): ReactElement {
+function Hint({ text }: { text: string | undefined }): ReactElement | null {
+  return text === undefined || text === '' ? null : (
+    <FormHelperText>
+      <HelperText>
+        <HelperTextItem>{text}</HelperTextItem>
+      </HelperText>
+    </FormHelperText>
+  )
+}
+
+export function TextField({
+  label,
+  value,
+  onChange,
+  hint,
+  isRequired = false,
+  type = 'text',
+  multiline = false,
+  pattern,
+  list,
+}: FieldProps<string> & {
+  type?: 'text' | 'password' | 'number'
+  multiline?: boolean
+  pattern?: string
+  list?: readonly string[]
+}): ReactElement {
   const id = useId()
-  const common = { id, value, isRequired, onChange: (_event: unknown, text: string) => { onChange(text) } }
+  const common = {
+    id,
+    value,
+    isRequired,
+    onChange: (_event: unknown, text: string) => {
+      onChange(text)
+    },
+  }
   return (
     <FormGroup label={label} fieldId={id} isRequired={isRequired}>
-      {multiline ? <TextArea {...common} rows={6} resizeOrientation="vertical" /> : <TextInput {...common} type={type} autoComplete={type === 'password' ? 'new-password' : 'off'} {...(pattern === undefined ? {} : { pattern })} {...(list ? { list: `${id}-list` } : {})} />}
-      {list && <datalist id={`${id}-list`}>{list.map((one) => <option key={one} value={one} />)}</datalist>}
+      {multiline ? (
+        <TextArea {...common} rows={6} resizeOrientation="vertical" />
+      ) : (
+        <TextInput
+          {...common}
+          type={type}
+          autoComplete={type === 'password' ? 'new-password' : 'off'}
+          {...(pattern === undefined ? {} : { pattern })}
+          {...(list ? { list: `${id}-list` } : {})}
+        />
+      )}
+      {list && (
+        <datalist id={`${id}-list`}>
+          {list.map((one) => (
+            <option key={one} value={one} />
+          ))}
+        </datalist>
+      )}
       <Hint text={hint} />
     </FormGroup>
   )
 }
 
-export function ChoiceField<T extends string> ({ label, value, onChange, hint, isRequired = false, choices }: FieldProps<T> & { choices: ReadonlyArray<{ value: T, name: string }> }): ReactElement {
+export function ChoiceField<T extends string>({
+  label,
+  value,
+  onChange,
+  hint,
+  isRequired = false,
+  choices,
+}: FieldProps<T> & { choices: ReadonlyArray<{ value: T; name: string }> }): ReactElement {
   const id = useId()
   return (
     <FormGroup label={label} fieldId={id} isRequired={isRequired}>
-      <FormSelect id={id} value={value} onChange={(_event, text) => { onChange(text as T) }}>{choices.map((one) => <FormSelectOption key={one.value} value={one.value} label={one.name} />)}</FormSelect>
+      <FormSelect
+        id={id}
+        value={value}
+        onChange={(_event, text) => {
+          onChange(text as T)
+        }}
+      >
+        {choices.map((one) => (
+          <FormSelectOption key={one.value} value={one.value} label={one.name} />
+        ))}
+      </FormSelect>
       <Hint text={hint} />
     </FormGroup>
   )
 }
 
-export function CheckField ({ label, value, onChange, hint }: FieldProps<boolean>): ReactElement {
+export function CheckField({ label, value, onChange, hint }: FieldProps<boolean>): ReactElement {
   const id = useId()
-  return <FormGroup><Checkbox id={id} label={label} isChecked={value} onChange={(_event, on) => { onChange(on) }} {...(hint === undefined ? {} : { description: hint })} /></FormGroup>
+  return (
+    <FormGroup>
+      <Checkbox
+        id={id}
+        label={label}
+        isChecked={value}
+        onChange={(_event, on) => {
+          onChange(on)
+        }}
+        {...(hint === undefined ? {} : { description: hint })}
+      />
+    </FormGroup>
+  )
 }
 
 /** Several out of a list. */
-export function ManyField<T extends string> ({ label, value, onChange, hint, choices }: FieldProps<readonly T[]> & { choices: ReadonlyArray<{ value: T, name: string }> }): ReactElement {
+export function ManyField<T extends string>({
+  label,
+  value,
+  onChange,
+  hint,
+  choices,
+}: FieldProps<readonly T[]> & {
+  choices: ReadonlyArray<{ value: T; name: string }>
+}): ReactElement {
   const id = useId()
   return (
     <FormGroup label={label} role="group" fieldId={id}>
-      {choices.map((one) => <Checkbox key={one.value} id={`${id}-${one.value}`} label={one.name} isChecked={value.includes(one.value)} onChange={(_event, on) => { onChange(on ? [...value, one.value] : value.filter((other) => other !== one.value)) }} />)}
+      {choices.map((one) => (
+        <Checkbox
+          key={one.value}
+          id={`${id}-${one.value}`}
+          label={one.name}
+          isChecked={value.includes(one.value)}
+          onChange={(_event, on) => {
+            onChange(on ? [...value, one.value] : value.filter((other) => other !== one.value))
+          }}
+        />
+      ))}
       <Hint text={hint} />
     </FormGroup>
   )

@@ -23,28 +23,46 @@ const WIDEST_HEAD = 13
 export type Measure = (text: string) => number
 
 /** How narrow a column may become: as its track says, but never so that its head is cut. */
-export function leastOf ({ name, width = '' }: Fitting, measure: Measure): number {
+export function leastOf({ name, width = '' }: Fitting, measure: Measure): number {
   const said = /([\d.]+)rem/.exec(width)?.[1]
-  return Math.max(said === undefined ? USUAL_LEAST : Number(said), Math.min(WIDEST_HEAD, measure(name) + ORDER_MARK))
+  return Math.max(
+    said === undefined ? USUAL_LEAST : Number(said),
+    Math.min(WIDEST_HEAD, measure(name) + ORDER_MARK),
+  )
 }
 
-export function trackOf (column: Fitting, measure: Measure): string {
+export function trackOf(column: Fitting, measure: Measure): string {
   const share = column.width === undefined ? '1' : /([\d.]+)fr/.exec(column.width)?.[1]
   const least = leastOf(column, measure)
   return share === undefined ? `${least}rem` : `minmax(${least}rem, ${share}fr)`
 }
 
 /** The width that a row needs at least, with what stands at its ends. */
-export function leastRow (columns: readonly Fitting[], ends: readonly number[], measure: Measure): number {
+export function leastRow(
+  columns: readonly Fitting[],
+  ends: readonly number[],
+  measure: Measure,
+): number {
   const parts = [...ends, ...columns.map((column) => leastOf(column, measure))]
   return PADDING + GAP * (parts.length - 1) + parts.reduce((sum, part) => sum + part, 0)
 }
 
 /** The columns that have room; those that must be there stay, whatever the room. */
-export function fittingColumns<T extends Fitting> (columns: readonly T[], ends: readonly number[], room: number, measure: Measure): readonly T[] {
+export function fittingColumns<T extends Fitting>(
+  columns: readonly T[],
+  ends: readonly number[],
+  room: number,
+  measure: Measure,
+): readonly T[] {
   const kept = [...columns]
   while (leastRow(kept, ends, measure) > room) {
-    const worst = kept.reduce((found, column, index) => column.wideOnly === true && (found < 0 || (column.rank ?? 0) >= (kept[found]?.rank ?? 0)) ? index : found, -1)
+    const worst = kept.reduce(
+      (found, column, index) =>
+        column.wideOnly === true && (found < 0 || (column.rank ?? 0) >= (kept[found]?.rank ?? 0))
+          ? index
+          : found,
+      -1,
+    )
     if (worst < 0) break
     kept.splice(worst, 1)
   }

@@ -17,7 +17,17 @@ export interface FormDialogueProps {
 }
 
 /** A form over the page; Enter sends it, Escape closes it, and what the broker refuses stands above it with nothing lost. */
-export function FormDialogue ({ title, action, pending, error, isDisabled = false, wide = false, onSubmit, close, children }: FormDialogueProps): ReactElement {
+export function FormDialogue({
+  title,
+  action,
+  pending,
+  error,
+  isDisabled = false,
+  wide = false,
+  onSubmit,
+  close,
+  children,
+}: FormDialogueProps): ReactElement {
   const { t } = useTranslation()
   const id = useId()
   const submit = (event: FormEvent): void => {
@@ -25,7 +35,12 @@ export function FormDialogue ({ title, action, pending, error, isDisabled = fals
     if (!pending && !isDisabled) onSubmit()
   }
   return (
-    <Modal isOpen variant={wide ? 'medium' : 'small'} onClose={close} aria-labelledby={`${id}-title`}>
+    <Modal
+      isOpen
+      variant={wide ? 'medium' : 'small'}
+      onClose={close}
+      aria-labelledby={`${id}-title`}
+    >
       <ModalHeader title={title} labelId={`${id}-title`} />
       <ModalBody>
         <Form id={`${id}-form`} onSubmit={submit}>
@@ -34,8 +49,17 @@ export function FormDialogue ({ title, action, pending, error, isDisabled = fals
         </Form>
       </ModalBody>
       <ModalFooter>
-        <Button type="submit" form={`${id}-form`} isLoading={pending} isDisabled={pending || isDisabled}>{action}</Button>
-        <Button variant="link" onClick={close}>{t('common.cancel')}</Button>
+        <Button
+          type="submit"
+          form={`${id}-form`}
+          isLoading={pending}
+          isDisabled={pending || isDisabled}
+        >
+          {action}
+        </Button>
+        <Button variant="link" onClick={close}>
+          {t('common.cancel')}
+        </Button>
       </ModalFooter>
     </Modal>
   )

@@ -12,25 +12,40 @@ let lookingLater = false
  * is pressed and cannot be pressed again. Then it goes to an open dialogue, else back to where it was in the page, else to what stood around that, else to the
  * heading. To be called once.
  */
-export function keepFocus (): void {
-  document.addEventListener('focusin', ({ target }) => { if (target instanceof HTMLElement) note(target) })
+export function keepFocus(): void {
+  document.addEventListener('focusin', ({ target }) => {
+    if (target instanceof HTMLElement) note(target)
+  })
   document.addEventListener('focusout', ({ target }) => {
     // By a click beside it, for example. What has gone away is no longer there a moment later.
-    setTimeout(() => { if (document.activeElement === document.body && target === last && last !== null && canHave(last)) last = null })
+    setTimeout(() => {
+      if (
+        document.activeElement === document.body &&
+        target === last &&
+        last !== null &&
+        canHave(last)
+      )
+        last = null
+    })
   })
-  new MutationObserver(look).observe(document.body, { childList: true, subtree: true, attributeFilter: ['disabled'] })
+  new MutationObserver(look).observe(document.body, {
+    childList: true,
+    subtree: true,
+    attributeFilter: ['disabled'],
+  })
 }
 
-function note (target: HTMLElement): void {
+function note(target: HTMLElement): void {
   last = target
   if (target.closest(OVER) !== null) return
   const around: HTMLElement[] = []
-  for (let at = target.parentElement; at !== null; at = at.parentElement) if (at.hasAttribute('tabindex')) around.push(at)
+  for (let at = target.parentElement; at !== null; at = at.parentElement)
+    if (at.hasAttribute('tabindex')) around.push(at)
   place = [target, ...around]
 }
 
 /** Now, and once more when it was drawn: a browser takes the focus from what is disabled or hidden only then. */
-function look (): void {
+function look(): void {
   restore()
   if (lookingLater) return
   lookingLater = true
@@ -42,19 +57,33 @@ function look (): void {
   })
 }
 
-function restore (): void {
-  if (last === null || canHave(last) || (document.activeElement !== null && document.activeElement !== document.body)) return
+function restore(): void {
+  if (
+    last === null ||
+    canHave(last) ||
+    (document.activeElement !== null && document.activeElement !== document.body)
+  )
+    return
   const dialogue = [...document.querySelectorAll<HTMLElement>('[role=dialog]')].at(-1)
   const next = dialogue ?? place.find(canHave)
-  give(next === undefined || next.tagName === 'MAIN' ? document.querySelector<HTMLElement>('main h1') ?? document.querySelector('main') : next)
+  give(
+    next === undefined || next.tagName === 'MAIN'
+      ? (document.querySelector<HTMLElement>('main h1') ?? document.querySelector('main'))
+      : next,
+  )
 }
 
-function give (element: HTMLElement | null): void {
+function give(element: HTMLElement | null): void {
   if (!element) return // it is tried again when there is something
   if (!element.hasAttribute('tabindex') && element.tabIndex < 0) element.tabIndex = -1
   element.focus({ preventScroll: true })
 }
 
-function canHave (element: HTMLElement): boolean {
-  return element.isConnected && !element.matches(':disabled') && element.getClientRects().length > 0 && getComputedStyle(element).visibility !== 'hidden'
+function canHave(element: HTMLElement): boolean {
+  return (
+    element.isConnected &&
+    !element.matches(':disabled') &&
+    element.getClientRects().length > 0 &&
+    getComputedStyle(element).visibility !== 'hidden'
+  )
 }

@@ -10,13 +10,36 @@ import type { ReactElement } from 'react'
 
 /** How a state is to be felt: said by colour and by picture, never by colour alone. */
 export type Feeling = 'good' | 'warning' | 'bad' | 'busy' | 'quiet' | 'maintenance' | 'info'
-const LOOKS: Readonly<Record<Feeling, { color: NonNullable<LabelProps['color']>, icon: ReactElement }>> = {
-  good: { color: 'green', icon: <CheckCircleIcon /> }, bad: { color: 'red', icon: <ExclamationCircleIcon /> }, busy: { color: 'blue', icon: <InProgressIcon /> },
+const LOOKS: Readonly<
+  Record<Feeling, { color: NonNullable<LabelProps['color']>; icon: ReactElement }>
+> = {
+  good: { color: 'green', icon: <CheckCircleIcon /> },
+  bad: { color: 'red', icon: <ExclamationCircleIcon /> },
+  busy: { color: 'blue', icon: <InProgressIcon /> },
   warning: { color: 'yellow', icon: <ExclamationTriangleIcon /> },
-  quiet: { color: 'grey', icon: <MinusCircleIcon /> }, maintenance: { color: 'orange', icon: <WrenchIcon /> }, info: { color: 'teal', icon: <InfoCircleIcon /> },
+  quiet: { color: 'grey', icon: <MinusCircleIcon /> },
+  maintenance: { color: 'orange', icon: <WrenchIcon /> },
+  info: { color: 'teal', icon: <InfoCircleIcon /> },
 }
 
-export function StateLabel ({ feeling, children, title }: { feeling: Feeling, children: string, title?: string }): ReactElement {
+export function StateLabel({
+  feeling,
+  children,
+  title,
+}: {
+  feeling: Feeling
+  children: string
+  title?: string
+}): ReactElement {
   const { color, icon } = LOOKS[feeling]
-  return <Label isCompact color={color} icon={icon} title={title === undefined || title === '' ? undefined : title}>{children}</Label>
+  return (
+    <Label
+      isCompact
+      color={color}
+      icon={icon}
+      title={title === undefined || title === '' ? undefined : title}
+    >
+      {children}
+    </Label>
+  )
 }

@@ -12,29 +12,104 @@ import { When } from '../parts/when.js'
 import { CreatePerson } from './create-person.js'
 
 /** Everybody who has an account, also those who came from a directory or a provider. */
-export function People ({ session }: { session: Session }): ReactElement {
+export function People({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const [creating, setCreating] = useState(false)
   const users = useGet<{ users: User[] }>('/users', ['people'])
   const columns: ReadonlyArray<Column<User>> = [
-    { key: 'name', name: t('people.name'), cell: (user) => <Link to={`/people/${encodeURIComponent(user.name)}`}>{user.name}</Link>, value: (user) => user.name, width: 'minmax(6rem, 1fr)' },
-    { key: 'displayName', name: t('people.displayName'), cell: (user) => user.displayName, value: (user) => user.displayName, wideOnly: true, rank: 2 },
-    { key: 'state', name: t('people.state'), cell: (user) => <PersonState user={user} />, value: (user) => user.disabled ? 2 : user.blockedUntil === null ? 0 : 1, width: 'minmax(7rem, 0.6fr)' },
-    { key: 'roles', name: t('people.roles'), cell: (user) => user.roles.map(({ role }) => role).join(', '), value: (user) => user.roles.map(({ role }) => role).join(', '), wideOnly: true, rank: 1 },
-    { key: 'source', name: t('people.source'), cell: (user) => user.source, value: (user) => user.source, width: 'minmax(5rem, 0.6fr)', wideOnly: true, rank: 4 },
-    { key: 'lastLogin', name: t('people.lastLogin'), cell: (user) => <When at={user.lastLoginAt} />, value: (user) => user.lastLoginAt ?? '', width: 'minmax(7.5rem, 0.8fr)', wideOnly: true, rank: 3 },
+    {
+      key: 'name',
+      name: t('people.name'),
+      cell: (user) => <Link to={`/people/${encodeURIComponent(user.name)}`}>{user.name}</Link>,
+      value: (user) => user.name,
+      width: 'minmax(6rem, 1fr)',
+    },
+    {
+      key: 'displayName',
+      name: t('people.displayName'),
+      cell: (user) => user.displayName,
+      value: (user) => user.displayName,
+      wideOnly: true,
+      rank: 2,
+    },
+    {
+      key: 'state',
+      name: t('people.state'),
+      cell: (user) => <PersonState user={user} />,
+      value: (user) => (user.disabled ? 2 : user.blockedUntil === null ? 0 : 1),
+      width: 'minmax(7rem, 0.6fr)',
+    },
+    {
+      key: 'roles',
+      name: t('people.roles'),
+      cell: (user) => user.roles.map(({ role }) => role).join(', '),
+      value: (user) => user.roles.map(({ role }) => role).join(', '),
+      wideOnly: true,
+      rank: 1,
+    },
+    {
+      key: 'source',
+      name: t('people.source'),
+      cell: (user) => user.source,
+      value: (user) => user.source,
+      width: 'minmax(5rem, 0.6fr)',
+      wideOnly: true,
+      rank: 4,
+    },
+    {
+      key: 'lastLogin',
+      name: t('people.lastLogin'),
+      cell: (user) => <When at={user.lastLoginAt} />,
+      value: (user) => user.lastLoginAt ?? '',
+      width: 'minmax(7.5rem, 0.8fr)',
+      wideOnly: true,
+      rank: 3,
+    },
   ]
   return (
     <>
-      <PageHead title={t('navigation.people')} about={t('people.about')}>{session.role === 'admin' && <Button onClick={() => { setCreating(true) }}>{t('people.create')}</Button>}</PageHead>
-      {creating && <CreatePerson close={() => { setCreating(false) }} />}
-      <Loaded query={users}>{(data) => <DataTable label={t('navigation.people')} rows={data.users} columns={columns} idOf={(user) => user.name} nameOf={(user) => user.name} empty={t('people.none')} />}</Loaded>
+      <PageHead title={t('navigation.people')} about={t('people.about')}>
+        {session.role === 'admin' && (
+          <Button
+            onClick={() => {
+              setCreating(true)
+            }}
+          >
+            {t('people.create')}
+          </Button>
+        )}
+      </PageHead>
+      {creating && (
+        <CreatePerson
+          close={() => {
+            setCreating(false)
+          }}
+        />
+      )}
+      <Loaded query={users}>
+        {(data) => (
+          <DataTable
+            label={t('navigation.people')}
+            rows={data.users}
+            columns={columns}
+            idOf={(user) => user.name}
+            nameOf={(user) => user.name}
+            empty={t('people.none')}
+          />
+        )}
+      </Loaded>
     </>
   )
 }
 
-export function PersonState ({ user }: { user: User }): ReactElement {
+export function PersonState({ user }: { user: User }): ReactElement {
   const { t } = useTranslation()
   if (user.disabled) return <StateLabel feeling="quiet">{t('people.disabled')}</StateLabel>
-  return user.blockedUntil === null ? <StateLabel feeling="good">{t('people.active')}</StateLabel> : <StateLabel feeling="bad" title={user.blockedUntil}>{t('people.blocked')}</StateLabel>
+  return user.blockedUntil === null ? (
+    <StateLabel feeling="good">{t('people.active')}</StateLabel>
+  ) : (
+    <StateLabel feeling="bad" title={user.blockedUntil}>
+      {t('people.blocked')}
+    </StateLabel>
+  )
 }

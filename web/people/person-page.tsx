@@ -15,65 +15,138 @@ import { PersonState } from './people.js'
 import { PersonActions } from './person-actions.js'
 
 /** One person: what is known of him, what he has, and what he may do and why. */
-export function PersonPage ({ session }: { session: Session }): ReactElement {
+export function PersonPage({ session }: { session: Session }): ReactElement {
   const { name = '' } = useParams()
   const user = useGet<User>(path`/users/${name}`, ['people'])
   return <Loaded query={user}>{(data) => <Details user={data} session={session} />}</Loaded>
 }
 
-function Details ({ user, session }: { user: User, session: Session }): ReactElement {
+function Details({ user, session }: { user: User; session: Session }): ReactElement {
   const { t } = useTranslation()
   return (
     <>
-      <PageHead title={user.name} above={[{ to: '/people', name: t('navigation.people') }]} about={user.displayName}>
+      <PageHead
+        title={user.name}
+        above={[{ to: '/people', name: t('navigation.people') }]}
+        about={user.displayName}
+      >
         <PersonState user={user} />
         {session.role === 'admin' && <PersonActions user={user} self={session.name} />}
       </PageHead>
       <Grid hasGutter>
-        <GridItem lg={4}><Card isFullHeight><CardTitle component="h2">{t('people.account')}</CardTitle><CardBody>
-          <Content component="p">{t('people.source')}: {user.source}</Content>
-          <Content component="p">{t('people.created')}: <Instant at={user.createdAt} /></Content>
-          <Content component="p">{t('people.lastLogin')}: <When at={user.lastLoginAt} /></Content>
-          <Content component="p">{t('people.roles')}: {user.roles.length === 0 ? '–' : user.roles.map(({ role, source }) => `${role} (${source})`).join(', ')}</Content>
-        </CardBody></Card></GridItem>
-        <GridItem lg={8}><Desktops user={user} /></GridItem>
-        <GridItem><Explained user={user} /></GridItem>
+        <GridItem lg={4}>
+          <Card isFullHeight>
+            <CardTitle component="h2">{t('people.account')}</CardTitle>
+            <CardBody>
+              <Content component="p">
+                {t('people.source')}: {user.source}
+              </Content>
+              <Content component="p">
+                {t('people.created')}: <Instant at={user.createdAt} />
+              </Content>
+              <Content component="p">
+                {t('people.lastLogin')}: <When at={user.lastLoginAt} />
+              </Content>
+              <Content component="p">
+                {t('people.roles')}:{' '}
+                {user.roles.length === 0
+                  ? '–'
+                  : user.roles.map(({ role, source }) => `${role} (${source})`).join(', ')}
+              </Content>
+            </CardBody>
+          </Card>
+        </GridItem>
+        <GridItem lg={8}>
+          <Desktops user={user} />
+        </GridItem>
+        <GridItem>
+          <Explained user={user} />
+        </GridItem>
       </Grid>
     </>
   )
 }
 
-function Desktops ({ user }: { user: User }): ReactElement {
+function Desktops({ user }: { user: User }): ReactElement {
   const { t } = useTranslation()
   const desktops = useGet<{ desktops: Desktop[] }>('/desktops', ['desktops', 'machines'])
-  const own = (all: readonly Desktop[]): Desktop[] => all.filter(({ holder }) => holder.toLowerCase() === user.name.toLowerCase())
+  const own = (all: readonly Desktop[]): Desktop[] =>
+    all.filter(({ holder }) => holder.toLowerCase() === user.name.toLowerCase())
   return (
     <Card isFullHeight>
       <CardTitle component="h2">{t('people.desktops')}</CardTitle>
-      <CardBody><Loaded query={desktops}>{(data) => own(data.desktops).length === 0 ? <>{t('people.noDesktops')}</> : <ul>{own(data.desktops).map((desktop) => <li key={desktop.machine}><Link to={`/machines/${desktop.machine}`}>{desktop.machine}</Link> {desktop.pool !== null && <>({desktop.pool})</>} — {desktop.sentence}</li>)}</ul>}</Loaded></CardBody>
+      <CardBody>
+        <Loaded query={desktops}>
+          {(data) =>
+            own(data.desktops).length === 0 ? (
+              <>{t('people.noDesktops')}</>
+            ) : (
+              <ul>
+                {own(data.desktops).map((desktop) => (
+                  <li key={desktop.machine}>
+                    <Link to={`/machines/${desktop.machine}`}>{desktop.machine}</Link>{' '}
+                    {desktop.pool !== null && <>({desktop.pool})</>} — {desktop.sentence}
+                  </li>
+                ))}
+              </ul>
+            )
+          }
+        </Loaded>
+      </CardBody>
     </Card>
   )
 }
 
 /** What all grants and roles come to, each with its reason. */
-function Explained ({ user }: { user: User }): ReactElement {
+function Explained({ user }: { user: User }): ReactElement {
   const { t } = useTranslation()
-  const permissions = useGet<Permissions>(path`/users/${user.name}/permissions`, ['people', 'grants', 'pools', 'machines'])
+  const permissions = useGet<Permissions>(path`/users/${user.name}/permissions`, [
+    'people',
+    'grants',
+    'pools',
+    'machines',
+  ])
   return (
     <Card>
       <CardTitle component="h2">{t('people.permissions')}</CardTitle>
       <CardBody>
-        <Loaded query={permissions}>{({ role, objects }) => (
-          <>
-            <p>{t(`people.houseRole.${role}`)}</p>
-            {objects.length > 0 && (
-              <Table aria-label={t('people.permissions')} variant="compact">
-                <Thead><Tr><Th>{t('people.object')}</Th><Th>{t('people.may')}</Th><Th>{t('people.because')}</Th></Tr></Thead>
-                <Tbody>{objects.map(({ kind, object, verbs, because }) => <Tr key={`${kind} ${object}`}><Td dataLabel={t('people.object')}><Link to={`/${kind}s/${object}`}>{t(`kinds.${kind}`)} {object}</Link></Td><Td dataLabel={t('people.may')}>{verbs.map((verb) => t(`verbs.${verb}`)).join(', ')}</Td><Td dataLabel={t('people.because')}>{because.map((sentence) => <div key={sentence}>{sentence}</div>)}</Td></Tr>)}</Tbody>
-              </Table>
-            )}
-          </>
-        )}</Loaded>
+        <Loaded query={permissions}>
+          {({ role, objects }) => (
+            <>
+              <p>{t(`people.houseRole.${role}`)}</p>
+              {objects.length > 0 && (
+                <Table aria-label={t('people.permissions')} variant="compact">
+                  <Thead>
+                    <Tr>
+                      <Th>{t('people.object')}</Th>
+                      <Th>{t('people.may')}</Th>
+                      <Th>{t('people.because')}</Th>
+                    </Tr>
+                  </Thead>
+                  <Tbody>
+                    {objects.map(({ kind, object, verbs, because }) => (
+                      <Tr key={`${kind} ${object}`}>
+                        <Td dataLabel={t('people.object')}>
+                          <Link to={`/${kind}s/${object}`}>
+                            {t(`kinds.${kind}`)} {object}
+                          </Link>
+                        </Td>
+                        <Td dataLabel={t('people.may')}>
+                          {verbs.map((verb) => t(`verbs.${verb}`)).join(', ')}
+                        </Td>
+                        <Td dataLabel={t('people.because')}>
+                          {because.map((sentence) => (
+                            <div key={sentence}>{sentence}</div>
+                          ))}
+                        </Td>
+                      </Tr>
+                    ))}
+                  </Tbody>
+                </Table>
+              )}
+            </>
+          )}
+        </Loaded>
       </CardBody>
     </Card>
   )

@@ -1,15 +1,33 @@
-import { FormGroup, FormHelperText, HelperText, HelperTextItem, Label, LabelGroup, TextInputGroup, TextInputGroupMain } from '@patternfly/react-core'
+import {
+  FormGroup,
+  FormHelperText,
+  HelperText,
+  HelperTextItem,
+  Label,
+  LabelGroup,
+  TextInputGroup,
+  TextInputGroupMain,
+} from '@patternfly/react-core'
 import { type KeyboardEvent, type ReactElement, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useGet } from '../api/queries.js'
 import { rolesIn } from './roles.js'
 
 /** Roles, each a label of its own, as their names may have spaces. Comma and Enter end a name; Backspace takes the last one away. */
-export function RolesField ({ value, onChange }: { value: readonly string[], onChange: (roles: readonly string[]) => void }): ReactElement {
+export function RolesField({
+  value,
+  onChange,
+}: {
+  value: readonly string[]
+  onChange: (roles: readonly string[]) => void
+}): ReactElement {
   const { t } = useTranslation()
   const id = useId()
   const [typed, setTyped] = useState('')
-  const known = useGet<{ roles: ReadonlyArray<{ readonly role: string }> }>('/roles', ['people', 'grants'])
+  const known = useGet<{ roles: ReadonlyArray<{ readonly role: string }> }>('/roles', [
+    'people',
+    'grants',
+  ])
   const add = (text: string): void => {
     onChange([...new Set([...value, ...rolesIn(text)])])
     setTyped('')
@@ -23,16 +41,48 @@ export function RolesField ({ value, onChange }: { value: readonly string[], onC
   return (
     <FormGroup label={t('people.roles')} fieldId={id}>
       <TextInputGroup>
-        <TextInputGroupMain inputId={id} aria-label={t('people.roles')} value={typed} onChange={(_event, text) => { text.includes(',') ? add(text) : setTyped(text) }} onBlur={() => { add(typed) }} inputProps={{ onKeyDown, list: `${id}-known`, autoComplete: 'off' }}>
+        <TextInputGroupMain
+          inputId={id}
+          aria-label={t('people.roles')}
+          value={typed}
+          onChange={(_event, text) => {
+            text.includes(',') ? add(text) : setTyped(text)
+          }}
+          onBlur={() => {
+            add(typed)
+          }}
+          inputProps={{ onKeyDown, list: `${id}-known`, autoComplete: 'off' }}
+        >
           {value.length > 0 && (
             <LabelGroup aria-label={t('people.roles')} numLabels={value.length}>
-              {value.map((role) => <Label key={role} variant="outline" closeBtnAriaLabel={t('people.withoutRole', { role })} onClose={() => { onChange(value.filter((one) => one !== role)) }}>{role}</Label>)}
+              {value.map((role) => (
+                <Label
+                  key={role}
+                  variant="outline"
+                  closeBtnAriaLabel={t('people.withoutRole', { role })}
+                  onClose={() => {
+                    onChange(value.filter((one) => one !== role))
+                  }}
+                >
+                  {role}
+                </Label>
+              ))}
             </LabelGroup>
           )}
         </TextInputGroupMain>
       </TextInputGroup>
-      <datalist id={`${id}-known`}>{(known.data?.roles ?? []).filter(({ role }) => !value.includes(role)).map(({ role }) => <option key={role} value={role} />)}</datalist>
-      <FormHelperText><HelperText><HelperTextItem>{t('people.rolesHint')}</HelperTextItem></HelperText></FormHelperText>
+      <datalist id={`${id}-known`}>
+        {(known.data?.roles ?? [])
+          .filter(({ role }) => !value.includes(role))
+          .map(({ role }) => (
+            <option key={role} value={role} />
+          ))}
+      </datalist>
+      <FormHelperText>
+        <HelperText>
+          <HelperTextItem>{t('people.rolesHint')}</HelperTextItem>
+        </HelperText>
+      </FormHelperText>
     </FormGroup>
   )
 }

@@ -8,51 +8,112 @@ import { Confirm } from '../parts/confirm.js'
 import { TextField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
 
-export type MemberDeed = 'assign' | 'release' | 'extend' | 'rebuild' | 'maintenanceOn' | 'maintenanceOff' | 'remove'
+export type MemberDeed =
+  'assign' | 'release' | 'extend' | 'rebuild' | 'maintenanceOn' | 'maintenanceOff' | 'remove'
 
 /** What can be done with a member as it is now. */
-export function memberDeeds (member: PoolMember): MemberDeed[] {
+export function memberDeeds(member: PoolMember): MemberDeed[] {
   const deeds: MemberDeed[] = member.holder === null ? ['assign'] : ['extend', 'release']
   return [...deeds, 'rebuild', member.maintenance ? 'maintenanceOff' : 'maintenanceOn', 'remove']
 }
 
-interface MemberDialogueProps { readonly pool: Pool, readonly member: PoolMember, readonly deed: MemberDeed, readonly close: () => void }
-
-export function MemberDialogue (props: MemberDialogueProps): ReactElement {
-  const { t } = useTranslation()
-  return props.deed === 'assign'
-    ? <AssignMachine machine={props.member.machine} title={`${t('pools.deeds.assign')}: ${props.member.machine}`} close={props.close} />
-    : <OtherDeed {...props} deed={props.deed} />
+interface MemberDialogueProps {
+  readonly pool: Pool
+  readonly member: PoolMember
+  readonly deed: MemberDeed
+  readonly close: () => void
 }
 
-function OtherDeed ({ pool, member, deed, close }: MemberDialogueProps & { deed: Exclude<MemberDeed, 'assign'> }): ReactElement {
+export function MemberDialogue(props: MemberDialogueProps): ReactElement {
+  const { t } = useTranslation()
+  return props.deed === 'assign' ? (
+    <AssignMachine
+      machine={props.member.machine}
+      title={`${t('pools.deeds.assign')}: ${props.member.machine}`}
+      close={props.close}
+    />
+  ) : (
+    <OtherDeed {...props} deed={props.deed} />
+  )
+}
+
+function OtherDeed({
+  pool,
+  member,
+  deed,
+  close,
+}: MemberDialogueProps & { deed: Exclude<MemberDeed, 'assign'> }): ReactElement {
   const { t } = useTranslation()
   const [text, setText] = useState('')
-  const act = useAct(async () => { await carryOut(pool, member, deed, text) })
-  const run = (): void => { act.mutate(undefined, { onSuccess: close }) }
+  const act = useAct(async () => {
+    await carryOut(pool, member, deed, text)
+  })
+  const run = (): void => {
+    act.mutate(undefined, { onSuccess: close })
+  }
   const title = `${t(`pools.deeds.${deed}`)}: ${member.machine}`
   if (deed === 'maintenanceOn') {
     return (
-      <FormDialogue title={title} action={t(`pools.deeds.${deed}`)} pending={act.isPending} error={act.error} close={close} onSubmit={run}>
+      <FormDialogue
+        title={title}
+        action={t(`pools.deeds.${deed}`)}
+        pending={act.isPending}
+        error={act.error}
+        close={close}
+        onSubmit={run}
+      >
         <TextField label={t('pools.maintenanceReason')} value={text} onChange={setText} />
       </FormDialogue>
     )
   }
   return (
-    <Confirm title={title} action={t(`pools.deeds.${deed}`)} danger={deed === 'rebuild' || deed === 'release' || deed === 'remove'} pending={act.isPending} error={act.error} onConfirm={run} close={close}>
+    <Confirm
+      title={title}
+      action={t(`pools.deeds.${deed}`)}
+      danger={deed === 'rebuild' || deed === 'release' || deed === 'remove'}
+      pending={act.isPending}
+      error={act.error}
+      onConfirm={run}
+      close={close}
+    >
       <p>{t(`pools.deedWhat.${deed}`, { machine: member.machine, pool: pool.name })}</p>
-      {member.holder !== null && <p><strong>{member.connected ? t('pools.holderConnected', { holder: member.holder }) : t('pools.holderHas', { holder: member.holder })}</strong></p>}
+      {member.holder !== null && (
+        <p>
+          <strong>
+            {member.connected
+              ? t('pools.holderConnected', { holder: member.holder })
+              : t('pools.holderHas', { holder: member.holder })}
+          </strong>
+        </p>
+      )}
     </Confirm>
   )
 }
 
-async function carryOut (pool: Pool, { machine }: PoolMember, deed: Exclude<MemberDeed, 'assign'>, text: string): Promise<void> {
+async function carryOut(
+  pool: Pool,
+  { machine }: PoolMember,
+  deed: Exclude<MemberDeed, 'assign'>,
+  text: string,
+): Promise<void> {
   switch (deed) {
-    case 'release': await api('POST', path`/machines/${machine}/release`, { body: { force: true } }); break
-    case 'extend': await api('POST', path`/machines/${machine}/extend`); break
-    case 'rebuild': await api('POST', path`/machines/${machine}/rebuild`); break
-    case 'maintenanceOn': await api('PUT', path`/machines/${machine}/maintenance`, { body: { on: true, reason: text } }); break
-    case 'maintenanceOff': await api('PUT', path`/machines/${machine}/maintenance`, { body: { on: false } }); break
-    case 'remove': await api('DELETE', path`/pools/${pool.name}/members/${machine}`); break
+    case 'release':
+      await api('POST', path`/machines/${machine}/release`, { body: { force: true } })
+      break
+    case 'extend':
+      await api('POST', path`/machines/${machine}/extend`)
+      break
+    case 'rebuild':
+      await api('POST', path`/machines/${machine}/rebuild`)
+      break
+    case 'maintenanceOn':
+      await api('PUT', path`/machines/${machine}/maintenance`, { body: { on: true, reason: text } })
+      break
+    case 'maintenanceOff':
+      await api('PUT', path`/machines/${machine}/maintenance`, { body: { on: false } })
+      break
+    case 'remove':
+      await api('DELETE', path`/pools/${pool.name}/members/${machine}`)
+      break
   }
 }

@@ -1,7 +1,13 @@
 import { Button, FormFieldGroup, FormFieldGroupHeader } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { CLEANINGS, type Pool, type PoolPolicy, PROTOCOLS, SHUTDOWN_ANSWERS } from '../../broker/api/pools.js'
+import {
+  CLEANINGS,
+  type Pool,
+  type PoolPolicy,
+  PROTOCOLS,
+  SHUTDOWN_ANSWERS,
+} from '../../broker/api/pools.js'
 import { api, path } from '../api/client.js'
 import { useAct } from '../api/queries.js'
 import { CheckField, ChoiceField, ManyField, TextField } from '../parts/fields.js'
@@ -14,12 +20,16 @@ const NUMBERS = ['min', 'max', 'spares', 'maxPerUser'] as const
 const SWITCHES = ['clipboard', 'fileTransfer', 'usb', 'loginOnAssignment'] as const
 
 /** The whole policy of a pool. Only what was changed is sent, so two who change different things do not undo each other. */
-export function PolicyForm ({ pool, close }: { pool: Pool, close: () => void }): ReactElement {
+export function PolicyForm({ pool, close }: { pool: Pool; close: () => void }): ReactElement {
   const { t, i18n } = useTranslation()
   const [before] = useState(() => draftOf(pool.policy, i18n.language))
   const [draft, setDraft] = useState<Draft>(before)
-  const change = useAct(async (policy: Partial<PoolPolicy>) => { await api('PATCH', path`/pools/${pool.name}`, { body: { policy } }) })
-  const set = (part: Partial<Draft>): void => { setDraft({ ...draft, ...part }) }
+  const change = useAct(async (policy: Partial<PoolPolicy>) => {
+    await api('PATCH', path`/pools/${pool.name}`, { body: { policy } })
+  })
+  const set = (part: Partial<Draft>): void => {
+    setDraft({ ...draft, ...part })
+  }
   const patch = changed(before, draft)
   const meaning = (typed: string): string => {
     const words = durationWords(i18n.language, durationIso(typed))
@@ -27,33 +37,147 @@ export function PolicyForm ({ pool, close }: { pool: Pool, close: () => void }):
   }
   const cleanings = CLEANINGS.map((value) => ({ value, name: t(`policy.cleanings.${value}`) }))
   return (
-    <FormDialogue wide title={t('policy.title', { pool: pool.name })} action={t('policy.save')} pending={change.isPending} error={change.error} isDisabled={Object.keys(patch).length === 0} close={close} onSubmit={() => { change.mutate(patch, { onSuccess: close }) }}>
-      <Group title={t('policy.sizes')}>{NUMBERS.map((name) => <TextField key={name} type="number" label={t(`policy.${name}`)} hint={t(`policy.hints.${name}`)} value={draft[name]} onChange={(value) => { set({ [name]: value }) }} />)}</Group>
-      <Group title={t('policy.times')}>{DURATIONS.map((name) => <TextField key={name} label={t(`policy.${name}`)} hint={`${t(`policy.hints.${name}`)} ${meaning(draft[name])}`} value={draft[name]} onChange={(value) => { set({ [name]: value }) }} />)}</Group>
+    <FormDialogue
+      wide
+      title={t('policy.title', { pool: pool.name })}
+      action={t('policy.save')}
+      pending={change.isPending}
+      error={change.error}
+      isDisabled={Object.keys(patch).length === 0}
+      close={close}
+      onSubmit={() => {
+        change.mutate(patch, { onSuccess: close })
+      }}
+    >
+      <Group title={t('policy.sizes')}>
+        {NUMBERS.map((name) => (
+          <TextField
+            key={name}
+            type="number"
+            label={t(`policy.${name}`)}
+            hint={t(`policy.hints.${name}`)}
+            value={draft[name]}
+            onChange={(value) => {
+              set({ [name]: value })
+            }}
+          />
+        ))}
+      </Group>
+      <Group title={t('policy.times')}>
+        {DURATIONS.map((name) => (
+          <TextField
+            key={name}
+            label={t(`policy.${name}`)}
+            hint={`${t(`policy.hints.${name}`)} ${meaning(draft[name])}`}
+            value={draft[name]}
+            onChange={(value) => {
+              set({ [name]: value })
+            }}
+          />
+        ))}
+      </Group>
       <Group title={t('policy.after')}>
-        <ChoiceField label={t('policy.onRelease')} value={draft.onRelease} choices={cleanings} onChange={(onRelease) => { set({ onRelease }) }} />
-        <ChoiceField label={t('policy.onExpiry')} value={draft.onExpiry} choices={cleanings} onChange={(onExpiry) => { set({ onExpiry }) }} />
-        <ChoiceField label={t('policy.onShutdown')} value={draft.onShutdown} choices={SHUTDOWN_ANSWERS.map((value) => ({ value, name: t(`policy.shutdowns.${value}`) }))} onChange={(onShutdown) => { set({ onShutdown }) }} />
+        <ChoiceField
+          label={t('policy.onRelease')}
+          value={draft.onRelease}
+          choices={cleanings}
+          onChange={(onRelease) => {
+            set({ onRelease })
+          }}
+        />
+        <ChoiceField
+          label={t('policy.onExpiry')}
+          value={draft.onExpiry}
+          choices={cleanings}
+          onChange={(onExpiry) => {
+            set({ onExpiry })
+          }}
+        />
+        <ChoiceField
+          label={t('policy.onShutdown')}
+          value={draft.onShutdown}
+          choices={SHUTDOWN_ANSWERS.map((value) => ({
+            value,
+            name: t(`policy.shutdowns.${value}`),
+          }))}
+          onChange={(onShutdown) => {
+            set({ onShutdown })
+          }}
+        />
       </Group>
       <Group title={t('policy.screen')}>
-        <ManyField label={t('policy.protocols')} hint={t('policy.hints.protocols', { order: draft.protocols.join(', ') })} value={draft.protocols} choices={PROTOCOLS.map((value) => ({ value, name: value.toUpperCase() }))} onChange={(protocols) => { set({ protocols }) }} />
-        {SWITCHES.map((name) => <CheckField key={name} label={t(`policy.${name}`)} value={draft[name]} onChange={(value) => { set({ [name]: value }) }} />)}
+        <ManyField
+          label={t('policy.protocols')}
+          hint={t('policy.hints.protocols', { order: draft.protocols.join(', ') })}
+          value={draft.protocols}
+          choices={PROTOCOLS.map((value) => ({ value, name: value.toUpperCase() }))}
+          onChange={(protocols) => {
+            set({ protocols })
+          }}
+        />
+        {SWITCHES.map((name) => (
+          <CheckField
+            key={name}
+            label={t(`policy.${name}`)}
+            value={draft[name]}
+            onChange={(value) => {
+              set({ [name]: value })
+            }}
+          />
+        ))}
       </Group>
       <Group title={t('policy.schedule')}>
-        <TextField label={t('policy.timeZone')} value={draft.timeZone} onChange={(timeZone) => { set({ timeZone }) }} list={Intl.supportedValuesOf('timeZone')} />
-        <ScheduleFields schedule={draft.schedule} onChange={(schedule) => { set({ schedule }) }} />
+        <TextField
+          label={t('policy.timeZone')}
+          value={draft.timeZone}
+          onChange={(timeZone) => {
+            set({ timeZone })
+          }}
+          list={Intl.supportedValuesOf('timeZone')}
+        />
+        <ScheduleFields
+          schedule={draft.schedule}
+          onChange={(schedule) => {
+            set({ schedule })
+          }}
+        />
       </Group>
     </FormDialogue>
   )
 }
 
-function Group ({ title, children }: { title: string, children: React.ReactNode }): ReactElement {
-  return <FormFieldGroup header={<FormFieldGroupHeader titleText={{ text: title, id: `group-${title}` }} />}>{children}</FormFieldGroup>
+function Group({ title, children }: { title: string; children: React.ReactNode }): ReactElement {
+  return (
+    <FormFieldGroup
+      header={<FormFieldGroupHeader titleText={{ text: title, id: `group-${title}` }} />}
+    >
+      {children}
+    </FormFieldGroup>
+  )
 }
 
 /** Opens it. */
-export function PolicyButton ({ pool }: { pool: Pool }): ReactElement {
+export function PolicyButton({ pool }: { pool: Pool }): ReactElement {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
-  return <><Button variant="secondary" onClick={() => { setOpen(true) }}>{t('policy.change')}</Button>{open && <PolicyForm pool={pool} close={() => { setOpen(false) }} />}</>
+  return (
+    <>
+      <Button
+        variant="secondary"
+        onClick={() => {
+          setOpen(true)
+        }}
+      >
+        {t('policy.change')}
+      </Button>
+      {open && (
+        <PolicyForm
+          pool={pool}
+          close={() => {
+            setOpen(false)
+          }}
+        />
+      )}
+    </>
+  )
 }

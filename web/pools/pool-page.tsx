@@ -1,4 +1,16 @@
-import { Card, CardBody, CardTitle, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Grid, GridItem, Stack, StackItem } from '@patternfly/react-core'
+import {
+  Card,
+  CardBody,
+  CardTitle,
+  DescriptionList,
+  DescriptionListDescription,
+  DescriptionListGroup,
+  DescriptionListTerm,
+  Grid,
+  GridItem,
+  Stack,
+  StackItem,
+} from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams } from 'react-router'
@@ -20,13 +32,13 @@ import { PolicyButton } from './policy-form.js'
 import { Generations, PoolState } from './pools.js'
 
 /** One pool: what it is, its rules, and each of its members. */
-export function PoolPage ({ session }: { session: Session }): ReactElement {
+export function PoolPage({ session }: { session: Session }): ReactElement {
   const { name = '' } = useParams()
   const pool = useGet<PoolDetail>(path`/pools/${name}`, ['pools', 'desktops', 'machines'])
   return <Loaded query={pool}>{(detail) => <Details detail={detail} session={session} />}</Loaded>
 }
 
-function Details ({ detail, session }: { detail: PoolDetail, session: Session }): ReactElement {
+function Details({ detail, session }: { detail: PoolDetail; session: Session }): ReactElement {
   const { t } = useTranslation()
   const { pool } = detail
   const members = useNamedHolders(detail.members)
@@ -40,53 +52,220 @@ function Details ({ detail, session }: { detail: PoolDetail, session: Session })
         {admin && <PoolActions pool={pool} members={members} />}
       </PageHead>
       <Stack hasGutter>
-        <StackItem><Figures pool={pool} /></StackItem>
-        <StackItem isFilled><Members pool={pool} members={members} admin={admin} /></StackItem>
+        <StackItem>
+          <Figures pool={pool} />
+        </StackItem>
+        <StackItem isFilled>
+          <Members pool={pool} members={members} admin={admin} />
+        </StackItem>
       </Stack>
     </>
   )
 }
 
-function Figures ({ pool }: { pool: Pool }): ReactElement {
+function Figures({ pool }: { pool: Pool }): ReactElement {
   const { t, i18n } = useTranslation()
   const { policy } = pool
   const rows: ReadonlyArray<readonly [string, string | ReactElement]> = [
-    [t('pools.initial'), pool.initial ?? '–'], [t('pools.generations'), <Generations pool={pool} />], [t('pools.size'), String(pool.size)], [t('policy.min'), String(policy.min)], [t('policy.max'), policy.max === 0 ? t('policy.noGrowth') : String(policy.max)],
-    [t('policy.spares'), String(pool.spares)], [t('policy.retention'), durationWords(i18n.language, policy.retention)], [t('policy.onRelease'), t(`policy.cleanings.${policy.onRelease}`)], [t('policy.onExpiry'), t(`policy.cleanings.${policy.onExpiry}`)], [t('policy.protocols'), policy.protocols.map((one) => one.toUpperCase()).join(', ')], [t('pools.waiting'), String(pool.waiting)],
+    [t('pools.initial'), pool.initial ?? '–'],
+    [t('pools.generations'), <Generations pool={pool} />],
+    [t('pools.size'), String(pool.size)],
+    [t('policy.min'), String(policy.min)],
+    [t('policy.max'), policy.max === 0 ? t('policy.noGrowth') : String(policy.max)],
+    [t('policy.spares'), String(pool.spares)],
+    [t('policy.retention'), durationWords(i18n.language, policy.retention)],
+    [t('policy.onRelease'), t(`policy.cleanings.${policy.onRelease}`)],
+    [t('policy.onExpiry'), t(`policy.cleanings.${policy.onExpiry}`)],
+    [t('policy.protocols'), policy.protocols.map((one) => one.toUpperCase()).join(', ')],
+    [t('pools.waiting'), String(pool.waiting)],
   ]
   const counts = Object.entries(pool.counts)
   return (
     <Grid hasGutter>
-      <GridItem lg={4}><Card isCompact isFullHeight><CardTitle component="h2">{t('pools.members')}</CardTitle><CardBody>{counts.length === 0 ? t('pools.noMembers') : counts.map(([state, count]) => <div key={state}>{t(`pools.states.${state}` as 'pools.states.free')}: <strong>{count}</strong></div>)}</CardBody></Card></GridItem>
-      <GridItem lg={8}><Card isCompact isFullHeight><CardTitle component="h2">{t('pools.rules')}</CardTitle><CardBody>
-        <DescriptionList isHorizontal isCompact columnModifier={{ default: '1Col', xl: '2Col' }}>{rows.map(([name, value]) => <DescriptionListGroup key={name}><DescriptionListTerm>{name}</DescriptionListTerm><DescriptionListDescription>{value}</DescriptionListDescription></DescriptionListGroup>)}</DescriptionList>
-      </CardBody></Card></GridItem>
+      <GridItem lg={4}>
+        <Card isCompact isFullHeight>
+          <CardTitle component="h2">{t('pools.members')}</CardTitle>
+          <CardBody>
+            {counts.length === 0
+              ? t('pools.noMembers')
+              : counts.map(([state, count]) => (
+                  <div key={state}>
+                    {t(`pools.states.${state}` as 'pools.states.free')}: <strong>{count}</strong>
+                  </div>
+                ))}
+          </CardBody>
+        </Card>
+      </GridItem>
+      <GridItem lg={8}>
+        <Card isCompact isFullHeight>
+          <CardTitle component="h2">{t('pools.rules')}</CardTitle>
+          <CardBody>
+            <DescriptionList
+              isHorizontal
+              isCompact
+              columnModifier={{ default: '1Col', xl: '2Col' }}
+            >
+              {rows.map(([name, value]) => (
+                <DescriptionListGroup key={name}>
+                  <DescriptionListTerm>{name}</DescriptionListTerm>
+                  <DescriptionListDescription>{value}</DescriptionListDescription>
+                </DescriptionListGroup>
+              ))}
+            </DescriptionList>
+          </CardBody>
+        </Card>
+      </GridItem>
     </Grid>
   )
 }
 
-const FEELINGS: Readonly<Record<PoolMember['state'], Feeling>> = { building: 'busy', free: 'good', assigned: 'info', cleaning: 'busy', failed: 'bad', deleting: 'busy' }
+const FEELINGS: Readonly<Record<PoolMember['state'], Feeling>> = {
+  building: 'busy',
+  free: 'good',
+  assigned: 'info',
+  cleaning: 'busy',
+  failed: 'bad',
+  deleting: 'busy',
+}
 
-function Members ({ pool, members, admin }: { pool: Pool, members: readonly PoolMember[], admin: boolean }): ReactElement {
+function Members({
+  pool,
+  members,
+  admin,
+}: {
+  pool: Pool
+  members: readonly PoolMember[]
+  admin: boolean
+}): ReactElement {
   const { t } = useTranslation()
-  const [doing, setDoing] = useState<{ deed: MemberDeed, member: PoolMember } | null>(null)
+  const [doing, setDoing] = useState<{ deed: MemberDeed; member: PoolMember } | null>(null)
   const columns: ReadonlyArray<Column<PoolMember>> = [
-    { key: 'machine', name: t('pools.machine'), cell: (member) => <Link to={`/machines/${member.machine}`}>{member.machine}</Link>, value: (member) => member.machine, width: 'minmax(6rem, 1.2fr)' },
-    { key: 'state', name: t('pools.state'), cell: (member) => <StateLabel feeling={member.maintenance ? 'maintenance' : FEELINGS[member.state]} title={member.reason}>{member.maintenance ? t('pools.maintenance') : t(`pools.states.${member.state}`)}</StateLabel>, value: (member) => member.state, width: 'minmax(7.5rem, 0.9fr)' },
-    { key: 'holder', name: t('pools.holder'), cell: (member) => member.holder ?? '–', value: (member) => member.holder ?? '', width: 'minmax(5rem, 1.2fr)', wideOnly: true },
-    { key: 'connected', name: t('pools.connected'), cell: (member) => member.connected ? t('common.yes') : t('common.no'), value: (member) => member.connected ? 1 : 0, width: 'minmax(5rem, 0.5fr)', wideOnly: true, rank: 2 },
-    { key: 'expires', name: t('pools.expires'), cell: (member) => <When at={member.expiresAt} />, value: (member) => member.expiresAt ?? '', width: 'minmax(7rem, 0.8fr)', wideOnly: true, rank: 3 },
-    { key: 'power', name: t('pools.power'), cell: (member) => t(`machines.powers.${member.power}` as 'machines.powers.off'), value: (member) => member.power, width: 'minmax(6rem, 0.6fr)', wideOnly: true, rank: 4 },
-    { key: 'generation', name: t('pools.generation'), cell: (member) => `${member.generation ?? '–'}${member.renewPending ? ` ${t('pools.renewPending')}` : ''}`, value: (member) => member.generation ?? '', width: 'minmax(5rem, 0.8fr)', wideOnly: true, rank: 5 },
-    { key: 'hypervisor', name: t('pools.hypervisor'), cell: (member) => <Link to={`/hypervisors/${member.hypervisor}`}>{member.hypervisor}</Link>, value: (member) => member.hypervisor, width: 'minmax(5rem, 0.7fr)', wideOnly: true, rank: 6 },
+    {
+      key: 'machine',
+      name: t('pools.machine'),
+      cell: (member) => <Link to={`/machines/${member.machine}`}>{member.machine}</Link>,
+      value: (member) => member.machine,
+      width: 'minmax(6rem, 1.2fr)',
+    },
+    {
+      key: 'state',
+      name: t('pools.state'),
+      cell: (member) => (
+        <StateLabel
+          feeling={member.maintenance ? 'maintenance' : FEELINGS[member.state]}
+          title={member.reason}
+        >
+          {member.maintenance ? t('pools.maintenance') : t(`pools.states.${member.state}`)}
+        </StateLabel>
+      ),
+      value: (member) => member.state,
+      width: 'minmax(7.5rem, 0.9fr)',
+    },
+    {
+      key: 'holder',
+      name: t('pools.holder'),
+      cell: (member) => member.holder ?? '–',
+      value: (member) => member.holder ?? '',
+      width: 'minmax(5rem, 1.2fr)',
+      wideOnly: true,
+    },
+    {
+      key: 'connected',
+      name: t('pools.connected'),
+      cell: (member) => (member.connected ? t('common.yes') : t('common.no')),
+      value: (member) => (member.connected ? 1 : 0),
+      width: 'minmax(5rem, 0.5fr)',
+      wideOnly: true,
+      rank: 2,
+    },
+    {
+      key: 'expires',
+      name: t('pools.expires'),
+      cell: (member) => <When at={member.expiresAt} />,
+      value: (member) => member.expiresAt ?? '',
+      width: 'minmax(7rem, 0.8fr)',
+      wideOnly: true,
+      rank: 3,
+    },
+    {
+      key: 'power',
+      name: t('pools.power'),
+      cell: (member) => t(`machines.powers.${member.power}` as 'machines.powers.off'),
+      value: (member) => member.power,
+      width: 'minmax(6rem, 0.6fr)',
+      wideOnly: true,
+      rank: 4,
+    },
+    {
+      key: 'generation',
+      name: t('pools.generation'),
+      cell: (member) =>
+        `${member.generation ?? '–'}${member.renewPending ? ` ${t('pools.renewPending')}` : ''}`,
+      value: (member) => member.generation ?? '',
+      width: 'minmax(5rem, 0.8fr)',
+      wideOnly: true,
+      rank: 5,
+    },
+    {
+      key: 'hypervisor',
+      name: t('pools.hypervisor'),
+      cell: (member) => <Link to={`/hypervisors/${member.hypervisor}`}>{member.hypervisor}</Link>,
+      value: (member) => member.hypervisor,
+      width: 'minmax(5rem, 0.7fr)',
+      wideOnly: true,
+      rank: 6,
+    },
     // Only where there is something to say; then it goes before what is the same for all.
-    ...(members.some(({ reason }) => reason !== '') ? [{ key: 'reason', name: t('pools.reason'), cell: ({ reason }: PoolMember) => reason, value: ({ reason }: PoolMember) => reason, width: 'minmax(6rem, 2fr)', wideOnly: true, rank: 1 }] : []),
+    ...(members.some(({ reason }) => reason !== '')
+      ? [
+          {
+            key: 'reason',
+            name: t('pools.reason'),
+            cell: ({ reason }: PoolMember) => reason,
+            value: ({ reason }: PoolMember) => reason,
+            width: 'minmax(6rem, 2fr)',
+            wideOnly: true,
+            rank: 1,
+          },
+        ]
+      : []),
   ]
   return (
     <>
-      {doing && <MemberDialogue pool={pool} member={doing.member} deed={doing.deed} close={() => { setDoing(null) }} />}
-      <DataTable label={t('pools.members')} rows={members} columns={columns} idOf={(member) => member.machine} nameOf={(member) => member.machine} empty={t('pools.noMembers')}
-        {...(admin ? { actions: (member: PoolMember) => <Actions label={t('pools.actionsFor', { machine: member.machine })} actions={memberDeeds(member).map((deed) => ({ name: t(`pools.deeds.${deed}`), isDanger: deed === 'rebuild' || deed === 'remove', onClick: () => { setDoing({ deed, member }) } }))} /> } : {})} />
+      {doing && (
+        <MemberDialogue
+          pool={pool}
+          member={doing.member}
+          deed={doing.deed}
+          close={() => {
+            setDoing(null)
+          }}
+        />
+      )}
+      <DataTable
+        label={t('pools.members')}
+        rows={members}
+        columns={columns}
+        idOf={(member) => member.machine}
+        nameOf={(member) => member.machine}
+        empty={t('pools.noMembers')}
+        {...(admin
+          ? {
+              actions: (member: PoolMember) => (
+                <Actions
+                  label={t('pools.actionsFor', { machine: member.machine })}
+                  actions={memberDeeds(member).map((deed) => ({
+                    name: t(`pools.deeds.${deed}`),
+                    isDanger: deed === 'rebuild' || deed === 'remove',
+                    onClick: () => {
+                      setDoing({ deed, member })
+                    },
+                  }))}
+                />
+              ),
+            }
+          : {})}
+      />
     </>
   )
 }

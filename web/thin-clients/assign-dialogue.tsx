@@ -13,19 +13,61 @@ const WAYS = ['machine', 'pool', 'file'] as const
 type Way = (typeof WAYS)[number]
 
 /** A machine or a pool of its own; else what clients.xml says of it. */
-export function AssignDialogue ({ device, close }: { device: ThinClient, close: () => void }): ReactElement {
+export function AssignDialogue({
+  device,
+  close,
+}: {
+  device: ThinClient
+  close: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const [way, setWay] = useState<Way>(device.assignedPool === null ? 'machine' : 'pool')
   const [name, setName] = useState(device.assigned ?? device.assignedPool ?? '')
   const machines = useGet<{ machines: Machine[] }>('/machines', ['machines'])
   const pools = useGet<{ pools: Pool[] }>('/pools', ['pools'])
-  const names = way === 'machine' ? machines.data?.machines.filter(({ type }) => type === 'vdi' || type === 'simple').map((one) => one.name) : pools.data?.pools.map((one) => one.name)
-  const assign = useAct(async () => await api('PUT', path`/thin-clients/${device.id}/assignment`, { body: way === 'file' ? { machine: null } : { [way]: name.trim() } }))
+  const names =
+    way === 'machine'
+      ? machines.data?.machines
+          .filter(({ type }) => type === 'vdi' || type === 'simple')
+          .map((one) => one.name)
+      : pools.data?.pools.map((one) => one.name)
+  const assign = useAct(
+    async () =>
+      await api('PUT', path`/thin-clients/${device.id}/assignment`, {
+        body: way === 'file' ? { machine: null } : { [way]: name.trim() },
+      }),
+  )
   return (
-    <FormDialogue title={t('thinClients.assignTitle', { name: nameOf(device) })} action={t('thinClients.deeds.assign')} pending={assign.isPending} error={assign.error} isDisabled={way !== 'file' && name.trim() === ''}
-      onSubmit={() => { assign.mutate(undefined, { onSuccess: close }) }} close={close}>
-      <ChoiceField label={t('thinClients.gets')} value={way} onChange={(next) => { setWay(next); setName('') }} choices={WAYS.map((value) => ({ value, name: t(`thinClients.ways.${value}`) }))} hint={t('thinClients.assignHint')} />
-      {way !== 'file' && <TextField label={t(`kinds.${way}`)} value={name} onChange={setName} isRequired list={names ?? []} />}
+    <FormDialogue
+      title={t('thinClients.assignTitle', { name: nameOf(device) })}
+      action={t('thinClients.deeds.assign')}
+      pending={assign.isPending}
+      error={assign.error}
+      isDisabled={way !== 'file' && name.trim() === ''}
+      onSubmit={() => {
+        assign.mutate(undefined, { onSuccess: close })
+      }}
+      close={close}
+    >
+      <ChoiceField
+        label={t('thinClients.gets')}
+        value={way}
+        onChange={(next) => {
+          setWay(next)
+          setName('')
+        }}
+        choices={WAYS.map((value) => ({ value, name: t(`thinClients.ways.${value}`) }))}
+        hint={t('thinClients.assignHint')}
+      />
+      {way !== 'file' && (
+        <TextField
+          label={t(`kinds.${way}`)}
+          value={name}
+          onChange={setName}
+          isRequired
+          list={names ?? []}
+        />
+      )}
     </FormDialogue>
   )
 }

@@ -1,4 +1,15 @@
-import { Alert, Card, CardBody, CardTitle, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, Grid, GridItem } from '@patternfly/react-core'
+import {
+  Alert,
+  Card,
+  CardBody,
+  CardTitle,
+  DescriptionList,
+  DescriptionListDescription,
+  DescriptionListGroup,
+  DescriptionListTerm,
+  Grid,
+  GridItem,
+} from '@patternfly/react-core'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -16,73 +27,171 @@ import { DeviceActions } from './device-actions.js'
 import { DeviceState, LastSeen, nameOf, OrderLabel } from './device-state.js'
 
 /** One device: what it sees, what it gets and why, what it was told to do, and its history. */
-export function DevicePage ({ session }: { session: Session }): ReactElement {
+export function DevicePage({ session }: { session: Session }): ReactElement {
   const { id = '' } = useParams()
-  const device = useGet<ThinClientDetail>(path`/thin-clients/${id}`, ['thin-clients', 'clients-xml'])
-  return <Loaded query={device}>{(data) => <Details device={data} admin={session.role === 'admin'} />}</Loaded>
+  const device = useGet<ThinClientDetail>(path`/thin-clients/${id}`, [
+    'thin-clients',
+    'clients-xml',
+  ])
+  return (
+    <Loaded query={device}>
+      {(data) => <Details device={data} admin={session.role === 'admin'} />}
+    </Loaded>
+  )
 }
 
-function Details ({ device, admin }: { device: ThinClientDetail, admin: boolean }): ReactElement {
+function Details({ device, admin }: { device: ThinClientDetail; admin: boolean }): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const [deed, setDeed] = useState<Deed | null>(null)
   return (
     <>
-      <PageHead title={nameOf(device)} above={[{ to: '/thin-clients', name: t('navigation.thinClients') }]} about={pageWays(t, device.sentence)}>
+      <PageHead
+        title={nameOf(device)}
+        above={[{ to: '/thin-clients', name: t('navigation.thinClients') }]}
+        about={pageWays(t, device.sentence)}
+      >
         <DeviceState device={device} />
         {admin && <DeviceActions device={device} text={t('table.actions')} onDeed={setDeed} />}
       </PageHead>
       {device.note !== '' && <Alert isInline variant="warning" title={device.note} />}
       <Grid hasGutter className="berth-below">
-        <GridItem lg={6}><Facts device={device} /></GridItem>
-        <GridItem lg={6}><Orders device={device} /></GridItem>
-        <GridItem><History id={device.id} /></GridItem>
+        <GridItem lg={6}>
+          <Facts device={device} />
+        </GridItem>
+        <GridItem lg={6}>
+          <Orders device={device} />
+        </GridItem>
+        <GridItem>
+          <History id={device.id} />
+        </GridItem>
       </Grid>
-      {deed && <DeedDialogue deed={deed} devices={[device]} close={() => { setDeed(null) }} gone={() => { void navigate('/thin-clients') }} />}
+      {deed && (
+        <DeedDialogue
+          deed={deed}
+          devices={[device]}
+          close={() => {
+            setDeed(null)
+          }}
+          gone={() => {
+            void navigate('/thin-clients')
+          }}
+        />
+      )}
     </>
   )
 }
 
-function Facts ({ device }: { device: ThinClientDetail }): ReactElement {
+function Facts({ device }: { device: ThinClientDetail }): ReactElement {
   const { t } = useTranslation()
-  const own = device.assigned !== null ? <Link to={`/machines/${device.assigned}`}>{device.assigned}</Link> : device.assignedPool !== null ? <Link to={`/pools/${device.assignedPool}`}>{t('kinds.pool')} {device.assignedPool}</Link> : t('thinClients.ways.file')
+  const own =
+    device.assigned !== null ? (
+      <Link to={`/machines/${device.assigned}`}>{device.assigned}</Link>
+    ) : device.assignedPool !== null ? (
+      <Link to={`/pools/${device.assignedPool}`}>
+        {t('kinds.pool')} {device.assignedPool}
+      </Link>
+    ) : (
+      t('thinClients.ways.file')
+    )
   const rows: ReadonlyArray<readonly [string, ReactElement | string]> = [
-    [t('thinClients.showing'), device.showing ?? '–'], [t('thinClients.person'), device.person ?? '–'], [t('thinClients.assigned'), own], [t('thinClients.gets'), device.gets.length === 0 ? t('thinClients.getsNothing') : device.gets.join(' → ')],
-    ['MAC', device.mac], [t('thinClients.address'), device.address], [t('thinClients.version'), device.version], [t('thinClients.seen'), <LastSeen device={device} />], [t('thinClients.first'), <Instant at={device.firstSeen} />],
+    [t('thinClients.showing'), device.showing ?? '–'],
+    [t('thinClients.person'), device.person ?? '–'],
+    [t('thinClients.assigned'), own],
+    [
+      t('thinClients.gets'),
+      device.gets.length === 0 ? t('thinClients.getsNothing') : device.gets.join(' → '),
+    ],
+    ['MAC', device.mac],
+    [t('thinClients.address'), device.address],
+    [t('thinClients.version'), device.version],
+    [t('thinClients.seen'), <LastSeen device={device} />],
+    [t('thinClients.first'), <Instant at={device.firstSeen} />],
   ]
   return (
     <Card isCompact isFullHeight>
       <CardTitle component="h2">{t('thinClients.facts')}</CardTitle>
-      <CardBody><DescriptionList isHorizontal isCompact>{rows.map(([name, value]) => <DescriptionListGroup key={name}><DescriptionListTerm>{name}</DescriptionListTerm><DescriptionListDescription>{value}</DescriptionListDescription></DescriptionListGroup>)}</DescriptionList></CardBody>
-    </Card>
-  )
-}
-
-function Orders ({ device: { orders } }: { device: ThinClientDetail }): ReactElement {
-  const { t } = useTranslation()
-  return (
-    <Card isCompact isFullHeight>
-      <CardTitle component="h2">{t('thinClients.orders')}</CardTitle>
       <CardBody>
-        {orders.length === 0 ? t('thinClients.noOrders') : <ul className="berth-outcomes">{orders.map((order) => <li key={order.id}><OrderLabel order={order} /> <strong>{t(`thinClients.deeds.${order.kind}`)}</strong> {order.text !== '' && `“${order.text}” `}<small><Instant at={order.createdAt} />, {order.by}. {order.sentence}</small></li>)}</ul>}
+        <DescriptionList isHorizontal isCompact>
+          {rows.map(([name, value]) => (
+            <DescriptionListGroup key={name}>
+              <DescriptionListTerm>{name}</DescriptionListTerm>
+              <DescriptionListDescription>{value}</DescriptionListDescription>
+            </DescriptionListGroup>
+          ))}
+        </DescriptionList>
       </CardBody>
     </Card>
   )
 }
 
-function History ({ id }: { id: string }): ReactElement {
+function Orders({ device: { orders } }: { device: ThinClientDetail }): ReactElement {
   const { t } = useTranslation()
-  const events = useGet<{ events: AuditEvent[] }>(`/events?limit=50&object=${encodeURIComponent(`thin-client:${id}`)}`, ['events'])
+  return (
+    <Card isCompact isFullHeight>
+      <CardTitle component="h2">{t('thinClients.orders')}</CardTitle>
+      <CardBody>
+        {orders.length === 0 ? (
+          t('thinClients.noOrders')
+        ) : (
+          <ul className="berth-outcomes">
+            {orders.map((order) => (
+              <li key={order.id}>
+                <OrderLabel order={order} /> <strong>{t(`thinClients.deeds.${order.kind}`)}</strong>{' '}
+                {order.text !== '' && `“${order.text}” `}
+                <small>
+                  <Instant at={order.createdAt} />, {order.by}. {order.sentence}
+                </small>
+              </li>
+            ))}
+          </ul>
+        )}
+      </CardBody>
+    </Card>
+  )
+}
+
+function History({ id }: { id: string }): ReactElement {
+  const { t } = useTranslation()
+  const events = useGet<{ events: AuditEvent[] }>(
+    `/events?limit=50&object=${encodeURIComponent(`thin-client:${id}`)}`,
+    ['events'],
+  )
   return (
     <Card isCompact>
       <CardTitle component="h2">{t('thinClients.history')}</CardTitle>
       <CardBody>
-        <Loaded query={events}>{({ events: rows }) => (
-          <Table aria-label={t('thinClients.history')} variant="compact">
-            <Thead><Tr><Th>{t('thinClients.at')}</Th><Th>{t('thinClients.by')}</Th><Th>{t('thinClients.event')}</Th><Th>{t('thinClients.detail')}</Th></Tr></Thead>
-            <Tbody>{rows.map((event) => <Tr key={event.id}><Td><Instant at={event.at} /></Td><Td>{event.actor}</Td><Td>{event.action}{event.result !== 'ok' && ` (${event.result})`}</Td><Td className="berth-mono">{JSON.stringify(event.detail) === '{}' ? '' : JSON.stringify(event.detail)}</Td></Tr>)}</Tbody>
-          </Table>
-        )}</Loaded>
+        <Loaded query={events}>
+          {({ events: rows }) => (
+            <Table aria-label={t('thinClients.history')} variant="compact">
+              <Thead>
+                <Tr>
+                  <Th>{t('thinClients.at')}</Th>
+                  <Th>{t('thinClients.by')}</Th>
+                  <Th>{t('thinClients.event')}</Th>
+                  <Th>{t('thinClients.detail')}</Th>
+                </Tr>
+              </Thead>
+              <Tbody>
+                {rows.map((event) => (
+                  <Tr key={event.id}>
+                    <Td>
+                      <Instant at={event.at} />
+                    </Td>
+                    <Td>{event.actor}</Td>
+                    <Td>
+                      {event.action}
+                      {event.result !== 'ok' && ` (${event.result})`}
+                    </Td>
+                    <Td className="berth-mono">
+                      {JSON.stringify(event.detail) === '{}' ? '' : JSON.stringify(event.detail)}
+                    </Td>
+                  </Tr>
+                ))}
+              </Tbody>
+            </Table>
+          )}
+        </Loaded>
       </CardBody>
     </Card>
   )

@@ -14,61 +14,163 @@ const MOST_NAMED = 12
 const MOST_AT_ONCE = 8
 const SECONDS = ['20', '60', '300', '900'] as const
 /** Of one device: its order, or why it got none. */
-type Given = { readonly device: ThinClient, readonly order: OrderState } | { readonly device: ThinClient, readonly error: ApiError }
+type Given =
+  | { readonly device: ThinClient; readonly order: OrderState }
+  | { readonly device: ThinClient; readonly error: ApiError }
 
 /** A message, a reconnect or a restart for these devices: says who is affected, and then what became of it at each. */
-export function OrderDialogue ({ kind, devices, close }: { kind: OrderKind, devices: readonly ThinClient[], close: () => void }): ReactElement {
+export function OrderDialogue({
+  kind,
+  devices,
+  close,
+}: {
+  kind: OrderKind
+  devices: readonly ThinClient[]
+  close: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const [text, setText] = useState('')
   const [seconds, setSeconds] = useState<(typeof SECONDS)[number]>('60')
-  const give = useAct(async () => await giveAll(devices, kind, kind === 'message' ? { text: text.trim(), seconds: Number(seconds) } : undefined))
+  const give = useAct(
+    async () =>
+      await giveAll(
+        devices,
+        kind,
+        kind === 'message' ? { text: text.trim(), seconds: Number(seconds) } : undefined,
+      ),
+  )
   if (give.data) return <Outcomes given={give.data} kind={kind} close={close} />
   const sitting = devices.filter(({ person, showing }) => person !== null || showing !== null)
   return (
-    <FormDialogue title={t(`thinClients.${kind}Title`, { count: devices.length })} action={t(`thinClients.deeds.${kind}`)} pending={give.isPending} error={give.error} isDisabled={kind === 'message' && text.trim() === ''} onSubmit={() => { give.mutate(undefined) }} close={close}>
-      <p>{devices.slice(0, MOST_NAMED).map(nameOf).join(', ')}{devices.length > MOST_NAMED && ` ${t('thinClients.andMore', { count: devices.length - MOST_NAMED })}`}</p>
+    <FormDialogue
+      title={t(`thinClients.${kind}Title`, { count: devices.length })}
+      action={t(`thinClients.deeds.${kind}`)}
+      pending={give.isPending}
+      error={give.error}
+      isDisabled={kind === 'message' && text.trim() === ''}
+      onSubmit={() => {
+        give.mutate(undefined)
+      }}
+      close={close}
+    >
+      <p>
+        {devices.slice(0, MOST_NAMED).map(nameOf).join(', ')}
+        {devices.length > MOST_NAMED &&
+          ` ${t('thinClients.andMore', { count: devices.length - MOST_NAMED })}`}
+      </p>
       {kind === 'message' ? (
         <>
-          <TextField label={t('thinClients.text')} value={text} onChange={(value) => { setText(value.replace(/\s*\n\s*/g, ' ').slice(0, 500)) }} isRequired multiline hint={t('thinClients.textHint', { left: 500 - text.length })} />
-          <ChoiceField label={t('thinClients.howLong')} value={seconds} onChange={setSeconds} choices={SECONDS.map((value) => ({ value, name: t(`thinClients.seconds.${value}`) }))} />
+          <TextField
+            label={t('thinClients.text')}
+            value={text}
+            onChange={(value) => {
+              setText(value.replace(/\s*\n\s*/g, ' ').slice(0, 500))
+            }}
+            isRequired
+            multiline
+            hint={t('thinClients.textHint', { left: 500 - text.length })}
+          />
+          <ChoiceField
+            label={t('thinClients.howLong')}
+            value={seconds}
+            onChange={setSeconds}
+            choices={SECONDS.map((value) => ({ value, name: t(`thinClients.seconds.${value}`) }))}
+          />
         </>
-      ) : <p>{t(`thinClients.${kind}What`)}</p>}
-      {kind !== 'message' && sitting.length > 0 && <Alert isInline isPlain variant="warning" title={t('thinClients.sitting', { list: sitting.slice(0, MOST_NAMED).map((device) => `${nameOf(device)}: ${device.person ?? device.showing ?? ''}`).join(', ') })} />}
+      ) : (
+        <p>{t(`thinClients.${kind}What`)}</p>
+      )}
+      {kind !== 'message' && sitting.length > 0 && (
+        <Alert
+          isInline
+          isPlain
+          variant="warning"
+          title={t('thinClients.sitting', {
+            list: sitting
+              .slice(0, MOST_NAMED)
+              .map((device) => `${nameOf(device)}: ${device.person ?? device.showing ?? ''}`)
+              .join(', '),
+          })}
+        />
+      )}
     </FormDialogue>
   )
 }
 
 /** A few at a time; one that is refused stops none of the others. */
-async function giveAll (devices: readonly ThinClient[], kind: OrderKind, body: object | undefined): Promise<Given[]> {
+async function giveAll(
+  devices: readonly ThinClient[],
+  kind: OrderKind,
+  body: object | undefined,
+): Promise<Given[]> {
   const given: Given[] = []
   for (let from = 0; from < devices.length; from += MOST_AT_ONCE) {
-    given.push(...await Promise.all(devices.slice(from, from + MOST_AT_ONCE).map(async (device): Promise<Given> => {
-      try {
-        return { device, order: await api<OrderState>('POST', path`/thin-clients/${device.id}/` + kind, body === undefined ? {} : { body }) }
-      } catch (error) {
-        if (error instanceof ApiError) return { device, error }
-        throw error
-      }
-    })))
+    given.push(
+      ...(await Promise.all(
+        devices.slice(from, from + MOST_AT_ONCE).map(async (device): Promise<Given> => {
+          try {
+            return {
+              device,
+              order: await api<OrderState>(
+                'POST',
+                path`/thin-clients/${device.id}/` + kind,
+                body === undefined ? {} : { body },
+              ),
+            }
+          } catch (error) {
+            if (error instanceof ApiError) return { device, error }
+            throw error
+          }
+        }),
+      )),
+    )
   }
   return given
 }
 
-function Outcomes ({ given, kind, close }: { given: readonly Given[], kind: OrderKind, close: () => void }): ReactElement {
+function Outcomes({
+  given,
+  kind,
+  close,
+}: {
+  given: readonly Given[]
+  kind: OrderKind
+  close: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const id = useId()
   return (
     <Modal isOpen variant="medium" onClose={close} aria-labelledby={id}>
       <ModalHeader title={t(`thinClients.deeds.${kind}`)} labelId={id} />
-      <ModalBody><ul className="berth-outcomes" aria-live="polite">{given.map((one) => <li key={one.device.id}><strong>{nameOf(one.device)}</strong> {'order' in one ? <Outcome device={one.device} order={one.order} /> : sentenceOf(t, one.error)}</li>)}</ul></ModalBody>
-      <ModalFooter><Button onClick={close}>{t('common.close')}</Button></ModalFooter>
+      <ModalBody>
+        <ul className="berth-outcomes" aria-live="polite">
+          {given.map((one) => (
+            <li key={one.device.id}>
+              <strong>{nameOf(one.device)}</strong>{' '}
+              {'order' in one ? (
+                <Outcome device={one.device} order={one.order} />
+              ) : (
+                sentenceOf(t, one.error)
+              )}
+            </li>
+          ))}
+        </ul>
+      </ModalBody>
+      <ModalFooter>
+        <Button onClick={close}>{t('common.close')}</Button>
+      </ModalFooter>
     </Modal>
   )
 }
 
 /** As it is now: the broker tells when the device has said what it did. */
-function Outcome ({ device, order }: { device: ThinClient, order: OrderState }): ReactElement {
+function Outcome({ device, order }: { device: ThinClient; order: OrderState }): ReactElement {
   const detail = useGet<ThinClientDetail>(path`/thin-clients/${device.id}`, ['thin-clients'])
   const now = detail.data?.orders.find(({ id }) => id === order.id) ?? order
-  return <><OrderLabel order={now} /> {now.sentence}<ErrorAlert error={detail.error} /></>
+  return (
+    <>
+      <OrderLabel order={now} /> {now.sentence}
+      <ErrorAlert error={detail.error} />
+    </>
+  )
 }

@@ -15,42 +15,171 @@ import { DeviceState, LastSeen, nameOf } from './device-state.js'
 import { UnknownDevices } from './unknown-devices.js'
 
 /** Every device that has asked: what it is told, what it shows, and who sits there. Those that wait for an administrator come first. */
-export function ThinClients ({ session }: { session: Session }): ReactElement {
+export function ThinClients({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
-  const devices = useGet<{ thinClients: ThinClient[] }>('/thin-clients', ['thin-clients', 'machines', 'pools'])
+  const devices = useGet<{ thinClients: ThinClient[] }>('/thin-clients', [
+    'thin-clients',
+    'machines',
+    'pools',
+  ])
   return (
     <>
       <PageHead title={t('navigation.thinClients')} about={t('thinClients.about')} />
-      <Loaded query={devices}>{({ thinClients }) => <Listed devices={thinClients} admin={session.role === 'admin'} />}</Loaded>
+      <Loaded query={devices}>
+        {({ thinClients }) => <Listed devices={thinClients} admin={session.role === 'admin'} />}
+      </Loaded>
     </>
   )
 }
 
-function Listed ({ devices, admin }: { devices: readonly ThinClient[], admin: boolean }): ReactElement {
+function Listed({
+  devices,
+  admin,
+}: {
+  devices: readonly ThinClient[]
+  admin: boolean
+}): ReactElement {
   const { t } = useTranslation()
-  const [doing, setDoing] = useState<{ deed: Deed, devices: readonly ThinClient[] } | null>(null)
+  const [doing, setDoing] = useState<{ deed: Deed; devices: readonly ThinClient[] } | null>(null)
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const chosen = devices.filter(({ id, accepted }) => accepted && selected.has(id))
   const columns: ReadonlyArray<Column<ThinClient>> = [
-    { key: 'name', name: t('thinClients.name'), cell: (device) => <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>, value: nameOf, width: 'minmax(6rem, 1fr)' },
-    { key: 'state', name: t('thinClients.state'), cell: (device) => <DeviceState device={device} />, value: (device) => device.state ?? '', width: 'minmax(7.5rem, 0.8fr)' },
-    { key: 'sentence', name: t('thinClients.sentence'), cell: (device) => pageWays(t, device.sentence), value: (device) => `${device.sentence} ${device.note}`, width: 'minmax(8rem, 2fr)', wideOnly: true, rank: 5 },
-    { key: 'showing', name: t('thinClients.showing'), cell: (device) => device.showing ?? '–', value: (device) => device.showing ?? '', wideOnly: true, rank: 4 },
-    { key: 'person', name: t('thinClients.person'), cell: (device) => device.person ?? '–', value: (device) => device.person ?? '', width: 'minmax(5rem, 0.8fr)', wideOnly: true, rank: 3 },
-    { key: 'address', name: t('thinClients.address'), cell: (device) => <span className="berth-mono">{device.address}</span>, value: (device) => device.address, width: '8.5rem', wideOnly: true, rank: 6 },
-    { key: 'mac', name: 'MAC', cell: (device) => <span className="berth-mono">{device.mac}</span>, value: (device) => device.mac, width: '9.5rem', wideOnly: true, rank: 2 },
-    { key: 'version', name: t('thinClients.version'), cell: (device) => device.version, value: (device) => device.version, width: '5.5rem', wideOnly: true, rank: 7 },
-    { key: 'seen', name: t('thinClients.seen'), cell: (device) => <LastSeen device={device} />, value: (device) => device.here ? '9' : device.lastSeen, width: 'minmax(6.5rem, 0.7fr)', wideOnly: true, rank: 1 },
+    {
+      key: 'name',
+      name: t('thinClients.name'),
+      cell: (device) => <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>,
+      value: nameOf,
+      width: 'minmax(6rem, 1fr)',
+    },
+    {
+      key: 'state',
+      name: t('thinClients.state'),
+      cell: (device) => <DeviceState device={device} />,
+      value: (device) => device.state ?? '',
+      width: 'minmax(7.5rem, 0.8fr)',
+    },
+    {
+      key: 'sentence',
+      name: t('thinClients.sentence'),
+      cell: (device) => pageWays(t, device.sentence),
+      value: (device) => `${device.sentence} ${device.note}`,
+      width: 'minmax(8rem, 2fr)',
+      wideOnly: true,
+      rank: 5,
+    },
+    {
+      key: 'showing',
+      name: t('thinClients.showing'),
+      cell: (device) => device.showing ?? '–',
+      value: (device) => device.showing ?? '',
+      wideOnly: true,
+      rank: 4,
+    },
+    {
+      key: 'person',
+      name: t('thinClients.person'),
+      cell: (device) => device.person ?? '–',
+      value: (device) => device.person ?? '',
+      width: 'minmax(5rem, 0.8fr)',
+      wideOnly: true,
+      rank: 3,
+    },
+    {
+      key: 'address',
+      name: t('thinClients.address'),
+      cell: (device) => <span className="berth-mono">{device.address}</span>,
+      value: (device) => device.address,
+      width: '8.5rem',
+      wideOnly: true,
+      rank: 6,
+    },
+    {
+      key: 'mac',
+      name: 'MAC',
+      cell: (device) => <span className="berth-mono">{device.mac}</span>,
+      value: (device) => device.mac,
+      width: '9.5rem',
+      wideOnly: true,
+      rank: 2,
+    },
+    {
+      key: 'version',
+      name: t('thinClients.version'),
+      cell: (device) => device.version,
+      value: (device) => device.version,
+      width: '5.5rem',
+      wideOnly: true,
+      rank: 7,
+    },
+    {
+      key: 'seen',
+      name: t('thinClients.seen'),
+      cell: (device) => <LastSeen device={device} />,
+      value: (device) => (device.here ? '9' : device.lastSeen),
+      width: 'minmax(6.5rem, 0.7fr)',
+      wideOnly: true,
+      rank: 1,
+    },
   ]
-  const tools = admin && (['message', 'reconnect', 'reboot'] as const).map((deed) => (
-    <ToolbarItem key={deed}><Button variant="secondary" isDisabled={chosen.length === 0} onClick={() => { setDoing({ deed, devices: chosen }) }}>{t(`thinClients.deeds.${deed}`)}{chosen.length > 0 && ` (${chosen.length})`}</Button></ToolbarItem>
-  ))
+  const tools =
+    admin &&
+    (['message', 'reconnect', 'reboot'] as const).map((deed) => (
+      <ToolbarItem key={deed}>
+        <Button
+          variant="secondary"
+          isDisabled={chosen.length === 0}
+          onClick={() => {
+            setDoing({ deed, devices: chosen })
+          }}
+        >
+          {t(`thinClients.deeds.${deed}`)}
+          {chosen.length > 0 && ` (${chosen.length})`}
+        </Button>
+      </ToolbarItem>
+    ))
   return (
     <>
-      <UnknownDevices devices={devices} onDeed={admin ? (deed, device) => { setDoing({ deed, devices: [device] }) } : null} />
-      <DataTable<ThinClient> label={t('navigation.thinClients')} rows={devices} columns={columns} idOf={({ id }) => id} nameOf={nameOf} empty={t('thinClients.none')} tools={tools}
-        {...(admin ? { selected, onSelect: setSelected, actions: (device: ThinClient) => <DeviceActions device={device} onDeed={(deed) => { setDoing({ deed, devices: [device] }) }} /> } : {})} />
-      {doing && <DeedDialogue {...doing} close={() => { setDoing(null) }} />}
+      <UnknownDevices
+        devices={devices}
+        onDeed={
+          admin
+            ? (deed, device) => {
+                setDoing({ deed, devices: [device] })
+              }
+            : null
+        }
+      />
+      <DataTable<ThinClient>
+        label={t('navigation.thinClients')}
+        rows={devices}
+        columns={columns}
+        idOf={({ id }) => id}
+        nameOf={nameOf}
+        empty={t('thinClients.none')}
+        tools={tools}
+        {...(admin
+          ? {
+              selected,
+              onSelect: setSelected,
+              actions: (device: ThinClient) => (
+                <DeviceActions
+                  device={device}
+                  onDeed={(deed) => {
+                    setDoing({ deed, devices: [device] })
+                  }}
+                />
+              ),
+            }
+          : {})}
+      />
+      {doing && (
+        <DeedDialogue
+          {...doing}
+          close={() => {
+            setDoing(null)
+          }}
+        />
+      )}
     </>
   )
 }

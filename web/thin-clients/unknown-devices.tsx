@@ -11,26 +11,68 @@ import { nameOf, waitsForSomebody } from './device-state.js'
 const MOST_SHOWN = 8
 
 /** Devices that get nothing until somebody decides: not accepted, or with no desktop. */
-export function UnknownDevices ({ devices, onDeed }: { devices: readonly ThinClient[], onDeed: ((deed: Deed, device: ThinClient) => void) | null }): ReactElement | null {
+export function UnknownDevices({
+  devices,
+  onDeed,
+}: {
+  devices: readonly ThinClient[]
+  onDeed: ((deed: Deed, device: ThinClient) => void) | null
+}): ReactElement | null {
   const { t } = useTranslation()
-  const unknown = devices.filter(waitsForSomebody).sort((a, b) => Number(a.accepted) - Number(b.accepted))
+  const unknown = devices
+    .filter(waitsForSomebody)
+    .sort((a, b) => Number(a.accepted) - Number(b.accepted))
   if (unknown.length === 0) return null
   return (
-    <Alert className="berth-waiting-devices" isInline variant="warning" title={t('thinClients.unknown', { count: unknown.length })} component="h2">
+    <Alert
+      className="berth-waiting-devices"
+      isInline
+      variant="warning"
+      title={t('thinClients.unknown', { count: unknown.length })}
+      component="h2"
+    >
       <ul className="berth-unknown">
         {unknown.slice(0, MOST_SHOWN).map((device) => (
           <li key={device.id}>
-            <span><Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link> <span className="berth-mono">{device.mac} {device.address}</span><br /><small>{pageWays(t, device.sentence)}</small></span>
+            <span>
+              <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>{' '}
+              <span className="berth-mono">
+                {device.mac} {device.address}
+              </span>
+              <br />
+              <small>{pageWays(t, device.sentence)}</small>
+            </span>
             {onDeed && (
               <Flex columnGap={{ default: 'columnGapSm' }}>
-                {!device.accepted && <Button size="sm" variant="secondary" aria-label={t('thinClients.acceptOf', { name: nameOf(device) })} onClick={() => { onDeed('accept', device) }}>{t('thinClients.deeds.accept')}</Button>}
-                <Button size="sm" variant="secondary" aria-label={t('thinClients.assignOf', { name: nameOf(device) })} onClick={() => { onDeed('assign', device) }}>{t('thinClients.deeds.assign')}</Button>
+                {!device.accepted && (
+                  <Button
+                    size="sm"
+                    variant="secondary"
+                    aria-label={t('thinClients.acceptOf', { name: nameOf(device) })}
+                    onClick={() => {
+                      onDeed('accept', device)
+                    }}
+                  >
+                    {t('thinClients.deeds.accept')}
+                  </Button>
+                )}
+                <Button
+                  size="sm"
+                  variant="secondary"
+                  aria-label={t('thinClients.assignOf', { name: nameOf(device) })}
+                  onClick={() => {
+                    onDeed('assign', device)
+                  }}
+                >
+                  {t('thinClients.deeds.assign')}
+                </Button>
               </Flex>
             )}
           </li>
         ))}
       </ul>
-      {unknown.length > MOST_SHOWN && t('thinClients.moreUnknown', { count: unknown.length - MOST_SHOWN })}
+      {unknown.length > MOST_SHOWN &&
+        t('thinClients.moreUnknown', { count: unknown.length - MOST_SHOWN })}
     </Alert>
   )
 }

@@ -1,4 +1,12 @@
-import { Alert, Button, ClipboardCopy, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
+import {
+  Alert,
+  Button,
+  ClipboardCopy,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+} from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../api/client.js'
@@ -10,11 +18,22 @@ import { type PartialScope, PARTIAL_SCOPES, scopeName } from './scopes.js'
 const DAY_MS = 86_400_000
 const VALID_DAYS = ['30', '90', '365', 'never'] as const
 type ValidDays = (typeof VALID_DAYS)[number]
-interface Wish { readonly name: string, readonly may: 'all' | 'some', readonly scopes: readonly PartialScope[], readonly days: ValidDays }
+interface Wish {
+  readonly name: string
+  readonly may: 'all' | 'some'
+  readonly scopes: readonly PartialScope[]
+  readonly days: ValidDays
+}
 const FIRST: Wish = { name: '', may: 'all', scopes: [], days: '90' }
 
 /** Makes a token and shows it, once: it is kept in this dialogue only, and gone when that closes. */
-export function CreateToken ({ made, close }: { made: () => void, close: () => void }): ReactElement {
+export function CreateToken({
+  made,
+  close,
+}: {
+  made: () => void
+  close: () => void
+}): ReactElement {
   const { t } = useTranslation()
   const [wish, setWish] = useState(FIRST)
   const [token, setToken] = useState<string | null>(null)
@@ -22,33 +41,106 @@ export function CreateToken ({ made, close }: { made: () => void, close: () => v
     setToken((await api<{ token: string }>('POST', '/tokens', { body: bodyOf(wish) })).token)
     made()
   })
-  const set = (part: Partial<Wish>): void => { setWish({ ...wish, ...part }) }
+  const set = (part: Partial<Wish>): void => {
+    setWish({ ...wish, ...part })
+  }
   if (token !== null) return <Shown token={token} name={wish.name} close={close} />
   return (
-    <FormDialogue title={t('tokens.create')} action={t('tokens.create')} pending={create.isPending} error={create.error} isDisabled={wish.name.trim() === '' || (wish.may === 'some' && wish.scopes.length === 0)} close={close} onSubmit={() => { create.mutate(undefined) }}>
-      <TextField label={t('tokens.name')} isRequired value={wish.name} onChange={(name) => { set({ name }) }} hint={t('tokens.nameHint')} />
-      <ChoiceField label={t('tokens.ends')} value={wish.days} onChange={(days) => { set({ days }) }} choices={VALID_DAYS.map((value) => ({ value, name: t(`tokens.validFor.${value}`) }))} />
-      <ChoiceField label={t('tokens.may')} value={wish.may} onChange={(may) => { set({ may }) }} choices={(['all', 'some'] as const).map((value) => ({ value, name: t(`tokens.mays.${value}`) }))} />
-      {wish.may === 'some' && <ManyField label={t('tokens.atMost')} value={wish.scopes} onChange={(scopes) => { set({ scopes }) }} hint={t('tokens.atMostHint')} choices={PARTIAL_SCOPES.map((value) => ({ value, name: scopeName(t, value) }))} />}
+    <FormDialogue
+      title={t('tokens.create')}
+      action={t('tokens.create')}
+      pending={create.isPending}
+      error={create.error}
+      isDisabled={wish.name.trim() === '' || (wish.may === 'some' && wish.scopes.length === 0)}
+      close={close}
+      onSubmit={() => {
+        create.mutate(undefined)
+      }}
+    >
+      <TextField
+        label={t('tokens.name')}
+        isRequired
+        value={wish.name}
+        onChange={(name) => {
+          set({ name })
+        }}
+        hint={t('tokens.nameHint')}
+      />
+      <ChoiceField
+        label={t('tokens.ends')}
+        value={wish.days}
+        onChange={(days) => {
+          set({ days })
+        }}
+        choices={VALID_DAYS.map((value) => ({ value, name: t(`tokens.validFor.${value}`) }))}
+      />
+      <ChoiceField
+        label={t('tokens.may')}
+        value={wish.may}
+        onChange={(may) => {
+          set({ may })
+        }}
+        choices={(['all', 'some'] as const).map((value) => ({
+          value,
+          name: t(`tokens.mays.${value}`),
+        }))}
+      />
+      {wish.may === 'some' && (
+        <ManyField
+          label={t('tokens.atMost')}
+          value={wish.scopes}
+          onChange={(scopes) => {
+            set({ scopes })
+          }}
+          hint={t('tokens.atMostHint')}
+          choices={PARTIAL_SCOPES.map((value) => ({ value, name: scopeName(t, value) }))}
+        />
+      )}
     </FormDialogue>
   )
 }
 
-function bodyOf ({ name, may, scopes, days }: Wish): object {
-  return { name: name.trim(), ...(may === 'some' ? { scopes } : {}), ...(days === 'never' ? {} : { validForMs: Number(days) * DAY_MS }) }
+function bodyOf({ name, may, scopes, days }: Wish): object {
+  return {
+    name: name.trim(),
+    ...(may === 'some' ? { scopes } : {}),
+    ...(days === 'never' ? {} : { validForMs: Number(days) * DAY_MS }),
+  }
 }
 
 /** It has no other way out than its button: a key pressed by mistake would lose the token. */
-function Shown ({ token, name, close }: { token: string, name: string, close: () => void }): ReactElement {
+function Shown({
+  token,
+  name,
+  close,
+}: {
+  token: string
+  name: string
+  close: () => void
+}): ReactElement {
   const { t } = useTranslation()
   return (
     <Modal isOpen variant="small" aria-label={t('tokens.shownTitle', { name })}>
       <ModalHeader title={t('tokens.shownTitle', { name })} />
       <ModalBody>
-        <Alert isInline variant="warning" title={t('tokens.once')}>{t('tokens.onceHint')}</Alert>
-        <ClipboardCopy className="berth-below" isReadOnly isCode hoverTip={t('tokens.copy')} clickTip={t('tokens.copied')} textAriaLabel={t('tokens.token')} copyAriaLabel={t('tokens.copy')}>{token}</ClipboardCopy>
+        <Alert isInline variant="warning" title={t('tokens.once')}>
+          {t('tokens.onceHint')}
+        </Alert>
+        <ClipboardCopy
+          className="berth-below"
+          isReadOnly
+          isCode
+          hoverTip={t('tokens.copy')}
+          clickTip={t('tokens.copied')}
+          textAriaLabel={t('tokens.token')}
+          copyAriaLabel={t('tokens.copy')}
+        >
+          {token}
+        </ClipboardCopy>
       </ModalBody>
-      <ModalFooter><Button onClick={close}>{t('tokens.have')}</Button></ModalFooter>
+      <ModalFooter>
+        <Button onClick={close}>{t('tokens.have')}</Button>
+      </ModalFooter>
     </Modal>
   )
 }

@@ -16,39 +16,149 @@ import { scopeName } from './scopes.js'
 const PATH = '/tokens'
 
 /** One's own tokens, by which programs use the API. What changes them is not pushed: they are nobody else's affair. */
-export function Tokens (): ReactElement {
+export function Tokens(): ReactElement {
   const { t } = useTranslation()
   const [creating, setCreating] = useState(false)
   const [revoking, setRevoking] = useState<Token | null>(null)
   const tokens = useGet<{ tokens: Token[] }>(PATH, [])
-  const lookAgain = (): void => { void queryClient.invalidateQueries({ queryKey: ['get', PATH] }) }
-  const may = ({ scopes }: Token): string => scopes === null ? t('tokens.mays.all') : scopes.map((scope) => scopeName(t, scope)).join(', ')
+  const lookAgain = (): void => {
+    void queryClient.invalidateQueries({ queryKey: ['get', PATH] })
+  }
+  const may = ({ scopes }: Token): string =>
+    scopes === null ? t('tokens.mays.all') : scopes.map((scope) => scopeName(t, scope)).join(', ')
   const columns: ReadonlyArray<Column<Token>> = [
-    { key: 'name', name: t('tokens.name'), cell: ({ name }) => name, value: ({ name }) => name, width: 'minmax(8rem, 1.5fr)' },
-    { key: 'may', name: t('tokens.may'), cell: (token) => <span title={may(token)}>{may(token)}</span>, value: may, width: 'minmax(8rem, 2fr)', wideOnly: true, rank: 1 },
-    { key: 'created', name: t('tokens.made'), cell: ({ createdAt }) => <When at={createdAt} />, value: ({ createdAt }) => createdAt, width: '9rem', wideOnly: true, rank: 3 },
-    { key: 'used', name: t('tokens.used'), cell: ({ lastUsedAt }) => lastUsedAt === null ? t('tokens.never') : <When at={lastUsedAt} />, value: ({ lastUsedAt }) => lastUsedAt ?? '', width: '9rem', wideOnly: true, rank: 2 },
-    { key: 'ends', name: t('tokens.ends'), cell: ({ expiresAt }) => expiresAt === null ? t('tokens.validFor.never') : <When at={expiresAt} />, value: ({ expiresAt }) => expiresAt ?? '9', width: '9rem' },
+    {
+      key: 'name',
+      name: t('tokens.name'),
+      cell: ({ name }) => name,
+      value: ({ name }) => name,
+      width: 'minmax(8rem, 1.5fr)',
+    },
+    {
+      key: 'may',
+      name: t('tokens.may'),
+      cell: (token) => <span title={may(token)}>{may(token)}</span>,
+      value: may,
+      width: 'minmax(8rem, 2fr)',
+      wideOnly: true,
+      rank: 1,
+    },
+    {
+      key: 'created',
+      name: t('tokens.made'),
+      cell: ({ createdAt }) => <When at={createdAt} />,
+      value: ({ createdAt }) => createdAt,
+      width: '9rem',
+      wideOnly: true,
+      rank: 3,
+    },
+    {
+      key: 'used',
+      name: t('tokens.used'),
+      cell: ({ lastUsedAt }) =>
+        lastUsedAt === null ? t('tokens.never') : <When at={lastUsedAt} />,
+      value: ({ lastUsedAt }) => lastUsedAt ?? '',
+      width: '9rem',
+      wideOnly: true,
+      rank: 2,
+    },
+    {
+      key: 'ends',
+      name: t('tokens.ends'),
+      cell: ({ expiresAt }) =>
+        expiresAt === null ? t('tokens.validFor.never') : <When at={expiresAt} />,
+      value: ({ expiresAt }) => expiresAt ?? '9',
+      width: '9rem',
+    },
   ]
   return (
     <>
-      <PageHead title={t('tokens.title')} about={t('tokens.about')}><Button onClick={() => { setCreating(true) }}>{t('tokens.create')}</Button></PageHead>
-      {creating && <CreateToken made={lookAgain} close={() => { setCreating(false) }} />}
-      {revoking && <Revoke token={revoking} revoked={lookAgain} close={() => { setRevoking(null) }} />}
-      <Loaded query={tokens}>{(data) => (
-        <DataTable label={t('tokens.title')} rows={data.tokens} columns={columns} idOf={({ name }) => name} nameOf={({ name }) => name} empty={t('tokens.none')}
-          actions={(token) => <Actions label={t('tokens.actionsOf', { name: token.name })} actions={[{ name: t('tokens.revoke'), isDanger: true, onClick: () => { setRevoking(token) } }]} />} />
-      )}</Loaded>
+      <PageHead title={t('tokens.title')} about={t('tokens.about')}>
+        <Button
+          onClick={() => {
+            setCreating(true)
+          }}
+        >
+          {t('tokens.create')}
+        </Button>
+      </PageHead>
+      {creating && (
+        <CreateToken
+          made={lookAgain}
+          close={() => {
+            setCreating(false)
+          }}
+        />
+      )}
+      {revoking && (
+        <Revoke
+          token={revoking}
+          revoked={lookAgain}
+          close={() => {
+            setRevoking(null)
+          }}
+        />
+      )}
+      <Loaded query={tokens}>
+        {(data) => (
+          <DataTable
+            label={t('tokens.title')}
+            rows={data.tokens}
+            columns={columns}
+            idOf={({ name }) => name}
+            nameOf={({ name }) => name}
+            empty={t('tokens.none')}
+            actions={(token) => (
+              <Actions
+                label={t('tokens.actionsOf', { name: token.name })}
+                actions={[
+                  {
+                    name: t('tokens.revoke'),
+                    isDanger: true,
+                    onClick: () => {
+                      setRevoking(token)
+                    },
+                  },
+                ]}
+              />
+            )}
+          />
+        )}
+      </Loaded>
     </>
   )
 }
 
-function Revoke ({ token: { name }, revoked, close }: { token: Token, revoked: () => void, close: () => void }): ReactElement {
+function Revoke({
+  token: { name },
+  revoked,
+  close,
+}: {
+  token: Token
+  revoked: () => void
+  close: () => void
+}): ReactElement {
   const { t } = useTranslation()
-  const act = useAct(async () => { await api('DELETE', path`/tokens/${name}`) })
+  const act = useAct(async () => {
+    await api('DELETE', path`/tokens/${name}`)
+  })
   const done = (): void => {
     revoked()
     close()
   }
-  return <Confirm title={t('tokens.revokeOf', { name })} action={t('tokens.revoke')} danger pending={act.isPending} error={act.error} close={close} onConfirm={() => { act.mutate(undefined, { onSuccess: done }) }}>{t('tokens.revokeWhat', { name })}</Confirm>
+  return (
+    <Confirm
+      title={t('tokens.revokeOf', { name })}
+      action={t('tokens.revoke')}
+      danger
+      pending={act.isPending}
+      error={act.error}
+      close={close}
+      onConfirm={() => {
+        act.mutate(undefined, { onSuccess: done })
+      }}
+    >
+      {t('tokens.revokeWhat', { name })}
+    </Confirm>
+  )
 }

@@ -4,7 +4,16 @@ import type { Verb } from '../../../broker/api/permissions.js'
  * What a route needs, said a second time and in other words than broker/access.ts: a house role, `sees:KIND`, or `KIND:VERB` (several, with +: any of them lets
  * one in, and which of them counts depends on the body).
  */
-export type Needs = 'public' | 'device' | 'user' | 'person' | 'observer' | 'admin' | `sees:${'pool' | 'machine'}` | `${'pool' | 'machine'}:${Verb}` | 'machine:start+stop+reset'
+export type Needs =
+  | 'public'
+  | 'device'
+  | 'user'
+  | 'person'
+  | 'observer'
+  | 'admin'
+  | `sees:${'pool' | 'machine'}`
+  | `${'pool' | 'machine'}:${Verb}`
+  | 'machine:start+stop+reset'
 
 /** Every route and who may call it. One that is added to the broker without a line here fails the tests. */
 export const ROUTES = [
@@ -140,7 +149,7 @@ export const ROUTES = [
 ] as const satisfies ReadonlyArray<readonly [string, string, Needs]>
 
 /** Routes as the application has them: `METHOD /path`. */
-export function routesOf (printed: string): string[] {
+export function routesOf(printed: string): string[] {
   const names: string[] = []
   const stack: string[] = []
   for (const line of printed.split('\n')) {
@@ -149,7 +158,8 @@ export function routesOf (printed: string): string[] {
     const depth = (found[1] ?? '').length / 4
     stack.length = depth
     stack[depth] = found[2] ?? ''
-    for (const method of found[3]?.split(', ') ?? []) if (method !== 'HEAD' && method !== 'OPTIONS') names.push(`${method} ${stack.join('')}`)
+    for (const method of found[3]?.split(', ') ?? [])
+      if (method !== 'HEAD' && method !== 'OPTIONS') names.push(`${method} ${stack.join('')}`)
   }
   return names.sort()
 }

@@ -11,13 +11,18 @@ t.setTimeout(120_000)
 
 const PASSWORD = 'correct horse battery'
 
-async function person (broker: SimulatedBroker, name: string): Promise<ApiClient> {
+async function person(broker: SimulatedBroker, name: string): Promise<ApiClient> {
   await broker.admin.post('/users', { name, password: PASSWORD })
-  const { token } = await broker.anybody.post<{ token: string }>('/login', { name, password: PASSWORD })
+  const { token } = await broker.anybody.post<{ token: string }>('/login', {
+    name,
+    password: PASSWORD,
+  })
   return new ApiClient(broker.url, broker.ca, token)
 }
 
-async function offersOf (client: ApiClient): Promise<Offer[]> { return (await client.get<{ offers: Offer[] }>('/desktops/offers')).offers }
+async function offersOf(client: ApiClient): Promise<Offer[]> {
+  return (await client.get<{ offers: Offer[] }>('/desktops/offers')).offers
+}
 
 t.test('the median', async (t) => {
   t.equal(median([]), null)
@@ -28,39 +33,106 @@ t.test('the median', async (t) => {
 
 t.test('what a person may use, and nothing else', async (t) => {
   const broker = await office()
-  t.teardown(async () => { await broker.remove() })
+  t.teardown(async () => {
+    await broker.remove()
+  })
   await poolOf(broker, 'desks', 2, { protocols: ['spice'] })
   await poolOf(broker, 'secret', 1)
-  const { job } = await broker.admin.post<{ job: string }>('/machines', { name: 'pc-{n}', type: 'simple', count: 2, hypervisors: ['hv1'] })
+  const { job } = await broker.admin.post<{ job: string }>('/machines', {
+    name: 'pc-{n}',
+    type: 'simple',
+    count: 2,
+    hypervisors: ['hv1'],
+  })
   await broker.admin.succeeded(job)
-  const [alice, bob, eve] = [await person(broker, 'alice'), await person(broker, 'bob'), await person(broker, 'eve')]
-  for (const name of ['alice', 'bob', 'eve']) await allow(broker, name, ['start', 'accessConsole', 'extend'], 'desks', 'pool')
+  const [alice, bob, eve] = [
+    await person(broker, 'alice'),
+    await person(broker, 'bob'),
+    await person(broker, 'eve'),
+  ]
+  for (const name of ['alice', 'bob', 'eve'])
+    await allow(broker, name, ['start', 'accessConsole', 'extend'], 'desks', 'pool')
   await allow(broker, 'alice', ['accessConsole'], 'pc-1', 'machine')
 
-  t.match((await offersOf(alice)).map(({ kind, name, state, own, free, image }) => ({ kind, name, state, own, free, image })), [
-    { kind: 'pool', name: 'desks', state: 'free', own: true, free: 2, image: 'golden-desktop' }, { kind: 'machine', name: 'pc-1', state: 'free', own: true, free: null, image: null },
-  ])
+  t.match(
+    (await offersOf(alice)).map(({ kind, name, state, own, free, image }) => ({
+      kind,
+      name,
+      state,
+      own,
+      free,
+      image,
+    })),
+    [
+      { kind: 'pool', name: 'desks', state: 'free', own: true, free: 2, image: 'golden-desktop' },
+      { kind: 'machine', name: 'pc-1', state: 'free', own: true, free: null, image: null },
+    ],
+  )
   const all = await offersOf(broker.admin)
-  t.same(all.map(({ name, own }) => [name, own]), [['desks', false], ['pc-1', false], ['pc-2', false], ['secret', false]], 'an administrator may all, and none of it was given to him')
+  t.same(
+    all.map(({ name, own }) => [name, own]),
+    [
+      ['desks', false],
+      ['pc-1', false],
+      ['pc-2', false],
+      ['secret', false],
+    ],
+    'an administrator may all, and none of it was given to him',
+  )
 
   await alice.post('/pools/desks/claim', { waitMs: 20_000 })
   const [hers] = await offersOf(alice)
-  t.match(hers, { name: 'desks', state: 'yours', desktop: { machine: /^desks-/, phase: 'ready' }, step: null, takenFor: null, connected: [], queue: null })
-  t.same([...hers?.verbs ?? []].sort(), ['accessConsole', 'extend', 'start'], 'release is not among them')
-  t.equal(typeof (await until(async () => {
-    const [offer] = await offersOf(bob)
-    return offer?.startMs == null ? null : offer
-  }, { withinMs: 30_000, everyMs: 500, what: 'the start is counted' })).startMs, 'number')
+  t.match(hers, {
+    name: 'desks',
+    state: 'yours',
+    desktop: { machine: /^desks-/, phase: 'ready' },
+    step: null,
+    takenFor: null,
+    connected: [],
+    queue: null,
+  })
+  t.same(
+    [...(hers?.verbs ?? [])].sort(),
+    ['accessConsole', 'extend', 'start'],
+    'release is not among them',
+  )
+  t.equal(
+    typeof (
+      await until(
+        async () => {
+          const [offer] = await offersOf(bob)
+          return offer?.startMs == null ? null : offer
+        },
+        { withinMs: 30_000, everyMs: 500, what: 'the start is counted' },
+      )
+    ).startMs,
+    'number',
+  )
 
   await bob.post('/pools/desks/claim', { waitMs: 20_000 })
   await eve.post('/pools/desks/claim', { wait: true })
-  t.match((await offersOf(eve))[0], { state: 'full', free: 0, waiting: 1, queue: { place: 1 }, desktop: null })
+  t.match((await offersOf(eve))[0], {
+    state: 'full',
+    free: 0,
+    waiting: 1,
+    queue: { place: 1 },
+    desktop: null,
+  })
   await eve.delete('/pools/desks/claim')
   t.match((await offersOf(eve))[0], { waiting: 0, queue: null })
-  const { hypervisor } = await broker.admin.get<{ hypervisor: string }>(`/machines/${hers?.desktop?.machine ?? ''}`)
+  const { hypervisor } = await broker.admin.get<{ hypervisor: string }>(
+    `/machines/${hers?.desktop?.machine ?? ''}`,
+  )
   await broker.admin.post(`/hypervisors/${hypervisor}/drain`, { deadline: 'PT10M' })
-  await until(async () => (await offersOf(alice))[0]?.takenFor === 'drain', { withinMs: 10_000, what: 'she is told why it is taken' })
+  await until(async () => (await offersOf(alice))[0]?.takenFor === 'drain', {
+    withinMs: 10_000,
+    what: 'she is told why it is taken',
+  })
   await broker.admin.put(`/hypervisors/${hypervisor}/maintenance`, { on: false })
   t.match((await offersOf(alice))[0], { takenFor: null })
-  await t.rejects(eve.delete('/pools/secret/claim'), { message: /There is no pool secret/ }, 'what he may not see does not exist')
+  await t.rejects(
+    eve.delete('/pools/secret/claim'),
+    { message: /There is no pool secret/ },
+    'what he may not see does not exist',
+  )
 })

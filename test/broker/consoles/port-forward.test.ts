@@ -14,12 +14,18 @@ import { type EchoServer, startEcho } from './echo.js'
 
 t.setTimeout(90_000)
 const cli = await CliUnderTest.compile()
-t.teardown(() => { cli.remove() })
+t.teardown(() => {
+  cli.remove()
+})
 
-interface Stage { readonly broker: SimulatedBroker, readonly echo: EchoServer, readonly env: Record<string, string> }
+interface Stage {
+  readonly broker: SimulatedBroker
+  readonly echo: EchoServer
+  readonly env: Record<string, string>
+}
 
 /** The running machine pc-1 at 192.168.122.10, whose port 7 gives back what it gets. */
-async function stage (t: Test): Promise<Stage> {
+async function stage(t: Test): Promise<Stage> {
   const echo = await startEcho()
   const broker = await SimulatedBroker.start()
   t.teardown(async () => {
@@ -27,44 +33,92 @@ async function stage (t: Test): Promise<Stage> {
     await echo.close()
   })
   await broker.addHypervisors()
-  broker.host().onConnection = (host, port) => (host === '192.168.122.10' && (port === 7 || port === 22) ? echo.connection() : null)
+  broker.host().onConnection = (host, port) =>
+    host === '192.168.122.10' && (port === 7 || port === 22) ? echo.connection() : null
   broker.host().addresses.set('pc-1', ['192.168.122.10'])
-  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines', { name: 'pc-1', type: 'simple', hypervisors: ['hv1'], memoryMib: 64, diskGib: 1 })).job)
-  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines/pc-1/power', { action: 'start' })).job)
+  await broker.admin.succeeded(
+    (
+      await broker.admin.post<{ job: string }>('/machines', {
+        name: 'pc-1',
+        type: 'simple',
+        hypervisors: ['hv1'],
+        memoryMib: 64,
+        diskGib: 1,
+      })
+    ).job,
+  )
+  await broker.admin.succeeded(
+    (await broker.admin.post<{ job: string }>('/machines/pc-1/power', { action: 'start' })).job,
+  )
   writeFileSync(join(cli.folder, 'ca.pem'), broker.ca)
-  return { broker, echo, env: { BERTH_BROKER: `127.0.0.1:${broker.broker.port}`, BERTH_CA: join(cli.folder, 'ca.pem'), BERTH_TOKEN: broker.token } }
+  return {
+    broker,
+    echo,
+    env: {
+      BERTH_BROKER: `127.0.0.1:${broker.broker.port}`,
+      BERTH_CA: join(cli.folder, 'ca.pem'),
+      BERTH_TOKEN: broker.token,
+    },
+  }
 }
 
-async function forwarding (t: Test, { env }: Stage, ports: string): Promise<{ running: Running, port: number }> {
+async function forwarding(
+  t: Test,
+  { env }: Stage,
+  ports: string,
+): Promise<{ running: Running; port: number }> {
   const running = cli.start(['port-forward', 'pc-1', ports], { env })
-  t.teardown(() => { running.process.kill('SIGKILL') })
-  const port = await until(() => Number(/127\.0\.0\.1:(\d+) is port/.exec(running.seen())?.[1] ?? 0), { withinMs: 10_000, what: `berth listens: ${running.seen()}` })
+  t.teardown(() => {
+    running.process.kill('SIGKILL')
+  })
+  const port = await until(
+    () => Number(/127\.0\.0\.1:(\d+) is port/.exec(running.seen())?.[1] ?? 0),
+    { withinMs: 10_000, what: `berth listens: ${running.seen()}` },
+  )
   return { running, port }
 }
 
-async function readAll (socket: Socket): Promise<Buffer> {
+async function readAll(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))
   await once(socket, 'end')
   return Buffer.concat(chunks)
 }
 
-t.test('bytes go both ways whole, an end in one direction leaves the other open, and many connections run side by side', async (t) => {
-  const it = await stage(t)
-  const { running, port } = await forwarding(t, it, '0:7')
-  const bytes = randomBytes(20 * 1_048_576)
-  await Promise.all(Array.from({ length: 5 }, async () => {
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-    const heard = readAll(socket)
-    socket.end(bytes)
-    t.equal(createHash('sha256').update(await heard).digest('hex'), createHash('sha256').update(bytes).digest('hex'))
-    socket.destroy()
-  }))
-  await until(() => it.echo.sockets.size === 0, { withinMs: 10_000, what: 'nothing is left open' })
-  t.match(it.broker.rows('SELECT actor, object, detail FROM event WHERE action = \'machine.port-forward\' LIMIT 1'), [{ actor: 'admin', object: 'machine:pc-1', detail: '{"port":7,"guest":"192.168.122.10"}' }])
-  running.process.kill('SIGINT')
-  t.match(await running.ended, { code: 130 })
-})
+t.test(
+  'bytes go both ways whole, an end in one direction leaves the other open, and many connections run side by side',
+  async (t) => {
+    const it = await stage(t)
+    const { running, port } = await forwarding(t, it, '0:7')
+    const bytes = randomBytes(20 * 1_048_576)
+    await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+        const heard = readAll(socket)
+        socket.end(bytes)
+        t.equal(
+          createHash('sha256')
+            .update(await heard)
+            .digest('hex'),
+          createHash('sha256').update(bytes).digest('hex'),
+        )
+        socket.destroy()
+      }),
+    )
+    await until(() => it.echo.sockets.size === 0, {
+      withinMs: 10_000,
+      what: 'nothing is left open',
+    })
+    t.match(
+      it.broker.rows(
+        "SELECT actor, object, detail FROM event WHERE action = 'machine.port-forward' LIMIT 1",
+      ),
+      [{ actor: 'admin', object: 'machine:pc-1', detail: '{"port":7,"guest":"192.168.122.10"}' }],
+    )
+    running.process.kill('SIGINT')
+    t.match(await running.ended, { code: 130 })
+  },
+)
 
 t.test('a reader that takes nothing holds the guest, not the memory', async (t) => {
   const it = await stage(t)
@@ -72,23 +126,31 @@ t.test('a reader that takes nothing holds the guest, not the memory', async (t) 
   const flood = createServer((socket) => {
     socket.on('error', () => {})
     const piece = Buffer.alloc(65_536)
-    const write = (): void => { while (!socket.destroyed && socket.write(piece)) sentBytes += piece.length }
+    const write = (): void => {
+      while (!socket.destroyed && socket.write(piece)) sentBytes += piece.length
+    }
     socket.on('drain', write)
     write()
   })
   flood.listen(0, '127.0.0.1')
   await once(flood, 'listening')
-  t.teardown(() => { flood.close() })
-  it.broker.host().onConnection = () => connect({ port: (flood.address() as AddressInfo).port, host: '127.0.0.1' })
+  t.teardown(() => {
+    flood.close()
+  })
+  it.broker.host().onConnection = () =>
+    connect({ port: (flood.address() as AddressInfo).port, host: '127.0.0.1' })
   const { port } = await forwarding(t, it, '0:7')
   const socket = connect({ port, host: '127.0.0.1' })
   socket.pause()
   let before = -1
-  await until(() => {
-    const stands = sentBytes > 0 && sentBytes === before
-    before = sentBytes
-    return stands
-  }, { withinMs: 20_000, everyMs: 700, what: 'the guest is held' })
+  await until(
+    () => {
+      const stands = sentBytes > 0 && sentBytes === before
+      before = sentBytes
+      return stands
+    },
+    { withinMs: 20_000, everyMs: 700, what: 'the guest is held' },
+  )
   t.ok(sentBytes < 64 * 1_048_576, `held after ${Math.round(sentBytes / 1_048_576)} MiB`)
   socket.destroy()
 })
@@ -100,14 +162,25 @@ t.test('the end of the machine ends it with a sentence', async (t) => {
   socket.write('x')
   await once(socket, 'data')
   await it.broker.admin.post('/machines/pc-1/power', { action: 'poweroff' })
-  t.match(await running.ended, { code: 1, stderr: /The connection to port 7 of pc-1 was cut: the machine stopped\./ })
+  t.match(await running.ended, {
+    code: 1,
+    stderr: /The connection to port 7 of pc-1 was cut: the machine stopped\./,
+  })
 })
 
 t.test('what cannot be reached is said in a sentence', async (t) => {
   const it = await stage(t)
   const { running, port } = await forwarding(t, it, '0:8')
-  await once(connect({ port, host: '127.0.0.1' }).on('error', () => {}).resume(), 'close')
-  await until(() => running.seen().includes('Nothing answers at 192.168.122.10 port 8'), { withinMs: 5_000, what: 'the refusal is shown' })
+  await once(
+    connect({ port, host: '127.0.0.1' })
+      .on('error', () => {})
+      .resume(),
+    'close',
+  )
+  await until(() => running.seen().includes('Nothing answers at 192.168.122.10 port 8'), {
+    withinMs: 5_000,
+    what: 'the refusal is shown',
+  })
   t.equal(running.process.exitCode, null, 'it may listen later')
   it.broker.host().addresses.clear()
   connect({ port, host: '127.0.0.1' }).on('error', () => {})
@@ -117,48 +190,92 @@ t.test('what cannot be reached is said in a sentence', async (t) => {
 
 t.test('permission comes first, and a refusal is an ordinary answer', async (t) => {
   const { broker } = await stage(t)
-  const { token: observer } = await broker.admin.post<{ token: string }>('/tokens', { name: 'looks', scopes: ['observe'] })
-  const open = async (query: string, headers: Record<string, string>, name = 'pc-1'): Promise<string> => await new Promise((resolve) => {
-    const webSocket = new WebSocket(`${broker.url.replace('https', 'wss')}/api/v1/machines/${name}/port-forward${query}`, { ca: broker.ca, headers })
-    webSocket.on('error', () => {})
-    webSocket.on('open', () => { webSocket.terminate(); resolve('open') })
-    webSocket.on('unexpected-response', (_request, response) => {
-      let text = ''
-      response.on('data', (chunk: Buffer) => { text += chunk.toString() }).on('end', () => { resolve(`${response.statusCode ?? 0} ${(JSON.parse(text) as { code: string }).code}`) })
-    })
+  const { token: observer } = await broker.admin.post<{ token: string }>('/tokens', {
+    name: 'looks',
+    scopes: ['observe'],
   })
+  const open = async (
+    query: string,
+    headers: Record<string, string>,
+    name = 'pc-1',
+  ): Promise<string> =>
+    await new Promise((resolve) => {
+      const webSocket = new WebSocket(
+        `${broker.url.replace('https', 'wss')}/api/v1/machines/${name}/port-forward${query}`,
+        { ca: broker.ca, headers },
+      )
+      webSocket.on('error', () => {})
+      webSocket.on('open', () => {
+        webSocket.terminate()
+        resolve('open')
+      })
+      webSocket.on('unexpected-response', (_request, response) => {
+        let text = ''
+        response
+          .on('data', (chunk: Buffer) => {
+            text += chunk.toString()
+          })
+          .on('end', () => {
+            resolve(`${response.statusCode ?? 0} ${(JSON.parse(text) as { code: string }).code}`)
+          })
+      })
+    })
   const admin = { authorization: `Bearer ${broker.token}` }
   t.equal(await open('?port=7', {}), '401 unauthenticated')
   t.equal(await open('?port=7', { authorization: `Bearer ${observer}` }), '403 forbidden')
   t.equal(await open('?port=7', { ...admin, origin: 'https://evil.example' }), '403 forbidden')
-  for (const query of ['', '?port=0', '?port=65536', '?port=x', '?port=7&host=10.0.0.1']) t.equal(await open(query, admin), '400 invalid_request', query)
+  for (const query of ['', '?port=0', '?port=65536', '?port=x', '?port=7&host=10.0.0.1'])
+    t.equal(await open(query, admin), '400 invalid_request', query)
   t.equal(await open('?port=7', admin, 'nowhere'), '404 not_found')
   t.equal(await open('?port=9', admin), '502 connection_refused')
   t.equal(await open('?port=7', admin), 'open')
-  t.match(await broker.admin.raw('GET', '/api/v1/machines/pc-1/port-forward?port=7'), { status: 426 })
-  t.equal((await broker.admin.raw('GET', '/api/v1/machines', undefined, { connection: 'upgrade', upgrade: 'h2c' })).status, 200, 'other routes do not mind')
+  t.match(await broker.admin.raw('GET', '/api/v1/machines/pc-1/port-forward?port=7'), {
+    status: 426,
+  })
+  t.equal(
+    (
+      await broker.admin.raw('GET', '/api/v1/machines', undefined, {
+        connection: 'upgrade',
+        upgrade: 'h2c',
+      })
+    ).status,
+    200,
+    'other routes do not mind',
+  )
 })
 
 t.test('who uses his desktop by a forwarded port only counts as connected', async (t) => {
   const it = await stage(t)
   await it.broker.admin.post('/machines/pc-1/assign', { user: 'alice' })
-  const desktop = async (): Promise<Desktop | undefined> => (await it.broker.admin.get<{ desktops: Desktop[] }>('/desktops')).desktops[0]
+  const desktop = async (): Promise<Desktop | undefined> =>
+    (await it.broker.admin.get<{ desktops: Desktop[] }>('/desktops')).desktops[0]
   t.match(await desktop(), { machine: 'pc-1', connectedAt: null })
   const { port } = await forwarding(t, it, '0:7')
   const socket = connect({ port, host: '127.0.0.1' })
-  await until(async () => (await desktop())?.phase === 'connected', { withinMs: 5_000, what: 'he is seen' })
+  await until(async () => (await desktop())?.phase === 'connected', {
+    withinMs: 5_000,
+    what: 'he is seen',
+  })
   t.match(await it.broker.admin.get('/machines/pc-1'), { viewers: ['127.0.0.1'] })
   t.match(await it.broker.admin.get('/sessions'), { sessions: [] }, 'nobody has the screen')
   socket.destroy()
-  await until(async () => (await desktop())?.phase !== 'connected', { withinMs: 5_000, what: 'he has left' })
+  await until(async () => (await desktop())?.phase !== 'connected', {
+    withinMs: 5_000,
+    what: 'he has left',
+  })
   t.match(await desktop(), { disconnectedAt: String })
 })
 
 t.test('nobody has more than his share of connections', async (t) => {
   const it = await stage(t)
   const { running, port } = await forwarding(t, it, '0:7')
-  const sockets = Array.from({ length: 210 }, () => connect({ port, host: '127.0.0.1' }).on('error', () => {}))
-  await until(() => running.seen().includes('You already have 200 connections through the broker'), { withinMs: 20_000, what: 'the bound is told' })
+  const sockets = Array.from({ length: 210 }, () =>
+    connect({ port, host: '127.0.0.1' }).on('error', () => {}),
+  )
+  await until(
+    () => running.seen().includes('You already have 200 connections through the broker'),
+    { withinMs: 20_000, what: 'the bound is told' },
+  )
   for (const socket of sockets) socket.destroy()
   await until(() => it.echo.sockets.size === 0, { withinMs: 10_000, what: 'all are closed' })
   const socket = connect({ port, host: '127.0.0.1' })
@@ -170,8 +287,21 @@ t.test('nobody has more than his share of connections', async (t) => {
 t.test('berth connect --print shows every way with what to type', async (t) => {
   const it = await stage(t)
   const { paths } = await it.broker.admin.get<MachinePathList>('/machines/pc-1/paths')
-  t.same(paths.map(({ protocol, via, reachable }) => [protocol, via, reachable]), [['spice', 'direct', true], ['spice', 'proxy', false], ['vnc', 'browser', true], ['rdp', 'forward', false], ['ssh', 'forward', true]])
+  t.same(
+    paths.map(({ protocol, via, reachable }) => [protocol, via, reachable]),
+    [
+      ['spice', 'direct', true],
+      ['spice', 'proxy', false],
+      ['vnc', 'browser', true],
+      ['rdp', 'forward', false],
+      ['ssh', 'forward', true],
+    ],
+  )
   t.same(paths.at(-1)?.commands, ['berth port-forward pc-1 10022:22', 'ssh -p 10022 127.0.0.1'])
-  t.match(await cli.run(['connect', 'pc-1', '--print'], { env: it.env }), { code: 0, stdout: /ssh +forward +yes +192\.168\.122\.10 port 22 +berth port-forward pc-1 10022:22; then ssh -p 10022 127\.0\.0\.1/ })
+  t.match(await cli.run(['connect', 'pc-1', '--print'], { env: it.env }), {
+    code: 0,
+    stdout:
+      /ssh +forward +yes +192\.168\.122\.10 port 22 +berth port-forward pc-1 10022:22; then ssh -p 10022 127\.0\.0\.1/,
+  })
   t.match(await cli.run(['session', 'list'], { env: it.env }), { code: 0, stdout: /^MACHINE/ })
 })

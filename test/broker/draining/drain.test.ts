@@ -8,63 +8,135 @@ import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { desktopOf, office, poolOf, show } from '../pools/office.js'
 
-async function place (t: Test, size: number, policy: object = {}): Promise<SimulatedBroker> {
+async function place(t: Test, size: number, policy: object = {}): Promise<SimulatedBroker> {
   const broker = await office({ hosts: 2 })
-  t.teardown(async () => { await broker.remove() })
+  t.teardown(async () => {
+    await broker.remove()
+  })
   await poolOf(broker, 'p', size, policy)
-  await broker.admin.put('/grants', { kind: 'pool', object: 'p', subjectKind: 'role', subject: 'user', verbs: ['start', 'accessConsole', 'release'] })
+  await broker.admin.put('/grants', {
+    kind: 'pool',
+    object: 'p',
+    subjectKind: 'role',
+    subject: 'user',
+    verbs: ['start', 'accessConsole', 'release'],
+  })
   return broker
 }
-const claim = async (broker: SimulatedBroker, name: string): Promise<string> => (await addPerson(broker, name).post<ClaimAnswer>('/pools/p/claim', { waitMs: 5_000 })).desktop?.machine ?? ''
-const hostOf = (broker: SimulatedBroker, machine: string): string => broker.rows<{ hypervisor: string }>('SELECT hypervisor FROM machine WHERE name = ?', machine)[0]?.hypervisor ?? ''
-const drain = async (broker: SimulatedBroker, host: string, wish: object = {}): Promise<DrainState> => await broker.admin.post<DrainState>(`/hypervisors/${host}/drain`, wish)
-const state = async (broker: SimulatedBroker, host: string): Promise<DrainState> => await broker.admin.get<DrainState>(`/hypervisors/${host}/drain`)
-const actions = async (broker: SimulatedBroker, object: string): Promise<string[]> => (await broker.admin.get<{ events: AuditEvent[] }>(`/events?object=${encodeURIComponent(object)}`)).events.map(({ action }) => action).reverse()
-const members = async (broker: SimulatedBroker): Promise<string[]> => (await show(broker, 'p')).members.map(({ machine, state, hypervisor }) => `${machine} ${state} ${hypervisor}`)
+const claim = async (broker: SimulatedBroker, name: string): Promise<string> =>
+  (await addPerson(broker, name).post<ClaimAnswer>('/pools/p/claim', { waitMs: 5_000 })).desktop
+    ?.machine ?? ''
+const hostOf = (broker: SimulatedBroker, machine: string): string =>
+  broker.rows<{ hypervisor: string }>('SELECT hypervisor FROM machine WHERE name = ?', machine)[0]
+    ?.hypervisor ?? ''
+const drain = async (
+  broker: SimulatedBroker,
+  host: string,
+  wish: object = {},
+): Promise<DrainState> => await broker.admin.post<DrainState>(`/hypervisors/${host}/drain`, wish)
+const state = async (broker: SimulatedBroker, host: string): Promise<DrainState> =>
+  await broker.admin.get<DrainState>(`/hypervisors/${host}/drain`)
+const actions = async (broker: SimulatedBroker, object: string): Promise<string[]> =>
+  (
+    await broker.admin.get<{ events: AuditEvent[] }>(`/events?object=${encodeURIComponent(object)}`)
+  ).events
+    .map(({ action }) => action)
+    .reverse()
+const members = async (broker: SimulatedBroker): Promise<string[]> =>
+  (await show(broker, 'p')).members.map(
+    ({ machine, state, hypervisor }) => `${machine} ${state} ${hypervisor}`,
+  )
 
-async function untilEmpty (broker: SimulatedBroker, host: string): Promise<DrainState> {
-  return await until(async () => {
-    const now = await state(broker, host)
-    if (now.drain?.emptyAt == null) throw new Error(JSON.stringify(now))
-    return now
-  }, { withinMs: 20_000, what: `${host} is empty` })
+async function untilEmpty(broker: SimulatedBroker, host: string): Promise<DrainState> {
+  return await until(
+    async () => {
+      const now = await state(broker, host)
+      if (now.drain?.emptyAt == null) throw new Error(JSON.stringify(now))
+      return now
+    },
+    { withinMs: 20_000, what: `${host} is empty` },
+  )
 }
 
-t.test('free members are built elsewhere, their holders\' ones stay until they leave, then it is empty', async (t) => {
-  const broker = await place(t, 6, { spares: 6 })
-  await until(async () => (await show(broker, 'p')).members.every(({ power }) => power === 'running'), { withinMs: 15_000, what: 'the spares run' })
-  const mine = await claim(broker, 'ann')
-  const host = hostOf(broker, mine)
-  const other = host === 'hv1' ? 'hv2' : 'hv1'
-  broker.host(host).seat(mine, ['10.9.9.9'])
-  await until(async () => (await desktopOf(broker, mine)).phase === 'connected', { withinMs: 5_000, what: 'ann is connected' })
-  const plan = await state(broker, host)
-  t.equal(plan.drain, null)
-  t.match(plan.machines.find(({ machine }) => machine === mine), { step: 'holder', holder: 'ann', connected: true, until: null, pool: 'p' })
-  t.equal(plan.machines.filter(({ step }) => step === 'move').length, 2, 'the plan says who and what is affected')
-  t.match(await broker.admin.get<Hypervisor>(`/hypervisors/${host}`), { drain: null, maintenance: false }, 'and nothing was done')
-  const begun = await drain(broker, host, { reason: 'New memory', message: 'Please leave.' })
-  t.match(begun, { drain: { total: 3, message: 'Please leave.', deadline: null, emptyAt: null }, sentence: '3 of 3 left.' })
-  t.match(await broker.admin.get<Hypervisor>(`/hypervisors/${host}`), { drain: 'draining', state: 'maintenance', reason: 'New memory' })
-  await until(async () => {
-    const now = await members(broker)
-    return now.length === 6 && now.filter((line) => line.endsWith(`free ${other}`)).length === 5
-  }, { withinMs: 20_000, what: 'the others are built elsewhere' })
-  const left = await state(broker, host)
-  t.match(left, { left: 1, sentence: '1 of 3 left.' })
-  t.equal((await desktopOf(broker, mine)).sentence, 'Connected. Please leave.')
-  t.ok(broker.host(host).domains.get(mine)?.running, 'hers was not touched')
-  broker.host(host).seat(mine, [])
-  await broker.admin.post(`/machines/${mine}/release`, { force: true })
-  const empty = await untilEmpty(broker, host)
-  t.equal(empty.sentence, 'It is empty: it may be switched off.')
-  t.ok((await members(broker)).every((line) => line.endsWith(other)))
-  t.match(await broker.admin.get<Hypervisor>(`/hypervisors/${host}`), { drain: 'empty' })
-  broker.host(host).link?.setUp(false)
-  await until(async () => (await broker.admin.get<Hypervisor>(`/hypervisors/${host}`)).reason.includes('The line was cut'), { withinMs: 5_000, what: 'it is switched off' })
-  t.match(await state(broker, host), { left: 0, sentence: 'It is empty: it may be switched off.' }, 'also when that was done')
-  t.same((await actions(broker, `hypervisor:${host}`)).slice(-3), ['hypervisor.maintenance-on', 'hypervisor.drain', 'hypervisor.drained'])
-})
+t.test(
+  "free members are built elsewhere, their holders' ones stay until they leave, then it is empty",
+  async (t) => {
+    const broker = await place(t, 6, { spares: 6 })
+    await until(
+      async () => (await show(broker, 'p')).members.every(({ power }) => power === 'running'),
+      { withinMs: 15_000, what: 'the spares run' },
+    )
+    const mine = await claim(broker, 'ann')
+    const host = hostOf(broker, mine)
+    const other = host === 'hv1' ? 'hv2' : 'hv1'
+    broker.host(host).seat(mine, ['10.9.9.9'])
+    await until(async () => (await desktopOf(broker, mine)).phase === 'connected', {
+      withinMs: 5_000,
+      what: 'ann is connected',
+    })
+    const plan = await state(broker, host)
+    t.equal(plan.drain, null)
+    t.match(
+      plan.machines.find(({ machine }) => machine === mine),
+      { step: 'holder', holder: 'ann', connected: true, until: null, pool: 'p' },
+    )
+    t.equal(
+      plan.machines.filter(({ step }) => step === 'move').length,
+      2,
+      'the plan says who and what is affected',
+    )
+    t.match(
+      await broker.admin.get<Hypervisor>(`/hypervisors/${host}`),
+      { drain: null, maintenance: false },
+      'and nothing was done',
+    )
+    const begun = await drain(broker, host, { reason: 'New memory', message: 'Please leave.' })
+    t.match(begun, {
+      drain: { total: 3, message: 'Please leave.', deadline: null, emptyAt: null },
+      sentence: '3 of 3 left.',
+    })
+    t.match(await broker.admin.get<Hypervisor>(`/hypervisors/${host}`), {
+      drain: 'draining',
+      state: 'maintenance',
+      reason: 'New memory',
+    })
+    await until(
+      async () => {
+        const now = await members(broker)
+        return now.length === 6 && now.filter((line) => line.endsWith(`free ${other}`)).length === 5
+      },
+      { withinMs: 20_000, what: 'the others are built elsewhere' },
+    )
+    const left = await state(broker, host)
+    t.match(left, { left: 1, sentence: '1 of 3 left.' })
+    t.equal((await desktopOf(broker, mine)).sentence, 'Connected. Please leave.')
+    t.ok(broker.host(host).domains.get(mine)?.running, 'hers was not touched')
+    broker.host(host).seat(mine, [])
+    await broker.admin.post(`/machines/${mine}/release`, { force: true })
+    const empty = await untilEmpty(broker, host)
+    t.equal(empty.sentence, 'It is empty: it may be switched off.')
+    t.ok((await members(broker)).every((line) => line.endsWith(other)))
+    t.match(await broker.admin.get<Hypervisor>(`/hypervisors/${host}`), { drain: 'empty' })
+    broker.host(host).link?.setUp(false)
+    await until(
+      async () =>
+        (await broker.admin.get<Hypervisor>(`/hypervisors/${host}`)).reason.includes(
+          'The line was cut',
+        ),
+      { withinMs: 5_000, what: 'it is switched off' },
+    )
+    t.match(
+      await state(broker, host),
+      { left: 0, sentence: 'It is empty: it may be switched off.' },
+      'also when that was done',
+    )
+    t.same((await actions(broker, `hypervisor:${host}`)).slice(-3), [
+      'hypervisor.maintenance-on',
+      'hypervisor.drain',
+      'hypervisor.drained',
+    ])
+  },
+)
 
 t.test('undone: it is a host like any other again', async (t) => {
   const broker = await place(t, 2)
@@ -82,66 +154,163 @@ t.test('a restart in the middle is only a pause', async (t) => {
   const broker = await place(t, 4)
   broker.host('hv1').latencyMs = 150
   await drain(broker, 'hv1')
-  await until(() => broker.rows("SELECT 1 FROM job WHERE kind = 'pool-remove'").length > 0, { withinMs: 5_000, everyMs: 5, what: 'members begin to leave' })
+  await until(() => broker.rows("SELECT 1 FROM job WHERE kind = 'pool-remove'").length > 0, {
+    withinMs: 5_000,
+    everyMs: 5,
+    what: 'members begin to leave',
+  })
   await broker.stop()
   broker.host('hv1').latencyMs = 0
   await broker.start()
   t.match(await broker.admin.get<Hypervisor>('/hypervisors/hv1'), { drain: String })
   await untilEmpty(broker, 'hv1')
-  await until(async () => (await members(broker)).filter((line) => line.endsWith('free hv2')).length === 4, { withinMs: 20_000, what: 'all are on the other host' })
+  await until(
+    async () => (await members(broker)).filter((line) => line.endsWith('free hv2')).length === 4,
+    { withinMs: 20_000, what: 'all are on the other host' },
+  )
 })
 
 t.test('the host goes away in the middle: it is waited for', async (t) => {
   const broker = await place(t, 4)
-  const here = (await show(broker, 'p')).members.filter(({ hypervisor }) => hypervisor === 'hv1').map(({ machine }) => machine)
+  const here = (await show(broker, 'p')).members
+    .filter(({ hypervisor }) => hypervisor === 'hv1')
+    .map(({ machine }) => machine)
   broker.host('hv1').link?.setUp(false)
-  await until(async () => (await broker.admin.get<Hypervisor>('/hypervisors/hv1')).state === 'unreachable', { withinMs: 5_000, what: 'it is away' })
+  await until(
+    async () => (await broker.admin.get<Hypervisor>('/hypervisors/hv1')).state === 'unreachable',
+    { withinMs: 5_000, what: 'it is away' },
+  )
   const away = await drain(broker, 'hv1')
-  t.ok(away.machines.filter(({ machine }) => here.includes(machine)).every(({ step }) => step === 'unknown'))
-  t.match(away, { drain: { emptyAt: null } }, 'a host of which nothing is known is not called empty')
+  t.ok(
+    away.machines
+      .filter(({ machine }) => here.includes(machine))
+      .every(({ step }) => step === 'unknown'),
+  )
+  t.match(
+    away,
+    { drain: { emptyAt: null } },
+    'a host of which nothing is known is not called empty',
+  )
   t.equal(broker.rows("SELECT 1 FROM job WHERE kind = 'pool-remove'").length, 0)
   broker.host('hv1').link?.setUp(true)
   await untilEmpty(broker, 'hv1')
-  await until(async () => (await members(broker)).filter((line) => line.endsWith('free hv2')).length === 4, { withinMs: 20_000, what: 'all are on the other host' })
+  await until(
+    async () => (await members(broker)).filter((line) => line.endsWith('free hv2')).length === 4,
+    { withinMs: 20_000, what: 'all are on the other host' },
+  )
 })
 
-t.test('claims at the same moment: nobody gets two, nobody gets none, and nobody is left on the host but who was there', async (t) => {
-  const broker = await place(t, 8)
-  const people = Array.from({ length: 6 }, (_, index) => addPerson(broker, `person-${index}`))
-  const [answers] = await Promise.all([Promise.all(people.map(async (person) => await person.post<ClaimAnswer>('/pools/p/claim', { wait: true, waitMs: 15_000 }))), drain(broker, 'hv1')])
-  t.equal(answers.filter(({ desktop }) => desktop !== null).length + answers.filter(({ queue }) => queue !== null).length, 6)
-  const have = async (): Promise<Array<{ holder: string, machine: string, hypervisor: string, power: string }>> => broker.rows('SELECT assignment.holder, machine.name AS machine, machine.hypervisor, machine.power FROM assignment JOIN machine ON machine.id = assignment.machine_id')
-  await until(async () => (await have()).length === 6, { withinMs: 20_000, what: 'all six have one' })
-  const rows = await have()
-  t.equal(new Set(rows.map(({ machine }) => machine)).size, 6)
-  const onHost = rows.filter(({ hypervisor }) => hypervisor === 'hv1').map(({ machine }) => machine)
-  const left = await until(async () => {
-    const now = await state(broker, 'hv1')
-    return now.left === onHost.length ? now : null
-  }, { withinMs: 20_000, what: 'only those who were there are left' })
-  t.same(left.machines.filter(({ step }) => step === 'holder').map(({ machine }) => machine).sort(), onHost.sort())
-  for (const machine of onHost) await broker.admin.post(`/machines/${machine}/release`, { force: true })
-  await untilEmpty(broker, 'hv1')
-})
+t.test(
+  'claims at the same moment: nobody gets two, nobody gets none, and nobody is left on the host but who was there',
+  async (t) => {
+    const broker = await place(t, 8)
+    const people = Array.from({ length: 6 }, (_, index) => addPerson(broker, `person-${index}`))
+    const [answers] = await Promise.all([
+      Promise.all(
+        people.map(
+          async (person) =>
+            await person.post<ClaimAnswer>('/pools/p/claim', { wait: true, waitMs: 15_000 }),
+        ),
+      ),
+      drain(broker, 'hv1'),
+    ])
+    t.equal(
+      answers.filter(({ desktop }) => desktop !== null).length +
+        answers.filter(({ queue }) => queue !== null).length,
+      6,
+    )
+    const have = async (): Promise<
+      Array<{ holder: string; machine: string; hypervisor: string; power: string }>
+    > =>
+      broker.rows(
+        'SELECT assignment.holder, machine.name AS machine, machine.hypervisor, machine.power FROM assignment JOIN machine ON machine.id = assignment.machine_id',
+      )
+    await until(async () => (await have()).length === 6, {
+      withinMs: 20_000,
+      what: 'all six have one',
+    })
+    const rows = await have()
+    t.equal(new Set(rows.map(({ machine }) => machine)).size, 6)
+    const onHost = rows
+      .filter(({ hypervisor }) => hypervisor === 'hv1')
+      .map(({ machine }) => machine)
+    const left = await until(
+      async () => {
+        const now = await state(broker, 'hv1')
+        return now.left === onHost.length ? now : null
+      },
+      { withinMs: 20_000, what: 'only those who were there are left' },
+    )
+    t.same(
+      left.machines
+        .filter(({ step }) => step === 'holder')
+        .map(({ machine }) => machine)
+        .sort(),
+      onHost.sort(),
+    )
+    for (const machine of onHost)
+      await broker.admin.post(`/machines/${machine}/release`, { force: true })
+    await untilEmpty(broker, 'hv1')
+  },
+)
 
 t.test('what cannot move is shut down or named; domains of others too', async (t) => {
   const broker = await office({ hosts: 1 })
-  t.teardown(async () => { await broker.remove() })
+  t.teardown(async () => {
+    await broker.remove()
+  })
   await poolOf(broker, 'p', 2, { spares: 1 })
-  await until(async () => (await show(broker, 'p')).members.some(({ power }) => power === 'running'), { withinMs: 10_000, what: 'a spare runs' })
-  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines/golden-desktop/power', { action: 'start' })).job)
+  await until(
+    async () => (await show(broker, 'p')).members.some(({ power }) => power === 'running'),
+    { withinMs: 10_000, what: 'a spare runs' },
+  )
+  await broker.admin.succeeded(
+    (
+      await broker.admin.post<{ job: string }>('/machines/golden-desktop/power', {
+        action: 'start',
+      })
+    ).job,
+  )
   const host = broker.host()
-  host.domains.set('foreign', { uuid: 'c0ffee00-0000-4000-8000-000000000001', running: true, boots: 1, disk: null, destroyOnReboot: false, ticket: null, xml: '<domain/>' })
+  host.domains.set('foreign', {
+    uuid: 'c0ffee00-0000-4000-8000-000000000001',
+    running: true,
+    boots: 1,
+    disk: null,
+    destroyOnReboot: false,
+    ticket: null,
+    xml: '<domain/>',
+  })
   const plan = await state(broker, 'hv1')
   t.same(plan.others, ['foreign'])
   await drain(broker, 'hv1')
-  await until(async () => (await show(broker, 'p')).members.every(({ power }) => power === 'off'), { withinMs: 10_000, what: 'the spare is off' })
-  t.equal((await show(broker, 'p')).members.length, 2, 'nothing was deleted for which there is no other place')
+  await until(async () => (await show(broker, 'p')).members.every(({ power }) => power === 'off'), {
+    withinMs: 10_000,
+    what: 'the spare is off',
+  })
+  t.equal(
+    (await show(broker, 'p')).members.length,
+    2,
+    'nothing was deleted for which there is no other place',
+  )
   const now = await state(broker, 'hv1')
-  t.match(now.machines.find(({ machine }) => machine === 'golden-desktop'), { step: 'by-hand', sentence: /shut it down yourself/ })
-  t.match(now, { left: 2, drain: { emptyAt: null }, sentence: /1 of 2 left, and 1 domain that is not Berth's/ })
+  t.match(
+    now.machines.find(({ machine }) => machine === 'golden-desktop'),
+    { step: 'by-hand', sentence: /shut it down yourself/ },
+  )
+  t.match(now, {
+    left: 2,
+    drain: { emptyAt: null },
+    sentence: /1 of 2 left, and 1 domain that is not Berth's/,
+  })
   t.ok(host.domains.get('golden-desktop')?.running && host.domains.get('foreign')?.running)
-  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines/golden-desktop/power', { action: 'poweroff' })).job)
+  await broker.admin.succeeded(
+    (
+      await broker.admin.post<{ job: string }>('/machines/golden-desktop/power', {
+        action: 'poweroff',
+      })
+    ).job,
+  )
   host.domains.delete('foreign')
   await untilEmpty(broker, 'hv1')
 })
@@ -157,22 +326,44 @@ t.test('a desktop that is kept for its last holder is not built anew', async (t)
   t.notOk(broker.host(host).domains.get(mine)?.running)
 })
 
-t.test('a deadline: warned, then taken; one that is somebody\'s for good is shut down and stays his', async (t) => {
-  const broker = await place(t, 2)
-  await broker.admin.post('/pools/p/assign', { user: 'ann', waitMs: 5_000 })
-  const mine = (await show(broker, 'p')).members.find(({ holder }) => holder === 'ann')?.machine ?? ''
-  const host = hostOf(broker, mine)
-  broker.host(host).seat(mine, ['10.9.9.9'])
-  await until(async () => (await desktopOf(broker, mine)).phase === 'connected', { withinMs: 5_000, what: 'ann is connected' })
-  await t.rejects(drain(broker, host, { deadline: 'PT10S' }), { code: 'invalid_request', message: /warned first/ })
-  await t.rejects(drain(broker, host, { deadline: 'tomorrow' }), { code: 'invalid_request' })
-  await drain(broker, host, { deadline: 'PT10M' })
-  await until(async () => (await desktopOf(broker, mine)).warning?.sentence.startsWith('Its hypervisor is emptied in 10 minutes') === true, { withinMs: 5_000, what: 'she is warned' })
-  await until(async () => (await actions(broker, `machine:${mine}`)).includes('desktop.warn'), { withinMs: 5_000, what: 'and that is in the audit log' })
-  t.equal((await desktopOf(broker, mine)).holder, 'ann', 'she keeps it until then')
-  broker.run('UPDATE drain SET deadline = 1, warned_at = 2')
-  t.match((await state(broker, host)).machines.find(({ machine }) => machine === mine), { step: 'take' })
-})
+t.test(
+  "a deadline: warned, then taken; one that is somebody's for good is shut down and stays his",
+  async (t) => {
+    const broker = await place(t, 2)
+    await broker.admin.post('/pools/p/assign', { user: 'ann', waitMs: 5_000 })
+    const mine =
+      (await show(broker, 'p')).members.find(({ holder }) => holder === 'ann')?.machine ?? ''
+    const host = hostOf(broker, mine)
+    broker.host(host).seat(mine, ['10.9.9.9'])
+    await until(async () => (await desktopOf(broker, mine)).phase === 'connected', {
+      withinMs: 5_000,
+      what: 'ann is connected',
+    })
+    await t.rejects(drain(broker, host, { deadline: 'PT10S' }), {
+      code: 'invalid_request',
+      message: /warned first/,
+    })
+    await t.rejects(drain(broker, host, { deadline: 'tomorrow' }), { code: 'invalid_request' })
+    await drain(broker, host, { deadline: 'PT10M' })
+    await until(
+      async () =>
+        (await desktopOf(broker, mine)).warning?.sentence.startsWith(
+          'Its hypervisor is emptied in 10 minutes',
+        ) === true,
+      { withinMs: 5_000, what: 'she is warned' },
+    )
+    await until(async () => (await actions(broker, `machine:${mine}`)).includes('desktop.warn'), {
+      withinMs: 5_000,
+      what: 'and that is in the audit log',
+    })
+    t.equal((await desktopOf(broker, mine)).holder, 'ann', 'she keeps it until then')
+    broker.run('UPDATE drain SET deadline = 1, warned_at = 2')
+    t.match(
+      (await state(broker, host)).machines.find(({ machine }) => machine === mine),
+      { step: 'take' },
+    )
+  },
+)
 
 t.test('who may not', async (t) => {
   const broker = await place(t, 1)

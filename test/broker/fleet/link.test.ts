@@ -31,30 +31,63 @@ const key = ownKey(join(directory, 'ssh-key'), ssh2.utils)
 const installed = await runInstaller(host, await buildScripts(directory), key.publicKey)
 if (installed.code !== 0) throw new Error(installed.stderr)
 await host.restart('libvirtd')
-const settings: LinkSettings = { name: host.name, address: host.address, port: 22, hostKeyFingerprint: await host.hostKeyFingerprint(), directories: DEFAULT_DIRECTORIES }
+const settings: LinkSettings = {
+  name: host.name,
+  address: host.address,
+  port: 22,
+  hostKeyFingerprint: await host.hostKeyFingerprint(),
+  directories: DEFAULT_DIRECTORIES,
+}
 await certify()
 
-function open (): LinkUnderTest {
+function open(): LinkUnderTest {
   const events: HelperEvent[] = []
   const statuses: LinkStatus[] = []
   const link = new SshLink(settings.name, {
-    settings: () => settings, privateKey: key.privateKey, processes, log: pino({ level: 'silent' }),
-    events: { onStatus: (status) => { statuses.push(status) }, onEvent: (event) => { events.push(event) } },
+    settings: () => settings,
+    privateKey: key.privateKey,
+    processes,
+    log: pino({ level: 'silent' }),
+    events: {
+      onStatus: (status) => {
+        statuses.push(status)
+      },
+      onEvent: (event) => {
+        events.push(event)
+      },
+    },
   })
   const cut = async (): Promise<void> => {
     await host?.kill('sshd')
     await host?.restart('sshd')
   }
-  return { link, events, statuses, virtType: 'qemu', cut, reconnect: () => { link.reconnect() }, close: async () => { await link.close() } }
+  return {
+    link,
+    events,
+    statuses,
+    virtType: 'qemu',
+    cut,
+    reconnect: () => {
+      link.reconnect()
+    },
+    close: async () => {
+      await link.close()
+    },
+  }
 }
 
 /** Without a certificate for its displays a host starts no domain; the broker gives it one at first contact. */
-async function certify (): Promise<void> {
+async function certify(): Promise<void> {
   const { link, close } = open()
   await link.untilUp(20_000)
   const authority = await Authority.open(directory)
-  const { csr } = await link.request<{ csr: string }>('spice_certificate_request', { common_name: settings.name })
-  await link.request('spice_certificate_install', { certificate: await authority.signSpice(csr, settings.name, [settings.address]), ca: authority.certificate })
+  const { csr } = await link.request<{ csr: string }>('spice_certificate_request', {
+    common_name: settings.name,
+  })
+  await link.request('spice_certificate_install', {
+    certificate: await authority.signSpice(csr, settings.name, [settings.address]),
+    ca: authority.certificate,
+  })
   await close()
 }
 

@@ -17,7 +17,14 @@ export interface LinkUnderTest {
   readonly close: () => Promise<void>
 }
 
-interface Items { readonly items: ReadonlyArray<{ name: string, ok: boolean, base?: string | null, error?: { code: string, message: string } }> }
+interface Items {
+  readonly items: ReadonlyArray<{
+    name: string
+    ok: boolean
+    base?: string | null
+    error?: { code: string; message: string }
+  }>
+}
 
 const DOMAIN = 'contract-pc'
 const UUID = 'c0ffee00-0000-4000-8000-000000000001'
@@ -26,7 +33,7 @@ const SIZE = 64 * 1_048_576
 const fence = (): number => Math.floor(Date.now() / 1000)
 
 /** What every line to a hypervisor keeps, the real one and the simulated one. `makeLink` gives a line that is up, and is called once for each part. */
-export function linkContract (t: Test, makeLink: () => Promise<LinkUnderTest>): void {
+export function linkContract(t: Test, makeLink: () => Promise<LinkUnderTest>): void {
   const part = (name: string, body: (t: Test, it: LinkUnderTest) => Promise<void>): void => {
     void t.test(name, async (t) => {
       const it = await makeLink()
@@ -44,12 +51,15 @@ export function linkContract (t: Test, makeLink: () => Promise<LinkUnderTest>): 
   part('images are made, copied once, and removed only when nobody stands on them', images)
   part('an operation that is asked again gives its first answer', replays)
   part('an older broker is refused', fences)
-  part('domains are defined, started, stopped and undefined, and each may be asked twice where it must', domains)
+  part(
+    'domains are defined, started, stopped and undefined, and each may be asked twice where it must',
+    domains,
+  )
   part('a ticket is for a running machine', tickets)
   part('a line that is cut is told, and comes back', comesBack)
 }
 
-async function sweep (link: HypervisorLink): Promise<void> {
+async function sweep(link: HypervisorLink): Promise<void> {
   await link.untilUp(20_000)
   for (const { name, power } of await link.listDomains()) {
     if (!name.startsWith('contract-')) continue
@@ -57,27 +67,70 @@ async function sweep (link: HypervisorLink): Promise<void> {
     await link.request('domain_undefine', { name })
   }
   await link.request('image_remove', { dir: 'overlays', names: [`${DOMAIN}.qcow2`] })
-  await link.request('image_remove', { dir: 'images', names: ['contract-src.qcow2', 'contract-base.g1.qcow2', 'contract-base.g2.qcow2'] })
+  await link.request('image_remove', {
+    dir: 'images',
+    names: ['contract-src.qcow2', 'contract-base.g1.qcow2', 'contract-base.g2.qcow2'],
+  })
 }
 
-async function aboutTheHost (t: Test, { link, statuses }: LinkUnderTest): Promise<void> {
+async function aboutTheHost(t: Test, { link, statuses }: LinkUnderTest): Promise<void> {
   const { state, reason, facts } = link.status()
   t.same([state, reason], ['up', ''])
   t.equal(statuses.at(-1)?.state, 'up')
-  t.ok((facts?.cores ?? 0) > 0 && (facts?.memory_mib ?? 0) > 0 && (facts?.directories.images.free_bytes ?? 0) > 0)
-  for (const name of ['images', 'overlays', 'transient'] as const) t.match(facts?.directories[name].path, /^\//, name)
-  await t.rejects(link.request('no_such_operation', {}), { name: 'BrokerError', code: 'hypervisor_refused' })
+  t.ok(
+    (facts?.cores ?? 0) > 0 &&
+      (facts?.memory_mib ?? 0) > 0 &&
+      (facts?.directories.images.free_bytes ?? 0) > 0,
+  )
+  for (const name of ['images', 'overlays', 'transient'] as const)
+    t.match(facts?.directories[name].path, /^\//, name)
+  await t.rejects(link.request('no_such_operation', {}), {
+    name: 'BrokerError',
+    code: 'hypervisor_refused',
+  })
 }
 
-const DIRECTORY = { path: /^\//, fault: null, owner: String, mode: /^[0-7]+$/, device: Number, free_bytes: Number, total_bytes: Number, free_inodes: Number, total_inodes: Number, writable: true, reflink: Boolean, closed_by: null }
+const DIRECTORY = {
+  path: /^\//,
+  fault: null,
+  owner: String,
+  mode: /^[0-7]+$/,
+  device: Number,
+  free_bytes: Number,
+  total_bytes: Number,
+  free_inodes: Number,
+  total_inodes: Number,
+  writable: true,
+  reflink: Boolean,
+  closed_by: null,
+}
 const LOOKS = {
-  clock: { clock_ms: Number }, sshd: { settings: { maxsessions: /^\d+$/, maxstartups: /^\d+/, allowtcpforwarding: String, allowstreamlocalforwarding: String } }, libvirt: { libvirt: /^\d+\.\d+/, qemu: /^\d+\.\d+/ },
-  programs: { qemu_img: String, qemu: String }, networks: { networks: Array, bridges: Array }, addresses: { addresses: [String] }, certificate_key: { present: Boolean, matches: Boolean },
-  account: { groups: ['libvirt'], rule_is_ours: true, rule_mode: '440 0:0', commands: [String], keys: [{ restricted: true, forced: true }] },
-  directories: { images: DIRECTORY, overlays: DIRECTORY, transient: DIRECTORY }, files: { images: Array, overlays: Array, transient: Array },
+  clock: { clock_ms: Number },
+  sshd: {
+    settings: {
+      maxsessions: /^\d+$/,
+      maxstartups: /^\d+/,
+      allowtcpforwarding: String,
+      allowstreamlocalforwarding: String,
+    },
+  },
+  libvirt: { libvirt: /^\d+\.\d+/, qemu: /^\d+\.\d+/ },
+  programs: { qemu_img: String, qemu: String },
+  networks: { networks: Array, bridges: Array },
+  addresses: { addresses: [String] },
+  certificate_key: { present: Boolean, matches: Boolean },
+  account: {
+    groups: ['libvirt'],
+    rule_is_ours: true,
+    rule_mode: '440 0:0',
+    commands: [String],
+    keys: [{ restricted: true, forced: true }],
+  },
+  directories: { images: DIRECTORY, overlays: DIRECTORY, transient: DIRECTORY },
+  files: { images: Array, overlays: Array, transient: Array },
 }
 
-async function looks (t: Test, { link }: LinkUnderTest): Promise<void> {
+async function looks(t: Test, { link }: LinkUnderTest): Promise<void> {
   t.match(await link.contact('name'), { seen: String })
   t.match(await link.contact('port'), { seen: /^\d+ ms$/ })
   t.match(await link.contact('host-key'), { seen: /^SHA256:/ })
@@ -85,58 +138,100 @@ async function looks (t: Test, { link }: LinkUnderTest): Promise<void> {
   if (!('request' in visit)) throw new Error(visit.reason)
   const { images, overlays, transient } = link.status().facts?.directories ?? {}
   const directories = { images: images?.path, overlays: overlays?.path, transient: transient?.path }
-  for (const [look, form] of Object.entries(LOOKS)) t.match(await visit.request('host_look', { look, directories }), form, look)
+  for (const [look, form] of Object.entries(LOOKS))
+    t.match(await visit.request('host_look', { look, directories }), form, look)
   visit.close()
   t.equal(link.status().state, 'up', 'the line itself is as it was')
 }
 
-const copy = async (link: HypervisorLink, name: string, operation?: string): Promise<{ sha256: string, virtual_size: number, bytes: number }> =>
-  await link.request('image_copy', { source: { dir: 'images', name: 'contract-src.qcow2' }, name }, { timeoutMs: 60_000, ...(operation === undefined ? {} : { operation }) })
-const overlay = async (link: HypervisorLink, base: string): Promise<Items> => await link.request('overlay_create', { items: [{ name: `${DOMAIN}.qcow2`, base, fresh: true }] })
+const copy = async (
+  link: HypervisorLink,
+  name: string,
+  operation?: string,
+): Promise<{ sha256: string; virtual_size: number; bytes: number }> =>
+  await link.request(
+    'image_copy',
+    { source: { dir: 'images', name: 'contract-src.qcow2' }, name },
+    { timeoutMs: 60_000, ...(operation === undefined ? {} : { operation }) },
+  )
+const overlay = async (link: HypervisorLink, base: string): Promise<Items> =>
+  await link.request('overlay_create', { items: [{ name: `${DOMAIN}.qcow2`, base, fresh: true }] })
 
-async function images (t: Test, { link }: LinkUnderTest): Promise<void> {
+async function images(t: Test, { link }: LinkUnderTest): Promise<void> {
   await link.request('image_create', { name: 'contract-src.qcow2', size_bytes: SIZE })
   await link.request('image_create', { name: 'contract-src.qcow2', size_bytes: SIZE }) // an equal one is accepted
   const image = await copy(link, 'contract-base.g1.qcow2')
   t.match(image, { sha256: /^[0-9a-f]{64}$/ })
   t.ok(image.bytes > 0 && image.virtual_size > 0)
-  await t.rejects(copy(link, 'contract-base.g1.qcow2'), { code: 'name_taken' }, 'an image is never overwritten')
-  t.match(await overlay(link, 'contract-base.g2.qcow2'), { items: [{ name: `${DOMAIN}.qcow2`, ok: false, error: { code: 'not_found' } }] })
-  t.match(await overlay(link, 'contract-base.g1.qcow2'), { items: [{ name: `${DOMAIN}.qcow2`, ok: true }] })
+  await t.rejects(
+    copy(link, 'contract-base.g1.qcow2'),
+    { code: 'name_taken' },
+    'an image is never overwritten',
+  )
+  t.match(await overlay(link, 'contract-base.g2.qcow2'), {
+    items: [{ name: `${DOMAIN}.qcow2`, ok: false, error: { code: 'not_found' } }],
+  })
+  t.match(await overlay(link, 'contract-base.g1.qcow2'), {
+    items: [{ name: `${DOMAIN}.qcow2`, ok: true }],
+  })
   const list = await link.request<Items>('overlay_list', {})
-  t.equal(list.items.find((item) => item.name === `${DOMAIN}.qcow2`)?.base, 'contract-base.g1.qcow2')
-  const remove = async (dir: string, name: string): Promise<Items> => await link.request('image_remove', { dir, names: [name] })
-  t.match(await remove('images', 'contract-base.g1.qcow2'), { items: [{ ok: false, error: { code: 'in_use' } }] })
-  for (let time = 0; time < 2; time++) t.match(await remove('overlays', `${DOMAIN}.qcow2`), { items: [{ ok: true }] }, 'one that is gone counts as removed')
+  t.equal(
+    list.items.find((item) => item.name === `${DOMAIN}.qcow2`)?.base,
+    'contract-base.g1.qcow2',
+  )
+  const remove = async (dir: string, name: string): Promise<Items> =>
+    await link.request('image_remove', { dir, names: [name] })
+  t.match(await remove('images', 'contract-base.g1.qcow2'), {
+    items: [{ ok: false, error: { code: 'in_use' } }],
+  })
+  for (let time = 0; time < 2; time++)
+    t.match(
+      await remove('overlays', `${DOMAIN}.qcow2`),
+      { items: [{ ok: true }] },
+      'one that is gone counts as removed',
+    )
   t.match(await remove('images', 'contract-base.g1.qcow2'), { items: [{ ok: true }] })
 }
 
-async function replays (t: Test, { link }: LinkUnderTest): Promise<void> {
+async function replays(t: Test, { link }: LinkUnderTest): Promise<void> {
   await link.request('image_create', { name: 'contract-src.qcow2', size_bytes: SIZE })
   const operation = `contract:${Date.now()}:${Math.random()}`
   const first = await copy(link, 'contract-base.g1.qcow2', operation)
   t.same(await copy(link, 'contract-base.g1.qcow2', operation), first)
-  await t.rejects(copy(link, 'contract-base.g1.qcow2', `${operation}:other`), { code: 'name_taken' })
+  await t.rejects(copy(link, 'contract-base.g1.qcow2', `${operation}:other`), {
+    code: 'name_taken',
+  })
 }
 
-async function fences (t: Test, { link }: LinkUnderTest): Promise<void> {
+async function fences(t: Test, { link }: LinkUnderTest): Promise<void> {
   const now = fence()
-  const create = async (number: number): Promise<unknown> => await link.request('image_create', { name: 'contract-src.qcow2', size_bytes: SIZE }, { fence: number })
+  const create = async (number: number): Promise<unknown> =>
+    await link.request(
+      'image_create',
+      { name: 'contract-src.qcow2', size_bytes: SIZE },
+      { fence: number },
+    )
   await create(now)
   await create(now)
   await t.rejects(create(now - 1), { code: 'hypervisor_refused', message: /newer broker/ })
 }
 
-async function domains (t: Test, { link, events, virtType }: LinkUnderTest): Promise<void> {
+async function domains(t: Test, { link, events, virtType }: LinkUnderTest): Promise<void> {
   await prepareDomain(link, virtType)
-  const power = async (): Promise<string> => (await link.listDomains()).find((domain) => domain.uuid === UUID)?.power ?? 'missing'
+  const power = async (): Promise<string> =>
+    (await link.listDomains()).find((domain) => domain.uuid === UUID)?.power ?? 'missing'
   t.equal(await power(), 'off')
   await link.startDomain(DOMAIN)
   t.equal(await power(), 'running')
-  await until(() => events.some((event) => event.event === 'domain' && event.name === DOMAIN), { withinMs: 10_000, what: 'the start is pushed' })
+  await until(() => events.some((event) => event.event === 'domain' && event.name === DOMAIN), {
+    withinMs: 10_000,
+    what: 'the start is pushed',
+  })
   await t.rejects(link.startDomain(DOMAIN), { name: 'BrokerError', code: 'hypervisor_refused' })
   await t.rejects(link.request('domain_undefine', { name: DOMAIN }), { code: 'machine_running' })
-  t.match(await overlay(link, 'contract-base.g1.qcow2'), { items: [{ ok: false, error: { code: 'in_use' } }] })
+  t.match(await overlay(link, 'contract-base.g1.qcow2'), {
+    items: [{ ok: false, error: { code: 'in_use' } }],
+  })
   await define(link, virtType) // takes effect at the next start
   t.equal(await power(), 'running')
   t.match(await link.domainXml(DOMAIN), new RegExp(UUID))
@@ -147,17 +242,28 @@ async function domains (t: Test, { link, events, virtType }: LinkUnderTest): Pro
   await t.rejects(link.startDomain(DOMAIN), { name: 'BrokerError', code: 'hypervisor_refused' })
 }
 
-async function tickets (t: Test, { link, virtType }: LinkUnderTest): Promise<void> {
+async function tickets(t: Test, { link, virtType }: LinkUnderTest): Promise<void> {
   await prepareDomain(link, virtType)
-  const ticket = async (): Promise<unknown> => await link.request('ticket', { domain: DOMAIN, password: 'contract-contract-contract', ttl_seconds: 30, connected: 'keep' })
+  const ticket = async (): Promise<unknown> =>
+    await link.request('ticket', {
+      domain: DOMAIN,
+      password: 'contract-contract-contract',
+      ttl_seconds: 30,
+      connected: 'keep',
+    })
   await t.rejects(ticket(), { code: 'not_found' })
   await link.startDomain(DOMAIN)
   t.match(await ticket(), { tls_port: Number })
-  t.match(await link.request('displays', { domains: [DOMAIN] }), { items: [{ name: DOMAIN, spice: [], vnc: [] }] })
+  t.match(await link.request('displays', { domains: [DOMAIN] }), {
+    items: [{ name: DOMAIN, spice: [], vnc: [] }],
+  })
   await link.destroyDomain(DOMAIN)
 }
 
-async function comesBack (t: Test, { link, statuses, cut, reconnect }: LinkUnderTest): Promise<void> {
+async function comesBack(
+  t: Test,
+  { link, statuses, cut, reconnect }: LinkUnderTest,
+): Promise<void> {
   await cut()
   await until(() => statuses.at(-1)?.state !== 'up', { withinMs: 20_000, what: 'the cut is told' })
   reconnect()
@@ -171,17 +277,32 @@ async function comesBack (t: Test, { link, statuses, cut, reconnect }: LinkUnder
   await t.rejects(link.untilUp(100), { code: 'hypervisor_unreachable' })
 }
 
-async function prepareDomain (link: HypervisorLink, virtType: 'kvm' | 'qemu'): Promise<void> {
+async function prepareDomain(link: HypervisorLink, virtType: 'kvm' | 'qemu'): Promise<void> {
   await link.request('image_create', { name: 'contract-src.qcow2', size_bytes: SIZE })
   await copy(link, 'contract-base.g1.qcow2')
   await overlay(link, 'contract-base.g1.qcow2')
   await define(link, virtType)
 }
 
-async function define (link: HypervisorLink, virtType: 'kvm' | 'qemu'): Promise<void> {
+async function define(link: HypervisorLink, virtType: 'kvm' | 'qemu'): Promise<void> {
   const directory = link.status().facts?.directories.overlays.path ?? ''
-  await link.defineDomain(domainXml({
-    name: DOMAIN, uuid: UUID, virtType, memoryMib: 64, vcpus: 1, firmware: 'bios', network: 'none', mac: '52:54:00:c0:ff:ee', serial: DOMAIN, disk: `${directory}/${DOMAIN}.qcow2`,
-    transient: false, destroyOnReboot: false, listen: '127.0.0.1', metadata: {}, template: null,
-  }))
+  await link.defineDomain(
+    domainXml({
+      name: DOMAIN,
+      uuid: UUID,
+      virtType,
+      memoryMib: 64,
+      vcpus: 1,
+      firmware: 'bios',
+      network: 'none',
+      mac: '52:54:00:c0:ff:ee',
+      serial: DOMAIN,
+      disk: `${directory}/${DOMAIN}.qcow2`,
+      transient: false,
+      destroyOnReboot: false,
+      listen: '127.0.0.1',
+      metadata: {},
+      template: null,
+    }),
+  )
 }

@@ -7,15 +7,44 @@ import { linkContract, type LinkUnderTest } from './link-contract.js'
 
 const host = new SimulatedHost('hv1')
 
-async function simulated (): Promise<LinkUnderTest> {
+async function simulated(): Promise<LinkUnderTest> {
   const events: HelperEvent[] = []
   const statuses: LinkStatus[] = []
   const link = new SimulatedLink(host, {
-    settings: () => ({ name: 'hv1', address: '10.0.0.1', port: 22, hostKeyFingerprint: FINGERPRINT, directories: { images: '/images', overlays: '/overlays', transient: '/transient' } }),
-    events: { onStatus: (status) => { statuses.push(status) }, onEvent: (event) => { events.push(event) } },
+    settings: () => ({
+      name: 'hv1',
+      address: '10.0.0.1',
+      port: 22,
+      hostKeyFingerprint: FINGERPRINT,
+      directories: { images: '/images', overlays: '/overlays', transient: '/transient' },
+    }),
+    events: {
+      onStatus: (status) => {
+        statuses.push(status)
+      },
+      onEvent: (event) => {
+        events.push(event)
+      },
+    },
   })
   await link.untilUp(1_000)
-  return { link, events, statuses, virtType: 'qemu', cut: () => { link.setUp(false) }, reconnect: () => { link.reconnect() }, close: async () => { await link.close() } }
+  return {
+    link,
+    events,
+    statuses,
+    virtType: 'qemu',
+    cut: () => {
+      link.setUp(false)
+    },
+    reconnect: () => {
+      link.reconnect()
+    },
+    close: async () => {
+      await link.close()
+    },
+  }
 }
 
-void t.test('the simulated host keeps the contract of a line', async (t) => { linkContract(t, simulated) })
+void t.test('the simulated host keeps the contract of a line', async (t) => {
+  linkContract(t, simulated)
+})

@@ -7,21 +7,30 @@ import { until } from '../../support/until.js'
 import { brokenRules } from '../jobs/invariants.js'
 import { makeWorld } from '../jobs/scenarios.js'
 
-interface World { readonly engine: Engine, readonly hosts: readonly [SimulatedHost, SimulatedHost] }
+interface World {
+  readonly engine: Engine
+  readonly hosts: readonly [SimulatedHost, SimulatedHost]
+}
 
 /** Everything stands on g1, and g2 is current. */
-async function world (): Promise<World> {
+async function world(): Promise<World> {
   const hosts = [new SimulatedHost('hv1'), new SimulatedHost('hv2')] as const
   const engine = await makeWorld([...hosts])
   await engine.succeeded(await engine.images.copy('gold', undefined, BERTH))
   return { engine, hosts }
 }
 
-const populate = async ({ engine }: { engine: Engine }): Promise<void> => { await engine.succeeded(await engine.images.populate('gold', {}, BERTH)) }
-const states = async ({ engine }: { engine: Engine }): Promise<string[]> => (await engine.images.generations('gold')).map(({ name, state, hypervisors }) => [name, state, ...hypervisors].join(' '))
-const files = ({ hosts }: World): string[][] => hosts.map((host) => [...host.images.keys()].filter((name) => name.startsWith('gold')))
+const populate = async ({ engine }: { engine: Engine }): Promise<void> => {
+  await engine.succeeded(await engine.images.populate('gold', {}, BERTH))
+}
+const states = async ({ engine }: { engine: Engine }): Promise<string[]> =>
+  (await engine.images.generations('gold')).map(({ name, state, hypervisors }) =>
+    [name, state, ...hypervisors].join(' '),
+  )
+const files = ({ hosts }: World): string[][] =>
+  hosts.map((host) => [...host.images.keys()].filter((name) => name.startsWith('gold')))
 
-async function assertCollected (t: T, it: World, engine = it.engine): Promise<void> {
+async function assertCollected(t: T, it: World, engine = it.engine): Promise<void> {
   t.same(await states({ engine }), ['g2 ready hv1 hv2'])
   t.same(files(it), [['gold.g2.qcow2'], ['gold.g2.qcow2']])
   t.same(await brokenRules(engine.store, it.hosts), [])
@@ -60,7 +69,10 @@ t.test('what lies on a host that is away is collected when it comes back', async
   await populate(it)
   await assertCollected(t, it)
   await it.engine.succeeded(await it.engine.images.copy('gold', undefined, BERTH))
-  hv2.onCall = (call) => { if (call === 'image_remove') throw new BrokerError('hypervisor_unreachable', 'The line is lost.') }
+  hv2.onCall = (call) => {
+    if (call === 'image_remove')
+      throw new BrokerError('hypervisor_unreachable', 'The line is lost.')
+  }
   await populate(it)
   t.same(await states(it), ['g3 ready hv1 hv2', 'g2 collecting hv2'])
   hv2.onCall = () => {}
@@ -68,35 +80,58 @@ t.test('what lies on a host that is away is collected when it comes back', async
   await it.engine.collect()
   t.ok(hv2.images.has('gold.g2.qcow2'), 'a host that is away is not asked')
   hv2.link?.setUp(true)
-  await until(async () => (await states(it)).length === 1, { withinMs: 5_000, everyMs: 5, what: 'its coming back is enough' })
+  await until(async () => (await states(it)).length === 1, {
+    withinMs: 5_000,
+    everyMs: 5,
+    what: 'its coming back is enough',
+  })
   t.same(files(it), [['gold.g3.qcow2'], ['gold.g3.qcow2']])
   await it.engine.remove()
 })
 
 t.test('a restart takes it up again', async (t) => {
   const it = await world()
-  for (const host of it.hosts) host.onCall = (call) => { if (call === 'image_remove') throw new BrokerError('hypervisor_refused', 'It was refused on order.') }
+  for (const host of it.hosts)
+    host.onCall = (call) => {
+      if (call === 'image_remove')
+        throw new BrokerError('hypervisor_refused', 'It was refused on order.')
+    }
   await populate(it)
   await it.engine.stop()
   for (const host of it.hosts) host.onCall = () => {}
   const next = await Engine.start({ hosts: it.hosts, directory: it.engine.directory })
-  await until(async () => (await states({ engine: next })).length === 1, { withinMs: 5_000, everyMs: 5, what: 'the next broker has collected it' })
+  await until(async () => (await states({ engine: next })).length === 1, {
+    withinMs: 5_000,
+    everyMs: 5,
+    what: 'the next broker has collected it',
+  })
   await assertCollected(t, it, next)
   await next.remove()
 })
 
 t.test('a generation that is being collected is not given out any more', async (t) => {
   const it = await world()
-  for (const host of it.hosts) host.onCall = (call) => { if (call === 'image_remove') throw new BrokerError('hypervisor_refused', 'It was refused on order.') }
+  for (const host of it.hosts)
+    host.onCall = (call) => {
+      if (call === 'image_remove')
+        throw new BrokerError('hypervisor_refused', 'It was refused on order.')
+    }
   await populate(it)
-  await t.rejects(it.engine.images.populate('gold', { generation: 'g1' }, BERTH), { code: 'no_generation', message: /gold has no generation g1/ })
+  await t.rejects(it.engine.images.populate('gold', { generation: 'g1' }, BERTH), {
+    code: 'no_generation',
+    message: /gold has no generation g1/,
+  })
   await it.engine.remove()
 })
 
 t.test('what interrupted copies left on a host is removed when it comes up', async (t) => {
   const it = await world()
   const [hv1] = it.hosts
-  const swept = new Promise<void>((resolve) => { hv1.onAnswer = (call) => { if (call === 'parts_remove') resolve() } })
+  const swept = new Promise<void>((resolve) => {
+    hv1.onAnswer = (call) => {
+      if (call === 'parts_remove') resolve()
+    }
+  })
   hv1.link?.setUp(false)
   hv1.link?.setUp(true)
   await t.resolves(swept)

@@ -1,7 +1,15 @@
 import t from 'tap'
 import { BrokerError } from '../../../broker/errors.js'
 import { brokenRules } from './invariants.js'
-import { forget, type Moment, momentOf, prepared, resume, watchMoments, watchNothing } from './recording.js'
+import {
+  forget,
+  type Moment,
+  momentOf,
+  prepared,
+  resume,
+  watchMoments,
+  watchNothing,
+} from './recording.js'
 import { type Scenario, SCENARIOS } from './scenarios.js'
 
 t.setTimeout(120_000)
@@ -13,10 +21,14 @@ const LEFT_BY_DELETE = /has no domain|stands on nothing|is gone/
 const AT_ONCE = 8
 
 /** The labels of all moments of the scenario's job, in the order in which they come. */
-async function labelsOf (scenario: Scenario, start: Moment): Promise<string[]> {
+async function labelsOf(scenario: Scenario, start: Moment): Promise<string[]> {
   const { engine, hosts } = await resume(start)
   const labels: string[] = []
-  watchMoments(engine, hosts, { at: (label) => { labels.push(label) } })
+  watchMoments(engine, hosts, {
+    at: (label) => {
+      labels.push(label)
+    },
+  })
   await engine.succeeded(await scenario.wish(engine))
   watchNothing(engine, hosts)
   await engine.remove()
@@ -24,30 +36,45 @@ async function labelsOf (scenario: Scenario, start: Moment): Promise<string[]> {
 }
 
 /** The fault of this moment: a step's fault, a call that is refused again and again, or an answer that is lost once. */
-function faultAt (wanted: string): (label: string) => void {
+function faultAt(wanted: string): (label: string) => void {
   const [call = wanted] = wanted.split(' called')
   const again = wanted.includes(' called') && !wanted.includes(' file_') // a stream that ends is a lost line: it is opened anew for 90 s
   return (label) => {
-    if (again ? label.startsWith(`${call} called`) && numberOf(label) >= numberOf(wanted) : label === wanted) {
-      throw wanted.includes(' done') ? new BrokerError('hypervisor_unreachable', 'The answer was lost on order.') : new BrokerError('hypervisor_refused', 'It was refused on order.')
+    if (
+      again
+        ? label.startsWith(`${call} called`) && numberOf(label) >= numberOf(wanted)
+        : label === wanted
+    ) {
+      throw wanted.includes(' done')
+        ? new BrokerError('hypervisor_unreachable', 'The answer was lost on order.')
+        : new BrokerError('hypervisor_refused', 'It was refused on order.')
     }
   }
 }
 
 /** These kinds take back what they have done; of the others every part that is done stands. */
-function takesBack (scenario: Scenario): boolean { return scenario.name === 'copy' || scenario.name === 'define' }
+function takesBack(scenario: Scenario): boolean {
+  return scenario.name === 'copy' || scenario.name === 'define'
+}
 
-function numberOf (label: string): number { return Number(label.split('#')[1] ?? 1) }
+function numberOf(label: string): number {
+  return Number(label.split('#')[1] ?? 1)
+}
 
 /** Runs the job with one fault; gives what goes wrong, and the moments from the fault on. */
-async function runWithFault (scenario: Scenario, start: Moment, wanted: string): Promise<{ faults: string[], job: string, moments: Moment[] }> {
+async function runWithFault(
+  scenario: Scenario,
+  start: Moment,
+  wanted: string,
+): Promise<{ faults: string[]; job: string; moments: Moment[] }> {
   const { engine, hosts } = await resume(start)
   const moments: Moment[] = []
   let failed = false
   const fail = faultAt(wanted)
   watchMoments(engine, hosts, {
     at: (label) => {
-      if (failed && takesBack(scenario) && /undo|image_remove|domain_undefine/.test(label)) moments.push(momentOf(engine, hosts, `${wanted}, then ${label}`))
+      if (failed && takesBack(scenario) && /undo|image_remove|domain_undefine/.test(label))
+        moments.push(momentOf(engine, hosts, `${wanted}, then ${label}`))
       try {
         fail(label)
       } catch (error) {
@@ -62,16 +89,22 @@ async function runWithFault (scenario: Scenario, start: Moment, wanted: string):
   watchNothing(engine, hosts)
   await engine.collect()
   for (const host of hosts) await engine.observer.lookNow(host.name)
-  const faults = (await brokenRules(engine.store, hosts)).filter((fault) => scenario.kind !== 'delete' || !LEFT_BY_DELETE.test(fault))
+  const faults = (await brokenRules(engine.store, hosts)).filter(
+    (fault) => scenario.kind !== 'delete' || !LEFT_BY_DELETE.test(fault),
+  )
   if (!failed) faults.push('the fault never came')
-  if (ended.state !== 'succeeded') faults.push(...await repeat(engine, hosts, scenario))
-  else faults.push(...await scenario.faults(engine, hosts))
+  if (ended.state !== 'succeeded') faults.push(...(await repeat(engine, hosts, scenario)))
+  else faults.push(...(await scenario.faults(engine, hosts)))
   await engine.remove()
   return { faults, job, moments }
 }
 
 /** The same wish again, without a fault: it succeeds and all is as it should be. */
-async function repeat (engine: Parameters<Scenario['wish']>[0], hosts: Parameters<Scenario['faults']>[1], scenario: Scenario): Promise<string[]> {
+async function repeat(
+  engine: Parameters<Scenario['wish']>[0],
+  hosts: Parameters<Scenario['faults']>[1],
+  scenario: Scenario,
+): Promise<string[]> {
   try {
     await engine.succeeded(await scenario.wish(engine))
   } catch (error) {
@@ -79,40 +112,53 @@ async function repeat (engine: Parameters<Scenario['wish']>[0], hosts: Parameter
     return [`repeated: ${error instanceof Error ? error.message : String(error)}`]
   }
   for (const host of hosts) await engine.observer.lookNow(host.name)
-  return [...await brokenRules(engine.store, hosts), ...await scenario.faults(engine, hosts)].map((fault) => `repeated: ${fault}`)
+  return [
+    ...(await brokenRules(engine.store, hosts)),
+    ...(await scenario.faults(engine, hosts)),
+  ].map((fault) => `repeated: ${fault}`)
 }
 
 /** A broker that crashed while it undid: the next one ends the undoing. */
-async function undoAgain (scenario: Scenario, moment: Moment, job: string): Promise<string[]> {
+async function undoAgain(scenario: Scenario, moment: Moment, job: string): Promise<string[]> {
   const { engine, hosts } = await resume(moment)
   const { state, message } = await engine.ended(job)
   await engine.idle()
   for (const host of hosts) await engine.observer.lookNow(host.name)
-  const faults = (await brokenRules(engine.store, hosts)).filter((fault) => scenario.kind !== 'delete' || !LEFT_BY_DELETE.test(fault))
-  if (!ENDS.includes(state) || (state !== 'succeeded' && message === '')) faults.push(`it ${state}: "${message}"`)
+  const faults = (await brokenRules(engine.store, hosts)).filter(
+    (fault) => scenario.kind !== 'delete' || !LEFT_BY_DELETE.test(fault),
+  )
+  if (!ENDS.includes(state) || (state !== 'succeeded' && message === ''))
+    faults.push(`it ${state}: "${message}"`)
   await engine.remove()
   return faults.map((fault) => `${moment.label}: ${fault}`)
 }
 
 for (const scenario of SCENARIOS) {
-  t.test(`${scenario.name}: after a fault at any moment nothing is half-made, and the repeated wish converges`, async (t) => {
-    const start = await prepared(scenario)
-    const labels = await labelsOf(scenario, start)
-    const faults: string[] = []
-    const undone: string[] = []
-    let takenOver = 0
-    for (let from = 0; from < labels.length; from += AT_ONCE) {
-      const results = await Promise.all(labels.slice(from, from + AT_ONCE).map(async (label) => ({ label, ...await runWithFault(scenario, start, label) })))
-      for (const { label, faults: found, job, moments } of results) {
-        faults.push(...found.map((fault) => `at ${label}: ${fault}`))
-        for (const moment of moments) undone.push(...await undoAgain(scenario, moment, job))
-        takenOver += moments.length
-        forget(moments)
+  t.test(
+    `${scenario.name}: after a fault at any moment nothing is half-made, and the repeated wish converges`,
+    async (t) => {
+      const start = await prepared(scenario)
+      const labels = await labelsOf(scenario, start)
+      const faults: string[] = []
+      const undone: string[] = []
+      let takenOver = 0
+      for (let from = 0; from < labels.length; from += AT_ONCE) {
+        const results = await Promise.all(
+          labels
+            .slice(from, from + AT_ONCE)
+            .map(async (label) => ({ label, ...(await runWithFault(scenario, start, label)) })),
+        )
+        for (const { label, faults: found, job, moments } of results) {
+          faults.push(...found.map((fault) => `at ${label}: ${fault}`))
+          for (const moment of moments) undone.push(...(await undoAgain(scenario, moment, job)))
+          takenOver += moments.length
+          forget(moments)
+        }
       }
-    }
-    t.same(faults, [])
-    t.same(undone, [], `the undo, run twice (${takenOver} moments)`)
-    t.ok(takenOver > 0 || !takesBack(scenario), 'there is something to undo')
-    forget([start])
-  })
+      t.same(faults, [])
+      t.same(undone, [], `the undo, run twice (${takenOver} moments)`)
+      t.ok(takenOver > 0 || !takesBack(scenario), 'there is something to undo')
+      forget([start])
+    },
+  )
 }

@@ -7,15 +7,23 @@ import type { SimulatedBroker } from '../../support/simulated-broker.js'
 export class EventStream {
   text = ''
   ended = false
-  private constructor (readonly message: IncomingMessage) {
+  private constructor(readonly message: IncomingMessage) {
     message.setEncoding('utf8')
-    message.on('data', (text: string) => { this.text += text })
-    message.on('close', () => { this.ended = true })
+    message.on('data', (text: string) => {
+      this.text += text
+    })
+    message.on('close', () => {
+      this.ended = true
+    })
   }
 
-  static async open (broker: SimulatedBroker, token: string, lastId = ''): Promise<EventStream> {
+  static async open(broker: SimulatedBroker, token: string, lastId = ''): Promise<EventStream> {
     return await new Promise((resolve, reject) => {
-      const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream', ...(lastId === '' ? {} : { 'last-event-id': lastId }) }
+      const headers = {
+        authorization: `Bearer ${token}`,
+        accept: 'text/event-stream',
+        ...(lastId === '' ? {} : { 'last-event-id': lastId }),
+      }
       get(`${broker.url}/api/v1/live`, { ca: broker.ca, headers, agent: false }, (message) => {
         if (message.statusCode === 200) resolve(new EventStream(message))
         else reject(new Error(`HTTP ${message.statusCode ?? 0}`))
@@ -23,7 +31,15 @@ export class EventStream {
     })
   }
 
-  get topics (): Topic[] { return [...this.text.matchAll(/^data: (\{"topics".*)$/gm)].flatMap(([, json = '{}']) => [...(JSON.parse(json) as Change).topics]) }
-  get lastId (): string { return [...this.text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] ?? '' }
-  close (): void { this.message.destroy() }
+  get topics(): Topic[] {
+    return [...this.text.matchAll(/^data: (\{"topics".*)$/gm)].flatMap(([, json = '{}']) => [
+      ...(JSON.parse(json) as Change).topics,
+    ])
+  }
+  get lastId(): string {
+    return [...this.text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] ?? ''
+  }
+  close(): void {
+    this.message.destroy()
+  }
 }

@@ -7,27 +7,40 @@ import { EventStream } from './event-stream.js'
 
 t.test('an open page leaves nothing in the log and nothing in the audit', async (t) => {
   const lines: string[] = []
-  const to = new PassThrough().on('data', (line: Buffer) => { lines.push(line.toString('utf8')) })
+  const to = new PassThrough().on('data', (line: Buffer) => {
+    lines.push(line.toString('utf8'))
+  })
   const broker = await SimulatedBroker.start({ log: openLog('info', to) })
-  t.teardown(async () => { await broker.remove() })
+  t.teardown(async () => {
+    await broker.remove()
+  })
   const audit = (): number => broker.rows('SELECT 1 FROM event').length
   const [logged, events] = [lines.length, audit()]
   const stream = await EventStream.open(broker, broker.token)
   await until(() => stream.text.includes('hello'), { withinMs: 2_000, what: 'the stream stands' })
-  for (const path of ['/machines', '/hypervisors', '/pools', '/desktops', '/jobs?limit=20']) await broker.admin.get(path)
+  for (const path of ['/machines', '/hypervisors', '/pools', '/desktops', '/jobs?limit=20'])
+    await broker.admin.get(path)
   stream.close()
   await until(() => stream.ended, { withinMs: 2_000, what: 'the stream has ended' })
-  t.same(lines.slice(logged).filter((line) => /live|request/.test(line)), [], 'at level info')
+  t.same(
+    lines.slice(logged).filter((line) => /live|request/.test(line)),
+    [],
+    'at level info',
+  )
   t.equal(audit(), events)
 })
 
 t.test('in a house in which nothing happens nothing is told', async (t) => {
   const broker = await SimulatedBroker.start()
-  t.teardown(async () => { await broker.remove() })
+  t.teardown(async () => {
+    await broker.remove()
+  })
   await broker.addHypervisors()
   await broker.admin.post('/pools', { name: 'lab', size: 0 })
   const stream = await EventStream.open(broker, broker.token)
-  t.teardown(() => { stream.close() })
+  t.teardown(() => {
+    stream.close()
+  })
   const quietForMs = 2_500 // keepers look every second
   let [heard, since] = [0, performance.now()]
   const isQuiet = (): boolean => {

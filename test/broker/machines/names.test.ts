@@ -2,7 +2,9 @@ import t from 'tap'
 import { expandNames } from '../../../broker/machines/names.js'
 
 t.test('names are counted up', async (t) => {
-  const table: ReadonlyArray<readonly [pattern: string, count: number, first: number, names: readonly string[]]> = [
+  const table: ReadonlyArray<
+    readonly [pattern: string, count: number, first: number, names: readonly string[]]
+  > = [
     ['golden', 1, 1, ['golden']],
     ['pc-{n}', 1, 1, ['pc-1']],
     ['pc-{n}', 3, 9, ['pc-9', 'pc-10', 'pc-11']],
@@ -11,7 +13,8 @@ t.test('names are counted up', async (t) => {
     ['{nnn}.lab', 2, 7, ['007.lab', '008.lab']],
     ['room_{n}-pc', 2, 0, ['room_0-pc', 'room_1-pc']],
   ]
-  for (const [pattern, count, first, names] of table) t.same(expandNames(pattern, count, first), names, `${pattern} × ${count} from ${first}`)
+  for (const [pattern, count, first, names] of table)
+    t.same(expandNames(pattern, count, first), names, `${pattern} × ${count} from ${first}`)
 })
 
 t.test('what cannot be a name is refused in a sentence that names it', async (t) => {
@@ -30,5 +33,10 @@ t.test('what cannot be a name is refused in a sentence that names it', async (t)
     ['base.g7', 1, /"base\.g7" ends like a generation of an image: choose another name/],
     ['base.g{n}', 1, /"base\.g1" ends like a generation/],
   ]
-  for (const [pattern, count, message] of table) t.throws(() => expandNames(pattern, count, 1), { name: 'BrokerError', code: 'invalid_request', message }, pattern.slice(0, 20))
+  for (const [pattern, count, message] of table)
+    t.throws(
+      () => expandNames(pattern, count, 1),
+      { name: 'BrokerError', code: 'invalid_request', message },
+      pattern.slice(0, 20),
+    )
 })

@@ -2,23 +2,31 @@ import t from 'tap'
 import { Limit } from '../../../broker/machines/start-limit.js'
 
 /** A piece of work that ends when it is told to. */
-function work (): { begun: boolean, act: () => Promise<string>, end: () => void, fail: () => void } {
-  let settle: { resolve: (value: string) => void, reject: (error: Error) => void } | undefined
-  const ended = new Promise<string>((resolve, reject) => { settle = { resolve, reject } })
+function work(): { begun: boolean; act: () => Promise<string>; end: () => void; fail: () => void } {
+  let settle: { resolve: (value: string) => void; reject: (error: Error) => void } | undefined
+  const ended = new Promise<string>((resolve, reject) => {
+    settle = { resolve, reject }
+  })
   const it = {
     begun: false,
     act: async () => {
       it.begun = true
       return await ended
     },
-    end: () => { settle?.resolve('done') },
-    fail: () => { settle?.reject(new Error('it broke')) },
+    end: () => {
+      settle?.resolve('done')
+    },
+    fail: () => {
+      settle?.reject(new Error('it broke'))
+    },
   }
   return it
 }
 
 /** Everything that is ready to run has run: only promises are between a place that is free and who takes it. */
-async function settled (): Promise<void> { await new Promise((resolve) => setImmediate(resolve)) }
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
+}
 
 t.test('so many at a time for each key, the others in the order in which they came', async (t) => {
   const limit = new Limit(() => 2)
@@ -26,10 +34,17 @@ t.test('so many at a time for each key, the others in the order in which they ca
   const runs = [a, b, c, d].map(async (one) => await limit.run('hv1', one.act))
   const elsewhere = limit.run('hv2', other.act)
   await settled()
-  t.same([a, b, c, d, other].map((one) => one.begun), [true, true, false, false, true])
+  t.same(
+    [a, b, c, d, other].map((one) => one.begun),
+    [true, true, false, false, true],
+  )
   b.end()
   await settled()
-  t.same([c, d].map((one) => one.begun), [true, false], 'the place passes to the first who waits')
+  t.same(
+    [c, d].map((one) => one.begun),
+    [true, false],
+    'the place passes to the first who waits',
+  )
   for (const one of [a, c, d, other]) one.end()
   t.same(await Promise.all([...runs, elsewhere]), ['done', 'done', 'done', 'done', 'done'])
 })

@@ -10,54 +10,127 @@ import { device, listed, peopleOffice, untilLogin } from './people-office.js'
 
 t.setTimeout(180_000)
 
-interface Begun { readonly userCode: string, readonly verificationUri: string, readonly intervalMs: number, readonly expiresAt: string, readonly handle: string }
+interface Begun {
+  readonly userCode: string
+  readonly verificationUri: string
+  readonly intervalMs: number
+  readonly expiresAt: string
+  readonly handle: string
+}
 
-t.test('a code on the screen of a thin client, confirmed in any browser, by a real provider', async (t) => {
-  const port = await freePort()
-  const provider = await startProvider(`https://127.0.0.1:${port}`)
-  writeFileSync(join(provider.folder, 'secret'), `${CLIENT_SECRET}\n`)
-  const settings = Value.Default(ProviderSettings, { name: 'corp', title: 'The corporation', issuer: provider.issuer, 'client-id': 'berth', 'client-secret-file': join(provider.folder, 'secret'), 'ca-file': provider.ca, scope: 'openid profile groups', roles: { Desks: ['staff'] } }) as ProviderSettings
-  provider.claims = { 'sub-1': { preferred_username: 'alice@example.test', groups: ['desks'] }, 'sub-2': { preferred_username: 'bob@example.test', groups: [] } }
-  const broker = await peopleOffice({ config: { listenPort: port, oidcProviders: [settings] } })
-  t.teardown(async () => { await broker.remove(); await provider.remove() })
-  await broker.admin.put('/grants', { kind: 'pool', object: 'p', subjectKind: 'role', subject: 'staff', verbs: ['start', 'accessConsole'] })
-  const confirm = async ({ verificationUri, userCode }: Begun): Promise<void> => {
-    const browser = new Walker([broker.ca, readFileSync(provider.ca, 'utf8')])
-    const tokenIn = (text: string): string | undefined => /name="xsrf" value="([^"]+)"/.exec(text)?.[1]
-    const form = await browser.open(verificationUri)
-    const shown = await browser.post(verificationUri, { xsrf: tokenIn(form.text) ?? '', user_code: userCode })
-    await browser.post(verificationUri, { xsrf: tokenIn(shown.text) ?? tokenIn(form.text) ?? '', user_code: userCode, confirm: 'yes' })
-  }
-  const desk = await device(broker)
-  t.match(await desk.ask(), { state: 'login', ways: { password: false, providers: [{ name: 'corp', title: 'The corporation' }] } }, 'nobody but an administrator has a password')
-  t.match(await desk.person('login/provider', { provider: 'nobody' }), { status: 404 })
-  const begin = async (): Promise<Begun> => await until(async () => {
-    const { status, body } = await desk.person<Begun>('login/provider', { provider: 'corp' })
-    return status === 200 ? body : null
-  }, { withinMs: 10_000, everyMs: 200, what: 'a login is begun' })
-  const poll = async (handle: string) => await desk.person<{ name: string | null, message: string }>('login/provider/poll', { handle })
-  const untilAnswered = async (handle: string) => await until(async () => {
-    const answer = await poll(handle)
-    return answer.status !== 200 || answer.body.name !== null ? answer : null
-  }, { withinMs: 20_000, everyMs: 300, what: 'the provider has an answer' })
+t.test(
+  'a code on the screen of a thin client, confirmed in any browser, by a real provider',
+  async (t) => {
+    const port = await freePort()
+    const provider = await startProvider(`https://127.0.0.1:${port}`)
+    writeFileSync(join(provider.folder, 'secret'), `${CLIENT_SECRET}\n`)
+    const settings = Value.Default(ProviderSettings, {
+      name: 'corp',
+      title: 'The corporation',
+      issuer: provider.issuer,
+      'client-id': 'berth',
+      'client-secret-file': join(provider.folder, 'secret'),
+      'ca-file': provider.ca,
+      scope: 'openid profile groups',
+      roles: { Desks: ['staff'] },
+    }) as ProviderSettings
+    provider.claims = {
+      'sub-1': { preferred_username: 'alice@example.test', groups: ['desks'] },
+      'sub-2': { preferred_username: 'bob@example.test', groups: [] },
+    }
+    const broker = await peopleOffice({ config: { listenPort: port, oidcProviders: [settings] } })
+    t.teardown(async () => {
+      await broker.remove()
+      await provider.remove()
+    })
+    await broker.admin.put('/grants', {
+      kind: 'pool',
+      object: 'p',
+      subjectKind: 'role',
+      subject: 'staff',
+      verbs: ['start', 'accessConsole'],
+    })
+    const confirm = async ({ verificationUri, userCode }: Begun): Promise<void> => {
+      const browser = new Walker([broker.ca, readFileSync(provider.ca, 'utf8')])
+      const tokenIn = (text: string): string | undefined =>
+        /name="xsrf" value="([^"]+)"/.exec(text)?.[1]
+      const form = await browser.open(verificationUri)
+      const shown = await browser.post(verificationUri, {
+        xsrf: tokenIn(form.text) ?? '',
+        user_code: userCode,
+      })
+      await browser.post(verificationUri, {
+        xsrf: tokenIn(shown.text) ?? tokenIn(form.text) ?? '',
+        user_code: userCode,
+        confirm: 'yes',
+      })
+    }
+    const desk = await device(broker)
+    t.match(
+      await desk.ask(),
+      {
+        state: 'login',
+        ways: { password: false, providers: [{ name: 'corp', title: 'The corporation' }] },
+      },
+      'nobody but an administrator has a password',
+    )
+    t.match(await desk.person('login/provider', { provider: 'nobody' }), { status: 404 })
+    const begin = async (): Promise<Begun> =>
+      await until(
+        async () => {
+          const { status, body } = await desk.person<Begun>('login/provider', { provider: 'corp' })
+          return status === 200 ? body : null
+        },
+        { withinMs: 10_000, everyMs: 200, what: 'a login is begun' },
+      )
+    const poll = async (handle: string) =>
+      await desk.person<{ name: string | null; message: string }>('login/provider/poll', { handle })
+    const untilAnswered = async (handle: string) =>
+      await until(
+        async () => {
+          const answer = await poll(handle)
+          return answer.status !== 200 || answer.body.name !== null ? answer : null
+        },
+        { withinMs: 20_000, everyMs: 300, what: 'the provider has an answer' },
+      )
 
-  const begun = await begin()
-  t.match(begun, { userCode: /.{4,}/, verificationUri: `${provider.issuer}/device`, intervalMs: 5_000, expiresAt: /T.*Z$/ })
-  t.match(await desk.person('login/provider', { provider: 'corp' }), { status: 429 }, 'not again at once')
-  t.match(await poll(begun.handle), { status: 200, body: { name: null } })
-  await confirm(begun)
-  t.match(await untilAnswered(begun.handle), { status: 200, body: { name: 'alice@example.test' } })
-  t.match(await desk.askUntil('ready', 10_000), { person: 'alice@example.test' })
-  t.match(await listed(broker, desk), { person: 'alice@example.test' })
-  await desk.person('logout')
+    const begun = await begin()
+    t.match(begun, {
+      userCode: /.{4,}/,
+      verificationUri: `${provider.issuer}/device`,
+      intervalMs: 5_000,
+      expiresAt: /T.*Z$/,
+    })
+    t.match(
+      await desk.person('login/provider', { provider: 'corp' }),
+      { status: 429 },
+      'not again at once',
+    )
+    t.match(await poll(begun.handle), { status: 200, body: { name: null } })
+    await confirm(begun)
+    t.match(await untilAnswered(begun.handle), {
+      status: 200,
+      body: { name: 'alice@example.test' },
+    })
+    t.match(await desk.askUntil('ready', 10_000), { person: 'alice@example.test' })
+    t.match(await listed(broker, desk), { person: 'alice@example.test' })
+    await desk.person('logout')
 
-  const late = await begin()
-  broker.run('UPDATE login_flow SET expires_at = 1')
-  t.match(await untilAnswered(late.handle), { status: 401, body: { message: 'This login is unknown or too old: begin again.' } }, 'a code that has run out')
-  provider.who = 'sub-2'
-  const poor = await begin()
-  await confirm(poor)
-  t.match(await untilAnswered(poor.handle), { status: 403, body: { message: /^bob@example\.test may use no desktop at this screen/ } })
-  await untilLogin(desk, /Log in/)
-  t.match(await listed(broker, desk), { person: null })
-})
+    const late = await begin()
+    broker.run('UPDATE login_flow SET expires_at = 1')
+    t.match(
+      await untilAnswered(late.handle),
+      { status: 401, body: { message: 'This login is unknown or too old: begin again.' } },
+      'a code that has run out',
+    )
+    provider.who = 'sub-2'
+    const poor = await begin()
+    await confirm(poor)
+    t.match(await untilAnswered(poor.handle), {
+      status: 403,
+      body: { message: /^bob@example\.test may use no desktop at this screen/ },
+    })
+    await untilLogin(desk, /Log in/)
+    t.match(await listed(broker, desk), { person: null })
+  },
+)

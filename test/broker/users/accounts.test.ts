@@ -7,41 +7,95 @@ import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 
 const PASSWORD = 'correct horse battery'
-interface User { readonly name: string, readonly roles: ReadonlyArray<{ role: string }>, readonly blockedUntil: string | null, readonly disabled: boolean }
+interface User {
+  readonly name: string
+  readonly roles: ReadonlyArray<{ role: string }>
+  readonly blockedUntil: string | null
+  readonly disabled: boolean
+}
 
-async function started (t: Pick<typeof import('tap').t, 'teardown'>): Promise<SimulatedBroker> {
+async function started(t: Pick<typeof import('tap').t, 'teardown'>): Promise<SimulatedBroker> {
   const broker = await SimulatedBroker.start()
-  t.teardown(async () => { await broker.remove() })
+  t.teardown(async () => {
+    await broker.remove()
+  })
   return broker
 }
-async function logIn (broker: SimulatedBroker, name: string, password = PASSWORD): Promise<ApiClient> {
-  return new ApiClient(broker.url, broker.ca, (await broker.anybody.post<{ token: string }>('/login', { name, password })).token)
+async function logIn(
+  broker: SimulatedBroker,
+  name: string,
+  password = PASSWORD,
+): Promise<ApiClient> {
+  return new ApiClient(
+    broker.url,
+    broker.ca,
+    (await broker.anybody.post<{ token: string }>('/login', { name, password })).token,
+  )
 }
 
 t.test('names of people', async (t) => {
   t.equal(personName(' Zoe\u0308 '), 'Zoë')
   t.equal(nameKey('ZOE\u0308'), nameKey('zoë'))
   t.equal([...personName('😀'.repeat(200))].length, 200)
-  for (const bad of ['', ' ', 'a\nb', 'a\u0000', 'a\u202eb', 'a\u200bb', 'x'.repeat(201), 'berth', 'Berth', 'thin-client:52:54:00:00:00:01', '\ud800']) t.throws(() => personName(bad), { code: 'invalid_request' }, JSON.stringify(bad))
+  for (const bad of [
+    '',
+    ' ',
+    'a\nb',
+    'a\u0000',
+    'a\u202eb',
+    'a\u200bb',
+    'x'.repeat(201),
+    'berth',
+    'Berth',
+    'thin-client:52:54:00:00:00:01',
+    '\ud800',
+  ])
+    t.throws(() => personName(bad), { code: 'invalid_request' }, JSON.stringify(bad))
 })
 
 t.test('waiting after failures doubles up to a bound', async (t) => {
-  t.same([0, 4, 5, 6, 7, 14, 100, 1e6].map((failures) => waitAfter(failures, 5)), [0, 0, 1_000, 2_000, 4_000, 512_000, 900_000, 900_000])
+  t.same(
+    [0, 4, 5, 6, 7, 14, 100, 1e6].map((failures) => waitAfter(failures, 5)),
+    [0, 0, 1_000, 2_000, 4_000, 512_000, 900_000, 900_000],
+  )
 })
 
 t.test('names with @, unicode and 200 characters: create, log in, grant, delete', async (t) => {
   const broker = await started(t)
-  for (const name of ['alice@example.org', 'Zoë Müller', '山田太郎', 'x'.repeat(200), '😀'.repeat(200), "o'hara; DROP TABLE account", 'a/b?c#d%e']) {
-    t.match(await broker.admin.post('/users', { name, password: PASSWORD, roles: ['staff', 'user'] }), { name, source: 'local', role: 'user', roles: [{ role: 'staff' }] })
+  for (const name of [
+    'alice@example.org',
+    'Zoë Müller',
+    '山田太郎',
+    'x'.repeat(200),
+    '😀'.repeat(200),
+    "o'hara; DROP TABLE account",
+    'a/b?c#d%e',
+  ]) {
+    t.match(
+      await broker.admin.post('/users', { name, password: PASSWORD, roles: ['staff', 'user'] }),
+      { name, source: 'local', role: 'user', roles: [{ role: 'staff' }] },
+    )
     const client = await logIn(broker, name.toUpperCase().toLowerCase())
     t.match(await client.get('/whoami'), { name, roles: ['staff'], role: 'user' })
     t.match(await broker.admin.get(`/users/${encodeURIComponent(name)}`), { name })
     await broker.admin.delete(`/users/${encodeURIComponent(name)}`)
-    t.match(await client.raw('GET', '/api/v1/whoami'), { status: 401 }, 'the login ended with the account')
+    t.match(
+      await client.raw('GET', '/api/v1/whoami'),
+      { status: 401 },
+      'the login ended with the account',
+    )
   }
-  t.match(await broker.admin.raw('POST', '/api/v1/users', { name: 'ADMIN', password: PASSWORD }), { status: 409, body: { code: 'name_taken' } })
-  t.match(await broker.admin.raw('POST', '/api/v1/users', { name: 'bob', password: 'short' }), { status: 400 })
-  t.match(await broker.admin.raw('POST', '/api/v1/users', { name: 'b\u202eob', password: PASSWORD }), { status: 400 })
+  t.match(await broker.admin.raw('POST', '/api/v1/users', { name: 'ADMIN', password: PASSWORD }), {
+    status: 409,
+    body: { code: 'name_taken' },
+  })
+  t.match(await broker.admin.raw('POST', '/api/v1/users', { name: 'bob', password: 'short' }), {
+    status: 400,
+  })
+  t.match(
+    await broker.admin.raw('POST', '/api/v1/users', { name: 'b\u202eob', password: PASSWORD }),
+    { status: 400 },
+  )
 })
 
 t.test('the last administrator stays one', async (t) => {
@@ -51,64 +105,128 @@ t.test('the last administrator stays one', async (t) => {
   t.match(await broker.admin.raw('PATCH', '/api/v1/users/admin', { roles: ['observer'] }), refused)
   t.match(await broker.admin.raw('PATCH', '/api/v1/users/admin', { disabled: true }), refused)
   addPerson(broker, 'of the directory', { roles: ['admin'] })
-  t.match(await broker.admin.raw('DELETE', '/api/v1/users/admin'), refused, 'an administrator without a password here is not enough')
+  t.match(
+    await broker.admin.raw('DELETE', '/api/v1/users/admin'),
+    refused,
+    'an administrator without a password here is not enough',
+  )
   await broker.admin.post('/users', { name: 'second', password: PASSWORD, roles: ['admin'] })
   const second = await logIn(broker, 'second')
   await second.delete('/users/admin')
   t.match(await second.raw('DELETE', '/api/v1/users/second'), refused)
 })
 
-t.test('disabling, a new password and log-out end logins at once; tokens of programs only the first', async (t) => {
-  const broker = await started(t)
-  await broker.admin.post('/users', { name: 'carol', password: PASSWORD })
-  const program = addPerson(broker, 'carol')
-  const ends = async (act: () => Promise<unknown>): Promise<void> => {
-    const login = await logIn(broker, 'carol')
-    await login.get('/whoami')
-    await act()
-    t.match(await login.raw('GET', '/api/v1/whoami'), { status: 401 })
-  }
-  await ends(async () => await broker.admin.post('/users/carol/log-out'))
-  await ends(async () => await broker.admin.post('/users/carol/password', { newPassword: PASSWORD }))
-  await ends(async () => await (await logIn(broker, 'carol')).post('/password', { oldPassword: PASSWORD, newPassword: PASSWORD }))
-  await program.get('/whoami')
-  await ends(async () => await broker.admin.patch('/users/carol', { disabled: true }))
-  t.match(await program.raw('GET', '/api/v1/whoami'), { status: 401 })
-  t.match(await broker.anybody.raw('POST', '/api/v1/login', { name: 'carol', password: PASSWORD }), { status: 401, body: { message: 'The name or the password is wrong.' } })
-  await broker.admin.patch('/users/carol', { disabled: false })
-  await program.get('/whoami')
-})
+t.test(
+  'disabling, a new password and log-out end logins at once; tokens of programs only the first',
+  async (t) => {
+    const broker = await started(t)
+    await broker.admin.post('/users', { name: 'carol', password: PASSWORD })
+    const program = addPerson(broker, 'carol')
+    const ends = async (act: () => Promise<unknown>): Promise<void> => {
+      const login = await logIn(broker, 'carol')
+      await login.get('/whoami')
+      await act()
+      t.match(await login.raw('GET', '/api/v1/whoami'), { status: 401 })
+    }
+    await ends(async () => await broker.admin.post('/users/carol/log-out'))
+    await ends(
+      async () => await broker.admin.post('/users/carol/password', { newPassword: PASSWORD }),
+    )
+    await ends(
+      async () =>
+        await (
+          await logIn(broker, 'carol')
+        ).post('/password', { oldPassword: PASSWORD, newPassword: PASSWORD }),
+    )
+    await program.get('/whoami')
+    await ends(async () => await broker.admin.patch('/users/carol', { disabled: true }))
+    t.match(await program.raw('GET', '/api/v1/whoami'), { status: 401 })
+    t.match(
+      await broker.anybody.raw('POST', '/api/v1/login', { name: 'carol', password: PASSWORD }),
+      { status: 401, body: { message: 'The name or the password is wrong.' } },
+    )
+    await broker.admin.patch('/users/carol', { disabled: false })
+    await program.get('/whoami')
+  },
+)
 
-t.test('who has failed too often waits, also for a name that does not exist; an administrator unlocks', async (t) => {
-  const broker = await started(t)
-  await broker.admin.post('/users', { name: 'dave', password: PASSWORD })
-  const words: string[] = []
-  for (const name of ['dave', 'nobody']) {
-    const answers = await Promise.all(Array.from({ length: 9 }, async () => await broker.anybody.raw('POST', '/api/v1/login', { name, password: 'wrong' })))
-    t.same(answers.map(({ status }) => status).sort(), [401, 401, 401, 401, 401, 429, 429, 429, 429], 'many at once are no way around')
-    words.push(...answers.map(({ text }) => text.replace(/"requestId":"[^"]*"/, '').replace(/\d+ seconds/, 'N seconds')))
-  }
-  t.equal(new Set(words).size, 2, 'the same words for both')
-  t.match(await broker.anybody.raw('POST', '/api/v1/login', { name: 'DAVE', password: PASSWORD }), { status: 429 })
-  t.type((await broker.admin.get<User>('/users/dave')).blockedUntil, 'string')
-  await broker.stop()
-  await broker.start()
-  t.equal(broker.rows("SELECT * FROM login_failure WHERE subject = 'account:dave'").length, 1, 'a restart forgets nothing')
-  await broker.admin.post('/users/dave/unlock')
-  broker.run("DELETE FROM login_failure WHERE subject LIKE 'address:%'")
-  await logIn(broker, 'dave')
-  t.same(broker.rows("SELECT * FROM login_failure WHERE subject = 'account:dave'"), [], 'a success forgets the failures')
-  broker.run("UPDATE login_failure SET failures = 5, blocked_until = ? WHERE subject = 'account:nobody'", Date.now() + 300)
-  await until(async () => (await broker.anybody.raw('POST', '/api/v1/login', { name: 'nobody', password: 'wrong' })).status === 401, { withinMs: 3_000, what: 'the wait ends by itself' })
-})
+t.test(
+  'who has failed too often waits, also for a name that does not exist; an administrator unlocks',
+  async (t) => {
+    const broker = await started(t)
+    await broker.admin.post('/users', { name: 'dave', password: PASSWORD })
+    const words: string[] = []
+    for (const name of ['dave', 'nobody']) {
+      const answers = await Promise.all(
+        Array.from(
+          { length: 9 },
+          async () =>
+            await broker.anybody.raw('POST', '/api/v1/login', { name, password: 'wrong' }),
+        ),
+      )
+      t.same(
+        answers.map(({ status }) => status).sort(),
+        [401, 401, 401, 401, 401, 429, 429, 429, 429],
+        'many at once are no way around',
+      )
+      words.push(
+        ...answers.map(({ text }) =>
+          text.replace(/"requestId":"[^"]*"/, '').replace(/\d+ seconds/, 'N seconds'),
+        ),
+      )
+    }
+    t.equal(new Set(words).size, 2, 'the same words for both')
+    t.match(
+      await broker.anybody.raw('POST', '/api/v1/login', { name: 'DAVE', password: PASSWORD }),
+      { status: 429 },
+    )
+    t.type((await broker.admin.get<User>('/users/dave')).blockedUntil, 'string')
+    await broker.stop()
+    await broker.start()
+    t.equal(
+      broker.rows("SELECT * FROM login_failure WHERE subject = 'account:dave'").length,
+      1,
+      'a restart forgets nothing',
+    )
+    await broker.admin.post('/users/dave/unlock')
+    broker.run("DELETE FROM login_failure WHERE subject LIKE 'address:%'")
+    await logIn(broker, 'dave')
+    t.same(
+      broker.rows("SELECT * FROM login_failure WHERE subject = 'account:dave'"),
+      [],
+      'a success forgets the failures',
+    )
+    broker.run(
+      "UPDATE login_failure SET failures = 5, blocked_until = ? WHERE subject = 'account:nobody'",
+      Date.now() + 300,
+    )
+    await until(
+      async () =>
+        (await broker.anybody.raw('POST', '/api/v1/login', { name: 'nobody', password: 'wrong' }))
+          .status === 401,
+      { withinMs: 3_000, what: 'the wait ends by itself' },
+    )
+  },
+)
 
 t.test('a class that logs in at the same moment from one address is let in', async (t) => {
   const broker = await started(t)
   const people = Array.from({ length: 40 }, (_, index) => `pupil-${index}`)
   await broker.admin.post('/users', { name: 'pupil', password: PASSWORD })
   // One hash is made, and given to all: making it is what takes long.
-  for (const name of people) broker.run('INSERT INTO account (name, name_key, source, password_hash, created_at) SELECT ?, ?, source, password_hash, created_at FROM account WHERE name = ?', name, name, 'pupil')
-  const answers = await Promise.all(people.map(async (name) => await broker.anybody.raw('POST', '/api/v1/login', { name, password: PASSWORD })))
+  for (const name of people)
+    broker.run(
+      'INSERT INTO account (name, name_key, source, password_hash, created_at) SELECT ?, ?, source, password_hash, created_at FROM account WHERE name = ?',
+      name,
+      name,
+      'pupil',
+    )
+  const answers = await Promise.all(
+    people.map(
+      async (name) =>
+        await broker.anybody.raw('POST', '/api/v1/login', { name, password: PASSWORD }),
+    ),
+  )
   t.same([...new Set(answers.map(({ status }) => status))], [200])
 })
 
@@ -133,40 +251,132 @@ t.test('tokens with scopes, and what they make', async (t) => {
   const broker = await started(t)
   await broker.admin.post('/users', { name: 'frank', password: PASSWORD, roles: ['observer'] })
   const frank = await logIn(broker, 'frank')
-  const made = async (by: ApiClient, name: string, more: object): Promise<ApiClient> => new ApiClient(broker.url, broker.ca, (await by.post<{ token: string }>('/tokens', { name, ...more })).token)
+  const made = async (by: ApiClient, name: string, more: object): Promise<ApiClient> =>
+    new ApiClient(
+      broker.url,
+      broker.ca,
+      (await by.post<{ token: string }>('/tokens', { name, ...more })).token,
+    )
   const observe = await made(frank, 'observe', { scopes: ['observe', 'start'], validForMs: 60_000 })
   t.match(await observe.get('/whoami'), { scopes: ['observe', 'start'], role: 'observer' })
   await t.rejects(made(observe, 'more', { scopes: ['stop'] }), { code: 'forbidden' })
   const child = await made(observe, 'child', {})
-  const [parent, made2] = ['observe', 'child'].map((name) => broker.rows<{ expires_at: number | null, scopes: string }>('SELECT * FROM token WHERE name = ?', name)[0])
+  const [parent, made2] = ['observe', 'child'].map(
+    (name) =>
+      broker.rows<{ expires_at: number | null; scopes: string }>(
+        'SELECT * FROM token WHERE name = ?',
+        name,
+      )[0],
+  )
   t.same(made2?.scopes, 'observe,start', 'a token of a token has its scopes')
   t.equal(made2?.expires_at, parent?.expires_at, 'and does not outlive it')
-  t.match(await child.raw('POST', '/api/v1/password', { oldPassword: PASSWORD, newPassword: PASSWORD }), { status: 403 })
-  t.match(await child.raw('DELETE', '/api/v1/tokens/observe'), { status: 404 }, 'it revokes only itself')
+  t.match(
+    await child.raw('POST', '/api/v1/password', { oldPassword: PASSWORD, newPassword: PASSWORD }),
+    { status: 403 },
+  )
+  t.match(
+    await child.raw('DELETE', '/api/v1/tokens/observe'),
+    { status: 404 },
+    'it revokes only itself',
+  )
   await child.delete('/tokens/child')
   await broker.admin.patch('/users/frank', { roles: [] })
   t.match(await observe.get('/whoami'), { role: 'user' }, 'never more than its account may now')
   t.match(await observe.raw('GET', '/api/v1/hypervisors'), { status: 403 })
 })
 
-t.test('grants by name, and a person\'s permissions with their reasons', async (t) => {
+t.test("grants by name, and a person's permissions with their reasons", async (t) => {
   const broker = await started(t)
   await broker.addHypervisors()
-  await broker.admin.succeeded((await broker.admin.post<{ job: string }>('/machines', { name: 'pc-1', type: 'simple', hypervisors: ['hv1'], network: 'none' })).job)
+  await broker.admin.succeeded(
+    (
+      await broker.admin.post<{ job: string }>('/machines', {
+        name: 'pc-1',
+        type: 'simple',
+        hypervisors: ['hv1'],
+        network: 'none',
+      })
+    ).job,
+  )
   await broker.admin.post('/pools', { name: 'desks', size: 0 })
   await allow(broker, 'Gina@Example.org', ['takeConsole', 'start'], 'PC-1')
-  await broker.admin.put('/grants', { kind: 'pool', object: 'desks', subjectKind: 'role', subject: 'staff', verbs: ['start'] })
-  t.match(await broker.admin.get('/grants?subject=gina@example.org'), { grants: [{ kind: 'machine', object: 'pc-1', subject: 'Gina@Example.org', verbs: ['start', 'takeConsole'] }] })
+  await broker.admin.put('/grants', {
+    kind: 'pool',
+    object: 'desks',
+    subjectKind: 'role',
+    subject: 'staff',
+    verbs: ['start'],
+  })
+  t.match(await broker.admin.get('/grants?subject=gina@example.org'), {
+    grants: [
+      {
+        kind: 'machine',
+        object: 'pc-1',
+        subject: 'Gina@Example.org',
+        verbs: ['start', 'takeConsole'],
+      },
+    ],
+  })
   const gina = addPerson(broker, 'gina@example.org', { roles: ['staff'] })
-  const explained = { objects: [{ kind: 'pool', object: 'desks', verbs: ['start'], because: ['A grant to the role staff on this pool: start.'] }, { kind: 'machine', object: 'pc-1', verbs: ['start', 'accessConsole', 'takeConsole'] }] }
-  t.match(await broker.admin.get('/users/GINA@example.org/permissions'), { name: 'gina@example.org', ...explained })
+  const explained = {
+    objects: [
+      {
+        kind: 'pool',
+        object: 'desks',
+        verbs: ['start'],
+        because: ['A grant to the role staff on this pool: start.'],
+      },
+      { kind: 'machine', object: 'pc-1', verbs: ['start', 'accessConsole', 'takeConsole'] },
+    ],
+  }
+  t.match(await broker.admin.get('/users/GINA@example.org/permissions'), {
+    name: 'gina@example.org',
+    ...explained,
+  })
   t.match(await gina.get('/whoami/permissions'), explained)
-  t.match(await broker.admin.get('/roles'), { roles: [{ role: 'admin', users: 1 }, { role: 'observer' }, { role: 'staff', users: 1, grants: 1 }, { role: 'user' }] })
-  t.match(await broker.admin.raw('PUT', '/api/v1/grants', { kind: 'machine', object: 'pc-9', subjectKind: 'user', subject: 'x', verbs: ['start'] }), { status: 404 })
-  t.match(await broker.admin.raw('PUT', '/api/v1/grants', { kind: 'machine', object: 'pc-1', subjectKind: 'role', subject: 'not/a,role', verbs: ['start'] }), { status: 400 })
+  t.match(await broker.admin.get('/roles'), {
+    roles: [
+      { role: 'admin', users: 1 },
+      { role: 'observer' },
+      { role: 'staff', users: 1, grants: 1 },
+      { role: 'user' },
+    ],
+  })
+  t.match(
+    await broker.admin.raw('PUT', '/api/v1/grants', {
+      kind: 'machine',
+      object: 'pc-9',
+      subjectKind: 'user',
+      subject: 'x',
+      verbs: ['start'],
+    }),
+    { status: 404 },
+  )
+  t.match(
+    await broker.admin.raw('PUT', '/api/v1/grants', {
+      kind: 'machine',
+      object: 'pc-1',
+      subjectKind: 'role',
+      subject: 'not/a,role',
+      verbs: ['start'],
+    }),
+    { status: 400 },
+  )
   await broker.admin.delete('/grants?kind=pool&object=desks&subjectKind=role&subject=staff')
-  t.match(await broker.admin.raw('DELETE', '/api/v1/grants?kind=pool&object=desks&subjectKind=role&subject=staff'), { status: 404 })
+  t.match(
+    await broker.admin.raw(
+      'DELETE',
+      '/api/v1/grants?kind=pool&object=desks&subjectKind=role&subject=staff',
+    ),
+    { status: 404 },
+  )
   await broker.admin.delete('/users/gina@example.org')
-  t.same(broker.rows("SELECT * FROM permission_grant WHERE subject_kind = 'user'"), [], 'grants of a person go with the account')
-  t.match(broker.rows("SELECT detail FROM event WHERE action = 'grant.remove'")[0], { detail: /"before":\["start"\],"after":\[\]/ })
+  t.same(
+    broker.rows("SELECT * FROM permission_grant WHERE subject_kind = 'user'"),
+    [],
+    'grants of a person go with the account',
+  )
+  t.match(broker.rows("SELECT detail FROM event WHERE action = 'grant.remove'")[0], {
+    detail: /"before":\["start"\],"after":\[\]/,
+  })
 })

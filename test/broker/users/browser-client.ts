@@ -6,12 +6,23 @@ export class BrowserClient {
   readonly cookies = new Map<string, string>()
   csrf = ''
 
-  constructor (readonly broker: SimulatedBroker) {}
+  constructor(readonly broker: SimulatedBroker) {}
 
   /** A request of our own page; `headers` may say otherwise. */
-  async ask (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<RawAnswer> {
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<RawAnswer> {
     const answer = await this.broker.anybody.raw(method, path, body, {
-      ...(this.cookies.size === 0 ? {} : { cookie: [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ') }), origin: this.broker.url, 'sec-fetch-site': 'same-origin', 'x-berth-csrf': this.csrf, ...headers,
+      ...(this.cookies.size === 0
+        ? {}
+        : { cookie: [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ') }),
+      origin: this.broker.url,
+      'sec-fetch-site': 'same-origin',
+      'x-berth-csrf': this.csrf,
+      ...headers,
     })
     for (const line of (answer.headers['set-cookie'] ?? []) as string[]) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
@@ -21,7 +32,7 @@ export class BrowserClient {
     return answer
   }
 
-  async logIn (name: string, password: string): Promise<RawAnswer> {
+  async logIn(name: string, password: string): Promise<RawAnswer> {
     const answer = await this.ask('POST', '/api/v1/session', { name, password })
     this.csrf = (answer.body as { csrf?: string } | null)?.csrf ?? ''
     return answer

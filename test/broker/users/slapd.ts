@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,18 +21,44 @@ export const ROOT_DN = `cn=root,${BASE}`
 export const ROOT_PASSWORD = 'password of the root'
 const NOBODY = 65_534
 
-export interface Slapd { readonly ldaps: string, readonly ldap: string, readonly ca: string, readonly folder: string, readonly passwordFile: string, stop: () => Promise<void>, start: () => Promise<void>, remove: () => Promise<void> }
+export interface Slapd {
+  readonly ldaps: string
+  readonly ldap: string
+  readonly ca: string
+  readonly folder: string
+  readonly passwordFile: string
+  stop: () => Promise<void>
+  start: () => Promise<void>
+  remove: () => Promise<void>
+}
 
 /** Debian's own OpenLDAP server in a folder of its own, as nobody, on ports of its own, with this LDIF in it. It dies with this process. */
-export async function startSlapd (ldif: string): Promise<Slapd> {
+export async function startSlapd(ldif: string): Promise<Slapd> {
   const folder = mkdtempSync(join(tmpdir(), 'berth-slapd-'))
   mkdirSync(join(folder, 'db'))
   const { certificate, key } = await ownCertificate(folder, ['127.0.0.1'])
   const [secure, plain] = [await freePort(), await freePort()]
-  writeFileSync(join(folder, 'slapd.conf'), [
-    ...['core', 'cosine', 'inetorgperson'].map((name) => `include /etc/ldap/schema/${name}.schema`), 'modulepath /usr/lib/ldap', 'moduleload back_mdb', `pidfile ${folder}/pid`,
-    `TLSCertificateFile ${certificate}`, `TLSCertificateKeyFile ${key}`, 'disallow bind_anon', 'require authc', 'database mdb', `suffix ${BASE}`, `directory ${folder}/db`, `rootdn ${ROOT_DN}`, `rootpw "${ROOT_PASSWORD}"`, '',
-  ].join('\n'))
+  writeFileSync(
+    join(folder, 'slapd.conf'),
+    [
+      ...['core', 'cosine', 'inetorgperson'].map(
+        (name) => `include /etc/ldap/schema/${name}.schema`,
+      ),
+      'modulepath /usr/lib/ldap',
+      'moduleload back_mdb',
+      `pidfile ${folder}/pid`,
+      `TLSCertificateFile ${certificate}`,
+      `TLSCertificateKeyFile ${key}`,
+      'disallow bind_anon',
+      'require authc',
+      'database mdb',
+      `suffix ${BASE}`,
+      `directory ${folder}/db`,
+      `rootdn ${ROOT_DN}`,
+      `rootpw "${ROOT_PASSWORD}"`,
+      '',
+    ].join('\n'),
+  )
   writeFileSync(join(folder, 'data.ldif'), ldif)
   await mustRun(['slapadd', '-f', join(folder, 'slapd.conf'), '-l', join(folder, 'data.ldif')])
   const passwordFile = join(folder, 'bind-password')
@@ -33,8 +67,29 @@ export async function startSlapd (ldif: string): Promise<Slapd> {
   const urls = { ldaps: `ldaps://127.0.0.1:${secure}`, ldap: `ldap://127.0.0.1:${plain}` }
   let server: ReturnType<typeof spawn> | null = null
   const start = async (): Promise<void> => {
-    server = spawn('setpriv', ['--pdeathsig', 'KILL', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', 'slapd', '-d', '0', '-f', join(folder, 'slapd.conf'), '-h', `${urls.ldaps} ${urls.ldap}`], { stdio: 'ignore' })
-    await until(async () => await listens(secure) && await listens(plain), { withinMs: 10_000, everyMs: 50, what: 'slapd listens' })
+    server = spawn(
+      'setpriv',
+      [
+        '--pdeathsig',
+        'KILL',
+        `--reuid=${NOBODY}`,
+        `--regid=${NOBODY}`,
+        '--clear-groups',
+        'slapd',
+        '-d',
+        '0',
+        '-f',
+        join(folder, 'slapd.conf'),
+        '-h',
+        `${urls.ldaps} ${urls.ldap}`,
+      ],
+      { stdio: 'ignore' },
+    )
+    await until(async () => (await listens(secure)) && (await listens(plain)), {
+      withinMs: 10_000,
+      everyMs: 50,
+      what: 'slapd listens',
+    })
   }
   const stop = async (): Promise<void> => {
     if (!server || server.exitCode !== null || server.signalCode !== null) return
@@ -43,15 +98,30 @@ export async function startSlapd (ldif: string): Promise<Slapd> {
     await gone
   }
   await start()
-  return { ...urls, ca: certificate, folder, passwordFile, start, stop, remove: async () => { await stop(); rmSync(folder, { recursive: true, force: true }) } }
+  return {
+    ...urls,
+    ca: certificate,
+    folder,
+    passwordFile,
+    start,
+    stop,
+    remove: async () => {
+      await stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
 }
 
-function ownAll (folder: string): void {
+function ownAll(folder: string): void {
   chmodSync(folder, 0o755)
-  for (const path of [folder, ...readdirSync(folder, { recursive: true }).map((one) => join(folder, String(one)))]) chownSync(path, NOBODY, NOBODY)
+  for (const path of [
+    folder,
+    ...readdirSync(folder, { recursive: true }).map((one) => join(folder, String(one))),
+  ])
+    chownSync(path, NOBODY, NOBODY)
 }
 
-export async function freePort (): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -60,9 +130,14 @@ export async function freePort (): Promise<number> {
   return port
 }
 
-export async function listens (port: number, host = '127.0.0.1'): Promise<boolean> {
+export async function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
   return await new Promise((resolve) => {
-    const socket = connect(port, host, () => { socket.destroy(); resolve(true) })
-    socket.on('error', () => { resolve(false) })
+    const socket = connect(port, host, () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => {
+      resolve(false)
+    })
   })
 }
