@@ -74,6 +74,18 @@ make_folder() {
     changed "made the directory ${path}"
 }
 
+# Corrects owner and mode of a directory, which must not be a link: own_folder PATH MODE OWNER:GROUP
+own_folder() {
+    local path="$1" mode="$2" owner="$3"
+    [[ -d "${path}" && ! -L "${path}" ]] || fail "${path} is not a directory; move it away and run this again."
+    if [[ "$(stat -c '%a %U:%G' -- "${path}")" == "${mode#0} ${owner}" ]]; then
+        return
+    fi
+    chown --no-dereference -- "${owner}" "${path}"
+    chmod -- "${mode}" "${path}"
+    changed "closed the directory ${path}"
+}
+
 # The build puts the text of these files here, so that what a broker serves is one file.
 # shellcheck source=installer/arguments.sh
 source "${BASH_SOURCE[0]%/*}/installer/arguments.sh"
@@ -114,10 +126,34 @@ write_settings() {
         list+="${list:+, }\"${root}\""
         make_folder "${root}" 0711 root:root
     done
-    make_folder "${import_folder}" 0755 root:root
+    make_folder "${import_folder}" 0700 root:root
+    # One that the administrator chose may serve others too.
+    if [[ "${import_folder}" == /var/lib/berth/import ]]; then
+        own_folder "${import_folder}" 0700 root:root
+    fi
+    close_images
     make_folder "${settings_path%/*}" 0755 root:root
     printf '{"roots": [%s], "import": "%s"}\n' "${list}" "${import_folder}" |
         put "${settings_path}" 0644 root:root 'wrote the settings of the helper'
+}
+
+# Generations that an older Berth made can be read by every account of this host.
+close_images() {
+    local root image group name
+    for name in libvirt-qemu qemu kvm; do
+        if getent group "${name}" >/dev/null; then
+            group="${name}"
+            break
+        fi
+    done
+    for root in "${roots[@]}"; do
+        [[ -d "${root}/images" && ! -L "${root}/images" ]] || continue
+        while IFS= read -r -d '' image; do
+            chgrp --no-dereference -- "${group:-root}" "${image}"
+            chmod -- 0440 "${image}"
+            changed "closed the image ${image}"
+        done < <(find "${root}/images" -maxdepth 1 -type f -name '*.qcow2' -perm 0444 -print0)
+    done
 }
 
 # The same way that the broker's key takes, but for sshd.

@@ -47,12 +47,7 @@ def main() -> int:
     channel = Channel()
     now_ms = int(time.time() * 1000)
     channel.send(
-        {
-            "hello": "berth-helper",
-            "protocol": 1,
-            "version": own_version,
-            "clock_ms": now_ms,
-        }
+        {"hello": "berth-helper", "protocol": 1, "version": own_version, "clock_ms": now_ms}
     )
     journal.prune(now_ms)
     host = Host(channel, own_version)

@@ -37,9 +37,7 @@ def account(host: Host, request: Request) -> Dict[str, Any]:
             "keys": [],
         }
     groups = [
-        grp.getgrgid(number).gr_name
-        for number in os.getgrouplist(ACCOUNT, own)
-        if number != own
+        grp.getgrgid(number).gr_name for number in os.getgrouplist(ACCOUNT, own) if number != own
     ]
     return {
         "groups": sorted(groups),
@@ -82,19 +80,12 @@ def _mode(path: str) -> Optional[str]:
 def _commands(request: Request) -> List[str]:
     ended = run(request, ["sudo", "-n", "-l", "-U", ACCOUNT], timeout_ms=TIMEOUT_MS)
     _, mark, listed = ended.output.partition("may run the following commands")
-    return (
-        [line.strip() for line in listed.splitlines()[1:] if line.strip()]
-        if mark
-        else []
-    )
+    return [line.strip() for line in listed.splitlines()[1:] if line.strip()] if mark else []
 
 
 def _keys(path: str, helper: str) -> List[Dict[str, bool]]:
     forced = f'command="sudo -n {helper}"'
     return [
-        {
-            "restricted": bool(re.match(r"(?:.*,)?restrict,", line)),
-            "forced": forced in line,
-        }
+        {"restricted": bool(re.match(r"(?:.*,)?restrict,", line)), "forced": forced in line}
         for line in _lines(path)
     ]

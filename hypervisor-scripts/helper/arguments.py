@@ -15,6 +15,8 @@ Fields = Dict[str, Check]
 DOMAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\.qcow2")
 COMMON_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,62}")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+OWNER = re.compile(r"[A-Za-z0-9:._-]{1,128}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 # Printable ASCII without blanks. SPICE keeps at most 60 characters of a password.
 PASSWORD = re.compile(r"[\x21-\x7e]{12,60}")
@@ -33,9 +35,7 @@ def pattern(expression: "re.Pattern[str]", code: str, rule: str) -> Check:
 
     def check(field: str, value: Any) -> str:
         if not isinstance(value, str):
-            raise Failure(
-                "bad_request", f"{field} must be a string, not {shown(value)}."
-            )
+            raise Failure("bad_request", f"{field} must be a string, not {shown(value)}.")
         if not expression.fullmatch(value):
             raise Failure(code, f"{field} {shown(value)} is not allowed: use {rule}.")
         return value
@@ -48,12 +48,10 @@ domain = pattern(
     "bad_name",
     '1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or digit',
 )
-file = pattern(
-    FILE_NAME, "bad_name", 'up to 96 letters, digits, ".", "_" or "-" and then ".qcow2"'
-)
-common_name = pattern(
-    COMMON_NAME, "bad_name", "a host name or an address of at most 63 characters"
-)
+file = pattern(FILE_NAME, "bad_name", 'up to 96 letters, digits, ".", "_" or "-" and then ".qcow2"')
+common_name = pattern(COMMON_NAME, "bad_name", "a host name or an address of at most 63 characters")
+uuid = pattern(UUID, "bad_request", "a UUID in lower-case letters")
+owner = pattern(OWNER, "bad_request", '1 to 128 letters, digits, ":", ".", "_" or "-"')
 sha256 = pattern(SHA256, "bad_request", "64 lower-case hexadecimal digits")
 
 
@@ -61,8 +59,7 @@ def password(field: str, value: Any) -> str:
     """A console password. The value never appears in a message."""
     if not isinstance(value, str) or not PASSWORD.fullmatch(value):
         raise Failure(
-            "bad_request",
-            f"{field} must be 12 to 60 printable ASCII characters without blanks.",
+            "bad_request", f"{field} must be 12 to 60 printable ASCII characters without blanks."
         )
     return value
 
@@ -79,8 +76,7 @@ def path(field: str, value: Any) -> str:
     )
     if not plain or len(value.encode()) > 1000:
         raise Failure(
-            "bad_path",
-            f"{field} {shown(value)} must be an absolute path of at most 1000 bytes.",
+            "bad_path", f"{field} {shown(value)} must be an absolute path of at most 1000 bytes."
         )
     return value
 
@@ -117,9 +113,7 @@ def integer(lowest: int, highest: int) -> Check:
 def boolean(field: str, value: Any) -> bool:
     """true or false."""
     if type(value) is not bool:
-        raise Failure(
-            "bad_request", f"{field} must be true or false, not {shown(value)}."
-        )
+        raise Failure("bad_request", f"{field} must be true or false, not {shown(value)}.")
     return value
 
 
@@ -129,8 +123,7 @@ def one_of(*allowed: str) -> Check:
     def check(field: str, value: Any) -> str:
         if not isinstance(value, str) or value not in allowed:
             raise Failure(
-                "bad_request",
-                f'{field} must be one of {", ".join(allowed)}, not {shown(value)}.',
+                "bad_request", f'{field} must be one of {", ".join(allowed)}, not {shown(value)}.'
             )
         return value
 
@@ -149,9 +142,7 @@ def array(of: Check, limit: int) -> Check:
 
     def check(field: str, value: Any) -> List[Any]:
         if not isinstance(value, list) or len(value) > limit:
-            raise Failure(
-                "bad_request", f"{field} must be a list of at most {limit} values."
-            )
+            raise Failure("bad_request", f"{field} must be a list of at most {limit} values.")
         return [of(f"{field}[{position}]", one) for position, one in enumerate(value)]
 
     return check
@@ -173,17 +164,13 @@ def record(fields: Fields) -> Check:
 
     def check(field: str, value: Any) -> Dict[str, Any]:
         if not isinstance(value, dict):
-            raise Failure(
-                "bad_request", f"{field} must be an object, not {shown(value)}."
-            )
+            raise Failure("bad_request", f"{field} must be an object, not {shown(value)}.")
         return check_fields(fields, value, f"{field}.")
 
     return check
 
 
-def check_fields(
-    fields: Fields, value: Dict[str, Any], prefix: str = ""
-) -> Dict[str, Any]:
+def check_fields(fields: Fields, value: Dict[str, Any], prefix: str = "") -> Dict[str, Any]:
     """Gives the checked arguments; raises Failure('bad_request') naming the first unknown or missing field."""
     for name in value:
         if name not in fields:

@@ -3,7 +3,7 @@
 import grp
 import os
 import stat
-from typing import Any, Dict, Optional
+from typing import Any, Dict
 
 from children import last_line, run
 from durable import read_if_there, write_durably
@@ -24,16 +24,20 @@ TIMEOUT_MS = 30_000
 
 
 def spice_certificate_request(host: Host, request: Request) -> Result:
-    """Makes the key once, and a signing request for it with the subject O=Berth, CN=common_name. Gives {csr}."""
+    """Makes the key once, and a signing request for it with the subject O=Berth, CN=common_name. Gives {csr}.
+
+    A key that cannot be used is put aside and another one made: a certificate for it would never be had.
+    """
     with held("certificate", FOLDER, request.cancelled):
         os.makedirs(FOLDER, mode=0o755, exist_ok=True)
         os.chmod(FOLDER, 0o755)
-        if read_if_there(KEY) is None:
+        if not _usable(request):
+            if read_if_there(KEY) is not None:
+                os.replace(KEY, KEY + ".unusable")
             key = _openssl(
-                request,
-                ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+                request, ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
             )
-            write_durably(KEY, key.encode(), 0o640, _qemu_group())
+            write_durably(KEY, key.encode(), 0o640, qemu_group())
     name = request.args["common_name"]
     csr = _openssl(
         request,
@@ -52,6 +56,14 @@ def spice_certificate_request(host: Host, request: Request) -> Result:
     return {"csr": csr}
 
 
+def _usable(request: Request) -> bool:
+    """Whether there is a key that openssl can read and that is consistent in itself."""
+    if read_if_there(KEY) is None:
+        return False
+    words = ["openssl", "pkey", "-in", KEY, "-check", "-noout"]
+    return run(request, words, timeout_ms=TIMEOUT_MS).code == 0
+
+
 def _alternative(name: str) -> str:
     import ipaddress
 
@@ -62,7 +74,8 @@ def _alternative(name: str) -> str:
         return f"DNS:{name}"
 
 
-def _qemu_group() -> Optional[int]:
+def qemu_group() -> int:
+    """The group that QEMU runs in; raises Failure('not_found')."""
     for name in QEMU_GROUPS:
         try:
             return grp.getgrnam(name).gr_gid
@@ -75,13 +88,9 @@ def _qemu_group() -> Optional[int]:
 
 
 def _openssl(request: Request, words: "list[str]", given: str = "") -> str:
-    ended = run(
-        request, ["openssl", *words], given=given.encode(), timeout_ms=TIMEOUT_MS
-    )
+    ended = run(request, ["openssl", *words], given=given.encode(), timeout_ms=TIMEOUT_MS)
     if ended.code != 0:
-        raise Failure(
-            "bad_request", f"openssl {words[0]} refused: {last_line(ended.errors)}."
-        )
+        raise Failure("bad_request", f"openssl {words[0]} refused: {last_line(ended.errors)}.")
     return ended.output
 
 
@@ -92,17 +101,31 @@ def spice_certificate_install(host: Host, request: Request) -> Result:
     """
     certificate, ca = request.args["certificate"], request.args["ca"]
     if read_if_there(KEY) is None:
-        raise Failure(
-            "not_found", f"There is no {KEY} yet; send spice_certificate_request first."
-        )
+        raise Failure("not_found", f"There is no {KEY} yet; send spice_certificate_request first.")
     _must_match(request, certificate, ca)
     changed = False
     with held("certificate", FOLDER, request.cancelled):
+        _must_be_ours(request)
         for path, text in ((CA, ca), (CERTIFICATE, certificate)):
             if read_if_there(path) != text.encode():
                 write_durably(path, text.encode(), 0o644)
                 changed = True
     return {"changed": changed}
+
+
+def _must_be_ours(request: Request) -> None:
+    """Raises Failure('foreign') when the certificate that is there was not made by a Berth."""
+    found = read_if_there(CERTIFICATE)
+    if found is None:
+        return
+    given = found.decode(errors="replace")
+    subject = _openssl(request, ["x509", "-noout", "-subject", "-nameopt", "RFC2253"], given)
+    if "O=Berth" not in subject.strip().replace("subject=", "").split(","):
+        raise Failure(
+            "foreign",
+            f"{CERTIFICATE} was not made by Berth, which leaves it alone; move it away, or let "
+            "spice_tls_x509_cert_dir in /etc/libvirt/qemu.conf name another directory for it.",
+        )
 
 
 def _must_match(request: Request, certificate: str, ca: str) -> None:
@@ -117,27 +140,14 @@ def _must_match(request: Request, certificate: str, ca: str) -> None:
     try:
         os.write(trusted, ca.encode())
         # The clock of a host may be wrong; the dates are the viewer's business.
-        command = [
-            "openssl",
-            "verify",
-            "-no_check_time",
-            "-CAfile",
-            f"/proc/self/fd/{trusted}",
-        ]
+        command = ["openssl", "verify", "-no_check_time", "-CAfile", f"/proc/self/fd/{trusted}"]
         ended = run(
-            request,
-            command,
-            given=certificate.encode(),
-            keep=[trusted],
-            timeout_ms=TIMEOUT_MS,
+            request, command, given=certificate.encode(), keep=[trusted], timeout_ms=TIMEOUT_MS
         )
     finally:
         os.close(trusted)
     if ended.code != 0:
-        raise Failure(
-            "bad_request",
-            f"certificate is not signed by ca: {last_line(ended.errors)}.",
-        )
+        raise Failure("bad_request", f"certificate is not signed by ca: {last_line(ended.errors)}.")
 
 
 def spice_certificate(host: Host, request: Request) -> Result:
@@ -149,6 +159,14 @@ def spice_certificate(host: Host, request: Request) -> Result:
     }
 
 
+def _fits(request: Request, certificate: str) -> bool:
+    try:
+        public = _openssl(request, ["x509", "-noout", "-pubkey"], certificate)
+        return public == _openssl(request, ["pkey", "-in", KEY, "-pubout"])
+    except Failure:
+        return False  # one of the two cannot be read, so they do not belong together
+
+
 def certificate_key(host: Host, request: Request) -> Result:
     """{present, matches, mode, group}: whether the private key fits the certificate. The key itself stays here."""
     try:
@@ -156,9 +174,7 @@ def certificate_key(host: Host, request: Request) -> Result:
     except FileNotFoundError:
         return {"present": False, "matches": False, "mode": None, "group": None}
     certificate = read_if_there(CERTIFICATE)
-    matches = certificate is not None and _openssl(
-        request, ["x509", "-noout", "-pubkey"], certificate.decode(errors="replace")
-    ) == _openssl(request, ["pkey", "-in", KEY, "-pubout"])
+    matches = certificate is not None and _fits(request, certificate.decode(errors="replace"))
     try:
         group = grp.getgrgid(found.st_gid).gr_name
     except KeyError:

@@ -68,22 +68,17 @@ def run(
         request.stop_if_cancelled()
         if expired.is_set():
             raise Failure(
-                "timeout",
-                f"{command[0]} did not end within {timeout_ms} ms and was stopped.",
+                "timeout", f"{command[0]} did not end within {timeout_ms} ms and was stopped."
             )
         return Ended(
-            child.returncode,
-            output,
-            os.pread(errors, 65536, 0).decode(errors="replace").strip(),
+            child.returncode, output, os.pread(errors, 65536, 0).decode(errors="replace").strip()
         )
     finally:
         os.close(errors)
 
 
 def _timer(
-    child: "subprocess.Popen[bytes]",
-    timeout_ms: Optional[int],
-    expired: threading.Event,
+    child: "subprocess.Popen[bytes]", timeout_ms: Optional[int], expired: threading.Event
 ) -> Optional[threading.Timer]:
     if timeout_ms is None:
         return None
@@ -99,9 +94,7 @@ def _timer(
 
 
 def _talk(
-    child: "subprocess.Popen[bytes]",
-    given: bytes,
-    on_output: Optional[Callable[[str], None]],
+    child: "subprocess.Popen[bytes]", given: bytes, on_output: Optional[Callable[[str], None]]
 ) -> str:
     assert child.stdin is not None and child.stdout is not None
     with child:

@@ -9,13 +9,14 @@ from typing import Any, Dict, List, Optional
 from facts import can_reflink
 from failures import Failure
 from host import KINDS, Host
+from ownership import keeps_marks
 from requests import Request
 
 Result = Dict[str, Any]
 
 
 def directories(host: Host, request: Request) -> Result:
-    """Per kind: {path, fault} or what stat(2) and statvfs(3) say, {writable, reflink, closed_by}."""
+    """Per kind: {path, fault} or what stat(2) and statvfs(3) say, {writable, reflink, keeps_marks, closed_by}."""
     return {kind: _about(path) for kind, path in _paths(request).items()}
 
 
@@ -46,6 +47,7 @@ def _about(path: str) -> Result:
         "total_inodes": space.f_files,
         "writable": _is_writable(path),
         "reflink": can_reflink(path),
+        "keeps_marks": keeps_marks(path),
         "closed_by": _closed_by(path),
     }
 
@@ -93,10 +95,7 @@ def _listed(path: str) -> List[Result]:
         try:
             if entry.is_file(follow_symlinks=False):
                 items.append(
-                    {
-                        "name": entry.name,
-                        "bytes": entry.stat(follow_symlinks=False).st_blocks * 512,
-                    }
+                    {"name": entry.name, "bytes": entry.stat(follow_symlinks=False).st_blocks * 512}
                 )
         except FileNotFoundError:
             pass  # Gone since the listing.

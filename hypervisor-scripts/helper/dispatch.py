@@ -63,17 +63,11 @@ class Dispatcher:
             elif request.op == "cancel":
                 self._finish(request, {"ok": True, "result": self._cancel(request)})
             elif request.op not in OPERATIONS:
-                raise Failure(
-                    "bad_request", f"There is no operation {shown(request.op)}."
-                )
+                raise Failure("bad_request", f"There is no operation {shown(request.op)}.")
             else:
                 self._start(request, OPERATIONS[request.op])
         except (Failure, OSError) as error:
-            failure = (
-                from_os_error(error, "The request")
-                if isinstance(error, OSError)
-                else error
-            )
+            failure = from_os_error(error, "The request") if isinstance(error, OSError) else error
             answer = {"ok": False, "error": failure.as_answer()}
             if request is not None:
                 self._finish(request, answer)
@@ -85,9 +79,7 @@ class Dispatcher:
             raise Failure("bad_request", "id must be a string of 1 to 128 characters.")
         for name in message:
             if name not in REQUEST_FIELDS:
-                raise Failure(
-                    "bad_request", f"The field {shown(name)} is unknown in a request."
-                )
+                raise Failure("bad_request", f"The field {shown(name)} is unknown in a request.")
         op, args, operation, fence = (
             message.get(name) for name in ("op", "args", "operation", "fence")
         )
@@ -99,22 +91,14 @@ class Dispatcher:
             isinstance(operation, str) and OPERATION_ID.fullmatch(operation)
         ):
             raise Failure(
-                "bad_request",
-                'operation must be 1 to 128 letters, digits, ":", ".", "_" or "-".',
+                "bad_request", 'operation must be 1 to 128 letters, digits, ":", ".", "_" or "-".'
             )
         if fence is not None and not (type(fence) is int and 0 <= fence < 1 << 63):
-            raise Failure(
-                "bad_request", "fence must be a whole number that is not negative."
-            )
+            raise Failure("bad_request", "fence must be a whole number that is not negative.")
         with self._lock:
             if id in self._running:
-                raise Failure(
-                    "bad_request",
-                    f"A request with the id {shown(id)} is still running.",
-                )
-            request = Request(
-                id, op, args or {}, operation, fence, self.host.channel.send
-            )
+                raise Failure("bad_request", f"A request with the id {shown(id)} is still running.")
+            request = Request(id, op, args or {}, operation, fence, self.host.channel.send)
             self._running[id] = request
         return request
 
@@ -160,23 +144,16 @@ class Dispatcher:
     def _outcome(self, request: Request) -> Dict[str, Any]:
         try:
             request.stop_if_cancelled()
-            return {
-                "ok": True,
-                "result": handler(OPERATIONS[request.op])(self.host, request),
-            }
+            return {"ok": True, "result": handler(OPERATIONS[request.op])(self.host, request)}
         except Failure as failure:
             # A killed child looks like any failure; what matters is why it was killed.
             if request.cancelled.is_set() and failure.code == "internal":
-                failure = Failure(
-                    "cancelled", f"The request {request.id} was cancelled."
-                )
+                failure = Failure("cancelled", f"The request {request.id} was cancelled.")
             return {"ok": False, "error": failure.as_answer()}
         except OSError as error:
             return {
                 "ok": False,
-                "error": from_os_error(
-                    error, f"The operation {request.op}"
-                ).as_answer(),
+                "error": from_os_error(error, f"The operation {request.op}").as_answer(),
             }
         except Exception:
             return _unexpected(request)
@@ -237,7 +214,6 @@ def _parse(line: "bytes | TooLong") -> Dict[str, Any]:
 def _unexpected(request: Request) -> Dict[str, Any]:
     log(f"{request.op} failed:\n{traceback.format_exc()}")
     failure = Failure(
-        "internal",
-        f"The helper failed in {request.op}; its log on this connection says where.",
+        "internal", f"The helper failed in {request.op}; its log on this connection says where."
     )
     return {"ok": False, "error": failure.as_answer()}

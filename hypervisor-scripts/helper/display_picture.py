@@ -25,12 +25,7 @@ def display_picture(host: Host, request: Request) -> Result:
     os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
     path = f"{DIRECTORY}/{secrets.token_hex(16)}"
     try:
-        command(
-            host,
-            name,
-            f"screenshot {{domain}} --file {path}",
-            timeout_ms=TAKE_TIMEOUT_MS,
-        )
+        command(host, name, f"screenshot {{domain}} --file {path}", timeout_ms=TAKE_TIMEOUT_MS)
         with open(path, "rb") as file:
             taken = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
@@ -38,9 +33,7 @@ def display_picture(host: Host, request: Request) -> Result:
     finally:
         remove_if_there(path)
     if not taken.startswith(PNG):
-        raise Failure(
-            "libvirt", f"The picture of {name} is no PNG: QEMU is older than 7.1."
-        )
+        raise Failure("libvirt", f"The picture of {name} is no PNG: QEMU is older than 7.1.")
     if len(taken) > MOST_BYTES:
         raise Failure("libvirt", f"The picture of {name} is too large.")
     return {"png": base64.b64encode(taken).decode("ascii")}

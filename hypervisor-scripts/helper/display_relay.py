@@ -58,9 +58,7 @@ def _display_path(host: Host, name: str) -> str:
         raise unknown(name)
     if "id" not in domain.attrib:
         raise not_running(name)
-    for listen in domain.iterfind(
-        "./devices/graphics[@type='vnc']/listen[@type='socket']"
-    ):
+    for listen in domain.iterfind("./devices/graphics[@type='vnc']/listen[@type='socket']"):
         if listen.get("socket"):
             return str(listen.get("socket"))
     raise Failure(
@@ -77,14 +75,11 @@ def _display(name: str, path: str) -> socket.socket:
     try:
         display.connect(path)
         if _peer(display)[0] != _pid_of(name):
-            raise Failure(
-                "libvirt", f"{path} is not the display of the QEMU of {name}."
-            )
+            raise Failure("libvirt", f"{path} is not the display of the QEMU of {name}.")
     except OSError as error:
         display.close()
         raise Failure(
-            "libvirt",
-            f"The VNC display of {name} does not answer: {error.strerror or error}.",
+            "libvirt", f"The VNC display of {name} does not answer: {error.strerror or error}."
         )
     except BaseException:
         display.close()
@@ -111,8 +106,7 @@ def _door() -> "tuple[socket.socket, str]":
         account = pwd.getpwnam(ACCOUNT).pw_uid
     except KeyError:
         raise Failure(
-            "internal",
-            f"There is no account {ACCOUNT} on this host: run the installer again.",
+            "internal", f"There is no account {ACCOUNT} on this host: run the installer again."
         )
     os.makedirs(SOCKETS, mode=0o711, exist_ok=True)
     # The umask took these bits away. What else lies in /run/berth is in directories that only root enters.

@@ -1,37 +1,31 @@
 """Who is connected to the displays, as QEMU itself says: events carry no state."""
 
-import json
-from typing import Any, Dict, List
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Dict, List, Optional
 
 from arguments import DOMAIN_NAME
-from domains import command
 from failures import Failure
 from host import Host
+from monitor import ask_monitor
 from requests import Request
 
 Result = Dict[str, Any]
 
-QUERY_TIMEOUT_MS = 5000
+# So many domains are asked at a time; two of the shells are left for what else is asked of libvirt.
+ASKERS = 6
+# All of them together may take so many times as long as one.
+WHOLE_FACTOR = 4
+
+# Its threads live as long as the helper: the kernel ties a child's life to the thread that started it (prctl(2)).
+_askers = ThreadPoolExecutor(max_workers=ASKERS)
 
 
-def ask_monitor(host: Host, name: str, query: str) -> Dict[str, Any]:
-    """One QMP query without arguments; raises not_found, libvirt or timeout."""
-    words = 'qemu-monitor-command {domain} \'{"execute":"' + query + "\"}'"
-    text = command(host, name, words, timeout_ms=QUERY_TIMEOUT_MS)
-    answer = json.loads(text[text.index("{") :])
-    if "error" in answer:
-        raise Failure(
-            "libvirt",
-            f'QEMU of {name} refused {query}: {answer["error"].get("desc", "no reason given")}.',
-        )
-    returned: Dict[str, Any] = answer["return"]
-    return returned
-
-
-def spice_channels(host: Host, name: str) -> Dict[int, List[Dict[str, Any]]]:
+def spice_channels(
+    host: Host, name: str, timeout_ms: Optional[int] = None
+) -> Dict[int, List[Dict[str, Any]]]:
     """The open SPICE channels by connection id; all channels of one viewer share it."""
     viewers: Dict[int, List[Dict[str, Any]]] = {}
-    for channel in ask_monitor(host, name, "query-spice").get("channels", []):
+    for channel in (ask_monitor(host, name, "query-spice", timeout_ms) or {}).get("channels", []):
         viewers.setdefault(channel["connection-id"], []).append(channel)
     return viewers
 
@@ -43,30 +37,50 @@ def running_names(host: Host) -> List[str]:
 
 
 def displays(host: Host, request: Request) -> Result:
-    """The viewers of some or all running domains: {items: [{name, spice: [...], vnc: [...]}]}.
+    """The viewers of some or all running domains: {items: [{name, spice, vnc} or {name, error: {code, message}}]}.
 
+    Each domain is asked by itself and within `timeout_ms`: one whose QEMU hangs has an error, the others are known.
     A domain that is not running, or vanishes meanwhile, is left out.
     """
-    names = request.args["domains"]
+    names, timeout_ms = request.args["domains"], request.args["timeout_ms"]
     if names is None:
         names = running_names(host)
-    items = []
-    for name in names:
-        request.stop_if_cancelled()
-        try:
-            items.append(
-                {"name": name, "spice": _spice(host, name), "vnc": _vnc(host, name)}
-            )
-        except Failure as failure:
-            if failure.code not in ("not_found", "libvirt"):
-                raise
-            if failure.code == "libvirt" and "libvirtd" in failure.message:
-                raise
-    return {"items": items}
+    request.stop_if_cancelled()
+    asked = {name: _askers.submit(_ask, host, name, timeout_ms) for name in dict.fromkeys(names)}
+    wait(asked.values(), timeout=timeout_ms * WHOLE_FACTOR / 1000)
+    answers = [_answer(name, future) for name, future in asked.items()]
+    return {"items": [answer for answer in answers if answer is not None]}
 
 
-def _spice(host: Host, name: str) -> List[Dict[str, Any]]:
-    viewers = spice_channels(host, name).values()
+def _answer(name: str, asked: "Future[Optional[Result]]") -> Optional[Result]:
+    asked.cancel()
+    if asked.done() and not asked.cancelled():
+        return asked.result()
+    late = Failure("timeout", f"{name} could not be asked in time: others did not answer.")
+    return {"name": name, "error": late.as_answer()}
+
+
+def _ask(host: Host, name: str, timeout_ms: int) -> Optional[Result]:
+    try:
+        return {
+            "name": name,
+            "spice": _spice(host, name, timeout_ms),
+            "vnc": _vnc(host, name, timeout_ms),
+        }
+    except Failure as failure:
+        return None if failure.code == "not_found" else _fault(name, failure)
+    except Exception as error:
+        return _fault(
+            name, Failure("internal", f"What QEMU of {name} says is not clear: {error!r}.")
+        )
+
+
+def _fault(name: str, failure: Failure) -> Result:
+    return {"name": name, "error": failure.as_answer()}
+
+
+def _spice(host: Host, name: str, timeout_ms: int) -> List[Dict[str, Any]]:
+    viewers = spice_channels(host, name, timeout_ms).values()
     return [
         {
             "address": channels[0]["host"],
@@ -77,13 +91,8 @@ def _spice(host: Host, name: str) -> List[Dict[str, Any]]:
     ]
 
 
-def _vnc(host: Host, name: str) -> List[Dict[str, Any]]:
-    try:
-        clients = ask_monitor(host, name, "query-vnc").get("clients", [])
-    except Failure as failure:
-        if failure.code != "libvirt" or "libvirtd" in failure.message:
-            raise
-        return []  # A QEMU without VNC does not know the query.
+def _vnc(host: Host, name: str, timeout_ms: int) -> List[Dict[str, Any]]:
+    clients = (ask_monitor(host, name, "query-vnc", timeout_ms) or {}).get("clients", [])
     return [
         {
             "address": client.get("host", ""),

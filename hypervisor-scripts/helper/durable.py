@@ -14,15 +14,11 @@ def sync_directory(path: str) -> None:
         os.close(handle)
 
 
-def write_durably(
-    path: str, data: bytes, mode: int = 0o600, group: Optional[int] = None
-) -> None:
+def write_durably(path: str, data: bytes, mode: int = 0o600, group: Optional[int] = None) -> None:
     """Replaces the file at `path`; afterwards either the old or the new content exists, whatever happens."""
     temporary = f"{path}.tmp-{os.getpid()}-{threading.get_ident()}"
     handle = os.open(
-        temporary,
-        os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC,
-        0o600,
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
     )
     try:
         try:
@@ -44,11 +40,7 @@ def write_all(handle: int, data: bytes, offset: Optional[int] = None) -> None:
     """Writes every byte, at `offset` if one is given."""
     view = memoryview(data)
     while view:
-        written = (
-            os.write(handle, view)
-            if offset is None
-            else os.pwrite(handle, view, offset)
-        )
+        written = os.write(handle, view) if offset is None else os.pwrite(handle, view, offset)
         view = view[written:]
         if offset is not None:
             offset += written

@@ -15,22 +15,11 @@ from virsh import URI
 _VIRSH = ("virsh", "-k", "5", "-K", "3", "-c", URI)
 COMMAND = (*_VIRSH, "event", "--all", "--loop", "--timestamp")
 # libvirt does not say whether a guest went off or only rebooted into on_reboot=destroy; QEMU's own event does.
-SHUTDOWN_COMMAND = (
-    *_VIRSH,
-    "qemu-monitor-event",
-    "--event",
-    "SHUTDOWN",
-    "--loop",
-    "--timestamp",
-)
+SHUTDOWN_COMMAND = (*_VIRSH, "qemu-monitor-event", "--event", "SHUTDOWN", "--loop", "--timestamp")
 # 2026-01-31 10:11:12.345+0000: event 'lifecycle' for domain 'pc-01': Started Booted
-LINE = re.compile(
-    r"^\S+ \S+: event '([a-z0-9-]+)' for domain '?([^':]*)'?(?::? ?(.*))?$"
-)
+LINE = re.compile(r"^\S+ \S+: event '([a-z0-9-]+)' for domain '?([^':]*)'?(?::? ?(.*))?$")
 # 2026-01-31 10:11:12.345+0000: event SHUTDOWN for domain 'pc-01': {"guest":true,"reason":"guest-reset"}
-SHUTDOWN_LINE = re.compile(
-    r"^\S+ \S+: event SHUTDOWN for domain '?([^':]*)'?: (\{.*\})$"
-)
+SHUTDOWN_LINE = re.compile(r"^\S+ \S+: event SHUTDOWN for domain '?([^':]*)'?: (\{.*\})$")
 # virsh does not say when it has registered; a connection to a libvirtd that answers takes 50 ms.
 REGISTERED_MS = 400
 FIRST_BACKOFF_MS = 500
@@ -51,22 +40,14 @@ def parse(line: str) -> "Dict[str, Any] | None":
     if not found:
         return None
     kind, name, detail = found.groups()
-    return {
-        "event": "domain",
-        "name": name,
-        "kind": kind,
-        "detail": (detail or "").strip(),
-    }
+    return {"event": "domain", "name": name, "kind": kind, "detail": (detail or "").strip()}
 
 
 class Relay:
     """Keeps one listening virsh running, with backoff. `announced`: the broker is told when it comes and goes."""
 
     def __init__(
-        self,
-        channel: Channel,
-        command: "Tuple[str, ...]" = COMMAND,
-        announced: bool = True,
+        self, channel: Channel, command: "Tuple[str, ...]" = COMMAND, announced: bool = True
     ) -> None:
         self._channel = channel
         self._command = command

@@ -55,8 +55,7 @@ def facts(host: Host, request: Request) -> Result:
         "clock_ms": int(time.time() * 1000),
         "helper_version": host.version,
         "directories": {
-            kind: _space(host.directory(kind))
-            for kind in ("images", "overlays", "transient")
+            kind: _space(host.directory(kind)) for kind in ("images", "overlays", "transient")
         },
     }
 
@@ -65,9 +64,7 @@ def _memory_mib() -> Dict[str, int]:
     with open("/proc/meminfo", encoding="ascii") as handle:
         return {
             name: int(kib) // 1024
-            for name, kib in re.findall(
-                r"^(\w+):\s+(\d+) kB", handle.read(), re.MULTILINE
-            )
+            for name, kib in re.findall(r"^(\w+):\s+(\d+) kB", handle.read(), re.MULTILINE)
         }
 
 

@@ -5,6 +5,8 @@ from typing import Dict
 # bad_request, bad_name, bad_path: the request itself is wrong; nothing was changed.
 # not_found, exists, in_use, no_space, bad_image: the host's state forbids it.
 # libvirt, guest_agent: libvirt or the guest refused; the message carries its words.
+# foreign: a domain or a file that Berth did not make is in the way, or was asked for; it was left as it is.
+# hidden: the display listens where the viewer cannot reach it; nothing was changed.
 # fenced: a newer broker has spoken to this host.
 # cancelled, timeout, internal: not final; the same operation may be tried again.
 CODES = frozenset(
@@ -19,6 +21,8 @@ CODES = frozenset(
         "bad_image",
         "libvirt",
         "guest_agent",
+        "foreign",
+        "hidden",
         "fenced",
         "cancelled",
         "timeout",

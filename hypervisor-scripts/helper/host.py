@@ -1,9 +1,10 @@
 """What one helper process knows about its host: settings, directories and long-lived parts."""
 
+import contextlib
 import json
 import os
 import threading
-from typing import TYPE_CHECKING, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional, Set
 
 from channel import Channel
 from durable import read_if_there, write_durably
@@ -18,6 +19,11 @@ SETTINGS = "/etc/berth/helper.json"
 # The last configured directories, for the processes that only carry a stream and are not configured themselves.
 REMEMBERED = "/var/lib/berth/directories.json"
 KINDS = ("images", "overlays", "transient")
+# What is being written lies here until it is whole: nobody else's file is ever in this directory.
+PARTS = ".berth-parts"
+
+
+DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Directory:
@@ -26,13 +32,37 @@ class Directory:
     def __init__(self, kind: str, path: str) -> None:
         self.kind = kind
         self.path = path
-        self.handle = os.open(
-            path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        )
+        self.handle = os.open(path, DIRECTORY_FLAGS)
+        self._parts: Optional[int] = None
+        self._lock = threading.Lock()
 
     def file(self, name: str) -> str:
         """The full path of a file in it."""
         return f"{self.path}/{name}"
+
+    def parts(self) -> int:
+        """The handle of the directory, closed to all but root, in which files are written before they have their name."""
+        with self._lock:
+            if self._parts is None:
+                self._parts = self._open_parts()
+            return self._parts
+
+    def _open_parts(self) -> int:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(PARTS, 0o700, dir_fd=self.handle)
+        try:
+            handle = os.open(PARTS, DIRECTORY_FLAGS, dir_fd=self.handle)
+        except OSError as error:
+            raise Failure(
+                "foreign", f"{self.file(PARTS)} is not a directory of Berth's: {error.strerror}."
+            )
+        found = os.fstat(handle)
+        if found.st_uid != 0 or found.st_mode & 0o077:
+            os.close(handle)
+            raise Failure(
+                "foreign", f"{self.file(PARTS)} is open to others than root; remove or close it."
+            )
+        return handle
 
     def sync(self) -> None:
         """Makes renames and removals durable."""
@@ -46,6 +76,8 @@ class Host:
         self.channel = channel
         self.version = version
         self.shells = Shells()
+        # Domains whose QEMU did not answer its last question; see monitor.py.
+        self.hung: Set[str] = set()
         self.lock = threading.Lock()
         self.directories: Dict[str, Directory] = {}
         self.relays: "List[Relay]" = []
@@ -61,10 +93,7 @@ class Host:
         try:
             settings = json.loads(data)
             roots, imports = settings["roots"], settings["import"]
-            if not all(
-                isinstance(one, str) and one.startswith("/")
-                for one in [*roots, imports]
-            ):
+            if not all(isinstance(one, str) and one.startswith("/") for one in [*roots, imports]):
                 raise ValueError("paths must be absolute")
         except (ValueError, KeyError, TypeError) as error:
             raise Failure(
@@ -81,8 +110,7 @@ class Host:
         with self.lock:
             self.directories = directories
         write_durably(
-            REMEMBERED,
-            json.dumps({kind: one.path for kind, one in directories.items()}).encode(),
+            REMEMBERED, json.dumps({kind: one.path for kind, one in directories.items()}).encode()
         )
 
     def use_remembered(self) -> None:
@@ -91,26 +119,19 @@ class Host:
             return
         data = read_if_there(REMEMBERED)
         if data is None:
-            raise Failure(
-                "bad_request", "This host was never configured; send configure first."
-            )
+            raise Failure("bad_request", "This host was never configured; send configure first.")
         self.use(json.loads(data))
 
     def directory(self, kind: str) -> Directory:
         """One of the configured directories; raises Failure('bad_request') before `configure`."""
         if kind not in self.directories:
-            raise Failure(
-                "bad_request",
-                "The directories are not known yet; send configure first.",
-            )
+            raise Failure("bad_request", "The directories are not known yet; send configure first.")
         return self.directories[kind]
 
     def _prepare(self, kind: str, path: str) -> Directory:
         real = os.path.realpath(path)
         roots = [os.path.realpath(root) for root in self.roots]
-        if not any(
-            real == root or real.startswith(root.rstrip("/") + "/") for root in roots
-        ):
+        if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots):
             raise Failure(
                 "bad_path",
                 f"{kind} {path} is outside of the directories that this host allows "
@@ -121,8 +142,7 @@ class Host:
             directory = Directory(kind, real)
         except OSError as error:
             raise Failure(
-                "bad_path",
-                f"{kind} {path} cannot be used as a directory: {error.strerror}.",
+                "bad_path", f"{kind} {path} cannot be used as a directory: {error.strerror}."
             )
         if made:
             os.fchmod(directory.handle, 0o711)

@@ -57,13 +57,9 @@ def sshd(host: Host, request: Request) -> Result:
     """{settings}: those that matter to the broker, as sshd itself names them."""
     if not os.path.exists(SSHD):
         raise Failure("not_found", f"There is no {SSHD} on this host.")
-    text = _words(
-        request, [SSHD, "-T", "-C", "user=berth,host=localhost,addr=127.0.0.1"]
-    )
+    text = _words(request, [SSHD, "-T", "-C", "user=berth,host=localhost,addr=127.0.0.1"])
     pairs = (line.partition(" ") for line in text.splitlines())
-    return {
-        "settings": {name: value for name, _, value in pairs if name in SSHD_SETTINGS}
-    }
+    return {"settings": {name: value for name, _, value in pairs if name in SSHD_SETTINGS}}
 
 
 def libvirt(host: Host, request: Request) -> Result:
@@ -87,19 +83,15 @@ def programs(host: Host, request: Request) -> Result:
     found: Result = {}
     for name, places in PROGRAMS.items():
         path = next((place for place in places if os.access(place, os.X_OK)), None)
-        found[name] = (
-            _words(request, [path, "--version"]).splitlines()[0] if path else None
-        )
+        found[name] = _words(request, [path, "--version"]).splitlines()[0] if path else None
     return found
 
 
 def networks(host: Host, request: Request) -> Result:
-    """{networks: [{name, active, autostart}], bridges: [{name, up}]}."""
+    """{networks: [{name, active, autostart}], bridges: [{name, up, rp_filter}]}."""
     items = []
     for line in host.shells.run("net-list --all").splitlines():
-        match = re.fullmatch(
-            r"\s*(\S+)\s+(active|inactive)\s+(yes|no)\s+(yes|no)\s*", line
-        )
+        match = re.fullmatch(r"\s*(\S+)\s+(active|inactive)\s+(yes|no)\s+(yes|no)\s*", line)
         if match:
             items.append(
                 {
@@ -108,15 +100,25 @@ def networks(host: Host, request: Request) -> Result:
                     "autostart": match.group(3) == "yes",
                 }
             )
-    links = json.loads(
-        _words(request, ["ip", "-json", "link", "show", "type", "bridge"]) or "[]"
-    )
+    links = json.loads(_words(request, ["ip", "-json", "link", "show", "type", "bridge"]) or "[]")
     bridges = [
-        {"name": one["ifname"], "up": "UP" in one.get("flags", [])}
+        {
+            "name": one["ifname"],
+            "up": "UP" in one.get("flags", []),
+            "rp_filter": max(_rp_filter("all"), _rp_filter(one["ifname"])),
+        }
         for one in links
         if "ifname" in one
     ]
     return {"networks": items, "bridges": bridges}
+
+
+def _rp_filter(device: str) -> int:
+    try:
+        with open(f"/proc/sys/net/ipv4/conf/{device}/rp_filter", encoding="ascii") as setting:
+            return int(setting.read())
+    except (OSError, ValueError):
+        return 0
 
 
 def addresses(host: Host, request: Request) -> Result:

@@ -2,25 +2,35 @@
 
 import errno
 import fcntl
-import hashlib
 import os
 import re
 import threading
 from typing import Any, Dict, List, Optional
 
 from children import last_line, run
-from durable import remove_if_there
 from failures import Failure, from_os_error
 from host import Directory, Host
-from images import child_failure, exists, must_hold, new_part, publish, writing
+from image_checksum import PIECE_BYTES, hash_file
+from images import (
+    GENERATION_MODE,
+    child_failure,
+    made_before,
+    must_hold,
+    new_part,
+    publish,
+    remove_part,
+    writing,
+)
+from ownership import Mark
 from qcow2 import Header, image_path, in_use, open_image, read_header
 from requests import Request
 
 Result = Dict[str, Any]
 
 FICLONE = 0x40049409  # ioctl_ficlonerange(2)
-PIECE_BYTES = 1024 * 1024
 CHAIN_LIMIT = 16
+# What an image names cannot lead qemu-img to another machine.
+NO_NETWORK = ("unshare", "--net", "--")
 PERCENT = re.compile(r"\(([0-9.]+)/100%\)")
 
 
@@ -33,16 +43,12 @@ def image_copy(host: Host, request: Request) -> Result:
     source = host.directory(request.args["source"]["dir"])
     with writing(images, name, request) as locked:
         must_hold(locked, images, name, request)
-        if exists(images, name):
-            raise Failure(
-                "exists",
-                f"{images.file(name)} exists already; an image is never overwritten.",
-            )
+        before = made_before(images, name, request)
+        if before is not None:
+            return before.result
         handle = open_image(source, request.args["source"]["name"])
         try:
-            return _copy(
-                host, request, handle, source.file(request.args["source"]["name"])
-            )
+            return _copy(host, request, handle, source.file(request.args["source"]["name"]))
         finally:
             os.close(handle)
 
@@ -51,10 +57,10 @@ def _copy(host: Host, request: Request, source: int, source_path: str) -> Result
     images, name = host.directory("images"), request.args["name"]
     header = _source_header(host, source, source_path)
     need = _chain_bytes(host, source, header)
-    must_fit(images, need, request)
+    must_fit(images, need, name)
     part = new_part(images, name)
     try:
-        cloned = header.backing is None and _clone(source, part)
+        cloned = header.backing is None and clone(source, part)
         if not cloned:
             convert(request, ["-f", "qcow2"], source, part, need, source_path)
         elif in_use(source):
@@ -62,15 +68,22 @@ def _copy(host: Host, request: Request, source: int, source_path: str) -> Result
         request.progress("sync", 0, need)
         os.fsync(part)
         sha256 = _check_and_hash(request, part, images.file(name))
-        publish(images, name, part, 0o444)
-        return {
+        result = {
             "bytes": os.fstat(part).st_size,
             "virtual_size": header.virtual_size,
             "sha256": sha256,
             "method": "reflink" if cloned else "convert",
         }
+        publish(
+            images,
+            name,
+            part,
+            GENERATION_MODE,
+            Mark(request.args["owner"], request.operation, result),
+        )
+        return result
     except BaseException:
-        remove_if_there(name + ".part", images.handle)
+        remove_part(images, name)
         raise
     finally:
         os.close(part)
@@ -78,8 +91,7 @@ def _copy(host: Host, request: Request, source: int, source_path: str) -> Result
 
 def _source_in_use(path: str) -> Failure:
     return Failure(
-        "in_use",
-        f"A running machine has {path} open; shut it down before copying its disk.",
+        "in_use", f"A running machine has {path} open; shut it down before copying its disk."
     )
 
 
@@ -89,8 +101,7 @@ def _source_header(host: Host, handle: int, path: str) -> Header:
         raise Failure("bad_image", f"{path} is not a qcow2 image.")
     if header.data_file or header.encrypted:
         raise Failure(
-            "bad_image",
-            f"{path} has a data file or is encrypted, which Berth does not copy.",
+            "bad_image", f"{path} has a data file or is encrypted, which Berth does not copy."
         )
     if in_use(handle):
         raise _source_in_use(path)
@@ -100,10 +111,7 @@ def _source_header(host: Host, handle: int, path: str) -> Header:
 def _chain_bytes(host: Host, handle: int, header: Optional[Header]) -> int:
     """How much disk the copy may take: what the chain takes now. Refuses a chain that leaves our directories."""
     total = os.fstat(handle).st_blocks * 512
-    own = {
-        host.directory(kind).path: host.directory(kind)
-        for kind in ("images", "overlays")
-    }
+    own = {host.directory(kind).path: host.directory(kind) for kind in ("images", "overlays")}
     for _ in range(CHAIN_LIMIT):
         if header is None or header.backing is None:
             return total + total // 100 + PIECE_BYTES
@@ -120,24 +128,19 @@ def _chain_bytes(host: Host, handle: int, header: Optional[Header]) -> int:
             total += os.fstat(backing).st_blocks * 512
             if header is None or header.data_file:
                 raise Failure(
-                    "bad_image",
-                    f"The backing file {folder}/{name} is not a plain qcow2 image.",
+                    "bad_image", f"The backing file {folder}/{name} is not a plain qcow2 image."
                 )
         finally:
             os.close(backing)
     raise Failure("bad_image", f"The image has more than {CHAIN_LIMIT} backing files.")
 
 
-def must_fit(directory: Directory, need: int, request: Request) -> None:
+def must_fit(directory: Directory, need: int, name: str) -> None:
     """Raises Failure('no_space') with both figures; the space of a stale .part of this name counts as free."""
     statistics = os.statvfs(directory.handle)
     free = statistics.f_bavail * statistics.f_frsize
     try:
-        stale = os.stat(
-            request.args["name"] + ".part",
-            dir_fd=directory.handle,
-            follow_symlinks=False,
-        )
+        stale = os.stat(name, dir_fd=directory.parts(), follow_symlinks=False)
         free += stale.st_blocks * 512
     except FileNotFoundError:
         pass
@@ -149,7 +152,8 @@ def must_fit(directory: Directory, need: int, request: Request) -> None:
         )
 
 
-def _clone(source: int, part: int) -> bool:
+def clone(source: int, part: int) -> bool:
+    """Makes the part share the source's blocks; gives whether the file system can."""
     try:
         fcntl.ioctl(part, FICLONE, source)
         return True
@@ -167,12 +171,7 @@ def _clone(source: int, part: int) -> bool:
 
 
 def convert(
-    request: Request,
-    options: List[str],
-    source: int,
-    part: int,
-    total: int,
-    shown_path: str,
+    request: Request, options: List[str], source: int, part: int, total: int, shown_path: str
 ) -> None:
     """qemu-img convert from one open file to another, with progress in bytes of `total`."""
 
@@ -183,6 +182,7 @@ def convert(
 
     request.progress("convert", 0, total)
     command = [
+        *NO_NETWORK,
         "qemu-img",
         "convert",
         "-p",
@@ -222,39 +222,10 @@ def _check_and_hash(request: Request, part: int, path: str) -> str:
 
 def check(request: Request, part: int, path: str) -> None:
     """qemu-img check: exit 0 is clean, 1 not done, 2 corrupt, 3 leaked clusters."""
-    ended = run(
-        request,
-        ["qemu-img", "check", "-q", "-f", "qcow2", image_path(part)],
-        keep=[part],
-    )
+    ended = run(request, ["qemu-img", "check", "-q", "-f", "qcow2", image_path(part)], keep=[part])
     if ended.code != 0:
         raise Failure(
             "bad_image",
             f"qemu-img check found faults in {path} (exit {ended.code}): "
             f"{last_line(ended.errors or ended.output)}.",
         )
-
-
-def hash_file(request: Request, handle: int) -> str:
-    """SHA-256 of an open file, with progress; raises Failure('cancelled')."""
-    digest = hashlib.sha256()
-    total = os.fstat(handle).st_size
-    buffer = memoryview(bytearray(PIECE_BYTES))
-    done = 0
-    while True:
-        request.stop_if_cancelled()
-        size = os.preadv(handle, [buffer], done)
-        if size == 0:
-            return digest.hexdigest()
-        digest.update(buffer[:size])
-        done += size
-        request.progress("checksum", done, total)
-
-
-def image_checksum(host: Host, request: Request) -> Result:
-    """{sha256, bytes} of one image."""
-    handle = open_image(host.directory(request.args["dir"]), request.args["name"])
-    try:
-        return {"sha256": hash_file(request, handle), "bytes": os.fstat(handle).st_size}
-    finally:
-        os.close(handle)

@@ -6,9 +6,10 @@ from typing import Any, Dict, List
 from durable import remove_if_there
 from failures import Failure, from_os_error
 from host import Directory, Host
-from images import list_directory
+from images import exists, list_directory, remove_part
 from locks import try_lock, unlock
-from overlays import drop_layers, drop_link, layers_by_overlay
+from ownership import foreign, own
+from layers import drop_layer, drop_link
 from qcow2 import in_use, open_image
 from requests import Request
 
@@ -16,15 +17,18 @@ Result = Dict[str, Any]
 
 
 def image_remove(host: Host, request: Request) -> Result:
-    """Removes files one by one; a missing one counts as removed. Gives {items}."""
+    """Removes files that were made for their `owner` (and by the operation `made_by`), one by one. Gives {items}.
+
+    A missing one counts as removed; what Berth did not make stays and is told as `foreign`.
+    """
     directory = host.directory(request.args["dir"])
     users = _users(host) if directory.kind == "images" else {}
-    layers = layers_by_overlay(host) if directory.kind == "overlays" else {}
     items = []
-    for name in request.args["names"]:
+    for wanted in request.args["items"]:
         request.stop_if_cancelled()
+        name = wanted["name"]
         try:
-            _remove(host, directory, name, users, layers)
+            _remove(host, directory, wanted, users)
             item: Dict[str, Any] = {"name": name, "ok": True}
         except Failure as failure:
             item = {"name": name, "ok": False, "error": failure.as_answer()}
@@ -45,9 +49,7 @@ def _users(host: Host) -> Dict[str, List[str]]:
     users: Dict[str, List[str]] = {}
     for kind in ("overlays", "images"):
         for item in list_directory(host.directory(kind), host):
-            if item["base"] is not None and item["name"] not in users.get(
-                item["base"], ()
-            ):
+            if item["base"] is not None and item["name"] not in users.get(item["base"], ()):
                 users.setdefault(item["base"], []).append(item["name"])
     return users
 
@@ -55,10 +57,13 @@ def _users(host: Host) -> Dict[str, List[str]]:
 def _remove(
     host: Host,
     directory: Directory,
-    name: str,
+    wanted: Dict[str, Any],
     users: Dict[str, List[str]],
-    layers: Dict[str, List[str]],
 ) -> None:
+    name = wanted["name"]
+    mark = own(directory, name, wanted["owner"])
+    if mark is not None and wanted["made_by"] not in (None, mark.operation):
+        raise foreign(directory.file(name))
     standing = users.get(name, [])
     if standing:
         more = f" and {len(standing) - 3} more" if len(standing) > 3 else ""
@@ -83,29 +88,29 @@ def _remove(
         finally:
             os.close(handle)
     if directory.kind == "overlays":
-        drop_layers(host, layers.get(name, []))
+        drop_layer(host, name)
         drop_link(host, name)
-    remove_if_there(name, directory.handle)
+    if mark is not None:
+        remove_if_there(name, directory.handle)
 
 
 def parts_remove(host: Host, request: Request) -> Result:
-    """Removes *.part files that no running request of any helper owns; `keep` names images that may yet resume."""
+    """Removes parts that no running request of any helper writes; `keep` names images that may yet resume."""
     keep = set(request.args["keep"])
     removed = []
     for directory in {
-        host.directory(kind).path: host.directory(kind)
-        for kind in ("images", "overlays")
+        host.directory(kind).path: host.directory(kind) for kind in ("images", "overlays")
     }.values():
-        for entry in sorted(os.listdir(directory.handle)):
-            name = entry[: -len(".part")]
-            if not entry.endswith(".part") or name in keep:
+        for name in sorted(os.listdir(directory.parts())):
+            # One whose image is there already is what a kill left between giving it its name and ending.
+            if name in keep and not exists(directory, name):
                 continue
             lock = try_lock("image", directory.file(name))
             if lock is None:
                 continue
             try:
-                if remove_if_there(entry, directory.handle):
-                    removed.append(entry)
+                if remove_part(directory, name):
+                    removed.append(name)
             finally:
                 unlock("image", directory.file(name), lock)
         directory.sync()

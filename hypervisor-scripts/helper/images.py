@@ -3,15 +3,20 @@
 import os
 from typing import Any, Dict, List, Optional
 
+from certificates import qemu_group
 from children import last_line, run
 from durable import remove_if_there
 from failures import Failure
 from host import Directory, Host
 from locks import held
+from ownership import Mark, foreign, own, set_mark
 from qcow2 import image_path, open_image, read_header
 from requests import Request
 
 Result = Dict[str, Any]
+
+# In an image are password hashes and host keys: only root and QEMU read it, and nobody writes it.
+GENERATION_MODE = 0o440
 
 # How long a request waits for another one (perhaps of a helper that is just ending) that writes the same file.
 NAME_WAIT_MS = 5000
@@ -87,21 +92,51 @@ def must_hold(locked: bool, directory: Directory, name: str, request: Request) -
 
 
 def new_part(directory: Directory, name: str) -> int:
-    """Makes an empty NAME.part, removing a stale one; gives a handle for reading and writing."""
-    part = name + ".part"
-    remove_if_there(part, directory.handle)
+    """Makes an empty part of this name, removing a stale one; gives a handle for reading and writing."""
+    remove_part(directory, name)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(part, flags, 0o600, dir_fd=directory.handle)
+    return os.open(name, flags, 0o600, dir_fd=directory.parts())
 
 
-def publish(directory: Directory, name: str, part: int, mode: int) -> None:
-    """NAME.part becomes NAME, durably."""
+def part_exists(directory: Directory, name: str) -> bool:
+    """Whether an interrupted writer has left a part of this name."""
+    return name in os.listdir(directory.parts())
+
+
+def remove_part(directory: Directory, name: str) -> bool:
+    """Removes the part of this name; gives whether there was one."""
+    return remove_if_there(name, directory.parts())
+
+
+def publish(
+    directory: Directory, name: str, part: int, mode: int, mark: Mark, replace: bool = False
+) -> None:
+    """The part becomes NAME, marked and durable.
+
+    Without `replace` a file that appeared meanwhile stays: Failure('foreign').
+    """
+    if mode == GENERATION_MODE:
+        os.fchown(part, 0, qemu_group())
     os.fchmod(part, mode)
+    set_mark(part, directory, name, mark)
     os.fsync(part)
-    os.rename(
-        name + ".part", name, src_dir_fd=directory.handle, dst_dir_fd=directory.handle
-    )
+    place(directory, name, mark.owner if replace else None)
     directory.sync()
+
+
+def place(directory: Directory, name: str, owner: Optional[str] = None) -> None:
+    """Gives the part its name, in place of a file that was made for `owner` if that is given.
+
+    link(2) never replaces anything, which rename(2) does: so the latter is for what is known to be Berth's.
+    """
+    if owner is not None and own(directory, name, owner) is not None:
+        os.rename(name, name, src_dir_fd=directory.parts(), dst_dir_fd=directory.handle)
+        return
+    try:
+        os.link(name, name, src_dir_fd=directory.parts(), dst_dir_fd=directory.handle)
+    except FileExistsError:
+        raise foreign(directory.file(name))
+    remove_part(directory, name)
 
 
 def child_failure(command: str, errors: str, image: str) -> Failure:
@@ -113,64 +148,42 @@ def child_failure(command: str, errors: str, image: str) -> Failure:
         )
     if "lock" in errors and "Failed to get" in errors:
         return Failure(
-            "in_use",
-            f"A running machine has {image} or its backing file open; shut it down first.",
+            "in_use", f"A running machine has {image} or its backing file open; shut it down first."
         )
     return Failure("bad_image", f"{command} refused {image}: {last_line(errors)}.")
 
 
 def image_create(host: Host, request: Request) -> Result:
-    """A new empty image; an existing one of the same size is accepted."""
-    images, name, size = (
-        host.directory("images"),
-        request.args["name"],
-        request.args["size_bytes"],
-    )
+    """A new empty image for `owner`; one that exists is accepted only when this very operation made it."""
+    images, name, size = host.directory("images"), request.args["name"], request.args["size_bytes"]
     with writing(images, name, request) as locked:
         must_hold(locked, images, name, request)
-        if exists(images, name):
-            _must_have_size(images, name, size)
+        if made_before(images, name, request) is not None:
             return {}
         part = new_part(images, name)
         try:
             ended = run(
                 request,
-                [
-                    "qemu-img",
-                    "create",
-                    "-q",
-                    "-f",
-                    "qcow2",
-                    image_path(part),
-                    str(size),
-                ],
+                ["qemu-img", "create", "-q", "-f", "qcow2", image_path(part), str(size)],
                 keep=[part],
             )
             if ended.code != 0:
                 raise child_failure("qemu-img create", ended.errors, images.file(name))
-            publish(images, name, part, 0o600)
+            publish(images, name, part, 0o600, Mark(request.args["owner"], request.operation, {}))
         except BaseException:
-            remove_if_there(name + ".part", images.handle)
+            remove_part(images, name)
             raise
         finally:
             os.close(part)
     return {}
 
 
-def _must_have_size(images: Directory, name: str, size: int) -> None:
-    handle = open_image(images, name)
-    try:
-        header = read_header(handle)
-    finally:
-        os.close(handle)
-    # qemu-img rounds the size up to whole sectors.
-    if (
-        header is None
-        or header.backing is not None
-        or header.virtual_size != (size + 511) // 512 * 512
-    ):
-        raise Failure(
-            "exists",
-            f"{images.file(name)} exists and is not an empty image of {size} bytes; "
-            "choose another name.",
-        )
+def made_before(directory: Directory, name: str, request: Request) -> Optional[Mark]:
+    """The mark of a file that this very operation made before its answer was lost; None when there is no file.
+
+    Raises foreign for a file that Berth did not make for this owner, exists for one that another operation made.
+    """
+    mark = own(directory, name, request.args["owner"])
+    if mark is not None and (mark.operation is None or mark.operation != request.operation):
+        raise Failure("exists", f"{directory.file(name)} exists already; it is never overwritten.")
+    return mark

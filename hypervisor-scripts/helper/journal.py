@@ -4,19 +4,14 @@ A reply that was lost on the way is *unknown* to the broker: it asks again with 
 gets the first answer. Files live in /var/lib/berth/journal, one per operation, for seven days.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import time
 from typing import Any, Callable, Dict, Optional
 
-from durable import (
-    read_if_there,
-    remove_if_there,
-    sync_directory,
-    write_all,
-    write_durably,
-)
+from durable import read_if_there, remove_if_there, sync_directory, write_all, write_durably
 from failures import NOT_FINAL, Failure, from_os_error
 from locks import held
 from requests import Request
@@ -25,18 +20,24 @@ STATE = "/var/lib/berth"
 JOURNAL = STATE + "/journal"
 FENCE = STATE + "/fence"
 KEEP_MS = 7 * 24 * 3600 * 1000
+# A helper may run for months.
+PRUNE_EVERY_S = 3600.0
+_pruned_s = 0.0
 
 Answer = Dict[str, Any]
 
 
 def prune(now_ms: int) -> None:
     """Removes entries older than seven days, and half-written ones of a crashed helper after a day."""
+    global _pruned_s
+    _pruned_s = time.monotonic()
     if not os.path.isdir(JOURNAL):
         return
     for entry in os.scandir(JOURNAL):
         keep_ms = KEEP_MS if entry.name.endswith(".json") else KEEP_MS // 7
-        if now_ms - entry.stat(follow_symlinks=False).st_mtime * 1000 > keep_ms:
-            remove_if_there(entry.path)
+        with contextlib.suppress(FileNotFoundError):  # Another helper prunes too.
+            if now_ms - entry.stat(follow_symlinks=False).st_mtime * 1000 > keep_ms:
+                remove_if_there(entry.path)
 
 
 def check_fence(request: Request) -> None:
@@ -63,12 +64,12 @@ def run_once(request: Request, work: Callable[[], Answer]) -> Answer:
     with held("operation", request.operation, request.cancelled) as locked:
         if not locked:
             raise Failure("cancelled", "The request was cancelled before it began.")
-        path = (
-            f"{JOURNAL}/{hashlib.sha256(request.operation.encode()).hexdigest()}.json"
-        )
+        path = f"{JOURNAL}/{hashlib.sha256(request.operation.encode()).hexdigest()}.json"
         stored = _stored_answer(path, request)
         if stored is not None:
             return stored
+        if time.monotonic() - _pruned_s > PRUNE_EVERY_S:
+            prune(int(time.time() * 1000))
         reserved = _reserve(path, request)
         try:
             return _store(path, reserved, request, work())
@@ -129,7 +130,5 @@ def _store(path: str, handle: int, request: Request, answer: Answer) -> Answer:
         os.rename(path + ".part", path)
         sync_directory(JOURNAL)
     except OSError as error:
-        raise from_os_error(
-            error, f"The work was done, but writing its answer into {JOURNAL}"
-        )
+        raise from_os_error(error, f"The work was done, but writing its answer into {JOURNAL}")
     return answer

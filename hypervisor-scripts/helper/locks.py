@@ -23,9 +23,7 @@ def try_lock(kind: str, name: str) -> Optional[int]:
     path = _path(kind, name)
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     while True:
-        handle = os.open(
-            path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

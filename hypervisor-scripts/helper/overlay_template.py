@@ -7,7 +7,7 @@ others are written from its bytes (0.2 ms). Only the blocks that are not zero ar
 import os
 from typing import List, Tuple
 
-from durable import remove_if_there, write_all
+from durable import write_all
 
 BLOCK_BYTES = 4096
 
@@ -24,15 +24,8 @@ class Template:
             if block != zero[: len(block)]:
                 self.extents.append((offset, block))
 
-    def write(self, directory: int, name: str) -> None:
-        """Writes a new file NAME, synced: after a power cut an overlay is whole or not there."""
-        remove_if_there(name, directory)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(name, flags, 0o600, dir_fd=directory)
-        try:
-            for offset, block in self.extents:
-                write_all(handle, block, offset)
-            os.ftruncate(handle, self.size)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    def write(self, handle: int) -> None:
+        """Fills an empty file."""
+        for offset, block in self.extents:
+            write_all(handle, block, offset)
+        os.ftruncate(handle, self.size)

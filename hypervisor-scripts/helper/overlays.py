@@ -11,61 +11,19 @@ import threading
 from typing import Any, Dict, List, Optional
 
 from children import run
-from durable import remove_if_there
 from failures import Failure, from_os_error
-from host import Host
-from images import base_name, child_failure, must_hold, writing
+from host import Directory, Host
+from images import base_name, child_failure, must_hold, new_part, place, remove_part, writing
+from layers import drop_layer, must_be_link, open_in_use
 from overlay_template import Template
-from qcow2 import image_path, in_use, open_image, read_header
+from ownership import Mark, own, set_mark
+from qcow2 import image_path, open_image, read_header
 from requests import Request
 
 Result = Dict[str, Any]
 Item = Dict[str, Any]
 
 PARALLEL = 4
-LAYER_MARK = ".TRANSIENT-"
-
-
-def layers_by_overlay(host: Host) -> Dict[str, List[str]]:
-    """The throw-away layers that exist now, by overlay name."""
-    layers: Dict[str, List[str]] = {}
-    for entry in os.listdir(host.directory("transient").handle):
-        overlay, mark, _ = entry.partition(LAYER_MARK)
-        if mark:
-            layers.setdefault(overlay, []).append(entry)
-    return layers
-
-
-def drop_layers(host: Host, names: List[str]) -> None:
-    """Removes throw-away layers; raises Failure('in_use') when a running machine writes to one."""
-    transient = host.directory("transient")
-    for name in names:
-        if _open_in_use(host, "transient", name):
-            raise Failure(
-                "in_use",
-                f"A running machine writes to {transient.file(name)}; shut it down first.",
-            )
-    for name in names:
-        remove_if_there(name, transient.handle)
-
-
-def drop_link(host: Host, name: str) -> None:
-    """Removes the link transient/NAME, if the directories differ."""
-    if host.directory("transient").path != host.directory("overlays").path:
-        remove_if_there(name, host.directory("transient").handle)
-
-
-def _open_in_use(host: Host, kind: str, name: str) -> bool:
-    try:
-        handle = open_image(host.directory(kind), name)
-    except Failure as failure:
-        if failure.code == "not_found":
-            return False
-        raise
-    try:
-        return in_use(handle)
-    finally:
-        os.close(handle)
 
 
 def overlay_create(host: Host, request: Request) -> Result:
@@ -73,7 +31,6 @@ def overlay_create(host: Host, request: Request) -> Result:
     work: List[Item] = list(request.args["items"])
     results: List[Optional[Item]] = [None] * len(work)
     templates = Templates(host, request)
-    layers = layers_by_overlay(host)
     positions = iter(range(len(work)))
     lock = threading.Lock()
 
@@ -84,13 +41,12 @@ def overlay_create(host: Host, request: Request) -> Result:
     def labour() -> None:
         position = take()
         while position is not None:
-            results[position] = _one(host, request, templates, layers, work[position])
+            results[position] = _one(host, request, templates, work[position])
             request.item(results[position] or {})
             position = take()
 
     threads = [
-        threading.Thread(target=labour, daemon=True)
-        for _ in range(min(PARALLEL, len(work)) - 1)
+        threading.Thread(target=labour, daemon=True) for _ in range(min(PARALLEL, len(work)) - 1)
     ]
     for thread in threads:
         thread.start()
@@ -131,12 +87,7 @@ class Templates:
             header = read_header(handle)
         finally:
             os.close(handle)
-        if (
-            header is None
-            or header.backing is not None
-            or header.data_file
-            or header.encrypted
-        ):
+        if header is None or header.backing is not None or header.data_file or header.encrypted:
             raise Failure(
                 "bad_image",
                 f"{images.file(base)} cannot be a base: it must be a plain qcow2 image.",
@@ -163,16 +114,10 @@ class Templates:
             os.close(blank)
 
 
-def _one(
-    host: Host,
-    request: Request,
-    templates: Templates,
-    layers: Dict[str, List[str]],
-    item: Item,
-) -> Item:
+def _one(host: Host, request: Request, templates: Templates, item: Item) -> Item:
     name = item["name"]
     try:
-        _make(host, request, templates, layers.get(name, []), item)
+        _make(host, request, templates, item)
         return {"name": name, "ok": True}
     except Failure as failure:
         return {"name": name, "ok": False, "error": failure.as_answer()}
@@ -184,34 +129,39 @@ def _one(
         }
 
 
-def _make(
-    host: Host, request: Request, templates: Templates, layers: List[str], item: Item
-) -> None:
+def _make(host: Host, request: Request, templates: Templates, item: Item) -> None:
     overlays, name, base = host.directory("overlays"), item["name"], item["base"]
     template = templates.on(base)
     with writing(overlays, name, request) as locked:
         must_hold(locked, overlays, name, request)
+        own(overlays, name, item["owner"])
+        must_be_link(host, name)
         if not item["fresh"] and _stands_on(host, name, base):
             _link(host, name)
             return
-        if _open_in_use(host, "overlays", name):
+        if open_in_use(host, "overlays", name):
             raise Failure(
-                "in_use",
-                f"A running machine has {overlays.file(name)} open; shut it down first.",
+                "in_use", f"A running machine has {overlays.file(name)} open; shut it down first."
             )
-        drop_layers(host, layers)
-        try:
-            template.write(overlays.handle, name + ".part")
-            os.rename(
-                name + ".part",
-                name,
-                src_dir_fd=overlays.handle,
-                dst_dir_fd=overlays.handle,
-            )
-        except BaseException:
-            remove_if_there(name + ".part", overlays.handle)
-            raise
+        drop_layer(host, name)
+        _write(overlays, template, item, Mark(item["owner"], request.operation, {}))
         _link(host, name)
+
+
+def _write(overlays: Directory, template: Template, item: Item, mark: Mark) -> None:
+    """After a power cut an overlay is whole or not there."""
+    name = item["name"]
+    part = new_part(overlays, name)
+    try:
+        template.write(part)
+        set_mark(part, overlays, name, mark)
+        os.fsync(part)
+        place(overlays, name, item["owner"])
+    except BaseException:
+        remove_part(overlays, name)
+        raise
+    finally:
+        os.close(part)
 
 
 def _stands_on(host: Host, name: str, base: str) -> bool:
@@ -227,32 +177,6 @@ def _stands_on(host: Host, name: str, base: str) -> bool:
 
 
 def _link(host: Host, name: str) -> None:
-    transient, overlays = host.directory("transient"), host.directory("overlays")
-    if transient.path == overlays.path:
-        return
-    target = overlays.file(name)
-    try:
-        if os.readlink(name, dir_fd=transient.handle) == target:
-            return
-    except OSError:
-        pass  # Missing, or something else: replaced below.
-    temporary = f"{name}.link"
-    remove_if_there(temporary, transient.handle)
-    os.symlink(target, temporary, dir_fd=transient.handle)
-    os.rename(temporary, name, src_dir_fd=transient.handle, dst_dir_fd=transient.handle)
-
-
-def transient_clear(host: Host, request: Request) -> Result:
-    """Removes the throw-away layer of a machine that is off; gives {removed}."""
-    from domains import is_running
-
-    domain, name = request.args["domain"], request.args["name"]
-    if is_running(host, domain):
-        raise Failure(
-            "in_use",
-            f"{domain} is running; its throw-away layer is removed when it is off.",
-        )
-    transient = host.directory("transient")
-    removed = remove_if_there(f"{name}{LAYER_MARK}{domain}", transient.handle)
-    transient.sync()
-    return {"removed": removed}
+    if not must_be_link(host, name):
+        target = host.directory("overlays").file(name)
+        os.symlink(target, name, dir_fd=host.directory("transient").handle)

@@ -45,15 +45,13 @@ def probe_virt(host: Host, request: Request) -> Dict[str, Any]:
     program = next((path for path in PROGRAMS if os.path.exists(path)), None)
     if program is None:
         raise Failure(
-            "not_found",
-            "QEMU is not installed on this host; install qemu-system-x86 or qemu-kvm.",
+            "not_found", "QEMU is not installed on this host; install qemu-system-x86 or qemu-kvm."
         )
     disk = os.memfd_create("boot-sector", os.MFD_CLOEXEC)
     try:
         os.write(disk, BOOT_SECTOR)
         fault = _kvm_fault(
-            _boot(request, program, disk, "kvm"),
-            lambda: _boot(request, program, disk, "tcg"),
+            _boot(request, program, disk, "kvm"), lambda: _boot(request, program, disk, "tcg")
         )
     finally:
         os.close(disk)
@@ -69,11 +67,10 @@ def _kvm_fault(kvm: Boot, emulate: Any) -> str:
         return f"KVM on this host lacks what every such processor has ({last_line(kvm.said)})"
     if kvm.took_ms > QUICK_MS:
         emulated = emulate()
-        if (
-            not emulated.fault
-            and kvm.took_ms > emulated.took_ms * SLOWER_THAN_EMULATION
-        ):
-            return f"A test guest took {kvm.took_ms} ms under KVM and {emulated.took_ms} ms emulated"
+        if not emulated.fault and kvm.took_ms > emulated.took_ms * SLOWER_THAN_EMULATION:
+            return (
+                f"A test guest took {kvm.took_ms} ms under KVM and {emulated.took_ms} ms emulated"
+            )
     return ""
 
 

@@ -29,18 +29,12 @@ def read_header(handle: int) -> Optional[Header]:
     data = os.pread(handle, 104, 0)
     if len(data) < 72 or data[:4] != MAGIC:
         return None
-    version, backing_offset, backing_size, _, size, crypt = struct.unpack_from(
-        ">IQIIQI", data, 4
-    )
+    version, backing_offset, backing_size, _, size, crypt = struct.unpack_from(">IQIIQI", data, 4)
     snapshots = struct.unpack_from(">I", data, 60)[0]
-    features = (
-        struct.unpack_from(">Q", data, 72)[0] if version >= 3 and len(data) >= 80 else 0
-    )
+    features = struct.unpack_from(">Q", data, 72)[0] if version >= 3 and len(data) >= 80 else 0
     backing = None
     if backing_offset and backing_size:
-        backing = os.pread(handle, min(backing_size, 1023), backing_offset).decode(
-            errors="replace"
-        )
+        backing = os.pread(handle, min(backing_size, 1023), backing_offset).decode(errors="replace")
     return Header(size, backing, crypt != 0, snapshots, bool(features & DATA_FILE_BIT))
 
 
@@ -50,13 +44,10 @@ def open_image(directory: Directory, name: str) -> int:
     try:
         handle = os.open(name, flags, dir_fd=directory.handle)
     except FileNotFoundError:
-        raise Failure(
-            "not_found", f"There is no image {directory.file(name)} on this host."
-        )
+        raise Failure("not_found", f"There is no image {directory.file(name)} on this host.")
     except OSError as error:
         raise Failure(
-            "bad_image",
-            f"{directory.file(name)} cannot be opened as an image: {error.strerror}.",
+            "bad_image", f"{directory.file(name)} cannot be opened as an image: {error.strerror}."
         )
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

@@ -41,9 +41,7 @@ class Request:
         if phase == self._phase and now_ms - self._progress_ms < PROGRESS_INTERVAL_MS:
             return
         self._phase, self._progress_ms = phase, now_ms
-        self._send(
-            {"id": self.id, "progress": {"phase": phase, "done": done, "total": total}}
-        )
+        self._send({"id": self.id, "progress": {"phase": phase, "done": done, "total": total}})
 
     def item(self, item: Dict[str, Any]) -> None:
         """Sends the result of one item of a batch."""
@@ -65,8 +63,7 @@ class Request:
         """Raises Failure('cancelled') when somebody asked for it."""
         if self.cancelled.is_set():
             raise Failure(
-                "cancelled",
-                f"The request {self.id} was cancelled; nothing half-made is left.",
+                "cancelled", f"The request {self.id} was cancelled; nothing half-made is left."
             )
 
     def own(self, child: Any) -> None:

@@ -2,7 +2,7 @@
 
 Frames: offset (8 bytes, big-endian), length (4 bytes, big-endian), then that many bytes. The end is a frame of length 0
 whose offset is the file's size. Offsets only grow. What lies between two frames is a hole.
-A stream needs no operation id: what has arrived is told by checksum and by the synced offset beside the .part file.
+A stream needs no operation id: what has arrived is told by checksum and by the synced offset of the part.
 """
 
 import hashlib
@@ -16,8 +16,9 @@ from channel import log
 from durable import read_if_there, remove_if_there, write_all, write_durably
 from failures import Failure, from_os_error
 from host import Directory, Host
-from image_copy import hash_file
-from images import exists, must_hold, publish, writing
+from image_checksum import hash_file
+from images import GENERATION_MODE, exists, must_hold, part_exists, publish, remove_part, writing
+from ownership import Mark, own
 from qcow2 import open_image
 from requests import Request
 
@@ -37,8 +38,7 @@ def file_send(host: Host, request: Request) -> Result:
         size, offset = os.fstat(handle).st_size, request.args["offset"]
         if offset > size:
             raise Failure(
-                "bad_request",
-                f"offset {offset} lies beyond the end of the file ({size} bytes).",
+                "bad_request", f"offset {offset} lies beyond the end of the file ({size} bytes)."
             )
         host.channel.send({"id": request.id, "ok": True, "result": {"size": size}})
         _send_extents(host, handle, offset, size)
@@ -61,9 +61,7 @@ def _send_extents(host: Host, handle: int, offset: int, size: int) -> None:
         end = min(size, os.lseek(handle, offset, os.SEEK_HOLE))
         while offset < end:
             data = os.pread(handle, min(FRAME_BYTES, end - offset), offset)
-            if not data or not host.channel.send_raw(
-                HEADER.pack(offset, len(data)) + data
-            ):
+            if not data or not host.channel.send_raw(HEADER.pack(offset, len(data)) + data):
                 return
             offset += len(data)
 
@@ -78,9 +76,7 @@ def file_receive(host: Host, request: Request) -> Result:
             return _already_there(images, request)
         part, offset = _resume(images, request)
         try:
-            host.channel.send(
-                {"id": request.id, "ok": True, "result": {"offset": offset}}
-            )
+            host.channel.send({"id": request.id, "ok": True, "result": {"offset": offset}})
             _receive_frames(host, images, request, part, offset)
             sha256 = _finish(images, request, part)
             return {"sha256": sha256}
@@ -93,12 +89,12 @@ def file_receive(host: Host, request: Request) -> Result:
 
 
 def _already_there(images: Directory, request: Request) -> Result:
+    own(images, request.args["name"], request.args["owner"])
     handle = open_image(images, request.args["name"])
     try:
         if hash_file(request, handle) != request.args["sha256"]:
             raise Failure(
-                "exists",
-                f'{images.file(request.args["name"])} exists with another content.',
+                "exists", f'{images.file(request.args["name"])} exists with another content.'
             )
         return {"offset": request.args["size"], "done": True}
     finally:
@@ -106,31 +102,32 @@ def _already_there(images: Directory, request: Request) -> Result:
 
 
 def _state_path(images: Directory, name: str) -> str:
-    return f"{journal.JOURNAL}/receive-{hashlib.sha256(images.file(name).encode()).hexdigest()}.json"
+    return (
+        f"{journal.JOURNAL}/receive-{hashlib.sha256(images.file(name).encode()).hexdigest()}.json"
+    )
 
 
 def _resume(images: Directory, request: Request) -> Tuple[int, int]:
     """The .part file and the offset up to which an earlier attempt has synced it."""
-    name, part = request.args["name"], request.args["name"] + ".part"
+    name = request.args["name"]
     data = read_if_there(_state_path(images, name))
     state = json.loads(data) if data is not None else {}
     same = (
-        state.get("sha256") == request.args["sha256"]
-        and state.get("size") == request.args["size"]
+        state.get("sha256") == request.args["sha256"] and state.get("size") == request.args["size"]
     )
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    if same and exists(images, part):
-        handle = os.open(part, flags, 0o600, dir_fd=images.handle)
+    if same and part_exists(images, name):
+        handle = os.open(name, flags, 0o600, dir_fd=images.parts())
         offset = min(int(state["offset"]), os.fstat(handle).st_size)
         # What came after the last sync may be torn.
         os.ftruncate(handle, offset)
         return handle, offset
     _forget(images, name)
-    return os.open(part, flags | os.O_EXCL, 0o600, dir_fd=images.handle), 0
+    return os.open(name, flags | os.O_EXCL, 0o600, dir_fd=images.parts()), 0
 
 
 def _forget(images: Directory, name: str) -> None:
-    remove_if_there(name + ".part", images.handle)
+    remove_part(images, name)
     remove_if_there(_state_path(images, name))
 
 
@@ -153,9 +150,7 @@ def _receive_frames(
         try:
             write_all(part, data, start)
         except OSError as error:
-            failure = from_os_error(
-                error, f'Writing {images.file(request.args["name"])}'
-            )
+            failure = from_os_error(error, f'Writing {images.file(request.args["name"])}')
             if failure.code == "no_space":
                 _forget(images, request.args["name"])
             raise failure
@@ -186,11 +181,7 @@ def _remember(images: Directory, request: Request, part: int, offset: int) -> No
     os.ftruncate(part, max(offset, os.fstat(part).st_size))
     os.fsync(part)
     os.makedirs(journal.JOURNAL, mode=0o700, exist_ok=True)
-    state = {
-        "sha256": request.args["sha256"],
-        "size": request.args["size"],
-        "offset": offset,
-    }
+    state = {"sha256": request.args["sha256"], "size": request.args["size"], "offset": offset}
     write_durably(_state_path(images, request.args["name"]), json.dumps(state).encode())
 
 
@@ -203,6 +194,7 @@ def _finish(images: Directory, request: Request, part: int) -> str:
             f'{images.file(request.args["name"])} arrived damaged: its checksum is {found}, '
             f'not {request.args["sha256"]}.',
         )
-    publish(images, request.args["name"], part, 0o444)
+    mark = Mark(request.args["owner"], request.operation, {})
+    publish(images, request.args["name"], part, GENERATION_MODE, mark)
     remove_if_there(_state_path(images, request.args["name"]))
     return found

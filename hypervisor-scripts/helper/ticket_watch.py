@@ -49,9 +49,7 @@ class TicketWatch:
         self._changed = threading.Condition()
         threading.Thread(target=self._run, daemon=True).start()
 
-    def begin(
-        self, domain: str, word: str, seated: FrozenSet[int], ends_s: int
-    ) -> None:
+    def begin(self, domain: str, word: str, seated: FrozenSet[int], ends_s: int) -> None:
         """Watches a new ticket, in place of the domain's earlier one. `ends_s` is of the wall clock."""
         ends = time.monotonic() + ends_s - time.time()
         with self._changed:
@@ -80,9 +78,7 @@ class TicketWatch:
         try:
             viewers = spice_channels(self._host, domain)
             channels = sum(
-                len(open_ones)
-                for id, open_ones in viewers.items()
-                if id not in watched.seated
+                len(open_ones) for id, open_ones in viewers.items() if id not in watched.seated
             )
             if not watched.is_due(channels, time.monotonic()):
                 return False

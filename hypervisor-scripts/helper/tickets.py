@@ -7,12 +7,13 @@ file: it is never in argv, on a disk or in a log.
 
 import secrets
 import time
+from ipaddress import ip_address
 from typing import Any, Dict, Tuple
 from xml.etree import ElementTree
 
 import ticket_record
 from displays import spice_channels
-from domains import command, not_running, unknown
+from domains import command, must_identify, not_running, unknown
 from failures import Failure
 from host import Host
 from locks import held
@@ -59,14 +60,7 @@ def update(
 
 def burn(host: Host, name: str, connected: str) -> None:
     """Makes every earlier password worthless. The caller holds the domain's lock."""
-    update(
-        host,
-        name,
-        live_spice(host, name),
-        secrets.token_urlsafe(24),
-        LONG_AGO,
-        connected,
-    )
+    update(host, name, live_spice(host, name), secrets.token_urlsafe(24), LONG_AGO, connected)
 
 
 def lifetime(ttl_seconds: int, now_s: float) -> int:
@@ -79,20 +73,28 @@ def lifetime(ttl_seconds: int, now_s: float) -> int:
 
 
 def ticket(host: Host, request: Request) -> Result:
-    """Sets a new ticket; gives {tls_port, listen, valid_until_ms} after QEMU has taken it."""
+    """Sets a new ticket; gives {tls_port, listen, valid_until_ms} after QEMU has taken it.
+
+    With `reachable` a display on the loopback is refused before its password is replaced or anybody is cut.
+    """
     from ticket_watch import watch_of
 
     name, connected = request.args["domain"], request.args["connected"]
+    must_identify(host, name, request.args["uuid"])
     with held("domain", name, request.cancelled, DOMAIN_WAIT_MS) as locked:
         _must_hold(locked, name, request)
         display = live_spice(host, name)
+        port, listen = _place(display)
+        if request.args["reachable"] and _is_loopback(listen):
+            raise Failure(
+                "hidden", f"The display of {name} listens on the loopback of this host only."
+            )
         seated = frozenset(spice_channels(host, name))
         ends_s = lifetime(request.args["ttl_seconds"], time.time())
         record = ticket_record.begin(name)
         valid_to = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ends_s))
         update(host, name, display, request.args["password"], valid_to, connected)
         watch_of(host).begin(name, record, seated, ends_s)
-    port, listen = _place(display)
     return {"tls_port": port, "listen": listen, "valid_until_ms": ends_s * 1000}
 
 
@@ -100,15 +102,20 @@ def _place(display: ElementTree.Element) -> Tuple[int, str]:
     listen = display.find("./listen[@type='address']")
     found = listen.get("address") if listen is not None else None
     # Without an address libvirt listens where spice_listen says, which is the loopback by default.
-    return (
-        int(display.get("tlsPort", "0")),
-        found or display.get("listen") or "127.0.0.1",
-    )
+    return int(display.get("tlsPort", "0")), found or display.get("listen") or "127.0.0.1"
+
+
+def _is_loopback(listen: str) -> bool:
+    try:
+        return ip_address(listen).is_loopback
+    except ValueError:
+        return listen == "localhost"
 
 
 def disconnect(host: Host, request: Request) -> Result:
     """Cuts every viewer and makes every earlier password worthless."""
     name = request.args["domain"]
+    must_identify(host, name, request.args["uuid"])
     with held("domain", name, request.cancelled, DOMAIN_WAIT_MS) as locked:
         _must_hold(locked, name, request)
         ticket_record.begin(name)
@@ -119,6 +126,4 @@ def disconnect(host: Host, request: Request) -> Result:
 def _must_hold(locked: bool, name: str, request: Request) -> None:
     request.stop_if_cancelled()
     if not locked:
-        raise Failure(
-            "timeout", f"Another console request for {name} did not end in time."
-        )
+        raise Failure("timeout", f"Another console request for {name} did not end in time.")

@@ -24,6 +24,10 @@ SHELLS = 8
 TIMEOUT_MS = 10_000
 
 
+# Answered by libvirtd itself; a shell that has to reconnect for it says so on its standard error.
+PROBE = "hostname"
+
+
 class Lost(Exception):
     """The shell has ended, or libvirtd has closed its connection."""
 
@@ -53,25 +57,32 @@ class Shell:
         `{secret}` in it stands for the path of a file with the text of `secret`. Raises Failure('libvirt') with the
         words of virsh, Failure('timeout'), or Lost.
         """
-        self._count += 1
+        said = self._errors()
+        if said:
+            raise Lost(said)  # Nothing was asked: its connection has ended meanwhile.
         if secret is not None:
             os.ftruncate(self._secret, 0)
             os.pwrite(self._secret, secret.encode(), 0)
             command = command.replace("{secret}", f"/proc/self/fd/{self._secret}")
         try:
-            output = self._exchange(command, f"berth-end-{self._count}", timeout_ms)
+            output = self._exchange(command, self._mark(), timeout_ms)
         finally:
             os.ftruncate(self._secret, 0)
         errors = self._errors()
-        if "onnect" in errors and (
-            "isconnected" in errors or "to connect" in errors or "econnected" in errors
-        ):
+        if errors and not self._is_connected(timeout_ms):
             raise Lost(errors)
         if "error: " in errors:
-            raise Failure(
-                "libvirt", f'libvirt says: {last_line(errors).replace("error: ", "")}.'
-            )
+            raise Failure("libvirt", f'libvirt says: {last_line(errors).replace("error: ", "")}.')
         return output
+
+    def _is_connected(self, timeout_ms: int) -> bool:
+        """Whether it has the connection that it had. What virsh says of it is not read: a name may say the same."""
+        answer = self._exchange(PROBE, self._mark(), timeout_ms)
+        return bool(answer.strip()) and not self._errors()
+
+    def _mark(self) -> str:
+        self._count += 1
+        return f"berth-end-{self._count}"
 
     def _exchange(self, command: str, mark: str, timeout_ms: int) -> str:
         # The shell prints its prompt and what was typed, then the output. `echo` prints the mark without a line end.
@@ -87,8 +98,7 @@ class Shell:
                 )
                 if not readable:
                     raise Failure(
-                        "timeout",
-                        f"libvirt on this host did not answer within {timeout_ms} ms.",
+                        "timeout", f"libvirt on this host did not answer within {timeout_ms} ms."
                     )
                 piece = os.read(self._child.stdout.fileno(), 65536)
                 if not piece:
@@ -129,9 +139,7 @@ class Shells:
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(SHELLS)
 
-    def run(
-        self, command: str, secret: Optional[str] = None, timeout_ms: int = TIMEOUT_MS
-    ) -> str:
+    def run(self, command: str, secret: Optional[str] = None, timeout_ms: int = TIMEOUT_MS) -> str:
         """Runs one virsh command and gives its output. A lost libvirtd is tried once more."""
         with self._places:
             try:

@@ -21,7 +21,13 @@ make_account() {
         changed "put ${account} into the group libvirt"
     fi
     make_folder "${account_home}" 0755 root:root
-    make_folder "${account_home}/.ssh" 0700 "${account}:${account}"
+    make_folder "${account_home}/.ssh" 0755 root:root
+    # An older installer gave it to the account: what the account may have put there by then is not followed.
+    own_folder "${account_home}" 0755 root:root
+    own_folder "${account_home}/.ssh" 0755 root:root
+    if [[ -L "${account_home}/.ssh/authorized_keys" || ! -f "${account_home}/.ssh/authorized_keys" ]]; then
+        rm -rf -- "${account_home}/.ssh/authorized_keys"
+    fi
 }
 
 write_authorized_key() {
@@ -30,7 +36,7 @@ write_authorized_key() {
         options="from=\"${from_addresses}\",${options}"
     fi
     printf '%s %s\n' "${options}" "${public_key}" |
-        put "${account_home}/.ssh/authorized_keys" 0600 "${account}:${account}" 'wrote the key of the broker'
+        put "${account_home}/.ssh/authorized_keys" 0644 root:root 'wrote the key of the broker'
 }
 
 write_sudo_rule() {

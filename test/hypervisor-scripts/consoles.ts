@@ -2,14 +2,14 @@ import { type Test } from 'tap'
 import { type FleetHost } from '../fleet/fleet-host.js'
 import { until } from '../support/until.js'
 import { type HelperLine, type Json } from './helper-line.js'
-import { defineDomain, openHelper } from './prepared-host.js'
+import { defineDomain, openHelper, uuidOf } from './prepared-host.js'
 import { channelTypes, makeCertificate, SpiceChannel } from './viewer.js'
 
 const name = 'pc-01'
 const password = (letter: string) => letter.repeat(32)
 const xml = (
   domain: string,
-) => `<domain type='qemu'><name>${domain}</name><memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
+) => `<domain type='qemu'><name>${domain}</name><uuid>${uuidOf(domain)}</uuid><memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
   <graphics type='spice' autoport='yes' defaultMode='secure' passwd='dummy' passwdValidTo='1970-01-01T00:00:01'><listen type='address' address='0.0.0.0'/></graphics>
   <graphics type='vnc'><listen type='socket' socket='/var/lib/libvirt/qemu/${domain}.vnc'/></graphics>
   <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
@@ -51,6 +51,22 @@ async function certificate(t: Test, host: FleetHost, line: HelperLine): Promise<
     await host.mustRun(['stat', '-c', '%a %U:%G', '/etc/pki/libvirt-spice/server-key.pem']),
     '640 root:libvirt-qemu\n',
   )
+  const key = '/etc/pki/libvirt-spice/server-key.pem'
+  const good = await host.mustRun(['cat', key])
+  await host.mustRun(['truncate', '-s', '60', key])
+  t.match(await line.must('host_look', { look: 'certificate_key' }), {
+    present: true,
+    matches: false,
+  })
+  await makeCertificate((await ask()).csr)
+  t.not(await host.mustRun(['cat', key]), good, 'a key that cannot be used is replaced')
+  t.equal(await host.mustRun(['stat', '-c', '%s', `${key}.unusable`]), '60\n', 'and kept aside')
+  const again = await makeCertificate((await ask()).csr)
+  await line.must('spice_certificate_install', again)
+  t.match(await line.must('host_look', { look: 'certificate_key' }), {
+    present: true,
+    matches: true,
+  })
 }
 
 const eventOf = (line: HelperLine, kind: string, detail: RegExp) =>
@@ -77,7 +93,7 @@ async function events(t: Test, host: FleetHost, line: HelperLine): Promise<void>
   await defineDomain(host, xml(name))
   await host.mustRun(['virsh', 'start', name])
   await eventOf(line, 'lifecycle', /^Started Booted$/)
-  t.same(await line.must('domain_reset', { name }), {})
+  t.same(await line.must('domain_reset', { name, uuid: uuidOf(name) }), {})
   await eventOf(line, 'reboot', /^$/)
   t.match(await line.must('displays', { domains: null }), { items: [{ name, spice: [], vnc: [] }] })
   t.match(await line.must('displays', { domains: ['none'] }), { items: [] })
@@ -91,22 +107,41 @@ async function domains(t: Test, host: FleetHost, line: HelperLine): Promise<void
   t.same(
     await line.must('domain_metadata', {
       name,
+      uuid: uuidOf(name),
       xml: '<assignment user="o\'neil &amp; &quot;co&quot;"/>',
     }),
     {},
   )
   t.match(await metadata(), /<assignment user=.o'neil &amp; .*co/)
   t.match(await metadata('--config'), /<assignment/)
-  t.equal(await line.refusal('domain_metadata', { name, xml: '<a><b></a>' }), 'bad_request')
-  t.equal(await line.refusal('domain_metadata', { name, xml: '<!DOCTYPE a><a/>' }), 'bad_request')
-  t.same(await line.must('domain_metadata', { name, xml: null }), {})
-  t.same(await line.must('domain_metadata', { name, xml: null }), {}, 'removing nothing is fine')
-  t.equal(await line.refusal('domain_metadata', { name: 'none', xml: '<a/>' }), 'not_found')
-  t.equal(await line.refusal('domain_undefine', { name }), 'in_use')
-  t.equal(await line.refusal('domain_reboot', { name: 'none' }), 'not_found')
-  t.same(await line.must('domain_reboot', { name }), {})
+  t.equal(
+    await line.refusal('domain_metadata', { name, uuid: uuidOf(name), xml: '<a><b></a>' }),
+    'bad_request',
+  )
+  t.equal(
+    await line.refusal('domain_metadata', { name, uuid: uuidOf(name), xml: '<!DOCTYPE a><a/>' }),
+    'bad_request',
+  )
+  t.same(await line.must('domain_metadata', { name, uuid: uuidOf(name), xml: null }), {})
+  t.same(
+    await line.must('domain_metadata', { name, uuid: uuidOf(name), xml: null }),
+    {},
+    'removing nothing is fine',
+  )
+  t.equal(
+    await line.refusal('domain_metadata', { name: 'none', uuid: uuidOf('none'), xml: '<a/>' }),
+    'not_found',
+  )
+  t.equal(await line.refusal('domain_undefine', { name, uuid: uuidOf(name) }), 'in_use')
+  t.equal(await line.refusal('domain_reboot', { name: 'none', uuid: uuidOf('none') }), 'not_found')
+  t.same(await line.must('domain_reboot', { name, uuid: uuidOf(name) }), {})
   const agent = (domain: string) =>
-    line.refusal('guest_agent', { domain, command: 'guest-ping', timeout_seconds: 1 })
+    line.refusal('guest_agent', {
+      domain,
+      uuid: uuidOf(domain),
+      command: 'guest-ping',
+      timeout_seconds: 1,
+    })
   t.equal(await agent(name), 'guest_agent', 'this guest has no agent')
   t.equal(await agent('none'), 'not_found')
   t.same(await line.must('guest_addresses', { domain: name }), { items: [] }, 'it has no network')
@@ -116,17 +151,22 @@ async function domains(t: Test, host: FleetHost, line: HelperLine): Promise<void
   const id = (await host.mustRun(['virsh', 'domid', name])).trim()
   await defineDomain(host, xml(id))
   t.equal(
-    await line.refusal('domain_reset', { name: id }),
+    await line.refusal('domain_reset', { name: id, uuid: uuidOf(id) }),
     'not_found',
     'the domain with that name is off',
   )
-  t.same(await line.must('domain_undefine', { name: id }), {})
-  t.same(await line.must('domain_undefine', { name: id }), {}, 'an unknown domain is fine')
+  t.same(await line.must('domain_undefine', { name: id, uuid: uuidOf(id) }), {})
+  t.same(
+    await line.must('domain_undefine', { name: id, uuid: uuidOf(id) }),
+    {},
+    'an unknown domain is fine',
+  )
 }
 
 const ticket = (line: HelperLine, letter: string, ttl_seconds: number, connected = 'keep') =>
   line.must('ticket', {
     domain: name,
+    uuid: uuidOf(name),
     password: password(letter),
     ttl_seconds,
     connected,
@@ -184,13 +224,13 @@ async function tickets(t: Test, host: FleetHost, line: HelperLine): Promise<void
   await until(() => main?.closed, { withinMs: 3000, what: 'takeover cuts the viewer' })
   const other = await open('c', 'main')
   t.ok(other, 'and the other one gets in')
-  t.same(await line.must('disconnect', { domain: name }), {})
+  t.same(await line.must('disconnect', { domain: name, uuid: uuidOf(name) }), {})
   await until(async () => other?.closed === true && (await channels(line)).length === 0, {
     withinMs: 3000,
     what: 'everybody is cut',
   })
   t.equal(await open('c', 'main'), undefined, 'and cannot come back')
-  t.equal(await line.refusal('disconnect', { domain: 'none' }), 'not_found')
+  t.equal(await line.refusal('disconnect', { domain: 'none', uuid: uuidOf('none') }), 'not_found')
 }
 
 async function oldTickets(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
@@ -205,6 +245,7 @@ async function oldTickets(t: Test, host: FleetHost, line: HelperLine): Promise<v
   t.equal(
     await line.refusal('ticket', {
       domain: 'none',
+      uuid: uuidOf('none'),
       password: password('a'),
       ttl_seconds: 5,
       connected: 'keep',
@@ -261,11 +302,12 @@ async function quickAndSturdy(t: Test, host: FleetHost, line: HelperLine): Promi
   t.equal(
     await line.refusal('ticket', {
       domain: name,
+      uuid: uuidOf(name),
       password: password('a'),
       ttl_seconds: 5,
       connected: 'keep',
     }),
     'not_found',
   )
-  t.same(await line.must('domain_undefine', { name }), {})
+  t.same(await line.must('domain_undefine', { name, uuid: uuidOf(name) }), {})
 }

@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type Test } from 'tap'
 import { type FleetHost } from '../fleet/fleet-host.js'
 import { until } from '../support/until.js'
 import { type HelperLine } from './helper-line.js'
-import { openElsewhere, openHelper } from './prepared-host.js'
+import { doomed, openElsewhere, openHelper, owner } from './prepared-host.js'
 
 const folder = '/var/lib/berth'
 const sha256Of = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
@@ -37,13 +38,23 @@ async function makeSource(host: FleetHost, path: string, mib: number): Promise<v
 }
 
 async function makeAndRemove(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
-  t.same(await line.must('image_create', { name: 'a.qcow2', size_bytes: 1 << 30 }), {})
+  const create = { name: 'a.qcow2', size_bytes: 1 << 30, owner }
+  t.same(await line.must('image_create', create, { operation: 'create:a' }), {})
   t.same(
-    await line.must('image_create', { name: 'a.qcow2', size_bytes: 1 << 30 }),
-    {},
-    'again is fine',
+    (await line.ask('image_create', create, { operation: 'create:a' })).ok,
+    true,
+    'the same operation again is fine',
   )
-  t.equal(await line.refusal('image_create', { name: 'a.qcow2', size_bytes: 512 }), 'exists')
+  t.equal(
+    await line.refusal('image_create', create, { operation: 'create:b' }),
+    'exists',
+    'an empty image of the same size that another operation made is not',
+  )
+  t.equal(
+    await line.refusal('image_create', { ...create, owner: 'else' }, { operation: 'create:c' }),
+    'foreign',
+  )
+  t.equal(await line.refusal('image_create', { name: 'a.qcow2', size_bytes: 512, owner }), 'exists')
   await host.mustRun(['ln', '-s', '/etc/shadow', `${folder}/images/link.qcow2`])
   await host.mustRun(['mkfifo', `${folder}/images/fifo.qcow2`])
   await host.mustRun(['tee', `${folder}/images/broken.qcow2`], { input: 'QFI' })
@@ -55,26 +66,31 @@ async function makeAndRemove(t: Test, host: FleetHost, line: HelperLine): Promis
   })
   t.equal(await line.refusal('image_checksum', { dir: 'images', name: 'link.qcow2' }), 'bad_image')
   t.equal(await line.refusal('image_checksum', { dir: 'images', name: 'fifo.qcow2' }), 'bad_image')
-  await line.must('overlay_create', { items: [{ name: 'o.qcow2', base: 'a.qcow2', fresh: false }] })
+  await line.must('overlay_create', {
+    items: [{ name: 'o.qcow2', base: 'a.qcow2', fresh: false, owner }],
+  })
   const refused = await line.must('image_remove', {
     dir: 'images',
-    names: ['a.qcow2', 'none.qcow2', 'broken.qcow2'],
+    items: doomed('a.qcow2', 'none.qcow2', 'broken.qcow2'),
   })
   t.match(refused, {
     items: [
       { name: 'a.qcow2', ok: false, error: { code: 'in_use', message: /o\.qcow2/ } },
       { name: 'none.qcow2', ok: true },
-      { name: 'broken.qcow2', ok: true },
+      { name: 'broken.qcow2', ok: false, error: { code: 'foreign' } },
     ],
   })
-  t.match(await line.must('image_remove', { dir: 'overlays', names: ['o.qcow2'] }), {
+  t.match(await line.must('image_remove', { dir: 'overlays', items: doomed('o.qcow2') }), {
     items: [{ ok: true }],
   })
-  t.match(await line.must('image_remove', { dir: 'images', names: ['a.qcow2'] }), {
+  t.match(await line.must('image_remove', { dir: 'images', items: doomed('a.qcow2') }), {
     items: [{ ok: true }],
   })
   t.same(readdirSync(host.path(`${folder}/transient`)), [], 'the link is gone too')
-  await host.mustRun(['rm', `${folder}/images/link.qcow2`, `${folder}/images/fifo.qcow2`])
+  await host.mustRun([
+    'rm',
+    ...['link', 'fifo', 'broken'].map((name) => `${folder}/images/${name}.qcow2`),
+  ])
 }
 
 async function copies(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
@@ -82,6 +98,7 @@ async function copies(t: Test, host: FleetHost, line: HelperLine): Promise<void>
   const id = line.send('image_copy', {
     source: { dir: 'images', name: 'source.qcow2' },
     name: 'base.qcow2',
+    owner,
   })
   const { result } = await line.answer(id)
   const path = host.path(`${folder}/images/base.qcow2`)
@@ -95,7 +112,7 @@ async function copies(t: Test, host: FleetHost, line: HelperLine): Promise<void>
     .filter((one) => one['id'] === id && one['progress'])
     .map((one) => (one['progress'] as { phase: string }).phase)
   t.same([...new Set(phases)], ['convert', 'sync', 'check', 'checksum'])
-  t.equal(await host.mustRun(['stat', '-c', '%a', `${folder}/images/base.qcow2`]), '444\n')
+  t.equal(await host.mustRun(['stat', '-c', '%a', `${folder}/images/base.qcow2`]), '440\n')
   await host.mustRun([
     'qemu-img',
     'compare',
@@ -107,11 +124,12 @@ async function copies(t: Test, host: FleetHost, line: HelperLine): Promise<void>
     bytes: result['bytes'],
   })
   await line.must('overlay_create', {
-    items: [{ name: 'child.qcow2', base: 'base.qcow2', fresh: true }],
+    items: [{ name: 'child.qcow2', base: 'base.qcow2', fresh: true, owner }],
   })
   const flat = await line.must('image_copy', {
     source: { dir: 'overlays', name: 'child.qcow2' },
     name: 'flat.qcow2',
+    owner,
   })
   t.match(flat, { virtual_size: 40 << 20, method: 'convert' }, 'a chain is flattened')
   t.match((await line.must('image_list'))['items'], [
@@ -119,13 +137,13 @@ async function copies(t: Test, host: FleetHost, line: HelperLine): Promise<void>
     { name: 'flat.qcow2', base: null },
     { name: 'source.qcow2' },
   ])
-  await line.must('image_remove', { dir: 'images', names: ['flat.qcow2'] })
-  await line.must('image_remove', { dir: 'overlays', names: ['child.qcow2'] })
+  await line.must('image_remove', { dir: 'images', items: doomed('flat.qcow2') })
+  await line.must('image_remove', { dir: 'overlays', items: doomed('child.qcow2') })
 }
 
 async function copyRefusals(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
   const copy = (name: string, to = 'copy.qcow2') =>
-    line.refusal('image_copy', { source: { dir: 'images', name }, name: to })
+    line.refusal('image_copy', { source: { dir: 'images', name }, name: to, owner })
   t.equal(await copy('source.qcow2', 'base.qcow2'), 'exists')
   t.equal(await copy('none.qcow2'), 'not_found')
   await host.mustRun([
@@ -158,13 +176,8 @@ async function copyRefusals(t: Test, host: FleetHost, line: HelperLine): Promise
   const user = await openElsewhere(host, `${folder}/images/source.qcow2`)
   t.equal(await copy('source.qcow2'), 'in_use')
   await user.close()
-  t.match(
-    (await line.must('image_remove', { dir: 'images', names: ['evil.qcow2', 'data.qcow2'] }))[
-      'items'
-    ],
-    [{ ok: true }, { ok: true }],
-  )
-  t.notOk(existsSync(host.path(`${folder}/images/copy.qcow2.part`)))
+  await host.mustRun(['rm', `${folder}/images/evil.qcow2`, `${folder}/images/data.qcow2`])
+  t.same(readdirSync(host.path(`${folder}/images/.berth-parts`)), [])
 }
 
 async function reflink(t: Test, host: FleetHost): Promise<void> {
@@ -179,6 +192,7 @@ async function reflink(t: Test, host: FleetHost): Promise<void> {
   const result = await line.must('image_copy', {
     source: { dir: 'images', name: 'source.qcow2' },
     name: 'b.qcow2',
+    owner,
   })
   t.match(result, {
     method: 'reflink',
@@ -199,6 +213,7 @@ async function diskFull(t: Test, host: FleetHost): Promise<void> {
   const answer = await line.ask('image_copy', {
     source: { dir: 'overlays', name: 'big.qcow2' },
     name: 'b.qcow2',
+    owner,
   })
   t.match(answer, {
     ok: false,
@@ -213,10 +228,12 @@ async function diskFull(t: Test, host: FleetHost): Promise<void> {
   const midway = await line.ask('image_copy', {
     source: { dir: 'overlays', name: 'big.qcow2' },
     name: 'b.qcow2',
+    owner,
   })
   t.match(midway, { ok: false, error: { code: 'no_space' } })
-  t.same(readdirSync(host.path(`${folder}/small/i`)), [], 'nothing half-made is left')
-  await line.must('image_remove', { dir: 'overlays', names: ['big.qcow2'] })
+  t.same(readdirSync(host.path(`${folder}/small/i`)), ['.berth-parts'])
+  t.same(readdirSync(host.path(`${folder}/small/i/.berth-parts`)), [], 'nothing half-made is left')
+  await host.mustRun(['rm', `${folder}/overlays/big.qcow2`])
   await line.end()
   await undo()
 }
@@ -227,10 +244,10 @@ async function copyInTheMiddle(host: FleetHost, line: HelperLine, name: string):
     await makeSource(host, `${folder}/images/large.qcow2`, 400)
   const id = line.send(
     'image_copy',
-    { source: { dir: 'images', name: 'large.qcow2' }, name },
+    { source: { dir: 'images', name: 'large.qcow2' }, name, owner },
     { operation: `copy:${name}` },
   )
-  await until(() => existsSync(host.path(`${folder}/images/${name}.part`)), {
+  await until(() => existsSync(host.path(`${folder}/images/.berth-parts/${name}`)), {
     withinMs: 5000,
     everyMs: 1,
     what: 'the copy has begun',
@@ -254,15 +271,16 @@ async function killedCopy(t: Test, host: FleetHost): Promise<void> {
   await until(gone, { withinMs: 3000, what: 'no child outlives the helper' })
   const second = await openHelper(host)
   t.same(await second.must('parts_remove', { keep: ['k.qcow2'] }), { removed: [] })
-  t.same(await second.must('parts_remove', { keep: [] }), { removed: ['k.qcow2.part'] })
+  t.same(await second.must('parts_remove', { keep: [] }), { removed: ['k.qcow2'] })
   const again = await second.ask(
     'image_copy',
-    { source: { dir: 'images', name: 'large.qcow2' }, name: 'k.qcow2' },
+    { source: { dir: 'images', name: 'large.qcow2' }, name: 'k.qcow2', owner },
     { operation: 'copy:k.qcow2' },
   )
   t.match(again, { ok: true, result: { method: 'convert' } })
   t.notOk(again.replayed)
-  await second.must('image_remove', { dir: 'images', names: ['k.qcow2', 'large.qcow2'] })
+  await second.must('image_remove', { dir: 'images', items: doomed('k.qcow2') })
+  await host.mustRun(['rm', `${folder}/images/large.qcow2`])
   t.equal(await second.end(), 0)
 }
 
@@ -296,19 +314,101 @@ async function imports(t: Test, host: FleetHost, line: HelperLine): Promise<void
   ]) {
     t.equal(await line.refusal('image_inspect', { path: at(name) }), 'bad_image', name)
     t.equal(
-      await line.refusal('image_import', { path: at(name), name: 'imported.qcow2' }),
+      await line.refusal('image_import', { path: at(name), name: 'imported.qcow2', owner }),
       'bad_image',
       name,
     )
   }
+  await hostileDescriptors(t, host, line)
+  await movingTarget(t, host, line)
   t.equal(await line.refusal('image_inspect', { path: at('link') }), 'bad_path')
   t.equal(await line.refusal('image_inspect', { path: at('none') }), 'not_found')
-  t.match(await line.must('image_import', { path: at('good.vmdk'), name: 'imported.qcow2' }), {
-    virtual_size: 2 << 20,
-  })
+  t.match(
+    await line.must('image_import', { path: at('good.vmdk'), name: 'imported.qcow2', owner }),
+    {
+      virtual_size: 2 << 20,
+    },
+  )
   t.equal(
-    await line.refusal('image_import', { path: at('good.vmdk'), name: 'imported.qcow2' }),
+    await line.refusal('image_import', { path: at('good.vmdk'), name: 'imported.qcow2', owner }),
     'exists',
   )
-  await line.must('image_remove', { dir: 'images', names: ['imported.qcow2'] })
+  await line.must('image_remove', { dir: 'images', items: doomed('imported.qcow2') })
+}
+
+/** A descriptor names files that QEMU opens: here a FIFO, which holds up whoever opens it. */
+async function hostileDescriptors(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
+  const fifo = '/var/tmp/trap'
+  await host.mustRun(['mkfifo', fifo])
+  const text = (parent: string): string =>
+    `# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=${parent}\ncreateType="monolithicFlat"\nRW 2048 FLAT "${fifo}" 0\n`
+  const header = (capacity: bigint): Buffer => {
+    const data = Buffer.alloc(64 * 512)
+    data.write('KDMV')
+    data.writeUInt32LE(1, 4)
+    data.writeUInt32LE(3, 8)
+    data.writeBigUInt64LE(capacity, 12)
+    data.writeBigUInt64LE(128n, 20)
+    data.writeBigUInt64LE(1n, 28)
+    data.writeBigUInt64LE(20n, 36)
+    return data
+  }
+  const embedded = (capacity: bigint, parent: string): Buffer => {
+    const data = header(capacity)
+    data.write(text(parent), 512)
+    return data
+  }
+  const hostile = {
+    'text.vmdk': Buffer.from(text('ffffffff')),
+    'comment.vmdk': Buffer.from(`# a comment\n\n${text('ffffffff')}`),
+    'empty.vmdk': embedded(0n, 'ffffffff'),
+    'parent.vmdk': embedded(2048n, '12345678'),
+  }
+  for (const [name, content] of Object.entries(hostile)) {
+    writeFileSync(host.path(`${folder}/import/${name}`), content)
+    const started = performance.now()
+    const path = `${folder}/import/${name}`
+    t.equal(await line.refusal('image_inspect', { path }), 'bad_image', name)
+    t.equal(
+      await line.refusal('image_import', { path, name: 'imported.qcow2', owner }),
+      'bad_image',
+      name,
+    )
+    t.ok(performance.now() - started < 20_000, `${name}: nothing waits at the FIFO`)
+  }
+  await host.mustRun(['rm', fifo])
+}
+
+/** The owner of a file changes it while it is imported, again and again: what root alone can read never gets into the image. */
+async function movingTarget(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
+  const path = `${folder}/import/moving.qcow2`
+  const secret = 'the-secret-of-root'
+  const swap = `
+import os
+good = open('/var/tmp/good.qcow2', 'rb').read()
+bad = open('/var/tmp/bad.qcow2', 'rb').read()
+handle = os.open('${path}', os.O_RDWR)
+print('swapping', flush=True)
+while True:
+    os.pwrite(handle, good, 0)
+    os.pwrite(handle, bad, 0)
+`
+  await host.mustRun([
+    'bash',
+    '-c',
+    `for i in $(seq 4096); do echo ${secret}; done > /var/tmp/secret && chmod 600 /var/tmp/secret && qemu-img create -q -f qcow2 /var/tmp/good.qcow2 64K && qemu-img create -q -f qcow2 -F raw -u -b /var/tmp/secret /var/tmp/bad.qcow2 64K && cp /var/tmp/good.qcow2 ${path}`,
+  ])
+  const swapper = host.spawnInside(['python3', '-c', swap])
+  await once(swapper.stdout, 'data')
+  try {
+    for (let round = 0; round < 8; round++) {
+      const answer = await line.ask('image_import', { path, name: 'moved.qcow2', owner })
+      t.ok(answer.ok || answer.error.code === 'bad_image', JSON.stringify(answer.error))
+      if (!answer.ok) continue
+      t.notOk(readFileSync(host.path(`${folder}/images/moved.qcow2`)).includes(secret))
+      await line.must('image_remove', { dir: 'images', items: doomed('moved.qcow2') })
+    }
+  } finally {
+    swapper.kill('SIGKILL')
+  }
 }

@@ -87,8 +87,48 @@ async function installTwice(
   t.equal(settings, 'spice_tls = 1\nspice_tls_x509_cert_dir = "/etc/pki/libvirt-spice"\n')
   t.equal(
     await host.mustRun(['stat', '-c', '%a %U', '/var/lib/berth-account/.ssh/authorized_keys']),
-    '600 berth\n',
+    '644 root\n',
   )
+  await olderInstall(t, host, installer, publicKey)
+}
+
+/** What an older installer left open, and what the account has planted there, is corrected without following links. */
+async function olderInstall(
+  t: Test,
+  host: FleetHost,
+  installer: string,
+  publicKey: string,
+): Promise<void> {
+  const ssh = '/var/lib/berth-account/.ssh'
+  const image = '/var/lib/berth/images/old.g1.qcow2'
+  await host.mustRun(['mkdir', '-p', '-m', '711', '/var/lib/berth/images'])
+  await host.mustRun(['tee', '/root/victim', image], { input: 'precious' })
+  const before = await host.mustRun(['stat', '-c', '%a %U %Y %i', '/root/victim'])
+  await host.mustRun([
+    'bash',
+    '-c',
+    `chown berth:berth ${ssh} && chmod 700 ${ssh} && rm ${ssh}/authorized_keys && ln -s /root/victim ${ssh}/authorized_keys && chmod 755 /var/lib/berth/import && chmod 444 ${image}`,
+  ])
+  t.match(await runInstaller(host, installer, publicKey, '--from', '10.0.0.0/8'), { code: 0 })
+  t.equal(readFileSync(host.path('/root/victim'), 'utf8'), 'precious')
+  t.equal(await host.mustRun(['stat', '-c', '%a %U %Y %i', '/root/victim']), before)
+  t.equal(
+    await host.mustRun([
+      'stat',
+      '-c',
+      '%a %U %F',
+      ssh,
+      `${ssh}/authorized_keys`,
+      '/var/lib/berth/import',
+      image,
+    ]),
+    '755 root directory\n644 root regular file\n700 root directory\n440 root regular file\n',
+  )
+  const asAccount = (...words: string[]) =>
+    host.run(['setpriv', '--reuid=berth', '--regid=berth', '--init-groups', '--', ...words])
+  t.not((await asAccount('touch', `${ssh}/x`)).code, 0, 'the account cannot write there')
+  t.not((await asAccount('cat', image)).code, 0, 'nor read an image')
+  await host.mustRun(['rm', image])
 }
 
 function ssh(host: FleetHost, key: string, ...words: string[]) {

@@ -1,11 +1,11 @@
-import { readdirSync, readlinkSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { type Test } from 'tap'
 import { type FleetHost } from '../fleet/fleet-host.js'
 import { type HelperLine } from './helper-line.js'
-import { defineDomain, openElsewhere, openHelper } from './prepared-host.js'
+import { defineDomain, doomed, openElsewhere, openHelper, owner, uuidOf } from './prepared-host.js'
 
 const folder = '/var/lib/berth'
-const item = (name: string, base = 'base.qcow2', fresh = false) => ({ name, base, fresh })
+const item = (name: string, base = 'base.qcow2', fresh = false) => ({ name, base, fresh, owner })
 
 /** Overlays and throw-away layers. Expects base.qcow2 in the images directory. */
 export async function overlayTests(t: Test, host: FleetHost): Promise<void> {
@@ -59,22 +59,38 @@ async function batch(t: Test, host: FleetHost, line: HelperLine): Promise<void> 
 async function keepOrRenew(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
   const inode = () => statSync(host.path(`${folder}/overlays/a.qcow2`)).ino
   const first = inode()
-  await host.mustRun([
-    'touch',
-    `${folder}/transient/a.qcow2.TRANSIENT-pc`,
-    `${folder}/transient/aa.qcow2.TRANSIENT-pc`,
-  ])
+  const transient = `${folder}/transient`
+  const layer = async (base: string, name: string): Promise<void> => {
+    const words = ['-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base]
+    await host.mustRun(['qemu-img', 'create', ...words, `${transient}/${name}`])
+  }
+  await layer(`${folder}/overlays/a.qcow2`, 'a.qcow2.TRANSIENT-a')
+  await layer(`${folder}/overlays/c.qcow2`, 'c.qcow2.TRANSIENT-c')
+  await host.mustRun(['touch', `${transient}/a.qcow2.TRANSIENT-else`])
   await line.must('overlay_create', { items: [item('a.qcow2')] })
   t.equal(inode(), first, 'kept')
   await line.must('overlay_create', { items: [item('a.qcow2', 'base.qcow2', true)] })
   t.not(inode(), first, 'renewed')
-  t.notOk(
-    readdirSync(host.path(`${folder}/transient`)).includes('a.qcow2.TRANSIENT-pc'),
-    'its layer is gone',
+  t.same(
+    readdirSync(host.path(transient)).filter((name) => name.includes('TRANSIENT')),
+    ['a.qcow2.TRANSIENT-else', 'c.qcow2.TRANSIENT-c'],
+    "its own layer is gone, another domain's stays",
   )
-  t.same(await line.must('transient_clear', { domain: 'pc', name: 'aa.qcow2' }), { removed: true })
-  t.same(await line.must('transient_clear', { domain: 'pc', name: 'aa.qcow2' }), { removed: false })
-  await line.must('image_create', { name: 'other.qcow2', size_bytes: 1 << 20 })
+  const clear = { domain: 'c', uuid: uuidOf('c'), name: 'c.qcow2' }
+  t.same(await line.must('transient_clear', clear), { removed: true })
+  t.same(await line.must('transient_clear', clear), { removed: false })
+  await host.mustRun(['tee', `${transient}/c.qcow2.TRANSIENT-c`], { input: 'not a layer' })
+  t.equal(await line.refusal('transient_clear', clear), 'foreign')
+  t.match(await line.must('overlay_create', { items: [item('c.qcow2', 'base.qcow2', true)] }), {
+    items: [{ error: { code: 'foreign' } }],
+  })
+  t.equal(readFileSync(host.path(`${transient}/c.qcow2.TRANSIENT-c`), 'utf8'), 'not a layer')
+  await host.mustRun([
+    'rm',
+    `${transient}/c.qcow2.TRANSIENT-c`,
+    `${transient}/a.qcow2.TRANSIENT-else`,
+  ])
+  await line.must('image_create', { name: 'other.qcow2', size_bytes: 1 << 20, owner })
   await line.must('overlay_create', { items: [item('a.qcow2', 'other.qcow2')] })
   t.match(await line.must('overlay_list'), {
     items: [{ name: 'a.qcow2', base: 'other.qcow2' }, { name: 'c.qcow2' }],
@@ -88,7 +104,7 @@ async function keepOrRenew(t: Test, host: FleetHost, line: HelperLine): Promise<
 
 async function layers(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
   await line.must('overlay_create', { items: [item('layered.qcow2')] })
-  const xml = `<domain type='qemu'><name>layered</name><memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
+  const xml = `<domain type='qemu'><name>layered</name><uuid>${uuidOf('layered')}</uuid><memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
     <disk type='file'><driver name='qemu' type='qcow2'/><source file='${folder}/transient/layered.qcow2'/><target dev='vda' bus='virtio'/><transient/></disk>
     </devices></domain>`
   await defineDomain(host, xml)
@@ -99,31 +115,36 @@ async function layers(t: Test, host: FleetHost, line: HelperLine): Promise<void>
     [],
   )
   t.equal(
-    await line.refusal('transient_clear', { domain: 'layered', name: 'layered.qcow2' }),
+    await line.refusal('transient_clear', {
+      domain: 'layered',
+      uuid: uuidOf('layered'),
+      name: 'layered.qcow2',
+    }),
     'in_use',
   )
   t.match(
     await line.must('overlay_create', { items: [item('layered.qcow2', 'base.qcow2', true)] }),
     { items: [{ error: { code: 'in_use' } }] },
   )
-  t.match(await line.must('image_remove', { dir: 'overlays', names: ['layered.qcow2'] }), {
+  t.match(await line.must('image_remove', { dir: 'overlays', items: doomed('layered.qcow2') }), {
     items: [{ error: { code: 'in_use' } }],
   })
   t.equal(
     await line.refusal('image_copy', {
       source: { dir: 'overlays', name: 'layered.qcow2' },
       name: 'x.qcow2',
+      owner,
     }),
     'in_use',
   )
   await host.mustRun(['virsh', 'destroy', 'layered'])
   t.notOk(readdirSync(host.path(`${folder}/transient`)).includes('layered.qcow2.TRANSIENT-layered'))
-  t.same(await line.must('domain_undefine', { name: 'layered' }), {})
+  t.same(await line.must('domain_undefine', { name: 'layered', uuid: uuidOf('layered') }), {})
   await line.must('image_remove', {
     dir: 'overlays',
-    names: ['a.qcow2', 'c.qcow2', 'layered.qcow2'],
+    items: doomed('a.qcow2', 'c.qcow2', 'layered.qcow2'),
   })
-  await line.must('image_remove', { dir: 'images', names: ['other.qcow2'] })
+  await line.must('image_remove', { dir: 'images', items: doomed('other.qcow2') })
 }
 
 async function diskFull(t: Test, host: FleetHost): Promise<void> {
@@ -141,8 +162,13 @@ async function diskFull(t: Test, host: FleetHost): Promise<void> {
   t.ok(failed.length > 0 && failed.length < 40)
   t.ok(failed.every(({ error }) => error?.code === 'no_space'))
   const made = items.filter(({ ok }) => ok).map(({ name }) => name)
-  t.same(readdirSync(host.path(`${folder}/small/o`)).sort(), made.sort(), 'nothing half-made')
-  await line.must('image_remove', { dir: 'overlays', names })
+  t.same(
+    readdirSync(host.path(`${folder}/small/o`)).sort(),
+    ['.berth-parts', ...made].sort(),
+    'nothing half-made',
+  )
+  t.same(readdirSync(host.path(`${folder}/small/o/.berth-parts`)), [])
+  await line.must('image_remove', { dir: 'overlays', items: doomed(...names) })
   await line.end()
   await undo()
 }

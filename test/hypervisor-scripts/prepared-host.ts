@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -39,6 +40,18 @@ export async function openHelper(
   const line = new HelperLine(host.spawnInside([helperPath]))
   if (directories) await line.must('configure', directories)
   return line
+}
+
+/** For whom the files of these tests are made. */
+export const owner = 'the-tests'
+
+/** What is to be removed. */
+export const doomed = (...names: string[]): object[] => names.map((name) => ({ name, owner }))
+
+/** The UUID that a domain of this name has here. */
+export function uuidOf(name: string): string {
+  const hex = createHash('sha256').update(name).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 export async function defineDomain(host: FleetHost, xml: string): Promise<void> {

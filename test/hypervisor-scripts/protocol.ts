@@ -1,6 +1,6 @@
 import { type Test } from 'tap'
 import { type FleetHost } from '../fleet/fleet-host.js'
-import { openHelper } from './prepared-host.js'
+import { doomed, openHelper, owner, uuidOf } from './prepared-host.js'
 
 /** The line itself: bad input, ids, the journal and the fence. */
 export async function protocolTests(t: Test, host: FleetHost): Promise<void> {
@@ -81,17 +81,42 @@ async function badRequests(t: Test, host: FleetHost): Promise<void> {
     ['ping', {}, { fence: 1.5 }],
     ['ping', {}, { fence: -1 }],
     ['ping', {}, { fence: true }],
-    ['image_create', { name: 'a.qcow2' }],
-    ['image_create', { name: 7, size_bytes: 512 }],
-    ['image_create', { name: 'a.qcow2', size_bytes: '512' }],
-    ['image_create', { name: 'a.qcow2', size_bytes: 1e30 }],
-    ['overlay_create', { items: [{ name: 'a.qcow2', base: 'b.qcow2', fresh: 'yes' }] }],
-    ['overlay_create', { items: [{ name: 'a.qcow2', base: 'b.qcow2', fresh: true, more: 1 }] }],
-    ['image_remove', { dir: 'transient', names: [] }],
-    ['ticket', { domain: 'a', password: 'x', ttl_seconds: 10, connected: 'keep' }],
-    ['ticket', { domain: 'a', password: 'x'.repeat(61), ttl_seconds: 10, connected: 'keep' }],
-    ['ticket', { domain: 'a', password: 'x'.repeat(24), ttl_seconds: 31, connected: 'keep' }],
-    ['guest_agent', { domain: 'a', command: 'guest-exec', arguments: {} }],
+    ['image_create', { name: 'a.qcow2', owner }],
+    ['image_create', { name: 'a.qcow2', size_bytes: 512 }],
+    ['image_create', { name: 7, size_bytes: 512, owner }],
+    ['image_create', { name: 'a.qcow2', size_bytes: '512', owner }],
+    ['image_create', { name: 'a.qcow2', size_bytes: 1e30, owner }],
+    ['overlay_create', { items: [{ name: 'a.qcow2', base: 'b.qcow2', fresh: 'yes', owner }] }],
+    [
+      'overlay_create',
+      { items: [{ name: 'a.qcow2', base: 'b.qcow2', fresh: true, owner, more: 1 }] },
+    ],
+    ['image_remove', { dir: 'transient', items: [] }],
+    [
+      'ticket',
+      { domain: 'a', uuid: uuidOf('a'), password: 'x', ttl_seconds: 10, connected: 'keep' },
+    ],
+    [
+      'ticket',
+      {
+        domain: 'a',
+        uuid: uuidOf('a'),
+        password: 'x'.repeat(61),
+        ttl_seconds: 10,
+        connected: 'keep',
+      },
+    ],
+    [
+      'ticket',
+      {
+        domain: 'a',
+        uuid: uuidOf('a'),
+        password: 'x'.repeat(24),
+        ttl_seconds: 31,
+        connected: 'keep',
+      },
+    ],
+    ['guest_agent', { domain: 'a', uuid: uuidOf('a'), command: 'guest-exec', arguments: {} }],
   ]
   for (const [op, args, more] of refusals)
     t.equal(
@@ -121,17 +146,23 @@ async function hostileNames(t: Test, host: FleetHost): Promise<void> {
   ]
   for (const name of names) {
     t.equal(
-      await line.refusal('image_create', { name, size_bytes: 512 }),
+      await line.refusal('image_create', { name, size_bytes: 512, owner }),
       'bad_name',
       JSON.stringify(name),
     )
     t.equal(
-      await line.refusal('overlay_create', { items: [{ name, base: 'b.qcow2', fresh: true }] }),
+      await line.refusal('overlay_create', {
+        items: [{ name, base: 'b.qcow2', fresh: true, owner }],
+      }),
       'bad_name',
     )
   }
   for (const name of ['--all', '../x', 'a'.repeat(65), 'a b', "a'b", 'a\n', 'ä', '']) {
-    t.equal(await line.refusal('domain_undefine', { name }), 'bad_name', JSON.stringify(name))
+    t.equal(
+      await line.refusal('domain_undefine', { name, uuid: uuidOf('a') }),
+      'bad_name',
+      JSON.stringify(name),
+    )
   }
   for (const path of [
     '/etc/shadow',
@@ -153,11 +184,11 @@ async function hostileNames(t: Test, host: FleetHost): Promise<void> {
 
 async function replay(t: Test, host: FleetHost): Promise<void> {
   const line = await openHelper(host)
-  const create = { name: 'journal.qcow2', size_bytes: 1 << 20 }
+  const create = { name: 'journal.qcow2', size_bytes: 1 << 20, owner }
   const first = await line.ask('image_create', create, { operation: 'op:1' })
   t.match(first, { ok: true, result: {} })
   t.notOk(first.replayed)
-  await line.must('image_remove', { dir: 'images', names: ['journal.qcow2'] })
+  await line.must('image_remove', { dir: 'images', items: doomed('journal.qcow2') })
   t.match(await line.ask('image_create', create, { operation: 'op:1' }), {
     ok: true,
     replayed: true,

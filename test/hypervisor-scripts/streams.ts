@@ -5,7 +5,7 @@ import { type Test } from 'tap'
 import { type FleetHost } from '../fleet/fleet-host.js'
 import { until } from '../support/until.js'
 import { type HelperLine } from './helper-line.js'
-import { openHelper } from './prepared-host.js'
+import { doomed, openHelper, owner } from './prepared-host.js'
 
 const folder = '/var/lib/berth/images'
 type Frame = { offset: number; data: Buffer }
@@ -87,7 +87,7 @@ async function receive(
   sha256: string,
 ): Promise<Receiving> {
   const line = await openHelper(host, null)
-  const id = line.send('file_receive', { name, size, sha256 })
+  const id = line.send('file_receive', { name, size, sha256, owner })
   const answer = await line.answer(id)
   return { line, id, result: answer.result as Receiving['result'] }
 }
@@ -107,7 +107,7 @@ async function receives(t: Test, host: FleetHost): Promise<void> {
     receiving.line.write(frame(offset, data))
   t.match(await end(receiving), { ok: true, result: { sha256 } })
   t.ok(readFileSync(host.path(`${folder}/got.qcow2`)).equals(content))
-  t.equal(await host.mustRun(['stat', '-c', '%a', `${folder}/got.qcow2`]), '444\n')
+  t.equal(await host.mustRun(['stat', '-c', '%a', `${folder}/got.qcow2`]), '440\n')
   t.ok(statSync(host.path(`${folder}/got.qcow2`)).blocks * 512 < 4 << 20, 'holes stay holes')
   t.same((await receive(host, 'got.qcow2', content.length, sha256)).result, {
     offset: content.length,
@@ -119,6 +119,7 @@ async function receives(t: Test, host: FleetHost): Promise<void> {
       name: 'got.qcow2',
       size: 5,
       sha256: sha256Of(Buffer.from('other')),
+      owner,
     }),
     'exists',
   )
@@ -128,7 +129,7 @@ async function resumes(t: Test, host: FleetHost): Promise<void> {
   const content = Buffer.alloc(150 << 20, 'berth')
   const sha256 = sha256Of(content)
   const piece = 4 << 20
-  const part = host.path(`${folder}/cut.qcow2.part`)
+  const part = host.path(`${folder}/.berth-parts/cut.qcow2`)
   const push = (to: Receiving, from: number, until: number) => {
     for (let at = from; at < until; at += piece)
       to.line.write(frame(at, content.subarray(at, Math.min(until, at + piece))))
@@ -168,7 +169,7 @@ async function refusals(t: Test, host: FleetHost): Promise<void> {
     receiving.line.write(frames)
     t.match(await end(receiving), { ok: false, error: { code: 'bad_request' } })
   }
-  t.notOk(existsSync(host.path(`${folder}/bad.qcow2.part`)))
+  t.notOk(existsSync(host.path(`${folder}/.berth-parts/bad.qcow2`)))
   const undo = await host.limitDisk('/var/lib/berth/small', 4 << 20)
   const small = '/var/lib/berth/small/i'
   await (
@@ -181,12 +182,17 @@ async function refusals(t: Test, host: FleetHost): Promise<void> {
   const full = await receive(host, 'full.qcow2', 10 << 20, sha256Of(data))
   full.line.write(frame(0, Buffer.alloc(8 << 20, 1)))
   t.match(await end(full), { ok: false, error: { code: 'no_space' } })
-  t.notOk(existsSync(host.path(`${small}/full.qcow2.part`)))
+  t.notOk(existsSync(host.path(`${small}/.berth-parts/full.qcow2`)))
   await undo()
   const line = await openHelper(host)
-  await line.must('image_remove', {
-    dir: 'images',
-    names: ['sparse.qcow2', 'got.qcow2', 'cut.qcow2'],
-  })
+  t.match(
+    await line.must('image_remove', {
+      dir: 'images',
+      items: doomed('sparse.qcow2', 'got.qcow2', 'cut.qcow2'),
+    }),
+    { items: [{ ok: false, error: { code: 'foreign' } }, { ok: true }, { ok: true }] },
+    'what was put there by hand stays',
+  )
+  await host.mustRun(['rm', `${folder}/sparse.qcow2`])
   await line.end()
 }
