@@ -60,6 +60,8 @@ export class Agent {
   private readonly notices: Partial<Record<Notice['kind'], ShownNotice>> = {}
   private lastReport: Promise<void> = Promise.resolve()
   private clockOffsetMs = 0
+  /** Why there was no answer to the last question; empty: there was one. */
+  private trouble = ''
   private finish: (ok: boolean) => void = () => undefined
 
   constructor(private readonly surroundings: AgentSurroundings) {
@@ -184,18 +186,26 @@ export class Agent {
         throw new BrokerTrouble('This device has no network yet.', null)
       answer = await this.link.ask(question)
     } catch (error) {
-      if (error instanceof SettingsFault)
-        this.handle({ type: 'settings-faulty', sentence: error.message })
+      const sentence = error instanceof Error ? error.message : String(error)
+      this.noteTrouble(sentence)
+      if (error instanceof SettingsFault) this.handle({ type: 'settings-faulty', sentence })
       else
         this.handle({
           type: 'ask-failed',
-          sentence: error instanceof Error ? error.message : String(error),
+          sentence,
           retryAfterMs: error instanceof BrokerTrouble ? error.retryAfterMs : null,
         })
       return
     }
+    this.trouble = ''
     this.clockOffsetMs = answer.brokerTimeMs - Date.now()
     this.handle({ type: 'answered', answer, tookMs: performance.now() - askedMs })
+  }
+
+  /** It stands on the screen as well; here once, however often it is asked again. */
+  private noteTrouble(sentence: string): void {
+    if (sentence !== this.trouble) this.surroundings.log('warning', sentence)
+    this.trouble = sentence
   }
 
   private pause(pauseMs: number): void {

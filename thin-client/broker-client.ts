@@ -27,6 +27,12 @@ export class BrokerTrouble extends Error {
   }
 }
 
+/** How the device shows which one it is: by its key or, while it has none, by a secret that it has made itself. */
+export interface Shown {
+  readonly deviceKey?: string
+  readonly claim?: string
+}
+
 const MAX_BODY_BYTES = 256 * 1024
 /** What the network and a busy broker may add to the time that the broker was allowed to wait. */
 export const ANSWER_MARGIN_MS = 15_000
@@ -34,16 +40,11 @@ const MAX_RETRY_AFTER_MS = 600_000
 
 export interface BrokerClient {
   /** Throws BrokerTrouble. */
-  ask: (question: AskRequest, deviceKey: string | undefined) => Promise<AskAnswer>
+  ask: (question: AskRequest, shown: Shown) => Promise<AskAnswer>
   /** Throws BrokerTrouble. */
-  report: (report: ReportRequest, deviceKey: string | undefined) => Promise<ReportAnswer>
+  report: (report: ReportRequest, shown: Shown) => Promise<ReportAnswer>
   /** Sends something else to `/thin-clients/PATH` and gives the answer, checked by `check`. Throws BrokerTrouble. */
-  send: <T>(
-    path: string,
-    body: object,
-    deviceKey: string | undefined,
-    check: (answer: unknown) => T,
-  ) => Promise<T>
+  send: <T>(path: string, body: object, shown: Shown, check: (answer: unknown) => T) => Promise<T>
   close: () => void
 }
 
@@ -61,16 +62,25 @@ export function brokerClient(
   answerMarginMs = ANSWER_MARGIN_MS,
 ): BrokerClient {
   const agent = new PinnedAgent(broker, pins)
+  const agentForOnce = new PinnedAgent(broker, pins, false)
   const name = formatBrokerAddress(broker)
 
   async function exchange(
     path: string,
     body: unknown,
-    deviceKey: string | undefined,
+    shown: Shown,
     timeLimitMs: number,
   ): Promise<Reply> {
     try {
-      return await post({ agent, broker, path, body: JSON.stringify(body), deviceKey, timeLimitMs })
+      const once = ONCE.includes(path)
+      return await post({
+        agent: once ? agentForOnce : agent,
+        broker,
+        path,
+        body: JSON.stringify(body),
+        shown,
+        timeLimitMs,
+      })
     } catch (error) {
       throw new BrokerTrouble(`The broker ${name} ${reasonOf(error)}.`, null, { cause: error })
     }
@@ -89,42 +99,51 @@ export function brokerClient(
   }
 
   return {
-    ask: async (question, deviceKey) => {
+    ask: async (question, shown) => {
       const reply = await exchange(
         '/api/v1/thin-clients/ask',
         question,
-        deviceKey,
+        shown,
         (question.waitMs ?? 0) + answerMarginMs,
       )
       if (reply.status !== 200) throw refusal(name, reply)
       return understood(reply, checkAnswer)
     },
-    report: async (report, deviceKey) => {
+    report: async (report, shown) => {
       const reply = await exchange(
         '/api/v1/thin-clients/report',
         report,
-        deviceKey,
+        shown,
         (report.waitMs ?? 0) + answerMarginMs,
       )
       if (reply.status === 204) return NOTHING_NEW
       if (reply.status !== 200) throw refusal(name, reply)
       return understood(reply, checkReportAnswer)
     },
-    send: async (path, body, deviceKey, check) => {
-      const reply = await exchange(`/api/v1/thin-clients/${path}`, body, deviceKey, answerMarginMs)
+    send: async (path, body, shown, check) => {
+      const reply = await exchange(`/api/v1/thin-clients/${path}`, body, shown, answerMarginMs)
       if (reply.status !== 200 && reply.status !== 204) throw refusal(name, reply)
       return understood(reply, check)
     },
-    close: () => agent.destroy(),
+    close: () => {
+      agent.destroy()
+      agentForOnce.destroy()
+    },
   }
 }
+
+/**
+ * What must not be sent twice (RFC 9110, 9.2.2): a login counts its tries. Each has a connection of its own, which the broker cannot have closed meanwhile, so it never
+ * has to be sent again. All others may be repeated: they say what is, or what is wanted.
+ */
+const ONCE = ['login', 'login/code', 'login/provider'].map((path) => `/api/v1/thin-clients/${path}`)
 
 interface Post {
   readonly agent: PinnedAgent
   readonly broker: BrokerAddress
   readonly path: string
   readonly body: string
-  readonly deviceKey: string | undefined
+  readonly shown: Shown
   readonly timeLimitMs: number
 }
 
@@ -134,7 +153,7 @@ function post(call: Post): Promise<Reply> {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(call.body),
       accept: 'application/json',
-      ...(call.deviceKey === undefined ? {} : { authorization: `Device ${call.deviceKey}` }),
+      ...headersOf(call.shown),
     }
     // node:http over an agent that makes TLS sockets: node:https would do its own, date-bound check.
     const outgoing = request({
@@ -160,7 +179,7 @@ function post(call: Post): Promise<Reply> {
       readBody(incoming).then(
         (text) =>
           end(() => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text })),
-        (error: unknown) => {
+        (error: Error) => {
           outgoing.destroy()
           end(() => reject(error))
         },
@@ -173,6 +192,11 @@ function post(call: Post): Promise<Reply> {
     })
     outgoing.end(call.body)
   })
+}
+
+function headersOf({ deviceKey, claim }: Shown): Record<string, string> {
+  if (deviceKey !== undefined) return { authorization: `Device ${deviceKey}` }
+  return claim === undefined ? {} : { 'device-claim': claim }
 }
 
 async function readBody(incoming: IncomingMessage): Promise<string> {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type {
   AskAnswer,
   AskRequest,
@@ -5,19 +6,19 @@ import type {
   ReportRequest,
 } from '../broker/api/thin-clients.js'
 import { type BrokerAddress, formatBrokerAddress } from './broker-address.js'
-import { type BrokerClient, BrokerTrouble, brokerClient } from './broker-client.js'
+import { type BrokerClient, BrokerTrouble, brokerClient, type Shown } from './broker-client.js'
 import { DEFAULT_STATE_DIRECTORY, type RunCommand } from './command-line.js'
 import type { Log } from './log.js'
 import type { ScreenFacts } from './screen.js'
 import type { Settings } from './settings.js'
 import { type SystemFiles, brokersOfDns, loadSettings } from './setup.js'
-import { readState, writeState } from './state-directory.js'
-import { type Trust, trustIn } from './trust.js'
+import { readState, removeState, writeState } from './state-directory.js'
+import { type TrustedCa, trustIn } from './trust.js'
 
 interface Line {
   readonly name: string
   readonly client: BrokerClient
-  readonly trust: Trust
+  readonly trust: TrustedCa
 }
 
 /** The broker in use: found anew for each question, connected only when it or its CA has changed; holds the key of the device. */
@@ -26,6 +27,7 @@ export class BrokerLink {
   private line: Line | undefined
   private lineKey = ''
   private deviceKey: string | undefined
+  private claim: string | undefined
   private failures = 0
   private brokersByDns: BrokerAddress[] = []
 
@@ -46,7 +48,7 @@ export class BrokerLink {
     try {
       const line = this.lineTo(await this.findBroker())
       this.deviceKey ??= this.readKey()
-      const answer = await line.client.ask(question, this.deviceKey)
+      const answer = await line.client.ask(question, this.shown())
       this.failures = 0
       return answer
     } catch (error) {
@@ -57,19 +59,20 @@ export class BrokerLink {
 
   /** Throws BrokerTrouble. Before the first question there is nobody to report to. */
   async report(report: ReportRequest): Promise<ReportAnswer> {
-    return (await this.line?.client.report(report, this.deviceKey)) ?? { notice: null, over: null }
+    return (await this.line?.client.report(report, this.shown())) ?? { notice: null, over: null }
   }
 
   /** Something of a person at this device. Throws BrokerTrouble. */
   async send<T>(path: string, body: object, check: (answer: unknown) => T): Promise<T> {
     if (this.line === undefined) throw new BrokerTrouble('The broker has not been found yet.', null)
-    return await this.line.client.send(path, body, this.deviceKey, check)
+    return await this.line.client.send(path, body, this.shown(), check)
   }
 
   keepKey(deviceKey: string): void {
     this.deviceKey = deviceKey
     try {
       writeState(this.stateDirectory, 'device-key', deviceKey)
+      removeState(this.stateDirectory, 'claim')
     } catch (error) {
       this.log(
         'error',
@@ -84,6 +87,26 @@ export class BrokerLink {
 
   close(): void {
     this.line?.client.close()
+  }
+
+  private shown(): Shown {
+    if (this.deviceKey !== undefined) return { deviceKey: this.deviceKey }
+    this.claim ??= this.readOrMakeClaim()
+    return { claim: this.claim }
+  }
+
+  /** It is kept until there is a key: a device that is switched off meanwhile is still the one that asked, with the same code on its screen. */
+  private readOrMakeClaim(): string {
+    try {
+      const kept = readState(this.stateDirectory, 'claim')
+      if (kept !== undefined) return kept
+      const made = randomBytes(32).toString('hex')
+      writeState(this.stateDirectory, 'claim', made)
+      return made
+    } catch (error) {
+      this.log('warning', `Nothing can be kept in ${this.stateDirectory}: ${reason(error)}.`)
+      return randomBytes(32).toString('hex')
+    }
   }
 
   private readKey(): string | undefined {

@@ -15,7 +15,8 @@ export const HELP = `berth-thin-client: asks the broker for this device's deskto
 Usage: berth-thin-client [OPTION]...
 
   --broker HOST[:PORT]       the broker (port 8443 unless said)
-  --ca sha256:HEX            the fingerprint of the broker's CA; without it the first one seen is kept
+  --ca sha256:HEX            the fingerprint of the broker's CA, several with commas between, or "system": the CAs that this
+                             system trusts; without it the first one seen is kept
   --display MODE             auto (default), existing, x (own X server by xinit), wayland (cage)
   --state-dir DIR            where the device key is kept (default ${DEFAULT_STATE_DIRECTORY})
   --horizon-command COMMAND  words with {server} and {pool}

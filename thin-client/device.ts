@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 
 declare const BERTH_VERSION: string | undefined
@@ -32,14 +32,47 @@ export function macsOf(interfaces: readonly NetworkInterface[]): string[] {
   return [...new Set(chosen.map(({ mac }) => mac.toLowerCase()))].slice(0, MAX_MACS)
 }
 
-/** The interfaces of the network namespace the agent runs in. A physical one has a `device` link in sysfs (sysfs-class-net). */
+const SYSFS = '/sys/class/net'
+
+/**
+ * The interfaces of the network namespace the agent runs in. A physical one has a `device` link in sysfs (sysfs-class-net), and counts also while it has no
+ * address: the card of a laptop that is at a dock tells it from the next laptop at that dock.
+ */
 export function readInterfaces(): NetworkInterface[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) => {
+  const withAddress = Object.entries(networkInterfaces()).flatMap(([name, addresses]) => {
     const mac = addresses?.[0]?.mac
-    return mac === undefined
-      ? []
-      : [{ name, mac, physical: existsSync(`/sys/class/net/${name}/device`) }]
+    return mac === undefined ? [] : [{ name, mac, physical: isPhysical(name) }]
   })
+  const idle = cardNames()
+    .filter((name) => isPhysical(name) && !withAddress.some((one) => one.name === name))
+    .flatMap((name) => {
+      const mac = macInSysfs(name)
+      return mac === undefined ? [] : [{ name, mac, physical: true }]
+    })
+  return withAddress.some(({ name }) => name !== 'lo') ? [...withAddress, ...idle] : []
+}
+
+function isPhysical(name: string): boolean {
+  return existsSync(`${SYSFS}/${name}/device`)
+}
+
+function cardNames(): string[] {
+  try {
+    return readdirSync(SYSFS)
+  } catch {
+    return []
+  }
+}
+
+/** Not every card has an Ethernet address (`address` of a mobile network card is empty or of another length). */
+function macInSysfs(name: string): string | undefined {
+  try {
+    return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.exec(
+      readFileSync(`${SYSFS}/${name}/address`, 'utf8').trim(),
+    )?.[0]
+  } catch {
+    return undefined
+  }
 }
 
 /** The host name with what the API refuses left out. */

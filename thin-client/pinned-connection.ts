@@ -1,17 +1,22 @@
 import { Agent, type ClientRequestArgs } from 'node:http'
-import { isIP } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type TLSSocket, connect } from 'node:tls'
+import {
+  connectionOptions,
+  faultOf,
+  offeredPin,
+  shownBy,
+  type Trust,
+} from '../broker/api/server-identity.js'
 import type { BrokerAddress } from './broker-address.js'
-import { judgePeer, readPeer } from './pin.js'
 
 /** TCP and TLS together; a broker that does not answer the handshake is as good as away. */
 export const CONNECT_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_PROBE_MS = 20_000
 
 export interface PinKeeper {
-  /** The fingerprint to insist on; undefined while nothing is known. */
-  pinned: () => string | undefined
+  /** Whom to insist on; null while nothing is known. */
+  trusted: () => Trust
   /** Called once with the fingerprint of the first broker seen, before anything is sent to it. */
   trust: (fingerprint: string) => void
 }
@@ -19,13 +24,10 @@ export interface PinKeeper {
 /** Opens a connection over which nothing is sent before the peer was judged; gives a socket that is ready, or throws with a reason. */
 export function connectPinned(broker: BrokerAddress, pins: PinKeeper): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    // Node's own check would compare dates and the system's CAs; judgePeer replaces it.
     const socket = connect({
+      ...connectionOptions(broker.host, pins.trusted()),
       host: broker.host,
       port: broker.port,
-      servername: isIP(broker.host) === 0 ? broker.host : '',
-      rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
     })
     const fail = (error: Error): void => {
       clearTimeout(timer)
@@ -40,9 +42,7 @@ export function connectPinned(broker: BrokerAddress, pins: PinKeeper): Promise<T
     socket.once('close', () => fail(new Error('closed the connection')))
     socket.once('secureConnect', () => {
       try {
-        const peer = readPeer(socket, broker.host)
-        judgePeer(peer, pins.pinned())
-        if (pins.pinned() === undefined) pins.trust(peer.fingerprint)
+        trustPeer(socket, broker, pins)
       } catch (error) {
         fail(error instanceof Error ? error : new Error(String(error)))
         return
@@ -55,13 +55,30 @@ export function connectPinned(broker: BrokerAddress, pins: PinKeeper): Promise<T
   })
 }
 
+/** Throws with the reason why this is not the broker; the message follows "The broker HOST". */
+function trustPeer(socket: TLSSocket, broker: BrokerAddress, pins: PinKeeper): void {
+  const shown = shownBy(socket, broker.host)
+  const trust = pins.trusted()
+  const fault = faultOf(shown, trust)
+  if (fault !== null)
+    throw new Error(
+      fault.kind === 'other-ca'
+        ? `${fault.sentence}. If the broker was installed anew or has another CA, set "ca=" or remove the file "ca" of the state directory`
+        : fault.sentence,
+    )
+  const pin = offeredPin(shown)
+  if (trust === null && pin !== null) pins.trust(pin)
+}
+
 /** An HTTP agent whose connections are pinned TLS. It keeps them open: ten thousand devices that ask each minute must not shake hands each time. */
 export class PinnedAgent extends Agent {
+  /** `keepAlive` false: each question has a connection of its own. */
   constructor(
     private readonly broker: BrokerAddress,
     private readonly pins: PinKeeper,
+    keepAlive = true,
   ) {
-    super({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 })
+    super({ keepAlive, maxSockets: 4, maxFreeSockets: 1 })
   }
 
   /** Called by node:http, which waits for the callback when nothing is returned. */

@@ -6,7 +6,7 @@ export type WantedDisplay = (typeof DISPLAY_MODES)[number]
 /** Everything that can be set; the same keys in the file, as flags and, with the prefix `berth.`, on the kernel command line. */
 export interface Settings {
   readonly broker?: BrokerAddress
-  /** The fingerprint of the broker's CA, `sha256:` and 64 hex digits. */
+  /** Fingerprints, `sha256:` and 64 hex digits each, with commas between, or `system`. */
   readonly ca?: string
   readonly display?: WantedDisplay
   readonly stateDirectory?: string
@@ -28,7 +28,7 @@ type Reading = Settings | { fault: string }
 
 const READERS: Record<string, (value: string) => Reading> = {
   broker: readBroker,
-  ca: readFingerprint,
+  ca: readFingerprints,
   display: readDisplay,
   'state-dir': (value) =>
     value.startsWith('/') ? { stateDirectory: value } : { fault: 'is not an absolute path' },
@@ -115,10 +115,13 @@ function readBroker(value: string): Reading {
   return broker === undefined ? { fault: 'is not HOST or HOST:PORT' } : { broker }
 }
 
-function readFingerprint(value: string): Reading {
-  if (!/^sha256:[0-9a-fA-F]{64}$/.test(value))
-    return { fault: 'is not "sha256:" and 64 hex digits' }
-  return { ca: value.toLowerCase() }
+/** One, or several while a CA is exchanged; `system`: the CAs that the device's own system trusts. */
+function readFingerprints(value: string): Reading {
+  if (value === 'system') return { ca: value }
+  const pins = value.split(',').map((pin) => pin.trim().toLowerCase())
+  return pins.every((pin) => /^sha256:[0-9a-f]{64}$/.test(pin))
+    ? { ca: pins.join(',') }
+    : { fault: 'is not "sha256:" and 64 hex digits (several with commas between), or "system"' }
 }
 
 function readDisplay(value: string): Reading {

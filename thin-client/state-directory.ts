@@ -5,15 +5,20 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 
-/** What the device remembers: `device-key` (the broker knows it by this), `ca` (the CA trusted at first use). Both only for the agent's user. */
-export type StateFile = 'device-key' | 'ca'
+/**
+ * What the device remembers: `device-key` (the broker knows it by this), `claim` (a secret of its own until it has a key), `ca` (the CA trusted at first use). All
+ * only for the agent's user.
+ */
+export type StateFile = 'device-key' | 'claim' | 'ca'
 
 const FORMS: Record<StateFile, RegExp> = {
   'device-key': /^[0-9a-f]{64}$/i,
+  claim: /^[0-9a-f]{64}$/,
   ca: /^sha256:[0-9a-f]{64}$/,
 }
 
@@ -35,6 +40,14 @@ export function writeState(directory: string, file: StateFile, text: string): vo
   const fresh = `${path}.${process.pid}.new`
   writeAndSync(fresh, `${text}\n`)
   renameSync(fresh, path)
+  syncDirectory(directory)
+}
+
+export function removeState(directory: string, file: StateFile): void {
+  rmSync(join(directory, file), { force: true })
+}
+
+function syncDirectory(directory: string): void {
   const handle = openSync(directory, 'r')
   try {
     fsyncSync(handle)

@@ -2,16 +2,21 @@ import type { Log } from './log.js'
 import type { PinKeeper } from './pinned-connection.js'
 import { readState, writeState } from './state-directory.js'
 
-export interface Trust extends PinKeeper {
+export interface TrustedCa extends PinKeeper {
   /** For the screen: the fingerprint in force and where it comes from; empty while nothing is known. */
   describe: () => string
 }
 
-/** The CA to insist on: the configured one, else the one kept at first contact. `configured`: `sha256:` and 64 hex digits. */
-export function trustIn(stateDirectory: string, configured: string | undefined, log: Log): Trust {
+/** Whom to insist on: what is configured (fingerprints with commas between, or `system`), else the CA that was kept at first contact. */
+export function trustIn(
+  stateDirectory: string,
+  configured: string | undefined,
+  log: Log,
+): TrustedCa {
+  const set = configured === 'system' ? configured : configured?.split(',')
   let kept = configured === undefined ? readState(stateDirectory, 'ca') : undefined
   return {
-    pinned: () => configured ?? kept,
+    trusted: () => set ?? (kept === undefined ? null : [kept]),
     trust: (fingerprint) => {
       kept = fingerprint
       log(
@@ -29,7 +34,9 @@ export function trustIn(stateDirectory: string, configured: string | undefined, 
     },
     describe: () =>
       configured !== undefined
-        ? `CA ${configured} (set)`
+        ? configured === 'system'
+          ? 'The CAs that this device trusts (set)'
+          : `CA ${configured} (set)`
         : kept === undefined
           ? ''
           : `CA ${kept} (trusted at first contact)`,

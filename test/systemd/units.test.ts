@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -10,7 +10,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test, test } from 'tap'
+import { ApiClient } from '../support/api-client.js'
+import { until } from '../support/until.js'
 import { X_SESSION } from '../../thin-client/x-session.js'
+import { freePort } from '../support/free-port.js'
 
 t.setTimeout(120_000)
 const ROOT = join(import.meta.dirname, '../..')
@@ -45,6 +48,46 @@ for (const [unit, threshold] of [
     })
   })
 }
+
+test('the broker runs with the /proc that its unit leaves it', async (t) => {
+  t.match(readFileSync(join(UNITS, 'berth-broker.service'), 'utf8'), /^ProcSubset=pid$/m)
+  const directory = t.testdir()
+  const port = await freePort()
+  const settings = { 'data-dir': join(directory, 'data'), 'listen-port': port }
+  writeFileSync(
+    join(directory, 'broker.yaml'),
+    JSON.stringify({
+      ...settings,
+      'listen-address': '127.0.0.1',
+      'clients-xml': join(directory, 'clients.xml'),
+      'public-names': ['127.0.0.1'],
+    }),
+  )
+  cpSync(join(ROOT, 'clients.xml.example'), join(directory, 'clients.xml'))
+  const mount = 'mount -t proc -o subset=pid,hidepid=invisible proc /proc && exec "$@"'
+  const broker = spawn(
+    'unshare',
+    [
+      ...['--mount', '--pid', '--fork', '--mount-proc', '--kill-child', '--'],
+      ...['bash', '-c', mount, 'broker', process.execPath, join(ROOT, 'dist/broker/main.js')],
+      ...['--config', join(directory, 'broker.yaml')],
+    ],
+    { stdio: 'ignore', env: { ...process.env, NODE_OPTIONS: '' } },
+  )
+  t.teardown(() => broker.kill('SIGKILL'))
+  const url = `https://127.0.0.1:${port}`
+  const ca = (): string => readFileSync(join(directory, 'data', 'ca.pem'), 'utf8')
+  await until(async () => (await new ApiClient(url, ca()).raw('GET', '/healthz')).status === 200, {
+    withinMs: 60_000,
+    what: 'it answers',
+  })
+  const password = readFileSync(join(directory, 'data', 'admin-password'), 'utf8').trim()
+  const { token } = await new ApiClient(url, ca()).post<{ token: string }>('/login', {
+    name: 'admin',
+    password,
+  })
+  t.ok(token.length > 0)
+})
 
 test('the users and directories', async (t) => {
   const root = debianFolder(t)

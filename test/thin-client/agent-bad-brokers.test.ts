@@ -130,8 +130,15 @@ test('no bad answer ends the agent, each is told in one sentence, and the good o
     broker.react(reaction, waiting({ sentence: `After ${what}.` }))
     await agent.says(sentence)
     await agent.says(`After ${what}.`, 20_000)
-    t.pass(what)
+    t.match(agent.log(), sentence, `${what}, for who reads the journal`)
   }
+  const before = broker.questions.length
+  broker.react((response) => sendJson(response, 503, { message: 'It is being repaired.' }))
+  await until(() => broker.questions.length >= before + 3, {
+    withinMs: 60_000,
+    what: 'it asks again and again',
+  })
+  t.equal(agent.log().split('It is being repaired.').length - 1, 1, 'one line, not one a try')
   t.strictSame(await agent.stop(), { code: 0, signal: null })
 })
 

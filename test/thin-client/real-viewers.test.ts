@@ -1,84 +1,17 @@
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chownSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execFileSync } from 'node:child_process'
 import { createConnection } from 'node:net'
 import t, { type Test, test } from 'tap'
-import type { AskAnswer } from '../../broker/api/thin-clients.js'
 import { until } from '../support/until.js'
-import { type AgentUnderTest, bundleAgent, startAgent } from './agent-under-test.js'
 import { ready } from './answers.js'
-import { type BrokerStandIn, startBroker } from './broker-stand-in.js'
-import { freePort, startSpiceMachine } from './spice-machine.js'
-import { colourAt, photograph, startDisplay, startFor } from './x-display.js'
+import { startSpiceMachine } from './spice-machine.js'
+import { folder, GREEN, seeColour, stage } from './viewer-stage.js'
+import { startDisplay, startFor } from './x-display.js'
+import { freePort } from '../support/free-port.js'
 
 t.setTimeout(240_000)
 const TICKET = '5f1e0c9b7a3d4826'
-
-async function stage(
-  t: Test,
-  directory: string,
-  answers: readonly AskAnswer[],
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-  prefix: readonly string[] = [],
-): Promise<{ agent: AgentUnderTest; broker: BrokerStandIn }> {
-  const broker = await startBroker(join(directory, 'authority'))
-  t.teardown(() => broker.close())
-  broker.react(...answers)
-  const all = [
-    '--broker',
-    `127.0.0.1:${broker.port}`,
-    '--ca',
-    broker.fingerprint,
-    '--state-dir',
-    join(directory, 'state'),
-    '--config',
-    '/dev/null',
-    ...args,
-  ]
-  const agent = startAgent(
-    await bundleAgent(directory),
-    all,
-    { HOME: directory, XDG_RUNTIME_DIR: join(directory, 'run'), ...environment },
-    prefix,
-  )
-  t.teardown(() => agent.stop())
-  return { agent, broker }
-}
-
-function folder(t: Test): string {
-  // Not t.testdir: the paths of unix sockets must be short.
-  const directory = mkdtempSync(join(tmpdir(), 'berth-viewers-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  mkdirSync(join(directory, 'run'), { mode: 0o700 })
-  mkdirSync(join(directory, 'spice'))
-  return directory
-}
-
-/** Photographs the display until a point of it has a colour, with some room for what a viewer's scaling does. */
-async function seeColour(
-  display: string,
-  file: string,
-  [x, y]: [number, number],
-  wanted: readonly [number, number, number],
-  environment: Readonly<Record<string, string>> = {},
-  withinMs = 30_000,
-): Promise<void> {
-  await until(
-    async () => {
-      await photograph(display, file, environment)
-      const seen = await colourAt(file, x, y)
-      return (
-        seen.every((value, channel) => Math.abs(value - (wanted[channel] ?? 0)) < 12) ||
-        Promise.reject(new Error(`colour ${seen.join(' ')}`))
-      )
-    },
-    { withinMs, everyMs: 300, what: `colour ${wanted.join(' ')} at ${x},${y} of ${file}` },
-  )
-}
-
-const GREEN = [0, 170, 0] as const
 
 test('remote-viewer shows a machine by SPICE and TLS on a display that is there; when the machine ends the device asks again', async (t) => {
   const directory = folder(t)

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Authority } from '../../broker/certificates/authority.js'
 import type { Console } from '../../broker/api/thin-clients.js'
 import { type Qmp, connectQmp } from './qmp.js'
 import { startFor } from './x-display.js'
+import { freePort } from '../support/free-port.js'
 
 /** Video mode 13h (320x200, 256 colours), then every point in colour 2: the guest is one green picture (0, 170, 0). */
 const GREEN_PROGRAM = Buffer.from('b81300cd106800a00731ffb900fab002f3aaebfe', 'hex')
@@ -23,9 +23,10 @@ export async function startSpiceMachine(
   t: Test,
   directory: string,
   ticket: string,
+  address = '127.0.0.1',
 ): Promise<SpiceMachine> {
   const authority = await Authority.open(directory)
-  const pair = await authority.issueServer(['hv1', '127.0.0.1'])
+  const pair = await authority.issueServer(['hv1', address])
   const write = (name: string, text: string | Buffer): string => {
     writeFileSync(join(directory, name), text, { mode: 0o600 })
     return join(directory, name)
@@ -58,7 +59,7 @@ export async function startSpiceMachine(
     '-object',
     `secret,id=ticket,file=${write('ticket', ticket)}`,
     '-spice',
-    `tls-port=${tlsPort},addr=127.0.0.1,x509-dir=${directory},password-secret=ticket`,
+    `tls-port=${tlsPort},addr=${address},x509-dir=${directory},password-secret=ticket`,
     '-qmp',
     `unix:${monitor},server=on,wait=off`,
   ])
@@ -68,7 +69,7 @@ export async function startSpiceMachine(
     qmp,
     console: (password) => ({
       protocol: 'spice',
-      host: '127.0.0.1',
+      host: address,
       tlsPort,
       password,
       ca: authority.certificate,
@@ -79,12 +80,4 @@ export async function startSpiceMachine(
     channels: async () =>
       ((await qmp.execute('query-spice')) as { channels?: unknown[] }).channels?.length ?? 0,
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
