@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
+import { pinOf, type Trust } from '../broker/api/server-identity.js'
 import { CliError } from './cli-error.js'
 
 export interface BrokerAddress {
@@ -29,6 +30,18 @@ export function showBrokerAddress(address: BrokerAddress): string {
   return `${host}:${address.port}`
 }
 
+/** Reads whom to trust: `system` (the CAs that this computer trusts), or pins, separated by commas. Throws CliError usage. */
+export function parseTrust(text: string): Trust {
+  return text.trim().toLowerCase() === 'system'
+    ? 'system'
+    : text.split(',').map((pin) => parsePin(pin.trim()))
+}
+
+/** As it is kept in cli.json, and read by `parseTrust`. */
+export function showTrust(trust: Trust): string {
+  return trust === 'system' ? trust : (trust ?? []).join(',')
+}
+
 /** Reads a pin `sha256:HEX` (colons and capitals allowed), or takes it from a PEM file. Gives `sha256:` and 64 small hex digits. Throws CliError usage. */
 export function parsePin(text: string): string {
   const hex = text
@@ -55,9 +68,4 @@ function pinOfFile(path: string): string {
       { cause },
     )
   }
-}
-
-/** SHA-256 over the certificate's DER, as `sha256:` and hex. */
-export function pinOf(certificate: X509Certificate): string {
-  return `sha256:${certificate.fingerprint256.replaceAll(':', '').toLowerCase()}`
 }

@@ -4,6 +4,7 @@ import { request } from 'node:https'
 import { parseAnswer } from './answers.js'
 import { type BrokerAddress, showBrokerAddress } from './broker-address.js'
 import { CliError, RefusalError, sentenceOf } from './cli-error.js'
+import type { Trust } from '../broker/api/server-identity.js'
 import { openPinned } from './pinned-connection.js'
 import { type ServerSentEvent, readServerSentEvents } from './server-sent-events.js'
 
@@ -15,7 +16,7 @@ const LARGEST_ANSWER = 64 * 1024 * 1024
 
 export interface BrokerTarget {
   readonly address: BrokerAddress
-  readonly pin: string
+  readonly trust: Trust
   readonly token: string | null
 }
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -117,7 +118,7 @@ export class BrokerClient {
   }
 
   async #open(call: Call): Promise<IncomingMessage> {
-    const socket = await openPinned(this.target.address, this.target.pin)
+    const socket = await openPinned(this.target.address, this.target.trust)
     const body = call.body === undefined ? null : Buffer.from(JSON.stringify(call.body))
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const { host, port } = this.target.address
@@ -194,7 +195,7 @@ function parseJson(text: string, where: string): unknown {
 
 /** An ErrorBody as it should be; anything else (a proxy's page, say) is told by its status. */
 export function refusalOf(status: number, text: string): RefusalError {
-  let body: unknown = null
+  let body: unknown
   try {
     body = JSON.parse(text)
   } catch {

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { parseBrokerAddress, parsePin, showBrokerAddress } from './broker-address.js'
+import { parseBrokerAddress, parseTrust, showBrokerAddress } from './broker-address.js'
 import type { BrokerTarget } from './broker-client.js'
 import { CliError } from './cli-error.js'
 
@@ -109,7 +109,11 @@ export function brokerTarget(environment: Environment, warn: (text: string) => v
       'forbidden',
       `The certificate authority of ${showBrokerAddress(address)} is not known; run "berth login --broker ${broker}", or set BERTH_CA.`,
     )
-  return { address, pin: parsePin(pin), token: tokenOf(environment, warn) ?? mine?.token ?? null }
+  return {
+    address,
+    trust: parseTrust(pin),
+    token: tokenOf(environment, warn) ?? mine?.token ?? null,
+  }
 }
 
 function tokenOf(environment: Environment, warn: (text: string) => void): string | null {

@@ -68,8 +68,8 @@ async function followJob(
       }
     } catch (error) {
       if (signal.aborted || !isPassing(error)) throw error
-      awaySince ??= Date.now()
-      if (Date.now() - awaySince > BROKER_AWAY_MS)
+      awaySince ??= performance.now()
+      if (performance.now() - awaySince > BROKER_AWAY_MS)
         throw new CliError(
           'unreachable',
           `The broker is away; job ${id} goes on when it is back. Follow it again: berth job follow ${id}.`,

@@ -51,7 +51,7 @@ export async function carryToBroker(
 
 /** With the token in a header, on a connection whose certificate was looked at first. */
 async function openWebSocket(target: BrokerTarget, path: string): Promise<WebSocket> {
-  const socket = await openPinned(target.address, target.pin)
+  const socket = await openPinned(target.address, target.trust)
   const webSocket = new WebSocket(`wss://${showBrokerAddress(target.address)}${path}`, {
     createConnection: () => socket,
     perMessageDeflate: false,

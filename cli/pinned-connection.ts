@@ -1,52 +1,61 @@
-import { X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
+import { type TLSSocket, connect } from 'node:tls'
 import {
-  type DetailedPeerCertificate,
-  type TLSSocket,
-  checkServerIdentity,
-  connect,
-} from 'node:tls'
-import { type BrokerAddress, pinOf, showBrokerAddress } from './broker-address.js'
+  connectionOptions,
+  faultOf,
+  type IdentityFault,
+  offeredPin as pinOffered,
+  shownBy,
+  type Trust,
+} from '../broker/api/server-identity.js'
+import { type BrokerAddress, showBrokerAddress, showTrust } from './broker-address.js'
 import { CliError } from './cli-error.js'
 
 const CONNECT_TIMEOUT_MS = 10_000
 
-/**
- * Opens TLS to the broker and looks at its certificates before a single byte is sent. With `pin` null any authority is taken, which is only
- * for showing it to a person. Dates are not looked at: a clock may be wrong, the pin is not.
- * Throws CliError unreachable, or wrong-broker after destroying the socket.
- */
-export async function openPinned(address: BrokerAddress, pin: string | null): Promise<TLSSocket> {
-  const socket = await openUnverified(address)
-  const fault = faultOfChain(chainOf(socket), address.host, pin)
+/** What is wrong with the chain, as a sentence for a person at a command line. */
+function reasonOf({ kind, sentence, offered }: IdentityFault, trust: Trust): string {
+  switch (kind) {
+    case 'other-ca':
+      return `its certificate authority is ${offered}, pinned is ${showTrust(trust)}; if the broker was set up anew or has another authority, run "berth login" with its new fingerprint.`
+    case 'not-signed':
+      return 'its certificate is not signed by the authority that it shows.'
+    case 'not-trusted':
+      return `it ${sentence}; give the fingerprint of its authority with --ca.`
+    case 'none-shown':
+    case 'wrong-name':
+      return `it ${sentence}.`
+  }
+}
+
+/** Opens TLS to the broker and looks at its certificates before a single byte is sent. Throws CliError unreachable, or wrong-broker after destroying the socket. */
+export async function openPinned(address: BrokerAddress, trust: Trust): Promise<TLSSocket> {
+  const socket = await openUnverified(address, trust)
+  const fault = faultOf(shownBy(socket, address.host), trust)
   if (fault === null) return socket
   socket.destroy()
   throw new CliError(
     'wrong-broker',
-    `${showBrokerAddress(address)} is not trusted, nothing was sent to it: ${fault}`,
+    `${showBrokerAddress(address)} is not trusted, nothing was sent to it: ${reasonOf(fault, trust)}`,
   )
 }
 
 /** Asks the broker for its certificate authority; gives its pin. The server's certificate was checked against it. */
 export async function offeredPin(address: BrokerAddress): Promise<string> {
   const socket = await openPinned(address, null)
-  const authority = chainOf(socket).at(-1)
+  const pin = pinOffered(shownBy(socket, address.host))
   socket.destroy()
-  if (authority === undefined)
+  if (pin === null)
     throw new CliError('wrong-broker', `${showBrokerAddress(address)} shows no certificate.`)
-  return pinOf(new X509Certificate(authority.raw))
+  return pin
 }
 
-function openUnverified(address: BrokerAddress): Promise<TLSSocket> {
+function openUnverified(address: BrokerAddress, trust: Trust): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const servername = isIP(address.host) === 0 ? { servername: address.host } : {}
     const socket = connect({
+      ...connectionOptions(address.host, trust),
       host: address.host,
       port: address.port,
-      rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
       ALPNProtocols: ['http/1.1'],
-      ...servername,
     })
     const fail = (reason: string, cause?: unknown): void => {
       socket.destroy()
@@ -62,7 +71,7 @@ function openUnverified(address: BrokerAddress): Promise<TLSSocket> {
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
       fail(`no answer within ${CONNECT_TIMEOUT_MS / 1000} s`)
     })
-    socket.once('error', (error) => {
+    socket.once('error', (error: Error) => {
       fail(error.message, error)
     })
     socket.once('secureConnect', () => {
@@ -70,44 +79,5 @@ function openUnverified(address: BrokerAddress): Promise<TLSSocket> {
       socket.removeAllListeners('error').removeAllListeners('timeout')
       resolve(socket)
     })
-  })
-}
-
-/** The certificates that the server sent, its own first, each followed by its issuer. */
-function chainOf(socket: TLSSocket): DetailedPeerCertificate[] {
-  const chain: DetailedPeerCertificate[] = []
-  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true)
-  while (
-    next?.raw !== undefined &&
-    !chain.some((seen) => seen.fingerprint256 === next?.fingerprint256)
-  ) {
-    chain.push(next)
-    next = next.issuerCertificate
-  }
-  return chain
-}
-
-/** Gives what is wrong with the chain, or null: the last certificate is the pinned one, each is signed by the next, and the first names the host. */
-export function faultOfChain(
-  chain: readonly DetailedPeerCertificate[],
-  host: string,
-  pin: string | null,
-): string | null {
-  const [leaf, last] = [chain.at(0), chain.at(-1)]
-  if (leaf === undefined || last === undefined) return 'it shows no certificate.'
-  const authority = new X509Certificate(last.raw)
-  const offered = pinOf(authority)
-  if (pin !== null && offered !== pin)
-    return `its certificate authority is ${offered}, pinned is ${pin}; if the broker was set up anew, run "berth login" with its new fingerprint.`
-  if (!isSigned(chain.map((certificate) => new X509Certificate(certificate.raw))))
-    return 'its certificate is not signed by the authority that it shows.'
-  return checkServerIdentity(host, leaf)?.message ?? null
-}
-
-/** A certificate that is not an authority's must not sign: otherwise whoever has any certificate of that authority could make one for every host. */
-function isSigned(chain: readonly X509Certificate[]): boolean {
-  return chain.slice(0, -1).every((certificate, index) => {
-    const issuer = chain[index + 1]
-    return issuer !== undefined && issuer.ca && certificate.verify(issuer.publicKey)
   })
 }

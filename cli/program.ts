@@ -17,6 +17,7 @@ import { defineMachineCommands } from './commands/machine.js'
 import { defineMaintenanceCommands } from './commands/maintenance.js'
 import { definePoolCommands } from './commands/pool.js'
 import { definePortForwardCommand } from './commands/port-forward.js'
+import { defineProviderCommands } from './commands/provider.js'
 import { defineRebuildStateCommand } from './commands/rebuild-state.js'
 import { defineThinClientCommands } from './commands/thin-client.js'
 import { definePasswordCommand, defineTokenCommands } from './commands/token.js'
@@ -75,6 +76,7 @@ export function buildProgram(): Command {
   defineRoleCommands(program, invocation)
   defineGrantCommands(program, invocation)
   defineDirectoryCommands(program, invocation)
+  defineProviderCommands(program, invocation)
   defineAuditCommands(program, invocation)
   defineHistoryCommand(program, invocation)
   defineRebuildStateCommand(program, invocation)

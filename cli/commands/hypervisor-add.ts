@@ -161,7 +161,7 @@ async function waitUntilUp(
   name: string,
   timeoutMs: number,
 ): Promise<Hypervisor> {
-  const end = Date.now() + timeoutMs
+  const end = performance.now() + timeoutMs
   let told = ''
   for (;;) {
     const hypervisor = await invocation.client.get(apiPath`/hypervisors/${name}`, Hypervisor)
@@ -169,7 +169,7 @@ async function waitUntilUp(
     const now = `${hypervisor.state}: ${hypervisor.reason}`
     if (now !== told) invocation.say(`${name}: ${now}`)
     told = now
-    if (Date.now() > end)
+    if (performance.now() > end)
       throw new CliError(
         'refused',
         `${name} did not come up within ${timeoutMs / 1000} s: ${hypervisor.reason === '' ? hypervisor.state : hypervisor.reason}`,

@@ -8,6 +8,7 @@ export interface HypervisorSettings {
   readonly transientDir?: string
   readonly maxStarts?: number
   readonly displayAddress?: string
+  readonly listenAddress?: string
 }
 
 /** The options that `add` and `set` share. */
@@ -28,7 +29,11 @@ export function withSettings(command: Command): Command {
     .option('--max-starts <N>', 'machines started at one time, 1 to 64', parseInteger(1, 64))
     .option(
       '--display-address <ADDRESS>',
-      'where viewers reach the host, if it is not the address that the broker uses',
+      'where viewers are sent, if it is not the address that the broker uses',
+    )
+    .option(
+      '--listen-address <ADDRESS>',
+      "where displays listen: an address of the host, 0.0.0.0, :: or auto (the display address where it is the host's own, else all of its family)",
     )
 }
 
@@ -41,6 +46,7 @@ export function settingsBody(options: HypervisorSettings): Record<string, unknow
     virtType,
     maxStarts,
     displayAddress,
+    listenAddress,
   } = options
   const directories = Object.fromEntries(
     Object.entries({ images, overlays, transient }).filter(([, value]) => value !== undefined),
@@ -49,6 +55,7 @@ export function settingsBody(options: HypervisorSettings): Record<string, unknow
     virtType,
     maxStarts,
     displayAddress,
+    listenAddress,
     directories: Object.keys(directories).length === 0 ? undefined : directories,
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))

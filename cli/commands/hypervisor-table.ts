@@ -23,10 +23,15 @@ export const HYPERVISOR_COLUMNS: ReadonlyArray<Column<Hypervisor>> = [
 const FIELDS: ReadonlyArray<Column<Hypervisor>> = [
   ...HYPERVISOR_COLUMNS.map(([title, cell]): Column<Hypervisor> => [title.toLowerCase(), cell]),
   ['since', (it) => it.since],
+  ['last seen', (it) => it.observed.at],
   ['maintenance', (it) => (it.maintenance ? 'on' : 'off')],
   ['drain', (it) => it.drain],
   ['host key', (it) => it.hostKeyFingerprint],
   ['display address', (it) => it.displayAddress],
+  [
+    'displays listen on',
+    (it) => `${it.listenAddress}${it.listenAddressSetting === 'auto' ? ' (auto)' : ''}`,
+  ],
   ['virt setting', (it) => it.virtTypeSetting],
   ['max starts', (it) => it.maxStarts],
   ['images', (it) => it.directories.images],

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { Type } from '@sinclair/typebox'
 import { HostKeys, Hypervisor } from '../../broker/api/hypervisors.js'
-import { ForeignDomain } from '../../broker/api/machines.js'
+import { ForeignDomain, Leftover } from '../../broker/api/machines.js'
 import { apiPath, apiQuery } from '../broker-client.js'
 import { CliError } from '../cli-error.js'
 import type { Invocation } from '../invocation.js'
@@ -17,6 +17,7 @@ import {
 } from './hypervisor-table.js'
 
 const HypervisorList = Type.Object({ hypervisors: Type.Array(Hypervisor) })
+const LeftoverList = Type.Object({ leftovers: Type.Array(Leftover) })
 const DomainList = Type.Object({ domains: Type.Array(ForeignDomain) })
 
 export function defineHypervisorCommands(program: Command, invocation: Invocation): void {
@@ -117,6 +118,29 @@ function defineLooking(hypervisor: Command, invocation: Invocation): void {
           ['POWER', (it) => it.power],
         ],
         answer.domains,
+      )
+    })
+  hypervisor
+    .command('leftovers')
+    .argument('<HYPERVISOR>')
+    .summary('list what Berth still removes from a host')
+    .description(
+      'Lists domains and files that a failed job could not take back, or that belonged to a machine which was deleted while the host was away. They are removed by themselves as soon as the host allows it.',
+    )
+    .action(async (name: string) => {
+      const answer = await invocation.client.get(
+        apiPath`/hypervisors/${name}/leftovers`,
+        LeftoverList,
+      )
+      invocation.output.list(
+        answer,
+        [
+          ['KIND', (it) => it.kind],
+          ['NAME', (it) => it.name],
+          ['SINCE', (it) => it.notedAt],
+          ['FAULT', (it) => it.fault],
+        ],
+        answer.leftovers,
       )
     })
 }

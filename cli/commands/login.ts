@@ -4,7 +4,8 @@ import { DeviceLoginBegun, DeviceLoginPolled, LoginResult, WhoAmI } from '../../
 import {
   type BrokerAddress,
   parseBrokerAddress,
-  parsePin,
+  parseTrust,
+  showTrust,
   showBrokerAddress,
 } from '../broker-address.js'
 import { BrokerClient, apiPath } from '../broker-client.js'
@@ -36,7 +37,7 @@ export function defineLoginCommands(program: Command, invocation: Invocation): v
     .option('--broker <ADDRESS>', 'HOST or HOST:PORT (port 8443); the last one is remembered')
     .option(
       '--ca <FINGERPRINT>',
-      "sha256:… of the broker's certificate authority, or a PEM file of it",
+      'sha256:… of the broker\'s certificate authority, or a PEM file of it; several with commas between, or "system": those that this computer trusts',
     )
     .addOption(new Option('--accept-ca <FINGERPRINT>', 'the same as --ca').conflicts('ca'))
     .option(
@@ -107,14 +108,14 @@ async function login(invocation: Invocation, options: LoginOptions): Promise<voi
     options.acceptCa ??
     process.env['BERTH_CA'] ??
     (saved?.broker === broker ? saved.ca : undefined)
-  const pin =
-    given === undefined ? await acceptOffered(invocation, address, options) : parsePin(given)
-  const client = new BrokerClient({ address, pin, token: null })
+  const trust =
+    given === undefined ? [await acceptOffered(invocation, address, options)] : parseTrust(given)
+  const client = new BrokerClient({ address, trust, token: null })
   const result =
     options.provider === undefined
       ? await loginByPassword(client, options)
       : await loginByCode(invocation, client, options.provider)
-  writeLogin(process.env, { broker, ca: pin, token: result.token })
+  writeLogin(process.env, { broker, ca: showTrust(trust), token: result.token })
   invocation.say(
     `Logged in to ${broker} as ${result.name} (${result.role}) until ${result.expiresAt}; kept in ${configurationPath(process.env)}.`,
   )
@@ -187,7 +188,7 @@ async function logout(invocation: Invocation): Promise<void> {
   }
   const client = new BrokerClient({
     address: parseBrokerAddress(saved.broker),
-    pin: parsePin(saved.ca),
+    trust: parseTrust(saved.ca),
     token: saved.token,
   })
   try {

@@ -11,11 +11,12 @@ const COLUMNS: ReadonlyArray<Column<Machine>> = [
   ['POWER', (it) => it.power],
   ['STATE', stateOf],
   ['FLAGS', flagsOf],
-  ['VIEWERS', (it) => it.viewers.join(' ')],
+  ['VIEWERS', viewersOf],
 ]
 export const MACHINE_FIELDS: ReadonlyArray<Column<Machine>> = [
   ...COLUMNS.map(([title, cell]): Column<Machine> => [title.toLowerCase(), cell]),
   ['power reason', (it) => it.powerReason],
+  ['viewers unknown', (it) => it.viewersUnknown],
   ['power since', (it) => it.powerSince],
   ['maintenance', (it) => (it.maintenance ? `on: ${it.maintenanceReason}` : 'off')],
   ['job', (it) => it.job],
@@ -32,6 +33,12 @@ export const MACHINE_FIELDS: ReadonlyArray<Column<Machine>> = [
 function stateOf(machine: Machine): string {
   if (machine.job !== null) return `job ${machine.job}`
   return machine.maintenance ? 'maintenance' : 'ready'
+}
+
+function viewersOf({ viewers, viewersUnknown, power }: Machine): string {
+  return viewers.length === 0 && viewersUnknown !== '' && power !== 'off'
+    ? 'unknown'
+    : viewers.join(' ')
 }
 
 /** discard: the virtual snapshot is on; on-reboot: a reboot counts as power-off; renew: gets the wanted generation when it is released. */
@@ -51,6 +58,7 @@ export async function finishMachines(
   answer: MachinesAndJob,
   wait: boolean,
 ): Promise<void> {
+  for (const note of answer.notes ?? []) invocation.say(note)
   if (answer.job === null) listMachines(invocation, answer)
   else await invocation.finishJob(answer, answer.job, wait)
 }

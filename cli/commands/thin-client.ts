@@ -2,7 +2,9 @@ import type { Command } from 'commander'
 import type { OrderKind } from '../../broker/api/device-orders.js'
 import { OrderState } from '../../broker/api/device-orders.js'
 import {
+  type AcceptRequest,
   type AssignRequest,
+  Forgotten,
   ThinClient,
   ThinClientDetail,
   ThinClientList,
@@ -27,16 +29,23 @@ const COLUMNS: ReadonlyArray<Column<ThinClient>> = [
   ],
   ['ACCEPTED', (it) => (it.accepted ? 'yes' : 'no')],
   ['SHOWING', (it) => it.showing],
+  ['NAME', (it) => it.name],
   ['LAST SEEN', (it) => (it.here ? 'now' : it.lastSeen)],
 ]
 const FIELDS: ReadonlyArray<Column<ThinClient>> = [
   ...COLUMNS.map(([title, cell]): Column<ThinClient> => [title.toLowerCase(), cell]),
+  [
+    'macs',
+    (it) =>
+      it.macs.map(({ mac, believed }) => (believed ? mac : `${mac} (not accepted)`)).join(', '),
+  ],
+  ['asks', (it) => it.askers.map(({ code, address }) => `${code} (${address})`).join(', ')],
   ['sentence', (it) => it.sentence],
   ['note', (it) => it.note],
   ['version', (it) => it.version],
   ['first seen', (it) => it.firstSeen],
 ]
-const DEVICE = 'its id, MAC or host name'
+const DEVICE = 'its id, name, MAC or host name'
 
 export function defineThinClientCommands(program: Command, invocation: Invocation): void {
   const thinClient = program
@@ -94,32 +103,75 @@ export function defineThinClientCommands(program: Command, invocation: Invocatio
     .action(async (device: string) => {
       show(await assign(invocation, device, { machine: null }))
     })
+  defineAcceptance(thinClient, invocation, show)
+  defineOrders(thinClient, invocation)
+}
+
+function defineAcceptance(
+  thinClient: Command,
+  invocation: Invocation,
+  show: (device: ThinClient) => void,
+): void {
   thinClient
     .command('accept')
     .argument('<DEVICE>', DEVICE)
-    .summary('let a device get a new key')
+    .option('--code <CODE>', 'the one with this code on its screen')
+    .option('--address <ADDRESS>', 'the only one that asks from there')
+    .option('--as-new', 'as a device of its own that has the same MAC, for example at one dock')
+    .summary('let a device get a key')
     .description(
-      'Accepts a device that is refused, for example after its system was reinstalled: its old key is forgotten and it gets a new one at its next contact.',
+      'Gives a key to a device that is refused, for example after its system was reinstalled, at its next contact. "show" lists who asks in its place, by address and the code on the screen; where several do, give the code of the right one. Where nobody does, the MACs and the host name that the device says now are believed.',
     )
-    .action(async (device: string) => {
+    .action(async (device: string, request: AcceptRequest) => {
       const { id } = await find(invocation, device)
       show(
-        await invocation.client.send('POST', apiPath`/thin-clients/${id}/accept`, {}, ThinClient),
+        await invocation.client.send(
+          'POST',
+          apiPath`/thin-clients/${id}/accept`,
+          request,
+          ThinClient,
+        ),
+      )
+    })
+  thinClient
+    .command('rename')
+    .argument('<DEVICE>', DEVICE)
+    .argument('<NAME>', 'at most 63 characters; empty takes the name away')
+    .summary('give a device a name')
+    .description('Gives the device a name for lists and commands. It gives it no desktop.')
+    .action(async (device: string, name: string) => {
+      const { id } = await find(invocation, device)
+      show(
+        await invocation.client.send('PATCH', apiPath`/thin-clients/${id}`, { name }, ThinClient),
       )
     })
   thinClient
     .command('remove')
-    .argument('<DEVICE>', DEVICE)
+    .argument('[DEVICE]', DEVICE)
+    .option('--unaccepted', 'all that nobody has accepted')
     .summary('forget a device')
     .description(
-      'Forgets the device with its key and its fixed machine. If it asks again it is new.',
+      'Forgets the device with its key and its fixed machine. If it asks again it is new. Devices that nobody accepts are forgotten by themselves after a day.',
     )
-    .action(async (device: string) => {
-      const { id } = await find(invocation, device)
-      await invocation.client.sendOnly('DELETE', apiPath`/thin-clients/${id}`)
-      invocation.say(`${id} is forgotten.`)
-    })
-  defineOrders(thinClient, invocation)
+    .action(
+      async (device: string | undefined, { unaccepted = false }: { unaccepted?: boolean }) => {
+        if ((device === undefined) !== unaccepted)
+          throw new CliError('usage', 'Say a device, or --unaccepted.')
+        if (device === undefined) {
+          const { forgotten } = await invocation.client.send(
+            'POST',
+            '/thin-clients/forget-unaccepted',
+            {},
+            Forgotten,
+          )
+          invocation.say(`${forgotten} forgotten.`)
+          return
+        }
+        const { id } = await find(invocation, device)
+        await invocation.client.sendOnly('DELETE', apiPath`/thin-clients/${id}`)
+        invocation.say(`${id} is forgotten.`)
+      },
+    )
 }
 
 function defineOrders(thinClient: Command, invocation: Invocation): void {
@@ -209,7 +261,9 @@ async function find(invocation: Invocation, text: string): Promise<ThinClient> {
       ? byId
       : thinClients.filter(
           (device) =>
+            device.macs.some(({ mac }) => mac === wanted) ||
             device.mac.toLowerCase() === wanted ||
+            (device.name !== '' && device.name.toLowerCase() === text.toLowerCase()) ||
             (device.hostname !== '' && device.hostname === text),
         )
   if (found[0] === undefined)

@@ -9,8 +9,11 @@ import { plainLine } from '../plain-text.js'
 import { readSecret } from '../prompts.js'
 import { parseDurationMs } from '../quantities.js'
 
-const TOKENS: ReadonlyArray<Column<Token>> = [
+/** Of one's own, and of somebody else's. */
+export const TOKENS: ReadonlyArray<Column<Token>> = [
   ['NAME', (it) => it.name],
+  ['ID', (it) => it.id],
+  ['FOR', (it) => it.kind],
   ['USER', (it) => it.user],
   ['SCOPES', (it) => it.scopes?.join(',') ?? 'all'],
   ['CREATED', (it) => it.createdAt],
@@ -40,7 +43,7 @@ export function defineTokenCommands(program: Command, invocation: Invocation): v
     )
     .option(
       '--expires <DURATION>',
-      'ISO 8601, such as P90D; without it, it does not expire',
+      'ISO 8601, such as P90D; without it, and at most, as long as the broker allows',
       parseDurationMs,
     )
     .action(async (name: string, { scope, expires }: { scope?: string[]; expires?: number }) => {

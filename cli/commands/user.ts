@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { Permissions, VERBS } from '../../broker/api/permissions.js'
-import { RoleList, User, UserList } from '../../broker/api/users.js'
+import { RoleList, TokenList, User, UserList } from '../../broker/api/users.js'
 import { apiPath } from '../broker-client.js'
 import { CliError } from '../cli-error.js'
 import type { Invocation } from '../invocation.js'
 import { type Column, fieldsOf, tableOf } from '../output.js'
+import { TOKENS } from './token.js'
 import { readSecret } from '../prompts.js'
 
 const COLUMNS: ReadonlyArray<Column<User>> = [
@@ -64,6 +65,27 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
     .description('Shows one account; each role with who gave it.')
     .action(async (name: string) => {
       show(await invocation.client.get(apiPath`/users/${name}`, User))
+    })
+  user
+    .command('tokens')
+    .argument('<USER>')
+    .summary("list somebody's tokens")
+    .description(
+      'Lists the tokens of a person, those of logins and those of programs; not their secrets.',
+    )
+    .action(async (name: string) => {
+      const answer = await invocation.client.get(apiPath`/users/${name}/tokens`, TokenList)
+      invocation.output.list(answer, TOKENS, answer.tokens)
+    })
+  user
+    .command('revoke-token')
+    .argument('<USER>')
+    .argument('<TOKEN>', 'its id or its name')
+    .summary("make somebody's token worthless")
+    .description('Makes a token of a person worthless at once.')
+    .action(async (name: string, token: string) => {
+      await invocation.client.sendOnly('DELETE', apiPath`/users/${name}/tokens/${token}`)
+      invocation.say(`${token} of ${name} is revoked.`)
     })
   user
     .command('create')
@@ -172,7 +194,7 @@ function defineAccountActions(user: Command, invocation: Invocation): void {
     .command('log-out')
     .argument('<USER>')
     .summary("end somebody's logins")
-    .description('Ends all sessions and logins of an account; tokens of programs stay.')
+    .description('Ends all sessions and logins of an account, and all its tokens of programs.')
     .action(async (name: string) => {
       await invocation.client.sendOnly('POST', apiPath`/users/${name}/log-out`, {})
       invocation.say(`${name} is logged out everywhere.`)

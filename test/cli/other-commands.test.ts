@@ -3,7 +3,10 @@ import { test } from 'tap'
 import { CopyRequest, GenerationList, ImportRequest, JobRef } from '../../broker/api/images.js'
 import { OrderState } from '../../broker/api/device-orders.js'
 import {
+  AcceptRequest,
   AssignRequest,
+  Forgotten,
+  RenameRequest,
   ClientsXmlCheck,
   ClientsXmlHistory,
   ClientsXmlPut,
@@ -114,7 +117,9 @@ test('thin clients by id, MAC or host name', async (t) => {
     'PUT /thin-clients/d-2/assignment',
     answer(ThinClient, DEVICE, { request: AssignRequest }),
   )
-  broker.on('POST /thin-clients/d-1/accept', answer(ThinClient, DEVICE))
+  broker.on('POST /thin-clients/d-1/accept', answer(ThinClient, DEVICE, { request: AcceptRequest }))
+  broker.on('PATCH /thin-clients/d-1', answer(ThinClient, DEVICE, { request: RenameRequest }))
+  broker.on('POST /thin-clients/forget-unaccepted', answer(Forgotten, { forgotten: 3 }))
   broker.on('DELETE /thin-clients/d-1', answer(Type.Undefined(), undefined, { status: 204 }))
   t.match(await berth(['thin-client', 'list']), {
     code: 0,
@@ -133,7 +138,16 @@ test('thin clients by id, MAC or host name', async (t) => {
     stderr: /no thin client desk9/,
   })
   t.match(await berth(['thin-client', 'accept', 'd-1']), { code: 0, stdout: /accepted: +yes/ })
+  t.strictSame(broker.asked.at(-1)?.body, {})
+  t.match(await berth(['thin-client', 'accept', 'd-1', '--code', 'bcdf-ghjk', '--as-new']), {
+    code: 0,
+  })
+  t.strictSame(broker.asked.at(-1)?.body, { code: 'bcdf-ghjk', asNew: true })
+  t.match(await berth(['thin-client', 'rename', 'd-1', 'Reception']), { code: 0 })
+  t.strictSame(broker.asked.at(-1)?.body, { name: 'Reception' })
   t.match(await berth(['thin-client', 'remove', 'd-1']), { code: 0 })
+  t.match(await berth(['thin-client', 'remove', '--unaccepted']), { code: 0, stderr: /3/ })
+  t.match(await berth(['thin-client', 'remove']), { code: 2 })
   t.match(await berth(['thin-client', 'assign', 'd-2', '--pool', 'lab']), { code: 0 })
   t.strictSame(broker.asked.at(-1)?.body, { pool: 'lab' })
   t.match(await berth(['thin-client', 'assign', 'd-2']), { code: 2 })
@@ -189,7 +203,9 @@ test('tokens, events, jobs', async (t) => {
     answer(TokenList, {
       tokens: [
         {
+          id: '1f2e',
           name: 'ci',
+          kind: 'program',
           user: 'admin',
           scopes: ['observe'],
           createdAt: NOW,
@@ -231,7 +247,7 @@ test('tokens, events, jobs', async (t) => {
   t.match(await berth(['token', 'create', 'ci', '--expires', 'PT0S']), { code: 2 })
   t.match(await berth(['token', 'list']), {
     code: 0,
-    stdout: /\nci +admin +observe .* never +never\n/,
+    stdout: /\nci +1f2e +program +admin +observe .* never +never\n/,
   })
   t.match(await berth(['token', 'revoke', 'ci']), { code: 0 })
   t.match(await berth(['audit', 'tail', '--limit', '2', '--before', '9']), {

@@ -156,4 +156,7 @@ t.test('people, roles, grants and the audit log, by a real broker', async (t) =>
     code: 2,
     stderr: /have no directory|has no directory/,
   })
+  t.match(await berth(['provider', 'list']), { code: 0 })
+  t.match(await berth(['provider', 'test']), { code: 2, stderr: /have no login provider/ })
+  t.match(await berth(['provider', 'test', 'corp']), { code: 1, stderr: /no login provider corp/ })
 })

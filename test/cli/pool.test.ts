@@ -284,7 +284,7 @@ t.test('a person claims, waits in the queue, and sees what is his', async (t) =>
   t.match(await eve('claim lab'), {
     code: 1,
     stderr:
-      /lab has no free desktop \(1 of 1 are assigned\): the next may become free at .* UTC, when bob's time is over\./,
+      /lab has no free desktop \(1 of 1 are assigned\): the next may become free at .* UTC, when somebody's time is over\./,
   })
   const waiting = cli.start(['claim', 'lab', '--wait'], {
     env: {
