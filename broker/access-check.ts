@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import { ACCESS, type Access, accessWord, type ListAccess, type ObjectAccess } from './access.js'
+import { Allowance, type AllowanceRules } from './allowance.js'
 import { BrokerError } from './errors.js'
 import { callerOf } from './http.js'
 import type { Caller } from './users/caller.js'
@@ -12,13 +13,34 @@ export interface AccessDeps {
   readonly permissions: Permissions
 }
 
+/** What somebody without a role asks for in a row, by clicks or by a script of their own, is far below this. */
+const CHANGES: AllowanceRules = {
+  atOnce: 300,
+  aMinute: 120,
+  sentence: 'You ask for too many changes: wait a second before the next one.',
+}
+/** Their windows ask again after each change that they are told of. */
+const LOOKS: AllowanceRules = {
+  atOnce: 3_000,
+  aMinute: 1_800,
+  sentence: 'You ask too often: wait a second.',
+}
+
 /** Puts the table of access in force. To be called before any route is added: one that is not in the table stops the start. */
 export function enforceAccess(app: FastifyInstance, deps: AccessDeps): void {
   app.addHook('onRoute', (route) => {
     label(route)
   })
+  const changes = new Allowance(CHANGES)
+  const looks = new Allowance(LOOKS)
   app.addHook('onRequest', async (request) => {
-    await checkRequest(deps, request)
+    // Administrators and observers have programs that ask without end; all others are many, and strangers to each other.
+    const counted = (caller: Caller | null): caller is Caller => caller?.role === 'user'
+    await checkRequest(deps, request, (caller) => {
+      if (counted(caller)) looks.count(caller.key)
+    })
+    // What was refused has changed nothing, and cost no more than a look.
+    if (counted(request.caller) && !isLook(request)) changes.count(request.caller.key)
   })
   app.addHook('preHandler', async (request) => {
     checkBody(request)
@@ -27,6 +49,10 @@ export function enforceAccess(app: FastifyInstance, deps: AccessDeps): void {
     'preSerialization',
     async (request, _reply, payload) => await filterList(deps.permissions, request, payload),
   )
+}
+
+function isLook({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 function label(route: RouteOptions): void {
@@ -41,12 +67,17 @@ function label(route: RouteOptions): void {
 }
 
 /** Permission comes before everything else, also before the body is read. */
-async function checkRequest(deps: AccessDeps, request: FastifyRequest): Promise<void> {
+async function checkRequest(
+  deps: AccessDeps,
+  request: FastifyRequest,
+  count: (caller: Caller) => void,
+): Promise<void> {
   if (request.is404) return
   const access = request.routeOptions.config.access
   if (access === 'public' || access === 'device') return
   const caller = await deps.authenticate(request)
   request.caller = caller
+  count(caller)
   if (access === 'person') requireWhole(caller)
   if (
     access === 'user' ||

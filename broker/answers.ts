@@ -98,7 +98,6 @@ export function consoleAnswers(deps: {
 /** What a domain carries of pools and assignments, what the strictest policy of its pools lets a viewer do, and who has it. */
 export function machineAnswers(store: Store): {
   extrasOf: DomainExtrasOf
-  isHandedOut: (machineId: string) => Promise<boolean>
   holdersOf: (machineIds: readonly string[]) => Promise<string | null>
 } {
   return {
@@ -106,12 +105,6 @@ export function machineAnswers(store: Store): {
       metadata: await metadataOf(store, machine),
       features: strictest((await poolsOf(store, machine.id)).map((pool) => pool.policy)),
     }),
-    isHandedOut: async (machineId) =>
-      (await store
-        .selectFrom('desktop')
-        .select('machine_id')
-        .where('machine_id', '=', machineId)
-        .executeTakeFirst()) !== undefined,
     holdersOf: async (machineIds) => {
       const rows = await store
         .selectFrom('assignment')

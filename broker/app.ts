@@ -6,19 +6,26 @@ import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify, {
   LogController,
   type FastifyError,
-  type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
 import type { Logger } from 'pino'
+import { subnetOf } from './addresses.js'
 import { type AccessDeps, enforceAccess } from './access-check.js'
+import { headAnswers } from './answer-headers.js'
+import { BODY_BYTES, boundBodies } from './bodies.js'
+import { boundConnections, type ConnectionBounds } from './connections.js'
 import { BrokerError, ERRORS } from './errors.js'
+import { KeptText } from './kept-text.js'
+import { storeFault } from './store/faults.js'
+import type { ReverseProxies } from './forwarded.js'
 import type { App } from './http.js'
 import type { Changes } from './live/changes.js'
 import { shareAnswers } from './live/shared-answers.js'
 import { SESSION_COOKIE } from './users/browser.js'
 import type { Permissions } from './users/permissions.js'
 import { explainFaults } from './validation.js'
+import { boundRequests } from './open-requests.js'
 import { serveWebPages } from './web-pages.js'
 
 export interface AppDeps {
@@ -28,14 +35,31 @@ export interface AppDeps {
   readonly permissions: Permissions
   readonly version: string
   readonly changes: Changes
+  readonly connections: ConnectionBounds
+  readonly proxies: ReverseProxies
+  /** Other than 30 s; for tests. */
+  readonly requestWithinMs?: number
   /** Each adds the routes of one room under /api/v1. */
   readonly routes: ReadonlyArray<(app: App) => void>
   /** Those outside of the API: health, metrics, the installer. */
   readonly rootRoutes: ReadonlyArray<(app: App) => void>
 }
 
-/** clients.xml is the largest thing anybody sends. */
-const LARGEST_BODY_BYTES = 2 * 1024 * 1024
+/** For a request to come in whole; how long its answer takes, such as that to a device that waits, is not counted (https://nodejs.org/api/http.html#serverrequesttimeout). */
+const REQUEST_WITHIN_MS = 30_000
+const HANDSHAKE_WITHIN_MS = 20_000
+const LOOK_FOR_SLOW_ONES_EVERY_MS = 5_000
+/** Of TLS 1.2 only what has forward secrecy and authenticates what it encrypts. */
+const CIPHERS = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  ...['ECDHE-ECDSA', 'ECDHE-RSA'].flatMap((kind) =>
+    ['AES256-GCM-SHA384', 'CHACHA20-POLY1305', 'AES128-GCM-SHA256'].map((end) => `${kind}-${end}`),
+  ),
+].join(':')
+/** The description of the API is large; programs that are made from it ask once. */
+const OPENAPI_RATE = { rateLimit: { max: 60, timeWindow: 60_000 } }
 /** Longer names reach the schema, whose refusal names the field. */
 const LONGEST_PARAMETER = 2_000
 const FASTIFY_CODES: Readonly<Record<string, keyof typeof ERRORS>> = {
@@ -49,45 +73,65 @@ const FASTIFY_CODES: Readonly<Record<string, keyof typeof ERRORS>> = {
 export async function buildApp(deps: AppDeps): Promise<App> {
   const app = Fastify({
     loggerInstance: deps.log,
-    https: { ...deps.tls, minVersion: 'TLSv1.2' },
-    bodyLimit: LARGEST_BODY_BYTES,
+    https: {
+      ...deps.tls,
+      minVersion: 'TLSv1.2',
+      ciphers: CIPHERS,
+      handshakeTimeout: HANDSHAKE_WITHIN_MS,
+      headersTimeout: deps.requestWithinMs ?? REQUEST_WITHIN_MS,
+      connectionsCheckingInterval: Math.min(
+        LOOK_FOR_SLOW_ONES_EVERY_MS,
+        deps.requestWithinMs ?? REQUEST_WITHIN_MS,
+      ),
+    },
+    bodyLimit: BODY_BYTES,
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
-    requestTimeout: 0,
+    trustProxy: (address) => deps.proxies.trusts(address),
+    requestTimeout: deps.requestWithinMs ?? REQUEST_WITHIN_MS,
     keepAliveTimeout: 75_000,
     genReqId: () => crypto.randomUUID().slice(0, 8),
     routerOptions: { maxParamLength: LONGEST_PARAMETER, ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) => {
-      answerError(error, request as FastifyRequest, reply as FastifyReply)
+      answerError(error, request, reply)
     },
   }) as unknown as App
   explainFaults()
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   app.decorateRequest('caller', null)
   app.decorateRequest('verbs', null)
-  await app.register(cookie) // before the check of access, which reads them
-  enforceAccess(app as unknown as FastifyInstance, deps)
-  shareAnswers(app as unknown as FastifyInstance, deps.changes)
-  app.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text across sites without asking
-  app.setErrorHandler<FastifyError | BrokerError>(answerError)
+  const closeConnections = boundConnections(app.server, deps.connections)
+  app.addHook('preClose', async () => {
+    closeConnections()
+  })
+  takeForwarded(app, deps.proxies)
+  boundRequests(app, deps.connections)
+  boundBodies(app)
+  // Before the check of access: its refusals have these headers, too.
   await app.register(helmet, {
     global: true,
+    strictTransportSecurity: { includeSubDomains: false }, // other hosts of the domain are not ours to bind
     contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
   })
+  await app.register(cookie) // before the check of access, which reads them
+  enforceAccess(app, deps)
+  shareAnswers(app, deps.changes)
+  headAnswers(app)
+  app.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text across sites without asking
+  app.setErrorHandler<FastifyError | BrokerError>(answerError)
   const pageFor = await serveWebPages(app)
   app.setNotFoundHandler(
     (request, reply) =>
       pageFor(request, reply) ??
-      reply
-        .code(404)
-        .send({
-          code: 'route_unknown',
-          message: `There is nothing at ${request.method} ${request.url.slice(0, 100)}; /api/v1/openapi.json lists what there is.`,
-          requestId: request.id,
-        }),
+      reply.code(404).send({
+        code: 'route_unknown',
+        message: `There is nothing at ${request.method} ${request.url.slice(0, 100)}; /api/v1/openapi.json lists what there is.`,
+        requestId: request.id,
+      }),
   )
   await app.register(rateLimit, {
     global: false,
+    keyGenerator: (request) => subnetOf(request.ip),
     errorResponseBuilder: (_request, context) =>
       new BrokerError('too_many_requests', `Too many attempts: try again in ${context.after}.`),
   })
@@ -121,18 +165,41 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   await app.register(
     async (api) => {
       for (const add of deps.routes) add(api as unknown as App)
-      api.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+      const openapi = new KeptText('application/json; charset=utf-8', () =>
+        JSON.stringify(app.swagger()),
+      )
+      api.addHook('onListen', () => {
+        openapi.prepare()
+      })
+      api.get(
+        '/openapi.json',
+        { schema: { hide: true }, config: OPENAPI_RATE },
+        async (request, reply) => await openapi.send(request, reply),
+      )
     },
     { prefix: '/api/v1' },
   )
   return app
 }
 
+/** The first that reads a request: who sent it, to which name, by which protocol. */
+function takeForwarded(app: App, proxies: ReverseProxies): void {
+  app.addHook('onRequest', async (request) => {
+    proxies.settle(request.raw.headers, request.raw.socket.remoteAddress)
+    if (request.raw.headers['x-forwarded-proto'] === 'http')
+      throw new BrokerError(
+        'forbidden',
+        'The proxy in front of the broker took this request without TLS (X-Forwarded-Proto: http): open the address with https://.',
+      )
+  })
+}
+
 function answerError(
-  error: FastifyError | BrokerError,
+  thrown: FastifyError | BrokerError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
+  const error = storeFault(thrown) ?? thrown
   const known = error instanceof BrokerError
   const status = known ? error.statusCode : (error.statusCode ?? 500)
   const code = known
@@ -143,7 +210,7 @@ function answerError(
   else if (status >= 500)
     request.log.warn(
       { err: error, route: request.routeOptions.url },
-      'request was answered with a refusal of the hypervisor',
+      'request was answered with a fault of something else',
     )
   const message =
     code === 'internal'

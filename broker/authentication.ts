@@ -17,10 +17,10 @@ export function authentication(
     const [scheme, token] = (request.headers.authorization ?? '').split(' ')
     if (scheme?.toLowerCase() === 'bearer' && token)
       return await users.tokens.authenticate(token, request.ip)
-    const person = proxy.person(request.headers, request.ip)
+    const person = proxy.person(request.headers, request.raw.socket.remoteAddress ?? '')
     if (person) {
       requireSameSite(request, site)
-      return await users.callerOfProxy(person, proxy.address(request.headers, request.ip))
+      return await users.callerOfProxy(person, request.ip)
     }
     const secret = request.cookies[SESSION_COOKIE]
     if (secret === undefined || secret === '')

@@ -3,8 +3,8 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import ipaddr from 'ipaddr.js'
 import { LineCounter, parseDocument, isMap, isScalar } from 'yaml'
+import { type Network, networkOf, networksOf } from './addresses.js'
 import { oneOf, strictObject } from './api/common.js'
 import {
   DirectorySettings,
@@ -44,7 +44,8 @@ const Settings = strictObject({
   }),
   'tls-certificate': Type.String({
     default: '',
-    description: "A PEM certificate (chain) of your own instead of one from the broker's CA",
+    description:
+      "A PEM certificate (chain) of your own instead of one from the broker's CA; a changed file is taken without a restart",
   }),
   'tls-key': Type.String({ default: '', description: 'The private key of tls-certificate' }),
   'clients-xml': Type.String({
@@ -55,6 +56,18 @@ const Settings = strictObject({
     default: [],
     description:
       'Networks (CIDR) from which an unknown thin client is given a key at first contact; empty: none',
+  }),
+  'trusted-proxies': Type.Array(Type.String(), {
+    default: [],
+    description:
+      'Addresses or networks of reverse proxies in front of the broker: what they say in X-Forwarded-For, -Host, -Port and -Proto counts, and nobody else is believed; see docs/reverse-proxy.md',
+  }),
+  'connections-per-address': Type.Integer({
+    default: 2_000,
+    minimum: 10,
+    maximum: 50_000,
+    description:
+      'Connections that one address (of IPv6: one /64) may hold at a time; addresses of thin-client-networks may hold ten times as many, since a whole site may stand behind one router. Behind a trusted proxy, open requests are counted so',
   }),
   'console-proxy-port': Type.Integer({
     default: 0,
@@ -81,6 +94,23 @@ const Settings = strictObject({
     ...DURATION,
     default: 'PT30S',
     description: 'How often every hypervisor is looked at, besides its events',
+  },
+  'observation-age': {
+    ...DURATION,
+    default: 'PT2M',
+    description:
+      'What was seen longer ago counts as not known, and what is not known as in use; never less than twice observe-every',
+  },
+  'observation-grace': {
+    ...DURATION,
+    default: 'PT1M',
+    description:
+      'How long a host and a machine must have been seen without a break before anything there is taken from anybody',
+  },
+  'display-timeout': {
+    ...DURATION,
+    default: 'PT2S',
+    description: 'How long one QEMU may take to say who is connected to it',
   },
   'libvirt-processes': Type.Integer({
     default: 1,
@@ -110,10 +140,25 @@ const Settings = strictObject({
     default: 'PT12H',
     description: "A browser's session ends after this time in any case",
   },
+  'token-lifetime': {
+    ...DURATION,
+    default: 'P366D',
+    description: 'No new token of a program is good for longer; those that exist keep their end',
+  },
   'thin-client-login-idle': {
     ...DURATION,
     default: 'PT10M',
     description: "A person's login at a thin client that shows no desktop ends after this time",
+  },
+  'keep-jobs': {
+    ...DURATION,
+    default: 'P30D',
+    description: 'Jobs that have ended are kept for this time',
+  },
+  'keep-events': {
+    ...DURATION,
+    default: 'P730D',
+    description: 'Events of the audit log are kept for this time; export them before',
   },
   'log-level': oneOf(['debug', 'info', 'warn', 'error'] as const, {
     default: 'info',
@@ -139,19 +184,27 @@ export interface Config {
   readonly siteNames: readonly string[]
   readonly tls: { readonly certificate: string; readonly key: string } | null
   readonly clientsXmlPath: string
-  readonly thinClientNetworks: ReadonlyArray<[ipaddr.IPv4 | ipaddr.IPv6, number]>
+  readonly thinClientNetworks: readonly Network[]
+  readonly trustedProxies: readonly Network[]
+  readonly connectionsPerAddress: number
   /** 0: there is no console proxy. */
   readonly consoleProxyPort: number
   readonly horizonServer: string
   readonly releaseAfterMs: number
   readonly shutdownTimeoutMs: number
   readonly observeEveryMs: number
+  readonly observationAgeMs: number
+  readonly observationGraceMs: number
+  readonly displayTimeoutMs: number
   readonly libvirtProcesses: number
   readonly directories: readonly DirectorySettings[]
   readonly oidcProviders: readonly ProviderSettings[]
   readonly trustedProxy: ProxySettings | null
   readonly sessionIdleMs: number
+  readonly jobsKeptMs: number
+  readonly eventsKeptMs: number
   readonly sessionLengthMs: number
+  readonly tokenLifetimeMs: number
   readonly thinClientLoginIdleMs: number
   readonly logLevel: Settings['log-level']
 }
@@ -217,13 +270,36 @@ export function parseConfig(text: string, path: string): Config {
 function faultsOfMeaning(settings: Settings): Array<[keyof Settings, string]> {
   const faults: Array<[keyof Settings, string]> = []
   for (const network of settings['thin-client-networks']) {
-    if (!ipaddr.isValidCIDR(network))
+    if (!network.includes('/') || networkOf(network) === null)
       faults.push(['thin-client-networks', `"${network}" is not a network such as 10.1.0.0/16`])
   }
+  faults.push(...proxyFaults(settings))
   if ((settings['tls-certificate'] === '') !== (settings['tls-key'] === ''))
     faults.push(['tls-key', 'tls-certificate and tls-key are given together or not at all'])
-  faults.push(...loginFaults(settings, (text) => ipaddr.isValid(text) || ipaddr.isValidCIDR(text)))
+  if (durationMs(settings['token-lifetime']) < 60_000)
+    faults.push(['token-lifetime', 'it is at least PT1M'])
+  const displayTimeoutMs = durationMs(settings['display-timeout'])
+  if (displayTimeoutMs < 50 || displayTimeoutMs > 60_000)
+    faults.push(['display-timeout', 'it is between PT0.05S and PT1M'])
+  faults.push(...loginFaults(settings, (text) => networkOf(text) !== null))
   return faults
+}
+
+/** Whom everybody is trusted to be, may say that they are anybody. */
+function proxyFaults(settings: Settings): Array<[keyof Settings, string]> {
+  return settings['trusted-proxies'].flatMap((text): Array<[keyof Settings, string]> => {
+    const network = networkOf(text)
+    if (network === null)
+      return [
+        [
+          'trusted-proxies',
+          `"${text}" is not an address or a network such as 10.1.0.5 or 10.1.0.0/24`,
+        ],
+      ]
+    return network[1] === 0
+      ? [['trusted-proxies', `"${text}" would believe everybody: name the proxies' own addresses`]]
+      : []
+  })
 }
 
 function toConfig(settings: Settings): Config {
@@ -238,21 +314,30 @@ function toConfig(settings: Settings): Config {
         ? null
         : { certificate: settings['tls-certificate'], key: settings['tls-key'] },
     clientsXmlPath: settings['clients-xml'],
-    thinClientNetworks: settings['thin-client-networks'].map((network) =>
-      ipaddr.parseCIDR(network),
-    ),
+    thinClientNetworks: networksOf(settings['thin-client-networks']),
+    trustedProxies: networksOf(settings['trusted-proxies']),
+    connectionsPerAddress: settings['connections-per-address'],
     consoleProxyPort: settings['console-proxy-port'],
     horizonServer: settings['horizon-server'],
     releaseAfterMs: durationMs(settings['release-after']),
     shutdownTimeoutMs: durationMs(settings['shutdown-timeout']),
     observeEveryMs: durationMs(settings['observe-every']),
+    observationAgeMs: Math.max(
+      durationMs(settings['observation-age']),
+      2 * durationMs(settings['observe-every']),
+    ),
+    observationGraceMs: durationMs(settings['observation-grace']),
+    displayTimeoutMs: durationMs(settings['display-timeout']),
     libvirtProcesses: settings['libvirt-processes'],
     directories: settings.directories,
     oidcProviders: settings['oidc-providers'],
     trustedProxy: settings['trusted-proxy'],
     sessionIdleMs: durationMs(settings['session-idle']),
     sessionLengthMs: durationMs(settings['session-length']),
+    tokenLifetimeMs: durationMs(settings['token-lifetime']),
     thinClientLoginIdleMs: durationMs(settings['thin-client-login-idle']),
+    jobsKeptMs: durationMs(settings['keep-jobs']),
+    eventsKeptMs: durationMs(settings['keep-events']),
     logLevel: settings['log-level'],
   }
 }

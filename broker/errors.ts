@@ -13,6 +13,11 @@ export const ERRORS = {
     meaning: 'No token, or one that is unknown or expired: log in again.',
   },
   forbidden: { status: 403, meaning: 'The token is valid but may not do this.' },
+  account_refused: {
+    status: 403,
+    meaning:
+      'The password is right, but the directory lets the account in no more, or not now; the message says why.',
+  },
   not_found: {
     status: 404,
     meaning: 'The named thing does not exist; the message says what was looked for.',
@@ -20,6 +25,15 @@ export const ERRORS = {
   route_unknown: { status: 404, meaning: 'There is no such address in the API.' },
   method_unknown: { status: 405, meaning: 'The address exists, but not with this HTTP method.' },
   name_taken: { status: 409, meaning: 'Another thing already has this name.' },
+  mac_taken: {
+    status: 409,
+    meaning: 'Another machine has this MAC address; the message names it.',
+  },
+  foreign: {
+    status: 409,
+    meaning:
+      'A domain or a file that Berth did not make is in the way; the message names it, and it was left as it is.',
+  },
   busy: { status: 409, meaning: 'A job already works on this machine; the message names the job.' },
   machine_running: { status: 409, meaning: 'The operation needs the machine to be off.' },
   machine_off: { status: 409, meaning: 'The operation needs the machine to be running.' },
@@ -93,9 +107,14 @@ export const ERRORS = {
     status: 409,
     meaning: 'The change would leave nobody who can administer Berth.',
   },
+  too_many_tokens: {
+    status: 409,
+    meaning: 'The person already has as many tokens as one person may have: revoke some.',
+  },
   too_many_connections: {
     status: 429,
-    meaning: 'Too many consoles or forwarded connections are open through the broker: close some.',
+    meaning:
+      'Too many consoles, forwarded connections or live pages are open through the broker: close some.',
   },
   upgrade_required: {
     status: 426,
@@ -104,6 +123,11 @@ export const ERRORS = {
   device_unknown: {
     status: 403,
     meaning: 'The thin client is not accepted; an administrator decides.',
+  },
+  code_needed: {
+    status: 409,
+    meaning:
+      'Several devices ask in the place of this one, or none has that code: give the code on the screen of the right one.',
   },
   cancelled: { status: 409, meaning: 'The operation was cancelled.' },
   no_space: {
@@ -135,6 +159,21 @@ export const ERRORS = {
     status: 504,
     meaning:
       'The hypervisor did not answer in time; what it did is looked up before anything is repeated.',
+  },
+  store_busy: {
+    status: 503,
+    meaning:
+      'Another program has locked the database, such as a backup; nothing was changed: try again.',
+  },
+  store_full: {
+    status: 507,
+    meaning:
+      'The disk that holds the database is full; nothing was changed. Free space there: the broker goes on by itself.',
+  },
+  store_unwritable: {
+    status: 503,
+    meaning:
+      'The database cannot be read or written; nothing was changed. The log says what the file system answered.',
   },
   shutting_down: { status: 503, meaning: 'The broker is stopping; ask again in a few seconds.' },
   internal: {

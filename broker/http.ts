@@ -41,6 +41,16 @@ export function callerOf(request: FastifyRequest): Caller {
   return request.caller
 }
 
+/** Whether it came through a trusted reverse proxy, and not to the broker itself. */
+export function throughProxy({ ips = [] }: Pick<FastifyRequest, 'ips'>): boolean {
+  return ips.length > 1
+}
+
+/** The name by which the broker itself was reached; null behind a reverse proxy, whose name it is then. */
+export function directHost(request: FastifyRequest): string | null {
+  return throughProxy(request) ? null : request.host
+}
+
 /** Aborted when the caller goes away before the answer. */
 export function abortedWith(reply: Pick<FastifyReply, 'raw'>): AbortSignal {
   const gone = new AbortController()
@@ -48,6 +58,24 @@ export function abortedWith(reply: Pick<FastifyReply, 'raw'>): AbortSignal {
     gone.abort()
   })
   return gone.signal
+}
+
+/** Who waits for an answer. */
+export interface Reply<T> {
+  answer(answer: T): void
+  fail(error: unknown): void
+}
+
+/** For a handler that answers later, when something happens: until then nothing is kept of it but this. */
+export function replyBy<T>(reply: Pick<FastifyReply, 'send'>): Reply<T> {
+  return {
+    answer: (answer) => {
+      void reply.send(answer)
+    },
+    fail: (error) => {
+      void reply.send(error)
+    },
+  }
 }
 
 /** Route options: the schema, with the error answer every route has. Who may call it stands in access.ts. */

@@ -28,7 +28,7 @@ export const DirectorySettings = strictObject({
   urls: Type.Array(Type.String({ pattern: '^ldaps?://[A-Za-z0-9.\\[\\]:_-]+$' }), {
     minItems: 1,
     description:
-      '`ldaps://HOST`, or `ldap://HOST` with start-tls; the next one is asked when one does not answer',
+      '`ldaps://HOST`, or `ldap://HOST` with start-tls; the next one is asked when one does not answer, is busy or is unwilling',
   }),
   'start-tls': Type.Boolean({
     default: false,
@@ -60,13 +60,13 @@ export const DirectorySettings = strictObject({
   'group-filter': Type.String({
     default: '',
     description:
-      '`{dn}` is the member. Empty: `(|(member={dn})(uniqueMember={dn}))`; Active Directory: `(member={dn})`',
+      '`{dn}` is the member, `{user}` the name of its account. Empty: `(|(member={dn})(uniqueMember={dn})(memberUid={user}))`; Active Directory: `(member={dn})`',
   }),
   'group-name': Type.String({ default: 'cn', description: 'The attribute that names a group' }),
   'nested-groups': oneOf(['default', 'none', 'walk', 'chain'] as const, {
     default: 'default',
     description:
-      'Groups in groups: none; walk from group to group; or chain, in one question that only Active Directory understands. default: walk, with Active Directory chain',
+      'Groups in groups: none; walk from group to group; or chain, in one question that only Active Directory understands, and a walk where that takes too long. default: walk, with Active Directory chain',
   }),
   roles: Roles,
   timeout: { ...Duration, default: 'PT10S', description: 'How long it may take to answer' },
@@ -97,7 +97,13 @@ export const ProviderSettings = strictObject({
   }),
   'roles-claim': Type.String({
     default: 'groups',
-    description: 'The claim with the groups: a text or a list; a dot goes into an object',
+    description:
+      'The claim with the groups: a text, a list, or a list of objects with a name; a dot goes into an object. Without it, roles stay as they are',
+  }),
+  'token-auth': oneOf(['default', 'basic', 'post'] as const, {
+    default: 'default',
+    description:
+      'How the secret is sent: in a header (basic) or in the body (post); default: as the provider says that it takes it',
   }),
   roles: Roles,
 })
@@ -162,8 +168,8 @@ export function loginFaults(
       ])
     if (directory['user-filter'] !== '' && !directory['user-filter'].includes('{user}'))
       faults.push(['directories', `${directory.name}: user-filter has no {user}`])
-    if (directory['group-filter'] !== '' && !directory['group-filter'].includes('{dn}'))
-      faults.push(['directories', `${directory.name}: group-filter has no {dn}`])
+    if (directory['group-filter'] !== '' && !/\{(dn|user)\}/.test(directory['group-filter']))
+      faults.push(['directories', `${directory.name}: group-filter has no {dn} and no {user}`])
   }
   for (const address of settings['trusted-proxy']?.addresses ?? [])
     if (!isNetwork(address))

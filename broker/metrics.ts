@@ -1,12 +1,15 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { backgroundFailures } from './background.js'
 import type { Session } from './api/consoles.js'
 import type { Claims } from './assignments/claims.js'
 import type { Hypervisors } from './hypervisors/service.js'
+import type { Occupancy } from './occupancy/occupancy.js'
 import type { Store } from './store/open.js'
 
 export interface MetricsDeps {
   readonly store: Store
   readonly hypervisors: Hypervisors
+  readonly occupancy: Occupancy
   readonly claims: Claims
   readonly sessions: () => Promise<Session[]>
 }
@@ -18,12 +21,14 @@ const READY_SECONDS = [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300]
 export class Metrics {
   readonly #registry = new Registry()
 
-  constructor({ store, hypervisors, claims, sessions }: MetricsDeps) {
+  constructor({ store, hypervisors, occupancy, claims, sessions }: MetricsDeps) {
     collectDefaultMetrics({ register: this.#registry, prefix: 'berth_' })
     addMachines(this.#registry, store, hypervisors)
+    addObservations(this.#registry, hypervisors, occupancy)
     addPools(this.#registry, store)
     addConsoles(this.#registry, sessions)
     addClaims(this.#registry, claims)
+    addBackground(this.#registry)
   }
 
   get contentType(): string {
@@ -84,6 +89,46 @@ function addMachines(registry: Registry, store: Store, hypervisors: Hypervisors)
         if (capacity) set({ hypervisor: name }, capacity.imagesFreeBytes)
     },
   )
+}
+
+/** How much of what Berth says of its hosts is only what it last knew. */
+function addObservations(registry: Registry, hypervisors: Hypervisors, occupancy: Occupancy): void {
+  gauge(
+    registry,
+    'berth_hypervisor_observation_age_seconds',
+    'How long ago the hypervisor was last looked at with success; none before the first time',
+    ['hypervisor'],
+    async (set) => {
+      for (const hypervisor of hypervisors.names()) {
+        const { ageMs } = occupancy.observation(hypervisor)
+        if (ageMs !== null) set({ hypervisor }, ageMs / 1_000)
+      }
+    },
+  )
+  gauge(
+    registry,
+    'berth_hypervisor_observed',
+    '1 when what is known of the hypervisor is fresh enough to act upon',
+    ['hypervisor'],
+    async (set) => {
+      for (const hypervisor of hypervisors.names())
+        set({ hypervisor }, isObserved(hypervisors, occupancy, hypervisor) ? 1 : 0)
+    },
+  )
+  gauge(
+    registry,
+    'berth_machines_viewers_unknown',
+    'Machines of which it is not known who is connected; they count as in use',
+    ['hypervisor'],
+    async (set) => {
+      for (const hypervisor of hypervisors.names())
+        set({ hypervisor }, occupancy.faultyOn(hypervisor))
+    },
+  )
+}
+
+function isObserved(hypervisors: Hypervisors, occupancy: Occupancy, name: string): boolean {
+  return hypervisors.link(name).status().state === 'up' && occupancy.observation(name).current
 }
 
 function addPools(registry: Registry, store: Store): void {
@@ -178,6 +223,19 @@ function addClaims(registry: Registry, claims: Claims): void {
   })
   claims.on('released', (because) => {
     ended.inc({ because })
+  })
+}
+
+function addBackground(registry: Registry): void {
+  const failed: Counter = new Counter({
+    name: 'berth_background_failures_total',
+    help: 'Work that failed although nobody waited for it, by what it was; the log says why',
+    labelNames: ['what'],
+    registers: [registry],
+    collect: () => {
+      failed.reset()
+      for (const [what, { count }] of backgroundFailures()) failed.inc({ what }, count)
+    },
   })
 }
 

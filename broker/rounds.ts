@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { countFailure } from './background.js'
 
 export interface RoundsOptions {
   /** One round; `all`: also at what only time changes. */
@@ -46,6 +47,7 @@ export class Rounds {
         if (!this.#stopped) await look(whole)
       })
       .catch((error: unknown) => {
+        countFailure(failed)
         log.error({ err: error }, failed)
       })
   }

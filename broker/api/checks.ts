@@ -169,7 +169,14 @@ export const FINDINGS = {
     'Switch virtualisation on in the host\'s firmware, or run "berth hypervisor set {{name}} --virt-type auto".',
   ),
   'networks-there': ok('What the machines are connected to is there and active.'),
+  'networks-senders': ok(
+    'Guests on {{names}} may send from addresses of other networks; Berth does not believe them, and the host need not either: set net.ipv4.conf.all.rp_filter to 1 with sysctl.',
+  ),
   'networks-none': ok('No machine here needs a network.'),
+  'networks-twins': warning(
+    '{{count}} domains have a MAC address that another one on the host has too: {{names}}.',
+    'Both lose their connections. Give one of them another with "virsh edit", or with "berth machine delete" and "create".',
+  ),
   'network-missing': failed(
     'Machines here need the network {{network}}, which libvirt does not know.',
     'Define it on the host with "virsh net-define".',
@@ -199,6 +206,10 @@ export const FINDINGS = {
     'Nothing can be written to {{path}}.',
     'Look whether its file system was mounted read-only after an error, or is full.',
   ),
+  'directory-no-marks': failed(
+    'The file system of {{path}} keeps no extended attributes, by which Berth knows its own files.',
+    'Put the directory on ext4, XFS, btrfs or NFS 4.2: until then nothing is created there.',
+  ),
   'directory-closed': failed(
     'QEMU cannot pass through {{place}}.',
     'Run "chmod o+x {{place}}" on the host.',
@@ -226,19 +237,19 @@ export const FINDINGS = {
   'certificate-good': ok("The certificate of the displays is this broker's."),
   'certificate-missing': failed(
     'The host has no certificate for its displays, so none can be opened.',
-    'It gets one when its line comes up: look at the state of the hypervisor.',
+    'It gets one when its connection comes up: look at the state of the hypervisor.',
   ),
   'certificate-foreign': failed(
     "The certificate of the displays is from another CA than this broker's.",
-    'Another broker may use this host; the line of this one, when it comes up anew, replaces the certificate.',
+    'Another broker may use this host; this one replaces the certificate when its connection comes up again.',
   ),
   'certificate-ended': failed(
     'The certificate of the displays ended on {{date}}.',
-    'Remove /etc/pki/libvirt-spice/server-cert.pem on the host; it gets a new one when its line comes up anew.',
+    'Remove /etc/pki/libvirt-spice/server-cert.pem on the host; it gets a new one when its connection comes up again.',
   ),
   'certificate-ends': warning(
     'The certificate of the displays ends in {{days}} days.',
-    'Remove /etc/pki/libvirt-spice/server-cert.pem on the host; it gets a new one when its line comes up anew.',
+    'Remove /etc/pki/libvirt-spice/server-cert.pem on the host; it gets a new one when its connection comes up again.',
   ),
   'certificate-other-name': failed(
     'The certificate of the displays is not for {{address}}.',
@@ -246,7 +257,7 @@ export const FINDINGS = {
   ),
   'certificate-key': failed(
     "The private key of the displays' certificate is missing, or is another one's.",
-    'Remove /etc/pki/libvirt-spice/server-*.pem on the host; it gets new ones when its line comes up anew.',
+    'Remove /etc/pki/libvirt-spice/server-*.pem on the host; it gets new ones when its connection comes up again.',
   ),
   'certificate-open-key': warning(
     "Others may read the private key of the displays' certificate (mode {{mode}}).",
@@ -255,7 +266,11 @@ export const FINDINGS = {
   'display-own': ok("Viewers are sent to {{address}}, which is the host's own."),
   'display-elsewhere': warning(
     "Viewers are sent to {{address}}, which is none of the host's addresses ({{found}}).",
-    'That is right behind a translation of addresses; otherwise set --display-address.',
+    'That is right behind a translation of addresses, and displays then listen on all addresses of the host; otherwise set --display-address.',
+  ),
+  'display-listen': failed(
+    "Displays are to listen on {{address}}, which is none of the host's addresses ({{found}}): no machine starts.",
+    'Run "berth hypervisor set" with --listen-address auto, or with an address of the host.',
   ),
   'display-unknown': failed(
     "Viewers are sent to the name {{address}}, which is not known to the broker's machine.",

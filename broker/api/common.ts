@@ -8,7 +8,7 @@ export const Name = Type.String({
 })
 /** A DNS name or an IP address. */
 export const Address = Type.String({
-  pattern: '^[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}$',
+  pattern: '^([A-Za-z0-9]|::)[A-Za-z0-9.:_-]{0,252}$',
   description: 'A DNS name, an IPv4 or an IPv6 address',
 })
 export const Reason = Type.String({

@@ -40,9 +40,21 @@ export const Hypervisor = strictObject({
   address: Address,
   port: Type.Integer({ minimum: 1, maximum: 65535 }),
   displayAddress: Address,
+  listenAddress: Type.String({ description: 'Where displays listen now' }),
+  listenAddressSetting: Type.String(),
   state: HypervisorState,
   reason: Type.String({ description: 'Why it is in this state, in one sentence; empty when up' }),
   since: Instant,
+  observed: strictObject({
+    current: Type.Boolean({
+      description:
+        'Whether what is known of its machines is fresh enough to act upon; otherwise all of them count as in use',
+    }),
+    at: nullable({ ...Instant, description: 'When it was last looked at' }),
+    reason: Type.String({
+      description: 'Why the last look failed, in one sentence; empty: it did not',
+    }),
+  }),
   maintenance: Type.Boolean(),
   drain: nullable(
     oneOf(['draining', 'empty'] as const, {
@@ -64,7 +76,17 @@ export const Hypervisor = strictObject({
 export type Hypervisor = Static<typeof Hypervisor>
 
 const settings = {
-  displayAddress: Type.Optional(Address),
+  displayAddress: Type.Optional({
+    ...Address,
+    description: 'Where viewers are sent: a DNS name, an IPv4 or an IPv6 address',
+  }),
+  listenAddress: Type.Optional(
+    Type.String({
+      pattern: '^(auto|[0-9A-Fa-f.:]{2,45})$',
+      description:
+        "Where displays listen: an address of the host, 0.0.0.0 or ::; auto: the display address where it is the host's own, else all addresses of its family",
+    }),
+  ),
   virtType: Type.Optional(
     oneOf(['auto', 'kvm', 'qemu'] as const, { description: 'auto: probed by booting something' }),
   ),

@@ -69,6 +69,10 @@ export const Machine = strictObject({
   powerReason: Type.String(),
   powerSince: Instant,
   viewers: Type.Array(Type.String(), { description: 'Addresses of the viewers connected now' }),
+  viewersUnknown: Type.String({
+    description:
+      'Why it is not known who is connected, such as a QEMU that hangs; then it counts as in use. Empty: it is known',
+  }),
   job: nullable(Type.String({ description: 'The job that works on it now' })),
   createdAt: Instant,
 })
@@ -89,7 +93,7 @@ const hardware = {
     Type.String({
       maxLength: 262144,
       description:
-        "A domain.xml of one's own; name, uuid, disk vda, MAC, displays and metadata are filled in by Berth",
+        "A domain.xml of one's own; name, uuid, system disk, MACs, displays and metadata are filled in by Berth",
     }),
   ),
 }
@@ -182,6 +186,11 @@ export const MachineQuery = strictObject({
 export const MachinesAndJob = strictObject({
   machines: Type.Array(Machine),
   job: nullable(Type.String({ description: 'The job that carries it out' })),
+  notes: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'What one ought to know of a domain that was adopted, in sentences',
+    }),
+  ),
 })
 export type MachinesAndJob = Static<typeof MachinesAndJob>
 /** A domain that libvirt knows and Berth does not. */
@@ -191,6 +200,17 @@ export const ForeignDomain = strictObject({
   power: PowerState,
 })
 export type ForeignDomain = Static<typeof ForeignDomain>
+
+/** What Berth still removes from a host: a failed job could not take it back, or its machine was deleted while the host was away. */
+export const Leftover = strictObject({
+  hypervisor: Name,
+  kind: oneOf(['domain', 'image', 'overlay'] as const),
+  name: Type.String(),
+  notedAt: Type.String(),
+  /** Why the last try did not succeed; empty before the first. */
+  fault: Type.String(),
+})
+export type Leftover = Static<typeof Leftover>
 
 /** Who has a console: a person's account, or a thin client by its MAC. */
 export const Holder = strictObject({

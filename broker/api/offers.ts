@@ -30,7 +30,12 @@ export const Offer = strictObject({
   own: Type.Boolean({
     description: 'Granted to him or held by him; false: he only may because he may everything',
   }),
-  image: nullable(Type.String({ description: 'The golden machine that it is made from' })),
+  image: nullable(
+    Type.String({
+      description:
+        'The golden machine that it is made from; null also for those who may only use it',
+    }),
+  ),
   verbs: Type.Array(Verb, {
     description: 'What he may do with his desktop, or with the pool or machine while he has none',
   }),

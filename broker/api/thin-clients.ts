@@ -77,7 +77,10 @@ export const Choice = strictObject({
 })
 export type Choice = Static<typeof Choice>
 
-/** POST /api/v1/thin-clients/ask, header `authorization: Device KEY` once the device has a key. */
+/**
+ * POST /api/v1/thin-clients/ask, header `authorization: Device KEY` once the device has a key. Before, `device-claim: HEX`: 256 bits that it has made itself and
+ * sends until it has a key, so that a key that was lost on its way, and an administrator's consent, reach this device and no other.
+ */
 export const AskRequest = strictObject({
   macs: Type.Array(MacAddress, { minItems: 1, maxItems: 16 }),
   hostname: Type.String({
@@ -120,9 +123,18 @@ export const AskAnswer = strictObject({
   sentence: Type.String({ description: 'For the screen' }),
   askAgainMs: Type.Integer({ description: 'When to ask again; the device adds jitter' }),
   mark: Type.String({ description: 'Names this answer; send it back as `have`' }),
+  code: Type.Optional(
+    Type.String({
+      description:
+        'Of a device that is not accepted: what tells it from others that say the same MAC; the sentence has it too',
+    }),
+  ),
   device: Type.String(),
   deviceKey: Type.Optional(
-    Type.String({ description: 'Only at first contact: 256 bits, hex; keep it with mode 0600' }),
+    Type.String({
+      description:
+        'At first contact, and again until it is shown for the first time: 256 bits, hex; keep it with mode 0600',
+    }),
   ),
   brokerTimeMs: Type.Integer(),
   console: Type.Optional(Console),
@@ -219,10 +231,27 @@ export const ChooseRequest = strictObject({
 export type ChooseRequest = Static<typeof ChooseRequest>
 export const LogoutRequest = strictObject({ macs: MACS })
 
-/** `state`: what it was told last; null: it has not asked since the broker started. */
+/** Who asks in the place of a device without its key; `code` stands on the screen. `trusted`: from a network in which new devices are accepted. */
+export const Asker = strictObject({
+  address: Type.String(),
+  code: Type.String(),
+  at: Instant,
+  trusted: Type.Boolean(),
+})
+export type Asker = Static<typeof Asker>
+
+/** `state`: what it was told last; null: it has not asked since the broker started. `mac`: by which it is listed. */
 export const ThinClient = strictObject({
   id: Type.String(),
   mac: MacAddress,
+  macs: Type.Array(
+    strictObject({
+      mac: MacAddress,
+      believed: Type.Boolean({ description: 'clients.xml may mean the device by it' }),
+    }),
+  ),
+  name: Type.String({ description: 'Given by an administrator; may be empty' }),
+  askers: Type.Array(Asker),
   address: Type.String(),
   hostname: Type.String(),
   version: Type.String(),
@@ -254,6 +283,31 @@ export const AssignRequest = strictObject(
   { minProperties: 1 },
 )
 export type AssignRequest = Static<typeof AssignRequest>
+
+/**
+ * Which of those that ask is accepted: by the code on its screen, or the only one at an address. Without both there must be no doubt. `asNew`: it is a device of
+ * its own that shares its MACs with this one, for example at one dock.
+ */
+export const AcceptRequest = strictObject({
+  code: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 40,
+      description: 'As it stands on the screen; case, spaces and dashes do not matter',
+    }),
+  ),
+  address: Type.Optional(Type.String({ minLength: 1, maxLength: 45 })),
+  asNew: Type.Optional(Type.Boolean()),
+})
+export type AcceptRequest = Static<typeof AcceptRequest>
+export const RenameRequest = strictObject({
+  name: Type.String({
+    maxLength: 63,
+    pattern: '^[^\\u0000-\\u001f\\u007f]*$',
+    description: 'At most 63 characters; empty takes the name away',
+  }),
+})
+export const Forgotten = strictObject({ forgotten: Type.Integer() })
 
 export const Fault = strictObject({
   line: Type.Integer(),

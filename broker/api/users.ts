@@ -39,7 +39,7 @@ const Scopes = Type.Array(Scope, {
   uniqueItems: true,
   description: 'The most that the token may; absent: all that its account may',
 })
-/** validForMs: absent = it does not expire. */
+/** validForMs: absent = as long as the setting token-lifetime allows. */
 export const TokenCreate = strictObject({
   name: TokenName,
   scopes: Type.Optional(Scopes),
@@ -47,7 +47,11 @@ export const TokenCreate = strictObject({
 })
 export type TokenCreate = Static<typeof TokenCreate>
 export const Token = strictObject({
+  id: Type.String({ description: 'To revoke it by; it is no part of the secret' }),
   name: Type.String(),
+  kind: oneOf(['login', 'program'] as const, {
+    description: 'login: of somebody who logged in with it; program: made for a script',
+  }),
   user: Type.String(),
   scopes: nullable(Type.Array(Scope)),
   createdAt: Instant,
@@ -58,6 +62,10 @@ export type Token = Static<typeof Token>
 export const TokenCreated = strictObject({
   token: Type.String({ description: 'Shown once' }),
   name: Type.String(),
+})
+export const TokenParams = strictObject({
+  name: PersonName,
+  id: Type.String({ minLength: 1, maxLength: 100, description: 'Its id or its name' }),
 })
 export const TokenList = strictObject({ tokens: Type.Array(Token) })
 
@@ -114,7 +122,7 @@ export const RoleList = strictObject({
   ),
 })
 
-/** `csrf` goes into the header x-berth-csrf of everything that changes something. */
+/** `csrf` goes into the header x-berth-csrf of everything that changes something. `mark`: of the changes that were told by now, so that `GET /live?after=` misses none of what is asked for next. */
 export const Session = strictObject({
   name: Type.String(),
   displayName: Type.String(),
@@ -123,6 +131,7 @@ export const Session = strictObject({
   source: Type.String(),
   csrf: Type.String(),
   expiresAt: nullable(Instant),
+  mark: Type.String(),
 })
 export type Session = Static<typeof Session>
 export const SessionEnd = strictObject({
@@ -183,6 +192,15 @@ export const DirectoryTest = strictObject({
   roles: Type.Array(Type.String()),
 })
 export type DirectoryTest = Static<typeof DirectoryTest>
+
+/** What a login with a provider needs, step by step. */
+export const ProviderTest = strictObject({
+  good: Type.Boolean({ description: 'A login would work, as far as it depends on the provider' }),
+  steps: Type.Array(
+    strictObject({ step: Type.String(), good: Type.Boolean(), said: Type.String() }),
+  ),
+})
+export type ProviderTest = Static<typeof ProviderTest>
 
 export const AuditEvent = strictObject({
   id: Type.Integer(),

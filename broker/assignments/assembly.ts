@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { GoldenImages } from '../machines/golden-images.js'
+import type { Endings } from '../machines/endings.js'
 import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
 import { buildJob } from '../pools/build-job.js'
@@ -24,11 +25,13 @@ export interface HandingOutDeps {
   readonly store: Store
   readonly hypervisors: Hypervisors
   readonly observer: Observer
+  readonly endings: Endings
   readonly machines: Machines
   readonly goldenImages: GoldenImages
   readonly jobs: JobRunner
   readonly log: Logger
   readonly releaseAfterMs: number
+  readonly graceMs: number
   readonly now: () => number
   readonly monotonicMs: () => number
   readonly mayHave: (holder: string, poolId: string) => Promise<boolean>
@@ -41,6 +44,7 @@ export interface HandingOut {
   readonly assignments: Assignments
   readonly keeper: Keeper
   readonly hosts: Hosts
+  readonly mirror: Mirror
   start(): void
   stop(): Promise<void>
 }
@@ -52,6 +56,7 @@ export function assembleHandingOut(deps: HandingOutDeps): HandingOut {
     ...deps,
     isObserved: (name) => hosts.isObserved(name),
     hypervisors: () => hypervisors.names(),
+    unknownMachines: () => observer.occupancy.faulty(),
   })
   const fair = { ...deps, images: goldenImages, now: () => clock.now() }
   const hosts: Hosts = new Hosts(fair)
@@ -59,7 +64,7 @@ export function assembleHandingOut(deps: HandingOutDeps): HandingOut {
   const claims = new Claims({ ...fair, hosts })
   const assignments = new Assignments({ ...fair, claims, hosts })
   const cleaner = new Cleaner({ ...fair, claims, hosts })
-  const windows = new PowerWindows({ ...fair, claims, wallClock: deps.now })
+  const windows = new PowerWindows({ ...fair, claims, hosts, wallClock: deps.now })
   const keeper = new Keeper({ ...fair, claims, cleaner, hosts, clock, windows })
   const presence = new Presence({ ...fair, claims })
   const mirror = new Mirror({ ...fair, claims, pools })
@@ -86,6 +91,7 @@ export function assembleHandingOut(deps: HandingOutDeps): HandingOut {
     assignments,
     keeper,
     hosts,
+    mirror,
     start: () => {
       for (const part of [hosts, presence, keeper, poolKeeper, assignments, mirror]) part.start()
     },

@@ -4,6 +4,7 @@ import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { enterDesktop, poolById, type PoolWithPolicy, requirePool } from '../pools/store.js'
 import { uncleanAfter } from '../pools/policy.js'
+import { GroupedWrites } from '../store/grouped-writes.js'
 import type { Queries, Store } from '../store/open.js'
 import type { AssignmentRow } from '../store/tables.js'
 import type { Hosts } from './hosts.js'
@@ -41,9 +42,16 @@ export interface ReleaseWish {
   readonly still?: (held: AssignmentRow) => boolean
 }
 
+/** What a transaction causes outside of the database. `ended`: whose time was over, and whose desktop another one got. */
+interface Effects {
+  readonly ended: string[]
+  readonly given: Array<{ readonly hypervisor: string; readonly memoryMib: number }>
+}
+type Claiming = Queries & { readonly effects: Effects }
+
 const CLAIM: AssignWish = { byAdministrator: false, fixed: false }
 
-/** Who has which desktop of a pool. Each wish is one transaction: two people never get the same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id: its holder has it no more) and `freed` (pool id); for those who measure `claimed` (result, ms), `prepared` (ms) and `released` (reason). */
+/** Who has which desktop of a pool. Each wish is done whole or not at all: two people never get the same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id: its holder has it no more) and `freed` (pool id); for those who measure `claimed` (result, ms), `prepared` (ms) and `released` (reason). */
 export class Claims extends EventEmitter<{
   changed: [string]
   ended: [string]
@@ -52,11 +60,12 @@ export class Claims extends EventEmitter<{
   prepared: [number]
   released: [string]
 }> {
-  /** Told when the claim that took them is committed. */
-  readonly #endedByOthers: string[] = []
+  /** A class or a hospital claims within minutes: those that come at one moment share the wait for the disk. */
+  readonly #writes: GroupedWrites
 
   constructor(readonly deps: ClaimsDeps) {
     super()
+    this.#writes = new GroupedWrites(deps.store)
     this.setMaxListeners(0)
   }
 
@@ -72,29 +81,22 @@ export class Claims extends EventEmitter<{
     wish: AssignWish = CLAIM,
   ): Promise<Claimed> {
     const startMs = performance.now()
-    const claimed = await this.deps.store
-      .transaction()
-      .execute(
-        async (tx) =>
-          await this.#claimIn(tx, await requirePool(tx, poolName), holder, by, queue, wish),
+    const claimed = await this.#committed(
+      async (tx) =>
+        await this.#claimIn(tx, await requirePool(tx, poolName), holder, by, queue, wish),
+    ).catch((error: unknown) => {
+      this.emit(
+        'claimed',
+        error instanceof BrokerError ? error.code : 'internal',
+        performance.now() - startMs,
       )
-      .catch((error: unknown) => {
-        this.emit(
-          'claimed',
-          error instanceof BrokerError ? error.code : 'internal',
-          performance.now() - startMs,
-        )
-        throw error
-      })
+      throw error
+    })
     this.emit(
       'claimed',
       claimed.machineId === null ? 'queued' : 'given',
       performance.now() - startMs,
     )
-    for (const machineId of this.#endedByOthers.splice(0)) {
-      this.emit('ended', machineId)
-      this.emit('released', 'expired')
-    }
     if (claimed.machineId !== null && claimed.changed) this.emit('changed', claimed.machineId)
     return claimed
   }
@@ -105,9 +107,8 @@ export class Claims extends EventEmitter<{
     holder: string,
     by: Actor,
   ): Promise<'given' | 'dropped' | 'none'> {
-    const outcome = await this.deps.store
-      .transaction()
-      .execute(async (tx): Promise<{ given: string } | 'dropped' | 'none'> => {
+    const outcome = await this.#committed(
+      async (tx): Promise<{ given: string } | 'dropped' | 'none'> => {
         const pool = await poolById(tx, poolId)
         if (
           !pool ||
@@ -127,14 +128,32 @@ export class Claims extends EventEmitter<{
         }
         const given = await this.#give(tx, pool, holder, by, CLAIM)
         return given === null ? 'none' : { given }
-      })
+      },
+    )
     if (typeof outcome === 'string') return outcome
     this.emit('changed', outcome.given)
     return 'given'
   }
 
+  /** All of it or nothing; what it causes outside of the database happens when it is committed, and not when it is rolled back. */
+  async #committed<T>(act: (tx: Claiming) => Promise<T>): Promise<T> {
+    const { result, effects } = await this.#writes.write(async (tx) => {
+      const effects: Effects = { ended: [], given: [] }
+      const result = await act(Object.assign(tx, { effects }))
+      // At once, since the next claim may share the commit and is to find another host; if that fails, the next count puts it right.
+      for (const { hypervisor, memoryMib } of effects.given)
+        this.deps.hosts.noteGiven(hypervisor, memoryMib)
+      return { result, effects }
+    })
+    for (const machineId of effects.ended) {
+      this.emit('ended', machineId)
+      this.emit('released', 'expired')
+    }
+    return result
+  }
+
   async #claimIn(
-    tx: Queries,
+    tx: Claiming,
     pool: PoolWithPolicy,
     holder: string,
     by: Actor,
@@ -218,7 +237,7 @@ export class Claims extends EventEmitter<{
 
   /** Takes the best desktop there is; null when there is none. */
   async #give(
-    tx: Queries,
+    tx: Claiming,
     pool: PoolWithPolicy,
     holder: string,
     by: Actor,
@@ -281,7 +300,7 @@ export class Claims extends EventEmitter<{
   }
 
   async #insert(
-    tx: Queries,
+    tx: Claiming,
     machineId: string,
     poolId: string | null,
     holder: string,
@@ -323,7 +342,7 @@ export class Claims extends EventEmitter<{
       )
     // Also of whom an administrator gives one out of turn: else it would be his turn once more.
     const since = poolId === null ? null : await leaveQueue(tx, poolId, holder)
-    this.deps.hosts.noteGiven(machine.hypervisor, machine.memory_mib)
+    tx.effects.given.push({ hypervisor: machine.hypervisor, memoryMib: machine.memory_mib })
     // Who was given one unasked has not waited, and does not count as one who got it at once.
     const waited =
       since !== null
@@ -362,7 +381,7 @@ export class Claims extends EventEmitter<{
   }
 
   /** Of a pool that keeps expired desktops for their holders: the one that expired first goes to who needs it. It is stopped before he sees it. */
-  async #takeExpired(tx: Queries, pool: PoolWithPolicy): Promise<string | null> {
+  async #takeExpired(tx: Claiming, pool: PoolWithPolicy): Promise<string | null> {
     const rows = await tx
       .selectFrom('assignment')
       .innerJoin('machine', 'machine.id', 'assignment.machine_id')
@@ -378,7 +397,7 @@ export class Claims extends EventEmitter<{
       (row) =>
         (expiresAt(row, pool.policy) ?? Infinity) <= this.deps.now() &&
         row.maintenance === 0 &&
-        this.deps.hosts.isSettled(row.hypervisor),
+        this.deps.hosts.isMachineSettled({ id: row.machine_id, hypervisor: row.hypervisor }),
     )
     if (!expired) return null
     await this.#end(
@@ -388,7 +407,7 @@ export class Claims extends EventEmitter<{
       { actor: 'berth', address: '' },
       { force: false, because: 'expired', how: 'keep' },
     )
-    this.#endedByOthers.push(expired.machine_id)
+    tx.effects.ended.push(expired.machine_id)
     return expired.machine_id
   }
 
@@ -420,12 +439,9 @@ export class Claims extends EventEmitter<{
       .filter((one): one is { row: AssignmentRow; at: number } => one.at !== null)
       .sort((a, b) => a.at - b.at)[0]
     const when = next
-      ? `the next may become free at ${new Date(Math.max(next.at, this.deps.now())).toISOString().slice(0, 16).replace('T', ' ')} UTC, when ${shownHolder(next.row.holder)}'s time is over`
+      ? `the next may become free at ${new Date(Math.max(next.at, this.deps.now())).toISOString().slice(0, 16).replace('T', ' ')} UTC, when somebody's time is over`
       : held.length > 0
-        ? `${held
-            .slice(0, 3)
-            .map((row) => shownHolder(row.holder))
-            .join(', ')}${held.length > 3 ? ' and others' : ''} may release one`
+        ? `one of those who have them may release one`
         : 'those that are left are being made ready, in maintenance, failed, or on a hypervisor that does not answer'
     return {
       sentence: `${pool.name} has no free desktop (${held.length} of ${Number(count)} are assigned): ${when}.`,
@@ -435,7 +451,7 @@ export class Claims extends EventEmitter<{
 
   /** A machine outside of pools becomes somebody's, for good. Throws `assigned` while it is another one's for good, or another one is connected. */
   async dedicate(machine: { id: string; name: string }, holder: string, by: Actor): Promise<void> {
-    const before = await this.deps.store.transaction().execute(async (tx) => {
+    const before = await this.#committed(async (tx) => {
       const held = await tx
         .selectFrom('assignment')
         .select(['holder', 'fixed', 'connected'])
@@ -446,6 +462,12 @@ export class Claims extends EventEmitter<{
         throw new BrokerError(
           'assigned',
           `${machine.name} is ${shownHolder(held.holder)}'s: release it first with "berth release ${machine.name}".`,
+        )
+      const unknown = held && held.holder !== holder ? this.#unknownUse(machine.id) : null
+      if (held && unknown !== null)
+        throw new BrokerError(
+          'assigned',
+          `It is not known whether ${shownHolder(held.holder)} is connected to ${machine.name}: ${unknown} Release it first with "berth release ${machine.name} --force".`,
         )
       if (held && held.connected === 1 && held.holder !== holder)
         throw new BrokerError(
@@ -474,7 +496,7 @@ export class Claims extends EventEmitter<{
     by: Actor,
     wish: ReleaseWish,
   ): Promise<void> {
-    const poolId = await this.deps.store.transaction().execute(async (tx) => {
+    const poolId = await this.#writes.write(async (tx) => {
       const held = await tx
         .selectFrom('assignment')
         .selectAll()
@@ -494,6 +516,12 @@ export class Claims extends EventEmitter<{
         throw new BrokerError(
           'assigned',
           `${shownHolder(held.holder)} is connected to ${machine.name}: use --force to take it all the same.`,
+        )
+      const unknown = wish.force || untouched(held) ? null : this.#unknownUse(machine.id)
+      if (unknown !== null)
+        throw new BrokerError(
+          'assigned',
+          `It is not known whether ${shownHolder(held.holder)} is connected to ${machine.name}: ${unknown} Use --force to take it all the same.`,
         )
       await this.#end(
         tx,
@@ -532,9 +560,7 @@ export class Claims extends EventEmitter<{
     })
     if (pool === null) return
     const how = wish.how ?? pool.policy.onRelease
-    const untouched =
-      held.started_at === null && held.connected_at === null && held.ticket_at === null
-    if (untouched)
+    if (untouched(held))
       return void (await enterDesktop(tx, held.machine_id, 'free', {}, now, ['assigned']))
     const rest = {
       unclean:
@@ -550,9 +576,15 @@ export class Claims extends EventEmitter<{
     ])
   }
 
+  /** A sentence that says why it is not known who uses the machine, or null. */
+  #unknownUse(machineId: string): string | null {
+    const unknown = this.deps.hosts.unknownUse(machineId)
+    return unknown === null ? null : `${unknown.replace(/\.$/, '')}.`
+  }
+
   /** The holder gets another desktop; what was wrong with this one stands in `because`. False when there is no other: then he keeps it and waits. */
   async move(machineId: string, because: string, failed: boolean, by: Actor): Promise<boolean> {
-    const to = await this.deps.store.transaction().execute(async (tx) => {
+    const to = await this.#committed(async (tx) => {
       const held = await tx
         .selectFrom('assignment')
         .selectAll()
@@ -631,6 +663,11 @@ export class Claims extends EventEmitter<{
     })
     this.emit('changed', machine.id)
   }
+}
+
+/** Its holder has never come near it. */
+function untouched(held: AssignmentRow): boolean {
+  return held.started_at === null && held.connected_at === null && held.ticket_at === null
 }
 
 function refuseTooMany(pool: PoolWithPolicy, holder: string, count: number): void {

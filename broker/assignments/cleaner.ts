@@ -84,8 +84,9 @@ export class Cleaner {
     if (
       this.#cleaning.has(row.id) ||
       row.job_id !== null ||
-      !this.deps.hosts.isUp(row.hypervisor) ||
+      !this.deps.hosts.isObserved(row.hypervisor) ||
       row.power === 'unknown' ||
+      this.deps.hosts.unknownUse(row.id) !== null || // who comes next can wait
       row.retry_at > this.deps.now()
     )
       return

@@ -11,6 +11,8 @@ export interface FairClockDeps {
   readonly monotonicMs: () => number
   readonly isObserved: (hypervisor: string) => boolean
   readonly hypervisors: () => readonly string[]
+  /** Machines that do not say who is connected, though their host is watched. */
+  readonly unknownMachines: () => readonly string[]
 }
 
 /**
@@ -41,6 +43,7 @@ export class FairClock {
     const unfair =
       passed === 0 ? (before === null ? 0 : Math.round(this.now() - before)) : this.#step()
     const away = this.deps.hypervisors().filter((name) => !this.deps.isObserved(name))
+    const unknown = this.deps.unknownMachines()
     await store.transaction().execute(async (tx) => {
       if (unfair !== 0) {
         await tx.updateTable('assignment').set(moved(unfair)).execute()
@@ -53,7 +56,7 @@ export class FairClock {
           })
           .execute()
       }
-      if (passed > 0 && away.length > 0)
+      if (passed > 0 && away.length + unknown.length > 0)
         await tx
           .updateTable('assignment')
           .set(moved(passed))
@@ -61,7 +64,12 @@ export class FairClock {
             eb
               .selectFrom('machine')
               .select('machine.id')
-              .where('machine.hypervisor', 'in', [...away]),
+              .where((or) =>
+                or.or([
+                  or('machine.hypervisor', 'in', ['', ...away]),
+                  or('machine.id', 'in', ['', ...unknown]),
+                ]),
+              ),
           )
           .execute()
       const value = String(now())

@@ -8,15 +8,13 @@ export interface HostsDeps {
   readonly hypervisors: Hypervisors
   readonly observer: Observer
   readonly now: () => number
+  /** How long a host must have been watched without a break before anything on it is taken from anybody. */
+  readonly graceMs: number
 }
-
-/** How long a host must have been watched without a break before anything on it is taken from anybody. */
-export const GRACE_MS = 60_000
 
 /** Which hosts can be given out from, how full they are, and since when each has been watched or away. In memory: it is what this process has seen itself. */
 export class Hosts {
   readonly #running = new Map<string, number>()
-  readonly #observedSince = new Map<string, number>()
   readonly #awaySince = new Map<string, number>()
 
   constructor(readonly deps: HostsDeps) {}
@@ -26,11 +24,9 @@ export class Hosts {
     for (const name of hypervisors.names()) this.#awaySince.set(name, now())
     observer.on('looked', (name) => {
       this.#awaySince.delete(name)
-      if (!this.#observedSince.has(name)) this.#observedSince.set(name, now())
     })
     hypervisors.on('change', (name) => {
       if (this.isUp(name)) return
-      this.#observedSince.delete(name)
       if (!this.#awaySince.has(name)) this.#awaySince.set(name, now())
     })
   }
@@ -45,27 +41,46 @@ export class Hosts {
     return this.isUp(name) || since === undefined ? 0 : this.deps.now() - since
   }
 
-  /** Watched now. */
+  /** Watched now: it is up, and what was last seen of it is not too old. */
   isObserved(name: string): boolean {
-    return this.#observedSince.has(name) && this.isUp(name)
+    return this.isUp(name) && this.deps.observer.occupancy.observation(name).current
   }
 
-  /** Watched for the grace time, so that what it shows can be acted upon. */
-  isSettled(name: string, graceMs = GRACE_MS): boolean {
-    const since = this.#observedSince.get(name)
-    return since !== undefined && this.isUp(name) && this.deps.now() - since >= graceMs
+  /** Watched for the grace time without a break, so that what it shows can be acted upon. */
+  isSettled(name: string, graceMs = this.deps.graceMs): boolean {
+    return this.isUp(name) && this.deps.observer.occupancy.isHostSettled(name, graceMs)
+  }
+
+  /** The same of one machine: who is connected to it has been known for the grace time. Nothing is taken from anybody before. */
+  isMachineSettled(
+    machine: { id: string; hypervisor: string },
+    graceMs = this.deps.graceMs,
+  ): boolean {
+    return (
+      this.isSettled(machine.hypervisor, graceMs) &&
+      this.deps.observer.occupancy.isSettled(machine.id, graceMs)
+    )
+  }
+
+  /** Why it is not known who uses a machine, or null when it is known. */
+  unknownUse(machineId: string): string | null {
+    return this.deps.observer.occupancy.unknown(machineId)
   }
 
   /** Hosts from which desktops can be given now: up, watched, not in maintenance. */
   usable(): HostLoad[] {
     const { hypervisors } = this.deps
-    return hypervisors
-      .names()
-      .filter((name) => this.isUp(name) && hypervisors.row(name).maintenance === 0)
-      .map((hypervisor) => {
-        const memoryMib = hypervisors.link(hypervisor).status().facts?.memory_mib ?? 1
-        return { hypervisor, load: (this.#running.get(hypervisor) ?? 0) / memoryMib }
-      })
+    return (
+      hypervisors
+        .names()
+        .filter((name) => this.isUp(name) && hypervisors.row(name).maintenance === 0)
+        // On one that was not to be seen just now nothing could be started either.
+        .filter((name) => this.deps.observer.occupancy.observation(name).reason === '')
+        .map((hypervisor) => {
+          const memoryMib = hypervisors.link(hypervisor).status().facts?.memory_mib ?? 1
+          return { hypervisor, load: (this.#running.get(hypervisor) ?? 0) / memoryMib }
+        })
+    )
   }
 
   /** A desktop of so much memory was given out, or the next count is not yet made. */
@@ -73,16 +88,17 @@ export class Hosts {
     this.#running.set(hypervisor, (this.#running.get(hypervisor) ?? 0) + memoryMib)
   }
 
-  /** Counts anew the memory of what runs or is about to. */
-  async count(): Promise<void> {
+  /** Counts again the memory of what runs or is about to; `only`: on these hosts. */
+  async count(only?: readonly string[]): Promise<void> {
     const rows = await this.deps.store
       .selectFrom('machine')
       .leftJoin('assignment', 'assignment.machine_id', 'machine.id')
       .select((eb) => ['machine.hypervisor', eb.fn.sum<number>('machine.memory_mib').as('memory')])
       .where((eb) => eb.or([eb('machine.power', '=', 'running'), eb('assignment.wanted', '=', 1)]))
+      .$if(only !== undefined, (q) => q.where('machine.hypervisor', 'in', [...(only ?? [])]))
       .groupBy('machine.hypervisor')
       .execute()
-    this.#running.clear()
+    for (const name of only ?? [...this.#running.keys()]) this.#running.delete(name)
     for (const row of rows) this.#running.set(row.hypervisor, Number(row.memory))
   }
 }

@@ -35,12 +35,13 @@ export interface KeeperDeps {
 
 const LOOK_EVERY_MS = 5_000
 const REST_MS = 30_000
+const MACHINES_AT_ONCE = 500
 
 /** Carries out what claims and releases wished: desktops are made ready, cleaned, taken when their time is over, given to those who wait. A crash is only a pause. */
 export class Keeper {
   readonly #rounds: Rounds
-  /** Something went on or off since the hosts' loads were counted. */
-  #countAgain = false
+  /** Machines that went on or off since the loads of their hosts were counted. */
+  readonly #switched = new Set<string>()
   /** Machines on which a start is under way, and why the last one failed. */
   readonly #starting = new Set<string>()
   /** Machines that do not start and for which there is no other: tried again then. */
@@ -65,8 +66,8 @@ export class Keeper {
     claims.on('freed', () => {
       this.wake()
     })
-    observer.on('power', () => {
-      this.#countAgain = true
+    observer.on('power', (id) => {
+      this.#switched.add(id)
       this.wake()
     })
     observer.on('looked', () => {
@@ -101,13 +102,27 @@ export class Keeper {
       await this.deps.windows.look(before)
       await this.#reap()
     }
-    if (all || this.#countAgain) {
-      this.#countAgain = false
-      await this.deps.hosts.count()
-    }
+    const switched = [...this.#switched]
+    this.#switched.clear()
+    if (all) await this.deps.hosts.count()
+    else if (switched.length > 0) await this.deps.hosts.count(await this.#hostsOf(switched))
     await this.#prepare()
     await this.deps.cleaner.look()
     await this.#serveQueue()
+  }
+
+  async #hostsOf(machineIds: readonly string[]): Promise<string[]> {
+    const names = new Set<string>()
+    for (let from = 0; from < machineIds.length; from += MACHINES_AT_ONCE) {
+      const rows = await this.deps.store
+        .selectFrom('machine')
+        .select('hypervisor')
+        .distinct()
+        .where('id', 'in', machineIds.slice(from, from + MACHINES_AT_ONCE))
+        .execute()
+      for (const { hypervisor } of rows) names.add(hypervisor)
+    }
+    return [...names]
   }
 
   /** Every desktop that somebody is to get comes one step nearer. */
@@ -261,7 +276,8 @@ export class Keeper {
         .where('pool_id', '=', pool.id)
         .where('fixed', '=', 0)
         .execute()
-      for (const one of held.filter((candidate) => hosts.isSettled(candidate.hypervisor))) {
+      for (const one of held) {
+        if (!hosts.isMachineSettled({ id: one.machine_id, hypervisor: one.hypervisor })) continue
         const next = due(one, pool.policy, now())
         if (next.do === 'warn') await this.#warn(one, next.takenAt, next.sentence)
         else if (next.do === 'take') await this.#take(one, next.because, pool.policy)
@@ -300,7 +316,9 @@ export class Keeper {
         force: session,
         because: session ? 'its longest session ended' : 'its time was over',
         how: policy.onExpiry,
-        still: (now) => due(now, policy, this.deps.now()).do === 'take',
+        still: (now) =>
+          due(now, policy, this.deps.now()).do === 'take' &&
+          this.deps.hosts.unknownUse(held.machine_id) === null,
       })
       .catch((error: unknown) => {
         this.deps.log.info({ err: error, machine: held.name }, 'a desktop was not taken after all')

@@ -3,6 +3,7 @@ import type { Session } from '../api/consoles.js'
 import type { Connection, Offer } from '../api/offers.js'
 import type { Choice } from '../api/thin-clients.js'
 import type { Verb } from '../api/permissions.js'
+import { seesWhole } from '../pools/views.js'
 import type { Caller } from '../users/caller.js'
 import { choicesOf, type ChoicesDeps } from './choices.js'
 import { hostEmptiedAt } from './policy.js'
@@ -71,7 +72,7 @@ async function offerOf(
     state,
     reason: facts.reason,
     own: mine !== undefined || granted.has(facts.id),
-    image: facts.image,
+    image: seesWhole(new Set(verbs), person.role !== 'user') ? facts.image : null,
     verbs,
     free: facts.free,
     waiting: facts.waiting,

@@ -1,6 +1,7 @@
 import type { Desktop, Phase } from '../api/assignments.js'
 import type { PowerState } from '../api/machines.js'
 import type { PoolPolicy } from '../api/pools.js'
+import type { Use } from '../occupancy/occupancy.js'
 import { milliseconds, retentionEnd } from '../pools/policy.js'
 import type { AssignmentRow } from '../store/tables.js'
 
@@ -35,11 +36,11 @@ export function shownHolder(holder: string): string {
 /**
  * Why a machine counts as in use, for the reader, or null when it is released. What was handed out from a pool is in use until it is released. What a
  * thin client has by name is in use while a viewer is connected, shortly after a ticket was given, and for `releaseAfterMs` after the viewer left; a
- * machine that is off is released at once. `unknown` power keeps it in use: nobody can tell.
+ * machine that is off is released at once. What is not known keeps it in use, whether anybody has it or not: nobody can tell.
  */
 export function reasonInUse(
   held: Times | null,
-  viewers: readonly string[],
+  { viewers, unknown }: Use,
   power: PowerState,
   now: number,
   releaseAfterMs: number,
@@ -47,8 +48,9 @@ export function reasonInUse(
   if (viewers.length > 0) return `viewer at ${viewers.join(', ')}`
   if (held !== null && (held.pool_id !== null || held.fixed === 1))
     return `assigned to ${shownHolder(held.holder)}`
-  if (DEAD.includes(power) || held === null) return null
   if (power === 'unknown') return 'its hypervisor does not answer'
+  if (unknown !== null) return `it is not known who is connected: ${unknown.replace(/\.$/, '')}`
+  if (DEAD.includes(power) || held === null) return null
   if (held.ticket_at !== null && now - held.ticket_at < TICKET_COUNTS_MS)
     return 'it was just handed out'
   if (held.disconnected_at !== null && now - held.disconnected_at < releaseAfterMs)

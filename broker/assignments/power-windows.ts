@@ -6,12 +6,14 @@ import { dueEntries } from '../pools/schedule.js'
 import { type PoolWithPolicy, readPool } from '../pools/store.js'
 import type { Store } from '../store/open.js'
 import type { Claims } from './claims.js'
+import type { Hosts } from './hosts.js'
 import { shownHolder } from './policy.js'
 
 /** `now`: the fair clock's, for times of assignments; `wallClock`: for the schedule. */
 export interface PowerWindowsDeps {
   readonly store: Store
   readonly claims: Claims
+  readonly hosts: Hosts
   readonly machines: Machines
   readonly log: Logger
   readonly now: () => number
@@ -57,7 +59,9 @@ export class PowerWindows {
   async #stop(pool: PoolWithPolicy, connected: 'spare' | 'warn'): Promise<void> {
     const stopAt = this.deps.now() + WARN_MS
     for (const row of await this.#held(pool.id)) {
-      if (row.connected === 0) await this.#shutdown(row)
+      // Of whom it is not known whether he is connected, he counts as connected.
+      const gone = row.connected === 0 && this.deps.hosts.unknownUse(row.machine_id) === null
+      if (gone) await this.#shutdown(row)
       else if (connected === 'warn') {
         await this.deps.store.transaction().execute(async (tx) => {
           await tx
@@ -83,7 +87,8 @@ export class PowerWindows {
       .select(['assignment.machine_id', 'machine.name', 'machine.power'])
       .where('assignment.stop_at', '<=', this.deps.now())
       .execute()
-    for (const row of rows) await this.#shutdown(row)
+    for (const row of rows)
+      if (this.deps.hosts.unknownUse(row.machine_id) === null) await this.#shutdown(row)
   }
 
   async #shutdown(row: { machine_id: string; name: string; power: string }): Promise<void> {

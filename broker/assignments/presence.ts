@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { BERTH } from '../audit/store.js'
+import type { Ending, Endings } from '../machines/endings.js'
 import type { Observer } from '../machines/observer.js'
 import { markVisited, poolById } from '../pools/store.js'
 import type { Store } from '../store/open.js'
@@ -10,12 +11,14 @@ export interface PresenceDeps {
   readonly store: Store
   readonly observer: Observer
   readonly claims: Claims
+  readonly endings: Endings
   readonly log: Logger
   readonly now: () => number
 }
 
 /** Writes who is connected and who shut his desktop down into the assignments, as the hosts tell it; also after a restart, when it is told anew. */
 export class Presence {
+  #stopped = false
   #writing: Promise<void> = Promise.resolve()
 
   constructor(readonly deps: PresenceDeps) {}
@@ -33,14 +36,12 @@ export class Presence {
       })
     })
     observer.on('power', (machineId, power, before) => {
-      if (power === 'off' && before === 'running')
-        this.#do(async () => {
-          await this.#noteShutdown(machineId)
-        })
+      if (power === 'off' && before === 'running') this.#onOff(machineId)
     })
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true
     await this.#writing
   }
 
@@ -57,11 +58,13 @@ export class Presence {
       .selectAll()
       .where('machine_id', '=', machineId)
       .executeTakeFirst()
+    const { viewers, unknown } = observer.occupancy.use(machineId)
+    const connected = viewers.length > 0
     if (!held) {
-      if (observer.viewers(machineId).length > 0) await markVisited(store, machineId)
+      if (connected) await markVisited(store, machineId)
       return
     }
-    const connected = observer.viewers(machineId).length > 0
+    if (!connected && unknown !== null) return // that nobody is there has not been said
     if (connected === (held.connected === 1)) return
     const at = now()
     const pool = held.pool_id === null ? null : await poolById(store, held.pool_id)
@@ -99,13 +102,40 @@ export class Presence {
       .where('assignment.connected', '=', 1)
       .execute()
     for (const row of rows)
-      if (this.deps.observer.viewers(row.machine_id).length === 0)
+      if (this.deps.observer.occupancy.viewers(row.machine_id).length === 0)
         await this.#noteViewers(row.machine_id)
   }
 
-  /** The guest went off by itself: neither a person's nor an administrator's wish, nor the broker's own, which take `wanted_power` away first. */
-  async #noteShutdown(machineId: string): Promise<void> {
-    const { store, claims } = this.deps
+  /** Nobody else waits while somebody is to say how it went off. */
+  #onOff(machineId: string): void {
+    this.#endingOf(machineId).then(
+      (ending) => {
+        if (!this.#stopped)
+          this.#do(async () => {
+            await this.#noteShutdown(machineId, ending)
+          })
+      },
+      (error: unknown) => {
+        this.deps.log.error({ err: error }, 'following a machine that went off failed')
+      },
+    )
+  }
+
+  async #endingOf(machineId: string): Promise<Ending> {
+    const machine = await this.deps.store
+      .selectFrom('machine')
+      .select(['name', 'hypervisor'])
+      .where('id', '=', machineId)
+      .executeTakeFirst()
+    return machine ? await this.deps.endings.of(machine.hypervisor, machine.name) : null
+  }
+
+  /**
+   * It went off by neither a person's nor an administrator's wish, nor the broker's own, which take `wanted_power` away first. Only a guest that was shut down from inside has been given
+   * back: one that was killed, or of which nobody knows, stays its holder's with what is on it.
+   */
+  async #noteShutdown(machineId: string, ending: Ending): Promise<void> {
+    const { store, claims, log } = this.deps
     const held = await store
       .selectFrom('assignment')
       .innerJoin('machine', 'machine.id', 'assignment.machine_id')
@@ -134,6 +164,11 @@ export class Presence {
         .where('machine_id', '=', machineId)
         .execute()
       claims.emit('changed', machineId)
+    } else if (pool?.policy.onShutdown === 'release' && ending !== 'shutdown') {
+      log.warn(
+        { machine: held.name, ending },
+        'a desktop went off, and not because its holder shut it down: it stays theirs',
+      )
     } else if (pool?.policy.onShutdown === 'release') {
       await claims.release({ id: machineId, name: held.name }, BERTH, {
         force: true,

@@ -4,7 +4,7 @@ import type { RebuildResult } from '../api/assignments.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { parseDomainXml, readMetadata } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
-import { newMac } from '../machines/definition.js'
+import { freeMac, ownerOf, takeMacs } from '../machines/macs.js'
 import type { Observer } from '../machines/observer.js'
 import { addMember, refreshMembers } from '../pools/store.js'
 import type { Queries, Store } from '../store/open.js'
@@ -113,6 +113,12 @@ class Restore {
       .executeTakeFirst()
     if (known) return
     const disk = record.type === 'vdi' || record.type === 'initial' ? null : record.disk
+    const mac = domain.mac || record.mac || (await freeMac(this.tx))
+    const twin = await ownerOf(this.tx, [mac, ...domain.macs])
+    if (twin)
+      this.result.warnings.push(
+        `${domain.name} has the MAC address ${twin.mac} of ${twin.name}: give one of them another with "virsh edit".`,
+      )
     await this.tx
       .insertInto('machine')
       .values({
@@ -132,7 +138,7 @@ class Restore {
         vcpus: domain.vcpus,
         network: domain.network,
         firmware: domain.firmware,
-        mac: domain.mac || record.mac || newMac(),
+        mac,
         serial: domain.serial || domain.name,
         domain_xml: record.ownXml ? xml : null,
         adopted: record.adopted,
@@ -141,6 +147,8 @@ class Restore {
         created_at: this.deps.now(),
       })
       .execute()
+    if (!twin)
+      await takeMacs(this.tx, { id: domain.uuid, name: domain.name }, [mac, ...domain.macs])
     this.result.machines.push(domain.name)
   }
 

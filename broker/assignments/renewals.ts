@@ -4,7 +4,7 @@ import { BrokerError } from '../errors.js'
 import { generationName } from '../images/store.js'
 import type { GoldenImages } from '../machines/golden-images.js'
 import type { Store } from '../store/open.js'
-import { GRACE_MS, type Hosts } from './hosts.js'
+import type { Hosts } from './hosts.js'
 
 export interface RenewalsDeps {
   readonly store: Store
@@ -29,13 +29,14 @@ export async function renewReleased(deps: RenewalsDeps): Promise<void> {
       'parent.name as initial',
       'generation.number',
     ])
+    .where('machine.wanted_generation_id', 'is not', null)
     .where('job_lock.job_id', 'is', null)
     .execute()
   for (const row of rows) {
     const settled =
       row.power === 'off'
         ? deps.hosts.isObserved(row.hypervisor)
-        : deps.hosts.isSettled(row.hypervisor, Math.min(deps.releaseAfterMs, GRACE_MS))
+        : deps.hosts.isMachineSettled(row, Math.min(deps.releaseAfterMs, deps.hosts.deps.graceMs))
     if (!settled || (await deps.inUse(row.id)) !== null) continue
     try {
       await deps.goldenImages.populate(row.initial, { generation: generationName(row) }, BERTH, [

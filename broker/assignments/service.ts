@@ -7,6 +7,7 @@ import type { Observer } from '../machines/observer.js'
 import type { GoldenImages } from '../machines/golden-images.js'
 import { requireMachine } from '../machines/store.js'
 import { enterDesktop, markVisited, poolById, poolsOf, requirePool } from '../pools/store.js'
+import { Rounds } from '../rounds.js'
 import type { Queries, Store } from '../store/open.js'
 import { nameKey, personName } from '../users/names.js'
 import type { AssignWish, Claims, ReleaseWish } from './claims.js'
@@ -33,24 +34,29 @@ const ASK_AGAIN_MS = 5_000
 
 /** What callers may ask of assignments: who has which machine, for people and for thin clients. */
 export class Assignments {
-  #timer: NodeJS.Timeout | undefined
-  #passing: Promise<void> = Promise.resolve()
+  readonly #renewals: Rounds
 
-  constructor(readonly deps: AssignmentsDeps) {}
+  constructor(readonly deps: AssignmentsDeps) {
+    this.#renewals = new Rounds({
+      look: () => renewReleased({ ...deps, inUse: async (id) => await this.inUse(id) }),
+      everyMs: LOOK_EVERY_MS,
+      log: deps.log,
+      failed: 'renewing released machines failed',
+    })
+  }
 
   start(): void {
     const wake = (): void => {
-      this.#renew()
+      this.#renewals.wake()
     }
     this.deps.observer.on('viewers', wake)
     this.deps.observer.on('power', wake)
     this.deps.claims.on('changed', wake)
-    this.#timer = setInterval(wake, LOOK_EVERY_MS)
+    this.#renewals.start()
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#passing
+    await this.#renewals.stop()
   }
 
   /** Why the machine counts as in use now, or null. */
@@ -69,7 +75,7 @@ export class Assignments {
       .executeTakeFirst()
     return reasonInUse(
       held ?? null,
-      observer.viewers(machineId),
+      observer.occupancy.use(machineId),
       machine.power,
       now(),
       releaseAfterMs,
@@ -264,25 +270,25 @@ export class Assignments {
     await this.deps.claims.release(await requireMachine(this.deps.store, machineName), by, wish)
   }
 
-  /** Everything that this person has, as when his account is deleted. `key`: as `nameKey` gives it. */
-  async releaseAllOf(key: string, by: Actor): Promise<void> {
+  /** Everything that a holder has, as when an account or a device is removed. */
+  async releaseAllOf(holder: string, because: string, by: Actor): Promise<void> {
     const held = await this.deps.store
       .selectFrom('assignment')
       .innerJoin('machine', 'machine.id', 'assignment.machine_id')
       .select(['machine.id', 'machine.name'])
-      .where('holder', '=', `user:${key}`)
+      .where('holder', '=', holder)
       .execute()
     await this.deps.store.transaction().execute(async (tx) => {
-      await tx.deleteFrom('waiter').where('holder', '=', `user:${key}`).execute()
+      await tx.deleteFrom('waiter').where('holder', '=', holder).execute()
       await tx
         .updateTable('desktop')
         .set({ last_holder: null })
-        .where('last_holder', '=', `user:${key}`)
+        .where('last_holder', '=', holder)
         .execute()
     })
     for (const machine of held)
       await this.deps.claims
-        .release(machine, by, { force: true, because: 'its account was deleted' })
+        .release(machine, by, { force: true, because })
         .catch((error: unknown) => {
           if (!(error instanceof BrokerError && error.code === 'not_found')) throw error
         })
@@ -574,15 +580,5 @@ export class Assignments {
       .select(['drain.deadline', 'drain.warned_at', 'drain.message'])
       .where('machine.id', '=', machineId)
       .executeTakeFirst()
-  }
-
-  #renew(): void {
-    this.#passing = this.#passing
-      .then(async () => {
-        await renewReleased({ ...this.deps, inUse: async (id) => await this.inUse(id) })
-      })
-      .catch((error: unknown) => {
-        this.deps.log.error({ err: error }, 'renewing released machines failed')
-      })
   }
 }

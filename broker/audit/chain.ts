@@ -1,10 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { AuditVerified } from '../api/users.js'
 import type { Queries, Store } from '../store/open.js'
 import { eventsAfter } from './events.js'
+import { type Anchor, anchorOf } from './retention.js'
 import { chainHash, NO_ROW } from './store.js'
 
-const ROWS_AT_A_TIME = 1_000
+const ROWS_AT_A_TIME = 500
 const HEAD_EVERY_MS = 5_000
 
 /** Rows from before there was a chain get their hashes, once. Later a row without one is a fault. */
@@ -38,12 +40,14 @@ export async function chainOldRows(store: Store): Promise<void> {
  * end was cut off or everything was written anew.
  */
 export async function verifyChain(queries: Queries, head?: string): Promise<AuditVerified> {
-  let previous = NO_ROW
+  const anchor = await anchorOf(queries)
+  let previous = anchor?.hash ?? NO_ROW
   let last: { id: number; hash: string } | null = null
+  let isAnchored = anchor === null
   let events = 0
   let headSeen = head === undefined
   for (;;) {
-    const rows = await eventsAfter(queries, last?.id ?? -1, ROWS_AT_A_TIME)
+    const rows = await eventsAfter(queries, last?.id ?? anchor?.id ?? -1, ROWS_AT_A_TIME)
     for (const row of rows) {
       const hash = chainHash(previous, row)
       if (hash !== row.hash)
@@ -57,12 +61,25 @@ export async function verifyChain(queries: Queries, head?: string): Promise<Audi
           },
         }
       if (hash === head) headSeen = true
+      if (anchor !== null && namesAnchor(row, anchor)) isAnchored = true
       previous = hash
       last = { id: row.id, hash }
       events += 1
     }
     if (rows.length < ROWS_AT_A_TIME) break
+    await nextTurn() // millions of rows are no reason for others to wait
   }
+  if (!isAnchored)
+    return {
+      good: false,
+      events,
+      head: last,
+      fault: {
+        id: anchor?.id ?? 0,
+        message:
+          'Events were removed at the beginning, and no event says that the retention did it.',
+      },
+    }
   if (!headSeen)
     return {
       good: false,
@@ -75,6 +92,12 @@ export async function verifyChain(queries: Queries, head?: string): Promise<Audi
       },
     }
   return { good: true, events, head: last, fault: null }
+}
+
+function namesAnchor(row: { action: string; detail: string }, anchor: Anchor): boolean {
+  if (row.action !== 'audit.prune') return false
+  const { id, hash } = JSON.parse(row.detail) as Partial<Anchor>
+  return id === anchor.id && hash === anchor.hash
 }
 
 /** Tells the log where the chain ends, when that has changed: an administrator compares it with `berth audit verify --head`. */

@@ -15,14 +15,26 @@ type EventRow = {
   hash: string | null
 }
 
+/** A filter may match nothing for a long way: so many rows are looked through at a time, a few dozen milliseconds, and others get their turn. */
+const WINDOW = 20_000
+
 /** The newest events first. */
 export async function listEvents(queries: Queries, query: AuditEventQuery): Promise<AuditEvent[]> {
-  const rows = await filtered(queries, query)
-    .orderBy('id', 'desc')
-    .limit(query.limit ?? 100)
-    .$if(query.before !== undefined, (q) => q.where('id', '<', query.before ?? 0))
-    .execute()
-  return rows.map(toEvent)
+  const { first, last } = await ends(queries)
+  const wanted = query.limit ?? 100
+  const found: EventRow[] = []
+  let below = Math.min(query.before ?? Infinity, last + 1)
+  while (found.length < wanted && below > first) {
+    const rows = await filtered(queries, query)
+      .where('id', '<', below)
+      .where('id', '>=', below - WINDOW)
+      .orderBy('id', 'desc')
+      .limit(wanted - found.length)
+      .execute()
+    found.push(...rows)
+    below -= WINDOW
+  }
+  return found.map(toEvent)
 }
 
 /** Those after `id`, the oldest first; at most `limit`. */
@@ -32,7 +44,34 @@ export async function eventsAfter(
   limit: number,
   filter: AuditEventFilter = {},
 ): Promise<EventRow[]> {
-  return await filtered(queries, filter).where('id', '>', id).orderBy('id').limit(limit).execute()
+  const { first, last } = await ends(queries)
+  const found: EventRow[] = []
+  let after = Math.max(id, first - 1)
+  while (found.length < limit && after < last) {
+    const rows = await filtered(queries, filter)
+      .where('id', '>', after)
+      .where('id', '<=', after + WINDOW)
+      .orderBy('id')
+      .limit(limit - found.length)
+      .execute()
+    found.push(...rows)
+    after += WINDOW
+  }
+  return found
+}
+
+/** The first and the last id. */
+async function ends(queries: Queries): Promise<{ first: number; last: number }> {
+  const [first, last] = [
+    await queries.selectFrom('event').select('id').orderBy('id').limit(1).executeTakeFirst(),
+    await queries
+      .selectFrom('event')
+      .select('id')
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst(),
+  ]
+  return { first: first?.id ?? 0, last: last?.id ?? -1 }
 }
 
 /** `actor`, `object` and `action` are whole, or a beginning with a star: `machine:*`. */
@@ -47,14 +86,17 @@ function filtered(queries: Queries, { actor, object, action, since, until }: Aud
     .$if(until !== undefined, (q) => q.where('at', '<', Date.parse(until ?? '')))
 }
 
-/** A percent sign or underscore of the text itself stands for any one character: wide enough for a filter, and without an ESCAPE clause. */
+/** A beginning is looked for as a range, which an index can serve. */
 function wholeOrBeginning(
   eb: ExpressionBuilder<Tables, 'event'>,
   column: 'actor' | 'object' | 'action',
   text: string,
 ) {
   return text.endsWith('*')
-    ? eb(column, 'like', `${text.slice(0, -1).replace(/[%_]/g, '_')}%`)
+    ? eb.and([
+        eb(column, '>=', text.slice(0, -1)),
+        eb(column, '<', `${text.slice(0, -1)}\u{10FFFF}`),
+      ])
     : eb(column, '=', text)
 }
 

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
+import { BrokerError } from '../errors.js'
 import { writePrivate } from '../store/private-file.js'
 
 x509.cryptoProvider.set(webcrypto)
@@ -26,17 +27,47 @@ export class Authority {
     readonly parsed: x509.X509Certificate,
   ) {}
 
-  /** Reads `ca.pem` and `ca-key.pem` from the directory, or makes them at first start. */
-  static async open(directory: string): Promise<Authority> {
+  /**
+   * Reads `ca.pem` and `ca-key.pem` from the directory and proves that the key signs for the certificate; makes both at the first start.
+   * A pair that fails is replaced while nobody trusts it (`isTrusted` says no). Throws for one that is trusted, and says what to do.
+   */
+  static async open(
+    directory: string,
+    isTrusted: () => Promise<boolean> = async () => false,
+  ): Promise<Authority> {
     const [certificateFile, keyFile] = [join(directory, 'ca.pem'), join(directory, 'ca-key.pem')]
-    if (existsSync(certificateFile) && existsSync(keyFile)) {
-      const certificate = readFileSync(certificateFile, 'utf8')
-      return new Authority(
-        certificate,
-        await importKey(readFileSync(keyFile, 'utf8')),
-        new x509.X509Certificate(certificate),
-      )
+    if (existsSync(certificateFile) || existsSync(keyFile)) {
+      try {
+        return await Authority.#read(certificateFile, keyFile)
+      } catch (error) {
+        if (await isTrusted()) throw unusable(certificateFile, error)
+      }
     }
+    const made = await Authority.#make()
+    writePrivate(keyFile, await exportKey(made.key))
+    writePrivate(certificateFile, made.certificate)
+    return await Authority.#read(certificateFile, keyFile)
+  }
+
+  static async #read(certificateFile: string, keyFile: string): Promise<Authority> {
+    const certificate = readFileSync(certificateFile, 'utf8').trim()
+    const key = await importKey(readFileSync(keyFile, 'utf8'))
+    const parsed = new x509.X509Certificate(certificate)
+    const challenge = webcrypto.getRandomValues(new Uint8Array(32))
+    const signature = await crypto().sign(ALGORITHM, key, challenge)
+    const isPair = await crypto().verify(
+      ALGORITHM,
+      await parsed.publicKey.export(ALGORITHM, ['verify']),
+      signature,
+      challenge,
+    )
+    if (!isPair) throw new Error('ca-key.pem is not the key of ca.pem')
+    if (!new NodeCertificate(certificate).ca)
+      throw new Error('ca.pem is not the certificate of a CA')
+    return new Authority(certificate, key, parsed)
+  }
+
+  static async #make(): Promise<{ certificate: string; key: webcrypto.CryptoKey }> {
     const keys = await crypto().generateKey(ALGORITHM, true, ['sign', 'verify'])
     const made = await x509.X509CertificateGenerator.createSelfSigned({
       name: 'O=Berth,CN=Berth CA',
@@ -52,9 +83,7 @@ export class Authority {
         ),
       ],
     })
-    writePrivate(keyFile, await exportKey(keys.privateKey))
-    writePrivate(certificateFile, made.toString('pem') + '\n')
-    return new Authority(made.toString('pem'), keys.privateKey, made)
+    return { certificate: `${made.toString('pem')}\n`, key: keys.privateKey }
   }
 
   /** `sha256:` and 64 hex digits over the certificate's DER; what CLI and thin clients pin. */
@@ -123,6 +152,15 @@ export function fingerprintOfPem(pem: string): string {
 export function curlPin(certificatePem: string): string {
   const spki = new NodeCertificate(certificatePem).publicKey.export({ type: 'spki', format: 'der' })
   return `sha256//${createHash('sha256').update(spki).digest('base64')}`
+}
+
+function unusable(certificateFile: string, cause: unknown): BrokerError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new BrokerError(
+    'internal',
+    `The broker's own CA, ${certificateFile}, cannot be used (${why}): restore ca.pem and ca-key.pem from a backup. Without a backup, remove both and start the broker; then tell every thin client and command line the new fingerprint, which the broker logs at its start.`,
+    { cause },
+  )
 }
 
 function escapeName(name: string): string {

@@ -1,8 +1,10 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { createSecureContext } from 'node:tls'
 import { type Config, dataFile } from '../config.js'
 import { writePrivate } from '../store/private-file.js'
+import { BrokerError } from '../errors.js'
 import type { Authority } from './authority.js'
 
 /** The HTTPS certificate: the configured one, or one of the broker's CA for its public names, made anew when these change. The chain ends with the CA. */
@@ -10,20 +12,16 @@ export async function serverCertificate(
   config: Config,
   authority: Authority,
 ): Promise<{ key: string; cert: string }> {
-  if (config.tls)
-    return {
-      key: readFileSync(config.tls.key, 'utf8'),
-      cert: readFileSync(config.tls.certificate, 'utf8'),
-    }
+  if (config.tls) return configured(config.tls)
   const [certificateFile, keyFile] = [
     dataFile(config, 'server.pem'),
     dataFile(config, 'server-key.pem'),
   ]
   const names = [...new Set([...config.publicNames, 'localhost', '127.0.0.1', '::1'])]
   if (existsSync(certificateFile) && existsSync(keyFile)) {
-    const cert = readFileSync(certificateFile, 'utf8')
-    if (covers(cert, authority, names))
-      return { key: readFileSync(keyFile, 'utf8'), cert: `${cert}${authority.certificate}` }
+    const [cert, key] = [readFileSync(certificateFile, 'utf8'), readFileSync(keyFile, 'utf8')]
+    if (isUsable(cert, key) && covers(cert, authority, names))
+      return { key, cert: `${cert}${authority.certificate}` }
   }
   const issued = await authority.issueServer(names)
   writePrivate(keyFile, issued.key)
@@ -31,10 +29,42 @@ export async function serverCertificate(
   return { key: issued.key, cert: `${issued.certificate}${authority.certificate}` }
 }
 
+/** Reads the site's own certificate. Throws when the server could not use it. */
+function configured(files: { key: string; certificate: string }): { key: string; cert: string } {
+  const [key, cert] = [readFileSync(files.key, 'utf8'), readFileSync(files.certificate, 'utf8')]
+  try {
+    prove(cert, key)
+  } catch (error) {
+    throw new BrokerError(
+      'internal',
+      `tls-certificate ${files.certificate} and tls-key ${files.key} cannot be used together (${(error as Error).message}): the first holds the server's certificate and its chain, the second that certificate's private key, both as PEM.`,
+      { cause: error },
+    )
+  }
+  return { key, cert }
+}
+
+/** Throws when a server could not use the two together. OpenSSL takes an empty text for none, so each is read by itself first. */
+function prove(cert: string, key: string): void {
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+    throw new Error('the key is not the one of the certificate')
+  createSecureContext({ key, cert })
+}
+
+/** Whether a server could use the two together. */
+function isUsable(cert: string, key: string): boolean {
+  try {
+    prove(cert, key)
+    return true
+  } catch {
+    return false // a file that a power cut left half written: the caller makes another one
+  }
+}
+
 function covers(pem: string, authority: Authority, names: readonly string[]): boolean {
   const certificate = new X509Certificate(pem)
   return (
-    certificate.checkIssued(new X509Certificate(authority.certificate)) &&
+    certificate.verify(new X509Certificate(authority.certificate).publicKey) &&
     names.every(
       (name) =>
         (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined,

@@ -3,7 +3,10 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
+import { subnetOf } from '../addresses.js'
+import { inBackground } from '../background.js'
 import type { Hypervisors } from '../hypervisors/service.js'
+import { Seldom } from '../seldom.js'
 import { plainAddress } from './policy.js'
 import type { Pass, ProxyTokens } from './proxy-tokens.js'
 import { carry, type Tunnels } from './tunnels.js'
@@ -34,6 +37,8 @@ export class ConsoleProxy {
   readonly #server: Server
   readonly #silent = new Map<string, number>()
   readonly #spoke = new WeakMap<Duplex, () => void>()
+  /** Whoever guesses tokens must not fill the log. */
+  readonly #told = new Seldom(60_000)
   #silentInAll = 0
 
   constructor(readonly deps: ConsoleProxyDeps) {
@@ -53,7 +58,11 @@ export class ConsoleProxy {
       response.writeHead(405, { allow: 'CONNECT', connection: 'close' }).end()
     })
     this.#server.on('connect', (request, socket, head) => {
-      void this.#connect(request, socket as Socket, head)
+      inBackground({
+        log: this.deps.log,
+        what: 'consoles.proxy',
+        work: () => this.#connect(request, socket as Socket, head),
+      })
     })
     this.#server.on('clientError', (_error, socket) => {
       answer(socket, '400 Bad Request')
@@ -107,7 +116,12 @@ export class ConsoleProxy {
     const target = /^([^:/@]{1,253}):(\d{1,5})$/.exec(request.url ?? '')
     const entry = target && this.deps.tokens.enter(target[1] ?? '', Number(target[2]), address)
     if (!entry) {
-      this.deps.log.info({ address }, 'the console proxy turned a connection away')
+      const held = this.#told.pass(subnetOf(address))
+      if (held !== null)
+        this.deps.log.info(
+          { address, alsoTurnedAway: held },
+          'the console proxy turned a connection away',
+        )
       answer(socket, '403 Forbidden')
       return
     }

@@ -2,7 +2,7 @@ import type { Holder } from '../api/machines.js'
 import { recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
-import { type DisplayItem, displayViewers } from '../machines/observer.js'
+import { type DisplayItem, lookOf } from '../machines/displays.js'
 import type { Store } from '../store/open.js'
 import {
   actorName,
@@ -70,7 +70,10 @@ export class Entrance {
     const { items } = await hypervisors
       .link(machine.hypervisor)
       .request<{ items: DisplayItem[] }>('displays', { domains: [machine.name] })
-    const atDisplay = items.flatMap(displayViewers).map(plainAddress)
+    const atDisplay = items.map(lookOf).flatMap((look) => {
+      if ('fault' in look) throw new BrokerError('timeout', `${machine.hypervisor}: ${look.fault}`)
+      return look.viewers.map(plainAddress)
+    })
     const screens = tunnels
       .of(machine.id)
       .filter(({ kind }) => kind === 'screen')

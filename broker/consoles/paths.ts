@@ -1,8 +1,8 @@
 import type { MachinePath } from '../api/consoles.js'
 import { BrokerError } from '../errors.js'
+import { isHidden, isLocal } from '../hypervisors/listen.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { type GuestAddress, guestAddresses, probe } from './guest-ports.js'
-import { isLoopback } from './policy.js'
 
 export interface PathMachine {
   readonly id: string
@@ -44,10 +44,12 @@ export async function machinePaths(
   machine: PathMachine,
   proxyPort: number,
 ): Promise<MachinePath[]> {
+  const hypervisor = hypervisors.row(machine.hypervisor)
   const displays = displayPaths(
     machine,
-    hypervisors.row(machine.hypervisor).display_address,
+    hypervisor.display_address,
     proxyPort,
+    isHidden(hypervisor),
   )
   if (machine.power !== 'running')
     return [
@@ -97,9 +99,9 @@ export function displayPaths(
   machine: PathMachine,
   displayAddress: string,
   proxyPort: number,
+  hidden = isLocal(displayAddress),
 ): MachinePath[] {
   const running = machine.power === 'running'
-  const hidden = isLoopback(displayAddress)
   const off = running ? '' : `${machine.name} is not running.`
   const spice = (via: 'direct' | 'proxy', fault: string, address: string | null): MachinePath => ({
     protocol: 'spice',

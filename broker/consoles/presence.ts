@@ -5,7 +5,7 @@ import { BERTH, recordEvent } from '../audit/store.js'
 import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
 import { actorName, holds, plainAddress, type Seat, seatChange } from './policy.js'
-import { noteSeat, openSeats, seatOf } from './store.js'
+import { noteSeat, openSeats, seatsOf, seatOf } from './store.js'
 import type { Open, Tunnels } from './tunnels.js'
 
 export interface PresenceDeps {
@@ -17,6 +17,9 @@ export interface PresenceDeps {
 }
 
 /** What presence tells: `opened` and `closed` once for each console. */
+/** So many machines are asked about in one question. */
+const AT_ONCE = 500
+
 export interface PresenceEvents {
   readonly onOpened: (machineId: string, holder: Holder | null) => void
   readonly onClosed: (machineId: string, holder: Holder | null) => void
@@ -56,33 +59,43 @@ export class Presence {
 
   /** Every console that is connected now, by machine; with `names`, those of these machines. */
   async sessions(names?: readonly string[]): Promise<Session[]> {
-    const { store, observer, tunnels, now } = this.deps
+    const { observer, tunnels, now } = this.deps
+    const ids = [...new Set([...tunnels.machines(), ...observer.occupancy.occupied()])]
+    const found: Session[] = []
+    for (let from = 0; from < ids.length; from += AT_ONCE)
+      for (const row of await this.#seats(ids.slice(from, from + AT_ONCE), names)) {
+        const place = { machine: row.name, hypervisor: row.hypervisor }
+        for (const one of tunnels.of(row.id))
+          if (one.kind === 'screen' || one.kind === 'watch')
+            found.push({ ...place, ...ofScreen(one) })
+        const [viewer] = observer.occupancy.atDisplay(row.id)
+        if (viewer === undefined) continue
+        const seat = row.seat
+        found.push({
+          ...place,
+          protocol: 'spice',
+          watching: false,
+          ...(seat && holds(seat, now()) ? ofSeat(seat, viewer) : this.#ofStranger(row.id, viewer)),
+        })
+      }
+    return found.sort((a, b) => (a.machine < b.machine ? -1 : a.machine > b.machine ? 1 : 0))
+  }
+
+  /** These machines, unless they are off, with the seats of their consoles. */
+  async #seats(
+    ids: readonly string[],
+    names: readonly string[] | undefined,
+  ): Promise<Array<{ id: string; name: string; hypervisor: string; seat: Seat | null }>> {
+    const { store } = this.deps
     const machines = await store
       .selectFrom('machine')
       .select(['id', 'name', 'hypervisor'])
+      .where('id', 'in', [...ids])
       .where('power', '!=', 'off')
       .$if(names !== undefined, (q) => q.where('name', 'in', [...(names ?? []), '']))
-      .orderBy('name')
       .execute()
-    const found: Session[] = []
-    for (const machine of machines) {
-      const place = { machine: machine.name, hypervisor: machine.hypervisor }
-      for (const one of tunnels.of(machine.id))
-        if (one.kind === 'screen' || one.kind === 'watch')
-          found.push({ ...place, ...ofScreen(one) })
-      const [viewer] = observer.atDisplay(machine.id)
-      if (viewer === undefined) continue
-      const seat = await seatOf(store, machine.id)
-      found.push({
-        ...place,
-        protocol: 'spice',
-        watching: false,
-        ...(seat && holds(seat, now())
-          ? ofSeat(seat, viewer)
-          : this.#ofStranger(machine.id, viewer)),
-      })
-    }
-    return found
+    const seats = await seatsOf(store, ids)
+    return machines.map((machine) => ({ ...machine, seat: seats.get(machine.id) ?? null }))
   }
 
   #ofStranger(
@@ -110,7 +123,9 @@ export class Presence {
   }
 
   async #look(machineId: string, seat: Seat | null): Promise<void> {
-    const viewers = this.deps.observer.atScreen(machineId)
+    const { occupancy } = this.deps.observer
+    const viewers = occupancy.atScreen(machineId)
+    if (viewers.length === 0 && occupancy.unknown(machineId) !== null) return // that nobody is there has not been said
     const now = this.deps.now()
     const change = seat && seatChange(seat, viewers, now)
     if (seat && change !== null) await this.#note(machineId, seat, change, now)

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Holder } from '../api/machines.js'
-import { plainAddress } from './policy.js'
+import { plainAddress, sameHolder } from './policy.js'
 
 /** What a token opens: one display, from one address. */
 export interface Pass {
@@ -21,6 +21,8 @@ interface Issued extends Pass {
 const FIRST_USE_WITHIN_MS = 30_000
 /** A SPICE viewer opens one channel a device: main, inputs, cursor and display of each monitor, sound both ways, USB, folders. */
 const MOST_CHANNELS = 40
+/** A viewer uses its token at once; of those that a holder leaves lying the oldest goes. */
+const MOST_UNUSED_OF_HOLDER = 50
 const TOKEN_BYTES = 24
 /** RFC 6761: no resolver asks anybody for such a name, should a viewer ignore its proxy. */
 const SUFFIX = '.berth.invalid'
@@ -40,7 +42,7 @@ export class ProxyTokens {
 
   /** Gives the host name for the viewer: 192 random bits in a label of 48 characters. */
   issue(pass: Pass): string {
-    this.#forgetUnused()
+    this.#makeRoom(pass.holder)
     const label = randomBytes(TOKEN_BYTES).toString('hex')
     this.#issued.set(keyOf(`${label}${SUFFIX}`), {
       ...pass,
@@ -83,10 +85,15 @@ export class ProxyTokens {
     for (const [key, issued] of this.#issued) if (which(issued)) this.#issued.delete(key)
   }
 
-  #forgetUnused(): void {
-    for (const [key, issued] of this.#issued)
-      if (!issued.used && this.now() - issued.givenAt > FIRST_USE_WITHIN_MS)
-        this.#issued.delete(key)
+  #makeRoom(holder: Holder): void {
+    const own: string[] = []
+    for (const [key, issued] of this.#issued) {
+      if (issued.used) continue
+      if (this.now() - issued.givenAt > FIRST_USE_WITHIN_MS) this.#issued.delete(key)
+      else if (sameHolder(issued.holder, holder)) own.push(key)
+    }
+    for (const key of own.slice(0, Math.max(0, own.length - MOST_UNUSED_OF_HOLDER + 1)))
+      this.#issued.delete(key)
   }
 }
 

@@ -11,7 +11,7 @@ import {
 import { NameParams } from '../api/common.js'
 import { SpiceConsole } from '../api/machines.js'
 import { viewerFile } from '../api/viewer-file.js'
-import { type App, callerOf, route } from '../http.js'
+import { type App, callerOf, directHost, route } from '../http.js'
 import { requireMachine } from '../machines/store.js'
 import type { OwnSite } from '../users/own-site.js'
 import { inOrder, machinePaths } from './paths.js'
@@ -49,7 +49,7 @@ export function consoleRoutes(consoles: Consoles, thumbnails: Thumbnails, site: 
           .type(VIEWER_FILE_TYPE)
           .header('content-disposition', `attachment; filename="${machine.name}.vv"`)
           .serializer((text: unknown) => String(text))
-          .send(viewerFile(given, { deleteThisFile: true }) as never)
+          .send(viewerFile(given, { deleteThisFile: true }))
       },
     )
     app.get(
@@ -135,21 +135,6 @@ export function consoleRoutes(consoles: Consoles, thumbnails: Thumbnails, site: 
   }
 }
 
-/** After whatever changed something: who may not stay any more is cut at once, and not at the next look. To be added before the routes that it is about. */
-export function cutAfterChanges(consoles: Consoles) {
-  return (app: App): void => {
-    app.addHook('onResponse', async (request, reply) => {
-      if (
-        request.method !== 'GET' &&
-        request.caller !== null &&
-        reply.statusCode < 400 &&
-        consoles.tunnels.size > 0
-      )
-        consoles.checkSoon()
-    })
-  }
-}
-
 function askerOf(request: FastifyRequest): Asker {
   const { actor, login } = callerOf(request)
   return {
@@ -171,8 +156,11 @@ function wantsFile(request: FastifyRequest): boolean {
     .some((one) => one.split(';')[0]?.trim().toLowerCase() === VIEWER_FILE_TYPE)
 }
 
-/** The name by which he reached the broker goes back to himself only; one that is no address is not repeated. */
+/**
+ * The name by which they reached the broker goes back to themselves only; one that is no address is not repeated. A reverse proxy's name is not where the console
+ * proxy listens.
+ */
 export function brokerHostOf(request: FastifyRequest): { brokerHost?: string } {
-  const host = HOST_AND_PORT.exec(request.host)?.[1]
+  const host = HOST_AND_PORT.exec(directHost(request) ?? '')?.[1]
   return host === undefined ? {} : { brokerHost: host }
 }

@@ -12,6 +12,8 @@ export interface ScreenPass {
 }
 
 const TICKET_BYTES = 16
+/** A window uses its ticket at once; of those that a login leaves lying the oldest goes. */
+const MOST_UNUSED_OF_LOGIN = 50
 
 /** One-time tickets of screens in a browser. Only hashes are kept, in memory: a restart makes them worthless. */
 export class ScreenTickets {
@@ -25,8 +27,7 @@ export class ScreenTickets {
 
   /** Gives 128 random bits in 22 characters. */
   issue(pass: ScreenPass): string {
-    for (const [key, { givenAt }] of this.#issued)
-      if (this.#isOver(givenAt)) this.#issued.delete(key)
+    this.#makeRoom(pass.login)
     const ticket = randomBytes(TICKET_BYTES).toString('base64url')
     this.#issued.set(keyOf(ticket), { ...pass, givenAt: this.now() })
     return ticket
@@ -48,6 +49,15 @@ export class ScreenTickets {
   /** Makes worthless what `which` picks. */
   revoke(which: (pass: ScreenPass) => boolean): void {
     for (const [key, issued] of this.#issued) if (which(issued)) this.#issued.delete(key)
+  }
+
+  #makeRoom(login: string): void {
+    const own: string[] = []
+    for (const [key, issued] of this.#issued)
+      if (this.#isOver(issued.givenAt)) this.#issued.delete(key)
+      else if (issued.login === login) own.push(key)
+    for (const key of own.slice(0, Math.max(0, own.length - MOST_UNUSED_OF_LOGIN + 1)))
+      this.#issued.delete(key)
   }
 
   #isOver(givenAt: number): boolean {

@@ -53,7 +53,7 @@ export class Screens {
   readonly tickets: ScreenTickets
 
   constructor(readonly deps: ScreensDeps) {
-    this.tickets = new ScreenTickets(deps.now)
+    this.tickets = new ScreenTickets(() => performance.now())
   }
 
   start(): void {
@@ -243,7 +243,9 @@ export class Screens {
   ): Promise<void> {
     const { entrance, hypervisors, tunnels } = this.deps
     if (spice)
-      await hypervisors.link(machine.hypervisor).request('disconnect', { domain: machine.name })
+      await hypervisors
+        .link(machine.hypervisor)
+        .request('disconnect', { domain: machine.name, uuid: machine.id })
     const cut: Cut = { why: 'taken', reason: await entrance.takenReason(from, by, machine.id) }
     this.tickets.revoke(
       (pass) => pass.machineId === machine.id && !pass.watching && !sameHolder(pass.holder, by),
@@ -271,14 +273,16 @@ export class Screens {
     })
     const { atDisplay } = await entrance.find(machine)
     if (atDisplay.length > 0 && webSocket.readyState === webSocket.OPEN)
-      await hypervisors.link(machine.hypervisor).request('disconnect', { domain: machine.name })
+      await hypervisors
+        .link(machine.hypervisor)
+        .request('disconnect', { domain: machine.name, uuid: machine.id })
   }
 
   /** A SPICE viewer that has come with a later ticket has the seat now. */
   async #yield(machineId: string): Promise<void> {
     const { observer, store, tunnels } = this.deps
     if (
-      observer.atDisplay(machineId).length === 0 ||
+      observer.occupancy.atDisplay(machineId).length === 0 ||
       !tunnels.of(machineId).some(({ kind }) => kind === 'screen')
     )
       return

@@ -6,6 +6,7 @@ import type { Holder, SpiceConsole } from '../api/machines.js'
 import { type Actor, BERTH, recordEvent } from '../audit/store.js'
 import { spiceSubject } from '../certificates/authority.js'
 import { BrokerError } from '../errors.js'
+import { isHidden } from '../hypervisors/listen.js'
 import type { DesktopFeatures } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
@@ -110,7 +111,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   constructor(readonly deps: ConsolesDeps) {
     super()
     this.setMaxListeners(0)
-    this.tokens = new ProxyTokens(deps.now)
+    this.tokens = new ProxyTokens(() => performance.now())
     this.tunnels = new Tunnels(deps.now)
     this.tunnels.on('change', (machineId) => {
       this.#noteCarried(machineId)
@@ -215,7 +216,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     await this.#entrance.inTurn(machine.id, async () => {
       await this.deps.hypervisors
         .link(machine.hypervisor)
-        .request('disconnect', { domain: machine.name })
+        .request('disconnect', { domain: machine.name, uuid: machine.id })
         .catch((error: unknown) => {
           // A machine that is off shows nobody anything, and one without SPICE has nobody there.
           if (
@@ -354,7 +355,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
 
   /** Before anything is done: a way that is not there. */
   #refuseImpossible(machine: ConsoleMachine, via: ConsoleWay): void {
-    const hidden = isLoopback(this.deps.hypervisors.row(machine.hypervisor).display_address)
+    const hidden = isHidden(this.deps.hypervisors.row(machine.hypervisor))
     if (via === 'direct' && hidden)
       throw new BrokerError(
         'console_unreachable',
@@ -374,6 +375,8 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     cut: Occupant | null,
   ): Promise<SpiceConsole> {
     const hypervisor = this.deps.hypervisors.row(machine.hypervisor)
+    const { usb } = await this.deps.features(machine.id)
+    const way = options.via ?? 'auto'
     const password = randomBytes(32).toString('base64url')
     this.tokens.revoke(
       (pass) => pass.machineId === machine.id && (cut !== null || !sameHolder(pass.holder, asker)),
@@ -385,11 +388,16 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
       .link(machine.hypervisor)
       .request<{ tls_port: number; listen: string }>('ticket', {
         domain: machine.name,
+        uuid: machine.id,
         password,
         ttl_seconds: TICKET_SECONDS,
         connected: cut ? 'disconnect' : 'keep',
+        // What cannot be opened then replaces nobody's password and cuts nobody.
+        reachable: way === 'direct' || this.#proxyPort === 0,
       })
       .catch((error: unknown) => {
+        if (error instanceof BrokerError && error.code === 'console_unreachable')
+          throw this.#hidden(machine, error)
         if (error instanceof BrokerError && error.code === 'not_found')
           throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`, {
             cause: error,
@@ -407,7 +415,6 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
         { why: 'taken', reason },
       )
     }
-    const { usb } = await this.deps.features(machine.id)
     const console: SpiceConsole = {
       protocol: 'spice',
       host: hypervisor.display_address,
@@ -419,18 +426,23 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
       ticketSeconds: TICKET_SECONDS,
       usb,
     }
-    const way = options.via ?? 'auto'
     const hidden = isLoopback(listen) || isLoopback(hypervisor.display_address)
-    if (way === 'direct' && hidden)
-      throw new BrokerError(
-        'console_unreachable',
-        `The display of ${machine.name} listens on the loopback of ${hypervisor.name} only: use --via proxy.`,
-      )
     if (way === 'direct' || (way === 'auto' && !hidden)) return console
     return {
       ...console,
       ...this.#throughProxy(machine, asker, listen, tlsPort, options.brokerHost),
     }
+  }
+
+  #hidden({ name, hypervisor }: ConsoleMachine, cause: BrokerError): BrokerError {
+    const what = `The display of ${name} listens on the loopback of ${hypervisor} only`
+    return new BrokerError(
+      'console_unreachable',
+      this.#proxyPort === 0
+        ? `${what}, and the broker has no console proxy: set console-proxy-port in its settings.`
+        : `${what}: use --via proxy.`,
+      { cause },
+    )
   }
 
   #throughProxy(
@@ -440,11 +452,6 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     port: number,
     brokerHost = this.deps.publicName,
   ): { host: string; proxy: string } {
-    if (this.#proxyPort === 0)
-      throw new BrokerError(
-        'console_unreachable',
-        `The display of ${machine.name} listens on the loopback of ${machine.hypervisor} only, and the broker has no console proxy: set console-proxy-port in its settings.`,
-      )
     const displayHost = listen === '0.0.0.0' ? '127.0.0.1' : listen === '::' ? '::1' : listen
     const host = this.tokens.issue({
       machineId: machine.id,

@@ -11,6 +11,19 @@ export async function seatOf(queries: Queries, machineId: string): Promise<Seat 
   return row ? toSeat(row) : null
 }
 
+/** Those of several machines at once. */
+export async function seatsOf(
+  queries: Queries,
+  machineIds: readonly string[],
+): Promise<ReadonlyMap<string, Seat>> {
+  const rows = await queries
+    .selectFrom('console_seat')
+    .selectAll()
+    .where('machine_id', 'in', [...machineIds])
+    .execute()
+  return new Map(rows.map((row) => [row.machine_id, toSeat(row)]))
+}
+
 /** The seats of a hypervisor's machines whose ticket may still be used, or whose viewer was there at the last look. */
 export async function openSeats(
   queries: Queries,

@@ -46,7 +46,7 @@ export class Thumbnails {
     this.#kept.delete(machine.id)
     this.#kept.set(machine.id, { at: now(), png })
     png.catch(() => {
-      this.#kept.delete(machine.id)
+      if (this.#kept.get(machine.id)?.png === png) this.#kept.delete(machine.id)
     })
     if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? '') // the oldest
     return await png

@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream'
 import type { ScreenClose } from '../api/consoles.js'
 import type { Holder } from '../api/machines.js'
 import { BrokerError } from '../errors.js'
-import { sameHolder } from './policy.js'
 
 /**
  * What a connection that the broker carries is. console: a channel of a SPICE viewer, which QEMU sees too; screen: a display in a browser; watch: the same, only to look;
@@ -39,6 +38,8 @@ const LINGER_MS = 10_000
 /** Every connection that runs through the broker, so that it can be bounded and cut. Emits `change` (machine id). */
 export class Tunnels extends EventEmitter<{ change: [string] }> {
   readonly #open = new Set<Tunnel>()
+  readonly #byMachine = new Map<string, Set<Tunnel>>()
+  readonly #byHolder = new Map<string, number>()
 
   constructor(readonly now: () => number = Date.now) {
     super()
@@ -49,7 +50,11 @@ export class Tunnels extends EventEmitter<{ change: [string] }> {
   }
 
   of(machineId: string): readonly Open[] {
-    return [...this.#open].filter((tunnel) => tunnel.machineId === machineId)
+    return [...(this.#byMachine.get(machineId) ?? [])]
+  }
+  /** Machines to which anything is carried. */
+  machines(): readonly string[] {
+    return [...this.#byMachine.keys()]
   }
   all(): readonly Open[] {
     return [...this.#open]
@@ -62,7 +67,8 @@ export class Tunnels extends EventEmitter<{ change: [string] }> {
         'too_many_connections',
         `The broker already carries ${MOST_TUNNELS} connections: try again when some have ended.`,
       )
-    const own = [...this.#open].filter((tunnel) => sameHolder(tunnel.holder, carried.holder)).length
+    const holder = holderKey(carried.holder)
+    const own = this.#byHolder.get(holder) ?? 0
     if (own >= MOST_TUNNELS_OF_ONE)
       throw new BrokerError(
         'too_many_connections',
@@ -70,10 +76,26 @@ export class Tunnels extends EventEmitter<{ change: [string] }> {
       )
     const tunnel = { ...carried, since: this.now(), cut }
     this.#open.add(tunnel)
+    this.#byHolder.set(holder, own + 1)
+    const ofMachine = this.#byMachine.get(carried.machineId) ?? new Set()
+    this.#byMachine.set(carried.machineId, ofMachine.add(tunnel))
     this.emit('change', carried.machineId)
     return () => {
-      if (this.#open.delete(tunnel)) this.emit('change', carried.machineId)
+      this.#remove(tunnel)
     }
+  }
+
+  #remove(tunnel: Tunnel): void {
+    const { machineId } = tunnel
+    if (!this.#open.delete(tunnel)) return
+    const ofMachine = this.#byMachine.get(machineId)
+    ofMachine?.delete(tunnel)
+    if (ofMachine?.size === 0) this.#byMachine.delete(machineId)
+    const holder = holderKey(tunnel.holder)
+    const left = (this.#byHolder.get(holder) ?? 1) - 1
+    if (left === 0) this.#byHolder.delete(holder)
+    else this.#byHolder.set(holder, left)
+    this.emit('change', machineId)
   }
 
   /** Cuts what `which` picks; gives how many. */
@@ -82,6 +104,10 @@ export class Tunnels extends EventEmitter<{ change: [string] }> {
     for (const tunnel of chosen) tunnel.cut(cut)
     return chosen.length
   }
+}
+
+function holderKey({ kind, name }: Holder): string {
+  return `${kind}:${name}`
 }
 
 /**

@@ -56,8 +56,10 @@ async function makeCheck(
   // A fault is a finding: the runner's patience with a line that is lost would only hide it.
   const finding = await context.step<Finding>(check, LOOK_STEP, async () =>
     findingOf(
-      await look().catch((error: unknown) =>
-        says('', { code: 'cannot-look', values: { reason: sentenceOf(error) } }),
+      await context.unlessCancelled(
+        look().catch((error: unknown) =>
+          says('', { code: 'cannot-look', values: { reason: sentenceOf(error) } }),
+        ),
       ),
     ),
   )

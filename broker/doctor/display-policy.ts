@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
+import { isLocal, sameAddress } from '../hypervisors/listen.js'
 import { faultsOr, type Judgement, type Said, says } from './finding.js'
 
 /** What stands on the host: PEM or null. */
@@ -64,6 +65,15 @@ function fits(certificate: X509Certificate, address: string): boolean {
   )
 }
 
+/** `listen`: where displays are told to listen, `setting`: what was set. QEMU can listen on no address that the host does not have. */
+export function judgeListen(listen: string, setting: string, own: readonly string[]): Said[] {
+  const everywhere = listen === '0.0.0.0' || listen === '::'
+  const there = everywhere || isLocal(listen) || own.some((one) => sameAddress(one, listen))
+  return there || setting === 'auto'
+    ? []
+    : [{ code: 'display-listen', values: { address: listen, found: own.join(', ') } }]
+}
+
 /** `resolved`: what the display address leads to as the broker's machine sees it, or null when it is not known; `own`: addresses of the host's cards. */
 export function judgeDisplayAddress(
   address: string,
@@ -73,7 +83,7 @@ export function judgeDisplayAddress(
   if (resolved === null) return says(address, { code: 'display-unknown', values: { address } })
   if (resolved.some((one) => /^(127\.|::1$)/.test(one)))
     return says(resolved.join(', '), { code: 'display-loopback', values: { address } })
-  if (resolved.some((one) => own.includes(one)))
+  if (resolved.some((one) => own.some((mine) => sameAddress(one, mine))))
     return says(resolved.join(', '), { code: 'display-own', values: { address } })
   return says(resolved.join(', '), {
     code: 'display-elsewhere',

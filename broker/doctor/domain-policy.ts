@@ -47,6 +47,19 @@ export function judgeDomains(
   return faultsOr(faults, { code: 'domains-known' }, String(domains.length))
 }
 
+/** Names of the domains that have a MAC in common with another one, each with that MAC. */
+export function twinsAmong(
+  domains: ReadonlyArray<{ readonly name: string; readonly macs: readonly string[] }>,
+): string[] {
+  const owners = new Map<string, string[]>()
+  for (const { name, macs } of domains)
+    for (const mac of macs.map((one) => one.toLowerCase()))
+      owners.set(mac, [...(owners.get(mac) ?? []), name])
+  return [...owners].flatMap(([mac, names]) =>
+    names.length < 2 ? [] : [...new Set(names)].map((name) => `${name} (${mac})`),
+  )
+}
+
 /** Pairs of what the database says and what libvirt says. */
 export function judgeDefinitions(
   pairs: ReadonlyArray<{ readonly name: string; readonly wanted: Shape; readonly found: Shape }>,

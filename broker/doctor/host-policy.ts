@@ -19,7 +19,12 @@ export interface NetworksLook {
     readonly active: boolean
     readonly autostart: boolean
   }>
-  readonly bridges: ReadonlyArray<{ readonly name: string; readonly up: boolean }>
+  readonly bridges: ReadonlyArray<{
+    readonly name: string
+    readonly up: boolean
+    /** net.ipv4.conf: 1 refuses senders whose address is elsewhere; absent from an older helper. */
+    readonly rp_filter?: number
+  }>
 }
 export interface ProgramsLook {
   readonly qemu_img: string | null
@@ -165,6 +170,14 @@ export function judgeVirtualisation(
   })
 }
 
+/** Bridges on which a guest may speak for addresses of other networks of its host. */
+export function judgeSenders({ bridges }: NetworksLook): Said[] {
+  const open = bridges.filter(({ rp_filter: filter }) => filter !== undefined && filter !== 1)
+  return open.length === 0
+    ? []
+    : [{ code: 'networks-senders', values: { names: open.map(({ name }) => name).join(', ') } }]
+}
+
 /** `needed`: as machines say it, `network:NAME` or `bridge:NAME`. */
 export function judgeNetworks(look: NetworksLook, needed: readonly string[]): Judgement {
   const measured = [
@@ -173,7 +186,7 @@ export function judgeNetworks(look: NetworksLook, needed: readonly string[]): Ju
   ]
     .map(({ name }) => name)
     .join(', ')
-  const wanted = [...new Set(needed)].filter((one) => one !== 'none')
+  const wanted = [...new Set(needed)].filter((one) => /^(network|bridge):/.test(one))
   if (wanted.length === 0) return says(measured, { code: 'networks-none' })
   return faultsOr(
     wanted.flatMap((one) => networkFaults(look, one)),

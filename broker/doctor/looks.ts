@@ -1,13 +1,15 @@
-import { lookup } from 'node:dns/promises'
 import type { CheckId } from '../api/checks.js'
 import { sentenceOf } from '../errors.js'
 import {
   type CertificateLook,
   judgeCertificate,
   judgeDisplayAddress,
+  judgeListen,
   type KeyLook,
 } from './display-policy.js'
-import { lookAtDefinitions, lookAtDomains, lookAtFiles } from './belongings.js'
+import { listenOf } from '../hypervisors/listen.js'
+import { resolve } from '../hypervisors/prepare.js'
+import { lookAtDefinitions, lookAtDomains, lookAtFiles, lookAtTwins } from './belongings.js'
 import { type Judgement, says } from './finding.js'
 import {
   type AccountLook,
@@ -16,6 +18,7 @@ import {
   judgeHelper,
   judgeLibvirt,
   judgeNetworks,
+  judgeSenders,
   judgePrograms,
   judgeSshd,
   judgeVirtualisation,
@@ -58,10 +61,12 @@ export const LOOKS: Readonly<
       .distinct()
       .where('hypervisor', '=', scene.row.name)
       .execute()
-    return judgeNetworks(
-      await ask<NetworksLook>(scene, 'networks'),
+    const look = await ask<NetworksLook>(scene, 'networks')
+    const { measured, says: said } = judgeNetworks(
+      look,
       needed.map(({ network }) => network),
     )
+    return says(measured, ...said, ...judgeSenders(look), ...(await lookAtTwins(scene)))
   },
   images: async (scene) => judgeDirectory('images', await directories(scene)),
   overlays: async (scene) => judgeDirectory('overlays', await directories(scene)),
@@ -80,11 +85,11 @@ export const LOOKS: Readonly<
   },
   'display-address': async (scene) => {
     const { addresses } = await ask<{ addresses: string[] }>(scene, 'addresses')
-    const resolved = await lookup(scene.row.display_address, { all: true }).then(
-      (found) => found.map(({ address }) => address),
-      () => null,
-    )
-    return judgeDisplayAddress(scene.row.display_address, resolved, addresses)
+    const { display_address: address, listen_address: setting } = scene.row
+    const faults = judgeListen(listenOf(scene.row), setting, addresses)
+    return faults.length > 0
+      ? says(listenOf(scene.row), ...faults)
+      : judgeDisplayAddress(address, await resolve(address), addresses)
   },
   domains: whenUp(lookAtDomains),
   definitions: whenUp(lookAtDefinitions),

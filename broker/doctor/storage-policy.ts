@@ -16,6 +16,7 @@ export type DirectoryLook =
       readonly total_inodes: number
       readonly writable: boolean
       readonly reflink: boolean
+      readonly keeps_marks: boolean
       readonly closed_by: string | null
     }
 export type DirectoriesLook = Readonly<Record<keyof Directories, DirectoryLook>>
@@ -38,6 +39,10 @@ export function judgeDirectory(kind: keyof Directories, looks: DirectoriesLook):
   const { path, owner, mode } = look
   const faults: Said[] = [
     ...(look.writable ? [] : [{ code: 'directory-read-only', values: { path } } as const]),
+    // Layers in the transient directory are made by libvirt. Where nothing can be written, this cannot be known.
+    ...(look.keeps_marks || !look.writable || kind === 'transient'
+      ? []
+      : [{ code: 'directory-no-marks', values: { path } } as const]),
     ...(look.closed_by === null
       ? []
       : [{ code: 'directory-closed', values: { place: look.closed_by } } as const]),

@@ -64,7 +64,10 @@ export async function machinesOn(deps: FactsDeps, hypervisor: string): Promise<S
       const held = desktops.get(row.name) ?? null
       const inUse = reasonInUse(
         assigned,
-        observer.viewers(row.id),
+        // Of a machine whose host is away the step says so.
+        row.power === 'unknown'
+          ? { viewers: observer.occupancy.viewers(row.id), unknown: null }
+          : observer.occupancy.use(row.id),
         row.power === 'unknown' ? 'running' : row.power,
         now(),
         releaseAfterMs,
@@ -77,6 +80,7 @@ export async function machinesOn(deps: FactsDeps, hypervisor: string): Promise<S
         power: row.power,
         job: row.job_id,
         inUse,
+        unknown: observer.occupancy.unknown(row.id),
         holder: inUse === null ? null : (held?.holder ?? null),
         kept: assigned !== null && (assigned.fixed === 1 || assigned.pool_id === null),
         desktop: row.state,

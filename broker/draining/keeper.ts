@@ -19,7 +19,7 @@ export interface DrainKeeperDeps extends FactsDeps {
   readonly pools: Pools
   readonly jobs: JobRunner
   readonly log: Logger
-  readonly othersOn: (hypervisor: string) => Promise<string[]>
+  readonly othersOn: (hypervisor: string) => Promise<string[] | null>
 }
 
 const LOOK_EVERY_MS = 5_000
@@ -96,11 +96,9 @@ export class DrainKeeper {
         })
     }
     await this.#move(steps.filter(({ step }) => step === 'move').map(({ machine }) => machine))
-    await this.#noteEmpty(
-      drain,
-      !steps.some(({ step }) => isLeft(step)) &&
-        (await this.deps.othersOn(drain.hypervisor)).length === 0,
-    )
+    const others = await this.deps.othersOn(drain.hypervisor)
+    if (others !== null)
+      await this.#noteEmpty(drain, others.length === 0 && !steps.some(({ step }) => isLeft(step)))
   }
 
   /** A pool takes its own members away; its keeper then builds what is missing where it may. One job a pool at a time. */

@@ -12,6 +12,8 @@ export interface MachineFacts {
   /** Why it counts as in use, as the assignments say it; null: it is free. */
   readonly inUse: string | null
   readonly holder: string | null
+  /** Why it is not known who uses it, or null. */
+  readonly unknown: string | null
   /** It is its holder's for good, or by name: nobody else gets it when he leaves. */
   readonly kept: boolean
   /** As a member of a pool. */
@@ -26,7 +28,7 @@ const BEING_MADE: readonly DesktopState[] = ['building', 'cleaning', 'deleting']
 /** The next step with a machine of a host that is emptied; pure. `over`: the deadline has passed, and its holder was warned. */
 export function drainStep(facts: MachineFacts, over: boolean): DrainStep {
   const runs = RUNS.includes(facts.power)
-  if (facts.power === 'unknown') return 'unknown'
+  if (facts.power === 'unknown' || facts.unknown !== null) return 'unknown'
   if (facts.job !== null) return 'job'
   if (facts.inUse !== null) {
     if (facts.kept) return !runs ? 'rest' : over ? 'stop' : 'holder'
@@ -49,7 +51,10 @@ export function drainSentence(facts: MachineFacts, step: DrainStep): string {
   const who = holder ?? 'Somebody'
   const texts: Record<DrainStep, string> = {
     rest: restSentence(facts),
-    unknown: 'Its hypervisor does not answer: it goes on when it is back.',
+    unknown:
+      facts.power === 'unknown' || facts.unknown === null
+        ? 'Its hypervisor does not answer: it goes on when it is back.'
+        : `It stays until it is known who is connected: ${facts.unknown.replace(/\.$/, '')}.`,
     move: 'Its pool deletes it here and builds it anew elsewhere.',
     stop:
       holder === null

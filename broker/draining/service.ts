@@ -81,17 +81,20 @@ export class Drains {
       .where('hypervisor', '=', hypervisor)
       .executeTakeFirst()
     const over = row !== undefined && deadlineStep(row, this.deps.now()) === 'over'
-    const [seen, others] = [
-      await machinesOn(this.deps, hypervisor),
-      await this.othersOn(hypervisor),
-    ]
+    const seen = await machinesOn(this.deps, hypervisor)
+    const others = (await this.othersOn(hypervisor)) ?? []
     // One that was empty and answers no more was switched off, as it was to be.
     const offNow =
       row !== undefined &&
       row.empty_at !== null &&
       this.deps.hypervisors.link(hypervisor).status().state !== 'up'
     const machines = seen.map((machine) =>
-      toApi(offNow && machine.power === 'unknown' ? { ...machine, power: 'off' } : machine, over),
+      toApi(
+        offNow && machine.power === 'unknown'
+          ? { ...machine, power: 'off', unknown: null }
+          : machine,
+        over,
+      ),
     )
     const left = machines.filter(({ step }) => isLeft(step)).length + others.length
     const total = Math.max(row?.total ?? 0, left - others.length)
@@ -110,10 +113,10 @@ export class Drains {
     }
   }
 
-  /** Domains that run there and are not Berth's: they go off with the host too. Of a host that does not answer none are known. */
-  async othersOn(hypervisor: string): Promise<string[]> {
+  /** Domains that run there and are not Berth's: they go off with the host too. null: the host does not say. */
+  async othersOn(hypervisor: string): Promise<string[] | null> {
     const link = this.deps.hypervisors.link(hypervisor)
-    if (link.status().state !== 'up') return []
+    if (link.status().state !== 'up') return null
     const known = new Set(
       (
         await this.deps.store
@@ -123,7 +126,8 @@ export class Drains {
           .execute()
       ).map(({ id }) => id),
     )
-    const domains = await link.listDomains().catch(() => [])
+    const domains = await link.listDomains().catch(() => null)
+    if (domains === null) return null
     return domains
       .filter(({ uuid, power }) => !known.has(uuid) && power !== 'off' && power !== 'crashed')
       .map(({ name }) => name)

@@ -76,6 +76,7 @@ async function waitsIn(queries: Queries, at: number): Promise<number[]> {
     .selectFrom('event')
     .select('id')
     .where('at', '<', at)
+    .orderBy('at', 'desc')
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst()

@@ -1,12 +1,20 @@
 import { BrokerError } from '../errors.js'
-import {
-  buildXml,
-  nodeOf,
-  nodesOf,
-  parseXml,
-  textOf as text,
-  type XmlNode as Node,
-} from '../xml/xml.js'
+import { parseTree, type XmlElement } from '../xml/tree.js'
+import { buildXml, type XmlNode as Node } from '../xml/xml.js'
+import type { DesktopFeatures } from './domain-patch.js'
+import { type DomainMetadata, METADATA_URI } from './domain-reading.js'
+import { instanceOf } from './domain-template.js'
+
+export { type DesktopFeatures, type DomainPatch, patchDomain } from './domain-patch.js'
+export {
+  type DiskSource,
+  type DomainMetadata,
+  METADATA_URI,
+  type ParsedDomain,
+  parseDomainXml,
+  readMetadata,
+  sameDefinition,
+} from './domain-reading.js'
 
 /** What the machine's own definition says; everything else comes from the template. */
 export interface DomainSpec {
@@ -34,51 +42,23 @@ export interface DomainSpec {
   readonly template: string | null
 }
 
-/** Enforced by QEMU's SPICE server, whatever a viewer asks for. */
-export interface DesktopFeatures {
-  readonly clipboard: boolean
-  readonly fileTransfer: boolean
-  readonly usb: boolean
-}
 export const ALL_FEATURES: DesktopFeatures = { clipboard: true, fileTransfer: true, usb: true }
 
-/** `record`: what a lost database is made from again, as JSON. */
-export interface DomainMetadata {
-  readonly pool?: string
-  readonly generation?: string
-  readonly assignment?: string
-  readonly record?: string
-}
-
-export const METADATA_URI = 'https://berth.invalid/xmlns/1'
 /** The ticket of a display that nobody may open: expired before libvirt existed. Without a password SPICE would let anybody in. */
 const CLOSED = { '@_passwd': 'closed', '@_passwdValidTo': '1970-01-01T00:00:01' }
 /** Hot-plug needs free ports; q35 has none of its own (https://libvirt.org/pci-hotplug.html). */
 const SPARE_PCIE_PORTS = 6
 const SPICE_USB_CHANNELS = 4
 
-const LISTS = [
-  'disk',
-  'interface',
-  'graphics',
-  'channel',
-  'redirdev',
-  'controller',
-  'sound',
-  'video',
-  'entry',
-  'listen',
-] as const
-
-/** The domain's XML for libvirt's define; pure. Throws `invalid_request` when the template of one's own is not a domain. */
+/** The XML of a new domain for libvirt's define; pure. Throws `invalid_request` when a template of one's own is not a domain, or not what one can be made from. */
 export function domainXml(spec: DomainSpec): string {
-  const domain = spec.template === null ? builtIn(spec) : parseDomain(spec.template)
-  const devices = nodeOf(domain['devices'])
-  const own = spec.template !== null
+  return spec.template === null ? builtIn(spec) : instanceOf(spec.template, spec)
+}
+
+function builtIn(spec: DomainSpec): string {
   const features = spec.features ?? ALL_FEATURES
   return buildXml({
     domain: {
-      ...domain,
       '@_type': spec.virtType,
       name: spec.name,
       uuid: spec.uuid,
@@ -86,116 +66,65 @@ export function domainXml(spec: DomainSpec): string {
       memory: { '@_unit': 'MiB', '#text': spec.memoryMib },
       currentMemory: { '@_unit': 'MiB', '#text': spec.memoryMib },
       vcpu: spec.vcpus,
-      sysinfo: {
-        '@_type': 'smbios',
-        system: {
-          entry: [
-            { '@_name': 'manufacturer', '#text': 'Berth' },
-            { '@_name': 'serial', '#text': spec.serial },
-            { '@_name': 'uuid', '#text': spec.uuid },
-          ],
-        },
+      sysinfo: sysinfo(spec),
+      os: {
+        ...(spec.firmware === 'uefi' ? { '@_firmware': 'efi' } : {}),
+        type: { '@_arch': 'x86_64', '@_machine': 'q35', '#text': 'hvm' },
+        boot: { '@_dev': 'hd' },
+        smbios: { '@_mode': 'sysinfo' },
       },
-      os: { ...nodeOf(domain['os']), smbios: { '@_mode': 'sysinfo' } },
+      features: { acpi: '', apic: '' },
+      cpu: processor(spec.virtType),
+      clock: {
+        '@_offset': 'utc',
+        timer: [
+          { '@_name': 'rtc', '@_tickpolicy': 'catchup' },
+          { '@_name': 'hpet', '@_present': 'no' },
+        ],
+      },
       on_poweroff: 'destroy',
       on_reboot: spec.destroyOnReboot ? 'destroy' : 'restart',
       on_crash: 'destroy',
       devices: {
-        ...devices,
-        disk: [
-          bootDisk(spec),
-          ...nodesOf(devices['disk']).filter((disk) => targetOf(disk) !== 'vda'),
-        ],
-        interface: interfaces(spec, nodesOf(devices['interface'])),
+        disk: [bootDisk(spec)],
+        interface: interfaces(spec),
         graphics: displays(spec, features),
-        ...(own ? {} : consoleDevices()),
+        ...consoleDevices(),
         ...(features.usb ? {} : { redirdev: [] }),
       },
     },
   })
 }
 
-/** What Berth reads from a domain that exists. Absent elements are settled here. */
-export interface ParsedDomain {
-  readonly name: string
-  readonly uuid: string
-  readonly memoryMib: number
-  readonly vcpus: number
-  readonly firmware: 'bios' | 'uefi'
-  readonly network: string
-  readonly mac: string
-  readonly serial: string
-  /** The file of the first disk (device disk), or null. */
-  readonly disk: string | null
-  readonly transient: boolean
-  readonly destroyOnReboot: boolean
-  readonly displays: readonly string[]
-}
-
-/** Reads `dumpxml` output; throws `invalid_request` for anything else. */
-export function parseDomainXml(xml: string): ParsedDomain {
-  const domain = parseDomain(xml)
-  const devices = nodeOf(domain['devices'])
-  const disk = nodesOf(devices['disk']).find((node) => (node['@_device'] ?? 'disk') === 'disk')
-  const card = nodesOf(devices['interface'])[0]
-  const os = nodeOf(domain['os'])
-  const smbios = nodesOf(nodeOf(nodeOf(domain['sysinfo'])['system'])['entry'])
+function sysinfo(spec: DomainSpec): Node {
   return {
-    name: text(domain['name']),
-    uuid: text(domain['uuid']),
-    memoryMib: Math.round(memoryBytes(domain['memory']) / 1_048_576),
-    vcpus: Number(text(domain['vcpu']) || 1),
-    firmware: os['@_firmware'] === 'efi' || text(os['loader']) !== '' ? 'uefi' : 'bios',
-    network: networkOf(card),
-    mac: text(nodeOf(card?.['mac'])['@_address']),
-    serial: text(smbios.find((entry) => entry['@_name'] === 'serial')),
-    disk: text(nodeOf(disk?.['source'])['@_file']) || null,
-    transient: disk !== undefined && 'transient' in disk,
-    destroyOnReboot: text(domain['on_reboot']) === 'destroy',
-    displays: nodesOf(devices['graphics']).map((graphics) => text(graphics['@_type'])),
-  }
-}
-
-function parseDomain(xml: string): Node {
-  const parsed = parseXml(xml, LISTS)
-  if ('fault' in parsed)
-    throw new BrokerError(
-      'invalid_request',
-      `The domain XML is refused: line ${parsed.fault.line}, column ${parsed.fault.column}: ${parsed.fault.message}.`,
-    )
-  const domain = parsed.root['domain']
-  if (typeof domain !== 'object' || domain === null)
-    throw new BrokerError('invalid_request', 'The domain XML has no <domain> element.')
-  return domain as Node
-}
-
-function builtIn(spec: DomainSpec): Node {
-  const uefi = spec.firmware === 'uefi'
-  return {
-    os: {
-      ...(uefi ? { '@_firmware': 'efi' } : {}),
-      type: { '@_arch': 'x86_64', '@_machine': 'q35', '#text': 'hvm' },
-      boot: { '@_dev': 'hd' },
-    },
-    features: { acpi: '', apic: '' },
-    cpu:
-      spec.virtType === 'kvm'
-        ? { '@_mode': 'host-passthrough', '@_check': 'none' }
-        : {
-            '@_mode': 'custom',
-            '@_match': 'exact',
-            '@_check': 'none',
-            model: { '@_fallback': 'allow', '#text': 'qemu64' },
-          },
-    clock: {
-      '@_offset': 'utc',
-      timer: [
-        { '@_name': 'rtc', '@_tickpolicy': 'catchup' },
-        { '@_name': 'hpet', '@_present': 'no' },
+    '@_type': 'smbios',
+    system: {
+      entry: [
+        { '@_name': 'manufacturer', '#text': 'Berth' },
+        { '@_name': 'serial', '#text': spec.serial },
+        { '@_name': 'uuid', '#text': spec.uuid },
       ],
     },
-    devices: {},
   }
+}
+
+/** The processor of the built-in template. */
+function processor(virtType: 'kvm' | 'qemu'): Node {
+  return virtType === 'kvm'
+    ? { '@_mode': 'host-passthrough', '@_check': 'none' }
+    : {
+        '@_mode': 'custom',
+        '@_match': 'exact',
+        '@_check': 'none',
+        model: { '@_fallback': 'allow', '#text': 'qemu64' },
+      }
+}
+
+export function processorOf(virtType: 'kvm' | 'qemu'): XmlElement {
+  const parsed = parseTree(buildXml({ cpu: processor(virtType) }))
+  if ('fault' in parsed) throw new Error(parsed.fault.message)
+  return parsed.root
 }
 
 function bootDisk(spec: DomainSpec): Node {
@@ -210,18 +139,22 @@ function bootDisk(spec: DomainSpec): Node {
   }
 }
 
-function interfaces(spec: DomainSpec, given: Node[]): Node[] {
-  const [kind, name] = spec.network.split(':')
-  if (kind === 'none') return []
-  const [first, ...others] = given
-  const source =
-    kind === 'bridge'
-      ? { '@_type': 'bridge', source: { '@_bridge': name } }
-      : { '@_type': 'network', source: { '@_network': name } }
-  return [
-    { model: { '@_type': 'virtio' }, ...first, ...source, mac: { '@_address': spec.mac } },
-    ...others,
-  ]
+/** Throws `invalid_request` for a kind of network that only an XML of one's own can have. */
+function interfaces({ network, mac }: DomainSpec): Node[] {
+  if (network === 'none') return []
+  const [type = '', ...rest] = network.split(':')
+  const name = rest.join(':')
+  const source = {
+    network: { '@_network': name },
+    bridge: { '@_bridge': name },
+    direct: { '@_dev': name, '@_mode': 'bridge' },
+  }[type]
+  if (!source)
+    throw new BrokerError(
+      'invalid_request',
+      `A network card of the kind ${name} is not made by Berth: name a network or a bridge.`,
+    )
+  return [{ '@_type': type, mac: { '@_address': mac }, source, model: { '@_type': 'virtio' } }]
 }
 
 function displays(spec: DomainSpec, features: DesktopFeatures): Node[] {
@@ -295,17 +228,6 @@ export function metadataXml(values: DomainMetadata): string {
   }).trim()
 }
 
-/** What Berth wrote into a domain; null when it wrote nothing. */
-export function readMetadata(xml: string): DomainMetadata | null {
-  const element = nodeOf(nodeOf(parseDomain(xml)['metadata'])['berth:berth'])
-  if (text(element['@_xmlns:berth']) !== METADATA_URI) return null
-  return Object.fromEntries(
-    (['pool', 'generation', 'assignment', 'record'] as const)
-      .filter((name) => element[`@_${name}`] !== undefined)
-      .map((name) => [name, text(element[`@_${name}`])]),
-  )
-}
-
 function metadata(values: DomainMetadata): Node {
   return {
     'berth:berth': {
@@ -313,34 +235,4 @@ function metadata(values: DomainMetadata): Node {
       ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`@_${name}`, value])),
     },
   }
-}
-
-function networkOf(card: Node | undefined): string {
-  const source = nodeOf(card?.['source'])
-  if (source['@_network']) return `network:${text(source['@_network'])}`
-  return source['@_bridge'] ? `bridge:${text(source['@_bridge'])}` : 'none'
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  b: 1,
-  bytes: 1,
-  kb: 1e3,
-  k: 1024,
-  kib: 1024,
-  mb: 1e6,
-  m: 1_048_576,
-  mib: 1_048_576,
-  gb: 1e9,
-  g: 1_073_741_824,
-  gib: 1_073_741_824,
-}
-/** https://libvirt.org/formatdomain.html#memory-allocation: the unit is KiB when none is given. */
-function memoryBytes(node: unknown): number {
-  return (
-    Number(text(node) || 0) * (UNITS[text(nodeOf(node)['@_unit']).toLowerCase() || 'kib'] ?? 1024)
-  )
-}
-
-function targetOf(disk: Node): string {
-  return text(nodeOf(disk['target'])['@_dev'])
 }

@@ -44,6 +44,8 @@ const LONGEST_LINE_BYTES = 16 * 1024 * 1024
 const CODES: Readonly<Record<string, ErrorCode>> = {
   not_found: 'not_found',
   exists: 'name_taken',
+  foreign: 'foreign',
+  hidden: 'console_unreachable',
   in_use: 'machine_running',
   no_space: 'no_space',
   bad_image: 'image_refused',
@@ -83,7 +85,7 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent]; close: [
 
   /** The helper's first line. Throws when none comes in time, or when it speaks another protocol. */
   async hello(timeoutMs: number): Promise<{ version: string }> {
-    const [line] = (await once(this, 'hello' as 'event', {
+    const [line] = (await once(this, 'hello', {
       signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#gone.signal]),
     }).catch((cause: unknown) => {
       throw new BrokerError(

@@ -11,6 +11,12 @@ export interface DomainState {
   readonly power: PowerState
 }
 
+/** Which domain is meant: the UUID says it, and the name must be that of the same one. */
+export interface DomainId {
+  readonly name: string
+  readonly uuid: string
+}
+
 /** What a host says of itself (the helper's `facts`). */
 export interface HostFacts {
   readonly hostname: string
@@ -66,15 +72,19 @@ export interface HypervisorLink {
    */
   openDisplay(domain: string): Promise<Duplex>
   listDomains(): Promise<DomainState[]>
+  /** What changes a domain rejects with `foreign` when another domain has its name or its UUID, and leaves that one alone. */
   defineDomain(xml: string): Promise<void>
-  startDomain(name: string): Promise<void>
+  startDomain(domain: DomainId): Promise<void>
   /** Asks the guest by ACPI; returns at once. */
-  shutdownDomain(name: string): Promise<void>
+  shutdownDomain(domain: DomainId): Promise<void>
   /** The plug. */
-  destroyDomain(name: string): Promise<void>
+  destroyDomain(domain: DomainId): Promise<void>
   /** Lets a paused domain go on. */
-  resumeDomain(name: string): Promise<void>
+  resumeDomain(domain: DomainId): Promise<void>
+  /** As it is defined and starts the next time, without passwords. */
   domainXml(name: string): Promise<string>
+  /** The same with everything that defining it again needs; null when there is no such domain, `foreign` when the name is another one's. */
+  definition(domain: DomainId): Promise<string | null>
   close(): Promise<void>
 }
 

@@ -11,6 +11,7 @@ interface Waiting {
 
 /** After its socket was closed a native call ends by itself; one that does not costs the process. */
 const END_AFTER_CUT_MS = 3_000
+const RELEASE_WITHIN_MS = 10_000
 /** Threads for blocking calls in one process (https://docs.libuv.org/en/v1.x/threadpool.html): a stuck host holds one, the others go on. */
 const THREADS = '16'
 
@@ -43,6 +44,15 @@ export class LibvirtProcesses {
     return await process.call(hypervisor, { uri, method, args }, timeoutMs, cut)
   }
 
+  /** Closes the native connection behind `uri`, whose socket is closed already; a process that cannot is replaced. */
+  async release(hypervisor: string, uri: string): Promise<void> {
+    const process = this.#processes[slotOf(hypervisor, this.#processes.length)]
+    if (process?.alive !== true) return
+    await process
+      .call(hypervisor, { uri, method: 'close', args: [] }, RELEASE_WITHIN_MS, () => {})
+      .catch(() => {}) // what is left of it ends with the process
+  }
+
   stop(): void {
     for (const process of this.#processes) process?.kill()
   }
@@ -63,7 +73,12 @@ class LibvirtProcess {
     this.#child = fork(
       fileURLToPath(new URL(`./libvirt-process.${extension}`, import.meta.url)),
       [],
-      { env: { ...process.env, UV_THREADPOOL_SIZE: THREADS }, serialization: 'advanced' },
+      {
+        // libvirt's words are shown to people; they are English as ours.
+        env: { ...process.env, UV_THREADPOOL_SIZE: THREADS, LC_ALL: 'C' },
+        execArgv: [...process.execArgv, '--expose-gc'],
+        serialization: 'advanced',
+      },
     )
     this.#child.on('message', (answer: LibvirtAnswer) => {
       this.#answer(answer)
@@ -123,14 +138,14 @@ class LibvirtProcess {
     )
   }
 
-  #answer({ id, result, error }: LibvirtAnswer): void {
+  #answer({ id, result, error, fault }: LibvirtAnswer): void {
     const waiting = this.#waiting.get(id)
     this.#waiting.delete(id)
     if (this.#waiting.size === 0) this.#child.channel?.unref()
     if (!waiting) return
     clearTimeout(waiting.timer)
     if (error === undefined) waiting.resolve(result)
-    else waiting.reject(new Error(error))
+    else waiting.reject(new LibvirtFault(error, fault ?? 'refused'))
   }
 
   #gone(): void {
@@ -148,13 +163,21 @@ class LibvirtProcess {
   }
 }
 
+class LibvirtFault extends Error {
+  constructor(
+    message: string,
+    readonly fault: NonNullable<LibvirtAnswer['fault']>,
+  ) {
+    super(message)
+  }
+}
+
 function named(error: Error, hypervisor: string): BrokerError {
   if (error instanceof BrokerError) return error
-  const lost =
-    /cannot recv|end of file|broken pipe|reset by peer|failed to connect|client socket is closed|connection refused/i.test(
-      error.message,
-    )
-  return lost
+  const fault = error instanceof LibvirtFault ? error.fault : 'refused'
+  if (fault === 'foreign')
+    return new BrokerError('foreign', `${hypervisor}: ${error.message}.`, { cause: error })
+  return fault === 'lost'
     ? new BrokerError(
         'hypervisor_unreachable',
         `The line to libvirt on ${hypervisor} was lost (${error.message}).`,

@@ -6,7 +6,9 @@ import type { Client } from 'ssh2'
 import { BrokerError, sentenceOf } from '../errors.js'
 import { type Contact, type ContactStage, tryContact, visit, type Visited } from './contact.js'
 import { HelperChannel, type RequestOptions } from './helper-channel.js'
+import { parseDomainXml } from './domain-xml.js'
 import type {
+  DomainId,
   DomainState,
   HostFacts,
   HypervisorLink,
@@ -21,7 +23,8 @@ import { openForward, openHelper, openSocket, openSsh } from './ssh-connection.j
 export interface LinkDeps {
   readonly settings: () => LinkSettings
   readonly privateKey: string
-  readonly processes: LibvirtProcesses
+  readonly processes: Pick<LibvirtProcesses, 'call' | 'release'>
+  readonly patience?: Partial<Patience>
   readonly events: LinkEvents
   readonly log: Logger
 }
@@ -31,10 +34,26 @@ interface Line {
   readonly ssh: Client
   readonly helper: HelperChannel
   readonly forward: SocketForward
+  /** Ends, or rejects with what ssh2 says, when any of it is gone; kept from its beginning, so that nothing is missed. */
+  readonly gone: Promise<unknown>
 }
 
-const HELLO_TIMEOUT_MS = 15_000
-const FACTS_EVERY_MS = 30_000
+/** How long the parts of a living line may take. */
+interface Patience {
+  readonly channelMs: number
+  readonly helloMs: number
+  readonly factsEveryMs: number
+  /** A helper that lives answers a ping at once, whatever else it does. */
+  readonly pingMs: number
+}
+
+const PATIENCE: Patience = {
+  channelMs: 20_000,
+  helloMs: 15_000,
+  factsEveryMs: 30_000,
+  pingMs: 15_000,
+}
+const MISSED_PINGS = 2
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 30_000
 const DISPLAY_WITHIN_MS = 10_000
@@ -45,6 +64,7 @@ const START_TIMEOUT_MS = 60_000
 export class SshLink implements HypervisorLink {
   readonly #abort = new AbortController()
   readonly #ended: Promise<void>
+  readonly #patience: Patience
   #line: Line | undefined
   #status: LinkStatus = {
     state: 'connecting',
@@ -52,12 +72,19 @@ export class SshLink implements HypervisorLink {
     sinceMs: Date.now(),
     facts: null,
   }
+  /** As the status's `sinceMs`, by the clock that nobody sets. */
+  #changedMs = performance.now()
   #wake: (() => void) | undefined
+  /** The attempt that is under way; a wish for another one ends it. */
+  #attempt: AbortController | undefined
+  #again = false
+  readonly #waitingForUp = new Set<() => void>()
 
   constructor(
     readonly name: string,
     readonly deps: LinkDeps,
   ) {
+    this.#patience = { ...PATIENCE, ...deps.patience }
     this.#ended = this.#keepUp()
   }
 
@@ -67,16 +94,30 @@ export class SshLink implements HypervisorLink {
 
   /** Tries again now, with the settings as they are now; a line that is up is built anew. */
   reconnect(): void {
+    this.#again = true
+    this.#attempt?.abort()
     this.#line?.ssh.end()
     this.#wake?.()
   }
 
   async untilUp(withinMs: number): Promise<void> {
-    const until = Date.now() + withinMs
-    while (this.#status.state !== 'up') {
-      if (Date.now() > until || this.#abort.signal.aborted) throw this.#away()
-      await delay(50)
-    }
+    if (this.#status.state === 'up') return
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        this.#abort.signal.removeEventListener('abort', done)
+        this.#waitingForUp.delete(done)
+        resolve()
+      }
+      const timer = setTimeout(done, withinMs)
+      this.#abort.signal.addEventListener('abort', done)
+      this.#waitingForUp.add(done)
+    })
+    if (this.#isAway()) throw this.#away()
+  }
+
+  #isAway(): boolean {
+    return this.#status.state !== 'up'
   }
 
   async contact(stage: ContactStage): Promise<Contact> {
@@ -110,27 +151,31 @@ export class SshLink implements HypervisorLink {
     return (await this.#libvirt('list', [])) as DomainState[]
   }
   async defineDomain(xml: string): Promise<void> {
-    await this.#libvirt('define', [xml])
+    const { name, uuid } = parseDomainXml(xml)
+    await this.#libvirt('define', [name, uuid, xml])
   }
-  async startDomain(name: string): Promise<void> {
-    await this.#libvirt('start', [name], START_TIMEOUT_MS)
+  async startDomain({ name, uuid }: DomainId): Promise<void> {
+    await this.#libvirt('start', [name, uuid], START_TIMEOUT_MS)
   }
-  async shutdownDomain(name: string): Promise<void> {
-    await this.#libvirt('shutdown', [name])
+  async shutdownDomain({ name, uuid }: DomainId): Promise<void> {
+    await this.#libvirt('shutdown', [name, uuid])
   }
-  async destroyDomain(name: string): Promise<void> {
-    await this.#libvirt('destroy', [name], START_TIMEOUT_MS)
+  async destroyDomain({ name, uuid }: DomainId): Promise<void> {
+    await this.#libvirt('destroy', [name, uuid], START_TIMEOUT_MS)
   }
-  async resumeDomain(name: string): Promise<void> {
-    await this.#libvirt('resume', [name])
+  async resumeDomain({ name, uuid }: DomainId): Promise<void> {
+    await this.#libvirt('resume', [name, uuid])
   }
   async domainXml(name: string): Promise<string> {
     return (await this.#libvirt('xml', [name])) as string
   }
+  async definition({ name, uuid }: DomainId): Promise<string | null> {
+    return (await this.#libvirt('definition', [name, uuid])) as string | null
+  }
 
   async close(): Promise<void> {
-    this.#abort.abort()
     this.#line?.ssh.end()
+    this.#abort.abort()
     this.#wake?.()
     await this.#ended
   }
@@ -141,7 +186,7 @@ export class SshLink implements HypervisorLink {
   }
 
   #away(): BrokerError {
-    const minutes = Math.floor((Date.now() - this.#status.sinceMs) / 60_000)
+    const minutes = Math.floor((performance.now() - this.#changedMs) / 60_000)
     return new BrokerError(
       'hypervisor_unreachable',
       `${this.name} is not reachable${minutes > 0 ? ` since ${minutes} min` : ''}: ${this.#status.reason || 'connecting'}`,
@@ -149,7 +194,7 @@ export class SshLink implements HypervisorLink {
   }
 
   async #libvirt(
-    method: 'list' | 'define' | 'start' | 'shutdown' | 'destroy' | 'resume' | 'xml',
+    method: 'list' | 'define' | 'start' | 'shutdown' | 'destroy' | 'resume' | 'xml' | 'definition',
     args: readonly string[],
     timeoutMs = CALL_TIMEOUT_MS,
   ): Promise<unknown> {
@@ -168,9 +213,11 @@ export class SshLink implements HypervisorLink {
 
   async #keepUp(): Promise<void> {
     for (let retryMs = FIRST_RETRY_MS; !this.#abort.signal.aborted;) {
-      const startedMs = Date.now()
+      const startedMs = performance.now()
+      const attempt = (this.#attempt = new AbortController())
       try {
-        const line = await this.#connect()
+        const line = await this.#connect(AbortSignal.any([this.#abort.signal, attempt.signal]))
+        this.#attempt = undefined
         await this.#live(line)
         this.#setStatus('unreachable', 'The line was lost; connecting again.')
       } catch (error) {
@@ -179,7 +226,12 @@ export class SshLink implements HypervisorLink {
         this.#setStatus('unreachable', sentenceOf(error))
       }
       if (this.#abort.signal.aborted) break // nobody would wake it from a pause of half a minute
-      if (Date.now() - startedMs > LAST_RETRY_MS) retryMs = FIRST_RETRY_MS
+      if (this.#again) {
+        this.#again = false
+        retryMs = FIRST_RETRY_MS
+        continue
+      }
+      if (performance.now() - startedMs > LAST_RETRY_MS) retryMs = FIRST_RETRY_MS
       await this.#pause(Math.random() * retryMs + 100) // full jitter: many brokers or hosts do not knock together
       retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)
     }
@@ -193,36 +245,49 @@ export class SshLink implements HypervisorLink {
         resolve()
       }
     })
+    this.#wake = undefined
   }
 
-  async #connect(): Promise<Line & { facts: HostFacts }> {
+  async #connect(signal: AbortSignal): Promise<Line & { facts: HostFacts }> {
     const settings = this.deps.settings()
-    const ssh = await openSsh(settings, this.deps.privateKey, this.#abort.signal)
+    const ssh = await openSsh(settings, this.deps.privateKey, signal)
+    const sshGone = once(ssh, 'close')
+    sshGone.catch(() => {}) // who serves the line sees it
+    const giveUp = (): void => {
+      ssh.destroy()
+    }
+    signal.addEventListener('abort', giveUp)
+    ssh.once('close', () => {
+      signal.removeEventListener('abort', giveUp)
+    })
     try {
-      const helper = new HelperChannel(this.name, await openHelper(ssh))
-      const giveUp = (): void => {
-        helper.close()
-      }
-      this.#abort.signal.addEventListener('abort', giveUp)
-      helper.once('close', () => {
-        this.#abort.signal.removeEventListener('abort', giveUp)
-      })
+      const helper = new HelperChannel(this.name, await openHelper(ssh, this.#patience.channelMs))
+      const gone = Promise.race([sshGone, once(helper, 'close')])
+      gone.catch(() => {})
       helper.on('event', (event) => {
         this.deps.events.onEvent(event)
       })
-      await helper.hello(HELLO_TIMEOUT_MS)
+      await helper.hello(this.#patience.helloMs)
       const facts = await helper.request<HostFacts>('configure', settings.directories)
       const forward = await SocketForward.open(ssh)
-      const line = { ssh, helper, forward, facts }
-      await this.deps.processes
-        .call(this.name, forward.libvirtUri, 'list', [], CALL_TIMEOUT_MS, () => {
-          forward.cut()
-        })
-        .catch(async (error: unknown) => {
-          await forward.close()
-          throw error
-        })
-      return line
+      try {
+        await this.deps.processes.call(
+          this.name,
+          forward.libvirtUri,
+          'list',
+          [],
+          CALL_TIMEOUT_MS,
+          () => {
+            forward.cut()
+          },
+        )
+        await helper.request('ping', {}, { timeoutMs: this.#patience.pingMs }) // it may have died meanwhile
+        signal.throwIfAborted()
+      } catch (error) {
+        await this.#closeForward(forward)
+        throw error
+      }
+      return { ssh, helper, forward, facts, gone }
     } catch (error) {
       ssh.destroy()
       throw error
@@ -232,30 +297,56 @@ export class SshLink implements HypervisorLink {
   /** Serves the line until it is gone. */
   async #live(line: Line & { facts: HostFacts }): Promise<void> {
     this.#line = line
-    const gone = Promise.race([once(line.ssh, 'close'), once(line.helper, 'close')])
     this.#setStatus('up', '', line.facts)
-    const refresh = setInterval(() => {
-      void this.#refreshFacts(line.helper)
-    }, FACTS_EVERY_MS)
+    const ended = new AbortController()
     try {
-      await gone // throws what ssh2 says of a line that died
+      await Promise.race([line.gone, this.#watchHelper(line.helper, ended.signal)]) // throws what ssh2 says of a line that died
     } finally {
-      clearInterval(refresh)
+      ended.abort()
       this.#line = undefined
       line.ssh.destroy()
-      await line.forward.close()
+      line.helper.close()
+      await this.#closeForward(line.forward)
     }
   }
 
-  /** Free space and memory change; a look that fails is made again. */
+  async #closeForward(forward: SocketForward): Promise<void> {
+    await forward.close()
+    await this.deps.processes.release(this.name, forward.libvirtUri)
+  }
+
+  /** Free space and memory change, and are asked again and again. Throws when the helper does not even answer a ping any more: then another one is begun. */
+  async #watchHelper(helper: HelperChannel, ended: AbortSignal): Promise<void> {
+    for (let missed = 0; !ended.aborted;) {
+      await delay(this.#patience.factsEveryMs, undefined, { signal: ended, ref: false }).catch(
+        () => {},
+      )
+      if (ended.aborted) return
+      const lives = await helper.request('ping', {}, { timeoutMs: this.#patience.pingMs }).then(
+        () => true,
+        () => false,
+      )
+      missed = lives ? 0 : missed + 1
+      if (missed === MISSED_PINGS)
+        throw new BrokerError(
+          'hypervisor_unreachable',
+          `The helper on ${this.name} does not answer; another one is started.`,
+        )
+      if (lives) await this.#refreshFacts(helper)
+    }
+  }
+
   async #refreshFacts(helper: HelperChannel): Promise<void> {
-    const facts = await helper.request<HostFacts>('facts', {}).catch(() => null)
+    const facts = await helper.request<HostFacts>('facts', {}).catch(() => null) // another time
     if (facts && this.#line?.helper === helper) this.#status = { ...this.#status, facts }
   }
 
   #setStatus(state: LinkStatus['state'], reason: string, facts = this.#status.facts): void {
-    const sinceMs = state === this.#status.state ? this.#status.sinceMs : Date.now()
+    const isNew = state !== this.#status.state
+    if (isNew) this.#changedMs = performance.now()
+    const sinceMs = isNew ? Date.now() : this.#status.sinceMs
     this.#status = { state, reason, sinceMs, facts }
+    if (state === 'up') for (const done of [...this.#waitingForUp]) done()
     this.deps.events.onStatus(this.#status)
   }
 }

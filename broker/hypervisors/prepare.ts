@@ -1,13 +1,17 @@
 import { X509Certificate } from 'node:crypto'
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
 import type { Logger } from 'pino'
 import { type Authority, spiceSubject } from '../certificates/authority.js'
 import type { HypervisorRow } from '../store/tables.js'
 import type { HypervisorLink } from './hypervisor.js'
+import { listenFor } from './listen.js'
 
 export interface PrepareDeps {
   readonly authority: Authority
   readonly log: Logger
   readonly onVirtType: (hypervisor: string, type: 'kvm' | 'qemu') => Promise<void>
+  readonly onListen: (hypervisor: string, address: string) => Promise<void>
 }
 
 /** Each time a line comes up: the host has a SPICE certificate of this broker for its name and address, and it is known what its guests run under. */
@@ -17,6 +21,7 @@ export async function prepareHost(
   row: HypervisorRow,
 ): Promise<void> {
   await certify(deps, link, row)
+  await findListen(deps, link, row)
   if (row.virt_type_setting !== 'auto' || row.virt_type !== null) return
   const { virt_type: found, reason } = await link.request<{
     virt_type: 'kvm' | 'qemu'
@@ -24,6 +29,27 @@ export async function prepareHost(
   }>('probe_virt', {}, { timeoutMs: 60_000 })
   deps.log.info({ hypervisor: row.name, virtType: found, reason }, 'hypervisor was probed')
   await deps.onVirtType(row.name, found)
+}
+
+/** Asked each time: addresses of a host, and where a name leads, change. */
+async function findListen(
+  deps: PrepareDeps,
+  link: HypervisorLink,
+  row: HypervisorRow,
+): Promise<void> {
+  const { addresses } = await link.request<{ addresses: string[] }>('host_look', {
+    look: 'addresses',
+  })
+  const found = listenFor(row.display_address, await resolve(row.display_address), addresses)
+  if (found !== row.listen_found) await deps.onListen(row.name, found)
+}
+
+/** Null: it is not known where that leads. */
+export async function resolve(address: string): Promise<string[] | null> {
+  return await lookup(address, { all: true }).then(
+    (found) => found.map((one) => one.address),
+    () => null,
+  )
 }
 
 async function certify(deps: PrepareDeps, link: HypervisorLink, row: HypervisorRow): Promise<void> {
@@ -34,7 +60,8 @@ async function certify(deps: PrepareDeps, link: HypervisorLink, row: HypervisorR
   if (
     certificate !== null &&
     ca?.trim() === deps.authority.certificate.trim() &&
-    fits(certificate, row)
+    isFor(certificate, row) &&
+    (await link.request<{ matches: boolean }>('host_look', { look: 'certificate_key' })).matches
   )
     return
   const { csr } = await link.request<{ csr: string }>('spice_certificate_request', {
@@ -48,9 +75,17 @@ async function certify(deps: PrepareDeps, link: HypervisorLink, row: HypervisorR
   deps.log.info({ hypervisor: row.name }, 'hypervisor has a new SPICE certificate')
 }
 
-function fits(pem: string, row: HypervisorRow): boolean {
-  const certificate = new X509Certificate(pem)
+/** Whether QEMU can show a certificate to viewers that are told this name and address. */
+function isFor(pem: string, row: HypervisorRow): boolean {
+  let certificate: X509Certificate
+  try {
+    certificate = new X509Certificate(pem)
+  } catch {
+    return false // half written, or not a certificate: another one takes its place
+  }
   const subject = certificate.subject.split('\n').join(',')
-  const named = certificate.subjectAltName ?? ''
-  return subject === spiceSubject(row.name) && named.includes(`:${row.display_address}`)
+  const covered = isIP(row.display_address)
+    ? certificate.checkIP(row.display_address)
+    : certificate.checkHost(row.display_address)
+  return subject === spiceSubject(row.name) && covered !== undefined
 }

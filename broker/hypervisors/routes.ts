@@ -10,11 +10,14 @@ import {
   ScanResult,
   TrustRequest,
 } from '../api/hypervisors.js'
-import { type App, callerOf, NoContent, route } from '../http.js'
+import { type App, callerOf, directHost, NoContent, route } from '../http.js'
 import type { Hypervisors } from './service.js'
 
-/** `installLine`: what an administrator pastes as root on a new host. */
-export function hypervisorRoutes(hypervisors: Hypervisors, installLine: (host: string) => string) {
+/** `installLine`: what an administrator pastes as root on a new host; it pins the broker's own key, which a reverse proxy does not show. */
+export function hypervisorRoutes(
+  hypervisors: Hypervisors,
+  installLine: (host: string | null) => string,
+) {
   return (app: App): void => {
     const list = { 200: strictObject({ hypervisors: Type.Array(Hypervisor) }) }
     app.get('/hypervisors', route('All hypervisors', {}, list), async () => ({
@@ -34,7 +37,9 @@ export function hypervisorRoutes(hypervisors: Hypervisors, installLine: (host: s
       ),
       async (request, reply) => {
         const hypervisor = await hypervisors.add(request.body, callerOf(request))
-        return await reply.code(201).send({ hypervisor, installLine: installLine(request.host) })
+        return await reply
+          .code(201)
+          .send({ hypervisor, installLine: installLine(directHost(request)) })
       },
     )
     app.get(
@@ -77,7 +82,7 @@ export function hypervisorRoutes(hypervisors: Hypervisors, installLine: (host: s
       ),
       async (request) => {
         hypervisors.row(request.params.name)
-        return { installLine: installLine(request.host) }
+        return { installLine: installLine(directHost(request)) }
       },
     )
     app.get(

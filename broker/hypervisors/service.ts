@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type {
   Capacity,
@@ -8,10 +9,12 @@ import type {
   HypervisorPatch,
 } from '../api/hypervisors.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError, sentenceOf } from '../errors.js'
+import type { Observation, Occupancy } from '../occupancy/occupancy.js'
 import type { Queries, Store } from '../store/open.js'
 import type { HypervisorRow } from '../store/tables.js'
 import type { HelperEvent } from './helper-channel.js'
+import { listenOf } from './listen.js'
 import type { HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import { scanHostKey } from './ssh-connection.js'
 
@@ -26,6 +29,7 @@ export type OpenLink = (
 export interface HypervisorsDeps {
   readonly store: Store
   readonly log: Logger
+  readonly occupancy: Occupancy
   readonly openLink: OpenLink
   /** Makes the host ready each time its line comes up (certificate, kind of virtualisation). */
   readonly prepare: (link: HypervisorLink, row: HypervisorRow) => Promise<void>
@@ -37,6 +41,8 @@ export const DEFAULT_DIRECTORIES: Directories = {
   transient: '/var/lib/berth/transient',
 }
 const DEFAULT_MAX_STARTS = 2
+const FIRST_RETRY_MS = 1_000
+const LAST_RETRY_MS = 60_000
 
 /** The hypervisors and their lines. Emits `up` when a host is ready to work, `event` for what it pushes, `change` when its state changes. */
 export class Hypervisors extends EventEmitter<{
@@ -46,6 +52,9 @@ export class Hypervisors extends EventEmitter<{
 }> {
   readonly #rows = new Map<string, HypervisorRow>()
   readonly #links = new Map<string, ManagedLink>()
+  readonly #preparing = new Map<string, AbortController>()
+  /** Why a host that is up cannot be worked with yet. */
+  readonly #unready = new Map<string, string>()
 
   constructor(readonly deps: HypervisorsDeps) {
     super()
@@ -58,6 +67,7 @@ export class Hypervisors extends EventEmitter<{
   }
 
   async stop(): Promise<void> {
+    for (const preparing of this.#preparing.values()) preparing.abort()
     await Promise.all(
       [...this.#links.values()].map(async (link) => {
         await link.close()
@@ -114,6 +124,8 @@ export class Hypervisors extends EventEmitter<{
     return toApi(
       row,
       this.#links.get(name)?.status(),
+      this.deps.occupancy.observation(name),
+      this.#unready.get(name) ?? null,
       count,
       drain === undefined ? null : drain.empty_at === null ? 'draining' : 'empty',
     )
@@ -155,6 +167,8 @@ export class Hypervisors extends EventEmitter<{
       address: wish.address,
       port,
       display_address: wish.displayAddress ?? wish.address,
+      listen_address: wish.listenAddress ?? 'auto',
+      listen_found: null,
       host_key_fingerprint: wish.fingerprint,
       virt_type_setting: wish.virtType ?? 'auto',
       virt_type: null,
@@ -209,6 +223,8 @@ export class Hypervisors extends EventEmitter<{
       name,
       {
         display_address: patch.displayAddress ?? row.display_address,
+        listen_address: patch.listenAddress ?? row.listen_address,
+        ...(patch.displayAddress === undefined ? {} : { listen_found: null }),
         virt_type_setting: patch.virtType ?? row.virt_type_setting,
         max_starts: patch.maxStarts ?? row.max_starts,
         images_dir: directories.images,
@@ -293,6 +309,17 @@ export class Hypervisors extends EventEmitter<{
     this.#rows.set(name, { ...row, virt_type: virtType })
   }
 
+  /** Where its displays listen, as was found when its line came up. */
+  async setListen(name: string, address: string): Promise<void> {
+    const row = this.row(name)
+    await this.deps.store
+      .updateTable('hypervisor')
+      .set({ listen_found: address })
+      .where('name', '=', name)
+      .execute()
+    this.#rows.set(name, { ...row, listen_found: address })
+  }
+
   /** Forgets the hypervisor; what lies on the host stays. Its machines must be gone, or are forgotten too with `force`. */
   async remove(name: string, force: boolean, by: Actor): Promise<void> {
     this.row(name)
@@ -333,6 +360,8 @@ export class Hypervisors extends EventEmitter<{
     const link = this.#links.get(name)
     this.#links.delete(name)
     this.#rows.delete(name)
+    this.#preparing.get(name)?.abort()
+    this.#preparing.delete(name)
     await link?.close()
     this.emit('change', name)
   }
@@ -377,46 +406,78 @@ export class Hypervisors extends EventEmitter<{
           this.emit('event', name, event)
         },
         onStatus: (status) => {
-          this.emit('change', name)
-          if (status.state === 'up') this.#makeReady(name)
+          this.#onStatus(name, status)
         },
       }),
     )
   }
 
-  #makeReady(name: string): void {
-    const link = this.#links.get(name)
-    if (!link) return
-    this.deps.prepare(link, this.row(name)).then(
-      () => {
+  /** A host that is up is worked with when it is prepared; what fails is tried again, and shown, until the line is lost. */
+  async #makeReady(name: string, lost: AbortSignal): Promise<void> {
+    for (let waitMs = FIRST_RETRY_MS; !lost.aborted; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
+      const link = this.#links.get(name)
+      if (!link) return
+      try {
+        await this.deps.prepare(link, this.row(name))
+        if (lost.aborted) return
+        if (this.#unready.delete(name)) this.emit('change', name)
         this.emit('up', name)
-      },
-      (error: unknown) => {
+        return
+      } catch (error) {
+        if (lost.aborted) return
         this.deps.log.error({ err: error, hypervisor: name }, 'hypervisor could not be made ready')
-      },
-    )
+        this.#unready.set(name, sentenceOf(error))
+        this.emit('change', name)
+      }
+      await delay(waitMs, undefined, { signal: lost, ref: false }).catch(() => {}) // the line was lost
+    }
+  }
+
+  #onStatus(name: string, { state }: LinkStatus): void {
+    this.#preparing.get(name)?.abort()
+    this.#preparing.delete(name)
+    this.#unready.delete(name)
+    this.emit('change', name)
+    if (state !== 'up') return
+    const lost = new AbortController()
+    this.#preparing.set(name, lost)
+    this.#makeReady(name, lost.signal).catch((error: unknown) => {
+      this.deps.log.error({ err: error, hypervisor: name }, 'preparing a hypervisor failed')
+    })
   }
 }
 
 function toApi(
   row: HypervisorRow,
   status: LinkStatus | undefined,
+  observation: Observation,
+  unready: string | null,
   machines: number,
   drain: Hypervisor['drain'],
 ): Hypervisor {
   const maintenance = row.maintenance === 1
   const facts = status?.facts ?? null
-  const linkReason = status?.reason ?? ''
+  // A host that is up and cannot be looked at says so in the place where one that is away does.
+  const linkReason =
+    status?.state === 'up' ? troubleOf(observation, unready) : (status?.reason ?? '')
   return {
     name: row.name,
     address: row.address,
     port: row.port,
     displayAddress: row.display_address,
+    listenAddress: listenOf(row),
+    listenAddressSetting: row.listen_address,
     state: maintenance ? 'maintenance' : (status?.state ?? 'connecting'),
     reason: maintenance
       ? [row.maintenance_reason || 'Put in maintenance.', linkReason].filter(Boolean).join(' ')
       : linkReason,
     since: new Date(status?.sinceMs ?? row.created_at).toISOString(),
+    observed: {
+      current: status?.state === 'up' && observation.current,
+      at:
+        observation.ageMs === null ? null : new Date(Date.now() - observation.ageMs).toISOString(),
+      reason: observation.reason,
+    },
     maintenance,
     drain,
     hostKeyFingerprint: row.host_key_fingerprint,
@@ -436,6 +497,14 @@ function toApi(
     },
     machines,
   }
+}
+
+function troubleOf({ current, reason }: Observation, unready: string | null): string {
+  if (unready !== null) return `It is not ready to be worked with, and is tried again: ${unready}`
+  if (reason === '') return ''
+  return current
+    ? `It was not to be seen just now. ${reason}`
+    : `What happens on it is not known, so everything on it counts as in use. ${reason}`
 }
 
 function capacityOf(facts: NonNullable<LinkStatus['facts']>): Capacity {

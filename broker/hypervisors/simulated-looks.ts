@@ -31,6 +31,7 @@ export function looksOf(host: SimulatedHost, settings: LinkSettings | undefined)
     total_inodes: 1_000_000,
     writable: true,
     reflink: false,
+    keeps_marks: true,
     closed_by: null,
   })
   const { images, overlays, transient } = settings?.directories ?? {}

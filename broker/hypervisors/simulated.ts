@@ -5,7 +5,14 @@ import { BrokerError } from '../errors.js'
 import { METADATA_URI, parseDomainXml } from './domain-xml.js'
 import type { Contact, ContactStage, Visited } from './contact.js'
 import { errorOf, type BatchItem, type RequestOptions } from './helper-channel.js'
-import type { DomainState, HostFacts, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
+import type {
+  DomainId,
+  DomainState,
+  HostFacts,
+  LinkEvents,
+  LinkSettings,
+  LinkStatus,
+} from './hypervisor.js'
 import type { ManagedLink } from './service.js'
 import { type Looks, looksOf } from './simulated-looks.js'
 
@@ -24,7 +31,15 @@ interface SimulatedDomain {
   xml: string
 }
 type Args = Readonly<Record<string, unknown>>
-type Op = (host: SimulatedHost, args: Args) => unknown
+type Op = (host: SimulatedHost, args: Args, operation: string | undefined) => unknown
+type Directory = 'images' | 'overlays'
+
+/** As the helper marks its files (hypervisor-scripts/helper/ownership.py). */
+interface Mark {
+  readonly owner: string
+  readonly operation: string | undefined
+  readonly result: unknown
+}
 
 const GIB = 1_073_741_824
 const CHECKSUM = createHash('sha256').update('simulated').digest('hex')
@@ -38,14 +53,22 @@ export class SimulatedHost {
   /** File name to the name of its base, or null. */
   readonly images = new Map<string, string | null>()
   readonly overlays = new Map<string, string | null>()
+  /** By directory/name: for whom Berth made a file, and by which operation. What has no mark is somebody else's. */
+  readonly marks = new Map<string, Mark>()
   readonly journal = new Map<string, unknown>()
   /** The highest number of a broker that was here; a lower one is refused. */
   fence = 0
   readonly viewers = new Map<string, string[]>()
+  /** Running domains that are paused. */
+  readonly paused = new Set<string>()
+  /** Domains whose QEMU does not answer its monitor. */
+  readonly hung = new Set<string>()
   /** Called before each call; a fault it throws is the call's. */
   onCall: (call: string) => void = () => {}
   /** Called after the effect of each call and before its answer; a fault it throws loses the answer. */
   onAnswer: (call: string) => void = () => {}
+  /** As `onAnswer`; the answer waits for it. */
+  holdAnswer: (call: string) => Promise<void> = async () => {}
   /** What a connection from the host to an address and port finds; by default nobody listens. */
   onConnection: (host: string, port: number) => Duplex | null = () => null
   /** What opening the VNC display of a running domain finds; by default it has none. */
@@ -79,6 +102,21 @@ export class SimulatedHost {
     this.link?.deps.events.onEvent({ event: 'domain', name: domain, kind: 'graphics' })
   }
 
+  /** A guest goes off by nothing that Berth did: QEMU's word for it, if it says one, and libvirt's. */
+  end(domain: string, qemuSays: string | null, libvirtSays: string): void {
+    const found = this.domains.get(domain)
+    if (found) found.running = false
+    this.viewers.delete(domain)
+    if (qemuSays !== null)
+      this.link?.deps.events.onEvent({
+        event: 'domain',
+        name: domain,
+        kind: 'shutdown',
+        detail: qemuSays,
+      })
+    this.push(domain, libvirtSays)
+  }
+
   /** What the host pushes. */
   push(domain: string, detail: string): void {
     this.link?.deps.events.onEvent({ event: 'domain', name: domain, kind: 'lifecycle', detail })
@@ -97,56 +135,82 @@ const OPS: Readonly<Record<string, Op>> = {
     return seen
   },
   spice_certificate: (host) => host.certificate,
-  image_create: (host, { name }) => {
-    host.images.set(String(name), host.images.get(String(name)) ?? null)
+  image_create: (host, { name, owner }, operation) =>
+    makeImage(host, String(name), { owner: String(owner), operation, result: {} }),
+  image_import: (host, { name, owner, replace }, operation) => {
+    const result = { virtual_size: GIB, bytes: 1_000 }
+    if (replace === true && ownOf(host, 'images', String(name), String(owner)) !== null)
+      host.images.delete(String(name))
+    return makeImage(host, String(name), { owner: String(owner), operation, result })
   },
-  image_import: (host, { name }) => {
-    host.images.set(String(name), null)
-    return { virtual_size: GIB, bytes: 1_000 }
-  },
-  image_copy: (host, { name }) => {
-    if (host.images.has(String(name))) throw refusal('exists', `${String(name)} exists`)
-    host.images.set(String(name), null)
-    return { bytes: 1_000, virtual_size: GIB, sha256: CHECKSUM, method: 'convert' }
-  },
-  image_remove: (host, { dir, names }) => ({
-    items: (names as string[]).map((name) =>
-      removeImage(host, dir === 'overlays' ? host.overlays : host.images, name),
+  image_copy: (host, { name, owner }, operation) =>
+    makeImage(host, String(name), {
+      owner: String(owner),
+      operation,
+      result: { bytes: 1_000, virtual_size: GIB, sha256: CHECKSUM, method: 'convert' },
+    }),
+  image_remove: (host, { dir, items }) => ({
+    items: (items as Doomed[]).map((item) =>
+      eachItem(item.name, () => {
+        removeImage(host, dir as Directory, item)
+      }),
     ),
   }),
-  overlay_create: (host, { items }) => ({
-    items: (items as Array<{ name: string; base: string; fresh: boolean }>).map((item) =>
-      makeOverlay(host, item),
+  files_adopt: (host, { items }) => ({
+    items: (items as Old[]).map((item) =>
+      eachItem(item.name, () => {
+        adopt(host, item)
+      }),
+    ),
+  }),
+  in_the_way: (host, { items }) => ({
+    items: (items as Wanted[]).map((item) =>
+      eachItem(item.name, () => {
+        refuseWhatIsThere(host, item)
+      }),
+    ),
+  }),
+  overlay_create: (host, { items }, operation) => ({
+    items: (items as NewOverlay[]).map((item) =>
+      eachItem(item.name, () => {
+        makeOverlay(host, item, operation)
+      }),
     ),
   }),
   overlay_list: (host) => ({ items: [...host.overlays].map(([name, base]) => ({ name, base })) }),
   parts_remove: () => ({ removed: [] }),
-  transient_clear: () => ({ removed: false }),
-  domain_undefine: (host, { name }) => {
-    if (host.domains.get(String(name))?.running)
-      throw refusal('in_use', `${String(name)} is running`)
-    host.domains.delete(String(name))
+  transient_clear: (host, { domain, uuid }) => {
+    identified(host, domain, uuid)
+    return { removed: false }
   },
-  domain_reboot: (host, { name }) => {
-    restart(host, String(name))
+  domain_undefine: (host, { name, uuid }) => {
+    if (![...host.domains.values()].some((domain) => domain.uuid === uuid)) return // what is meant is gone, whoever has its name
+    const found = identified(host, name, uuid)
+    if (found?.running) throw refusal('in_use', `${String(name)} is running`)
+    if (found) host.domains.delete(String(name))
   },
-  domain_reset: (host, { name }) => {
-    restart(host, String(name))
+  domain_reboot: (host, { name, uuid }) => {
+    restart(identified(host, name, uuid), String(name))
   },
-  domain_metadata: (host, { name, xml }) => {
-    const found = host.domains.get(String(name))
+  domain_reset: (host, { name, uuid }) => {
+    restart(identified(host, name, uuid), String(name))
+  },
+  domain_metadata: (host, { name, uuid, xml }) => {
+    const found = identified(host, name, uuid)
     if (!found) throw refusal('not_found', `there is no domain ${String(name)}`)
     found.xml = withMetadata(found.xml, String(xml))
   },
-  ticket: (host, { domain, password, connected }) => {
-    const found = host.domains.get(String(domain))
+  ticket: (host, { domain, uuid, password, connected, reachable }) => {
+    const found = identified(host, domain, uuid)
     if (!found?.running) throw refusal('not_found', `${String(domain)} is not running`)
+    if (reachable === true && host.listen === '127.0.0.1')
+      throw refusal('hidden', `the display of ${String(domain)} listens on the loopback only`)
     found.ticket = String(password)
     if (connected === 'disconnect') host.seat(String(domain), [])
     return { tls_port: 5901, listen: host.listen, valid_until_ms: Date.now() + 30_000 }
   },
-  disconnect: (host, { domain }) => {
-    if (!host.domains.get(String(domain))?.running)
+  disconnect: (host, { domain, uuid }) => {
+    if (!identified(host, domain, uuid)?.running)
       throw refusal('not_found', `${String(domain)} is not running`)
     host.seat(String(domain), [])
   },
@@ -168,11 +232,18 @@ const OPS: Readonly<Record<string, Op>> = {
   displays: (host, { domains }) => ({
     items: (domains as string[])
       .filter((name) => host.domains.get(name)?.running)
-      .map((name) => ({
-        name,
-        spice: (host.viewers.get(name) ?? []).map((address) => ({ address })),
-        vnc: [],
-      })),
+      .map((name) =>
+        host.hung.has(name)
+          ? {
+              name,
+              error: { code: 'timeout', message: `QEMU of ${name} did not answer within 2000 ms.` },
+            }
+          : {
+              name,
+              spice: (host.viewers.get(name) ?? []).map((address) => ({ address })),
+              vnc: [],
+            },
+      ),
   }),
 }
 
@@ -214,8 +285,8 @@ export class SimulatedLink implements ManagedLink {
   }
 
   async untilUp(withinMs: number): Promise<void> {
-    for (const until = Date.now() + withinMs; this.#status.state !== 'up'; await delay(10))
-      if (Date.now() > until) throw this.#away()
+    for (const until = performance.now() + withinMs; this.#status.state !== 'up'; await delay(10))
+      if (performance.now() > until) throw this.#away()
   }
 
   async contact(stage: ContactStage): Promise<Contact> {
@@ -261,7 +332,7 @@ export class SimulatedLink implements ManagedLink {
         if (known !== undefined) return known as T
         const act = OPS[op]
         if (!act) throw refusal('bad_request', `the operation ${op} is unknown`)
-        const result = (act(this.host, args as Args) ?? {}) as T
+        const result = (act(this.host, args as Args, options.operation) ?? {}) as T
         if (options.operation !== undefined) this.host.journal.set(options.operation, result)
         return result
       },
@@ -300,7 +371,7 @@ export class SimulatedLink implements ManagedLink {
       [...this.host.domains].map(([name, { uuid, running }]) => ({
         name,
         uuid,
-        power: running ? ('running' as const) : ('off' as const),
+        power: running ? powerOf(this.host, name) : ('off' as const),
       })),
     )
   }
@@ -309,11 +380,7 @@ export class SimulatedLink implements ManagedLink {
     const { name, uuid, disk, destroyOnReboot } = parseDomainXml(xml)
     await this.#call('define', () => {
       const known = this.host.domains.get(name)
-      if (known && known.uuid !== uuid)
-        throw new BrokerError(
-          'hypervisor_refused',
-          `domain '${name}' already exists with uuid ${known.uuid}`,
-        )
+      identified(this.host, name, uuid)
       this.host.domains.set(name, {
         uuid,
         disk,
@@ -326,10 +393,10 @@ export class SimulatedLink implements ManagedLink {
     })
   }
 
-  async startDomain(name: string): Promise<void> {
+  async startDomain(domain: DomainId): Promise<void> {
     await this.#change(
       'start',
-      name,
+      domain,
       (domain) => {
         if (domain.running)
           throw new BrokerError(
@@ -343,27 +410,37 @@ export class SimulatedLink implements ManagedLink {
     )
   }
 
-  async shutdownDomain(name: string): Promise<void> {
-    await this.#off('shutdown', name, 'Stopped Shutdown')
+  async shutdownDomain(domain: DomainId): Promise<void> {
+    await this.#off('shutdown', domain, 'Stopped Shutdown')
   }
-  async destroyDomain(name: string): Promise<void> {
-    await this.#off('destroy', name, 'Stopped Destroyed')
+  async destroyDomain(domain: DomainId): Promise<void> {
+    await this.#off('destroy', domain, 'Stopped Destroyed')
   }
-  async resumeDomain(name: string): Promise<void> {
-    await this.#change('resume', name, () => {}, 'Resumed Unpaused')
+  async resumeDomain(domain: DomainId): Promise<void> {
+    await this.#change('resume', domain, () => {}, 'Resumed Unpaused')
   }
   async domainXml(name: string): Promise<string> {
-    return await this.#call('xml', () => this.#domain(name).xml)
+    return await this.#call('xml', () => {
+      const domain = this.host.domains.get(name)
+      if (!domain) throw noDomain(name)
+      return domain.xml
+    })
+  }
+  async definition({ name, uuid }: DomainId): Promise<string | null> {
+    return await this.#call('xml', () => {
+      identified(this.host, name, uuid)
+      return this.host.domains.get(name)?.xml ?? null
+    })
   }
   async close(): Promise<void> {
     this.#status = { ...this.#status, state: 'unreachable' }
   }
 
   /** Whoever is connected is cut off with the power. */
-  async #off(call: string, name: string, event: string): Promise<void> {
+  async #off(call: string, { name, uuid }: DomainId, event: string): Promise<void> {
     await this.#change(
       call,
-      name,
+      { name, uuid },
       (domain) => {
         domain.running = false
         this.host.viewers.delete(name)
@@ -374,24 +451,16 @@ export class SimulatedLink implements ManagedLink {
 
   async #change(
     call: string,
-    name: string,
+    { name, uuid }: DomainId,
     change: (domain: SimulatedDomain) => void,
     event: string,
   ): Promise<void> {
     await this.#call(call, () => {
-      change(this.#domain(name))
+      const domain = identified(this.host, name, uuid)
+      if (!domain) throw noDomain(name)
+      change(domain)
     })
     this.host.push(name, event)
-  }
-
-  #domain(name: string): SimulatedDomain {
-    const domain = this.host.domains.get(name)
-    if (!domain)
-      throw new BrokerError(
-        'hypervisor_refused',
-        `Domain not found: no domain with matching name '${name}'`,
-      )
-    return domain
   }
 
   async #call<T>(call: string, act: () => T, signal?: AbortSignal): Promise<T> {
@@ -400,6 +469,7 @@ export class SimulatedLink implements ManagedLink {
     this.host.onCall(call)
     const result = act()
     if (this.host.latencyMs > 0) await delay(this.host.latencyMs)
+    await this.host.holdAnswer(call)
     this.host.onAnswer(call)
     return result
   }
@@ -416,31 +486,129 @@ function refusal(code: string, message: string): BrokerError {
   return errorOf('simulated', { code, message })
 }
 
-function removeImage(
+function powerOf(host: SimulatedHost, name: string): 'running' | 'paused' {
+  return host.paused.has(name) ? 'paused' : 'running'
+}
+
+function noDomain(name: string): BrokerError {
+  return new BrokerError(
+    'hypervisor_refused',
+    `Domain not found: no domain with matching name '${name}'`,
+  )
+}
+
+interface Doomed {
+  readonly name: string
+  readonly owner: string
+  readonly made_by?: string | null
+}
+interface Old {
+  readonly dir: Directory
+  readonly name: string
+  readonly owner: string
+  readonly bases?: readonly string[]
+}
+interface Wanted {
+  readonly name: string
+  readonly uuid?: string
+  readonly dir?: Directory
+  readonly file?: string
+  readonly owner?: string
+}
+interface NewOverlay {
+  readonly name: string
+  readonly base: string
+  readonly fresh: boolean
+  readonly owner: string
+}
+
+/** The result of one item of a batch: what it refuses is its own. */
+function eachItem(name: string, act: () => void): BatchItem {
+  try {
+    act()
+    return { name, ok: true }
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error
+    return { name, ok: false, error: error.cause as { code: string; message: string } }
+  }
+}
+
+/** The domain that is meant, or undefined when it is not there; refuses when name and UUID are not of one domain. */
+function identified(
   host: SimulatedHost,
-  files: Map<string, string | null>,
-  name: string,
-): BatchItem {
-  const used = files === host.images && [...host.overlays.values()].includes(name)
-  if (used) return { name, ok: false, error: { code: 'in_use', message: `${name} has overlays` } }
-  files.delete(name)
-  return { name, ok: true }
+  name: unknown,
+  uuid: unknown,
+): SimulatedDomain | undefined {
+  const [found] = [...host.domains].filter(([, domain]) => domain.uuid === uuid)
+  if (found && found[0] !== name)
+    throw refusal('foreign', `the domain with the UUID ${String(uuid)} is called ${found[0]}`)
+  const named = host.domains.get(String(name))
+  if (named && named.uuid !== uuid)
+    throw refusal('foreign', `the domain ${String(name)} is another one (UUID ${named.uuid})`)
+  return named
+}
+
+/** The mark of a file that was made for `owner`, or null when there is no file; refuses any other file. */
+function ownOf(host: SimulatedHost, dir: Directory, name: string, owner: string): Mark | null {
+  if (!host[dir].has(name)) return null
+  const mark = host.marks.get(`${dir}/${name}`)
+  if (mark?.owner !== owner)
+    throw refusal('foreign', `${dir}/${name} was not made by Berth for this; it is left as it is`)
+  return mark
+}
+
+function makeImage(host: SimulatedHost, name: string, mark: Mark): unknown {
+  const before = ownOf(host, 'images', name, mark.owner)
+  if (before !== null) {
+    if (before.operation === undefined || before.operation !== mark.operation)
+      throw refusal('exists', `${name} exists already`)
+    return before.result
+  }
+  host.images.set(name, null)
+  host.marks.set(`images/${name}`, mark)
+  return mark.result
+}
+
+function removeImage(host: SimulatedHost, dir: Directory, { name, owner, made_by }: Doomed): void {
+  const mark = ownOf(host, dir, name, owner)
+  if (mark !== null && made_by && mark.operation !== made_by)
+    throw refusal('foreign', `${name} was made by another operation`)
+  if (dir === 'images' && [...host.overlays.values()].includes(name))
+    throw refusal('in_use', `${name} has overlays`)
+  host[dir].delete(name)
+  host.marks.delete(`${dir}/${name}`)
+}
+
+/** It knows nothing of bytes, so that the checksum of an image proves nothing: an overlay is proven by its base, the rest by being there. */
+function adopt(host: SimulatedHost, { dir, name, owner, bases = [] }: Old): void {
+  if (!host[dir].has(name)) throw refusal('not_found', `there is no image ${name}`)
+  const base = host[dir].get(name) ?? ''
+  if (host.marks.has(`${dir}/${name}`)) ownOf(host, dir, name, owner)
+  else if (bases.length > 0 && !bases.includes(base))
+    throw refusal('foreign', `${name} is not Berth's`)
+  else host.marks.set(`${dir}/${name}`, { owner, operation: undefined, result: {} })
+}
+
+function refuseWhatIsThere(
+  host: SimulatedHost,
+  { name, uuid, dir = 'images', file, owner = '' }: Wanted,
+): void {
+  if (uuid !== undefined) identified(host, name, uuid)
+  if (file !== undefined) ownOf(host, dir, file, owner)
 }
 
 function makeOverlay(
   host: SimulatedHost,
-  { name, base, fresh }: { name: string; base: string; fresh: boolean },
-): BatchItem {
+  { name, base, fresh, owner }: NewOverlay,
+  operation: string | undefined,
+): void {
+  ownOf(host, 'overlays', name, owner)
   if (host.domains.get(name.replace(/\.qcow2$/, ''))?.running)
-    return {
-      name,
-      ok: false,
-      error: { code: 'in_use', message: `a running machine has ${name} open` },
-    }
-  if (!host.images.has(base))
-    return { name, ok: false, error: { code: 'not_found', message: `there is no image ${base}` } }
-  if (fresh || host.overlays.get(name) !== base) host.overlays.set(name, base)
-  return { name, ok: true }
+    throw refusal('in_use', `a running machine has ${name} open`)
+  if (!host.images.has(base)) throw refusal('not_found', `there is no image ${base}`)
+  if (!fresh && host.overlays.get(name) === base) return
+  host.overlays.set(name, base)
+  host.marks.set(`overlays/${name}`, { owner, operation, result: {} })
 }
 
 /** As libvirt puts an element into the metadata of a domain: with the prefix and the name space it was given. */
@@ -449,8 +617,7 @@ function withMetadata(xml: string, element: string): string {
   return xml.replace(/<berth:berth[^>]*\/>/, () => prefixed)
 }
 
-function restart(host: SimulatedHost, name: string): void {
-  const domain = host.domains.get(name)
+function restart(domain: SimulatedDomain | undefined, name: string): void {
   if (!domain?.running) throw refusal('not_found', `${name} is not running`)
   if (domain.destroyOnReboot) domain.running = false
 }

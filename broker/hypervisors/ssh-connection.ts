@@ -19,6 +19,8 @@ const KEEPALIVE: Pick<ConnectConfig, 'keepaliveInterval' | 'keepaliveCountMax'> 
   keepaliveInterval: 5_000,
   keepaliveCountMax: 3,
 }
+/** A living host opens a channel in the time of a round trip. */
+const CHANNEL_WITHIN_MS = 20_000
 /** A fixed order, so that a host with several keys shows the same one each time. */
 const HOST_KEY_ORDER = [
   'ssh-ed25519',
@@ -60,7 +62,7 @@ export async function openSsh(
   })
   client.on('error', () => {}) // after `ready` an error is always followed by `close`
   try {
-    await once(client, 'ready', { signal })
+    await ready(client, signal)
     client.setNoDelay(true) // a key or a request must not wait until the packet before it is acknowledged (RFC 1122, 4.2.3.4)
     return client
   } catch (cause) {
@@ -80,6 +82,22 @@ export async function openSsh(
   }
 }
 
+/** A host that hangs up after its first line and before the login emits `close` and no error, and ssh2's own time limit ends with it. */
+async function ready(client: Client, signal: AbortSignal): Promise<void> {
+  const hungUp = new AbortController()
+  const onClose = (): void => {
+    hungUp.abort(new Error('it closed the connection during the login; was sshd restarted?'))
+  }
+  client.once('close', onClose)
+  try {
+    await once(client, 'ready', { signal: AbortSignal.any([signal, hungUp.signal]) })
+  } catch (error) {
+    throw hungUp.signal.aborted ? hungUp.signal.reason : error
+  } finally {
+    client.off('close', onClose)
+  }
+}
+
 function reasonOf(cause: unknown): string {
   const level = (cause as { level?: string }).level
   const code = (cause as NodeJS.ErrnoException).code
@@ -91,7 +109,7 @@ function reasonOf(cause: unknown): string {
     return 'no route to it; is the host on and the network up?'
   if (level === 'client-timeout' || code === 'ETIMEDOUT')
     return 'no answer; is the host on and the network up?'
-  return `${sentenceOf(cause)}.`
+  return sentenceOf(cause).replace(/[.?]?$/, (end) => end || '.')
 }
 
 /** Looks which host key an address shows; nothing else is said to it. Throws `hypervisor_unreachable`. */
@@ -133,10 +151,11 @@ export async function scanHostKey(
 }
 
 /** Starts the helper by the key's forced command; one of at most 10 channels of this kind (sshd's MaxSessions). */
-export async function openHelper(client: Client): Promise<Duplex> {
-  const channel = await openChannel<ClientChannel>(client, 'The helper', (done) => {
+export async function openHelper(client: Client, withinMs = CHANNEL_WITHIN_MS): Promise<Duplex> {
+  const exec = (done: (error: Error | undefined, channel: ClientChannel) => void): void => {
     client.exec('berth-helper', done)
-  })
+  }
+  const channel = await openChannel(client, 'The helper', exec, withinMs)
   channel.stderr.resume()
   return channel
 }
@@ -225,11 +244,12 @@ function endingWith<T extends Duplex>(client: Client, channel: T): T {
   return channel
 }
 
-/** Opens a channel; a connection that breaks meanwhile is an error, since ssh2 then never calls back. */
+/** Opens a channel; a connection that breaks meanwhile, or does not answer in time, is an error, since ssh2 then never calls back. */
 async function openChannel<T extends Duplex>(
   client: Client,
   what: string,
   open: (done: (error: Error | undefined, channel: T) => void) => void,
+  withinMs = CHANNEL_WITHIN_MS,
 ): Promise<T> {
   return await new Promise((resolve, reject) => {
     const lost = (cause?: Error): void => {
@@ -242,12 +262,21 @@ async function openChannel<T extends Duplex>(
       )
     }
     const onClose = (): void => {
+      clearTimeout(timer)
       lost()
     }
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      client.off('close', onClose)
+      lost(new Error(`the host did not open a channel within ${withinMs / 1000} s`))
+    }, withinMs)
     client.setMaxListeners(0).once('close', onClose)
     open((error, channel) => {
+      clearTimeout(timer)
       client.off('close', onClose)
       if (error) lost(error)
+      else if (late) channel.on('error', () => {}).destroy()
       else resolve(endingWith(client, channel))
     })
   })

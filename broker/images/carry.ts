@@ -6,6 +6,8 @@ import { errorOf } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 
 export interface Carried {
+  /** The generation's. */
+  readonly id: string
   readonly file: string
   readonly sha256: string
   readonly bytes: number
@@ -26,6 +28,7 @@ export async function carryImage(
     name: image.file,
     size: image.bytes,
     sha256: image.sha256,
+    owner: image.id,
   })
   try {
     const { offset, done } = receiver.answer as { offset: number; done?: boolean }

@@ -1,10 +1,12 @@
 import type { Logger } from 'pino'
+import type { BatchItem } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { StepHook } from '../jobs/context.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
 import type { GenerationRow } from '../store/tables.js'
+import { markOldDisks, markOldImages } from './old-files.js'
 import { copiesOf, unusedGenerations } from './store.js'
 
 interface CollectDeps {
@@ -118,6 +120,8 @@ export class Collector {
     )
       return
     await removeOrphanParts(this.#deps, [hypervisor])
+    await markOldDisks(this.#deps, hypervisor)
+    await markOldImages(this.#deps, hypervisor)
     this.#swept.add(hypervisor)
   }
 }
@@ -151,11 +155,13 @@ async function removeGeneration(
   at('before')
   for (const hypervisor of await copiesOf(store, generation.id)) {
     if (link(hypervisor).status().state !== 'up') continue
-    const { items } = await link(hypervisor).request<{ items: Array<{ ok: boolean }> }>(
-      'image_remove',
-      { dir: 'images', names: [generation.file] },
-    )
-    if (items.every((item) => item.ok))
+    await markOldImages({ store, link }, hypervisor, generation.initial_id)
+    const { items } = await link(hypervisor).request<{ items: BatchItem[] }>('image_remove', {
+      dir: 'images',
+      items: [{ name: generation.file, owner: generation.id }],
+    })
+    // A file of that name which is not this generation is somebody else's: it stays, and is nothing that Berth has there.
+    if (items.every((item) => item.ok || item.error?.code === 'foreign'))
       await store
         .deleteFrom('generation_copy')
         .where('generation_id', '=', generation.id)

@@ -6,6 +6,8 @@ import type { JobKind } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
 import { carryImage } from './carry.js'
 import { collectGenerations } from './collector.js'
+import { refuseWhatIsInTheWay } from './in-the-way.js'
+import { markOldDisks } from './old-files.js'
 import { activateGeneration, copiesOf, recordCopy, type WrittenImage } from './store.js'
 
 export interface CopyInput {
@@ -37,6 +39,9 @@ export function copyJob(deps: ImageDeps): JobKind<CopyInput> {
           await takeBack(deps, context.input)
         },
       )
+      await context.step(initial.name, 'look', async () => {
+        await refuseForeign(deps, context.input)
+      })
       const image = await writeGeneration(deps, context)
       await context.step(initial.name, 'activate', async () => {
         await deps.store.transaction().execute(async (tx) => {
@@ -56,6 +61,27 @@ export function copyJob(deps: ImageDeps): JobKind<CopyInput> {
   }
 }
 
+/** Before anything is changed: where the image and the boot disk of the initial are to lie there must be nothing of others. */
+async function refuseForeign(
+  deps: ImageDeps,
+  { generation, source, initial, carryTo }: CopyInput,
+): Promise<void> {
+  const image = { name: initial.name, file: generation.file, owner: generation.id }
+  const reached = carryTo.filter((hypervisor) => deps.link(hypervisor).status().state === 'up')
+  for (const hypervisor of [source.hypervisor, ...reached])
+    await refuseWhatIsInTheWay(deps.link(hypervisor), [image])
+  if (deps.link(initial.hypervisor).status().state !== 'up') return // the overlay itself is refused there later
+  await markOldDisks(deps, initial.hypervisor)
+  await refuseWhatIsInTheWay(deps.link(initial.hypervisor), [
+    {
+      name: initial.name,
+      dir: 'overlays',
+      file: `${initial.name}.qcow2`,
+      owner: generation.initialId,
+    },
+  ])
+}
+
 async function writeGeneration(
   deps: ImageDeps,
   context: JobContext<CopyInput>,
@@ -65,26 +91,20 @@ async function writeGeneration(
   return await context.step(initial.name, 'write', async () => {
     await deps.requireOff(source.name)
     await deps.requireOff(initial.name)
-    const copy = async (operation: string | undefined): Promise<WrittenImage> =>
-      await link.request<WrittenImage>(
-        'image_copy',
-        { source: diskPlace(link, source), name: generation.file },
-        {
-          ...(operation === undefined ? {} : { operation }),
-          fence: context.job.fence,
-          signal: context.signal,
-          timeoutMs: 0,
-          onProgress: ({ done, total }) => {
-            context.progress(initial.name, done, total)
-          },
+    // The finished file of an attempt whose answer and journal entry were lost carries this operation: then the host gives its result again.
+    return await link.request<WrittenImage>(
+      'image_copy',
+      { source: diskPlace(link, source), name: generation.file, owner: generation.id },
+      {
+        operation: context.operation(initial.name, 'write'),
+        fence: context.job.fence,
+        signal: context.signal,
+        timeoutMs: 0,
+        onProgress: ({ done, total }) => {
+          context.progress(initial.name, done, total)
         },
-      )
-    return await copy(context.operation(initial.name, 'write')).catch(async (error: unknown) => {
-      if (!(error instanceof BrokerError) || error.code !== 'name_taken') throw error
-      // Numbers are never used twice, so it is the finished file of an attempt whose answer and journal entry were lost.
-      await link.request('image_remove', { dir: 'images', names: [generation.file] })
-      return await copy(undefined) // without an operation id: what the host remembers of an earlier second attempt was just removed
-    })
+      },
+    )
   })
 }
 
@@ -155,7 +175,16 @@ async function bootOverlay(deps: ImageDeps, context: JobContext<CopyInput>): Pro
       .link(initial.hypervisor)
       .request<{ items: Array<{ ok: boolean; error?: { message: string } }> }>(
         'overlay_create',
-        { items: [{ name: `${initial.name}.qcow2`, base: generation.file, fresh: true }] },
+        {
+          items: [
+            {
+              name: `${initial.name}.qcow2`,
+              base: generation.file,
+              fresh: true,
+              owner: generation.initialId,
+            },
+          ],
+        },
         { fence: context.job.fence },
       )
     const failed = items.find((item) => !item.ok)

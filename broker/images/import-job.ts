@@ -1,5 +1,6 @@
 import type { JobKind } from '../jobs/runner.js'
 import type { ImageDeps } from './copy-job.js'
+import { markOldDisks } from './old-files.js'
 
 export interface ImportInput {
   readonly machine: { readonly id: string; readonly name: string; readonly hypervisor: string }
@@ -14,9 +15,10 @@ export function importJob(deps: ImageDeps): JobKind<ImportInput> {
       const { machine, path } = context.input
       await context.step(machine.name, 'import', async () => {
         await deps.requireOff(machine.name)
+        await markOldDisks(deps, machine.hypervisor)
         await deps.link(machine.hypervisor).request(
           'image_import',
-          { path, name: `${machine.name}.qcow2`, replace: true },
+          { path, name: `${machine.name}.qcow2`, owner: machine.id, replace: true },
           {
             operation: context.operation(machine.name, 'import'),
             fence: context.job.fence,

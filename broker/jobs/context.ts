@@ -54,6 +54,14 @@ export class JobContext<I> {
     return this.#journal.has(key(target, step))
   }
 
+  /** The steps of a target whose results are in the journal, in their order. */
+  doneSteps(target: string): string[] {
+    const prefix = key(target, '')
+    return [...this.#journal.keys()]
+      .filter((entry) => entry.startsWith(prefix))
+      .map((entry) => entry.slice(prefix.length))
+  }
+
   /**
    * Runs `act` once for this job and target and returns its (JSON) result. `undo` takes the effect back, also a half-made one, when the job
    * fails or is cancelled later. Throws `cancelled` before a new step when the job is being cancelled.
@@ -85,6 +93,7 @@ export class JobContext<I> {
     await setTarget(this.deps.store, this.job.id, target, { state: 'running', step })
     this.deps.onChange()
     this.deps.hook({ kind: this.job.kind, target, step, when: 'before' })
+    if (cancelled.aborted) this.refuseIfCancelled()
     const result = await this.patiently(act, cancelled)
     await this.record([target], step, result)
     return result
@@ -144,6 +153,23 @@ export class JobContext<I> {
     }
   }
 
+  /** The answer of something that only looks; at a cancel nobody waits for it any more. */
+  async unlessCancelled<T>(look: Promise<T>): Promise<T> {
+    this.refuseIfCancelled()
+    let giveUp = (): void => {}
+    const cancelled = new Promise<never>((_resolve, reject) => {
+      giveUp = () => {
+        reject(new BrokerError('cancelled', 'The job was cancelled.'))
+      }
+      this.signal.addEventListener('abort', giveUp)
+    })
+    try {
+      return await Promise.race([look, cancelled])
+    } finally {
+      this.signal.removeEventListener('abort', giveUp)
+    }
+  }
+
   refuseIfCancelled(): void {
     const failure = this.#journal.get(FAILED)
     if (failure !== undefined) throw new BrokerError('cancelled', String(failure))
@@ -188,6 +214,20 @@ function key(target: string, step: string): string {
   return `${target}\n${step}`
 }
 
+/** The step by which a job takes back what it did with a target; it is journaled before, with its reason. */
+export const TAKEN_BACK = 'taken back'
+
+/** What a cancelled job has done with a target, and that the rest was not done. */
+export function doneBefore(steps: readonly string[]): string {
+  if (steps.includes(TAKEN_BACK))
+    return steps.length === 1
+      ? 'The job was cancelled: nothing was done here.'
+      : 'The job was cancelled: what it had made here was taken back.'
+  return steps.length === 0
+    ? 'The job was cancelled: nothing was done here.'
+    : `The job was cancelled. Done before: ${steps.join(', ')}; the rest was not.`
+}
+
 /** Ends a target with the sentence of its error; cancellation is not a failure. */
 export async function endFailed(
   context: JobContext<unknown>,
@@ -195,5 +235,7 @@ export async function endFailed(
   error: unknown,
 ): Promise<void> {
   const cancelled = error instanceof BrokerError && error.code === 'cancelled'
-  await context.end(target, cancelled ? 'cancelled' : 'failed', sentenceOf(error))
+  const steps = cancelled ? context.doneSteps(target) : []
+  const sentence = steps.length > 0 ? doneBefore(steps) : sentenceOf(error)
+  await context.end(target, cancelled ? 'cancelled' : 'failed', sentence)
 }

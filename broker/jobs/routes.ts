@@ -3,13 +3,14 @@ import { IdParams } from '../api/common.js'
 import { Job, JOB_ENDED, JobList, JobQuery } from '../api/jobs.js'
 import { type App, callerOf, route } from '../http.js'
 import type { Caller } from '../users/caller.js'
+import type { Streams } from '../live/streams.js'
 import { type JobRunner, noSuchJob } from './runner.js'
 
 const KEEP_ALIVE_MS = 15_000
 /** Progress comes in drops; so many lines a second are enough for an eye. */
 const LEAST_GAP_MS = 200
 
-export function jobRoutes(jobs: JobRunner) {
+export function jobRoutes(jobs: JobRunner, streams: Streams) {
   return (app: App): void => {
     app.get(
       '/jobs',
@@ -33,26 +34,41 @@ export function jobRoutes(jobs: JobRunner) {
       route('Its progress as server-sent events', { params: IdParams }),
       async (request, reply) => {
         const { id } = request.params
-        await visibleJob(jobs, id, callerOf(request))
+        let by = callerOf(request)
+        const visible = async (): Promise<Job> => await visibleJob(jobs, id, by)
+        await visible()
+        const end = (): void => {
+          reply.raw.end()
+        }
+        const leave = streams.open(by, {
+          request,
+          still: (caller) => {
+            by = caller
+            visible().catch(end)
+          },
+          end,
+        })
         reply.hijack()
         reply.raw.writeHead(200, {
           'content-type': 'text/event-stream',
           'cache-control': 'no-store',
           'x-content-type-options': 'nosniff',
+          'x-accel-buffering': 'no',
         })
         reply.raw.flushHeaders() // there may be nothing to tell for a while
         const seen = String(request.headers['last-event-id'] ?? '')
         await new Promise<void>((resolve) => {
           follow(
-            jobs,
-            { id, seen },
+            { subscribe: (listener) => jobs.subscribe(id, listener), get: visible },
+            seen,
             (text) => reply.raw.write(text),
             (listener) => {
-              request.raw.on('close', listener)
+              reply.raw.on('close', listener)
             },
             resolve,
           )
         })
+        leave()
         reply.raw.end()
       },
     )
@@ -75,8 +91,8 @@ async function visibleJob(jobs: JobRunner, id: string, by: Caller): Promise<Job>
  * again only when the job has changed meanwhile, or has ended.
  */
 function follow(
-  jobs: JobRunner,
-  { id, seen }: { id: string; seen: string },
+  job: { subscribe: (listener: () => void) => () => void; get: () => Promise<Job> },
+  seen: string,
   write: (text: string) => void,
   onGone: (listener: () => void) => void,
   done: () => void,
@@ -94,7 +110,7 @@ function follow(
   }
   const tell = (): void => {
     due = undefined
-    jobs.get(id).then((job) => {
+    job.get().then((job) => {
       const text = JSON.stringify(job)
       const mark = createHash('sha256').update(text).digest('base64url').slice(0, 16)
       const ended = JOB_ENDED.includes(job.state)
@@ -103,7 +119,7 @@ function follow(
       if (ended) stop()
     }, stop)
   }
-  const unsubscribe = jobs.subscribe(id, () => {
+  const unsubscribe = job.subscribe(() => {
     due ??= setTimeout(tell, LEAST_GAP_MS)
   })
   onGone(stop)

@@ -1,13 +1,14 @@
 import { EventEmitter } from 'node:events'
 import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
+import { countFailure } from '../background.js'
 import { type Job, JOB_ENDED } from '../api/jobs.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError, sentenceOf } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
 import type { JobRow } from '../store/tables.js'
-import { JobContext, type StepHook } from './context.js'
-import { enterState, insertJob, type JobFilter, type NewJob, readJobs } from './store.js'
+import { doneBefore, JobContext, type StepHook } from './context.js'
+import { enterState, insertJob, type JobFilter, type NewJob, readJobs, setTarget } from './store.js'
 
 export interface JobKind<I> {
   readonly kind: string
@@ -23,7 +24,7 @@ export interface RunnerDeps {
 
 const LEASE_MS = 30_000
 const LOOK_EVERY_MS = 1_000
-const ENDED_JOBS_KEPT_MS = 30 * 24 * 3_600_000
+const TAKE_UP_AFTER_MS = 5_000
 
 /** Runs queued jobs, resumes those that a dead broker left, and tells who listens. Emits `released` with the ids of machines that a job has let go. */
 export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
@@ -34,8 +35,11 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   readonly #owner = randomUUID()
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
+  #isLookDue = false
   readonly #stopping = new AbortController()
   #fence = 0
+  /** Jobs of this broker that failed to write down what became of them. */
+  readonly #abandoned = new Set<string>()
 
   constructor(readonly deps: RunnerDeps) {
     super()
@@ -43,7 +47,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   }
 
   register<I>(kind: JobKind<I>): void {
-    this.#kinds.set(kind.kind, kind as JobKind<never>)
+    this.#kinds.set(kind.kind, kind)
   }
 
   /** Records the wish, inside the caller's transaction; call `wake` when it is committed. `noun`: what its subject is, for the audit log. Throws `busy`. */
@@ -64,10 +68,6 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
 
   /** Takes up what a crash left, then looks for work by timer and by signal. */
   async start(): Promise<void> {
-    await this.deps.store
-      .deleteFrom('job')
-      .where('finished_at', '<', Date.now() - ENDED_JOBS_KEPT_MS)
-      .execute()
     this.#fence = await this.#nextFence()
     this.#timer = setInterval(() => {
       this.wake()
@@ -75,12 +75,17 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     this.wake()
   }
 
+  /** A look soon; calls while one waits make one. */
   wake(): void {
+    if (this.#isLookDue) return
+    this.#isLookDue = true
     this.#looking = this.#looking
       .then(async () => {
+        this.#isLookDue = false
         await this.#look()
       })
       .catch((error: unknown) => {
+        countFailure('jobs.look')
         this.deps.log.error({ err: error }, 'looking for jobs failed')
       })
   }
@@ -123,11 +128,16 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   async ended(id: string): Promise<Job> {
     return await new Promise((resolve, reject) => {
       const look = (): void => {
-        this.get(id).then((job) => {
-          if (!JOB_ENDED.includes(job.state)) return
-          stop()
-          resolve(job)
-        }, reject)
+        this.get(id)
+          .then((job) => {
+            if (!JOB_ENDED.includes(job.state)) return
+            stop()
+            resolve(job)
+          })
+          .catch((error: unknown) => {
+            stop()
+            reject(error instanceof Error ? error : new Error(String(error)))
+          })
       }
       const stop = this.subscribe(id, look)
       look()
@@ -177,7 +187,13 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
       .selectFrom('job')
       .selectAll()
       .where('state', 'in', ['queued', 'running', 'cancelling'])
-      .where((eb) => eb.or([eb('owner', 'is', null), eb('owner', '!=', this.#owner)]))
+      .where((eb) =>
+        eb.or([
+          eb('owner', 'is', null),
+          eb('owner', '!=', this.#owner),
+          eb('id', 'in', ['', ...this.#abandoned]),
+        ]),
+      )
       .orderBy('created_at')
       .execute()
     for (const row of rows) await this.#take(row)
@@ -197,15 +213,29 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
       await tx.updateTable('job').set({ fence: this.#fence }).where('id', '=', row.id).execute()
       return entered
     })
+    this.#abandoned.delete(row.id)
     if (state === null) return void this.#running.delete(row.id)
     if (state === 'cancelling') abort.abort()
     this.#run({ ...row, fence: this.#fence }, abort.signal).catch((error: unknown) => {
-      if (!this.#stopping.signal.aborted)
-        this.deps.log.error(
-          { err: error, job: row.id },
-          'the job could not be ended; the next start of the broker ends it',
-        )
+      if (this.#stopping.signal.aborted) return
+      this.deps.log.error(
+        { err: error, job: row.id },
+        'the job could not be ended; it is taken up again',
+      )
+      setTimeout(() => {
+        this.#giveUp(row.id).catch((cause: unknown) => {
+          this.deps.log.error({ err: cause, job: row.id }, 'the job could not be given up')
+        })
+      }, TAKE_UP_AFTER_MS).unref()
     })
+  }
+
+  /** Leaves a job as a crash would, so that the next look resumes it from its journal: its locks must not last until the broker is restarted. */
+  async #giveUp(id: string): Promise<void> {
+    if (this.#stopping.signal.aborted) return
+    this.#abandoned.add(id)
+    this.#running.delete(id)
+    this.wake()
   }
 
   async #run(row: JobRow, signal: AbortSignal): Promise<void> {
@@ -267,14 +297,19 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
       .where('job_id', '=', id)
       .execute()
     await this.deps.store.transaction().execute(async (tx) => {
-      const open = cancelled ? 'cancelled' : fault === undefined ? 'done' : 'failed'
       const message = fault === undefined ? '' : sentenceOf(fault)
-      await tx
-        .updateTable('job_target')
-        .set({ state: open, ...(message === '' ? {} : { message }) })
-        .where('job_id', '=', id)
-        .where('state', 'in', ['pending', 'running'])
-        .execute()
+      // A job that returned in spite of a cancel has done everything.
+      if (cancelled && fault !== undefined) await endCancelled(tx, id)
+      else
+        await tx
+          .updateTable('job_target')
+          .set({
+            state: fault === undefined ? 'done' : 'failed',
+            ...(message === '' ? {} : { message }),
+          })
+          .where('job_id', '=', id)
+          .where('state', 'in', ['pending', 'running'])
+          .execute()
       const targets = await tx
         .selectFrom('job_target')
         .select('state')
@@ -314,6 +349,27 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     this.#progress.set(id, known)
     return known
   }
+}
+
+/** Each target that is left says what was done with it and that the rest was not. */
+async function endCancelled(tx: Queries, id: string): Promise<void> {
+  const left = await tx
+    .selectFrom('job_target')
+    .leftJoin('job_step', (join) =>
+      join
+        .onRef('job_step.job_id', '=', 'job_target.job_id')
+        .onRef('job_step.target', '=', 'job_target.name'),
+    )
+    .select(['job_target.name', 'job_step.step'])
+    .where('job_target.job_id', '=', id)
+    .where('job_target.state', 'in', ['pending', 'running'])
+    .orderBy('job_step.at')
+    .execute()
+  const steps = new Map<string, string[]>()
+  for (const { name, step } of left)
+    steps.set(name, [...(steps.get(name) ?? []), ...(step === null ? [] : [step])])
+  for (const [name, done] of steps)
+    await setTarget(tx, id, name, { state: 'cancelled', message: doneBefore(done) })
 }
 
 export function noSuchJob(id: string): BrokerError {

@@ -1,7 +1,7 @@
 import type { Finding } from '../api/checks.js'
 import { type Job, JOB_ENDED, type JobState, type TargetState } from '../api/jobs.js'
 import { BrokerError } from '../errors.js'
-import type { Queries } from '../store/open.js'
+import type { Queries, Store } from '../store/open.js'
 import type { JobRow } from '../store/tables.js'
 
 /** From which states a job enters a state; everything else is refused by the guarded UPDATE. */
@@ -86,6 +86,26 @@ function slices<T>(all: readonly T[], size = 500): T[][] {
   return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
     all.slice(index * size, (index + 1) * size),
   )
+}
+
+const JOBS_PRUNED_AT_A_TIME = 200
+
+/** Removes the jobs that ended before this time (milliseconds since 1970), with all that belongs to them; gives how many. */
+export async function pruneJobs(store: Store, before: number): Promise<number> {
+  for (let removed = 0; ;) {
+    const { numDeletedRows } = await store
+      .deleteFrom('job')
+      .where('id', 'in', (eb) =>
+        eb
+          .selectFrom('job')
+          .select('id')
+          .where('finished_at', '<', before)
+          .limit(JOBS_PRUNED_AT_A_TIME),
+      )
+      .executeTakeFirst()
+    removed += Number(numDeletedRows)
+    if (numDeletedRows < JOBS_PRUNED_AT_A_TIME) return removed
+  }
 }
 
 /** Changes the state if the table of transitions allows it; false when it does not. */

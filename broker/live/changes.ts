@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Topic, TOPICS } from '../api/live.js'
+import type { OnWrite, WriteKind } from '../store/open.js'
 import type { Tables } from '../store/tables.js'
 
 /** What a page that shows something hears of, table by table; null: no page shows it, or it changes together with another one. */
@@ -15,6 +16,7 @@ const TOPIC_OF_TABLE: Readonly<Record<keyof Tables, Topic | null>> = {
   permission_grant: 'grants',
   hypervisor: 'hypervisors',
   machine: 'machines',
+  machine_mac: null,
   generation: 'generations',
   generation_copy: 'generations',
   job: 'jobs',
@@ -28,11 +30,13 @@ const TOPIC_OF_TABLE: Readonly<Record<keyof Tables, Topic | null>> = {
   machine_mirror: null,
   waiter: 'desktops',
   thin_client: 'thin-clients',
+  thin_client_mac: 'thin-clients',
   device_login: 'thin-clients',
   thin_client_order: 'thin-clients',
   clients_xml_version: 'clients-xml',
   console_seat: 'sessions',
   drain: 'hypervisors',
+  leftover: 'hypervisors',
   history_minute: 'history',
 }
 /** Changes of one moment are told together. */
@@ -47,6 +51,7 @@ export class Changes {
   readonly #epoch = randomBytes(6).toString('hex')
   readonly #kept: Array<ReadonlySet<Topic>> = []
   readonly #listeners = new Set<(topics: readonly Topic[]) => void>()
+  readonly #writeListeners = new Set<OnWrite>()
   #number = 0
   #revision = 0
   #gathered = new Set<Topic>()
@@ -64,8 +69,9 @@ export class Changes {
   }
 
   /** A row of this table was written. Names that no table has are views and such: nothing is told of them. */
-  wrote(table: string): void {
+  wrote(table: string, kind: WriteKind = 'update'): void {
     this.#revision++
+    for (const listener of this.#writeListeners) listener(table, kind)
     const topic = TOPIC_OF_TABLE[table as keyof Tables]
     if (topic) this.note(topic)
   }
@@ -97,6 +103,11 @@ export class Changes {
     if (missed < 0 || missed > this.#kept.length) return [...TOPICS]
     const topics = new Set(this.#kept.slice(this.#kept.length - missed).flatMap((one) => [...one]))
     return TOPICS.filter((topic) => topics.has(topic))
+  }
+
+  /** At once with each write, maybe before its transaction is committed. */
+  onWrite(listener: OnWrite): void {
+    this.#writeListeners.add(listener)
   }
 
   /** Gives the function that ends it. */

@@ -1,28 +1,40 @@
-import type { FastifyRequest } from 'fastify'
 import { LiveQuery, type Topic } from '../api/live.js'
-import { type App, route } from '../http.js'
+import { type App, callerOf, route } from '../http.js'
 import type { Changes } from './changes.js'
+import type { Streams } from './streams.js'
 
 export interface LiveDeps {
   readonly changes: Changes
-  /** Throws when the login that the request came with is over. */
-  readonly stillIn: (request: FastifyRequest) => Promise<unknown>
+  readonly streams: Streams
 }
 
-/** A page that hears nothing for much longer takes the line for broken. Also the time within which a login that has ended is noticed, where no account was changed. */
-const KEEP_ALIVE_MS = 15_000
 /** One page hears of changes no more often than this. */
 const LEAST_GAP_MS = 250
 /** How long a browser waits before it comes back. */
 const RETRY_MS = 2_000
 
 /** The push by which pages stay true: no page asks again and again. */
-export function liveRoutes({ changes, stillIn }: LiveDeps) {
+export function liveRoutes({ changes, streams }: LiveDeps) {
   return (app: App): void => {
     app.get(
       '/live',
       route('What has changed, as server-sent events', { querystring: LiveQuery }),
       async (request, reply) => {
+        const write = (text: string): void => {
+          reply.raw.write(text)
+        }
+        const leave = streams.open(callerOf(request), {
+          request,
+          still: () => {
+            write('event: still\ndata: {}\n\n')
+          },
+          end: () => {
+            reply.raw.end('event: end\ndata: {}\n\n')
+          },
+        })
+        const gone = new Promise<void>((resolve) => {
+          reply.raw.on('close', resolve)
+        })
         reply.hijack()
         reply.raw.writeHead(200, {
           'content-type': 'text/event-stream',
@@ -31,30 +43,9 @@ export function liveRoutes({ changes, stillIn }: LiveDeps) {
           'x-accel-buffering': 'no',
         })
         const seen = String(request.headers['last-event-id'] ?? request.query.after ?? '')
-        const write = (text: string): void => {
-          reply.raw.write(text)
-        }
-        const gone = new Promise<void>((resolve) => {
-          reply.raw.on('close', resolve)
-        })
         const stop = follow(changes, seen, write)
-        const check = (): void => {
-          stillIn(request).then(
-            () => {
-              write('event: still\ndata: {}\n\n')
-            },
-            () => {
-              reply.raw.end('event: end\ndata: {}\n\n')
-            },
-          )
-        }
-        const timer = setInterval(check, KEEP_ALIVE_MS).unref()
-        const unsubscribe = changes.subscribe((topics) => {
-          if (topics.includes('people')) check()
-        })
         await gone
-        clearInterval(timer)
-        unsubscribe()
+        leave()
         stop()
       },
     )

@@ -1,12 +1,19 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import {
+  ALL_FEATURES,
   type DesktopFeatures,
   type DomainMetadata,
   type DomainSpec,
   domainXml,
+  parseDomainXml,
+  patchDomain,
+  processorOf,
+  sameDefinition,
 } from '../hypervisors/domain-xml.js'
+import { listenOf } from '../hypervisors/listen.js'
 import type { Hypervisors } from '../hypervisors/service.js'
+import type { DomainId } from '../hypervisors/hypervisor.js'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
 import { BrokerError } from '../errors.js'
 import type { Queries } from '../store/open.js'
@@ -24,14 +31,9 @@ export function diskOf(
   return join(directory, `${machine.name}.qcow2`)
 }
 
-/** A locally administered MAC in QEMU's range 52:54:00 (https://wiki.libvirt.org/Networking.html). */
-export function newMac(): string {
-  return [
-    '52',
-    '54',
-    '00',
-    ...[...randomBytes(3)].map((byte) => byte.toString(16).padStart(2, '0')),
-  ].join(':')
+/** Which domain a machine is. */
+export function domainOf(machine: Pick<MachineRow, 'id' | 'name'>): DomainId {
+  return { name: machine.name, uuid: machine.id }
 }
 
 export function newMachineId(): string {
@@ -64,7 +66,7 @@ export function specOf(
     network: machine.network,
     mac: machine.mac,
     serial: machine.serial,
-    listen: listenAddress(hypervisor.display_address),
+    listen: listenOf(hypervisor),
     template: machine.domain_xml,
     // libvirt puts the throw-away layer beside the path that the XML names: a link in the transient directory brings it there.
     disk:
@@ -78,29 +80,100 @@ export function specOf(
   }
 }
 
-/** SPICE listens on the address that viewers are told; where that is a name, on all. */
-function listenAddress(displayAddress: string): string {
-  return /^[0-9.]+$|:/.test(displayAddress) ? displayAddress : '0.0.0.0'
+/** What somebody has asked to be different in a machine that exists. */
+export const ASKED = ['memoryMib', 'vcpus', 'network', 'domainXml'] as const
+export type Asked = (typeof ASKED)[number]
+
+/**
+ * The definition that a machine is to have; pure. Where it has one, as libvirt keeps it, only what was asked is changed in that, and what Berth itself sees to:
+ * its disk, its display, its mark. A domain that was there before Berth keeps its displays and its disk. Throws `invalid_request` for what cannot be done.
+ */
+export function definitionFor(
+  machine: MachineRow,
+  spec: DomainSpec,
+  current: string | null,
+  asked: readonly Asked[],
+): string {
+  const template = machine.domain_xml
+  const wants = (what: Asked): boolean => asked.includes(what)
+  if (machine.adopted === 1 && template !== null) {
+    if (wants('domainXml')) requireSameDomain(machine, template)
+    const anew = current === null || wants('domainXml')
+    const { memoryMib, vcpus, network, mac } = spec
+    return patchDomain(anew ? template : current, {
+      ...(anew || wants('memoryMib') ? { memoryMib } : {}),
+      ...(anew || wants('vcpus') ? { vcpus } : {}),
+      ...(anew || wants('network') ? { network, mac } : {}),
+      ...(machine.disk === null ? { disk: spec.disk } : {}),
+      transient: spec.transient,
+      destroyOnReboot: spec.destroyOnReboot,
+    })
+  }
+  if (current === null || wants('domainXml')) return domainXml(spec)
+  return patchDomain(current, {
+    virtType: spec.virtType,
+    ...(template === null ? { processor: processorOf(spec.virtType) } : {}),
+    ...(wants('memoryMib') ? { memoryMib: spec.memoryMib } : {}),
+    ...(wants('vcpus') ? { vcpus: spec.vcpus } : {}),
+    ...(wants('network') ? { network: spec.network, mac: spec.mac } : {}),
+    disk: spec.disk,
+    transient: spec.transient,
+    destroyOnReboot: spec.destroyOnReboot,
+    listen: spec.listen,
+    features: spec.features ?? ALL_FEATURES,
+    hasUsb: template === null || parseDomainXml(template).usbChannels > 0,
+    metadata: spec.metadata,
+  })
 }
 
-/** Defines the domain anew from what the database says; safe to repeat, also while it runs (it takes effect at the next start). */
-export async function defineMachine(
-  deps: { store: Queries; hypervisors: Hypervisors; extrasOf: DomainExtrasOf },
-  machineId: string,
-): Promise<void> {
-  const { store, hypervisors, extrasOf } = deps
-  const machine = await store
-    .selectFrom('machine')
-    .selectAll()
-    .where('id', '=', machineId)
-    .executeTakeFirstOrThrow()
+/** An XML for a domain that was there before Berth is one of that domain: what it is called, and the disk on which its system is. */
+function requireSameDomain(machine: MachineRow, template: string): void {
+  const { name, uuid, disk } = parseDomainXml(template)
+  if (name !== machine.name || (uuid !== '' && uuid !== machine.id))
+    throw new BrokerError(
+      'invalid_request',
+      `The domain XML is of ${name} (UUID ${uuid}), and ${machine.name} is an adopted domain with the UUID ${machine.id}: give one of the same domain.`,
+    )
+  if (machine.disk?.startsWith('/') === true && disk !== machine.disk)
+    throw new BrokerError(
+      'invalid_request',
+      `The system disk in the domain XML is ${disk ?? 'none'}, and the adopted ${machine.name} has ${machine.disk}: name that.`,
+    )
+}
+
+/** What the host has of a machine and what it is to have. Nothing is changed. */
+export async function plannedDefinition(
+  deps: { hypervisors: Hypervisors; extrasOf: DomainExtrasOf },
+  machine: MachineRow,
+  asked: readonly Asked[],
+): Promise<{ current: string | null; wanted: string }> {
+  const { hypervisors, extrasOf } = deps
+  const current = await hypervisors.link(machine.hypervisor).definition(domainOf(machine))
   const spec = specOf(
     machine,
     hypervisors.row(machine.hypervisor),
     hypervisors.virtType(machine.hypervisor),
     await extrasOf(machine),
   )
-  await hypervisors.link(machine.hypervisor).defineDomain(domainXml(spec))
+  return { current, wanted: definitionFor(machine, spec, current, asked) }
+}
+
+/** Defines the domain as the database says; safe to repeat, also while it runs (it takes effect at the next start). */
+export async function defineMachine(
+  deps: { store: Queries; hypervisors: Hypervisors; extrasOf: DomainExtrasOf },
+  machineId: string,
+  signal?: AbortSignal,
+  asked: readonly Asked[] = [],
+): Promise<void> {
+  const machine = await deps.store
+    .selectFrom('machine')
+    .selectAll()
+    .where('id', '=', machineId)
+    .executeTakeFirstOrThrow()
+  const { current, wanted } = await plannedDefinition(deps, machine, asked)
+  if (signal?.aborted === true) throw new BrokerError('cancelled', 'The job was cancelled.')
+  if (current === null || !sameDefinition(wanted, current))
+    await deps.hypervisors.link(machine.hypervisor).defineDomain(wanted)
 }
 
 /** Throws the first failure of a batch. */

@@ -166,23 +166,26 @@ export class GoldenImages {
 
   async importImage(name: string, path: string, by: Actor): Promise<string> {
     const machine = await requireType(this.deps.store, name, ['simple', 'source'])
-    await this.deps.observer.requireOff(name)
-    const job = await this.deps.store
-      .transaction()
-      .execute(
-        async (tx) =>
-          await this.deps.jobs.create(
-            tx,
-            {
-              kind: 'import',
-              subject: name,
-              input: { machine: toJobMachine(machine), path },
-              targets: [name],
-              locks: [machine.id],
-            },
-            by,
-          ),
+    if (machine.adopted === 1)
+      throw new BrokerError(
+        'foreign',
+        `${name} was adopted: its disk was there before Berth, which puts nothing in its place. Create a machine and import the image there.`,
       )
+    await this.deps.observer.requireOff(name)
+    const job = await this.deps.store.transaction().execute(
+      async (tx) =>
+        await this.deps.jobs.create(
+          tx,
+          {
+            kind: 'import',
+            subject: name,
+            input: { machine: toJobMachine(machine), path },
+            targets: [name],
+            locks: [machine.id],
+          },
+          by,
+        ),
+    )
     this.deps.jobs.wake()
     return job
   }

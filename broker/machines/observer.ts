@@ -1,30 +1,26 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
+import { inBackground } from '../background.js'
 import type { PowerState } from '../api/machines.js'
-import { BrokerError } from '../errors.js'
+import { BERTH, recordEvent } from '../audit/store.js'
+import { BrokerError, sentenceOf } from '../errors.js'
 import type { DomainState, HypervisorLink } from '../hypervisors/hypervisor.js'
 import type { HelperEvent } from '../hypervisors/helper-channel.js'
 import type { Hypervisors } from '../hypervisors/service.js'
-import type { Store } from '../store/open.js'
+import type { CarriedViewers, Look, Occupancy } from '../occupancy/occupancy.js'
+import type { Queries, Store } from '../store/open.js'
+import { type DisplayItem, lookOf, REQUEST_MARGIN_MS, WHOLE_FACTOR } from './displays.js'
 
 export interface ObserverDeps {
   readonly store: Store
   readonly hypervisors: Hypervisors
+  readonly occupancy: Occupancy
   readonly log: Logger
   readonly everyMs: number
+  /** How long one QEMU may take to say who is connected to it. */
+  readonly displayTimeoutMs: number
 }
 
-/** Who is connected to the displays of a running machine, as its QEMU says. */
-export interface DisplayItem {
-  readonly name: string
-  readonly spice: ReadonlyArray<{ address: string }>
-  readonly vnc: ReadonlyArray<{ address: string; family?: string }>
-}
-/** Addresses of those who are connected through the broker: at the screen, and at a port of the guest. */
-export interface CarriedViewers {
-  readonly screens: readonly string[]
-  readonly forwards: readonly string[]
-}
 interface Machine {
   readonly id: string
   readonly name: string
@@ -34,17 +30,25 @@ interface Machine {
 /** Events come in swarms: one look answers all that came within this time. */
 const GATHER_MS = 60
 
+/** States in which there is no QEMU, and so nobody at its display. */
+const WITHOUT_QEMU: readonly PowerState[] = ['off', 'missing']
+
 /**
- * Keeps what the database says of power, and what memory says of viewers, equal to what libvirt and QEMU say: on every event, when a host comes
- * back, and by timer. Events carry no state; each only causes a look. Emits `power` (machine id, now, before) and `viewers` (machine id).
+ * Keeps what the database says of power, and the occupancy of viewers, equal to what libvirt and QEMU say: on every event, when a host comes back, and by
+ * timer. Events carry no state; each only causes a look. Emits `power` (machine id, now, before), `viewers` (machine id: other viewers, or it is known no
+ * more, or again, who they are), `looked` (hypervisor) and `unseen` (hypervisor: a look at it failed).
  */
 export class Observer extends EventEmitter<{
   power: [string, PowerState, PowerState]
   viewers: [string]
   looked: [string]
+  unseen: [string]
 }> {
-  readonly #viewers = new Map<string, readonly string[]>()
-  readonly #carried = new Map<string, CarriedViewers>()
+  /** The listing that each machine's power was last written from: listings may be answered out of turn. */
+  readonly #writtenBy = new Map<string, number>()
+  #listings = 0
+  /** Hosts that are up and cannot be looked at: told once. */
+  readonly #unseen = new Set<string>()
   readonly #looks = new Map<string, Promise<void>>()
   readonly #again = new Set<string>()
   readonly #notes = new Map<string, string>()
@@ -64,7 +68,12 @@ export class Observer extends EventEmitter<{
       this.#onEvent(name, event)
     })
     hypervisors.on('change', (name) => {
-      void this.#onHypervisorChange(name)
+      inBackground({
+        log: this.deps.log,
+        what: 'machines.observe',
+        work: () => this.#onHypervisorChange(name),
+        retries: 8,
+      })
     })
     for (const name of hypervisors.names()) this.look(name) // those that were up before anybody listened
     this.#timer = setInterval(() => {
@@ -77,38 +86,20 @@ export class Observer extends EventEmitter<{
     await Promise.all(this.#looks.values())
   }
 
-  /** Addresses of those who use a machine now, in whatever way Berth can see. */
-  viewers(machineId: string): readonly string[] {
-    return [...this.atScreen(machineId), ...(this.#carried.get(machineId)?.forwards ?? [])]
-  }
-
-  /** Addresses of those who have its screen before them. */
-  atScreen(machineId: string): readonly string[] {
-    return [...this.atDisplay(machineId), ...(this.#carried.get(machineId)?.screens ?? [])]
-  }
-
-  /** The same, as its QEMU says: those in a browser are not among them. */
-  atDisplay(machineId: string): readonly string[] {
-    return this.#viewers.get(machineId) ?? []
+  get occupancy(): Occupancy {
+    return this.deps.occupancy
   }
 
   /** What the broker itself carries to a machine, told by who carries it. */
   noteCarried(machineId: string, carried: CarriedViewers): void {
-    const before = this.viewers(machineId)
-    if (carried.screens.length + carried.forwards.length === 0) this.#carried.delete(machineId)
-    else this.#carried.set(machineId, carried)
-    if (!sameList(before, this.viewers(machineId))) this.emit('viewers', machineId)
+    if (this.occupancy.noteCarried(machineId, carried)) this.emit('viewers', machineId)
   }
 
   /** Asks libvirt now and notes what it says; throws when it cannot be asked. */
   async powerNow(machine: { name: string; hypervisor: string; id: string }): Promise<PowerState> {
+    const listing = ++this.#listings
     const domains = await this.deps.hypervisors.link(machine.hypervisor).listDomains()
-    const row = await this.deps.store
-      .selectFrom('machine')
-      .select(['id', 'name', 'power'])
-      .where('id', '=', machine.id)
-      .executeTakeFirst()
-    if (row) await this.#notePower([row], new Map(domains.map((domain) => [domain.uuid, domain])))
+    await this.#notePower(listing, domains, { id: machine.id })
     return domains.find((domain) => domain.uuid === machine.id)?.power ?? 'missing'
   }
 
@@ -136,8 +127,11 @@ export class Observer extends EventEmitter<{
         const link = this.deps.hypervisors.link(hypervisor)
         if (link.status().state === 'up') await this.lookNow(hypervisor, link)
       })
+      .catch(async (error: unknown) => {
+        await this.#noteUnseen(hypervisor, error)
+      })
       .catch((error: unknown) => {
-        this.deps.log.debug({ err: error, hypervisor }, 'looking at the hypervisor failed')
+        this.deps.log.error({ err: error, hypervisor }, 'noting a failed look failed')
       })
       .finally(() => {
         this.#looks.delete(hypervisor)
@@ -150,59 +144,117 @@ export class Observer extends EventEmitter<{
     hypervisor: string,
     link: HypervisorLink = this.deps.hypervisors.link(hypervisor),
   ): Promise<void> {
+    const { occupancy } = this.deps
+    const listing = ++this.#listings
+    const startMs = occupancy.deps.monotonicMs()
     const domains = await link.listDomains()
-    const machines = await this.deps.store
-      .selectFrom('machine')
-      .select(['id', 'name', 'power'])
-      .where('hypervisor', '=', hypervisor)
-      .execute()
-    await this.#notePower(machines, new Map(domains.map((domain) => [domain.uuid, domain])))
-    const running = machines.filter((machine) =>
-      domains.some((domain) => domain.uuid === machine.id && domain.power === 'running'),
-    )
-    const { items } =
-      running.length === 0
-        ? { items: [] }
-        : await link.request<{ items: DisplayItem[] }>('displays', {
-            domains: running.map((machine) => machine.name),
-          })
-    const byName = new Map(items.map((item) => [item.name, displayViewers(item)]))
-    for (const machine of machines) this.#noteViewers(machine.id, byName.get(machine.name) ?? [])
+    const machines = await this.#notePower(listing, domains, { hypervisor })
+    const looks = await this.#lookAtDisplays(link, machines)
+    const faults = await this.#noteFaults(looks, machines)
+    for (const id of occupancy.noteLook(hypervisor, looks, startMs)) this.emit('viewers', id)
+    if (faults > 1 && faults === machines.filter(hasQemu).length)
+      throw new BrokerError('timeout', 'None of its machines says who is connected to it.')
+    await this.#noteSeen(hypervisor)
     this.emit('looked', hypervisor)
   }
 
-  async #notePower(
+  /** Who is connected to each of the machines; those without a QEMU have nobody. */
+  async #lookAtDisplays(
+    link: HypervisorLink,
     machines: readonly Machine[],
-    domains: ReadonlyMap<string, DomainState>,
-  ): Promise<void> {
-    const changed = machines.flatMap((machine) => {
-      const power = domains.get(machine.id)?.power ?? 'missing'
-      return power === machine.power ? [] : [{ machine, power }]
-    })
-    if (changed.length === 0) return
-    await this.deps.store.transaction().execute(async (tx) => {
-      for (const { machine, power } of changed) {
-        const reason =
-          power === 'missing'
-            ? "Its hypervisor has no such domain; it was deleted behind Berth's back."
-            : power === 'paused'
-              ? (this.#notes.get(machine.name) ?? 'Paused by somebody.')
-              : ''
-        await tx
-          .updateTable('machine')
-          .set({ power, power_reason: reason, power_since: Date.now() })
-          .where('id', '=', machine.id)
-          .execute()
-      }
-    })
-    for (const { machine, power } of changed) this.emit('power', machine.id, power, machine.power)
+  ): Promise<Map<string, Look>> {
+    const asked = machines.filter(hasQemu)
+    const timeoutMs = this.deps.displayTimeoutMs
+    const { items } =
+      asked.length === 0
+        ? { items: [] }
+        : await link.request<{ items: DisplayItem[] }>(
+            'displays',
+            { domains: asked.map(({ name }) => name), timeout_ms: timeoutMs },
+            { timeoutMs: timeoutMs * WHOLE_FACTOR + REQUEST_MARGIN_MS },
+          )
+    const byName = new Map(items.map((item) => [item.name, lookOf(item)]))
+    return new Map(machines.map(({ id, name }) => [id, byName.get(name) ?? { viewers: [] }]))
   }
 
-  #noteViewers(machineId: string, addresses: readonly string[]): void {
-    if (sameList(this.atDisplay(machineId), addresses)) return
-    if (addresses.length === 0) this.#viewers.delete(machineId)
-    else this.#viewers.set(machineId, addresses)
-    this.emit('viewers', machineId)
+  /** Tells once of each machine that does not say who is connected, and once when it does again; gives how many there are. */
+  async #noteFaults(
+    looks: ReadonlyMap<string, Look>,
+    machines: readonly Machine[],
+  ): Promise<number> {
+    const { occupancy, store, log } = this.deps
+    const known = new Set(occupancy.faulty())
+    let faults = 0
+    for (const { id, name } of machines) {
+      const look = looks.get(id)
+      const fault = look && 'fault' in look ? look.fault : null
+      if (fault !== null) faults += 1
+      if ((fault !== null) === known.has(id)) continue
+      if (fault === null) log.info({ machine: name }, 'a machine says again who is connected')
+      else log.warn({ machine: name, reason: fault }, 'a machine does not say who is connected')
+      const action = fault === null ? 'machine.answering' : 'machine.unanswering'
+      await recordEvent(store, BERTH, action, `machine:${name}`, { reason: fault ?? '' })
+    }
+    return faults
+  }
+
+  /** That a line is lost is told by those who keep it. */
+  async #noteUnseen(hypervisor: string, error: unknown): Promise<void> {
+    const { hypervisors, occupancy, store, log } = this.deps
+    if (!hypervisors.names().includes(hypervisor)) return
+    if (hypervisors.link(hypervisor).status().state !== 'up') return
+    const reason = sentenceOf(error)
+    occupancy.noteFault(hypervisor, reason)
+    this.emit('unseen', hypervisor)
+    if (this.#unseen.has(hypervisor)) return
+    this.#unseen.add(hypervisor)
+    log.warn({ err: error, hypervisor }, 'a hypervisor that is up cannot be looked at')
+    await recordEvent(store, BERTH, 'hypervisor.unseen', `hypervisor:${hypervisor}`, { reason })
+  }
+
+  async #noteSeen(hypervisor: string): Promise<void> {
+    if (!this.#unseen.delete(hypervisor)) return
+    this.deps.log.info({ hypervisor }, 'a hypervisor can be looked at again')
+    await recordEvent(this.deps.store, BERTH, 'hypervisor.seen', `hypervisor:${hypervisor}`)
+  }
+
+  /** Writes what a listing says of one machine, or of all on a host, unless a later listing has been written; gives the machines as they are then. */
+  async #notePower(
+    listing: number,
+    domains: readonly DomainState[],
+    of: { readonly id: string } | { readonly hypervisor: string },
+  ): Promise<Machine[]> {
+    const powers = new Map(domains.map(({ uuid, power }) => [uuid, power]))
+    const changes: Array<{ id: string; power: PowerState; before: PowerState }> = []
+    const machines = await this.deps.store.transaction().execute(async (tx) => {
+      const rows = await machinesOf(tx, of)
+      const now: Machine[] = []
+      for (const row of rows) {
+        const late = (this.#writtenBy.get(row.id) ?? 0) > listing
+        const power = late ? row.power : (powers.get(row.id) ?? 'missing')
+        now.push({ ...row, power })
+        if (late) continue
+        this.#writtenBy.set(row.id, listing)
+        if (power === row.power) continue
+        await this.#writePower(tx, row, power)
+        changes.push({ id: row.id, power, before: row.power })
+      }
+      return now
+    })
+    for (const { id, power, before } of changes) this.emit('power', id, power, before)
+    return machines
+  }
+
+  async #writePower(tx: Queries, { id, name }: Machine, power: PowerState): Promise<void> {
+    const reasons: Partial<Record<PowerState, string>> = {
+      missing: "Its hypervisor has no such domain; it was deleted behind Berth's back.",
+      paused: this.#notes.get(name) ?? 'Paused by somebody.',
+    }
+    await tx
+      .updateTable('machine')
+      .set({ power, power_reason: reasons[power] ?? '', power_since: Date.now() })
+      .where('id', '=', id)
+      .execute()
   }
 
   #onEvent(hypervisor: string, event: HelperEvent): void {
@@ -226,6 +278,9 @@ export class Observer extends EventEmitter<{
       this.deps.hypervisors.link(hypervisor).status().state !== 'unreachable'
     )
       return
+    this.deps.occupancy.noteAway(hypervisor)
+    this.#unseen.delete(hypervisor)
+    const listing = ++this.#listings
     const machines = await this.deps.store
       .selectFrom('machine')
       .select(['id', 'power'])
@@ -233,6 +288,7 @@ export class Observer extends EventEmitter<{
       .where('power', '!=', 'unknown')
       .execute()
     if (machines.length === 0) return
+    for (const { id } of machines) this.#writtenBy.set(id, listing)
     await this.deps.store
       .updateTable('machine')
       .set({
@@ -246,13 +302,16 @@ export class Observer extends EventEmitter<{
   }
 }
 
-/** Addresses at which QEMU has viewers. Those on the VNC display's own socket are the broker's, which knows more of them. */
-export function displayViewers(item: DisplayItem): string[] {
-  return [...item.spice, ...item.vnc.filter(({ family }) => family !== 'unix')].map(
-    ({ address }) => address,
-  )
+function hasQemu({ power }: Machine): boolean {
+  return !WITHOUT_QEMU.includes(power)
 }
 
-function sameList(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((address, index) => address === other[index])
+async function machinesOf(
+  queries: Queries,
+  of: { readonly id: string } | { readonly hypervisor: string },
+): Promise<Machine[]> {
+  const query = queries.selectFrom('machine').select(['id', 'name', 'power'])
+  return await (
+    'id' in of ? query.where('id', '=', of.id) : query.where('hypervisor', '=', of.hypervisor)
+  ).execute()
 }

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
 import { type ImageDeps, ensureOnHypervisor } from '../images/copy-job.js'
+import { whatIsInTheWay } from '../images/in-the-way.js'
+import { markOldDisks } from '../images/old-files.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
+import { severalAtOnce } from '../several-at-once.js'
 import { defineMachine } from './definition.js'
-import type { JobMachine, MachineJobDeps } from './jobs.js'
+import { groupByHypervisor, type JobMachine, type MachineJobDeps } from './jobs.js'
 
 export interface PopulateInput {
   readonly initial: { readonly id: string; readonly name: string }
@@ -29,6 +32,8 @@ export interface PopulateDeps extends MachineJobDeps {
 /** One request to the helper carries so many overlays. */
 const BATCH = 50
 const DEFINES_AT_ONCE = 4
+/** What has not been switched off yet when a cancel comes stays on. */
+const OFF_AT_ONCE = 8
 
 /** *Populate machines*: overlays on one generation and the domains on them, in batches per hypervisor and in parallel over hypervisors. */
 export function populateJob(deps: PopulateDeps): JobKind<PopulateInput> {
@@ -83,13 +88,6 @@ async function noteBases(
   }
 }
 
-function groupByHypervisor(machines: readonly JobMachine[]): Map<string, JobMachine[]> {
-  const groups = new Map<string, JobMachine[]>()
-  for (const machine of machines)
-    groups.set(machine.hypervisor, [...(groups.get(machine.hypervisor) ?? []), machine])
-  return groups
-}
-
 async function failOpenTargets(
   context: JobContext<PopulateInput>,
   names: readonly string[],
@@ -112,6 +110,7 @@ async function populateHost(
   machines: readonly JobMachine[],
 ): Promise<void> {
   const { generation, initial } = context.input
+  const mine = await withoutForeign(deps, context, hypervisor, machines)
   await context.step(hypervisor, 'carry', async () => {
     await deps.observer.requireOff(initial.name)
     await ensureOnHypervisor(deps.images, generation, hypervisor, context.signal, (done, total) => {
@@ -119,7 +118,7 @@ async function populateHost(
     })
   })
   await context.end(hypervisor, 'done')
-  const free = await setApart(deps, context, hypervisor, machines)
+  const free = await setApart(deps, context, hypervisor, mine)
   for (let from = 0; from < free.length; from += BATCH) {
     context.refuseIfCancelled()
     await populateBatch(deps, context, hypervisor, free.slice(from, from + BATCH))
@@ -131,6 +130,30 @@ async function populateHost(
         await startOne(deps, context, machine)
       }),
     )
+}
+
+/** Ends those in whose place something lies that Berth did not make, before anything is changed; gives the others. */
+async function withoutForeign(
+  deps: PopulateDeps,
+  context: JobContext<PopulateInput>,
+  hypervisor: string,
+  machines: readonly JobMachine[],
+): Promise<JobMachine[]> {
+  const inTheWay = await context.patiently(async () => {
+    await markOldDisks(deps.images, hypervisor)
+    return await whatIsInTheWay(
+      deps.hypervisors.link(hypervisor),
+      machines.map(({ id, name }) => ({
+        name,
+        uuid: id,
+        dir: 'overlays',
+        file: `${name}.qcow2`,
+        owner: id,
+      })),
+    )
+  })
+  for (const [name, sentence] of inTheWay) await context.end(name, 'failed', sentence)
+  return machines.filter(({ name }) => !inTheWay.has(name))
 }
 
 /** Marks the machines in use for later; with force nobody is spared. What was decided is journaled, since it decides over people's work. */
@@ -173,44 +196,42 @@ async function populateBatch(
 ): Promise<void> {
   const open = batch.filter(({ name }) => !context.isDone(name, 'overlay'))
   const ready = new Set(batch.filter(({ name }) => context.isDone(name, 'overlay')))
-  const off = await Promise.all(
-    open.map(
-      async (machine) =>
-        await attempt(context, machine, async () => {
-          await context.patiently(async () => {
-            await makeOff(deps, machine)
-          })
-        }),
-    ),
-  )
+  const off: JobMachine[] = []
+  await severalAtOnce(open, OFF_AT_ONCE, async (machine) => {
+    const isOff = await attempt(context, machine, async () => {
+      context.refuseIfCancelled()
+      await context.patiently(async () => {
+        await makeOff(deps, machine)
+      })
+    })
+    if (isOff) off.push(machine)
+  })
+  context.refuseIfCancelled()
   for (const machine of await makeOverlays(
     deps,
     context,
     hypervisor,
-    open.filter((_, index) => off[index]),
+    open.filter((machine) => off.includes(machine)),
   ))
     ready.add(machine)
-  const queue = [...ready].filter(({ name }) => !context.isDone(name, 'define'))
-  await Promise.all(
-    Array.from({ length: DEFINES_AT_ONCE }, async () => {
-      for (let machine = queue.shift(); machine; machine = queue.shift()) {
-        const { id, name } = machine
-        const defined = await attempt(context, machine, async () => {
-          await context.patiently(async () => {
-            await defineMachine(deps, id)
-          })
-        })
-        if (!defined) continue
-        await context.record([name], 'define', null)
-        if (!context.input.start)
-          await context.end(
-            name,
-            'done',
-            context.input.force ? 'Renewed at once; what was open on it is lost.' : '',
-          )
-      }
-    }),
-  )
+  // Also after a cancel: a machine whose disk was made is of use only with its domain.
+  const withoutDomain = [...ready].filter(({ name }) => !context.isDone(name, 'define'))
+  await severalAtOnce(withoutDomain, DEFINES_AT_ONCE, async (machine) => {
+    const { id, name } = machine
+    const defined = await attempt(context, machine, async () => {
+      await context.patiently(async () => {
+        await defineMachine(deps, id)
+      })
+    })
+    if (!defined) return
+    await context.record([name], 'define', null)
+    if (!context.input.start)
+      await context.end(
+        name,
+        'done',
+        context.input.force ? 'Renewed at once; what was open on it is lost.' : '',
+      )
+  })
 }
 
 /** Cuts the power of a machine that is not in use, or whose user was overruled. */
@@ -231,10 +252,11 @@ async function makeOverlays(
 ): Promise<JobMachine[]> {
   if (batch.length === 0) return []
   const { generation } = context.input
-  const items = batch.map(({ name }) => ({
+  const items = batch.map(({ id, name }) => ({
     name: `${name}.qcow2`,
     base: generation.file,
     fresh: true,
+    owner: id,
   }))
   const operation = context.operation(
     hypervisor,

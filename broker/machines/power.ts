@@ -4,7 +4,7 @@ import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Store } from '../store/open.js'
 import type { MachineRow } from '../store/tables.js'
-import { defineMachine, diskOf, type DomainExtrasOf } from './definition.js'
+import { defineMachine, diskOf, type DomainExtrasOf, domainOf } from './definition.js'
 import type { Observer } from './observer.js'
 import { Limit } from './start-limit.js'
 
@@ -12,8 +12,6 @@ export interface PowerDeps {
   readonly store: Store
   readonly hypervisors: Hypervisors
   readonly observer: Observer
-  /** Whether its domain is to be defined anew before it starts: then a policy that was changed meanwhile holds. */
-  readonly isHandedOut: (machineId: string) => Promise<boolean>
   readonly extrasOf: DomainExtrasOf
 }
 
@@ -21,6 +19,8 @@ const LOOK_EVERY_MS = 500
 const DEAD: readonly PowerState[] = ['off', 'crashed', 'missing']
 /** How long a reset may take to leave a machine off whose reboot counts as power-off. */
 const OFF_AFTER_RESET_MS = 5_000
+
+const NEVER = new AbortController().signal
 
 /** What is done to the power of one machine; every action may be repeated and then does nothing. */
 export class Power {
@@ -40,22 +40,22 @@ export class Power {
     const machine = await this.#machine(machineId)
     switch (action) {
       case 'start':
-        return await this.start(machine)
+        return await this.start(machine, signal)
       case 'shutdown':
         return await this.#shutdown(machine, timeoutMs, signal)
       case 'poweroff':
         return await this.powerOff(machine)
       case 'reboot':
-        return await this.#restart(machine, 'domain_reboot')
+        return await this.#restart(machine, 'domain_reboot', timeoutMs, signal)
       case 'reset':
-        return await this.#restart(machine, 'domain_reset')
+        return await this.#restart(machine, 'domain_reset', OFF_AFTER_RESET_MS, signal)
     }
   }
 
   /** Starts it, or lets it go on when it is paused. At most so many starts at a time on one hypervisor. */
-  async start(machine: MachineRow): Promise<string> {
+  async start(machine: MachineRow, signal: AbortSignal): Promise<string> {
     const link = this.deps.hypervisors.link(machine.hypervisor)
-    return await this.#starts.run(machine.hypervisor, async () => {
+    const start = async (): Promise<string> => {
       const power = await this.deps.observer.powerNow(machine)
       if (power === 'running') return 'It was running already.'
       if (power === 'missing')
@@ -64,7 +64,7 @@ export class Power {
           `${machine.hypervisor} has no domain ${machine.name}: populate its initial again, or delete the machine.`,
         )
       if (power === 'paused' || power === 'suspended') {
-        await link.resumeDomain(machine.name)
+        await link.resumeDomain(domainOf(machine))
         return 'It was paused and goes on.'
       }
       if (
@@ -81,23 +81,23 @@ export class Power {
       if (machine.discard_changes === 1 && power !== 'shutting-down')
         await link.request('transient_clear', {
           domain: machine.name,
+          uuid: machine.id,
           name: `${machine.name}.qcow2`,
         })
-      if (
-        machine.adopted === 0 &&
-        power !== 'shutting-down' &&
-        (await this.deps.isHandedOut(machine.id))
-      )
+      // Who has it decides what its viewers may do, and where displays listen may have changed meanwhile.
+      if (machine.adopted === 0 && power !== 'shutting-down')
         await defineMachine(this.deps, machine.id)
+      refuseIfCancelled(signal)
       await this.deps.store
         .updateTable('machine')
         .set({ wanted_power: 'on' })
         .where('id', '=', machine.id)
         .execute()
-      await link.startDomain(machine.name)
+      await link.startDomain(domainOf(machine))
       await this.deps.observer.powerNow(machine) // noted before the job ends: who asks then must not see it off and start it again
       return ''
-    })
+    }
+    return await this.#starts.run(machine.hypervisor, start, signal)
   }
 
   async powerOff(machine: MachineRow): Promise<string> {
@@ -107,7 +107,7 @@ export class Power {
       .where('id', '=', machine.id)
       .execute()
     if (DEAD.includes(await this.deps.observer.powerNow(machine))) return 'It was off already.'
-    await this.deps.hypervisors.link(machine.hypervisor).destroyDomain(machine.name)
+    await this.deps.hypervisors.link(machine.hypervisor).destroyDomain(domainOf(machine))
     await this.deps.observer.powerNow(machine)
     this.deps.observer.look(machine.hypervisor)
     return ''
@@ -121,29 +121,43 @@ export class Power {
       .where('id', '=', machine.id)
       .execute()
     if (DEAD.includes(await this.deps.observer.powerNow(machine))) return 'It was off already.'
-    await link.shutdownDomain(machine.name)
+    refuseIfCancelled(signal)
+    await link.shutdownDomain(domainOf(machine))
     if (await this.#untilDead(machine, timeoutMs, signal)) return ''
     if (signal.aborted)
       throw new BrokerError('cancelled', 'The job was cancelled; the guest may still shut down.')
-    await link.destroyDomain(machine.name)
+    await link.destroyDomain(domainOf(machine))
     return `The guest did not shut down within ${Math.round(timeoutMs / 1000)} s; the plug was pulled.`
   }
 
-  async #restart(machine: MachineRow, op: 'domain_reboot' | 'domain_reset'): Promise<string> {
+  /** `offWithinMs`: how long a machine whose reboot counts as power-off may take to go off; a reboot by ACPI takes the guest's own time. */
+  async #restart(
+    machine: MachineRow,
+    op: 'domain_reboot' | 'domain_reset',
+    offWithinMs: number,
+    signal: AbortSignal,
+  ): Promise<string> {
     const power = await this.deps.observer.powerNow(machine)
     if (power !== 'running')
       throw new BrokerError('machine_off', `${machine.name} is ${power}: start it instead.`)
+    refuseIfCancelled(signal)
     await this.deps.store
       .updateTable('machine')
       .set({ wanted_power: 'on' })
       .where('id', '=', machine.id)
       .execute()
-    await this.deps.hypervisors.link(machine.hypervisor).request(op, { name: machine.name })
+    await this.deps.hypervisors.link(machine.hypervisor).request(op, domainOf(machine))
     if (machine.discard_on_reboot === 0) return ''
-    // With on_reboot=destroy the machine is off now, or will be when its guest is down; a reboot by ACPI takes the guest's own time.
-    const offWithinMs = op === 'domain_reset' ? OFF_AFTER_RESET_MS : OFF_AFTER_RESET_MS * 12
-    if (!(await this.#untilDead(machine, offWithinMs, AbortSignal.timeout(offWithinMs)))) return ''
-    await this.start(await this.#machine(machine.id))
+    if (!(await this.#untilDead(machine, offWithinMs, signal))) {
+      if (signal.aborted)
+        throw new BrokerError(
+          'cancelled',
+          'The job was cancelled; the guest may still reboot, and is started again then.',
+        )
+      return `Its guest has not gone down within ${Math.round(offWithinMs / 1000)} s; when it does, it is started again.`
+    }
+    // Cancelled or not: it was running, and is not left off.
+    await this.start(await this.#machine(machine.id), NEVER)
     return 'Its changes were thrown away; it was started again.'
   }
 
@@ -173,4 +187,9 @@ export class Power {
           : diskOf(machine, this.deps.hypervisors.row(machine.hypervisor))),
     }
   }
+}
+
+/** Before what a host would do; what it has begun is not cut off. */
+function refuseIfCancelled(signal: AbortSignal): void {
+  if (signal.aborted) throw new BrokerError('cancelled', 'The job was cancelled.')
 }

@@ -12,6 +12,7 @@ import {
 import {
   DiscardChanges,
   ForeignDomain,
+  Leftover,
   Machine,
   MachineAdopt,
   MachineCreate,
@@ -24,9 +25,10 @@ import {
 } from '../api/machines.js'
 import { type App, callerOf, route } from '../http.js'
 import type { GoldenImages } from './golden-images.js'
+import type { Leftovers } from './leftovers.js'
 import type { Machines } from './service.js'
 
-export function machineRoutes(machines: Machines, images: GoldenImages) {
+export function machineRoutes(machines: Machines, images: GoldenImages, leftovers: Leftovers) {
   return (app: App): void => {
     app.get(
       '/machines',
@@ -59,6 +61,15 @@ export function machineRoutes(machines: Machines, images: GoldenImages) {
       async (request) => ({ domains: await machines.foreignDomains(request.params.name) }),
     )
     app.get(
+      '/hypervisors/:name/leftovers',
+      route(
+        'What Berth still removes from a host',
+        { params: NameParams },
+        { 200: strictObject({ leftovers: Type.Array(Leftover) }) },
+      ),
+      async (request) => ({ leftovers: await leftovers.show(request.params.name) }),
+    )
+    app.get(
       '/machines/:name',
       route('One machine', { params: NameParams }, { 200: Machine }),
       async (request) => await machines.show(request.params.name),
@@ -83,15 +94,13 @@ export function machineRoutes(machines: Machines, images: GoldenImages) {
         { 202: JobRef },
       ),
       async (request, reply) =>
-        await reply
-          .code(202)
-          .send({
-            job: await machines.remove(
-              request.params.name,
-              request.query.force ?? false,
-              callerOf(request),
-            ),
-          }),
+        await reply.code(202).send({
+          job: await machines.remove(
+            request.params.name,
+            request.query.force ?? false,
+            callerOf(request),
+          ),
+        }),
     )
     app.get(
       '/machines/:name/xml',
@@ -110,11 +119,9 @@ export function machineRoutes(machines: Machines, images: GoldenImages) {
         { 202: JobRef },
       ),
       async (request, reply) =>
-        await reply
-          .code(202)
-          .send({
-            job: await machines.power(request.params.name, request.body, callerOf(request)),
-          }),
+        await reply.code(202).send({
+          job: await machines.power(request.params.name, request.body, callerOf(request)),
+        }),
     )
     app.put(
       '/machines/:name/maintenance',
@@ -155,11 +162,9 @@ export function machineRoutes(machines: Machines, images: GoldenImages) {
         { 202: JobRef },
       ),
       async (request, reply) =>
-        await reply
-          .code(202)
-          .send({
-            job: await images.copy(request.params.name, request.body.source, callerOf(request)),
-          }),
+        await reply.code(202).send({
+          job: await images.copy(request.params.name, request.body.source, callerOf(request)),
+        }),
     )
     app.post(
       '/machines/:name/populate',
@@ -169,11 +174,9 @@ export function machineRoutes(machines: Machines, images: GoldenImages) {
         { 202: JobRef },
       ),
       async (request, reply) =>
-        await reply
-          .code(202)
-          .send({
-            job: await images.populate(request.params.name, request.body, callerOf(request)),
-          }),
+        await reply.code(202).send({
+          job: await images.populate(request.params.name, request.body, callerOf(request)),
+        }),
     )
     app.get(
       '/machines/:name/populate',
@@ -197,15 +200,9 @@ export function machineRoutes(machines: Machines, images: GoldenImages) {
         { 202: JobRef },
       ),
       async (request, reply) =>
-        await reply
-          .code(202)
-          .send({
-            job: await images.importImage(
-              request.params.name,
-              request.body.path,
-              callerOf(request),
-            ),
-          }),
+        await reply.code(202).send({
+          job: await images.importImage(request.params.name, request.body.path, callerOf(request)),
+        }),
     )
   }
 }

@@ -12,11 +12,21 @@ import type {
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { domainXml, parseDomainXml } from '../hypervisors/domain-xml.js'
+import { refuseShared } from '../hypervisors/domain-template.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Queries, Store } from '../store/open.js'
 import type { MachineRow, NewMachine } from '../store/tables.js'
-import { diskOf, newMac, newMachineId, specOf } from './definition.js'
+import { adoptedDisk, notesOn, refuseUnmanaged } from './adoption.js'
+import {
+  type Asked,
+  ASKED,
+  definitionFor,
+  diskOf,
+  domainOf,
+  newMachineId,
+  specOf,
+} from './definition.js'
 import {
   type DefineInput,
   type DeleteInput,
@@ -25,6 +35,7 @@ import {
   toJobMachine,
 } from './jobs.js'
 import { expandNames } from './names.js'
+import { freeMac, takeMacs } from './macs.js'
 import type { Observer } from './observer.js'
 import { nameOf, PARENT_TYPE, parentFor, refuseTypeChange } from './parents.js'
 import {
@@ -95,8 +106,13 @@ export class Machines {
     const ownDisk = wish.type === 'simple' || wish.type === 'source'
     const created = await this.deps.store.transaction().execute(async (tx) => {
       const parent = await parentFor(tx, wish.type, wish.parent)
-      const rows = places.map(({ name, hypervisor }) => newRow(wish, name, hypervisor, parent))
-      for (const row of rows) await this.#insert(tx, row)
+      await refuseSharedTemplate(tx, wish.domainXml, places.length)
+      const rows: Array<ReturnType<typeof newRow>> = []
+      for (const { name, hypervisor } of places) {
+        const row = newRow(wish, name, hypervisor, parent, await freeMac(tx))
+        await this.#insert(tx, row, [row.mac])
+        rows.push(row)
+      }
       const machines = rows.map(toJobMachine)
       const first = await requireMachine(tx, machines[0]?.name ?? '')
       domainXml(specOf(first, this.deps.hypervisors.row(first.hypervisor), 'qemu')) // a faulty domain.xml is refused here, and then nothing is recorded
@@ -113,7 +129,10 @@ export class Machines {
     return created
   }
 
-  async adopt(wish: MachineAdopt, by: Actor): Promise<{ machines: Machine[]; job: null }> {
+  async adopt(
+    wish: MachineAdopt,
+    by: Actor,
+  ): Promise<{ machines: Machine[]; job: null; notes: string[] }> {
     const link = this.deps.hypervisors.link(wish.hypervisor)
     const domains = await link.listDomains()
     if (!domains.some((domain) => domain.name === wish.name))
@@ -123,19 +142,17 @@ export class Machines {
       )
     const xml = await link.domainXml(wish.name)
     const domain = parseDomainXml(xml)
-    if (domain.disk === null)
-      throw new BrokerError(
-        'invalid_request',
-        `${wish.name} has no disk in a file: only such domains can be adopted.`,
-      )
     const type = wish.type ?? 'simple'
-    const row: NewMachine = {
+    const disk = await adoptedDisk(link, domain.diskSource)
+    refuseUnmanaged(wish.name, disk.disk, type)
+    const notes = notesOn(wish.name, domain, disk)
+    const row: Omit<NewMachine, 'mac'> & { id: string; name: string } = {
       id: domain.uuid,
       name: domain.name,
       type,
       hypervisor: wish.hypervisor,
       parent_id: null,
-      disk: domain.disk,
+      disk: disk.disk,
       generation_id: null,
       wanted_generation_id: null,
       discard_changes: domain.transient ? 1 : 0,
@@ -144,7 +161,6 @@ export class Machines {
       vcpus: domain.vcpus,
       network: domain.network,
       firmware: domain.firmware,
-      mac: domain.mac || newMac(),
       serial: domain.serial || domain.name,
       domain_xml: xml,
       adopted: 1,
@@ -154,14 +170,16 @@ export class Machines {
     }
     await this.deps.store.transaction().execute(async (tx) => {
       const parent = await parentFor(tx, type, wish.parent)
-      await this.#insert(tx, { ...row, parent_id: parent?.id ?? null })
+      const mac = domain.mac || (await freeMac(tx))
+      await this.#insert(tx, { ...row, mac, parent_id: parent?.id ?? null }, [mac, ...domain.macs])
       await recordEvent(tx, by, 'machine.adopt', `machine:${row.name}`, {
         hypervisor: wish.hypervisor,
         type,
+        ...(notes.length === 0 ? {} : { notes }),
       })
     })
     await this.deps.observer.lookNow(wish.hypervisor)
-    return { machines: await this.#list({ ids: [row.id] }), job: null }
+    return { machines: await this.#list({ ids: [row.id] }), job: null, notes }
   }
 
   /** Domains of a host that Berth does not know. */
@@ -182,9 +200,12 @@ export class Machines {
     patch: MachinePatch,
     by: Actor,
   ): Promise<{ machines: Machine[]; job: string }> {
+    const asked = ASKED.filter((what) => patch[what] !== undefined)
+    const current = await this.#definitionOf(await requireMachine(this.deps.store, name))
     const { id, job } = await this.deps.store.transaction().execute(async (tx) => {
       const row = await requireMachine(tx, name)
       const type = patch.type ?? row.type
+      refuseUnmanaged(name, row.disk, type)
       if (type !== row.type || patch.parent !== undefined) await refuseTypeChange(tx, row, type)
       const given =
         patch.parent === undefined
@@ -208,15 +229,19 @@ export class Machines {
                 : (row.disk ?? diskOf(row, this.deps.hypervisors.row(row.hypervisor))),
             }),
       }
-      domainXml(specOf({ ...row, ...change }, this.deps.hypervisors.row(row.hypervisor), 'qemu')) // a faulty domain.xml is refused here, before anything is recorded
+      if (patch.domainXml !== undefined) {
+        await refuseSharedTemplate(tx, patch.domainXml, 1, row.id)
+        Object.assign(change, hardwareOf(patch, patch.domainXml))
+      }
+      this.#refuseImpossible({ ...row, ...change }, current, asked)
       await tx.updateTable('machine').set(change).where('id', '=', row.id).execute()
       await recordEvent(tx, by, 'machine.change', `machine:${name}`, {
         ...patch,
         ...(patch.domainXml === undefined ? {} : { domainXml: 'given' }),
       })
-      return { id: row.id, job: await this.#redefine(tx, [row], by) }
+      return { id: row.id, job: await this.#redefine(tx, [row], by, asked, Object.keys(change)) }
     })
-    return (await this.#answer([id], job)) as { machines: Machine[]; job: string }
+    return await this.#answer([id], job)
   }
 
   /** Names who depends on it and refuses, unless forced: then they are deleted too. */
@@ -322,6 +347,9 @@ export class Machines {
     wish: DiscardChanges,
     by: Actor,
   ): Promise<{ machines: Machine[]; job: string }> {
+    const current = new Map<string, string | null>()
+    for (const row of await machineOrChildren(this.deps.store, name, wish.children ?? false))
+      current.set(row.id, await this.#definitionOf(row))
     const { rows, job } = await this.deps.store.transaction().execute(async (tx) => {
       const rows = await machineOrChildren(tx, name, wish.children ?? false)
       const other = rows.find((row) => row.type !== 'vdi')
@@ -331,20 +359,13 @@ export class Machines {
           `${other.name} is a ${other.type} machine: only vdi machines throw their changes away.`,
         )
       for (const row of rows) {
-        await tx
-          .updateTable('machine')
-          .set({
-            discard_changes: wish.on ? 1 : 0,
-            discard_on_reboot: wish.on
-              ? wish.onReboot === undefined
-                ? row.discard_on_reboot
-                : wish.onReboot
-                  ? 1
-                  : 0
-              : 0,
-          })
-          .where('id', '=', row.id)
-          .execute()
+        const onReboot = wish.onReboot ?? row.discard_on_reboot === 1
+        const change = {
+          discard_changes: wish.on ? 1 : 0,
+          discard_on_reboot: wish.on && onReboot ? 1 : 0,
+        } as const
+        this.#refuseImpossible({ ...row, ...change }, current.get(row.id) ?? null, [])
+        await tx.updateTable('machine').set(change).where('id', '=', row.id).execute()
       }
       await recordEvent(
         tx,
@@ -353,12 +374,13 @@ export class Machines {
         `machine:${name}`,
         { machines: rows.map((row) => row.name) },
       )
-      return { rows, job: await this.#redefine(tx, rows, by) }
+      const job = await this.#redefine(tx, rows, by, [], ['discard_changes', 'discard_on_reboot'])
+      return { rows, job }
     })
-    return (await this.#answer(
+    return await this.#answer(
       rows.map((row) => row.id),
       job,
-    )) as { machines: Machine[]; job: string }
+    )
   }
 
   async xml(name: string): Promise<string> {
@@ -367,7 +389,7 @@ export class Machines {
   }
 
   async #list(filter: MachineFilter): Promise<Machine[]> {
-    return await listMachines(this.deps.store, (id) => this.deps.observer.viewers(id), filter)
+    return await listMachines(this.deps.store, (id) => this.deps.observer.occupancy.use(id), filter)
   }
 
   async #answer(
@@ -381,7 +403,22 @@ export class Machines {
     return { machines, job }
   }
 
-  async #insert(tx: Queries, row: NewMachine): Promise<void> {
+  /** What its host has of it now. Throws when that cannot be asked: what is not known cannot be changed safely. */
+  async #definitionOf(row: MachineRow): Promise<string | null> {
+    return await this.deps.hypervisors.link(row.hypervisor).definition(domainOf(row))
+  }
+
+  /** Before anything is recorded. */
+  #refuseImpossible(row: MachineRow, current: string | null, asked: readonly Asked[]): void {
+    const spec = specOf(row, this.deps.hypervisors.row(row.hypervisor), 'qemu')
+    definitionFor(row, spec, current, asked)
+  }
+
+  async #insert(
+    tx: Queries,
+    row: NewMachine & { id: string; name: string },
+    macs: readonly string[],
+  ): Promise<void> {
     const taken = await tx
       .selectFrom('machine')
       .select(['name', 'hypervisor'])
@@ -403,6 +440,7 @@ export class Machines {
         `There is a hypervisor ${hypervisor.name} already, and jobs name both: choose another name for the machine.`,
       )
     await tx.insertInto('machine').values(row).execute()
+    await takeMacs(tx, row, macs)
   }
 
   async #job(
@@ -421,8 +459,25 @@ export class Machines {
     )
   }
 
-  async #redefine(tx: Queries, rows: readonly MachineRow[], by: Actor): Promise<string> {
-    const input: DefineInput = { machines: rows.map(toJobMachine), diskBytes: null, created: false }
+  /** `rows` as they were before, of which `changed` is different now. */
+  async #redefine(
+    tx: Queries,
+    rows: readonly MachineRow[],
+    by: Actor,
+    asked: readonly Asked[],
+    changed: readonly string[],
+  ): Promise<string> {
+    const before = rows.map((row) => [
+      row.id,
+      Object.fromEntries(Object.entries(row).filter(([column]) => changed.includes(column))),
+    ])
+    const input: DefineInput = {
+      machines: rows.map(toJobMachine),
+      diskBytes: null,
+      created: false,
+      asked,
+      before: Object.fromEntries(before),
+    }
     return await this.#job(
       tx,
       'define',
@@ -450,11 +505,42 @@ export class Machines {
   }
 }
 
+type Hardware = Pick<MachineCreate, 'memoryMib' | 'vcpus' | 'network' | 'firmware'>
+
+/** What was not asked for is as the domain XML of one's own has it. */
+function hardwareOf(wish: Hardware, template: string | undefined) {
+  const own = template === undefined ? null : parseDomainXml(template)
+  return {
+    memory_mib: wish.memoryMib ?? own?.memoryMib ?? 2048,
+    vcpus: wish.vcpus ?? own?.vcpus ?? 2,
+    network: wish.network ?? own?.network ?? 'network:default',
+    firmware: own?.firmware ?? wish.firmware ?? 'bios',
+  }
+}
+
+/** One XML for several machines, in one request or one after the other, may hold nothing that can belong to one only. */
+async function refuseSharedTemplate(
+  tx: Queries,
+  template: string | undefined,
+  count: number,
+  except = '',
+): Promise<void> {
+  if (template === undefined) return
+  const other = await tx
+    .selectFrom('machine')
+    .select('name')
+    .where('domain_xml', '=', template)
+    .where('id', '!=', except)
+    .executeTakeFirst()
+  if (count > 1 || other) refuseShared(template)
+}
+
 function newRow(
   wish: Omit<MachineCreate, 'name' | 'hypervisors'>,
   name: string,
   hypervisor: string,
   parent: MachineRow | null,
+  mac: string,
 ): NewMachine & { id: string; name: string; hypervisor: string } {
   if ((wish.discardChanges ?? false) && wish.type !== 'vdi')
     throw new BrokerError(
@@ -472,11 +558,8 @@ function newRow(
     wanted_generation_id: null,
     discard_changes: wish.discardChanges ? 1 : 0,
     discard_on_reboot: wish.discardOnReboot ? 1 : 0,
-    memory_mib: wish.memoryMib ?? 2048,
-    vcpus: wish.vcpus ?? 2,
-    network: wish.network ?? 'network:default',
-    firmware: wish.firmware ?? 'bios',
-    mac: newMac(),
+    ...hardwareOf(wish, wish.domainXml),
+    mac,
     serial: name,
     domain_xml: wish.domainXml ?? null,
     power_since: Date.now(),

@@ -1,8 +1,10 @@
-import type { Machine, MachineType } from '../api/machines.js'
+import type { Machine, MachineType, PowerState } from '../api/machines.js'
 import { BrokerError } from '../errors.js'
 import { generationName } from '../images/store.js'
+import type { Use } from '../occupancy/occupancy.js'
 import type { Queries } from '../store/open.js'
 import type { MachineRow } from '../store/tables.js'
+import { mapInTurns } from '../turn.js'
 
 /** Throws `not_found`. Names are the same whatever the case of their letters. */
 export async function requireMachine(queries: Queries, name: string): Promise<MachineRow> {
@@ -57,6 +59,14 @@ export async function machineOrChildren(
   return rows
 }
 
+/** Of a machine whose host is away, `power` says that nothing is known. */
+function useOf(
+  { viewers, unknown }: Use,
+  power: PowerState,
+): Pick<Machine, 'viewers' | 'viewersUnknown'> {
+  return { viewers: [...viewers], viewersUnknown: power === 'unknown' ? '' : (unknown ?? '') }
+}
+
 export interface MachineFilter {
   readonly hypervisor?: string
   readonly type?: MachineType
@@ -64,10 +74,10 @@ export interface MachineFilter {
   readonly ids?: readonly string[]
 }
 
-/** Machines as the API shows them, sorted by name. `viewers` tells who is connected to a machine now. */
+/** Machines as the API shows them, sorted by name. `use` tells who is connected to a machine now. */
 export async function listMachines(
   queries: Queries,
-  viewers: (machineId: string) => readonly string[],
+  use: (machineId: string) => Use,
   filter: MachineFilter = {},
 ): Promise<Machine[]> {
   const rows = await queries
@@ -91,7 +101,7 @@ export async function listMachines(
     .$if(filter.ids !== undefined, (q) => q.where('machine.id', 'in', [...(filter.ids ?? [])]))
     .orderBy('machine.name')
     .execute()
-  return rows.map((row) => ({
+  return await mapInTurns(rows, (row) => ({
     id: row.id,
     name: row.name,
     type: row.type,
@@ -113,7 +123,7 @@ export async function listMachines(
     power: row.power,
     powerReason: row.power_reason,
     powerSince: new Date(row.power_since).toISOString(),
-    viewers: [...viewers(row.id)],
+    ...useOf(use(row.id), row.power),
     job: row.job_id,
     createdAt: new Date(row.created_at).toISOString(),
   }))

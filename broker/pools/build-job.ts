@@ -238,7 +238,8 @@ async function finishMember(
   name: string,
 ): Promise<boolean> {
   try {
-    await context.step(name, 'ready', async () => {
+    // Also after a cancel: a member that has its disk is one, and of another one nothing is left.
+    await context.finish(name, 'ready', async () => {
       const row = await deps.store
         .selectFrom('machine')
         .selectAll()
@@ -246,7 +247,8 @@ async function finishMember(
         .executeTakeFirst()
       if (row && row.generation_id !== null)
         return void (await enterDesktop(deps.store, row.id, 'free', {}, deps.now(), ['building']))
-      if (row) await follow(deps.jobs, context, await deps.machines.remove(name, true, BERTH))
+      if (row) await deps.jobs.ended(await deps.machines.remove(name, true, BERTH))
+      context.refuseIfCancelled()
       throw new BrokerError('hypervisor_refused', await reasonFor(deps, context, name))
     })
     await context.end(name, 'done')
@@ -310,6 +312,7 @@ export async function finished(
   const cancel = (): void => {
     jobs.cancel(id, BERTH).catch(() => {})
   } // it may have ended meanwhile
+  if (context.signal.aborted) cancel()
   context.signal.addEventListener('abort', cancel)
   try {
     return await jobs.ended(id)

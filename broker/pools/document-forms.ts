@@ -1,10 +1,12 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { isMap, isScalar, LineCounter, parseAllDocuments, visit, type Document } from 'yaml'
+import { Composer, type Document, isMap, isScalar, LineCounter, Parser, visit } from 'yaml'
 import { Name, oneOf, strictObject } from '../api/common.js'
 import { PersonName, RoleName, VERBS } from '../api/permissions.js'
 import { PoolCreate, PoolPolicy } from '../api/pools.js'
 import { BrokerError } from '../errors.js'
+import { OneAtATime } from '../one-at-a-time.js'
+import { Turn } from '../turn.js'
 import { nameKey } from '../users/names.js'
 
 export const API_VERSION = 'berth/v1'
@@ -60,6 +62,13 @@ const FORMS: Readonly<Record<string, TSchema>> = {
   [`${SEED_API_VERSION} VirtualMachine`]: SeedMachine,
 }
 
+/** Counted before they are parsed. */
+const MOST_DOCUMENTS = 1_000
+const MOST_LINES = 20_000
+/** A pool with 4,000 machines by hand. It is parsed in one go. */
+const LONGEST_DOCUMENT = 65_536
+const READINGS = new OneAtATime()
+
 interface Fault {
   readonly line: number
   readonly message: string
@@ -87,19 +96,50 @@ export interface Wanted {
   readonly warnings: string[]
 }
 
-/** Reads documents. Throws `invalid_request` with every fault, each with its line. */
-export function readDocuments(yaml: string): Wanted {
+/**
+ * Reads documents, one after the other; others have their turn in between. Throws `invalid_request` with every fault, each with its line.
+ */
+export async function readDocuments(yaml: string): Promise<Wanted> {
+  refuseTooMuch(yaml)
+  return await READINGS.run(() => read(yaml))
+}
+
+async function read(yaml: string): Promise<Wanted> {
   const lines = new LineCounter()
-  const documents = parseAllDocuments(yaml, { lineCounter: lines, prettyErrors: false })
   const lineAt = (offset: number): number => lines.linePos(offset).line
-  const faults: Fault[] = documents.flatMap((document) =>
-    document.errors.map((error) => ({ line: lineAt(error.pos[0]), message: error.message })),
-  )
+  const composer = new Composer({ prettyErrors: false })
+  const malformed: Fault[] = []
+  const faults: Fault[] = []
   const wanted: Wanted = { pools: [], machines: [], warnings: [] }
-  if (faults.length === 0)
-    for (const document of documents) faults.push(...readDocument(document, lineAt, wanted))
+  const turn = new Turn()
+  for (const document of composer.compose(new Parser(lines.addNewLine).parse(yaml))) {
+    for (const { pos, message } of document.errors)
+      malformed.push({ line: lineAt(pos[0]), message })
+    if (malformed.length === 0) faults.push(...readDocument(document, lineAt, wanted))
+    await turn.passed()
+  }
+  // Where the text is no YAML, what it means is a guess.
+  if (malformed.length > 0) throw refusal(malformed)
   if (faults.length > 0) throw refusal(faults)
   return wanted
+}
+
+function refuseTooMuch(yaml: string): void {
+  const documents = yaml.split(/^---/m)
+  if (documents.length > MOST_DOCUMENTS || countLines(yaml) > MOST_LINES)
+    throw new BrokerError(
+      'invalid_request',
+      `That is more than ${MOST_DOCUMENTS} documents or ${MOST_LINES} lines: apply them in parts.`,
+    )
+  if (documents.some((document) => document.length > LONGEST_DOCUMENT))
+    throw new BrokerError(
+      'invalid_request',
+      `A single document has more than ${LONGEST_DOCUMENT} characters: no pool needs so many.`,
+    )
+}
+
+function countLines(text: string): number {
+  return text.match(/\n/g)?.length ?? 0
 }
 
 /** The sentence has the first fault, the details have them all, in the order of their lines. */

@@ -23,7 +23,7 @@ export class Documents {
    */
   async apply(yaml: string, dryRun: boolean, by: Actor): Promise<ApplyResult> {
     const { store, pools } = this.deps
-    const wanted = readDocuments(yaml)
+    const wanted = await readDocuments(yaml)
     const known = new Set(
       (await store.selectFrom('pool').select('name').execute()).map((pool) =>
         pool.name.toLowerCase(),

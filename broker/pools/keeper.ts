@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { PowerState } from '../api/machines.js'
 import { BERTH } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
@@ -35,19 +36,24 @@ interface Member extends MemberFacts {
   readonly hypervisor: string
   readonly memoryMib: number
   readonly busy: boolean
+  readonly power: PowerState
 }
 
 const LOOK_EVERY_MS = 5_000
+const MACHINES_AT_ONCE = 500
 
 /** Makes pools what their policies say: as many members as wanted, so many of them running, nobody's desktop touched. One look at all pools after another; each step may be repeated. */
 export class PoolKeeper {
   readonly #rounds: Rounds
+  /** Machines that have changed since the last look. */
   readonly #changed = new Set<string>()
+  /** Pools that have, by themselves. */
+  readonly #changedPools = new Set<string>()
 
   constructor(readonly deps: PoolKeeperDeps) {
     this.#rounds = new Rounds({
-      look: async () => {
-        await this.#look()
+      look: async (all) => {
+        await this.#look(all)
       },
       everyMs: LOOK_EVERY_MS,
       log: deps.log,
@@ -57,8 +63,9 @@ export class PoolKeeper {
 
   start(): void {
     const { pools, observer, jobs } = this.deps
-    pools.on('change', () => {
-      this.wake()
+    pools.on('change', (id) => {
+      this.#changedPools.add(id)
+      this.#rounds.wake()
     })
     pools.on('member', (id) => {
       this.#note([id])
@@ -76,25 +83,25 @@ export class PoolKeeper {
     await this.#rounds.stop()
   }
 
-  /** Looks soon; calls while it waits to look make one look. */
+  /** Looks at all pools soon; calls while it waits to look make one look. */
   wake(): void {
-    this.#rounds.wake()
+    this.#rounds.wake(true)
   }
 
   #note(machineIds: readonly string[]): void {
     for (const id of machineIds) this.#changed.add(id)
-    this.wake()
+    this.#rounds.wake()
   }
 
-  async #look(): Promise<void> {
-    const changed = [...this.#changed]
-    this.#changed.clear()
-    for (let from = 0; from < changed.length; from += 500)
-      await refreshMembers(this.deps.store, changed.slice(from, from + 500))
+  /** `all`: also at pools that nothing was heard of, which time alone may have changed. */
+  async #look(all: boolean): Promise<void> {
+    const concerned = await this.#concerned()
+    if (!all && concerned.length === 0) return
     const rows = await this.deps.store
       .selectFrom('pool')
       .selectAll()
       .where('state', '=', 'active')
+      .$if(!all, (q) => q.where('id', 'in', concerned))
       .execute()
     for (const row of rows) {
       try {
@@ -107,6 +114,27 @@ export class PoolKeeper {
         )
       }
     }
+  }
+
+  /** The pools that have changed, or whose members have; what claims look at is written for those. */
+  async #concerned(): Promise<string[]> {
+    const { store } = this.deps
+    const machines = [...this.#changed]
+    const pools = new Set(this.#changedPools)
+    this.#changed.clear()
+    this.#changedPools.clear()
+    for (let from = 0; from < machines.length; from += MACHINES_AT_ONCE) {
+      const some = machines.slice(from, from + MACHINES_AT_ONCE)
+      await refreshMembers(store, some)
+      const rows = await store
+        .selectFrom('pool_member')
+        .select('pool_id')
+        .distinct()
+        .where('machine_id', 'in', some)
+        .execute()
+      for (const row of rows) pools.add(row.pool_id)
+    }
+    return [...pools]
   }
 
   async #keep(pool: PoolWithPolicy): Promise<void> {
@@ -144,6 +172,7 @@ export class PoolKeeper {
       machine: row.name,
       state: row.state,
       running: row.power === 'running',
+      power: row.power,
       built: row.built === 1,
       number: memberNumber(pool.name, row.name),
       hypervisor: row.hypervisor,
@@ -152,8 +181,13 @@ export class PoolKeeper {
         row.maintenance === 1 ||
         row.unclean !== null ||
         this.deps.hypervisors.row(row.hypervisor).maintenance === 1,
-      busy: row.job_id !== null,
+      // Whose viewers are not known is left as it is, as if a job worked on it.
+      busy: row.job_id !== null || this.#isUnknown(row),
     }))
+  }
+
+  #isUnknown({ id, power }: { id: string; power: PowerState }): boolean {
+    return power !== 'off' && this.deps.observer.occupancy.unknown(id) !== null
   }
 
   async #resize(pool: PoolWithPolicy, members: readonly Member[], spares: number): Promise<number> {
@@ -205,7 +239,10 @@ export class PoolKeeper {
     ).slice(0, Math.max(0, size - own.length + half.length))
     if (missing.length > 0) await this.deps.pools.adjust(pool, { build: missing }, BERTH)
     else if (own.length > size) {
-      const doomed = membersToRemove(own, own.length - size)
+      const doomed = membersToRemove(
+        own.filter(({ id, power }) => !this.#isUnknown({ id, power })),
+        own.length - size,
+      )
       if (doomed.length > 0)
         await this.deps.pools.adjust(
           pool,

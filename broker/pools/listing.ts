@@ -1,5 +1,6 @@
 import type { Pool, PoolMember } from '../api/pools.js'
 import { generationName } from '../images/store.js'
+import type { Use } from '../occupancy/occupancy.js'
 import type { Queries } from '../store/open.js'
 import { retentionEnd } from './policy.js'
 import { type PoolWithPolicy, readPool } from './store.js'
@@ -87,7 +88,7 @@ async function shares(queries: Queries, poolId: string): Promise<Pool['generatio
 export async function listMembers(
   queries: Queries,
   pool: PoolWithPolicy,
-  viewers: (machineId: string) => readonly string[],
+  use: (machineId: string) => Use,
 ): Promise<PoolMember[]> {
   const rows = await queries
     .selectFrom('pool_member')
@@ -119,7 +120,7 @@ export async function listMembers(
   const instant = (ms: number): string => new Date(ms).toISOString()
   return rows
     .map((row): PoolMember => {
-      const connected = viewers(row.id).length > 0
+      const connected = use(row.id).viewers.length > 0
       const retention =
         row.holding_policy === null
           ? null

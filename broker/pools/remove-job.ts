@@ -77,6 +77,7 @@ async function removeOne(
         context as JobContext<never>,
         await deps.machines.remove(row.name, true, BERTH),
       )
+      if (job.state === 'cancelled') return await keepAfterAll(deps, machine)
       if (job.state !== 'succeeded')
         throw new BrokerError(
           'hypervisor_refused',
@@ -95,6 +96,13 @@ async function removeOne(
       if (lock) await finished(deps.jobs, context as JobContext<never>, lock.job_id)
     }
   }
+}
+
+/** Its deletion was cancelled before it had begun. Whether it is as clean as it was, nobody knows: it is handed to nobody until it is rebuilt or removed. */
+async function keepAfterAll(deps: RemoveDeps, machine: { readonly id: string }): Promise<never> {
+  const reason = 'Its removal was cancelled: rebuild it, or remove it again.'
+  await enterDesktop(deps.store, machine.id, 'failed', { reason }, deps.now(), ['deleting'])
+  throw new BrokerError('cancelled', 'The job was cancelled; it was not deleted.')
 }
 
 async function forgetPool(

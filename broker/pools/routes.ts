@@ -75,15 +75,13 @@ export function poolRoutes(
       ),
       async (request, reply) => {
         await deps.refuseAssigned(request.params.name, request.query.force ?? false)
-        return await reply
-          .code(202)
-          .send({
-            job: await pools.remove(
-              request.params.name,
-              request.query.keepMachines ?? false,
-              callerOf(request),
-            ),
-          })
+        return await reply.code(202).send({
+          job: await pools.remove(
+            request.params.name,
+            request.query.keepMachines ?? false,
+            callerOf(request),
+          ),
+        })
       },
     )
     app.put(

@@ -51,7 +51,13 @@ export interface Wished {
 }
 
 /** What callers may ask of pools. Each wish is recorded in one transaction; jobs and the keeper make it true. Emits `change` (pool id) and `member` (machine id). */
-export class Pools extends EventEmitter<{ change: [string]; member: [string] }> {
+export class Pools extends EventEmitter<{
+  /** Something of this pool: its definition, or who may have what of it. */
+  change: [string]
+  /** What it is to be, by its policy and settings. */
+  definition: [string]
+  member: [string]
+}> {
   constructor(readonly deps: PoolsDeps) {
     super()
     this.setMaxListeners(0)
@@ -65,7 +71,9 @@ export class Pools extends EventEmitter<{ change: [string]; member: [string] }> 
     const pool = await requirePool(this.deps.store, name)
     return {
       pool: await this.#toApi(pool.id),
-      members: await listMembers(this.deps.store, pool, (id) => this.deps.observer.viewers(id)),
+      members: await listMembers(this.deps.store, pool, (id) =>
+        this.deps.observer.occupancy.use(id),
+      ),
     }
   }
 
@@ -301,7 +309,13 @@ export class Pools extends EventEmitter<{ change: [string]; member: [string] }> 
         'assigned',
         `${held.holder.replace(/^user:/, '')} has ${machine.name}: release it first with "berth release ${machine.name}".`,
       )
-    if (this.deps.observer.viewers(machine.id).length > 0)
+    const { viewers, unknown } = this.deps.observer.occupancy.use(machine.id)
+    if (held !== undefined && viewers.length === 0 && unknown !== null)
+      throw new BrokerError(
+        'assigned',
+        `It is not known whether somebody is connected to ${machine.name}: ${unknown.replace(/\.$/, '')}.`,
+      )
+    if (viewers.length > 0)
       throw new BrokerError(
         'assigned',
         `Somebody is connected to ${machine.name}: wait until he has left.`,
@@ -479,6 +493,7 @@ export class Pools extends EventEmitter<{ change: [string]; member: [string] }> 
   woke(id: string): void {
     this.deps.jobs.wake()
     this.emit('change', id)
+    this.emit('definition', id)
   }
 
   async #toApi(id: string): Promise<Pool> {

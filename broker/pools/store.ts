@@ -55,7 +55,7 @@ const ENTERED_FROM = {
   free: ['building', 'cleaning', 'assigned', 'free'],
   assigned: ['free', 'assigned'],
   cleaning: ['assigned', 'failed', 'free', 'cleaning'],
-  failed: ['building', 'cleaning', 'assigned', 'failed'],
+  failed: ['building', 'cleaning', 'assigned', 'failed', 'deleting'],
   deleting: ['building', 'free', 'failed', 'cleaning', 'deleting'],
 } as const satisfies Record<DesktopState, readonly DesktopState[]>
 

@@ -12,6 +12,11 @@ export interface ViewsDeps {
 /** These look after the desktops of others, so they see how the pool stands. */
 const SEE_ALL: readonly Verb[] = ['assign', 'admin']
 
+/** Whether somebody sees what a pool or machine is made from, and who has the others. `reader`: they read everything. */
+export function seesWhole(verbs: ReadonlySet<Verb>, reader: boolean): boolean {
+  return reader || SEE_ALL.some((verb) => verbs.has(verb))
+}
+
 /** What somebody may know of a pool. `verbs`: what he may do with it; `reader`: he reads everything; `machine`: his own desktop of it. Pure. */
 export function poolFor(
   pool: Pool,
@@ -21,7 +26,7 @@ export function poolFor(
     verbs.has('start') && verbs.has('accessConsole')
       ? { state: stateFor(pool, machine), machine }
       : null
-  if (reader || SEE_ALL.some((verb) => verbs.has(verb))) return { ...pool, whole: true, forYou }
+  if (seesWhole(verbs, reader)) return { ...pool, whole: true, forYou }
   return {
     ...pool,
     whole: false,

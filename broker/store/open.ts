@@ -2,19 +2,28 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import {
+  type ColumnNode,
   Kysely,
   type KyselyPlugin,
   type RootOperationNode,
   type SqliteDatabase,
-  SqliteDialect,
-  type SqliteStatement,
   type TableNode,
   type Transaction,
 } from 'kysely'
 import { BrokerError } from '../errors.js'
+import { FairSqliteDialect } from './driver.js'
 import type { Tables } from './tables.js'
 
 const MOST_STATEMENTS = 1_000
+/** What is noted at each login changes nothing of what somebody may do: whoever waits for changes of the table is not told. */
+const QUIET_COLUMNS: Readonly<Record<string, readonly string[]>> = {
+  account: ['last_login_at'],
+  token: ['last_used_at'],
+  web_session: ['seen_at'],
+}
+
+export type WriteKind = 'insert' | 'update' | 'delete'
+export type OnWrite = (table: string, kind: WriteKind) => void
 
 export type Store = Kysely<Tables>
 /** Inside `store.transaction()`, or the store itself. */
@@ -26,37 +35,46 @@ export type Queries = Store | Transaction<Tables>
  * `onWrite` hears the name of the table of every statement that changed a row, maybe before its transaction is committed; nothing is said of statements in plain SQL.
  * Throws when the file is damaged, or was written by a newer Berth.
  */
-export function openStore(path: string, onWrite: (table: string) => void = () => {}): Store {
+export function openStore(path: string, onWrite: OnWrite = () => {}): Store {
   const database = new Database(path)
   try {
     prepare(database, path)
     migrate(database, schemaBlocks())
+    // From here on the driver waits for locks, and does not stop the event loop for it.
+    database.pragma('busy_timeout = 0')
   } catch (error) {
     database.close()
     throw error
   }
   return new Kysely<Tables>({
-    dialect: new SqliteDialect({ database: withPreparedStatements(database) }),
+    dialect: new FairSqliteDialect({
+      database: withPreparedStatements(database),
+      raw: database,
+    }),
     plugins: [tellOfWrites(onWrite)],
   })
 }
 
-function tellOfWrites(onWrite: (table: string) => void): KyselyPlugin {
-  const tables = new WeakMap<object, string>()
+function tellOfWrites(onWrite: OnWrite): KyselyPlugin {
+  const tables = new WeakMap<object, { readonly table: string; readonly kind: WriteKind }>()
   return {
     transformQuery: ({ node, queryId }) => {
       const table = writtenTable(node)
-      if (table !== null) tables.set(queryId, table)
+      if (table !== null) tables.set(queryId, { table, kind: kindOf(node) })
       return node
     },
     transformResult: async ({ result, queryId }) => {
-      const table = tables.get(queryId)
+      const written = tables.get(queryId)
       // Keepers ask every second whether something is due: a statement that found no row has changed nothing.
-      if (table !== undefined && (result.rows.length > 0 || (result.numAffectedRows ?? 0n) > 0n))
-        onWrite(table)
+      if (written !== undefined && (result.rows.length > 0 || (result.numAffectedRows ?? 0n) > 0n))
+        onWrite(written.table, written.kind)
       return result
     },
   }
+}
+
+function kindOf({ kind }: RootOperationNode): WriteKind {
+  return kind === 'InsertQueryNode' ? 'insert' : kind === 'DeleteQueryNode' ? 'delete' : 'update'
 }
 
 function writtenTable(node: RootOperationNode): string | null {
@@ -67,7 +85,18 @@ function writtenTable(node: RootOperationNode): string | null {
       : node.kind === 'DeleteQueryNode'
         ? node.from.froms[0]
         : undefined
-  return written?.kind === 'TableNode' ? (written as TableNode).table.identifier.name : null
+  if (written?.kind !== 'TableNode') return null
+  const table = (written as TableNode).table.identifier.name
+  return isQuiet(node, table) ? null : table
+}
+
+function isQuiet(node: RootOperationNode, table: string): boolean {
+  const quiet = QUIET_COLUMNS[table]
+  if (quiet === undefined || node.kind !== 'UpdateQueryNode') return false
+  return (node.updates ?? []).every(
+    ({ column }) =>
+      column.kind === 'ColumnNode' && quiet.includes((column as ColumnNode).column.name),
+  )
 }
 
 function prepare(database: Database.Database, path: string): void {
@@ -105,11 +134,16 @@ function withPreparedStatements(database: Database.Database): SqliteDatabase {
     },
     prepare: (sql) => {
       const known = prepared.get(sql)
-      if (known && !known.busy) return known as unknown as SqliteStatement
+      if (known && !known.busy) {
+        // Those that are used stay: the first in the map is the one that was not used for the longest time.
+        prepared.delete(sql)
+        prepared.set(sql, known)
+        return known
+      }
       const statement = database.prepare(sql)
-      if (prepared.size >= MOST_STATEMENTS) prepared.delete(prepared.keys().next().value ?? '') // the oldest: lists of many lengths make many texts
+      if (prepared.size >= MOST_STATEMENTS) prepared.delete(prepared.keys().next().value ?? '') // lists of many lengths make many texts
       prepared.set(sql, statement)
-      return statement as unknown as SqliteStatement
+      return statement
     },
   }
 }

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 
 /** Writes a file that only this user may read (0600), whole or not at all, and durably. */
 export function writePrivate(path: string, text: string): void {
@@ -7,6 +7,9 @@ export function writePrivate(path: string, text: string): void {
   try {
     writeSync(file, text)
     fsyncSync(file)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
   } finally {
     closeSync(file)
   }

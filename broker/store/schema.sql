@@ -213,3 +213,95 @@ CREATE TABLE drain ( -- a hypervisor that is being emptied; the row goes when it
   total INTEGER NOT NULL, -- machines that had something to be done with at the beginning
   empty_at INTEGER
 );
+-- v 9
+-- A device is who shows its key. Its MACs and its host name are what it says of itself, and several may say the same: a dock goes from desk to desk.
+CREATE TABLE thin_client_v9 (
+  id TEXT PRIMARY KEY, mac TEXT NOT NULL, -- the MAC by which it is listed
+  name TEXT NOT NULL DEFAULT '', -- given by an administrator
+  key_hash TEXT, key_shown INTEGER NOT NULL DEFAULT 0, -- 0: the key is on its way, and is given again
+  asker TEXT NOT NULL DEFAULT '', key_given_at INTEGER NOT NULL DEFAULT 0, -- who first asked, or was last given the key, and when: claim:HASH or address:ADDRESS
+  accepted INTEGER NOT NULL,
+  accept_for TEXT, -- who is given a key at the next contact: code:CODE or address:ADDRESS
+  accept_until INTEGER NOT NULL DEFAULT 0, accept_as_new INTEGER NOT NULL DEFAULT 0, -- as_new: as a device of its own, beside this one
+  address TEXT NOT NULL, hostname TEXT NOT NULL,
+  believed_hostname TEXT, -- the host name by which clients.xml may mean it; NULL: what it says at its next contact
+  version TEXT NOT NULL, assigned_machine_id TEXT REFERENCES machine (id) ON DELETE SET NULL, assigned_pool_id TEXT REFERENCES pool (id) ON DELETE SET NULL,
+  note TEXT NOT NULL DEFAULT '', strangers_day INTEGER NOT NULL DEFAULT 0, strangers INTEGER NOT NULL DEFAULT 0, -- the day (since 1970) on which others asked in its place, and how often
+  first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL
+);
+INSERT INTO thin_client_v9 (id, mac, key_hash, key_shown, accepted, accept_for, accept_until, address, hostname, version, assigned_machine_id, assigned_pool_id, note, first_seen, last_seen)
+  SELECT id, mac, key_hash, key_hash IS NOT NULL, accepted, CASE WHEN accepted = 1 AND key_hash IS NULL THEN 'address:' || address END, 4102444800000, address, hostname, version, assigned_machine_id, assigned_pool_id, note, first_seen, last_seen FROM thin_client;
+CREATE TABLE thin_client_mac ( -- believed: clients.xml may mean the device by it
+  thin_client_id TEXT NOT NULL REFERENCES thin_client_v9 (id) ON DELETE CASCADE, mac TEXT NOT NULL, believed INTEGER NOT NULL, first_seen INTEGER NOT NULL,
+  PRIMARY KEY (thin_client_id, mac)
+);
+CREATE INDEX thin_client_mac_by_mac ON thin_client_mac (mac);
+INSERT INTO thin_client_mac (thin_client_id, mac, believed, first_seen) SELECT id, mac, accepted, first_seen FROM thin_client;
+CREATE TABLE device_login_v9 (
+  thin_client_id TEXT PRIMARY KEY REFERENCES thin_client_v9 (id) ON DELETE CASCADE, account TEXT NOT NULL REFERENCES account (name) ON DELETE CASCADE,
+  since INTEGER NOT NULL, seen_at INTEGER NOT NULL, choice_kind TEXT, choice TEXT,
+  machine_id TEXT REFERENCES machine (id) ON DELETE SET NULL, ticket_at INTEGER, ends TEXT
+);
+INSERT INTO device_login_v9 (thin_client_id, account, since, seen_at, choice_kind, choice, machine_id, ticket_at, ends)
+  SELECT thin_client_id, account, since, seen_at, choice_kind, choice, machine_id, ticket_at, ends FROM device_login;
+CREATE TABLE thin_client_order_v9 (
+  id TEXT PRIMARY KEY, thin_client_id TEXT NOT NULL REFERENCES thin_client_v9 (id) ON DELETE CASCADE, kind TEXT NOT NULL, text TEXT NOT NULL, seconds INTEGER NOT NULL,
+  ordered_by TEXT NOT NULL, state TEXT NOT NULL, sentence TEXT NOT NULL,
+  created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sent_at INTEGER, finished_at INTEGER
+);
+INSERT INTO thin_client_order_v9 (id, thin_client_id, kind, text, seconds, ordered_by, state, sentence, created_at, expires_at, sent_at, finished_at)
+  SELECT id, thin_client_id, kind, text, seconds, ordered_by, state, sentence, created_at, expires_at, sent_at, finished_at FROM thin_client_order;
+DROP TABLE thin_client_order;
+DROP TABLE device_login;
+DROP TABLE thin_client;
+ALTER TABLE thin_client_v9 RENAME TO thin_client;
+ALTER TABLE device_login_v9 RENAME TO device_login;
+ALTER TABLE thin_client_order_v9 RENAME TO thin_client_order;
+CREATE INDEX thin_client_by_key ON thin_client (key_hash);
+CREATE INDEX thin_client_unaccepted ON thin_client (address) WHERE accepted = 0;
+CREATE INDEX device_login_of_account ON device_login (account);
+CREATE INDEX device_login_of_machine ON device_login (machine_id);
+CREATE INDEX thin_client_order_of_device ON thin_client_order (thin_client_id, created_at);
+CREATE INDEX thin_client_order_open ON thin_client_order (thin_client_id, state) WHERE state IN ('pending', 'sent');
+INSERT INTO setting (name, value) VALUES ('thin-client-codes', lower(hex(randomblob(32)))); -- the codes on screens of devices that wait are made with it
+-- v 10
+ALTER TABLE machine ADD COLUMN unmarked INTEGER NOT NULL DEFAULT 0; -- 1: its disk was made by a Berth that did not mark its files; it is marked once it is proven to be the machine's
+ALTER TABLE generation_copy ADD COLUMN unmarked INTEGER NOT NULL DEFAULT 0;
+UPDATE machine SET unmarked = 1 WHERE adopted = 0;
+UPDATE generation_copy SET unmarked = 1;
+CREATE TABLE leftover ( -- what a job made and could not take back, or a deleted machine left on a host that was away; removed when that is back
+  id INTEGER PRIMARY KEY AUTOINCREMENT, hypervisor TEXT NOT NULL REFERENCES hypervisor (name) ON DELETE CASCADE,
+  kind TEXT NOT NULL, name TEXT NOT NULL, owner TEXT NOT NULL, made_by TEXT, noted_at INTEGER NOT NULL, fault TEXT NOT NULL DEFAULT '',
+  UNIQUE (hypervisor, kind, name, owner)
+);
+-- v 11
+CREATE INDEX job_by_time ON job (created_at DESC, id);
+CREATE INDEX job_by_state_and_time ON job (state, created_at DESC, id);
+DROP INDEX job_by_state;
+CREATE INDEX job_by_kind ON job (kind, created_at DESC);
+CREATE INDEX job_by_subject ON job (subject, created_at DESC);
+CREATE INDEX job_by_creator ON job (created_by, created_at DESC);
+CREATE INDEX job_by_owner ON job (owner) WHERE owner IS NOT NULL;
+CREATE INDEX job_by_end ON job (finished_at);
+CREATE INDEX event_by_time ON event (at);
+CREATE INDEX event_by_actor ON event (actor, id);
+CREATE INDEX event_by_object ON event (object, id);
+CREATE INDEX event_by_action ON event (action, id);
+CREATE INDEX machine_by_wanted_generation ON machine (wanted_generation_id);
+CREATE INDEX thin_client_by_assigned_machine ON thin_client (assigned_machine_id);
+CREATE INDEX thin_client_by_assigned_pool ON thin_client (assigned_pool_id);
+CREATE INDEX login_failure_by_time ON login_failure (last_at);
+CREATE INDEX thin_client_order_by_state ON thin_client_order (state, expires_at);
+-- v 12
+CREATE TABLE machine_mac ( -- every card that a machine is known to have, in lower case: two with one MAC take each other's connections
+  mac TEXT PRIMARY KEY, machine_id TEXT NOT NULL REFERENCES machine (id) ON DELETE CASCADE
+);
+CREATE INDEX machine_mac_of_machine ON machine_mac (machine_id);
+INSERT OR IGNORE INTO machine_mac (mac, machine_id) SELECT lower(mac), id FROM machine WHERE mac != '';
+ALTER TABLE hypervisor ADD COLUMN listen_address TEXT NOT NULL DEFAULT 'auto'; -- where displays listen; auto: the display address where it is the host's own, else all of its family
+ALTER TABLE hypervisor ADD COLUMN listen_found TEXT; -- what auto was found to be when the line last came up
+-- v 13
+INSERT INTO setting (name, value) VALUES ('known-browsers', lower(hex(randomblob(32)))); -- the marks of browsers in which somebody has logged in are signed with it
+CREATE INDEX token_of_account ON token (account, kind, created_at);
+-- v 14
+CREATE INDEX thin_client_by_hostname ON thin_client (believed_hostname); -- a device that is new says a name, and ten thousand come at once after a power cut

@@ -1,4 +1,4 @@
-import type { Generated, Insertable, Selectable } from 'kysely'
+import type { Generated, Insertable, Selectable, Updateable } from 'kysely'
 import type { ORDER_STATES, OrderKind } from '../api/device-orders.js'
 import type { JobState, TargetState } from '../api/jobs.js'
 import type { MachineType, PowerState } from '../api/machines.js'
@@ -44,8 +44,10 @@ export interface Tables {
   permission_grant: GrantTable
   hypervisor: HypervisorTable
   machine: MachineTable
+  machine_mac: MachineMacTable
   generation: GenerationTable
-  generation_copy: { generation_id: string; hypervisor: string }
+  generation_copy: { generation_id: string; hypervisor: string; unmarked: Generated<Flag> }
+  leftover: LeftoverTable
   job: JobTable
   job_target: {
     job_id: string
@@ -74,6 +76,7 @@ export interface Tables {
   machine_mirror: { machine_id: string; hash: string }
   waiter: { pool_id: string; holder: string; since: number; asked_at: number }
   thin_client: ThinClientTable
+  thin_client_mac: ThinClientMacTable
   device_login: DeviceLoginTable
   thin_client_order: ThinClientOrderTable
   clients_xml_version: {
@@ -160,6 +163,9 @@ interface HypervisorTable {
   address: string
   port: number
   display_address: string
+  /** What was set; auto: as is found to be right. */
+  listen_address: Generated<string>
+  listen_found: string | null
   host_key_fingerprint: string
   virt_type_setting: 'auto' | 'kvm' | 'qemu'
   virt_type: 'kvm' | 'qemu' | null
@@ -170,6 +176,25 @@ interface HypervisorTable {
   maintenance: Generated<Flag>
   maintenance_reason: Generated<string>
   created_at: number
+}
+
+interface LeftoverTable {
+  id: Generated<number>
+  hypervisor: string
+  kind: 'domain' | 'image' | 'overlay'
+  name: string
+  /** The UUID of the domain, or for whom the file was made. */
+  owner: string
+  /** Only what this operation made is removed; null: whatever was made for the owner. */
+  made_by: string | null
+  noted_at: number
+  /** Why the last try did not succeed; empty before the first. */
+  fault: Generated<string>
+}
+interface MachineMacTable {
+  /** In lower case. */
+  mac: string
+  machine_id: string
 }
 
 interface MachineTable {
@@ -198,6 +223,8 @@ interface MachineTable {
   power_since: number
   wanted_power: 'on' | null
   created_at: number
+  /** 1: its disk was made by a Berth that did not mark its files. */
+  unmarked: Generated<Flag>
 }
 
 interface GenerationTable {
@@ -288,16 +315,33 @@ interface AssignmentTable {
 interface ThinClientTable {
   id: string
   mac: string
+  name: Generated<string>
   key_hash: string | null
+  key_shown: Flag
+  asker: string
+  key_given_at: number
   accepted: Flag
+  accept_for: Generated<string | null>
+  accept_until: Generated<number>
+  accept_as_new: Generated<Flag>
   address: string
   hostname: string
+  believed_hostname: string | null
   version: string
-  assigned_machine_id: string | null
+  assigned_machine_id: Generated<string | null>
   assigned_pool_id: Generated<string | null>
   note: Generated<string>
+  strangers_day: Generated<number>
+  strangers: Generated<number>
   first_seen: number
   last_seen: number
+}
+
+interface ThinClientMacTable {
+  thin_client_id: string
+  mac: string
+  believed: Flag
+  first_seen: number
 }
 
 interface ThinClientOrderTable {
@@ -331,7 +375,9 @@ export type AccountRow = Selectable<AccountTable>
 export type GrantRow = Selectable<GrantTable>
 export type HypervisorRow = Selectable<HypervisorTable>
 export type MachineRow = Selectable<MachineTable>
+export type LeftoverRow = Selectable<LeftoverTable>
 export type NewMachine = Insertable<MachineTable>
+export type MachineUpdate = Updateable<MachineTable>
 export type GenerationRow = Selectable<GenerationTable>
 export type JobRow = Selectable<JobTable>
 export type PoolRow = Selectable<PoolTable>

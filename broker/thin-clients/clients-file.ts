@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { readFileSync, statSync, watch, type FSWatcher } from 'node:fs'
-import { mkdir, open, rename } from 'node:fs/promises'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { Logger } from 'pino'
+import { inBackground } from '../background.js'
 import type { Fault } from '../api/thin-clients.js'
 import type { Actor } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
+import { OneAtATime } from '../one-at-a-time.js'
 import type { Store } from '../store/open.js'
 import { ClientsXmlVersions } from './clients-versions.js'
-import { type ClientsFile, parseClientsXml, type ParsedClients } from './clients-xml.js'
+import { ClientsReading } from './clients-reading.js'
+import type { ClientsFile, ParsedClients } from './clients-xml.js'
 
 export interface ClientsFileDeps {
   readonly path: string
@@ -31,8 +34,9 @@ const BY_FILE: Actor = { actor: 'file', address: '' }
  */
 export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
   readonly versions: ClientsXmlVersions
+  readonly #reading = new ClientsReading()
   /** One reads or writes the file at a time: two who save at once must not both find it unchanged. */
-  #line: Promise<unknown> = Promise.resolve()
+  readonly #line = new OneAtATime()
   #current: ClientsFile = { clients: [], fallback: null }
   #faults: Fault[] = []
   #loadedAt: number | null = null
@@ -63,7 +67,7 @@ export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
       if (name !== null && name !== basename(this.deps.path)) return
       clearTimeout(this.#settle)
       this.#settle = setTimeout(() => {
-        void this.#look()
+        this.#lookSoon()
       }, SETTLE_MS)
     })
     this.#watcher.on('error', (error) => {
@@ -73,7 +77,7 @@ export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
       )
     })
     this.#timer = setInterval(() => {
-      void this.#look()
+      this.#lookSoon()
     }, LOOK_EVERY_MS)
   }
 
@@ -96,14 +100,15 @@ export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
   async check(text: string): Promise<ParsedClients> {
     const machines = await this.deps.store.selectFrom('machine').select('name').execute()
     const names = new Set(machines.map((machine) => machine.name.toLowerCase()))
-    return parseClientsXml(text, (name) => names.has(name.toLowerCase()), {
+    return await this.#reading.read(text, {
+      machineExists: (name) => names.has(name.toLowerCase()),
       horizonServer: this.deps.horizonServer,
     })
   }
 
   /** Writes and loads a new file. Throws `clients_xml_invalid` with every fault, or `changed_meanwhile` when the file on the disk is not `have` any more; then nothing has changed. */
   async replace(text: string, by: Actor, have?: string): Promise<ParsedClients> {
-    return await this.#alone(async () => {
+    return await this.#line.run(async () => {
       const parsed = await this.check(text)
       const errors = parsed.faults.filter((fault) => fault.severity === 'error').length
       if (!parsed.file)
@@ -135,28 +140,34 @@ export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
     try {
       await file.writeFile(text)
       await file.sync()
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw error
     } finally {
       await file.close()
     }
     await rename(temporary, this.deps.path)
   }
 
-  async #look(): Promise<void> {
-    await this.#alone(async () => {
-      await this.#loadIfChanged(BY_FILE)
-    })
+  /** The next look comes by the timer, so one that fails is not repeated before. */
+  #lookSoon(): void {
+    inBackground({ log: this.deps.log, what: 'clients-xml.look', work: () => this.#look() })
   }
 
-  async #alone<T>(act: () => Promise<T>): Promise<T> {
-    const mine = this.#line.then(act)
-    this.#line = mine.catch(() => undefined) // whoever asked for it hears of its failure
-    return await mine
+  async #look(): Promise<void> {
+    await this.#line.run(async () => {
+      await this.#loadIfChanged(BY_FILE)
+    })
   }
 
   async #loadIfChanged(by: Actor): Promise<void> {
     const stamp = this.#stampNow()
     if (stamp === this.#stamp || stamp === '') return
-    this.#stamp = stamp
+    await this.#load(by)
+    this.#stamp = stamp // not before: what could not be loaded is tried again
+  }
+
+  async #load(by: Actor): Promise<void> {
     const text = this.text()
     const parsed = await this.check(text)
     this.#faults = parsed.faults

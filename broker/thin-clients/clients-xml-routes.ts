@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import {
   ClientsXmlCheck,
   ClientsXmlCheckRequest,
@@ -14,6 +15,14 @@ import type { ClientsFile } from './clients-xml.js'
 
 /** Of the devices that get something else, so many are named. */
 const MOST_NAMED = 200
+/** A large file takes a second of the one thread. */
+const CHECKS = {
+  rateLimit: {
+    max: 30,
+    timeWindow: 60_000,
+    keyGenerator: (request: FastifyRequest) => request.caller?.login ?? request.ip,
+  },
+}
 
 /** `effects`: which devices would get something else by a file than by the one in force. */
 export function clientsXmlRoutes(
@@ -51,11 +60,14 @@ export function clientsXmlRoutes(
     )
     app.post(
       '/clients-xml/check',
-      route(
-        'Check a clients.xml; nothing changes',
-        { body: ClientsXmlCheckRequest },
-        { 200: ClientsXmlCheck },
-      ),
+      {
+        ...route(
+          'Check a clients.xml; nothing changes',
+          { body: ClientsXmlCheckRequest },
+          { 200: ClientsXmlCheck },
+        ),
+        config: CHECKS,
+      },
       async (request) => {
         const { file, faults } = await clientsXml.check(request.body.text)
         const checked = { accepted: file !== null, clients: file?.clients.length ?? 0, faults }

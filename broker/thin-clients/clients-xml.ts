@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { DEFAULT_VIEWER_OPTIONS, type Fault, type ViewerOptions } from '../api/thin-clients.js'
-import { nodesOf, offsetOf, parseXml, placeOf, textOf, type XmlNode } from '../xml/xml.js'
+import { nodesOf, offsetOf, parseXml, placesIn, textOf, type XmlNode } from '../xml/xml.js'
 
 export type Target =
   | { readonly protocol: 'spice'; readonly machine: string }
@@ -46,8 +46,14 @@ const LISTS = [
   'desktop-pool',
 ] as const
 const LARGEST_BYTES = 1_048_576
-const MOST_CLIENTS = 20_000
+/** Ten thousand clients with a target each have about 80,000 tags. Both are counted before anything is parsed. */
+const MOST_TAGS = 120_000
+const MOST_ATTRIBUTES = 40_000
 const PROTOCOLS = { SPICE: 'machine-name', RDP: 'machine-rdp-address', vmView: 'pool' } as const
+/** People write them in small letters, too. */
+const PROTOCOL_NAMES: ReadonlyMap<string, string> = new Map(
+  [...Object.keys(PROTOCOLS), 'LOGIN'].map((name) => [name.toLowerCase(), name]),
+)
 const TARGET_CHILDREN = [
   'protocol',
   'machine-name',
@@ -55,8 +61,11 @@ const TARGET_CHILDREN = [
   'pool',
   'desktop-pool',
 ] as const
+/** With colons or dashes, bare, or in three groups as switches write it. */
+const MAC = /^(?:[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}|[0-9a-f]{12}|[0-9a-f]{4}(?:\.[0-9a-f]{4}){2})$/i
 const ADDRESS =
   /^[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,250}[A-Za-z0-9])?$|^\[[0-9a-fA-F:]+\](?::\d{1,5})?$/
+const MACHINE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 const POOL = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$/
 
 /**
@@ -68,8 +77,29 @@ export function parseClientsXml(
   machineExists: (name: string) => boolean,
   options: { horizonServer: string },
 ): ParsedClients {
+  const tooMuch = refuseTooMuch(text)
+  if (tooMuch) return tooMuch
+  const root = rootOf(text)
+  if ('faults' in root) return root
+  const reader = new Reader(machineExists, options.horizonServer)
+  return assembled(text, reader.read(root.root), reader.faults)
+}
+
+/** The refusal of a file that is not looked into at all. */
+export function refuseTooMuch(text: string): ParsedClients | null {
   if (Buffer.byteLength(text) > LARGEST_BYTES)
     return refused(1, 1, `the file is larger than ${LARGEST_BYTES} bytes`)
+  if (count(text, '<') > MOST_TAGS || count(text, '=') > MOST_ATTRIBUTES)
+    return refused(
+      1,
+      1,
+      `the file has more than ${MOST_TAGS} tags or ${MOST_ATTRIBUTES} attributes`,
+    )
+  return null
+}
+
+/** The content of `<thin-clients>`, or why there is none. */
+export function rootOf(text: string): { root: XmlNode } | ParsedClients {
   const parsed = parseXml(text, LISTS, { positions: true })
   if ('fault' in parsed)
     return refused(parsed.fault.line, parsed.fault.column, parsed.fault.message)
@@ -78,40 +108,108 @@ export function parseClientsXml(
   )
   if (roots.length !== 1 || roots[0] !== 'thin-clients')
     return refused(1, 1, `the root element must be <thin-clients>, not <${roots[0] ?? 'nothing'}>`)
-  return new Reader(text, machineExists, options.horizonServer).read(
-    nodesOf(parsed.root['thin-clients'])[0] ?? {},
-  )
+  return { root: nodesOf(parsed.root['thin-clients'])[0] ?? {} }
+}
+
+/** Where a fault lies in the text, before that is a line and a column. */
+export interface FoundFault {
+  readonly offset: number
+  readonly message: string
+  readonly severity: Fault['severity']
+}
+
+/** An entry and where it begins. */
+export interface FoundEntry {
+  readonly entry: ClientEntry
+  readonly offset: number
+}
+
+export interface FoundEntries {
+  readonly clients: readonly FoundEntry[]
+  readonly defaults: readonly FoundEntry[]
+}
+
+/** Puts together what was found in the parts of a text. */
+export function assembled(
+  text: string,
+  { clients, defaults }: FoundEntries,
+  found: readonly FoundFault[],
+): ParsedClients {
+  const faults = [...found]
+  const unique = withoutDuplicates(clients, faults)
+  if (defaults[1])
+    faults.push({
+      offset: defaults[1].offset,
+      message: 'there is more than one <default>',
+      severity: 'error',
+    })
+  const bad = faults.some((fault) => fault.severity === 'error')
+  const placeAt = placesIn(text)
+  return {
+    file: bad ? null : { clients: unique, fallback: defaults[0]?.entry ?? null },
+    faults: faults
+      .sort((a, b) => a.offset - b.offset)
+      .map(({ offset, message, severity }) => ({ ...placeAt(offset), message, severity })),
+  }
+}
+
+/** In a classic file the last one of several clients with one address won; so it does here, with a warning. */
+function withoutDuplicates(found: readonly FoundEntry[], faults: FoundFault[]): ClientEntry[] {
+  const byKey = new Map<string, ClientEntry>()
+  found.forEach(({ entry, offset }, index) => {
+    const key = [entry.mac, entry.ip, entry.cidr?.join('/') ?? null, entry.hostname].join('|')
+    const named = key.replace(/\|/g, '') !== ''
+    if (named && byKey.has(key))
+      faults.push({
+        offset,
+        message: `${[entry.mac, entry.ip, entry.cidr?.join('/'), entry.hostname].filter(Boolean).join(' ')} stands here a second time: this last one is used`,
+        severity: 'warning',
+      })
+    byKey.set(named ? key : `nobody ${index}`, entry)
+  })
+  return [...byKey.values()]
+}
+
+function count(text: string, character: string): number {
+  let found = 0
+  for (let at = text.indexOf(character); at !== -1; at = text.indexOf(character, at + 1)) found++
+  return found
 }
 
 function refused(line: number, column: number, message: string): ParsedClients {
   return { file: null, faults: [{ line, column, message, severity: 'error' }] }
 }
 
-class Reader {
-  readonly #faults: Fault[] = []
+/** Of what is refused anyway. */
+const NOTHING: ClientEntry = {
+  mac: null,
+  ip: null,
+  cidr: null,
+  hostname: null,
+  targets: [],
+  viewer: DEFAULT_VIEWER_OPTIONS,
+}
+
+/** Reads the elements of `<thin-clients>`; `faults` grows meanwhile. */
+export class Reader {
+  readonly faults: FoundFault[] = []
 
   constructor(
-    readonly text: string,
     readonly machineExists: (name: string) => boolean,
     readonly horizonServer: string,
   ) {}
 
-  read(root: XmlNode): ParsedClients {
+  read(root: XmlNode): FoundEntries {
     this.#refuseUnknown(root, ['client', 'default'], [], 'thin-clients')
-    const nodes = nodesOf(root['client'])
-    if (nodes.length > MOST_CLIENTS)
-      this.#error(root, `there are more than ${MOST_CLIENTS} clients`)
-    const clients = this.#withoutDuplicates(
-      nodes.slice(0, MOST_CLIENTS).map((node) => [node, this.#client(node)] as const),
-    )
-    const fallbacks = nodesOf(root['default'])
-    if (fallbacks[1]) this.#error(fallbacks[1], 'there is more than one <default>')
-    const fallback = fallbacks[0] ? this.#entry(fallbacks[0], 'default', []) : null
-    const bad = this.#faults.some((fault) => fault.severity === 'error')
-    return {
-      file: bad ? null : { clients, fallback },
-      faults: this.#faults.sort((a, b) => a.line - b.line || a.column - b.column),
-    }
+    const clients = nodesOf(root['client']).map((node) => ({
+      entry: this.#client(node),
+      offset: offsetOf(node),
+    }))
+    const defaults = nodesOf(root['default']).map((node, index) => ({
+      entry: index === 0 ? this.#entry(node, 'default', []) : NOTHING,
+      offset: offsetOf(node),
+    }))
+    return { clients, defaults }
   }
 
   #client(node: XmlNode): ClientEntry {
@@ -119,23 +217,6 @@ class Reader {
     if (!['@_ip', '@_mac', '@_cidr', '@_hostname'].some((name) => name in node))
       this.#error(node, 'this <client> says nobody: it needs ip, mac, cidr or hostname')
     return entry
-  }
-
-  /** In a classic file the last one of several clients with one address won; so it does here, with a warning. */
-  #withoutDuplicates(entries: ReadonlyArray<readonly [XmlNode, ClientEntry]>): ClientEntry[] {
-    const byKey = new Map<string, ClientEntry>()
-    entries.forEach(([node, entry], index) => {
-      const key = [entry.mac, entry.ip, entry.cidr?.join('/') ?? null, entry.hostname].join('|')
-      const named = key.replace(/\|/g, '') !== ''
-      if (named && byKey.has(key))
-        this.#fault(
-          node,
-          `${[entry.mac, entry.ip, entry.cidr?.join('/'), entry.hostname].filter(Boolean).join(' ')} stands here a second time: this last one is used`,
-          'warning',
-        )
-      byKey.set(named ? key : `nobody ${index}`, entry)
-    })
-    return [...byKey.values()]
   }
 
   #entry(node: XmlNode, element: string, attributes: readonly string[]): ClientEntry {
@@ -166,7 +247,7 @@ class Reader {
     const mac = this.#attribute(
       node,
       '@_mac',
-      (value) => /^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$/.test(value),
+      (value) => MAC.test(value),
       'a MAC address such as 52:54:00:12:34:56',
     )
     const hostname = this.#attribute(
@@ -186,7 +267,9 @@ class Reader {
   }
 
   #target(node: XmlNode): Target | null {
-    const protocol = this.#child(node, 'protocol')
+    const written = this.#child(node, 'protocol')
+    const protocol =
+      written === null ? null : (PROTOCOL_NAMES.get(written.toLowerCase()) ?? written)
     if (protocol === 'LOGIN') return this.#loginTarget(node)
     const pool = this.#child(node, 'desktop-pool')
     if (pool !== null && protocol === null)
@@ -214,8 +297,11 @@ class Reader {
         desktopPool: value,
       })
     }
+    if (!MACHINE.test(value))
+      return this.#error(node, `<${wanted}> "${shown(value)}" has characters that are not accepted`)
+    // One machine that was deleted must not refuse every later change of the file.
     if (!this.machineExists(value))
-      return this.#error(node, `there is no machine "${shown(value)}"`)
+      this.#fault(node, `there is no machine "${shown(value)}"`, 'warning')
     return { protocol: 'spice', machine: value }
   }
 
@@ -335,7 +421,7 @@ class Reader {
   }
 
   #fault(node: XmlNode, message: string, severity: Fault['severity']): void {
-    this.#faults.push({ ...placeOf(this.text, offsetOf(node)), message, severity })
+    this.faults.push({ offset: offsetOf(node), message, severity })
   }
 }
 
@@ -347,5 +433,5 @@ function shown(value: string): string {
 
 /** Lower case with colons. */
 export function normalMac(mac: string): string {
-  return mac.toLowerCase().replace(/-/g, ':')
+  return (mac.toLowerCase().match(/[0-9a-f]{2}/g) ?? []).join(':')
 }

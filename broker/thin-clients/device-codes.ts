@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { CodeDevice } from '../api/thin-clients.js'
 import { choicesOf, type ChoicesDeps } from '../assignments/choices.js'
 import { recordEvent } from '../audit/store.js'
@@ -7,6 +7,7 @@ import type { AccountRow, ThinClientRow } from '../store/tables.js'
 import type { Caller } from '../users/caller.js'
 import type { LoginLimits } from '../users/login-limits.js'
 import { secretHash } from '../users/tokens.js'
+import { lettersOf, randomCode, spelled } from './shown-code.js'
 
 export interface DeviceCodesDeps extends ChoicesDeps {
   readonly limits: LoginLimits
@@ -21,9 +22,6 @@ export interface BegunCode {
   readonly handle: string
 }
 
-/** No vowels, so that no words come out; no digits, so that none is taken for a letter (RFC 8628, 6.1). Eight of them are 34 bits. */
-const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ'
-const CODE_LETTERS = 8
 const CODE_MS = 10 * 60_000
 const INTERVAL_MS = 2_000
 
@@ -47,10 +45,7 @@ export class DeviceCodes {
 
   async begin(device: ThinClientRow, pools: readonly string[]): Promise<BegunCode> {
     const { store, now } = this.deps
-    const letters = Array.from(
-      { length: CODE_LETTERS },
-      () => LETTERS[randomInt(LETTERS.length)],
-    ).join('')
+    const letters = randomCode()
     const handle = randomBytes(32).toString('base64url')
     const expiresAt = now() + CODE_MS
     const code: CodeState = { handle: secretHash(handle), pools, since: now() }
@@ -82,7 +77,7 @@ export class DeviceCodes {
         .execute()
     })
     return {
-      userCode: `${letters.slice(0, 4)}-${letters.slice(4)}`,
+      userCode: spelled(letters),
       expiresAt,
       intervalMs: INTERVAL_MS,
       handle,
@@ -164,18 +159,18 @@ export class DeviceCodes {
     person: Caller,
   ): Promise<{ hash: string; deviceId: string; state: CodeState; shown: CodeDevice }> {
     const { store, limits, now } = this.deps
-    await limits.begin(person.actor, person, 'code')
     const hash = codeHash(code)
-    const row = await store
-      .selectFrom('login_flow')
-      .innerJoin('thin_client', 'thin_client.id', 'login_flow.provider')
-      .select(['thin_client.id', 'hostname', 'mac', 'address', 'state', 'expires_at'])
-      .where('hash', '=', hash)
-      .where('kind', '=', 'code')
-      .where('expires_at', '>', now())
-      .executeTakeFirst()
+    const shownNow = async () =>
+      (await store
+        .selectFrom('login_flow')
+        .innerJoin('thin_client', 'thin_client.id', 'login_flow.provider')
+        .select(['thin_client.id', 'hostname', 'mac', 'address', 'state', 'expires_at'])
+        .where('hash', '=', hash)
+        .where('kind', '=', 'code')
+        .where('expires_at', '>', now())
+        .executeTakeFirst()) ?? null
+    const row = await limits.attempt(person.actor, person, shownNow, 'code')
     if (!row) throw noSuchCode()
-    await limits.succeeded(person.actor, person, 'code')
     const state = JSON.parse(row.state) as CodeState
     return {
       hash,
@@ -200,5 +195,5 @@ function noSuchCode(): BrokerError {
 }
 
 function codeHash(code: string): string {
-  return secretHash(`code ${code.toUpperCase().replace(/[^A-Z]/g, '')}`)
+  return secretHash(`code ${lettersOf(code)}`)
 }

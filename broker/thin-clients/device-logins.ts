@@ -114,7 +114,7 @@ export class DeviceLogins {
   /** Why the last login at this device ended a moment ago, or null. */
   whyEnded(deviceId: string): string | null {
     const ended = this.#ended.get(deviceId)
-    return ended && Date.now() - ended.atMs < TELL_END_MS ? ended.sentence : null
+    return ended && performance.now() - ended.atMs < TELL_END_MS ? ended.sentence : null
   }
 
   /** Logs him in here, and out wherever else he was; his choice comes with him. */
@@ -237,7 +237,7 @@ export class DeviceLogins {
   /** Nobody looks any more at what he had opened there; then the login is forgotten. */
   async #finish(row: DeviceLoginRow & { ends: string }, by: Actor): Promise<void> {
     const { store, consoles, log } = this.deps
-    this.#ended.set(row.thin_client_id, { sentence: row.ends, atMs: Date.now() })
+    this.#ended.set(row.thin_client_id, { sentence: row.ends, atMs: performance.now() })
     this.onChange(row.thin_client_id)
     try {
       const machine =
@@ -297,7 +297,7 @@ export class DeviceLogins {
       if (why !== null) await this.end(row.thin_client_id, why, BERTH, row.since)
     }
     for (const [id, ended] of this.#ended)
-      if (Date.now() - ended.atMs > TELL_END_MS) this.#ended.delete(id)
+      if (performance.now() - ended.atMs > TELL_END_MS) this.#ended.delete(id)
   }
 
   async #whyOver(row: DeviceLoginRow): Promise<string | null> {

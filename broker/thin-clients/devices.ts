@@ -1,25 +1,43 @@
 import type { OrderState } from '../api/device-orders.js'
-import type { AssignRequest, ThinClient, ThinClientDetail } from '../api/thin-clients.js'
+import type {
+  AcceptRequest,
+  Asker,
+  AssignRequest,
+  ThinClient,
+  ThinClientDetail,
+} from '../api/thin-clients.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { requireMachine } from '../machines/store.js'
 import { requirePool } from '../pools/store.js'
+import type { Assignments } from '../assignments/service.js'
 import type { Store } from '../store/open.js'
 import type { ThinClientRow } from '../store/tables.js'
+import { mapInTurns } from '../turn.js'
+import { acceptanceOf } from './acceptance.js'
+import type { Askers } from './askers.js'
+import { allMacs, believe, type DeviceMac, macsOf } from './device-macs.js'
 import type { DeviceLogins } from './device-logins.js'
 import type { Orders, Wish } from './orders.js'
 import { NOT_ASKED, type SeenDevices } from './seen.js'
 
 export interface DevicesDeps {
   readonly store: Store
+  readonly assignments: Assignments
   readonly seen: SeenDevices
+  readonly askers: Askers
   readonly orders: Orders
   readonly logins: DeviceLogins
   /** What a device gets, in words, first choice first. */
   readonly gets: (device: ThinClientRow) => Promise<string[]>
   /** What of this device waits for an answer looks again. */
   readonly tell: (deviceId: string) => void
+  /** By which acceptances end. */
+  readonly now: () => number
 }
+
+/** An accepted device that does not come for its key by then must be accepted again. */
+const ACCEPTED_FOR_MS = 24 * 3_600_000
 
 type ListedRow = ThinClientRow & {
   readonly assigned: string | null
@@ -32,7 +50,10 @@ export class Devices {
 
   async list(): Promise<ThinClient[]> {
     const people = await this.deps.logins.names()
-    return (await this.#rows().execute()).map((row) => this.#toApi(row, people.get(row.id) ?? null))
+    const macs = await allMacs(this.deps.store)
+    return await mapInTurns(await this.#rows().execute(), (row) =>
+      this.#toApi(row, macs.get(row.id) ?? [], people.get(row.id) ?? null),
+    )
   }
 
   /** Throws `not_found`. */
@@ -41,7 +62,7 @@ export class Devices {
     if (!row) throw noSuch(id)
     const people = await this.deps.logins.names()
     return {
-      ...this.#toApi(row, people.get(id) ?? null),
+      ...this.#toApi(row, await macsOf(this.deps.store, id), people.get(id) ?? null),
       orders: await this.deps.orders.of(id),
       gets: await this.deps.gets(row),
     }
@@ -72,15 +93,75 @@ export class Devices {
     )
   }
 
-  /** Forgets its key: the next device that asks with this MAC gets a new one. */
-  async accept(id: string, by: Actor): Promise<ThinClient> {
-    return await this.#change(
+  /**
+   * Lets one of those that ask in the place of this device have a key: it is given at its next contact, and only to it; the old key is good until then. Where nobody
+   * asks and the device shows its key, what it says of itself now is believed. Throws `code_needed` when it may be several.
+   */
+  async accept(id: string, request: AcceptRequest, by: Actor): Promise<ThinClient> {
+    const row = await this.#row(id)
+    const seen = this.deps.seen.of(id)
+    const subject = {
       id,
-      { accepted: 1, key_hash: null, note: '' },
-      by,
-      'thin-client.accept',
-      {},
+      accepted: row.accepted === 1,
+      here: this.deps.seen.isHere(id),
+      address: seen?.address ?? row.address,
+    }
+    const acceptance = acceptanceOf(subject, this.deps.askers.of(id), request)
+    if (acceptance.kind === 'itself') return await this.#believe(row, by)
+    const change = {
+      accept_for: acceptance.asker,
+      accept_until: this.deps.now() + ACCEPTED_FOR_MS,
+      accept_as_new: request.asNew === true ? (1 as const) : (0 as const),
+      ...(request.asNew === true ? {} : { accepted: 1 as const, note: '' }),
+    }
+    // From now on a stranger who says its MACs asks in its place.
+    if (row.accepted === 0)
+      await this.deps.store
+        .updateTable('thin_client_mac')
+        .set({ believed: 1 })
+        .where('thin_client_id', '=', id)
+        .execute()
+    return await this.#change(id, change, by, 'thin-client.accept', {
+      for: acceptance.asker,
+      ...(request.asNew === true ? { asNew: true } : {}),
+    })
+  }
+
+  /** A name of an administrator's choice; empty: none. Throws `name_taken`. */
+  async rename(id: string, name: string, by: Actor): Promise<ThinClient> {
+    const row = await this.#row(id)
+    const wanted = name.trim()
+    const taken = (await this.#rows().execute()).some(
+      (other) => other.id !== id && wanted !== '' && sameName(other.name, wanted),
     )
+    if (taken)
+      throw new BrokerError('name_taken', `Another thin client has the name ${wanted} already.`)
+    return await this.#change(id, { name: wanted }, by, 'thin-client.rename', {
+      before: row.name,
+      after: wanted,
+    })
+  }
+
+  /** Gives how many there were. */
+  async forgetUnaccepted(by: Actor): Promise<number> {
+    const { store, seen, askers } = this.deps
+    const rows = await store
+      .selectFrom('thin_client')
+      .select('id')
+      .where('accepted', '=', 0)
+      .execute()
+    await store.transaction().execute(async (tx) => {
+      await tx.deleteFrom('thin_client').where('accepted', '=', 0).execute()
+      if (rows.length > 0)
+        await recordEvent(tx, by, 'thin-client.remove-unaccepted', 'thin-clients', {
+          count: rows.length,
+        })
+    })
+    for (const { id } of rows) {
+      askers.forget(id)
+      seen.forget(id)
+    }
+    return rows.length
   }
 
   async order(id: string, wish: Wish, by: Actor): Promise<OrderState> {
@@ -92,14 +173,27 @@ export class Devices {
     await this.deps.logins.end(id, 'This device was removed.', by)
     await this.deps.store.transaction().execute(async (tx) => {
       await tx.deleteFrom('thin_client').where('id', '=', id).execute()
-      await tx
-        .deleteFrom('assignment')
-        .where('holder', '=', `thin-client:${id}`)
-        .where('pool_id', 'is', null)
-        .execute()
       await recordEvent(tx, by, 'thin-client.remove', `thin-client:${id}`, { mac: row.mac })
     })
+    await this.deps.assignments.releaseAllOf(`thin-client:${id}`, 'its device was removed', by)
+    this.deps.askers.forget(id)
     this.deps.seen.forget(id)
+    this.deps.tell(id)
+  }
+
+  async #believe(row: ThinClientRow, by: Actor): Promise<ThinClient> {
+    const seen = this.deps.seen.of(row.id)
+    const macs = seen?.macs ?? [row.mac]
+    const hostname = seen?.hostname ?? row.hostname
+    await this.deps.store.transaction().execute(async (tx) => {
+      await tx
+        .deleteFrom('thin_client_mac')
+        .where('thin_client_id', '=', row.id)
+        .where('believed', '=', 0)
+        .execute()
+      await believe(tx, row, { macs, hostname }, Date.now(), true)
+    })
+    return await this.#change(row.id, { note: '' }, by, 'thin-client.accept', { macs, hostname })
   }
 
   #rows() {
@@ -140,13 +234,26 @@ export class Devices {
     return found
   }
 
-  #toApi(row: ListedRow, person: string | null): ThinClient {
+  /** Those that ask and wait for a decision: one that has been accepted comes for its key by itself. */
+  #undecided(row: ListedRow): Asker[] {
+    const askers = this.deps.askers.of(row.id)
+    if (row.accept_for === null || row.accept_until <= this.deps.now()) return askers
+    return askers.filter(
+      ({ code, address }) => ![`code:${code}`, `address:${address}`].includes(row.accept_for ?? ''),
+    )
+  }
+
+  #toApi(row: ListedRow, macs: readonly DeviceMac[], person: string | null): ThinClient {
     const seen = this.deps.seen.of(row.id)
+    const hostname = seen?.hostname ?? row.hostname
     return {
       id: row.id,
       mac: row.mac,
+      macs: [...macs],
+      name: row.name,
+      askers: this.#undecided(row),
       address: seen?.address ?? row.address,
-      hostname: seen?.hostname ?? row.hostname,
+      hostname,
       version: seen?.version ?? row.version,
       state: seen?.state ?? null,
       sentence: seen?.sentence ?? NOT_ASKED,
@@ -157,11 +264,28 @@ export class Devices {
       person,
       accepted: row.accepted === 1,
       showing: seen?.showing ?? null,
-      note: [seen?.note, row.note].filter(Boolean).join(' '),
+      note: [seen?.note, row.note, unbelieved(row, macs, hostname)].filter(Boolean).join(' '),
       firstSeen: new Date(row.first_seen).toISOString(),
       lastSeen: new Date(Math.max(row.last_seen, seen?.lastSeenMs ?? 0)).toISOString(),
     }
   }
+}
+
+/** What clients.xml may not mean the device by, although it says so. */
+function unbelieved(row: ThinClientRow, macs: readonly DeviceMac[], hostname: string): string {
+  if (row.accepted === 0 || row.believed_hostname === null) return ''
+  const other = hostname.toLowerCase() !== row.believed_hostname
+  const said = [
+    ...macs.filter(({ believed }) => !believed).map(({ mac }) => `the MAC ${mac}`),
+    ...(other && hostname !== '' ? [`the host name ${hostname}`] : []),
+  ]
+  return said.length === 0
+    ? ''
+    : `It also says ${said.join(', ')}, which gives it nothing by clients.xml until you run "berth thin-client accept ${row.id}".`
+}
+
+function sameName(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase()
 }
 
 function noSuch(id: string): BrokerError {

@@ -1,4 +1,5 @@
 import type { DeviceEffect } from '../api/thin-clients.js'
+import { Turn } from '../turn.js'
 import type { ClientsFile, Target } from './clients-xml.js'
 import { entryFor, type Seeker } from './match.js'
 
@@ -10,32 +11,32 @@ export interface SeenSeeker extends Seeker {
 }
 
 /** The devices that get something else by one file than by the other. */
-export function effectsOf(
+export async function effectsOf(
   devices: readonly SeenSeeker[],
   now: ClientsFile,
   then: ClientsFile,
-): DeviceEffect[] {
-  return devices.flatMap((device) => {
-    const [before, after] = [entryFor(now, device), entryFor(then, device)]
-    const [has, gets] = [before, after].map((entry) =>
-      [...device.own, ...(entry?.targets ?? [])].map(inWords),
-    ) as [string[], string[]]
-    const targets = has.join('\n') !== gets.join('\n')
-    const viewer =
-      gets.length > 0 && JSON.stringify(before?.viewer) !== JSON.stringify(after?.viewer)
-    return targets || viewer
-      ? [
-          {
-            id: device.id,
-            mac: device.mac,
-            hostname: device.hostname,
-            now: has,
-            then: gets,
-            viewer: !targets,
-          },
-        ]
-      : []
-  })
+): Promise<DeviceEffect[]> {
+  const effects: DeviceEffect[] = []
+  const turn = new Turn()
+  for (const device of devices) {
+    const effect = effectOn(device, now, then)
+    if (effect) effects.push(effect)
+    await turn.passed()
+  }
+  return effects
+}
+
+function effectOn(device: SeenSeeker, now: ClientsFile, then: ClientsFile): DeviceEffect | null {
+  const [before, after] = [entryFor(now, device), entryFor(then, device)]
+  if (before === after) return null
+  const [has, gets] = [before, after].map((entry) =>
+    [...device.own, ...(entry?.targets ?? [])].map(inWords),
+  ) as [string[], string[]]
+  const targets = has.join('\n') !== gets.join('\n')
+  const viewer = gets.length > 0 && JSON.stringify(before?.viewer) !== JSON.stringify(after?.viewer)
+  if (!targets && !viewer) return null
+  const { id, mac, hostname } = device
+  return { id, mac, hostname, now: has, then: gets, viewer: !targets }
 }
 
 /** `pc-07`, `RDP ts.example.org`, `pool lab`. */

@@ -8,7 +8,7 @@ export async function machineFacts(
   deps: { store: Store; hypervisors: Hypervisors; assignments: Assignments },
   name: string,
   holder: string,
-  startFailure: string | null,
+  startFailureOf: (machineId: string) => string | null,
 ): Promise<MachineFacts | null> {
   const row = await deps.store
     .selectFrom('machine')
@@ -56,6 +56,6 @@ export async function machineFacts(
     job:
       row.job_id === null || row.job_kind === null ? null : { id: row.job_id, kind: row.job_kind },
     takenBy: others ? await deps.assignments.inUse(row.id) : null,
-    startFailure,
+    startFailure: startFailureOf(row.id),
   }
 }

@@ -26,13 +26,23 @@ export function entryFor(file: ClientsFile, seeker: Seeker): ClientEntry | null 
   return meant.sort((a, b) => rank(b) - rank(a))[0] ?? file.fallback
 }
 
+/** They give a device the same, shown in the same way. */
+export function sameEntry(one: ClientEntry | null, other: ClientEntry | null): boolean {
+  if (one === other) return true
+  if (one === null || other === null) return false
+  return JSON.stringify([one.targets, one.viewer]) === JSON.stringify([other.targets, other.viewer])
+}
+
 function indexOf(file: ClientsFile): Index {
   const known = indexes.get(file)
   if (known) return known
   const named = new Map<string, ClientEntry[]>()
   for (const entry of file.clients) {
     const key = entry.mac ?? entry.ip ?? entry.hostname
-    if (key !== null) named.set(key, [...(named.get(key) ?? []), entry])
+    if (key === null) continue
+    const known = named.get(key)
+    if (known) known.push(entry)
+    else named.set(key, [entry])
   }
   const index = {
     named,

@@ -46,6 +46,8 @@ export interface Opened {
   readonly machine: { readonly id: string; readonly name: string } | null
   readonly wakers: string[]
   readonly lookAgainMs?: number
+  /** Given where neither time nor anything without an event changes it: what does besides the wakers, and is worth no word to those who wait. */
+  readonly steadyUnder?: readonly string[]
   readonly login?: { readonly pools: readonly string[] }
   readonly person?: string
   readonly ways?: LoginWays
@@ -62,6 +64,7 @@ const RDP_AGAIN_MS = 2_000
 
 /** Opens the first of the targets that can be had: claims and starts its machine, and gives it a console. */
 export class Opening {
+  /** By the machine's id: a name may be another one's tomorrow. `atMs`: of the clock that nobody sets. */
   readonly #startFailures = new Map<string, { sentence: string; atMs: number }>()
 
   /** `onChange`: a machine that somebody waits for has changed. */
@@ -85,11 +88,16 @@ export class Opening {
       (name) => pools.get(name) ?? null,
     )
     const { machine = step.machine, ...answer } = await this.#carryOut(step, opener, wakers)
-    return { ...answer, machine: machine ? { id: machine.id, name: machine.name } : null, wakers }
+    return {
+      ...answer,
+      ...(isSteady(step, facts, pools) ? { steadyUnder: [] } : {}),
+      machine: machine ? { id: machine.id, name: machine.name } : null,
+      wakers,
+    }
   }
 
   async #facts(machine: string, opener: Opener, wakers: string[]): Promise<MachineFacts | null> {
-    const found = await machineFacts(this.deps, machine, opener.holder, this.#startFailure(machine))
+    const found = await machineFacts(this.deps, machine, opener.holder, this.#startFailure)
     if (found) wakers.push(`machine:${found.id}`, `hypervisor:${found.hypervisor}`)
     return found
   }
@@ -174,7 +182,14 @@ export class Opening {
     await this.#require('accessConsole', machine, opener)
     await assignments.refuseUnclean(machine, opener.holder)
     const address = await directRdp(hypervisors, { ...machine, network })
-    const way = wayTo(policy.protocols, network, address, Date.now() - runsSince)
+    const runsMs = Date.now() - runsSince
+    // A clock that was set back since then says nothing; nobody waits for it to catch up.
+    const way = wayTo(
+      policy.protocols,
+      network,
+      address,
+      runsMs < 0 ? Number.POSITIVE_INFINITY : runsMs,
+    )
     if (way === 'wait')
       return {
         state: 'starting',
@@ -237,9 +252,9 @@ export class Opening {
     this.deps.jobs.ended(job).then(
       (ended) => {
         if (ended.state !== 'succeeded')
-          this.#startFailures.set(machine.name, {
+          this.#startFailures.set(machine.id, {
             sentence: ended.targets[0]?.message ?? ended.message,
-            atMs: Date.now(),
+            atMs: performance.now(),
           })
         this.onChange(machine.id)
       },
@@ -258,8 +273,30 @@ export class Opening {
       )
   }
 
-  #startFailure(machine: string): string | null {
-    const failure = this.#startFailures.get(machine)
-    return failure && Date.now() - failure.atMs < START_FAILURE_COUNTS_MS ? failure.sentence : null
+  readonly #startFailure = (machineId: string): string | null => {
+    const failure = this.#startFailures.get(machineId)
+    if (!failure) return null
+    if (performance.now() - failure.atMs < START_FAILURE_COUNTS_MS) return failure.sentence
+    this.#startFailures.delete(machineId)
+    return null
   }
+}
+
+/** Places in queues, failed starts and what somebody else has pass by time; a machine that is not there may be made. */
+function isSteady(
+  step: Step,
+  machines: ReadonlyMap<string, MachineFacts | null>,
+  pools: ReadonlyMap<string, PoolFacts | null>,
+): boolean {
+  return (
+    step.do === 'wait' &&
+    pools.size === 0 &&
+    [...machines.values()].every(
+      (machine) =>
+        machine !== null &&
+        machine.takenBy === null &&
+        machine.startFailure === null &&
+        machine.job === null,
+    )
+  )
 }

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import type { Logger } from 'pino'
+import { inBackground } from '../background.js'
 import {
   type DeviceOrder,
   MESSAGE_SECONDS,
@@ -12,6 +14,7 @@ import type { ThinClientOrderRow, ThinClientRow } from '../store/tables.js'
 
 export interface OrdersDeps {
   readonly store: Store
+  readonly log: Logger
   /** What of this device waits for an answer looks again. */
   readonly tell: (deviceId: string) => void
   readonly now: () => number
@@ -34,20 +37,32 @@ const MOST_KEPT = 20
 /** Messages, reconnects and restarts for devices: wishes that a device is told of when it asks, or at once while it waits for an answer. */
 export class Orders {
   readonly #timers = new Set<NodeJS.Timeout>()
+  /** Devices for which an order may be open; null until those of before the start are known. */
+  #open: Set<string> | null = null
+  /** Given before they were known. */
+  readonly #given = new Set<string>()
+  #gives = 0
 
   constructor(readonly deps: OrdersDeps) {}
 
   async start(): Promise<void> {
     const open = await this.deps.store
       .selectFrom('thin_client_order')
-      .select('expires_at')
+      .select(['thin_client_id', 'expires_at'])
       .where('state', 'in', ['pending', 'sent'])
       .execute()
+    this.#open = new Set([...this.#given, ...open.map((row) => row.thin_client_id)])
+    this.#given.clear()
     for (const { expires_at: at } of open) this.#expireAt(at)
   }
 
   stop(): void {
     for (const timer of this.#timers) clearTimeout(timer)
+  }
+
+  /** False: there is no order for it, so that nobody needs to look. */
+  mayWaitFor(deviceId: string): boolean {
+    return this.#open?.has(deviceId) ?? true
   }
 
   /** A reconnect or restart that is still under way is not ordered twice. Throws `device_unknown`, `too_many_requests`. */
@@ -110,6 +125,9 @@ export class Orders {
     })
     if (known) return toApi(known)
     this.#expireAt(row.expires_at)
+    this.#gives += 1
+    const waiting = this.#open ?? this.#given
+    waiting.add(device.id)
     this.deps.tell(device.id)
     return toApi(row)
   }
@@ -121,6 +139,7 @@ export class Orders {
     knows: readonly string[],
   ): Promise<DeviceOrder | null> {
     const now = this.deps.now()
+    const before = this.#gives
     const open = await this.deps.store
       .selectFrom('thin_client_order')
       .selectAll()
@@ -128,6 +147,7 @@ export class Orders {
       .where('state', 'in', ['pending', 'sent'])
       .orderBy('created_at')
       .execute()
+    if (open.length === 0 && before === this.#gives) this.#open?.delete(device.id)
     for (const row of open.filter(
       (one) =>
         one.expires_at > now &&
@@ -202,7 +222,12 @@ export class Orders {
     const timer = setTimeout(
       () => {
         this.#timers.delete(timer)
-        void this.#expire()
+        inBackground({
+          log: this.deps.log,
+          what: 'thin-clients.orders',
+          work: () => this.#expire(),
+          retries: 20,
+        })
       },
       Math.max(0, atMs - this.deps.now()),
     )

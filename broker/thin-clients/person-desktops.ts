@@ -4,6 +4,7 @@ import type { AccountRow, ThinClientRow } from '../store/tables.js'
 import type { Providers } from '../users/providers.js'
 import type { Users } from '../users/service.js'
 import { callerFor } from '../users/caller.js'
+import { secretHash } from '../users/tokens.js'
 import { choicesOf, type ChoicesDeps, mayHave } from '../assignments/choices.js'
 import type { LoginTarget, Target } from './clients-xml.js'
 import type { BegunCode, DeviceCodes } from './device-codes.js'
@@ -23,10 +24,15 @@ const BEGIN_GAP_MS = 2_000
 /** A device that asks more often than this is not passed on to the provider. */
 const POLL_GAP_MS = 1_000
 
+/** The topic of a change of any account. */
+export const ACCOUNTS = 'accounts'
+
 /** The desktops of people who log in at thin clients. */
 export class PersonDesktops {
   readonly #begun = new Map<string, number>()
   readonly #polled = new Map<string, number>()
+  /** The last login of each device that was confirmed elsewhere: an answer that was lost is given again while that login lasts. */
+  readonly #confirmed = new Map<string, { readonly handle: string; readonly account: string }>()
 
   constructor(readonly deps: PersonDesktopsDeps) {}
 
@@ -74,6 +80,7 @@ export class PersonDesktops {
   ): Promise<string> {
     const account = await this.deps.users.checkPassword(name, password, device.address, {
       device: device.id,
+      address: device.address,
     })
     return await this.#admit(device, target, account)
   }
@@ -93,13 +100,39 @@ export class PersonDesktops {
     target: LoginTarget,
     handle: string,
   ): Promise<string | null> {
-    const now = Date.now()
-    if (now - (this.#polled.get(device.id) ?? 0) < POLL_GAP_MS) return null
+    const now = performance.now()
+    if (now - (this.#polled.get(device.id) ?? -POLL_GAP_MS) < POLL_GAP_MS) return null
     this.#polled.set(device.id, now)
+    const again = await this.#again(device, handle)
+    if (again !== null) return again
     const person = await this.deps.providers.pollDeviceLogin(handle)
     return person
-      ? await this.#admit(device, target, await this.deps.users.admit(person, device.address))
+      ? await this.#admitBy(
+          handle,
+          device,
+          target,
+          await this.deps.users.admit(person, device.address),
+        )
       : null
+  }
+
+  async #again(device: ThinClientRow, handle: string): Promise<string | null> {
+    const before = this.#confirmed.get(device.id)
+    if (before?.handle !== secretHash(handle)) return null
+    return (await this.deps.logins.of(device))?.row.account === before.account
+      ? before.account
+      : null
+  }
+
+  async #admitBy(
+    handle: string,
+    device: ThinClientRow,
+    target: LoginTarget,
+    account: AccountRow,
+  ): Promise<string> {
+    const name = await this.#admit(device, target, account)
+    this.#confirmed.set(device.id, { handle: secretHash(handle), account: name })
+    return name
   }
 
   /** Begins a login that is confirmed on a page of this broker. Throws `too_many_requests`. */
@@ -114,13 +147,15 @@ export class PersonDesktops {
     target: LoginTarget,
     handle: string,
   ): Promise<string | null> {
+    const again = await this.#again(device, handle)
+    if (again !== null) return again
     const account = await this.deps.codes.poll(device, handle)
-    return account ? await this.#admit(device, target, account) : null
+    return account ? await this.#admitBy(handle, device, target, account) : null
   }
 
   #refuseHaste(device: ThinClientRow): void {
-    const now = Date.now()
-    if (now - (this.#begun.get(device.id) ?? 0) < BEGIN_GAP_MS)
+    const now = performance.now()
+    if (now - (this.#begun.get(device.id) ?? -BEGIN_GAP_MS) < BEGIN_GAP_MS)
       throw new BrokerError(
         'too_many_requests',
         'A login was begun at this screen a moment ago: wait a little.',
@@ -180,6 +215,8 @@ export class PersonDesktops {
       console: null,
       machine: null,
       wakers: [],
+      // Why the last login ended is said for a minute; in which ways one may log in depends on the accounts.
+      ...(why === null ? { steadyUnder: [ACCOUNTS] } : {}),
       ways: await this.#ways(),
     }
   }

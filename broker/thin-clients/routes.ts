@@ -1,18 +1,22 @@
 import type { FastifyRequest } from 'fastify'
-import { IdParams } from '../api/common.js'
+import { IdParams, nullable } from '../api/common.js'
 import { MessageRequest, OrderOutcome, OrderState } from '../api/device-orders.js'
 import {
+  AcceptRequest,
   AskAnswer,
   AskRequest,
   AssignRequest,
+  Forgotten,
+  RenameRequest,
   ReportAnswer,
   ReportRequest,
   ThinClient,
   ThinClientDetail,
   ThinClientList,
 } from '../api/thin-clients.js'
-import { abortedWith, type App, callerOf, NoContent, route } from '../http.js'
-import type { Place, ThinClients } from './service.js'
+import { type App, callerOf, NoContent, replyBy, route } from '../http.js'
+import type { Place } from './evaluation.js'
+import type { ThinClients } from './service.js'
 
 /** Questions of one address a minute: a waiting device asks a few times; ten thousand behind one address, all told at once, must not be turned away. */
 const QUESTIONS_A_MINUTE = 30_000
@@ -26,22 +30,25 @@ export function thinClientRoutes(thinClients: ThinClients) {
       { body: AskRequest },
       { 200: AskAnswer },
     )
-    app.post('/thin-clients/ask', { ...ask, config: limited }, async (request, reply) => {
-      return await thinClients.ask(
-        { request: request.body, key: deviceKey(request), address: request.ip },
-        abortedWith(reply),
-      )
+    app.post('/thin-clients/ask', { ...ask, config: limited }, (request, reply) => {
+      const question = { ...placeOf(request, request.body.macs), request: request.body }
+      reply.raw.once('close', thinClients.ask(question, replyBy(reply)))
     })
     const report = route(
       'What this thin client shows; the answer says what is to be said over it',
       { body: ReportRequest },
       { 200: ReportAnswer },
     )
-    app.post('/thin-clients/report', { ...report, config: limited }, async (request, reply) => {
-      return await thinClients.report(
-        placeOf(request, request.body.macs),
-        request.body,
-        abortedWith(reply),
+    app.post('/thin-clients/report', { ...report, config: limited }, (request, reply) => {
+      const answer = replyBy<ReportAnswer>(reply)
+      thinClients.report(placeOf(request, request.body.macs), request.body, answer).then(
+        (leave) => {
+          if (reply.raw.destroyed) leave()
+          else reply.raw.once('close', leave)
+        },
+        (error: unknown) => {
+          answer.fail(error)
+        },
       )
     })
     const done = route('What became of an order', { body: OrderOutcome }, { 204: NoContent })
@@ -81,11 +88,23 @@ export function thinClientRoutes(thinClients: ThinClients) {
     app.post(
       '/thin-clients/:id/accept',
       route(
-        'Accept it, or accept it anew without its key',
-        { params: IdParams },
+        'Accept it, or let the device that asks in its place have its key',
+        { params: IdParams, body: nullable(AcceptRequest) },
         { 200: ThinClient },
       ),
-      async (request) => await devices.accept(request.params.id, callerOf(request)),
+      async (request) =>
+        await devices.accept(request.params.id, request.body ?? {}, callerOf(request)),
+    )
+    app.patch(
+      '/thin-clients/:id',
+      route('Give it a name', { params: IdParams, body: RenameRequest }, { 200: ThinClient }),
+      async (request) =>
+        await devices.rename(request.params.id, request.body.name, callerOf(request)),
+    )
+    app.post(
+      '/thin-clients/forget-unaccepted',
+      route('Forget all that nobody has accepted', {}, { 200: Forgotten }),
+      async (request) => ({ forgotten: await devices.forgetUnaccepted(callerOf(request)) }),
     )
     app.delete(
       '/thin-clients/:id',
@@ -126,7 +145,13 @@ export function thinClientRoutes(thinClients: ThinClients) {
 
 /** From where a device asks, with the key that it shows. */
 export function placeOf(request: FastifyRequest, macs: readonly string[]): Place {
-  return { macs, key: deviceKey(request), address: request.ip }
+  return { macs, key: deviceKey(request), claim: claimOf(request), address: request.ip }
+}
+
+/** `device-claim`: 64 hex digits that a device without a key has made itself, so that others who say its MAC are told from it. */
+function claimOf({ headers }: FastifyRequest): string | null {
+  const claim = headers['device-claim']
+  return typeof claim === 'string' && /^[0-9a-f]{64}$/i.test(claim) ? claim.toLowerCase() : null
 }
 
 /** `authorization: Device KEY`: 64 hex digits. */

@@ -1,6 +1,8 @@
+import { sql } from 'kysely'
 import type { AskAnswer, AskRequest } from '../api/thin-clients.js'
 import type { Store } from '../store/open.js'
 import type { ThinClientRow } from '../store/tables.js'
+import { normalMacs } from './device-macs.js'
 
 /** What a device was last told and shows; in memory, since it changes all the time. */
 export interface Seen {
@@ -14,17 +16,26 @@ export interface Seen {
   readonly address: string
   readonly version: string
   readonly hostname: string
+  readonly macs: readonly string[]
 }
 
 /** Between two questions an agent rests for a moment only; one that is silent for longer is away. */
 const AWAY_AFTER_MS = 10_000
+const AWAY_LOOK_EVERY_MS = 1_000
+const FLUSHED_AT_ONCE = 500
 
 export const NOT_ASKED = 'It has not asked since the broker started.'
 
 /** The devices as they were last heard. `onChange`: somebody who looks at them would see something else. */
 export class SeenDevices {
   readonly #seen = new Map<string, Seen>()
-  readonly #held = new Map<string, { questions: number; away?: NodeJS.Timeout }>()
+  /** How many questions of each are open; 0: it was answered a moment ago. */
+  readonly #held = new Map<string, number>()
+  /** When each was answered that has no open question, the earliest first. */
+  readonly #answered = new Map<string, number>()
+  /** Heard since what is known of it was kept. */
+  readonly #fresh = new Set<string>()
+  #timer: NodeJS.Timeout | undefined
 
   constructor(
     readonly store: Store,
@@ -54,6 +65,7 @@ export class SeenDevices {
       address,
       version: request.version,
       hostname: request.hostname,
+      macs: normalMacs(request.macs),
     })
   }
 
@@ -67,73 +79,91 @@ export class SeenDevices {
       address,
       version,
       hostname,
+      macs: [device.mac],
     }
     this.#note(device.id, { ...seen, showing, note, lastSeenMs: Date.now() })
   }
 
-  /** A question of this device is answered now. Gives what is to be called when it was. */
-  hold(id: string): () => void {
-    const held = this.#held.get(id)
-    if (!held) this.onChange()
-    clearTimeout(held?.away)
-    this.#held.set(id, { questions: (held?.questions ?? 0) + 1 })
-    return () => {
-      this.#answered(id)
-    }
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#passTime()
+    }, AWAY_LOOK_EVERY_MS).unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  /** A question of this device is open from now on; `letGo` when it was answered. */
+  hold(id: string): void {
+    const questions = this.#held.get(id)
+    if (questions === undefined) this.onChange()
+    this.#answered.delete(id)
+    this.#held.set(id, (questions ?? 0) + 1)
+  }
+
+  letGo(id: string): void {
+    const questions = (this.#held.get(id) ?? 1) - 1
+    this.#held.set(id, questions)
+    if (questions === 0) this.#answered.set(id, performance.now())
+    const seen = this.#seen.get(id)
+    if (!seen) return
+    this.#seen.set(id, { ...seen, lastSeenMs: Date.now() })
+    this.#fresh.add(id)
   }
 
   forget(id: string): void {
     this.#seen.delete(id)
+    this.#fresh.delete(id)
     this.onChange()
   }
 
-  /** Keeps when each was last heard. */
+  /** Keeps when each was last heard that was heard since the last time: a statement for many. */
   async flush(): Promise<void> {
-    await this.store.transaction().execute(async (tx) => {
-      for (const [id, seen] of this.#seen) {
-        await tx
-          .updateTable('thin_client')
-          .set({
-            last_seen: seen.lastSeenMs,
-            address: seen.address,
-            version: seen.version,
-            hostname: seen.hostname,
-          })
-          .where('id', '=', id)
-          .where('last_seen', '<', seen.lastSeenMs)
-          .execute()
-      }
+    const ids = [...this.#fresh]
+    this.#fresh.clear()
+    try {
+      for (let from = 0; from < ids.length; from += FLUSHED_AT_ONCE)
+        await this.#keep(ids.slice(from, from + FLUSHED_AT_ONCE))
+    } catch (error) {
+      for (const id of ids) this.#fresh.add(id)
+      throw error
+    }
+  }
+
+  async #keep(ids: readonly string[]): Promise<void> {
+    const rows = ids.flatMap((id) => {
+      const seen = this.#seen.get(id)
+      return seen ? [[id, seen.lastSeenMs, seen.address, seen.version, seen.hostname]] : []
     })
+    await sql`UPDATE thin_client SET last_seen = heard.at, address = heard.address, version = heard.version, hostname = heard.hostname
+      FROM (SELECT value ->> 0 AS id, value ->> 1 AS at, value ->> 2 AS address, value ->> 3 AS version, value ->> 4 AS hostname
+        FROM json_each(${JSON.stringify(rows)})) AS heard
+      WHERE thin_client.id = heard.id AND thin_client.last_seen < heard.at`.execute(this.store)
   }
 
-  stop(): void {
-    for (const { away } of this.#held.values()) clearTimeout(away)
-  }
-
-  #answered(id: string): void {
-    const questions = (this.#held.get(id)?.questions ?? 1) - 1
-    const away =
-      questions > 0
-        ? {}
-        : {
-            away: setTimeout(() => {
-              this.#held.delete(id)
-              this.onChange()
-            }, AWAY_AFTER_MS).unref(),
-          }
-    this.#held.set(id, { questions, ...away })
-    const seen = this.#seen.get(id)
-    if (seen) this.#seen.set(id, { ...seen, lastSeenMs: Date.now() })
+  #passTime(): void {
+    const since = performance.now() - AWAY_AFTER_MS
+    for (const [id, atMs] of this.#answered) {
+      if (atMs > since) return
+      this.#answered.delete(id)
+      this.#held.delete(id)
+      this.onChange()
+    }
   }
 
   #note(id: string, now: Seen): void {
     const before = this.#seen.get(id)
     this.#seen.set(id, now)
+    this.#fresh.add(id)
     // When it was last heard is no news by itself: every device would be some each minute.
-    if (
-      !before ||
-      JSON.stringify({ ...before, lastSeenMs: 0 }) !== JSON.stringify({ ...now, lastSeenMs: 0 })
-    )
-      this.onChange()
+    if (!before || !isAlike(before, now)) this.onChange()
   }
+}
+
+/** All but when it was heard. */
+function isAlike(one: Seen, other: Seen): boolean {
+  return (Object.keys(one) as Array<keyof Seen>).every(
+    (key) => key === 'lastSeenMs' || String(one[key]) === String(other[key]),
+  )
 }

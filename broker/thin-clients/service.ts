@@ -1,40 +1,41 @@
-import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
-import {
-  type AskAnswer,
-  type AskRequest,
-  DEFAULT_VIEWER_OPTIONS,
-  type DeviceEffect,
-  type ReportAnswer,
-  type ReportRequest,
-} from '../api/thin-clients.js'
+import { Allowance, type AllowanceRules } from '../allowance.js'
+import { inBackground } from '../background.js'
+import type { AskAnswer, DeviceEffect, ReportAnswer, ReportRequest } from '../api/thin-clients.js'
 import type { Claims } from '../assignments/claims.js'
 import type { Assignments } from '../assignments/service.js'
 import type { Consoles } from '../consoles/service.js'
 import { BrokerError } from '../errors.js'
+import type { Reply } from '../http.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
+import { OneAtATime } from '../one-at-a-time.js'
 import type { Machines } from '../machines/service.js'
 import type { Pools } from '../pools/service.js'
 import type { Store } from '../store/open.js'
 import type { ThinClientRow } from '../store/tables.js'
+import { Turn } from '../turn.js'
 import type { Permissions } from '../users/permissions.js'
 import type { Providers } from '../users/providers.js'
 import type { Users } from '../users/service.js'
+import { AskPoll, type AskPollDeps } from './ask-poll.js'
 import type { ClientsXmlFile } from './clients-file.js'
-import type { ClientEntry, ClientsFile, LoginTarget, Target } from './clients-xml.js'
+import type { ClientsFile, LoginTarget } from './clients-xml.js'
 import { DeviceCodes } from './device-codes.js'
 import { DeviceLogins } from './device-logins.js'
 import { Devices } from './devices.js'
 import { effectsOf, inWords } from './effects.js'
-import { deviceByKey, identify, type Networks, provenMacs } from './identity.js'
+import { Askers } from './askers.js'
+import { allMacs, believedMacs, macsOf, normalMacs } from './device-macs.js'
+import { deviceTopic, Evaluations, ownTargets, type Place, type Question } from './evaluation.js'
+import { Identities, type Networks } from './identity.js'
 import { entryFor } from './match.js'
-import { noteRdpInUse, noticeFor } from './notices.js'
-import { type Opened, type Opener, Opening } from './opening.js'
+import { Opening } from './opening.js'
 import { Orders } from './orders.js'
-import { PersonDesktops } from './person-desktops.js'
-import { askAgainMs, markOf } from './policy.js'
+import { Parking, type Poll } from './parking.js'
+import { ACCOUNTS, PersonDesktops } from './person-desktops.js'
+import { ReportPoll, type ReportPollDeps } from './report-poll.js'
 import { SeenDevices } from './seen.js'
 
 export interface ThinClientsDeps {
@@ -52,6 +53,8 @@ export interface ThinClientsDeps {
   readonly providers: Providers
   readonly permissions: Permissions
   readonly networks: Networks
+  /** The codes on screens of devices that wait are made with it. */
+  readonly codeSecret: string
   readonly horizonServer: string
   /** A person's login at a device that shows no desktop ends after this time. */
   readonly loginIdleMs: number
@@ -60,51 +63,47 @@ export interface ThinClientsDeps {
   readonly log: Logger
 }
 
-interface Question {
-  readonly request: AskRequest
-  readonly key: string | null
-  readonly address: string
-}
-
-/** From where a device asks, and how it shows which one it is. */
-export interface Place {
-  readonly macs: readonly string[]
-  readonly key: string | null
-  readonly address: string
-}
-
 const FLUSH_EVERY_MS = 60_000
 /** Jitter on the end of a long poll, so that devices that were switched on together do not stay together. */
 const POLL_JITTER = 0.2
+/** A device that waits asks a few times a minute; one that was told of many changes in a row asks after each. */
+const QUESTIONS: AllowanceRules = {
+  atOnce: 600,
+  aMinute: 60,
+  sentence: 'This device asks too often: once a second will do.',
+}
 
 /** What should this thin client do now? */
 export class ThinClients {
-  readonly #entries = new Map<string, ClientEntry | null>()
+  readonly #questions = new Allowance(QUESTIONS)
+  readonly #previews = new OneAtATime()
   readonly logins: DeviceLogins
   readonly codes: DeviceCodes
   readonly desktops: PersonDesktops
   readonly devices: Devices
   readonly orders: Orders
+  readonly #identities: Identities
   readonly #seen: SeenDevices
   readonly #opening: Opening
-  /** `machine:ID`, `pool:ID`, `hypervisor:NAME`, `device:ID`, `clients-xml`: whoever waits for a change of these. */
-  readonly #changes = new EventEmitter().setMaxListeners(0)
-  #version = 0
+  readonly #parking: Parking
+  readonly #asking: AskPollDeps
+  readonly #reporting: ReportPollDeps
   #stopping = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(readonly deps: ThinClientsDeps) {
+    const now = (): number => deps.users.deps.clock.now()
+    this.#parking = new Parking((error) => {
+      deps.log.error({ err: error }, 'a question of a thin client could not be answered')
+    })
     const console: Consoles['spiceConsole'] = async (machine, asker) =>
       await deps.consoles.spiceConsole(machine, asker)
     this.#opening = new Opening({ ...deps, console }, (machineId) => {
-      this.#tell(`machine:${machineId}`)
+      this.#parking.tell(`machine:${machineId}`)
     })
-    this.logins = new DeviceLogins(
-      { ...deps, idleMs: deps.loginIdleMs, now: Date.now },
-      (deviceId) => {
-        this.#tell(`device:${deviceId}`)
-      },
-    )
+    this.logins = new DeviceLogins({ ...deps, idleMs: deps.loginIdleMs, now }, (deviceId) => {
+      this.#parking.tell(deviceTopic(deviceId))
+    })
     this.codes = new DeviceCodes({ ...deps, limits: deps.users.limits, now: Date.now })
     this.desktops = new PersonDesktops({
       ...deps,
@@ -114,111 +113,126 @@ export class ThinClients {
     })
     this.#seen = new SeenDevices(deps.store, deps.onSeen)
     const tell = (deviceId: string): void => {
-      this.#tell(`device:${deviceId}`)
+      this.#parking.tell(deviceTopic(deviceId))
     }
-    this.orders = new Orders({ store: deps.store, tell, now: Date.now })
+    this.orders = new Orders({ store: deps.store, log: deps.log, tell, now })
+    const askers = new Askers(deps.codeSecret, Date.now)
+    this.#identities = new Identities({ ...deps, askers, tell, now })
     this.devices = new Devices({
       ...deps,
+      now,
       tell,
+      askers,
       seen: this.#seen,
       orders: this.orders,
       logins: this.logins,
       gets: async (device) => await this.#gets(device),
     })
+    const refuseStopping = (): void => {
+      this.#refuseStopping()
+    }
+    const common = { orders: this.orders, seen: this.#seen, refuseStopping }
+    const evaluations = new Evaluations({
+      ...deps,
+      identities: this.#identities,
+      seen: this.#seen,
+      opening: this.#opening,
+      desktops: this.desktops,
+      parking: this.#parking,
+      now: () => performance.now(),
+    })
+    this.#asking = { ...common, evaluations }
+    this.#reporting = { ...deps, ...common, logins: this.logins }
+  }
+
+  /** Accounts were made, changed or removed. */
+  noteAccounts(): void {
+    this.#parking.tell(ACCOUNTS)
   }
 
   start(): void {
     const { observer, hypervisors, clientsXml, jobs, claims, pools } = this.deps
     jobs.on('released', (machineIds) => {
-      for (const id of machineIds) this.#tell(`machine:${id}`)
+      for (const id of machineIds) this.#parking.tell(`machine:${id}`)
     })
     observer.on('power', (id) => {
-      this.#tell(`machine:${id}`)
+      this.#parking.tell(`machine:${id}`)
     })
     observer.on('viewers', (id) => {
-      this.#tell(`machine:${id}`)
+      this.#parking.tell(`machine:${id}`)
     })
     this.deps.consoles.on('watched', (id) => {
-      this.#tell(`machine:${id}`)
+      this.#parking.tell(`machine:${id}`)
     })
     claims.on('changed', (id) => {
-      this.#tell(`machine:${id}`)
+      this.#parking.tell(`machine:${id}`)
     })
     claims.on('freed', (poolId) => {
-      this.#tell(`pool:${poolId}`)
+      this.#parking.tell(`pool:${poolId}`)
     })
     pools.on('change', (poolId) => {
-      this.#tell(`pool:${poolId}`)
+      this.#parking.tell(`pool:${poolId}`)
     })
     hypervisors.on('change', (name) => {
-      this.#tell(`hypervisor:${name}`)
+      this.#parking.tell(`hypervisor:${name}`)
     })
     clientsXml.on('reload', () => {
-      this.#entries.clear()
-      this.#tell('clients-xml')
+      inBackground({
+        log: this.deps.log,
+        what: 'thin-clients.reload',
+        work: () => this.#wakeThoseMeantOtherwise(),
+      })
     })
+    this.#parking.start()
+    this.#seen.start()
     this.logins.start()
-    void this.orders.start()
+    inBackground({
+      log: this.deps.log,
+      what: 'thin-clients.orders',
+      work: () => this.orders.start(),
+      retries: 20,
+    })
     this.#timer = setInterval(() => {
-      void this.#seen.flush()
+      inBackground({
+        log: this.deps.log,
+        what: 'thin-clients.seen',
+        work: () => this.#seen.flush(),
+      })
+      inBackground({
+        log: this.deps.log,
+        what: 'thin-clients.forget',
+        work: () => this.#identities.forgetUnaccepted(),
+      })
     }, FLUSH_EVERY_MS)
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.#stopping = true
-    this.#tell('clients-xml')
+    this.#parking.stop()
     this.orders.stop()
     this.#seen.stop()
     await this.logins.stop()
     await this.#seen.flush()
   }
 
-  /** Answers at once when something is new for the device, else when it becomes so, at the latest after `waitMs`. */
-  async ask(question: Question, signal: AbortSignal): Promise<AskAnswer> {
-    const until =
-      performance.now() + (question.request.waitMs ?? 0) * (1 - Math.random() * POLL_JITTER)
-    if (question.request.ended === true)
-      await this.#noteEnded({ ...question, macs: question.request.macs })
-    let letGo: (() => void) | undefined
-    try {
-      for (;;) {
-        this.#refuseStopping()
-        const versionBefore = this.#version
-        const { answer, wakers, known, lookAgainMs } = await this.#answer(question)
-        if (answer.device !== '') letGo ??= this.#seen.hold(answer.device)
-        const order = known
-          ? await this.orders.next(
-              { id: answer.device },
-              question.request.version,
-              question.request.orders ?? [],
-            )
-          : null
-        if (order) return { ...answer, order }
-        const left = until - performance.now()
-        if (
-          answer.mark !== question.request.have ||
-          answer.state === 'ready' ||
-          answer.deviceKey !== undefined ||
-          left <= 0 ||
-          signal.aborted
-        )
-          return answer
-        if (this.#version === versionBefore)
-          await this.#untilChange(wakers, Math.min(left, lookAgainMs ?? left), signal) // else something changed while we looked
-      }
-    } finally {
-      letGo?.()
-    }
-  }
-
-  #tell(what: string): void {
-    this.#version += 1
-    this.#changes.emit(what)
+  /**
+   * Answers at once when something is new for the device, else when it becomes so, at the latest after `waitMs`. Gives the function to be called when nobody waits for
+   * the answer any more. Throws `too_many_requests`.
+   */
+  ask(question: Question, reply: Reply<AskAnswer>): () => void {
+    if (question.key !== null) this.#questions.count(question.key)
+    const poll = new AskPoll(this.#asking, question, reply, this.#endOf(question.request.waitMs))
+    if (question.request.ended === true) poll.startAfter(this.#noteEnded(question))
+    return this.#take(poll)
   }
 
   /** Notes what the device shows. With `waitMs` it is answered when there is another notice for it, at the latest after that time. */
-  async report(place: Place, report: ReportRequest, signal: AbortSignal): Promise<ReportAnswer> {
+  async report(
+    place: Place,
+    report: ReportRequest,
+    reply: Reply<ReportAnswer>,
+  ): Promise<() => void> {
     const device = await this.deviceAt(place)
     this.#seen.reported(
       device,
@@ -226,43 +240,35 @@ export class ThinClients {
       report.note ?? '',
     )
     await this.logins.noteShown(device.id)
-    const until = performance.now() + (report.waitMs ?? 0) * (1 - Math.random() * POLL_JITTER)
-    const letGo = this.#seen.hold(device.id)
-    try {
-      for (;;) {
-        this.#refuseStopping()
-        const versionBefore = this.#version
-        await noteRdpInUse(this.deps, device, report.showing)
-        const { wakers, ...answer } = await noticeFor(
-          { ...this.deps, logins: this.logins },
-          device,
-          report.showing,
-        )
-        // Who says that it shows nothing any more asks next; nobody reads what is answered to that.
-        const order =
-          report.showing === null
-            ? null
-            : await this.orders.next(device, device.version, report.orders ?? [])
-        if (order) return { ...answer, order }
-        const left = until - performance.now()
-        if (
-          answer.over !== null ||
-          (answer.notice?.id ?? '') !== (report.have ?? '') ||
-          left <= 0 ||
-          signal.aborted
-        )
-          return answer
-        if (this.#version === versionBefore)
-          await this.#untilChange([...wakers, `device:${device.id}`, 'clients-xml'], left, signal)
-      }
-    } finally {
-      letGo()
+    return this.#take(
+      new ReportPoll(this.#reporting, device, report, reply, this.#endOf(report.waitMs)),
+    )
+  }
+
+  #take(poll: Poll): () => void {
+    this.#parking.take(poll)
+    return () => {
+      this.#parking.leave(poll)
+    }
+  }
+
+  #endOf(waitMs = 0): number {
+    return performance.now() + waitMs * (1 - Math.random() * POLL_JITTER)
+  }
+
+  /** Another clients.xml is in force: those for whom it says something else look again. */
+  async #wakeThoseMeantOtherwise(): Promise<void> {
+    const file = this.deps.clientsXml.current
+    const turn = new Turn()
+    for (const poll of this.#parking.parked()) {
+      if (poll instanceof AskPoll && !poll.isAlikeUnder(file)) this.#parking.wake(poll)
+      await turn.passed()
     }
   }
 
   /** The device that shows its key. Throws `device_unknown`. */
-  async deviceAt({ macs, key, address }: Place): Promise<ThinClientRow> {
-    const device = await deviceByKey(this.deps.store, macs, key)
+  async deviceAt({ key, address }: Place): Promise<ThinClientRow> {
+    const device = await this.#identities.byKey(key)
     if (!device)
       throw new BrokerError(
         'device_unknown',
@@ -274,12 +280,12 @@ export class ThinClients {
   /** The same, at which people may log in. Throws also `invalid_request`. */
   async loginPlace(place: Place): Promise<{ device: ThinClientRow; target: LoginTarget }> {
     const device = await this.deviceAt(place)
-    const entry = this.#entryOf(
-      device,
-      await provenMacs(this.deps.store, device, place.macs),
-      this.#seen.of(device.id)?.hostname ?? device.hostname,
-      place.address,
-    )
+    const macs = believedMacs(await macsOf(this.deps.store, device.id), normalMacs(place.macs))
+    const entry = entryFor(this.deps.clientsXml.current, {
+      macs,
+      hostname: device.believed_hostname ?? '',
+      address: place.address,
+    })
     const target = entry?.targets.find((one) => one.protocol === 'login')
     if (!target)
       throw new BrokerError(
@@ -289,12 +295,12 @@ export class ThinClients {
     return { device, target }
   }
 
-  async #noteEnded(place: Place): Promise<void> {
-    const device = await deviceByKey(this.deps.store, place.macs, place.key)
+  async #noteEnded({ key, address }: Question): Promise<void> {
+    const device = await this.#identities.byKey(key)
     if (device)
       await this.logins.end(device.id, 'The desktop was closed.', {
         actor: `thin-client:${device.mac}`,
-        address: place.address,
+        address,
       })
   }
 
@@ -305,196 +311,44 @@ export class ThinClients {
 
   /** Which of the devices that were seen would get something else by this file than by the one in force. */
   async effects(then: ClientsFile): Promise<DeviceEffect[]> {
+    return await this.#previews.run(() => this.#effects(then))
+  }
+
+  async #effects(then: ClientsFile): Promise<DeviceEffect[]> {
     const rows = await this.deps.store
       .selectFrom('thin_client')
       .selectAll()
       .where('accepted', '=', 1)
       .orderBy('mac')
       .execute()
+    const macs = await allMacs(this.deps.store)
     const seekers = await Promise.all(
       rows.map(async (row) => {
         const seen = this.#seen.of(row.id)
         return {
           id: row.id,
           mac: row.mac,
-          macs: [row.mac],
-          hostname: seen?.hostname ?? row.hostname,
+          macs: believedMacs(macs.get(row.id) ?? [], seen?.macs ?? [row.mac]),
+          hostname: row.believed_hostname ?? '',
           address: seen?.address ?? row.address,
           own:
             row.assigned_machine_id === null && row.assigned_pool_id === null
               ? []
-              : await this.#own(row),
+              : await ownTargets(this.deps.store, row),
         }
       }),
     )
-    return effectsOf(seekers, this.deps.clientsXml.current, then)
-  }
-
-  /** What the administrator has given to the device itself: this goes before clients.xml. */
-  async #own(device: ThinClientRow): Promise<Target[]> {
-    const { store } = this.deps
-    const machine =
-      device.assigned_machine_id === null
-        ? undefined
-        : await store
-            .selectFrom('machine')
-            .select('name')
-            .where('id', '=', device.assigned_machine_id)
-            .executeTakeFirst()
-    const pool =
-      device.assigned_pool_id === null
-        ? undefined
-        : await store
-            .selectFrom('pool')
-            .select('name')
-            .where('id', '=', device.assigned_pool_id)
-            .executeTakeFirst()
-    return [
-      ...(machine ? [{ protocol: 'spice' as const, machine: machine.name }] : []),
-      ...(pool ? [{ protocol: 'pool' as const, pool: pool.name }] : []),
-    ]
+    return await effectsOf(seekers, this.deps.clientsXml.current, then)
   }
 
   async #gets(device: ThinClientRow): Promise<string[]> {
     const seen = this.#seen.of(device.id)
-    const entry = this.#entryOf(
-      device,
-      [device.mac],
-      seen?.hostname ?? device.hostname,
-      seen?.address ?? device.address,
-    )
-    return [...(await this.#own(device)), ...(entry?.targets ?? [])].map(inWords)
-  }
-
-  async #answer({
-    request,
-    key,
-    address,
-  }: Question): Promise<{
-    answer: AskAnswer
-    wakers: string[]
-    known: boolean
-    lookAgainMs?: number | undefined
-  }> {
-    const identity = await identify(this.deps.store, this.deps.networks, {
-      macs: request.macs,
-      key,
-      address,
-      hostname: request.hostname,
-      version: request.version,
+    const macs = await macsOf(this.deps.store, device.id)
+    const entry = entryFor(this.deps.clientsXml.current, {
+      macs: believedMacs(macs, seen?.macs ?? [device.mac]),
+      hostname: device.believed_hostname ?? '',
+      address: seen?.address ?? device.address,
     })
-    const device = identity.device
-    const wakers = ['clients-xml', ...(device ? [`device:${device.id}`] : [])]
-    if (!identity.known) {
-      if (device)
-        this.#seen.asked(device, request, address, {
-          state: 'unknown',
-          sentence: identity.sentence,
-          machine: null,
-        })
-      return {
-        answer: this.#toAnswer(device?.id ?? '', 'unknown', identity.sentence),
-        wakers,
-        known: false,
-      }
-    }
-    const entry = this.#entryOf(
-      identity.device,
-      await provenMacs(this.deps.store, identity.device, request.macs),
-      request.hostname,
-      address,
-    )
-    const targets = [...(await this.#own(identity.device)), ...(entry?.targets ?? [])]
-    const opened = await this.#open(targets, { ...identity.device, address })
-    wakers.push(...opened.wakers)
-    const { ways, choices, person, console } = opened
-    const answer = {
-      ...this.#toAnswer(identity.device.id, opened.state, opened.sentence, {
-        ways,
-        choices,
-        person,
-      }),
-      ...(console ? { console } : {}),
-      ...(person === undefined ? {} : { person }),
-      ...(ways ? { ways } : {}),
-      ...(choices ? { choices } : {}),
-    }
-    this.#seen.asked(identity.device, request, address, {
-      state: answer.state,
-      sentence: answer.sentence,
-      machine: opened.machine?.name ?? null,
-    })
-    return {
-      wakers,
-      known: true,
-      lookAgainMs: opened.lookAgainMs,
-      answer: {
-        ...answer,
-        ...(identity.newKey === null ? {} : { deviceKey: identity.newKey }),
-        ...(answer.state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}),
-      },
-    }
-  }
-
-  /** The device's own desktop, or that of the person who is logged in at it. */
-  async #open(targets: ClientEntry['targets'], device: ThinClientRow): Promise<Opened> {
-    const opener: Opener = {
-      holder: `thin-client:${device.id}`,
-      actor: { actor: `thin-client:${device.mac}`, address: device.address },
-      asker: { kind: 'device', name: device.mac, address: device.address },
-      may: async () => true,
-    }
-    const opened = await this.#opening.open(targets, opener)
-    if (!opened.login) return opened
-    const his = await this.desktops.open(opened.login.pools, device)
-    return { ...his, wakers: [...opened.wakers, ...his.wakers] }
-  }
-
-  #toAnswer(
-    device: string,
-    state: AskAnswer['state'],
-    sentence: string,
-    more: unknown = null,
-  ): AskAnswer {
-    return {
-      state,
-      sentence,
-      device,
-      askAgainMs: askAgainMs(state),
-      mark: markOf(state, sentence, more),
-      brokerTimeMs: Date.now(),
-    }
-  }
-
-  #entryOf(
-    device: ThinClientRow,
-    macs: readonly string[],
-    hostname: string,
-    address: string,
-  ): ClientEntry | null {
-    const key = `${device.id} ${address} ${hostname} ${macs.join()}`
-    const known = this.#entries.get(key)
-    if (known !== undefined) return known
-    const entry = entryFor(this.deps.clientsXml.current, { macs, address, hostname })
-    this.#entries.set(key, entry)
-    return entry
-  }
-
-  async #untilChange(
-    wakers: readonly string[],
-    withinMs: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', done)
-        for (const waker of wakers) this.#changes.off(waker, done)
-        resolve()
-      }
-      const timer = setTimeout(done, withinMs)
-      signal.addEventListener('abort', done)
-      for (const waker of wakers) this.#changes.on(waker, done)
-    })
+    return [...(await ownTargets(this.deps.store, device)), ...(entry?.targets ?? [])].map(inWords)
   }
 }

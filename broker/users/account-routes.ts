@@ -5,6 +5,8 @@ import {
   DirectoryTestRequest,
   PasswordReset,
   RoleList,
+  TokenList,
+  TokenParams,
   User,
   UserCreate,
   UserList,
@@ -15,8 +17,9 @@ import { recordEvent } from '../audit/store.js'
 import { type App, callerOf, NoContent, route } from '../http.js'
 import type { Accounts } from './accounts.js'
 import type { Directories } from './directories.js'
+import { revokeOf, type Tokens } from './tokens.js'
 
-export function accountRoutes(accounts: Accounts, directories: Directories) {
+export function accountRoutes(accounts: Accounts, directories: Directories, tokens: Tokens) {
   return (app: App): void => {
     const params = UserParams
     app.get('/users', route('All accounts', {}, { 200: UserList }), async () => ({
@@ -80,6 +83,23 @@ export function accountRoutes(accounts: Accounts, directories: Directories) {
       route('End all its logins', { params, body: strictObject({}) }, { 204: NoContent }),
       async (request, reply) => {
         await accounts.logOut(request.params.name, callerOf(request))
+        return await reply.code(204).send()
+      },
+    )
+    app.get(
+      '/users/:name/tokens',
+      route('Their tokens, not the secrets', { params }, { 200: TokenList }),
+      async (request) => {
+        const { name } = await accounts.show(request.params.name)
+        return { tokens: await tokens.list(name) }
+      },
+    )
+    app.delete(
+      '/users/:name/tokens/:id',
+      route('Revoke one of their tokens', { params: TokenParams }, { 204: NoContent }),
+      async (request, reply) => {
+        const { name } = await accounts.show(request.params.name)
+        await revokeOf(accounts.deps.store, name, request.params.id, callerOf(request))
         return await reply.code(204).send()
       },
     )

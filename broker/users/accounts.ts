@@ -6,7 +6,7 @@ import type { AccountRow } from '../store/tables.js'
 import type { LoginLimits } from './login-limits.js'
 import { nameKey, personName } from './names.js'
 import { hashPassword } from './passwords.js'
-import { endLogins } from './sessions.js'
+import { endAll, endLogins } from './sessions.js'
 import { houseRoleOf } from './verbs.js'
 
 /** The house's own roles, and what they mean; any other name is free. */
@@ -154,8 +154,8 @@ export class Accounts {
         .set({ password_hash: passwordHash })
         .where('name', '=', account.name)
         .execute()
-      await endLogins(tx, account.name)
-      await recordEvent(tx, by, 'account.password', `account:${account.name}`)
+      const programs = await endAll(tx, account.name)
+      await recordEvent(tx, by, 'account.password', `account:${account.name}`, { programs })
     })
     await this.deps.limits.unlock(name)
   }
@@ -170,8 +170,8 @@ export class Accounts {
   async logOut(name: string, by: Actor): Promise<void> {
     await this.deps.store.transaction().execute(async (tx) => {
       const account = await requireAccount(tx, name)
-      await endLogins(tx, account.name)
-      await recordEvent(tx, by, 'account.log-out', `account:${account.name}`)
+      const programs = await endAll(tx, account.name)
+      await recordEvent(tx, by, 'account.log-out', `account:${account.name}`, { programs })
     })
   }
 

@@ -11,6 +11,8 @@ export interface Arrival {
   readonly subject: string | null
   readonly displayName: string
   readonly roles: readonly string[]
+  /** Why there may be more roles than these, so that none is taken away; null when the source has told all. */
+  readonly missing: string | null
 }
 
 /** The roles that these groups give, in small letters. A group is named by its name or by its DN; case does not matter. Pure. */
@@ -29,7 +31,8 @@ export function rolesOfGroups(
 }
 
 /**
- * The account of somebody who comes from elsewhere; made at the first time, and given the roles that the source says now. An account of the same name from
+ * The account of somebody who comes from elsewhere; made at the first time, and given the roles that the source says now; where it could not
+ * say all, none is taken away. An account of the same name from
  * another source, here or there, is never taken over: throws `forbidden`, as for a disabled one.
  */
 export async function arrive(tx: Queries, person: Arrival, address: string): Promise<AccountRow> {
@@ -112,7 +115,8 @@ async function refreshRoles(
     .orderBy('role')
     .execute()
   const before = rows.map(({ role }) => role)
-  const after = [...person.roles].sort()
+  const kept = person.missing === null ? [] : before
+  const after = [...new Set([...kept, ...person.roles])].sort()
   if (before.join() === after.join()) return
   await tx
     .deleteFrom('account_role')

@@ -32,7 +32,7 @@ export function requireSameSite(asked: Asked, own: OwnSite): void {
 
 /** A cookie alone changes nothing: the request must come from our own page, and show the token that only it could read. Throws `forbidden`. */
 export function requireOwnPage(asked: Asked, secret: string, own: OwnSite): void {
-  const upgrade = asked.headers.upgrade !== undefined
+  const upgrade = asked.method === 'GET' && asked.headers.upgrade !== undefined
   if (SAFE_METHODS.includes(asked.method) && !upgrade) return
   requireSameSite(asked, own)
   if (upgrade) return // a browser's WebSocket sends no header of ours, but always its origin

@@ -3,7 +3,24 @@ import type { DirectoryTest } from '../api/users.js'
 import { BrokerError, sentenceOf } from '../errors.js'
 import type { DirectorySettings } from '../login-settings.js'
 import { type Arrival, rolesOfGroups } from './arrivals.js'
-import { DirectorySearch, type Tell } from './directory-search.js'
+import type { AccountState, PasswordAnswer } from './directory-answers.js'
+import type { Found, Tell } from './directory-entries.js'
+import type { Groups } from './directory-groups.js'
+import { DirectorySearch } from './directory-search.js'
+
+/** What the directories say of a name and a password. `could-not-say`: one that had to be asked has given no answer, which is not a no. */
+export type LoginAnswer =
+  | { readonly kind: 'right'; readonly person: Arrival }
+  | { readonly kind: 'wrong' }
+  | {
+      readonly kind: 'refused'
+      readonly directory: string
+      readonly name: string
+      readonly state: AccountState
+    }
+  | { readonly kind: 'could-not-say'; readonly fault: BrokerError }
+
+type Asked = { readonly known: false } | { readonly known: true; readonly answer: LoginAnswer }
 
 /** The directories of the settings, in their order. */
 export class Directories {
@@ -20,46 +37,51 @@ export class Directories {
     return [...this.#searches.keys()]
   }
 
-  /**
-   * Who it is, or null when the name or the password is wrong. `only`: the directory that the account is known to come from; without it, the first
-   * one that knows the name. Throws `directory_unreachable` when one that had to be asked does not answer.
-   */
-  async login(user: string, password: string, only: string | null): Promise<Arrival | null> {
-    if (password === '') return null
+  /** Who it is. `only`: the directory that the account is known to come from; without it, the first one that knows the name. */
+  async login(user: string, password: string, only: string | null): Promise<LoginAnswer> {
+    if (password === '') return { kind: 'wrong' }
     for (const [name, search] of this.#searches) {
       if (only !== null && name !== only) continue
-      const { known, person } = await search
-        .connected(
-          () => undefined,
-          async (client) => {
-            const found = await search.find(client, user, () => undefined)
-            // A bind that must fail: who is not known costs as much time as who is.
-            const good = await search.isPassword(
-              found?.dn ?? `cn=nobody,${search.settings.base}`,
-              password,
-            )
-            if (!found) return { known: false, person: null }
-            const groups = good ? await search.groups(client, found.dn, () => undefined) : []
-            return {
-              known: true,
-              person: good
-                ? toArrival(
-                    search.settings,
-                    found.name,
-                    found.displayName,
-                    groups.flatMap((group) => [group.name, group.dn]),
-                  )
-                : null,
-            }
-          },
-        )
-        .catch((error: unknown) => {
-          this.log.warn({ err: error, directory: name }, 'a directory could not be asked')
-          throw error
-        })
-      if (known) return person
+      const asked = await this.#ask(search, user, password)
+      if (asked.known) return asked.answer
     }
-    return null
+    return { kind: 'wrong' }
+  }
+
+  async #ask(search: DirectorySearch, user: string, password: string): Promise<Asked> {
+    const directory = search.settings.name
+    try {
+      return await search.connected(silent, async (client) => {
+        const found = await search.find(client, user, silent)
+        // A bind that must fail: who is not known costs as much time as who is.
+        const dn = found?.dn ?? `cn=nobody,${search.settings.base}`
+        const answer = await search.checkPassword(dn, password, silent)
+        if (answer.kind === 'could-not-say') throw search.unreachable(answer.cause)
+        if (!found) return { known: false }
+        if (answer.kind === 'refused')
+          this.log.warn(
+            { directory, dn: found.dn, code: answer.state.code },
+            `a directory refuses an account: ${answer.state.said}`,
+          )
+        if (answer.kind !== 'right')
+          return { known: true, answer: { directory, name: found.name, ...answer } }
+        const groups = await search.groups(client, found, silent)
+        if (groups.missing !== null)
+          this.log.warn(
+            { directory, dn: found.dn, found: groups.groups.length, why: groups.missing },
+            'not all groups of a person could be read; no role is taken away',
+          )
+        const person = toArrival(search.settings, found, groups)
+        return { known: true, answer: { kind: 'right', person } }
+      })
+    } catch (error) {
+      this.log.warn({ err: error, directory }, 'a directory could not be asked')
+      const fault =
+        error instanceof BrokerError && error.code === 'directory_unreachable'
+          ? error
+          : search.unreachable(error)
+      return { known: true, answer: { kind: 'could-not-say', fault } }
+    }
   }
 
   /** What would happen at a login, step by step. Without a password it is not tried. Nothing changes. Throws `not_found`. */
@@ -79,22 +101,11 @@ export class Directories {
       return await search.connected(tell, async (client) => {
         const found = await search.find(client, user, tell)
         if (!found) return nothing
-        const good = password === undefined || (await search.isPassword(found.dn, password))
-        tell(
-          'password',
-          password === undefined
-            ? 'It was not given, and not tried.'
-            : good
-              ? 'It is right.'
-              : 'It is wrong, or the account there may not log in.',
-        )
-        const groups = await search.groups(client, found.dn, tell)
-        const { roles } = toArrival(
-          search.settings,
-          found.name,
-          found.displayName,
-          groups.flatMap((group) => [group.name, group.dn]),
-        )
+        const answer =
+          password === undefined ? null : await search.checkPassword(found.dn, password, tell)
+        tell('password', saidOf(answer))
+        const groups = await search.groups(client, found, tell)
+        const { roles } = toArrival(search.settings, found, groups)
         tell(
           'roles',
           roles.length === 0
@@ -102,11 +113,11 @@ export class Directories {
             : `The roles are ${roles.join(', ')}.`,
         )
         return {
-          good,
+          good: answer === null || answer.kind === 'right',
           steps,
           name: found.name,
           dn: found.dn,
-          groups: groups.map((group) => group.name),
+          groups: groups.groups.map((group) => group.name),
           roles: [...roles],
         }
       })
@@ -117,17 +128,35 @@ export class Directories {
   }
 }
 
-function toArrival(
-  settings: DirectorySettings,
-  name: string,
-  displayName: string,
-  groups: readonly string[],
-): Arrival {
+function silent(): void {
+  // a login tells nobody its steps
+}
+
+function saidOf(answer: PasswordAnswer | null): string {
+  switch (answer?.kind) {
+    case undefined:
+      return 'It was not given, and not tried.'
+    case 'right':
+      return 'It is right.'
+    case 'wrong':
+      return 'It is wrong.'
+    case 'refused':
+      return `The account is refused (${answer.state.code}). ${answer.state.said}`
+    case 'could-not-say':
+      return 'No server can say whether it is right: a login would answer 503, and count no try.'
+  }
+}
+
+function toArrival(settings: DirectorySettings, found: Found, groups: Groups): Arrival {
   return {
     source: settings.name,
-    name,
+    name: found.name,
     subject: null,
-    displayName,
-    roles: rolesOfGroups(groups, settings.roles),
+    displayName: found.displayName,
+    roles: rolesOfGroups(
+      groups.groups.flatMap((group) => [group.name, group.dn]),
+      settings.roles,
+    ),
+    missing: groups.missing,
   }
 }

@@ -1,3 +1,4 @@
+import { siteOf, subnetOf } from '../addresses.js'
 import { BrokerError } from '../errors.js'
 import type { Store } from '../store/open.js'
 import { nameKey } from './names.js'
@@ -5,14 +6,21 @@ import { nameKey } from './names.js'
 /** account: passwords; code: codes that a thin client shows, so that who guesses those does not keep anybody from logging in. */
 export type Guessed = 'account' | 'code'
 
-/** Where a try comes from: an address, or a thin client that has shown its key, which counts for itself however many share its address. */
-export type Origin = { readonly address: string } | { readonly device: string }
+/** Where a try comes from: an address, and perhaps a thin client there that has shown its key. Many share an address, so that bears more when each counts for itself. */
+export interface Origin {
+  readonly address: string
+  readonly device?: string
+  /** A place where this very person has been in before, such as a browser: it is counted by itself, so that strangers' failures elsewhere do not keep them out. */
+  readonly known?: string
+}
 
 /**
  * So many wrong answers are a person who does not remember; later ones wait. An address may stand for a whole school, whose classes log in at the same
  * moment: a try counts until it was right. One person at a time sits at a thin client.
  */
-const FREE_TRIES = { account: 5, address: 100, device: 20 } as const
+const FREE_TRIES = { account: 5, known: 5, address: 100, device: 20, devices: 200 } as const
+/** An IPv6 site (/48) has 65,536 networks. */
+const TIMES_FOR_SITE = 10
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 15 * 60_000
 /** A quiet time after which everything is forgotten. */
@@ -36,13 +44,7 @@ export class LoginLimits {
   async begin(name: string, origin: Origin, guessed: Guessed = 'account'): Promise<void> {
     const now = Date.now()
     await this.store.transaction().execute(async (tx) => {
-      const subjects = [
-        [subjectOf(guessed, name), FREE_TRIES.account],
-        [
-          originSubject(guessed, origin),
-          'device' in origin ? FREE_TRIES.device : FREE_TRIES.address,
-        ],
-      ] as const
+      const subjects = subjectsOf(guessed, name, origin)
       const rows = await tx
         .selectFrom('login_failure')
         .selectAll()
@@ -53,7 +55,11 @@ export class LoginLimits {
         )
         .where('last_at', '>', now - FORGET_MS)
         .execute()
-      const until = Math.max(0, ...rows.map((row) => row.blocked_until))
+      // What was entered later than now was entered before the clock was set back: a wait that lasts until it has caught up would lock people out for that long.
+      const until = Math.max(
+        0,
+        ...rows.filter((row) => row.last_at <= now).map((row) => row.blocked_until),
+      )
       if (until > now)
         throw new BrokerError(
           'too_many_requests',
@@ -77,21 +83,59 @@ export class LoginLimits {
 
   /** The account's failures are forgotten; of the origin's only this try, since one good account must not buy tries at others. */
   async succeeded(name: string, origin: Origin, guessed: Guessed = 'account'): Promise<void> {
-    await this.store.transaction().execute(async (tx) => {
-      await tx.deleteFrom('login_failure').where('subject', '=', subjectOf(guessed, name)).execute()
-      await tx
-        .updateTable('login_failure')
-        .set((eb) => ({ failures: eb('failures', '-', 1), blocked_until: 0 }))
-        .where('subject', '=', originSubject(guessed, origin))
-        .execute()
-    })
+    const [[own], ...others] = subjectsOf(guessed, name, origin)
+    await this.store.deleteFrom('login_failure').where('subject', '=', own).execute()
+    await this.#takeBack(others.map(([subject]) => subject))
+  }
+
+  /**
+   * Makes one try: null is a wrong answer, which stays counted; anything else is a right one. Who throws could not say: an outage of whoever was asked
+   * is no failure of the person's, so the try is given back.
+   */
+  async attempt<T>(
+    name: string,
+    origin: Origin,
+    check: () => Promise<T | null>,
+    guessed: Guessed = 'account',
+  ): Promise<T | null> {
+    await this.begin(name, origin, guessed)
+    let answer: T | null
+    try {
+      answer = await check()
+    } catch (error) {
+      await this.#takeBack(subjectsOf(guessed, name, origin).map(([subject]) => subject))
+      throw error
+    }
+    if (answer !== null) await this.succeeded(name, origin, guessed)
+    return answer
+  }
+
+  /** As if one try had not been made. */
+  async #takeBack(subjects: readonly string[]): Promise<void> {
+    if (subjects.length === 0) return
+    await this.store
+      .updateTable('login_failure')
+      .set((eb) => ({
+        failures: eb.fn('max', [eb('failures', '-', 1), eb.val(0)]),
+        blocked_until: 0,
+      }))
+      .where('subject', 'in', subjects)
+      .execute()
   }
 
   /** An administrator's word. Gives whether there was something to forget. */
   async unlock(name: string): Promise<boolean> {
     const { numDeletedRows } = await this.store
       .deleteFrom('login_failure')
-      .where('subject', '=', subjectOf('account', name))
+      .where((eb) =>
+        eb.or([
+          eb('subject', '=', subjectOf('account', name)),
+          eb.and([
+            eb('subject', '>=', knownOf(name, '')),
+            eb('subject', '<', `${knownOf(name, '').slice(0, -1)};`), // the next sign after a colon
+          ]),
+        ]),
+      )
       .executeTakeFirst()
     return numDeletedRows > 0n
   }
@@ -102,7 +146,8 @@ export class LoginLimits {
       .selectFrom('login_failure')
       .select(['subject', 'blocked_until'])
       .where('blocked_until', '>', Date.now())
-      .where('subject', 'like', 'account:%')
+      .where('subject', '>=', 'account:')
+      .where('subject', '<', 'account;')
       .execute()
     return new Map(rows.map((row) => [row.subject.slice('account:'.length), row.blocked_until]))
   }
@@ -112,7 +157,30 @@ function subjectOf(guessed: Guessed, name: string): string {
   return `${guessed}:${nameKey(name)}`
 }
 
-function originSubject(guessed: Guessed, origin: Origin): string {
-  const of = 'device' in origin ? `device:${origin.device}` : `address:${origin.address}`
-  return guessed === 'account' ? of : `${guessed}-${of}`
+function knownOf(name: string, place: string): string {
+  return `known:${nameKey(name)}:${place}`
+}
+
+type Subject = readonly [subject: string, freeTries: number]
+
+/** By what a try is counted; the first is the person's own, and is forgotten when they get in. */
+function subjectsOf(guessed: Guessed, name: string, origin: Origin): [Subject, ...Subject[]] {
+  return origin.known !== undefined && guessed === 'account'
+    ? [[knownOf(name, origin.known), FREE_TRIES.known]]
+    : [[subjectOf(guessed, name), FREE_TRIES.account], ...originSubjects(guessed, origin)]
+}
+
+/** New devices or addresses must not bring a new set of tries each. */
+function originSubjects(guessed: Guessed, { address, device }: Origin): Subject[] {
+  const prefix = guessed === 'account' ? '' : `${guessed}-`
+  const at = (kind: string, freeTries: number): Subject[] => {
+    const [subnet, site] = [subnetOf(address), siteOf(address)]
+    const narrow: Subject = [`${prefix}${kind}:${subnet}`, freeTries]
+    return site === subnet
+      ? [narrow]
+      : [narrow, [`${prefix}${kind}-site:${site}`, freeTries * TIMES_FOR_SITE]]
+  }
+  return device === undefined
+    ? at('address', FREE_TRIES.address)
+    : [[`${prefix}device:${device}`, FREE_TRIES.device], ...at('devices-at', FREE_TRIES.devices)]
 }

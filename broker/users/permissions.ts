@@ -21,9 +21,10 @@ export class Permissions {
 
   /** What the person may do with it; null when he may not see it, or there is none. */
   async on(person: Person, kind: ObjectKind, name: string): Promise<ReadonlySet<Verb> | null> {
+    // In this order, so that what does not exist takes as long as what must not be seen.
+    const grants = await this.grantsOf(person)
     const facts = await this.deps.facts(kind, name)
     if (!facts) return null
-    const grants = await this.grantsOf(person)
     return seesIt(person, { kind, ...facts }, grants)
       ? verbsOn(person, { kind, ...facts }, grants)
       : null

@@ -1,12 +1,15 @@
-import { readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import * as oidc from 'openid-client'
 import type { Logger } from 'pino'
+import type { ProviderTest } from '../api/users.js'
 import { BrokerError, sentenceOf } from '../errors.js'
 import type { ProviderSettings } from '../login-settings.js'
 import type { Store } from '../store/open.js'
 import { type Arrival, rolesOfGroups } from './arrivals.js'
-import { fetchTrusting } from './https-fetch.js'
+import { claimAt, groupsOf } from './claims.js'
+import { checkProvider } from './provider-check.js'
+import { isNoAnswer, isRefusedClient, openProvider } from './provider-connection.js'
+import { clockReason, networkReason } from './provider-faults.js'
 import { secretHash } from './tokens.js'
 
 /** A login that is confirmed at another device: what to show, and the handle to ask with, which is a secret. */
@@ -21,7 +24,8 @@ export interface DeviceLogin {
 
 const FLOW_MS = 10 * 60_000
 const DISCOVERY_MS = 3_600_000
-const TIMEOUT_S = 10
+/** What was known is used so long before a provider that could not be asked is asked again. */
+const RETRY_MS = 60_000
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 const DEFAULT_INTERVAL_S = 5 // RFC 8628, 3.2
 
@@ -34,11 +38,17 @@ export class Providers {
       readonly store: Store
       readonly log: Logger
       readonly settings: readonly ProviderSettings[]
+      readonly now: () => number
     },
   ) {}
 
   list(): Array<{ name: string; title: string }> {
     return this.deps.settings.map(({ name, title }) => ({ name, title: title || name }))
+  }
+
+  /** What would happen at a login, step by step, but for the person. Throws `not_found`. */
+  async test(name: string, redirectUri: string): Promise<ProviderTest> {
+    return await checkProvider(this.#provider(name), redirectUri)
   }
 
   /** Where to send the browser. `browserSecret` goes into a cookie: only the browser that began can end it. Throws `not_found` and `provider_unreachable`. */
@@ -144,7 +154,7 @@ export class Providers {
       .selectAll()
       .where('hash', '=', secretHash(handle))
       .where('kind', '=', 'device')
-      .where('expires_at', '>', Date.now())
+      .where('expires_at', '>', this.deps.now())
       .executeTakeFirst()
     if (!row)
       throw new BrokerError('unauthenticated', 'This login is unknown or too old: begin again.')
@@ -163,7 +173,8 @@ export class Providers {
         ['authorization_pending', 'slow_down'].includes(error.error)
       )
         return null
-      if (error instanceof oidc.ResponseBodyError) await this.#take(handle, 'device', row.provider)
+      if (error instanceof oidc.ResponseBodyError && !isNoAnswer(error) && !isRefusedClient(error))
+        await this.#take(handle, 'device', row.provider)
       throw this.#fault(provider, error)
     }
   }
@@ -186,34 +197,30 @@ export class Providers {
 
   async #config(provider: ProviderSettings): Promise<oidc.Configuration> {
     const known = this.#discovered.get(provider.name)
-    if (known && Date.now() - known.at < DISCOVERY_MS) return known.config
+    if (known && performance.now() - known.at < DISCOVERY_MS) return known.config
     try {
-      const secretFile = provider['client-secret-file']
-      const secret =
-        secretFile === '' ? '' : (readFileSync(secretFile, 'utf8').split(/\r?\n/, 1)[0] ?? '')
-      const config = await oidc.discovery(
-        new URL(provider.issuer),
-        provider['client-id'],
-        undefined,
-        secret === '' ? oidc.None() : oidc.ClientSecretBasic(secret),
-        {
-          timeout: TIMEOUT_S,
-          execute: [oidc.enableNonRepudiationChecks],
-          ...(provider['ca-file'] === ''
-            ? {}
-            : { [oidc.customFetch]: fetchTrusting(provider['ca-file']) }),
-        },
-      )
-      this.#discovered.set(provider.name, { config, at: Date.now() })
+      const config = await openProvider(provider)
+      this.#discovered.set(provider.name, { config, at: performance.now() })
       return config
     } catch (error) {
       this.deps.log.warn(
         { err: error, provider: provider.name },
         'a login provider could not be asked',
       )
+      if (known) {
+        // What it said before is likelier to be right than nothing, and nobody else waits for it meanwhile.
+        this.#discovered.set(provider.name, {
+          ...known,
+          at: performance.now() - DISCOVERY_MS + RETRY_MS,
+        })
+        return known.config
+      }
+      const why = networkReason(error)
       throw new BrokerError(
         'provider_unreachable',
-        `The login provider ${provider.name} does not answer as it should: try again later, or ask an administrator.`,
+        why === null
+          ? `The login provider ${provider.name} does not answer as it should: try again later, or ask an administrator.`
+          : `The login provider ${provider.name} cannot be asked. ${why} Try again later, or ask an administrator.`,
         { cause: error },
       )
     }
@@ -241,9 +248,13 @@ export class Providers {
         'unauthenticated',
         `The login provider ${provider.name} says no "${provider['name-claim']}" of this person: an administrator has to mend the setting name-claim.`,
       )
-    const groups = [claimAt(claims, provider['roles-claim']) ?? []]
-      .flat()
-      .filter((group): group is string => typeof group === 'string')
+    const { groups, missing } = groupsOf(claims, provider['roles-claim'])
+    const unknown = Object.keys(provider.roles).length === 0 ? null : missing
+    if (unknown !== null)
+      this.deps.log.warn(
+        { provider: provider.name, person: name, why: unknown },
+        'a login provider did not say the groups of a person; no role is taken away',
+      )
     const displayName = typeof claims['name'] === 'string' ? claims['name'].slice(0, 200) : ''
     return {
       source: provider.name,
@@ -251,16 +262,49 @@ export class Providers {
       subject: `${idToken.iss} ${idToken.sub}`,
       displayName,
       roles: rolesOfGroups(groups, provider.roles),
+      missing: unknown,
     }
   }
 
   #fault(provider: ProviderSettings, error: unknown): BrokerError {
     if (error instanceof BrokerError) return error
     this.deps.log.warn({ err: error, provider: provider.name }, 'a login with a provider failed')
+    if (isNoAnswer(error))
+      return new BrokerError(
+        'provider_unreachable',
+        `The login provider ${provider.name} cannot answer just now: try again later.`,
+        { cause: error },
+      )
+    if (isRefusedClient(error))
+      return new BrokerError(
+        'provider_unreachable',
+        `The login provider ${provider.name} does not take Berth's client-id or secret: an administrator has to check the settings ("berth provider test").`,
+        { cause: error },
+      )
     if (error instanceof oidc.ResponseBodyError || error instanceof oidc.AuthorizationResponseError)
       return new BrokerError(
         'unauthenticated',
         `The login provider ${provider.name} refused the login (${error.error}): begin again.`,
+        { cause: error },
+      )
+    if (isSharedKey(error))
+      return new BrokerError(
+        'provider_unreachable',
+        `The login provider ${provider.name} signs with the client's secret (HS256), which proves nothing to others: an administrator has to choose a signing key (RS256 or ES256) there.`,
+        { cause: error },
+      )
+    const clock = clockReason(error)
+    if (clock !== null)
+      return new BrokerError(
+        'provider_unreachable',
+        `The clocks of the login provider ${provider.name} and of the broker differ: by the broker's, ${clock}. An administrator has to let both follow the same time (NTP).`,
+        { cause: error },
+      )
+    const why = networkReason(error)
+    if (why !== null)
+      return new BrokerError(
+        'provider_unreachable',
+        `The login provider ${provider.name} cannot be asked. ${why} Try again later, or ask an administrator.`,
         { cause: error },
       )
     return new BrokerError(
@@ -298,7 +342,7 @@ export class Providers {
         .where('hash', '=', secretHash(secret))
         .where('kind', '=', kind)
         .where('provider', '=', provider)
-        .where('expires_at', '>', Date.now())
+        .where('expires_at', '>', this.deps.now())
         .executeTakeFirst()
       if (!row) return null
       await tx.deleteFrom('login_flow').where('hash', '=', row.hash).execute()
@@ -307,16 +351,9 @@ export class Providers {
   }
 }
 
-/** A claim by its name; a name with dots that is no claim itself goes into objects: realm_access.roles. Pure. */
-export function claimAt(claims: Readonly<Record<string, unknown>>, name: string): unknown {
-  if (name in claims) return claims[name]
-  return name
-    .split('.')
-    .reduce<unknown>(
-      (value, part) =>
-        typeof value === 'object' && value !== null
-          ? (value as Record<string, unknown>)[part]
-          : undefined,
-      claims,
-    )
+/** Whether an ID token was refused since its header names an HMAC. */
+function isSharedKey(error: unknown): boolean {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++)
+    if (/\bHS(256|384|512)\b/.test(`${at.message} ${JSON.stringify(at.cause) ?? ''}`)) return true
+  return false
 }

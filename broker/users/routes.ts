@@ -40,18 +40,16 @@ export function userRoutes(users: Users) {
       },
     )
     app.get('/tokens', route("One's own tokens", {}, { 200: TokenList }), async (request) => ({
-      tokens: await users.tokens.list(callerOf(request)),
+      tokens: await users.tokens.list(callerOf(request).actor),
     }))
     app.post(
       '/tokens',
       route('A token for a program', { body: TokenCreate }, { 201: TokenCreated }),
       async (request, reply) =>
-        await reply
-          .code(201)
-          .send({
-            token: await users.tokens.create(callerOf(request), request.body),
-            name: request.body.name,
-          }),
+        await reply.code(201).send({
+          token: await users.tokens.create(callerOf(request), request.body),
+          name: request.body.name,
+        }),
     )
     app.delete(
       '/tokens/:name',

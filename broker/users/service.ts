@@ -1,30 +1,43 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { inBackground } from '../background.js'
 import type { Role } from '../api/users.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
+import type { SteadyClock } from '../steady-clock.js'
 import type { AccountRow } from '../store/tables.js'
 import { writePrivate } from '../store/private-file.js'
 import { type Arrival, arrive } from './arrivals.js'
 import { type Caller, callerFor } from './caller.js'
-import type { Directories } from './directories.js'
+import type { Directories, LoginAnswer } from './directories.js'
 import { FORGET_MS, LoginLimits, type Origin } from './login-limits.js'
 import { nameKey } from './names.js'
 import { hashPassword, isPassword } from './passwords.js'
-import { endLogins, type Sessions } from './sessions.js'
-import { Tokens } from './tokens.js'
+import { endAll, type Sessions } from './sessions.js'
+import { LOGIN_TOKEN_MS, Tokens } from './tokens.js'
 
 export interface UsersDeps {
   readonly store: Store
+  readonly log: Logger
   readonly directories: Directories
   readonly sessions: Sessions
+  readonly clock: SteadyClock
+  readonly tokenLifetimeMs: number
 }
 
 /** A refusal leaves at a multiple of this time after its question: whether an account exists, and where, cannot be heard from the clock. */
 const REFUSAL_STEP_MS = 250
+/** In the audit log, for a name that no account has. */
+const UNKNOWN_NAME = '(unknown name)'
 const FORGET_EVERY_MS = 10 * 60_000
+/** A clock that was wrong when the machine was switched on is right by then: what it ended is not removed for ever. */
+const STEADY_MS = 3_600_000
+const SLACK_MS = 60_000
+
+type Refused = Extract<LoginAnswer, { kind: 'refused' }>
 
 /** Who people are: passwords, and what a login is worth. */
 export class Users {
@@ -35,13 +48,17 @@ export class Users {
 
   constructor(readonly deps: UsersDeps) {
     this.store = deps.store
-    this.tokens = new Tokens(deps.store)
+    this.tokens = new Tokens(deps.store, deps.tokenLifetimeMs, () => deps.clock.now())
     this.limits = new LoginLimits(deps.store)
   }
 
   start(): void {
     this.#timer = setInterval(() => {
-      void this.forgetExpired()
+      inBackground({
+        log: this.deps.log,
+        what: 'logins.forget-expired',
+        work: () => this.forgetExpired(),
+      })
     }, FORGET_EVERY_MS)
     this.#timer.unref()
   }
@@ -107,8 +124,8 @@ export class Users {
 
   /**
    * Whose name and password these are: an account's here, else of the directories, in the order of the settings. Throws `unauthenticated`, in the same
-   * words and after the same time whatever was wrong, `too_many_requests`, and `directory_unreachable`. `origin`: by what tries are counted besides
-   * the name.
+   * words and after the same time whatever was wrong, `too_many_requests`, `account_refused` to one whose password is right, and
+   * `directory_unreachable`, which counts as no try. `origin`: by what tries are counted besides the name.
    */
   async checkPassword(
     name: string,
@@ -117,37 +134,38 @@ export class Users {
     origin: Origin = { address },
   ): Promise<AccountRow> {
     const begun = performance.now()
-    await this.limits.begin(name, origin)
-    const account = await this.#check(name, password, address)
-    if (account) {
-      await this.limits.succeeded(name, origin)
+    let refused: Refused | null = null
+    const account = await this.limits.attempt(name, origin, async () => {
+      const checked = await this.#check(name, password, address)
+      if (checked === null || !('state' in checked)) return checked
+      refused = checked
+      return checked.state.proven ? checked : null
+    })
+    if (account !== null && !('state' in account)) {
       await this.#noteLogin(account, address)
       return account
     }
-    await recordEvent(
-      this.store,
-      { actor: [...name].slice(0, 200).join(''), address },
-      'login',
-      'account',
-      {},
-      'refused',
-    )
+    await this.#noteRefusal(name, address, account ?? refused)
+    if (account !== null) throw new BrokerError('account_refused', account.state.said)
     await delay(REFUSAL_STEP_MS - ((performance.now() - begun) % REFUSAL_STEP_MS))
     throw new BrokerError('unauthenticated', 'The name or the password is wrong.')
   }
 
-  async #check(name: string, password: string, address: string): Promise<AccountRow | null> {
-    const account = await this.store
-      .selectFrom('account')
-      .selectAll()
-      .where('name_key', '=', nameKey(name))
-      .executeTakeFirst()
+  /** Null: wrong. Throws when nobody can say. */
+  async #check(
+    name: string,
+    password: string,
+    address: string,
+  ): Promise<AccountRow | Refused | null> {
+    const account = await this.#accountNamed(name)
     const good = await isPassword(account?.password_hash, password)
     if (account?.source === 'local') return good && account.disabled === 0 ? account : null
-    const person = await this.deps.directories.login(name, password, account?.source ?? null)
-    if (!person) return null
+    const answer = await this.deps.directories.login(name, password, account?.source ?? null)
+    if (answer.kind === 'could-not-say') throw answer.fault
+    if (answer.kind === 'refused') return answer
+    if (answer.kind === 'wrong') return null
     try {
-      return await this.store.transaction().execute(async (tx) => await arrive(tx, person, address))
+      return await this.#arrive(answer.person, address)
     } catch (error) {
       // Another account has the name, or it is disabled: to a stranger that is a wrong password.
       if (error instanceof BrokerError && ['forbidden', 'invalid_request'].includes(error.code))
@@ -156,11 +174,41 @@ export class Users {
     }
   }
 
+  async #arrive(person: Arrival, address: string): Promise<AccountRow> {
+    return await this.store.transaction().execute(async (tx) => {
+      const account = await arrive(tx, person, address)
+      if (person.missing !== null)
+        await recordEvent(
+          tx,
+          { actor: account.name, address },
+          'account.roles-unknown',
+          `account:${account.name}`,
+          { source: person.source, why: person.missing },
+        )
+      return account
+    })
+  }
+
+  /** What was typed as a name is written down only where it is one: people type their passwords there. */
+  async #noteRefusal(name: string, address: string, refused: Refused | null): Promise<void> {
+    const actor = refused?.name ?? (await this.#accountNamed(name))?.name ?? UNKNOWN_NAME
+    const detail = refused
+      ? { directory: refused.directory, code: refused.state.code, said: refused.state.said }
+      : {}
+    await recordEvent(this.store, { actor, address }, 'login', 'account', detail, 'refused')
+  }
+
+  async #accountNamed(name: string): Promise<AccountRow | undefined> {
+    return await this.store
+      .selectFrom('account')
+      .selectAll()
+      .where('name_key', '=', nameKey(name))
+      .executeTakeFirst()
+  }
+
   /** The account of one who was made sure of elsewhere, by a provider. Throws `forbidden`. */
   async admit(person: Arrival, address: string): Promise<AccountRow> {
-    const account = await this.store
-      .transaction()
-      .execute(async (tx) => await arrive(tx, person, address))
+    const account = await this.#arrive(person, address)
     await this.#noteLogin(account, address)
     return account
   }
@@ -189,10 +237,12 @@ export class Users {
         'invalid_request',
         `${account.name} comes from ${account.source}: change the password there.`,
       )
-    await this.limits.begin(by.actor, by)
-    if (!(await isPassword(account.password_hash, oldPassword)))
-      throw new BrokerError('unauthenticated', 'The old password is wrong.')
-    await this.limits.succeeded(by.actor, by)
+    // Only they themselves, being logged in, come here: what strangers guess elsewhere does not keep them from a new password.
+    const origin = { address: by.address, known: 'password-change' }
+    const right = await this.limits.attempt(by.actor, origin, async () =>
+      (await isPassword(account.password_hash, oldPassword)) ? true : null,
+    )
+    if (right === null) throw new BrokerError('unauthenticated', 'The old password is wrong.')
     const passwordHash = await hashPassword(newPassword)
     await this.store.transaction().execute(async (tx) => {
       await tx
@@ -200,41 +250,53 @@ export class Users {
         .set({ password_hash: passwordHash })
         .where('name', '=', by.actor)
         .execute()
-      await endLogins(tx, by.actor, by.login)
-      await recordEvent(tx, by, 'account.password', `account:${by.actor}`)
+      const programs = await endAll(tx, by.actor, by.login)
+      await recordEvent(tx, by, 'account.password', `account:${by.actor}`, { programs })
     })
   }
 
   /** The name as its account has it; a name that no account has is given back as it is. */
   async canonicalName(name: string): Promise<string> {
-    return (
-      (
-        await this.store
-          .selectFrom('account')
-          .select('name')
-          .where('name_key', '=', nameKey(name))
-          .executeTakeFirst()
-      )?.name ?? name
-    )
+    return (await this.#accountNamed(name))?.name ?? name
   }
 
-  /** What has expired is of no use to anybody. */
+  /** What has expired is of no use to anybody; while the clock may be wrong, nothing is removed for that. */
   async forgetExpired(): Promise<void> {
-    const now = Date.now()
+    const { clock, sessions } = this.deps
+    const now = clock.now()
+    await this.store
+      .deleteFrom('login_failure')
+      .where('last_at', '<', now - FORGET_MS)
+      .execute()
+    if (clock.steadyForMs() < STEADY_MS) return
+    await this.#shorten(now)
     await this.store.deleteFrom('token').where('expires_at', '<', now).execute()
     await this.store
       .deleteFrom('web_session')
       .where((eb) =>
         eb.or([
           eb('expires_at', '<', now),
-          eb('seen_at', '<', now - this.deps.sessions.limits.sessionIdleMs),
+          eb('seen_at', '<', now - sessions.limits.sessionIdleMs),
         ]),
       )
       .execute()
     await this.store.deleteFrom('login_flow').where('expires_at', '<', now).execute()
+  }
+
+  /** Logins that began while the clock was ahead would last longer than any may. */
+  async #shorten(now: number): Promise<void> {
+    const { sessionLengthMs } = this.deps.sessions.limits
+    const latest = { session: now + sessionLengthMs, token: now + LOGIN_TOKEN_MS }
     await this.store
-      .deleteFrom('login_failure')
-      .where('last_at', '<', now - FORGET_MS)
+      .updateTable('web_session')
+      .set({ expires_at: latest.session, seen_at: now })
+      .where('expires_at', '>', latest.session + SLACK_MS)
+      .execute()
+    await this.store
+      .updateTable('token')
+      .set({ expires_at: latest.token })
+      .where('kind', '=', 'login')
+      .where('expires_at', '>', latest.token + SLACK_MS)
       .execute()
   }
 

@@ -8,6 +8,7 @@ import {
   LoginProviders,
   LoginRequest,
   ProviderParams,
+  ProviderTest,
   ReturnQuery,
   Session,
   SessionEnd,
@@ -18,6 +19,7 @@ import { type App, callerOf, NoContent, route } from '../http.js'
 import type { AccountRow } from '../store/tables.js'
 import { LOGIN_COOKIE, ownOrigin, requireSameSite, SESSION_COOKIE } from './browser.js'
 import { type Caller, callerFor } from './caller.js'
+import { KNOWN_COOKIE, KNOWN_SECONDS, type KnownBrowsers } from './known-browsers.js'
 import type { OwnSite } from './own-site.js'
 import type { Providers } from './providers.js'
 import type { Users } from './service.js'
@@ -28,6 +30,9 @@ export interface SessionRoutesDeps {
   readonly providers: Providers
   readonly publicNames: readonly string[]
   readonly site: OwnSite
+  readonly known: KnownBrowsers
+  /** Of the changes that were told by now. */
+  readonly mark: () => string
 }
 
 /** The host prefix binds a cookie to this host and to HTTPS (RFC 6265bis, 4.1.3.2). */
@@ -50,19 +55,27 @@ export function sessionRoutes(deps: SessionRoutesDeps) {
       ),
       async (request, reply) => {
         requireSameSite(request, deps.site)
-        const account = await users.checkPassword(
-          request.body.name,
-          request.body.password,
-          request.ip,
-        )
-        return await begin(deps, request, reply, account, 'password')
+        const { name, password } = request.body
+        // A browser where this person has been in before is counted by itself.
+        const known = deps.known.markOf(request.cookies[KNOWN_COOKIE], name)
+        const account = await users.checkPassword(name, password, request.ip, {
+          address: request.ip,
+          ...(known === null ? {} : { known }),
+        })
+        const session = await begin(deps, request, reply, account, 'password')
+        void reply.setCookie(KNOWN_COOKIE, deps.known.after(request.cookies[KNOWN_COOKIE], name), {
+          ...COOKIE,
+          sameSite: 'strict',
+          maxAge: KNOWN_SECONDS,
+        })
+        return session
       },
     )
     app.get(
       '/session',
       route('Who is logged in, and the token against forged requests', {}, { 200: Session }),
       async (request) =>
-        await toSession(users, callerOf(request), request.cookies[SESSION_COOKIE] ?? ''),
+        await toSession(deps, callerOf(request), request.cookies[SESSION_COOKIE] ?? ''),
     )
     app.delete('/session', route('Log out', {}, { 200: SessionEnd }), async (request, reply) => {
       const secret = request.cookies[SESSION_COOKIE] ?? ''
@@ -106,6 +119,7 @@ export function sessionRoutes(deps: SessionRoutesDeps) {
     }))
     redirectRoutes(app, deps)
     deviceRoutes(app, deps)
+    testRoute(app, deps)
   }
 }
 
@@ -121,7 +135,7 @@ function redirectRoutes(app: App, deps: SessionRoutesDeps): void {
       config: PROVIDER_LOGINS,
     },
     async (request, reply) => {
-      const redirectUri = `${ownOrigin(request, deps.publicNames)}/api/v1/login/oidc/${encodeURIComponent(request.params.provider)}/callback`
+      const redirectUri = callbackOf(request, deps, request.params.provider)
       const { url, browserSecret } = await providers.begin(
         request.params.provider,
         redirectUri,
@@ -150,6 +164,35 @@ function redirectRoutes(app: App, deps: SessionRoutesDeps): void {
       const account = await users.admit(person, request.ip)
       await begin(deps, request, reply, account, person.source)
       return await reply.clearCookie(LOGIN_COOKIE, { ...COOKIE }).redirect(returnTo, 303)
+    },
+  )
+}
+
+/** Where a provider sends the browser back to; it must know this address. */
+function callbackOf(request: FastifyRequest, deps: SessionRoutesDeps, provider: string): string {
+  return `${ownOrigin(request, deps.publicNames)}/api/v1/login/oidc/${encodeURIComponent(provider)}/callback`
+}
+
+function testRoute(app: App, deps: SessionRoutesDeps): void {
+  app.post(
+    '/login/oidc/:provider/test',
+    route(
+      'What a login with it needs, step by step',
+      { params: ProviderParams, body: strictObject({}) },
+      { 200: ProviderTest },
+    ),
+    async (request) => {
+      const { provider } = request.params
+      const result = await deps.providers.test(provider, callbackOf(request, deps, provider))
+      await recordEvent(
+        deps.users.store,
+        callerOf(request),
+        'provider.test',
+        `provider:${provider}`,
+        {},
+        result.good ? 'ok' : 'refused',
+      )
+      return result
     },
   )
 }
@@ -188,12 +231,13 @@ function deviceRoutes(app: App, { users, providers }: SessionRoutesDeps): void {
 
 /** Begins a session and sets its cookie. After a provider's redirect it must come along from another site: Lax; else Strict. */
 async function begin(
-  { users }: SessionRoutesDeps,
+  deps: SessionRoutesDeps,
   request: FastifyRequest,
   reply: FastifyReply,
   account: AccountRow,
   provider: string,
 ): Promise<Session> {
+  const { users } = deps
   const { secret, expiresAt } = await users.store.transaction().execute(async (tx) => {
     const old = request.cookies[SESSION_COOKIE]
     if (old !== undefined) await users.deps.sessions.end(tx, old)
@@ -205,7 +249,7 @@ async function begin(
     expires: new Date(expiresAt),
   })
   return await toSession(
-    users,
+    deps,
     await callerFor(users.store, account, {
       address: request.ip,
       token: '',
@@ -216,7 +260,11 @@ async function begin(
   )
 }
 
-async function toSession(users: Users, by: Caller, secret: string): Promise<Session> {
+async function toSession(
+  { users, mark }: SessionRoutesDeps,
+  by: Caller,
+  secret: string,
+): Promise<Session> {
   const account = await users.store
     .selectFrom('account')
     .select('display_name')
@@ -230,6 +278,7 @@ async function toSession(users: Users, by: Caller, secret: string): Promise<Sess
     source: by.source,
     csrf: secret === '' ? '' : csrfToken(secret),
     expiresAt: by.expiresAt === null ? null : new Date(by.expiresAt).toISOString(),
+    mark: mark(),
   }
 }
 

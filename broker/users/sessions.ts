@@ -17,6 +17,7 @@ export class Sessions {
   constructor(
     readonly store: Store,
     readonly limits: SessionLimits,
+    readonly now: () => number,
   ) {}
 
   /** `provider`: 'password', or the provider that has made sure who it is. */
@@ -46,7 +47,7 @@ export class Sessions {
 
   /** Whose session this is, with what the account may now. `inBackground`: nobody did anything, so it does not count as use. Throws `unauthenticated`. */
   async authenticate(secret: string, address: string, inBackground = false): Promise<Caller> {
-    const now = Date.now()
+    const now = this.now()
     const row = await this.store
       .selectFrom('web_session')
       .innerJoin('account', 'account.name', 'web_session.account')
@@ -74,7 +75,7 @@ export class Sessions {
   /** Whether a caller's login goes on. What asks this is open because of it, so that a browser's session counts as used. */
   async lives(login: string): Promise<boolean> {
     const [kind, hash = ''] = login.split(':')
-    const now = Date.now()
+    const now = this.now()
     if (kind === 'token') {
       const row = await this.store
         .selectFrom('token')
@@ -113,7 +114,7 @@ export function csrfToken(secret: string): string {
   return createHash('sha256').update(`csrf\n${secret}`).digest('base64url')
 }
 
-/** Ends every browser's session and every login of the account, also those at thin clients, but not `except`, a caller's own login, and not the tokens of programs. */
+/** Ends every browser's session and every login of the account, also those at thin clients, but not `except`, a caller's own login. Tokens of programs stay. */
 export async function endLogins(queries: Queries, account: string, except = ''): Promise<void> {
   const own = except.replace(/^(session|token):/, '')
   await queries
@@ -133,4 +134,15 @@ export async function endLogins(queries: Queries, account: string, except = ''):
     .where('account', '=', account)
     .where('ends', 'is', null)
     .execute()
+}
+
+/** Ends the tokens of programs as well: who knew the old password may have made some. Gives how many there were. */
+export async function endAll(queries: Queries, account: string, except = ''): Promise<number> {
+  await endLogins(queries, account, except)
+  const { numDeletedRows } = await queries
+    .deleteFrom('token')
+    .where('account', '=', account)
+    .where('hash', '!=', except.replace(/^token:/, ''))
+    .executeTakeFirst()
+  return Number(numDeletedRows)
 }

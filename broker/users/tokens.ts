@@ -6,15 +6,42 @@ import { BrokerError } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
 import { type Caller, callerFor } from './caller.js'
 
-const LOGIN_TOKEN_MS = 12 * 3_600_000
+export const LOGIN_TOKEN_MS = 12 * 3_600_000
 const LAST_USED_STEP_MS = 60_000
+/** Of programs, and as many of logins. */
+const MOST_OF_PERSON = 50
+const ID_LENGTH = 16
+const DAY_MS = 24 * 3_600_000
 
 /** Bearer tokens of people and of their programs. A token is kept as a hash only. */
 export class Tokens {
-  constructor(readonly store: Store) {}
+  /** `longestMs`: no new token of a program is good for longer. */
+  constructor(
+    readonly store: Store,
+    readonly longestMs: number,
+    readonly now: () => number,
+  ) {}
 
-  /** A token for a person who has just logged in. */
+  /** A token for a person who has just logged in; of too many, the oldest logins end. */
   async forLogin(queries: Queries, account: string): Promise<{ token: string; expiresAt: number }> {
+    const oldest = await queries
+      .selectFrom('token')
+      .select('hash')
+      .where('account', '=', account)
+      .where('kind', '=', 'login')
+      .orderBy('created_at', 'desc')
+      .limit(1_000)
+      .offset(MOST_OF_PERSON - 1)
+      .execute()
+    if (oldest.length > 0)
+      await queries
+        .deleteFrom('token')
+        .where(
+          'hash',
+          'in',
+          oldest.map(({ hash }) => hash),
+        )
+        .execute()
     const expiresAt = Date.now() + LOGIN_TOKEN_MS
     const token = await insertToken(queries, {
       account,
@@ -28,7 +55,7 @@ export class Tokens {
 
   /** Whose token this is, with what the account may now. Throws `unauthenticated`. */
   async authenticate(token: string, address: string): Promise<Caller> {
-    const now = Date.now()
+    const now = this.now()
     const row = await this.store
       .selectFrom('token')
       .innerJoin('account', 'account.name', 'token.account')
@@ -65,7 +92,7 @@ export class Tokens {
     })
   }
 
-  /** A token never may more than the one that makes it, and does not outlive it. Throws `forbidden` and `name_taken`. */
+  /** A token never may more than the one that makes it, and does not outlive it. Throws `forbidden`, `name_taken`, `too_many_tokens` and `invalid_request`. */
   async create(by: Caller, wish: TokenCreate): Promise<string> {
     const scopes = wish.scopes ?? by.scopes
     const more = !isNarrow(by)
@@ -76,7 +103,12 @@ export class Tokens {
         'forbidden',
         `This token has no scope "${more}", so it cannot make one that has.`,
       )
-    const wished = wish.validForMs === undefined ? null : Date.now() + wish.validForMs
+    if (wish.validForMs !== undefined && wish.validForMs > this.longestMs)
+      throw new BrokerError(
+        'invalid_request',
+        `body.validForMs: a token is good for at most ${Math.floor(this.longestMs / DAY_MS)} days here (setting token-lifetime).`,
+      )
+    const wished = Date.now() + (wish.validForMs ?? this.longestMs)
     const bound = by.scopes === null ? null : by.expiresAt
     return await this.store.transaction().execute(async (tx) => {
       const taken = await tx
@@ -90,7 +122,18 @@ export class Tokens {
           'name_taken',
           `There is a token "${wish.name}" already: revoke it or choose another name.`,
         )
-      const expiresAt = bound === null ? wished : Math.min(bound, wished ?? bound)
+      const { count } = await tx
+        .selectFrom('token')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('account', '=', by.actor)
+        .where('kind', '=', 'program')
+        .executeTakeFirstOrThrow()
+      if (count >= MOST_OF_PERSON)
+        throw new BrokerError(
+          'too_many_tokens',
+          `You have ${count} tokens already, the most that one person may have: revoke some first.`,
+        )
+      const expiresAt = bound === null ? wished : Math.min(bound, wished)
       const token = await insertToken(tx, {
         account: by.actor,
         name: wish.name,
@@ -100,21 +143,23 @@ export class Tokens {
       })
       await recordEvent(tx, by, 'token.create', `token:${wish.name}`, {
         scopes,
-        expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+        expiresAt: new Date(expiresAt).toISOString(),
       })
       return token
     })
   }
 
-  async list(by: Caller): Promise<Token[]> {
+  async list(account: string): Promise<Token[]> {
     const rows = await this.store
       .selectFrom('token')
       .selectAll()
-      .where('account', '=', by.actor)
+      .where('account', '=', account)
       .orderBy('created_at')
       .execute()
     const instant = (ms: number): string => new Date(ms).toISOString()
     return rows.map((row) => ({
+      id: row.hash.slice(0, ID_LENGTH),
+      kind: row.kind,
       name: row.name,
       user: row.account,
       scopes: scopesOf(row.scopes),
@@ -141,6 +186,32 @@ export class Tokens {
       await recordEvent(tx, by, 'token.revoke', `token:${name}`)
     })
   }
+}
+
+/** An administrator ends somebody's token, by its id or its name. Throws `not_found`. */
+export async function revokeOf(
+  store: Store,
+  account: string,
+  token: string,
+  by: Caller,
+): Promise<void> {
+  await store.transaction().execute(async (tx) => {
+    const rows = await tx
+      .selectFrom('token')
+      .select(['hash', 'name'])
+      .where('account', '=', account)
+      .execute()
+    const found =
+      rows.find(({ hash }) => hash.slice(0, ID_LENGTH) === token) ??
+      rows.find(({ name }) => name === token)
+    if (!found)
+      throw new BrokerError(
+        'not_found',
+        `${account} has no token "${token}": "berth user tokens ${account}" shows all.`,
+      )
+    await tx.deleteFrom('token').where('hash', '=', found.hash).execute()
+    await recordEvent(tx, by, 'token.revoke', `token:${found.name}`, { of: account })
+  })
 }
 
 export function isNarrow({ scopes }: Pick<Caller, 'scopes'>): boolean {

@@ -1,15 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import ipaddr from 'ipaddr.js'
 import type { Logger } from 'pino'
+import { inNetworks, networksOf, subnetOf } from '../addresses.js'
 import type { ProxySettings } from '../login-settings.js'
+import { Seldom } from '../seldom.js'
 import { type Arrival, rolesOfGroups } from './arrivals.js'
 
-/** A proxy is told of a stranger once for each address, and not for ever more of them. */
-const MOST_TOLD = 1_000
+const TELL_EVERY_MS = 3_600_000
 
 /** The name that a proxy in front of the broker has made sure of. Its header counts from the proxy's own addresses only. */
 export class TrustedProxy {
-  readonly #told = new Set<string>()
+  readonly #told = new Seldom(TELL_EVERY_MS)
 
   constructor(
     readonly settings: ProxySettings | null,
@@ -23,41 +23,35 @@ export class TrustedProxy {
     const name = headers[settings.header.toLowerCase()]
     if (name === undefined || name === '') return null
     if (!isOneOf(peer, settings.addresses)) {
-      if (!this.#told.has(peer) && this.#told.size < MOST_TOLD) {
-        this.#told.add(peer)
+      if (this.#told.pass(subnetOf(peer)) !== null)
         this.log.warn(
           { address: peer, header: settings.header },
           'a header that only the trusted proxy may send was ignored',
         )
-      }
       return null
     }
     const groups =
-      settings['groups-header'] === ''
-        ? ''
-        : (headers[settings['groups-header'].toLowerCase()] ?? '')
+      settings['groups-header'] === '' ? '' : headers[settings['groups-header'].toLowerCase()]
+    const missing =
+      groups === undefined ? `the proxy sent no header "${settings['groups-header']}"` : null
+    if (missing !== null && this.#told.pass('groups') !== null)
+      this.log.warn(
+        { why: missing },
+        'the trusted proxy did not say the groups of a person; no role is taken away',
+      )
     return {
       source: 'proxy',
       name: decoded(String(name)),
       subject: null,
       displayName: '',
       roles: rolesOfGroups(
-        String(groups)
+        String(groups ?? '')
           .split(',')
           .map((group) => decoded(group.trim())),
         settings.roles,
       ),
+      missing,
     }
-  }
-
-  /** The address of the person in front of the proxy: what the proxy itself has put at the end of X-Forwarded-For. */
-  address(headers: IncomingHttpHeaders, peer: string): string {
-    const last =
-      String(headers['x-forwarded-for'] ?? '')
-        .split(',')
-        .at(-1)
-        ?.trim() ?? ''
-    return ipaddr.isValid(last) ? last : peer
   }
 }
 
@@ -68,12 +62,5 @@ function decoded(text: string): string {
 
 /** Whether an address is one of these, or in one of these networks. IPv4 in IPv6 form is the same address. */
 export function isOneOf(address: string, list: readonly string[]): boolean {
-  if (!ipaddr.isValid(address)) return false
-  const mine = ipaddr.process(address)
-  return list.some((one) => {
-    const [network, bits] = one.includes('/')
-      ? ipaddr.parseCIDR(one)
-      : ([ipaddr.process(one), ipaddr.process(one).kind() === 'ipv4' ? 32 : 128] as const)
-    return network.kind() === mine.kind() && mine.match(network, bits)
-  })
+  return inNetworks(networksOf(list), address)
 }

@@ -20,7 +20,7 @@ const PREDEFINED: Readonly<Record<string, string>> = {
 const builder = new XMLBuilder({ ignoreAttributes: false, format: true, suppressEmptyNode: true })
 
 export function buildXml(document: XmlNode): string {
-  return builder.build(document) as string
+  return builder.build(document)
 }
 
 /**
@@ -33,7 +33,7 @@ export function parseXml(
   lists: readonly string[],
   options: { positions?: boolean } = {},
 ): { root: XmlNode } | { fault: XmlFault } {
-  const fault = dangerIn(text) ?? malformation(text)
+  const fault = faultIn(text)
   if (fault) return { fault }
   const parser = new XMLParser({
     ignoreAttributes: false,
@@ -68,6 +68,32 @@ export function placeOf(text: string, offset: number): { line: number; column: n
   return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') }
 }
 
+/** The same for many offsets: the lines are counted once. */
+export function placesIn(text: string): (offset: number) => { line: number; column: number } {
+  let starts: number[] | undefined
+  return (offset) => {
+    starts ??= lineStarts(text)
+    let [low, high] = [0, starts.length - 1]
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      if ((starts[middle] ?? 0) <= offset) low = middle
+      else high = middle - 1
+    }
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 }
+  }
+}
+
+function lineStarts(text: string): number[] {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
+}
+
+/** The first fault of a text, or null when it may be parsed. */
+export function faultIn(text: string): XmlFault | null {
+  return dangerIn(text) ?? malformation(text)
+}
+
 function dangerIn(text: string): XmlFault | null {
   const declaration = /<!(DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)/i.exec(text)
   if (declaration)
@@ -92,6 +118,24 @@ function malformation(text: string): XmlFault | null {
     column: result.err.col,
     message: result.err.msg.replace(/\.$/, ''),
   }
+}
+
+/** The nodes of a text without faults, in their order, as fast-xml-parser gives them: a name with its children, attributes under ":@". */
+export function parseOrdered(text: string): Array<Record<string, unknown>> {
+  const parser = new XMLParser({
+    preserveOrder: true,
+    ignoreAttributes: false,
+    attributeNamePrefix: '',
+    parseAttributeValue: false,
+    parseTagValue: false,
+    trimValues: false,
+    ignoreDeclaration: true,
+    ignorePiTags: true,
+    processEntities: false,
+    tagValueProcessor: (_name, value) => decode(value),
+    attributeValueProcessor: (_name, value) => decode(value),
+  })
+  return parser.parse(text) as Array<Record<string, unknown>>
 }
 
 function decode(value: string): string {

@@ -33,6 +33,8 @@ t.test('without a file, and with an empty one, the defaults hold', async (t) => 
       releaseAfterMs: 300_000,
       shutdownTimeoutMs: 120_000,
       observeEveryMs: 30_000,
+      observationAgeMs: 120_000,
+      displayTimeoutMs: 2_000,
       libvirtProcesses: 1,
       logLevel: 'info',
     })
@@ -54,6 +56,8 @@ t.test('every setting may be given', async (t) => {
       'release-after: PT1H30M',
       'shutdown-timeout: PT0.5S',
       'observe-every: P1DT1S',
+      'observation-age: PT3M',
+      'display-timeout: PT0.5S',
       'libvirt-processes: 4',
       'log-level: debug',
     ].join('\n'),
@@ -70,6 +74,8 @@ t.test('every setting may be given', async (t) => {
     releaseAfterMs: 5_400_000,
     shutdownTimeoutMs: 500,
     observeEveryMs: 86_401_000,
+    observationAgeMs: 172_802_000, // twice observe-every: sooner nothing is seen
+    displayTimeoutMs: 500,
     libvirtProcesses: 4,
     logLevel: 'debug',
   })
@@ -100,6 +106,22 @@ t.test('each fault is told with its file and line', async (t) => {
       'thin-client-networks: [10.1.0.0/16, office]',
       `${FILE}:1: thin-client-networks: "office" is not a network such as 10.1.0.0/16.`,
     ],
+    [
+      'trusted-proxies: [10.1.0.5, 10.1/16]',
+      `${FILE}:1: trusted-proxies: "10.1/16" is not an address or a network such as 10.1.0.5 or 10.1.0.0/24.`,
+    ],
+    [
+      'trusted-proxies: [proxy.example.org]',
+      `${FILE}:1: trusted-proxies: "proxy.example.org" is not an address or a network such as 10.1.0.5 or 10.1.0.0/24.`,
+    ],
+    [
+      'trusted-proxies: ["::/0"]',
+      `${FILE}:1: trusted-proxies: "::/0" would believe everybody: name the proxies' own addresses.`,
+    ],
+    ['trusted-proxies: 10.1.0.5', /:1: trusted-proxies: .*array/],
+    ['trusted-proxies: [10.1.0.0/33]', /:1: trusted-proxies: "10.1.0.0\/33" is not /],
+    ['thin-client-networks: [10/8]', /"10\/8" is not a network/],
+    ['thin-client-networks: [10.1.0.1]', /"10.1.0.1" is not a network/],
     [
       '\ntls-certificate: /a.pem',
       /tls-key: tls-certificate and tls-key are given together or not at all\.$/,

@@ -57,11 +57,10 @@ t.test('each route lets in those whom the statement names, and nobody else', asy
           (caller.client.token === null ? {} : { authorization: `Bearer ${caller.client.token}` }),
       })
       const status = answer.statusCode
-      const { code = '', message = '' } = (
+      const { code = '', message = '' } =
         /^application\/json\b/.test(String(answer.headers['content-type'])) && answer.body !== ''
           ? answer.json()
           : {}
-      ) as { code?: string; message?: string }
       const refusal =
         status === 401 &&
         code === 'unauthenticated' &&

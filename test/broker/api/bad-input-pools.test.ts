@@ -142,9 +142,7 @@ const everything = (broker: SimulatedBroker): string[] =>
   )
 
 /** A broker with a pool, a machine, and a list of the answers that were no clear refusals. */
-async function place(
-  t: T,
-): Promise<{
+async function place(t: T): Promise<{
   broker: SimulatedBroker
   faults: string[]
   refused: (what: string, answer: RawAnswer, field?: string) => void

@@ -319,6 +319,8 @@ export class PoolWorld {
         if (watched && !holding.connected) holding.idleMs += step
         if (isDue(holding)) expected.add(user) // due by now, or in this moment
       }
+      for (const host of this.hosts)
+        if (host.link?.status().state === 'up') await this.engine.observer.lookNow(host.name)
       await this.engine.handingOut.keeper.lookNow(true)
       await this.#check(expected)
     }

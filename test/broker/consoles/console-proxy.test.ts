@@ -8,7 +8,8 @@ import type { Session } from '../../../broker/api/consoles.js'
 import { ProxyTokens } from '../../../broker/consoles/proxy-tokens.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
-import { type EchoServer, freePort, startEcho } from './echo.js'
+import { type EchoServer, startEcho } from './echo.js'
+import { freePort } from '../../support/free-port.js'
 
 t.setTimeout(180_000)
 const opened = new Set<Socket>()

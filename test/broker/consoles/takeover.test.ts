@@ -228,6 +228,20 @@ t.test('ways that are not there are refused before anybody is cut', async (t) =>
   t.same(broker.host().viewers.get('pc-1'), ['10.7.7.7'])
 })
 
+t.test('a display that turns out to be hidden keeps its password and its viewer', async (t) => {
+  const broker = await withMachine(t)
+  await connected(broker, ['10.7.7.7'])
+  const before = broker.host().domains.get('pc-1')?.ticket
+  broker.host().listen = '127.0.0.1' // it was started with other settings than those of now
+  for (const via of ['direct', 'auto'] as const)
+    await t.rejects(console(broker, { via, take: true }), {
+      code: 'console_unreachable',
+      message: /loopback of hv1 only/,
+    })
+  t.equal(broker.host().domains.get('pc-1')?.ticket, before)
+  t.same(broker.host().viewers.get('pc-1'), ['10.7.7.7'])
+})
+
 t.test(
   'two hundred asks at once are answered one after the other, and the last ticket is the one that counts',
   async (t) => {

@@ -167,6 +167,13 @@ t.test('domains: those of nobody, those that are missing, those that were change
     result: 'warning',
     says: [{ values: { names: 'pc-2 (vcpus)' } }],
   })
+  t.ok(codesOf(found, 'networks').includes('networks-twins'), 'the stray one has the MAC of pc-1')
+  t.match(
+    findings(found)
+      .get('networks')
+      ?.says.find(({ code }) => code === 'networks-twins'),
+    { values: { count: '2', names: /pc-1 \(.*stray \(/ } },
+  )
 })
 
 t.test('a second wish while it runs is the same check; nobody else may ask', async (t) => {

@@ -161,6 +161,7 @@ const GOOD = {
   total_inodes: 1_000,
   writable: true,
   reflink: true,
+  keeps_marks: true,
   closed_by: null,
 } as const
 const directory = (
@@ -173,6 +174,7 @@ table('directories', [
   ['good', directory({}), ['directory-good']],
   ['gone', directory({ fault: 'No such file or directory' }), ['directory-unusable']],
   ['read-only', directory({ writable: false }), ['directory-read-only']],
+  ['without extended attributes', directory({ keeps_marks: false }), ['directory-no-marks']],
   ['closed on the way', directory({ closed_by: '/srv' }), ['directory-closed']],
   ['little left', directory({ free_bytes: 60 * GIB }), ['directory-filling']],
   ['nearly nothing left', directory({ free_bytes: GIB }), ['directory-full']],
@@ -186,7 +188,7 @@ table('directories', [
   ['open to all', directory({ mode: '1777' }), ['directory-open']],
   [
     'several faults',
-    directory({ writable: false, mode: '777' }),
+    directory({ writable: false, keeps_marks: false, mode: '777' }),
     ['directory-read-only', 'directory-open'],
   ],
 ])

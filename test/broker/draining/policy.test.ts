@@ -16,6 +16,7 @@ const FREE: MachineFacts = {
   job: null,
   inUse: null,
   holder: null,
+  unknown: null,
   kept: false,
   desktop: 'free',
   movable: 'yes',
@@ -27,6 +28,13 @@ const HELD: Partial<MachineFacts> = {
   power: 'running',
 }
 const CASES: ReadonlyArray<[string, Partial<MachineFacts>, boolean, DrainStep, RegExp]> = [
+  [
+    'one whose QEMU hangs, at the deadline',
+    { ...HELD, unknown: 'QEMU of p-1 did not answer within 2000 ms.' },
+    true,
+    'unknown',
+    /stays until it is known who is connected: QEMU of p-1 did not answer within 2000 ms\.$/,
+  ],
   ['a free member that may live elsewhere', {}, false, 'move', /builds it anew elsewhere/],
   ['the same while it runs', { power: 'running' }, false, 'move', /elsewhere/],
   ['a failed one', { desktop: 'failed' }, false, 'move', /elsewhere/],

@@ -70,6 +70,14 @@ t.test('a host that the installer has prepared is in good order', async (t) => {
   )
 })
 
+t.test('a file system that keeps no marks is named before anything is to be created', async (t) => {
+  await host.mustRun(['mount', '-t', 'ramfs', '-o', 'mode=711', 'ramfs', '/var/lib/berth/overlays'])
+  const found = await check()
+  t.ok(codes(found, 'overlays').includes('directory-no-marks'))
+  t.notOk(codes(found, 'images').includes('directory-no-marks'))
+  await host.mustRun(['umount', '/var/lib/berth/overlays'])
+})
+
 t.test('what is wrong on the host is found', async (t) => {
   await host.mustRun([
     'sh',

@@ -224,7 +224,8 @@ t.test(
     await reconnected() // the helper holds its directories open: a new one sees the small disk
     const job = await berth.copy('base')
     t.match(job, { state: 'failed', message: /hv1: .*(free|space|full)/ })
-    t.same(readdirSync(hv1.path(IMAGES)), ['golden.qcow2'])
+    t.same(readdirSync(hv1.path(IMAGES)), ['.berth-parts', 'golden.qcow2'])
+    t.same(readdirSync(hv1.path(`${IMAGES}/.berth-parts`)), [])
     await undo()
     await reconnected()
     await assertWhole(t, before)

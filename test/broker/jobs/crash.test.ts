@@ -29,8 +29,17 @@ async function record(scenario: Scenario): Promise<{ job: string; moments: Momen
   const job = await scenario.wish(engine)
   await engine.succeeded(job)
   await engine.remove()
-  forget([start])
-  return { job, moments }
+  // A look at a host may come before the job is ordered.
+  const before = moments.filter((moment) => !hasJob(moment.directory, job))
+  forget([start, ...before])
+  return { job, moments: moments.filter((moment) => !before.includes(moment)) }
+}
+
+function hasJob(directory: string, job: string): boolean {
+  const database = new Database(join(directory, 'berth.sqlite'))
+  const found = database.prepare('SELECT 1 FROM job WHERE id = ?').get(job)
+  database.close()
+  return found !== undefined
 }
 
 /** What goes wrong when a broker takes over at this moment; nothing is the aim. */

@@ -10,13 +10,12 @@ import {
   watchMoments,
   watchNothing,
 } from './recording.js'
+import { LEFT_BY_DELETE, repeat } from './repeat.js'
 import { type Scenario, SCENARIOS } from './scenarios.js'
 
 t.setTimeout(120_000)
 
 const ENDS = ['succeeded', 'failed', 'partly', 'cancelled']
-/** What a delete that failed half-way leaves: a machine that can be deleted again. */
-const LEFT_BY_DELETE = /has no domain|stands on nothing|is gone/
 /** So many at a time: they mostly wait for the next attempt of a call whose answer was lost. */
 const AT_ONCE = 8
 
@@ -97,25 +96,6 @@ async function runWithFault(
   else faults.push(...(await scenario.faults(engine, hosts)))
   await engine.remove()
   return { faults, job, moments }
-}
-
-/** The same wish again, without a fault: it succeeds and all is as it should be. */
-async function repeat(
-  engine: Parameters<Scenario['wish']>[0],
-  hosts: Parameters<Scenario['faults']>[1],
-  scenario: Scenario,
-): Promise<string[]> {
-  try {
-    await engine.succeeded(await scenario.wish(engine))
-  } catch (error) {
-    if ((await scenario.faults(engine, hosts)).length === 0) return [] // the fault came when everything was done
-    return [`repeated: ${error instanceof Error ? error.message : String(error)}`]
-  }
-  for (const host of hosts) await engine.observer.lookNow(host.name)
-  return [
-    ...(await brokenRules(engine.store, hosts)),
-    ...(await scenario.faults(engine, hosts)),
-  ].map((fault) => `repeated: ${fault}`)
 }
 
 /** A broker that crashed while it undid: the next one ends the undoing. */

@@ -11,8 +11,17 @@ export interface Moment {
   readonly hosts: readonly SimulatedHost[]
 }
 
-/** Calls that only look. */
-const LOOKS = new Set(['list', 'displays', 'stream', 'configure', 'xml', 'facts'])
+/** Calls that only look, and what the broker does by itself now and then, which is no moment of a job. */
+export const LOOKS = new Set([
+  'list',
+  'displays',
+  'stream',
+  'configure',
+  'xml',
+  'facts',
+  'domain_metadata',
+  'parts_remove',
+])
 
 export interface Watch {
   /** Before and after each step, and before and after the effect of each call to a host. A fault that it throws is the step's, or the call's. */

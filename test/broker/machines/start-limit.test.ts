@@ -74,3 +74,23 @@ t.test('a limit that was raised counts for who comes next', async (t) => {
   for (const one of [first, second]) one.end()
   await Promise.all(running)
 })
+
+t.test('who is cancelled while waiting never begins, and holds nobody up', async (t) => {
+  const limit = new Limit(() => 1)
+  const [a, b, c] = [work(), work(), work()]
+  const abort = new AbortController()
+  const first = limit.run('hv1', a.act, abort.signal)
+  const second = limit.run('hv1', b.act, abort.signal)
+  const third = limit.run('hv1', c.act)
+  await settled()
+  abort.abort()
+  await t.rejects(second, { code: 'cancelled' })
+  await t.rejects(limit.run('hv1', b.act, abort.signal), { code: 'cancelled' }, 'nor later')
+  t.equal(b.begun, false)
+  a.end()
+  t.equal(await first, 'done', 'what has begun is not cut off')
+  await settled()
+  t.equal(c.begun, true)
+  c.end()
+  await third
+})

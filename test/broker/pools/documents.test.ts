@@ -36,16 +36,35 @@ const apply = async (broker: SimulatedBroker, yaml: string, dryRun = false): Pro
   await broker.admin.post<ApplyResult>('/apply', { yaml, dryRun })
 const exported = async (broker: SimulatedBroker): Promise<string> =>
   (await broker.admin.get<{ yaml: string }>('/export')).yaml
+/** What a change causes follows it at once, or when its host was looked at. */
+const AT_REST_MS = 1_500
 const everything = (broker: SimulatedBroker): string =>
   JSON.stringify(
     ['pool', 'pool_member', 'desktop', 'permission_grant', 'machine', 'job', 'event'].map((table) =>
       broker.rows(`SELECT * FROM ${table} ORDER BY 1`),
     ),
   )
+/** Everything, once nothing more changes by itself: no job is open, every host was looked at after the last one, and no more desktops are started or stopped. */
+async function atRest(broker: SimulatedBroker): Promise<string> {
+  let [before, sinceMs] = ['', performance.now()]
+  await until(
+    () => {
+      const now = everything(broker)
+      const isOpen =
+        broker.rows(
+          "SELECT 1 FROM machine WHERE power = 'unknown' UNION ALL SELECT 1 FROM job WHERE finished_at IS NULL",
+        ).length > 0
+      if (isOpen || now !== before) [before, sinceMs] = [now, performance.now()]
+      return performance.now() - sinceMs > AT_REST_MS
+    },
+    { withinMs: 30_000, what: 'all is at rest' },
+  )
+  return before
+}
 /** `line 3 message` of each fault that `readDocuments` finds. */
-function faultsOf(yaml: string): string[] {
+async function faultsOf(yaml: string): Promise<string[]> {
   try {
-    readDocuments(yaml)
+    await readDocuments(yaml)
     return []
   } catch (error) {
     return (error as { details: Array<{ line: number; message: string }> }).details.map(
@@ -260,7 +279,7 @@ t.test('export and apply: nothing changes; on another broker the same comes of i
     verbs: ['assign', 'takeConsole'],
   })
   const yaml = await exported(broker)
-  const before = everything(broker)
+  const before = await atRest(broker)
   t.match(await apply(broker, yaml), {
     changes: [
       { object: 'pool/full', action: 'none' },
@@ -348,7 +367,7 @@ t.test('a dry run changes nothing, whatever it says', async (t) => {
     await broker.remove()
   })
   await poolOf(broker, 'lab', 1)
-  const before = everything(broker)
+  const before = await atRest(broker)
   const pool = (name: string, spec: string): string =>
     `apiVersion: berth/v1\nkind: Pool\nmetadata: { name: ${name} }\nspec: ${spec}\n`
   t.match(
@@ -387,7 +406,7 @@ kind: Pool
 ---
 ${SEED_POOL}  spares: 3
 `
-  const faults = faultsOf(yaml)
+  const faults = await faultsOf(yaml)
   t.match(faults, [
     /^4 metadata\.name is not of this form: Letters, digits, dot, dash, underscore; starts/,
     /^6 spec\.colour is not a field/,
@@ -398,12 +417,12 @@ ${SEED_POOL}  spares: 3
     /^36 spec\.spares is not a field/,
   ])
   t.equal(faults.length, 7)
-  const before = everything(broker)
+  const before = await atRest(broker)
   await t.rejects(apply(broker, yaml), {
     code: 'invalid_request',
     status: 400,
     message: /line 4: metadata\.name .* \(6 more faults in the details\)\.$/,
-  } as never)
+  })
   t.equal(everything(broker), before)
 })
 
@@ -435,9 +454,10 @@ t.test('more that is wrong', async (t) => {
     ['a machine with a way up', ours('  from: ../golden\n'), /^6 spec\.from/],
     ['what was indented once, with its indentation lost', SEED_POOL.replace(/^ +/gm, ''), /./],
   ]
-  for (const [what, yaml, fault] of rows) t.match(faultsOf(yaml)[0] ?? 'nothing', fault, what)
-  t.same(faultsOf('---\n---\n'), [], 'empty documents are none')
-  t.same(faultsOf(''), [])
+  for (const [what, yaml, fault] of rows)
+    t.match((await faultsOf(yaml))[0] ?? 'nothing', fault, what)
+  t.same(await faultsOf('---\n---\n'), [], 'empty documents are none')
+  t.same(await faultsOf(''), [])
 })
 
 t.test('what only the broker knows is refused before anything is done', async (t) => {
@@ -446,7 +466,7 @@ t.test('what only the broker knows is refused before anything is done', async (t
     await broker.remove()
   })
   await poolOf(broker, 'lab', 1)
-  const before = everything(broker)
+  const before = await atRest(broker)
   const good =
     'apiVersion: berth/v1\nkind: Pool\nmetadata: { name: good }\nspec: { size: 0 }\n---\n'
   const pool = (name: string, spec: string): string =>
@@ -507,15 +527,7 @@ t.test(
         /bob has pc/,
       ],
     ]
-    // A job's end comes before the host was looked at again.
-    await until(
-      () =>
-        broker.rows(
-          "SELECT 1 FROM machine WHERE power = 'unknown' UNION ALL SELECT 1 FROM job WHERE finished_at IS NULL",
-        ).length === 0,
-      { withinMs: 10_000, what: 'all is at rest' },
-    )
-    const before = everything(broker)
+    const before = await atRest(broker)
     for (const [bad, message] of rows) {
       for (const dryRun of [true, false])
         await t.rejects(apply(broker, [...good, bad].join('---\n'), dryRun), { message })

@@ -48,7 +48,7 @@ t.test('every fault of meaning is named with its place', async (t) => {
       [
         spice('ip="10.1.0.7"', 'nobody'),
         spice('ip="10.1.0.777"', 'pc-1'),
-        '<client ip="1.2.3.4"><protocol>spice</protocol></client>',
+        '<client ip="1.2.3.4"><protocol>telnet</protocol></client>',
         spice('', 'pc-1'),
         spice('color="red" ip="1.1.1.1"', 'pc-2'),
         '<klient/>',
@@ -61,12 +61,32 @@ t.test('every fault of meaning is named with its place', async (t) => {
     [
       [2, /no machine "nobody"/],
       [3, /ip="10.1.0.777" is not an IP address/],
-      [4, /protocol "spice" is unknown/],
+      [4, /protocol "telnet" is unknown/],
       [5, /says nobody/],
       [6, /unknown attribute color/],
       [7, /<klient> is unknown/],
     ],
   )
+})
+
+t.test('what can only mean one thing is read; a machine that is gone is a warning', async (t) => {
+  const { file, faults } = parse(
+    wrap(
+      [
+        spice('mac="0019d1aabbcc"', 'pc-1').replace('SPICE', 'spice'),
+        spice('mac="0019.D1AA.BBCD"', 'pc-2').replace('SPICE', 'Spice'),
+        '<client mac="00-19-d1-aa-bb-ce"><protocol>login</protocol></client>',
+        spice('ip="10.1.0.7"', 'gone'),
+      ].join('\n'),
+    ),
+  )
+  t.same(
+    file?.clients.map(({ mac }) => mac),
+    ['00:19:d1:aa:bb:cc', '00:19:d1:aa:bb:cd', '00:19:d1:aa:bb:ce', null],
+  )
+  t.match(faults, [{ line: 5, message: /no machine "gone"/, severity: 'warning' }])
+  for (const mac of ['0019d1aabb', '0019.d1aabbcc', '00:19-d1:aa:bb:c', 'xx19d1aabbcc'])
+    t.equal(parse(wrap(spice(`mac="${mac}"`, 'pc-1'))).file, null, mac)
 })
 
 const REFUSED: ReadonlyArray<[string, string, RegExp]> = [

@@ -17,11 +17,14 @@ export class Desk {
   key: string | null = null
   mark: string | undefined
   macs: readonly string[]
+  hostname = 'desk'
+  /** What an agent that has no key makes itself; null: it is an older one. */
+  claim: string | null = null
   /** The orders that it knows; null: it is older than they are. */
   orders: readonly string[] | null = null
 
   constructor(
-    readonly broker: SimulatedBroker,
+    readonly broker: Pick<SimulatedBroker, 'url' | 'ca'>,
     mac: string,
     readonly address = '127.0.0.1',
   ) {
@@ -33,7 +36,7 @@ export class Desk {
     return this.#kept(
       await this.#post('ask', {
         macs: this.macs,
-        hostname: 'desk',
+        hostname: this.hostname,
         version: '1',
         waitMs,
         ...this.#knows(),
@@ -94,7 +97,12 @@ export class Desk {
   /** The person has closed the viewer, or the device has been switched on. */
   async askAfterEnd(): Promise<AskAnswer> {
     return this.#kept(
-      await this.#post('ask', { macs: this.macs, hostname: 'desk', version: '1', ended: true }),
+      await this.#post('ask', {
+        macs: this.macs,
+        hostname: this.hostname,
+        version: '1',
+        ended: true,
+      }),
     )
   }
 
@@ -139,6 +147,7 @@ export class Desk {
             'content-type': 'application/json',
             'content-length': Buffer.byteLength(text),
             ...(this.key === null ? {} : { authorization: `Device ${this.key}` }),
+            ...(this.key === null && this.claim !== null ? { 'device-claim': this.claim } : {}),
           },
         },
         (response) => {

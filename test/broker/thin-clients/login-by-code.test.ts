@@ -5,8 +5,8 @@ import t from 'tap'
 import { ProviderSettings } from '../../../broker/login-settings.js'
 import { until } from '../../support/until.js'
 import { CLIENT_SECRET, startProvider, Walker } from '../users/openid-provider.js'
-import { freePort } from '../users/slapd.js'
 import { device, listed, peopleOffice, untilLogin } from './people-office.js'
+import { freePort } from '../../support/free-port.js'
 
 t.setTimeout(180_000)
 

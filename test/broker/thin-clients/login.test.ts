@@ -258,7 +258,7 @@ t.test(
     const stranger = new Desk(broker, newMac())
     const body = { name: 'alice', password: PASSWORD }
     t.match(await stranger.person('login', body), { status: 403, body: { code: 'device_unknown' } })
-    stranger.key = desk.key
+    stranger.key = 'ab'.repeat(32)
     for (const path of [
       'login',
       'choose',
@@ -278,7 +278,7 @@ t.test(
                 : {},
         ),
         { status: 403 },
-        `${path} with another device's key`,
+        `${path} with a key that was never given`,
       )
     await clientsXml(
       broker,

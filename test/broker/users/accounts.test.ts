@@ -117,16 +117,25 @@ t.test('the last administrator stays one', async (t) => {
 })
 
 t.test(
-  'disabling, a new password and log-out end logins at once; tokens of programs only the first',
+  'disabling, a new password and log-out end logins and tokens of programs at once',
   async (t) => {
     const broker = await started(t)
     await broker.admin.post('/users', { name: 'carol', password: PASSWORD })
-    const program = addPerson(broker, 'carol')
+    const programOf = async () => {
+      const { token } = await (
+        await logIn(broker, 'carol')
+      ).post<{ token: string }>('/tokens', { name: `robot ${tokens++}` })
+      return new ApiClient(broker.url, broker.ca, token)
+    }
+    let tokens = 0
     const ends = async (act: () => Promise<unknown>): Promise<void> => {
       const login = await logIn(broker, 'carol')
+      const program = await programOf()
       await login.get('/whoami')
+      await program.get('/whoami')
       await act()
       t.match(await login.raw('GET', '/api/v1/whoami'), { status: 401 })
+      t.match(await program.raw('GET', '/api/v1/whoami'), { status: 401 })
     }
     await ends(async () => await broker.admin.post('/users/carol/log-out'))
     await ends(
@@ -138,15 +147,12 @@ t.test(
           await logIn(broker, 'carol')
         ).post('/password', { oldPassword: PASSWORD, newPassword: PASSWORD }),
     )
-    await program.get('/whoami')
     await ends(async () => await broker.admin.patch('/users/carol', { disabled: true }))
-    t.match(await program.raw('GET', '/api/v1/whoami'), { status: 401 })
     t.match(
       await broker.anybody.raw('POST', '/api/v1/login', { name: 'carol', password: PASSWORD }),
       { status: 401, body: { message: 'The name or the password is wrong.' } },
     )
     await broker.admin.patch('/users/carol', { disabled: false })
-    await program.get('/whoami')
   },
 )
 

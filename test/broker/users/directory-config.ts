@@ -1,5 +1,7 @@
 import { Value } from '@sinclair/typebox/value'
 import { DirectorySettings } from '../../../broker/login-settings.js'
+import type { Arrival } from '../../../broker/users/arrivals.js'
+import type { LoginAnswer } from '../../../broker/users/directories.js'
 
 /** Settings of a directory, with the defaults for what is not given. */
 export function directorySettings(
@@ -9,4 +11,10 @@ export function directorySettings(
     DirectorySettings,
     Value.Default(DirectorySettings, { name: 'corp', ...given }),
   )
+}
+
+/** Who got in, or null for a no. Throws the fault of one who could not say. */
+export function personOf(answer: LoginAnswer): Arrival | null {
+  if (answer.kind === 'could-not-say') throw answer.fault
+  return answer.kind === 'right' ? answer.person : null
 }

@@ -3,15 +3,13 @@ import { join } from 'node:path'
 import { Value } from '@sinclair/typebox/value'
 import t from 'tap'
 import { ProviderSettings } from '../../../broker/login-settings.js'
-import { claimAt } from '../../../broker/users/providers.js'
+import { claimAt, groupsOf } from '../../../broker/users/claims.js'
 import { ApiClient } from '../../support/api-client.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { type OpenIdProvider, CLIENT_SECRET, startProvider, Walker } from './openid-provider.js'
-import { freePort } from './slapd.js'
+import { freePort } from '../../support/free-port.js'
 
-async function office(
-  t: Pick<typeof import('tap').t, 'teardown'>,
-): Promise<{
+async function office(t: Pick<typeof import('tap').t, 'teardown'>): Promise<{
   broker: SimulatedBroker
   provider: OpenIdProvider
   host: string
@@ -56,6 +54,48 @@ t.test('a claim by its name, also inside of others', async (t) => {
   t.same(claimAt({ 'a.b': 1, a: { b: 2 } }, 'a.b'), 1)
   t.same(claimAt({ realm_access: { roles: ['x'] } }, 'realm_access.roles'), ['x'])
   t.same(claimAt({ a: 'text' }, 'a.b.c'), undefined)
+})
+
+t.test('groups in the shapes that providers send; what was not said is not "none"', async (t) => {
+  for (const value of [
+    '["a","b"]',
+    ['a', 'b'],
+    [{ name: 'a' }, { displayName: 'b' }],
+    [{ value: 'a' }, { id: 'b' }],
+  ])
+    t.same(groupsOf({ groups: value }, 'groups'), { groups: ['a', 'b'], missing: null })
+  t.same(groupsOf({ groups: 'a' }, 'groups'), { groups: ['a'], missing: null })
+  t.same(groupsOf({ groups: [] }, 'groups'), { groups: [], missing: null })
+  t.same(groupsOf({ 'https://x.test/groups': ['a'] }, 'https://x.test/groups').groups, ['a'])
+  t.match(groupsOf({ _claim_names: { groups: 'src1' } }, 'groups'), { missing: /too many/ })
+  t.match(groupsOf({ hasgroups: true }, 'groups'), { missing: /too many/ })
+  for (const claims of [
+    {},
+    { groups: null },
+    { groups: 7 },
+    { groups: [7, 'a'] },
+    { groups: [{ x: 1 }] },
+  ])
+    t.match(groupsOf(claims, 'groups'), { missing: /claim/ }, JSON.stringify(claims))
+})
+
+t.test('a claim that is missing at a later login takes no role away', async (t) => {
+  const { broker, provider, walker } = await office(t)
+  const login = async () =>
+    await walker().open(`${broker.url}/api/v1/login/oidc/corp?returnTo=/openapi.json`)
+  const alice = { preferred_username: 'alice', name: 'Alice' }
+  for (const [groups, roles] of [
+    [['desks'], [{ role: 'staff' }]],
+    [undefined, [{ role: 'staff' }]],
+    [[], []],
+  ] as const) {
+    provider.claims = { 'sub-1': { ...alice, ...(groups ? { groups: [...groups] } : {}) } }
+    await login()
+    t.match(await broker.admin.get('/users/alice'), { roles })
+  }
+  t.match(await broker.admin.get('/events?action=account.roles-unknown'), {
+    events: [{ actor: 'alice' }],
+  })
 })
 
 t.test(

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import t from 'tap'
 import { Directories } from '../../../broker/users/directories.js'
-import { directorySettings } from './directory-config.js'
+import { directorySettings, personOf } from './directory-config.js'
 import { AD_BASE, REALM, startSamba } from './samba.js'
 
 t.setTimeout(120_000)
@@ -37,6 +37,8 @@ t.test(
       },
     })
     const directories = new Directories([settings], pino({ level: 'silent' }))
+    const login = async (...words: Parameters<Directories['login']>) =>
+      personOf(await directories.login(...words))
     const alice = {
       source: 'corp',
       name: 'alice',
@@ -44,14 +46,14 @@ t.test(
       roles: ['building', 'staff'],
     }
     for (const name of ['alice', 'ALICE', `alice@${REALM}`, `Alice@${REALM.toUpperCase()}`])
-      t.match(await directories.login(name, password, null), alice, name)
-    t.match(await directories.login('bob', password, null), { name: 'bob', roles: [] })
+      t.match(await login(name, password, null), alice, name)
+    t.match(await login('bob', password, null), { name: 'bob', roles: [] })
     t.match(
-      await directories.login(`Administrator@${REALM}`, 'Passw0rd-of-the-administrator', null),
+      await login(`Administrator@${REALM}`, 'Passw0rd-of-the-administrator', null),
       null,
       "Samba's administrator has no userPrincipalName",
     )
-    t.match(await directories.login('Administrator', 'Passw0rd-of-the-administrator', null), {
+    t.match(await login('Administrator', 'Passw0rd-of-the-administrator', null), {
       roles: ['admin'],
     })
     for (const [name, given] of [
@@ -63,24 +65,39 @@ t.test(
       ['alice*', password],
       ['AD\\alice', password],
     ] as const)
-      t.equal(await directories.login(name, given, null), null, `${name} ${given}`)
+      t.equal(await login(name, given, null), null, `${name} ${given}`)
     t.match(await directories.test('corp', `alice@${REALM}`, password), {
       good: true,
       name: 'alice',
       dn: `CN=alice,CN=Users,${AD_BASE.toUpperCase().replaceAll(/(DC)=(\w+)/g, (_all, _dc, part: string) => `DC=${part.toLowerCase()}`)}`,
       roles: ['building', 'staff'],
-      steps: [{ step: 'connect' }, { step: 'bind' }, {}, {}, { said: /3 groups/ }, {}],
+      steps: [{ step: 'connect' }, { step: 'bind' }, {}, {}, {}, { said: /3 groups/ }, {}],
     })
     t.match(await directories.test('corp', 'carol', password), {
       good: false,
-      steps: [{}, {}, {}, { said: /may not log in/ }],
+      steps: [{}, {}, {}, {}, { said: /refused \(533\).*disabled/ }],
     })
+    await domain.tool('user', 'create', 'dora', password)
+    await domain.tool('user', 'setexpiry', 'dora', '--days=0')
+    await domain.tool('user', 'create', 'emil', password, '--must-change-at-next-login')
+    for (const [name, code] of [
+      ['carol', '533'],
+      ['dora', '701'],
+      ['emil', '773'],
+    ] as const) {
+      t.match(
+        await directories.login(name, password, null),
+        { kind: 'refused', name, state: { code, proven: true } },
+        name,
+      )
+      t.match(await directories.login(name, 'wrong', null), { kind: 'wrong' }, `${name}, wrong`)
+    }
     t.match(
-      (
+      personOf(
         await new Directories(
           [{ ...settings, 'nested-groups': 'walk' }],
           pino({ level: 'silent' }),
-        ).login('alice', password, null)
+        ).login('alice', password, null),
       )?.roles,
       ['building', 'staff'],
       'walking finds the same',

@@ -91,7 +91,11 @@ t.test('a session: cookie, forged requests, log-out', async (t) => {
     'a new login ends the old session',
   )
   t.match(await browser.ask('DELETE', '/api/v1/session'), { status: 200, body: { goTo: null } })
-  t.equal(browser.cookies.size, 0)
+  t.same(
+    [...browser.cookies.keys()],
+    ['__Host-berth-known'],
+    'the mark of a known browser is no session',
+  )
   t.same(broker.rows('SELECT * FROM web_session'), [])
 })
 
@@ -212,6 +216,13 @@ t.test("a trusted proxy names the person; anybody else's header counts for nothi
     { body: { roles: [] } },
     'roles are those of now',
   )
+  await ask({ 'x-remote-user': 'harry@example.org', 'x-remote-groups': 'admins' })
+  t.match(
+    await ask({ 'x-remote-user': 'harry@example.org' }),
+    { status: 200, body: { roles: ['admin'] } },
+    'a proxy that sends no groups takes no role away',
+  )
+  await ask({ 'x-remote-user': 'harry@example.org', 'x-remote-groups': '' })
   t.match(await ask({ 'x-remote-user': Buffer.from('Zoë', 'utf8').toString('latin1') }), {
     body: { name: 'Zoë' },
   })

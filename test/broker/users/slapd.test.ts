@@ -5,10 +5,10 @@ import { pino } from 'pino'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { Directories } from '../../../broker/users/directories.js'
-import { fillFilter } from '../../../broker/users/directory-search.js'
+import { fillFilter } from '../../../broker/users/directory-entries.js'
+import { directorySettings, personOf } from './directory-config.js'
 import { ApiClient } from '../../support/api-client.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
-import { directorySettings } from './directory-config.js'
 import { BASE, ROOT_DN, ROOT_PASSWORD, startSlapd } from './slapd.js'
 
 const person = (uid: string, more: string): string =>
@@ -29,6 +29,7 @@ const LDIF = [
   group('outer', 'cn=inner,ou=groups', 'cn=circle,ou=groups'),
   group('circle', 'cn=outer,ou=groups'),
   group('others', 'uid=bob,ou=people'),
+  `dn: cn=posix,ou=groups,${BASE}\nobjectClass: posixGroup\ncn: posix\ngidNumber: 5000\nmemberUid: bob\nmemberUid: twin1\n`,
 ].join('\n')
 
 const log = pino({ level: 'silent' })
@@ -56,11 +57,11 @@ function settings(more: Parameters<typeof directorySettings>[0] | object = {}) {
   })
 }
 const login = async (user: string, password: string, more: object = {}) =>
-  await new Directories([settings(more)], log).login(user, password, null)
+  personOf(await new Directories([settings(more)], log).login(user, password, null))
 
 t.test('a filter holds nothing but what was typed', async (t) => {
-  t.equal(fillFilter('(uid={user})', 'user', 'a*)(uid=*'), '(uid=a\\2a\\29\\28uid=\\2a)')
-  t.equal(fillFilter('(uid={user})', 'user', '$&\\'), '(uid=$&\\5c)')
+  t.equal(fillFilter('(uid={user})', { user: 'a*)(uid=*' }), '(uid=a\\2a\\29\\28uid=\\2a)')
+  t.equal(fillFilter('(uid={user})', { user: '$&\\' }), '(uid=$&\\5c)')
 })
 
 t.test('LDAPS and StartTLS, with nested groups and roles by name and by DN', async (t) => {
@@ -76,6 +77,19 @@ t.test('LDAPS and StartTLS, with nested groups and roles by name and by DN', asy
   t.match(await login('alice', 'secret of alice', { 'nested-groups': 'none' }), {
     roles: ['staff'],
   })
+})
+
+t.test('groups that name their members by uid (RFC 2307)', async (t) => {
+  const roles = { posix: ['unix'], others: ['admin'] }
+  t.match(await login('bob', 'secret of bob', { roles }), { roles: ['admin', 'unix'] })
+  t.match(
+    await login('bob', 'secret of bob', {
+      roles,
+      'group-filter': '(&(objectClass=posixGroup)(memberUid={user}))',
+    }),
+    { roles: ['unix'] },
+  )
+  t.match(await login('alice', 'secret of alice', { roles }), { roles: [] })
 })
 
 t.test('wrong, empty and clever input gets nobody in', async (t) => {
@@ -198,7 +212,7 @@ t.test('the test of a directory says what would happen', async (t) => {
   })
   t.match(await directories.test('corp', 'alice', 'wrong'), {
     good: false,
-    steps: [{}, {}, { said: /wrong/ }],
+    steps: [{}, {}, { said: 'It is wrong.' }],
   })
   t.match(await directories.test('corp', 'nobody', 'x'), {
     good: false,
@@ -298,6 +312,28 @@ t.test(
       { status: 200 },
       'local accounts need no directory',
     )
+    for (let again = 0; again < 6; again++)
+      t.match(await ask('alice', 'secret of alice'), { status: 503 })
+    const everybody = Array.from({ length: 90 }, (_each, index) => `pupil-${index}`)
+    t.match(
+      new Set(
+        (await Promise.all(everybody.map(async (name) => await ask(name, 'secret')))).map(
+          ({ status }) => status,
+        ),
+      ),
+      new Set([503]),
+      'a class behind one address',
+    )
+    for (const name of everybody.slice(0, 20)) t.match(await ask(name, 'secret'), { status: 503 })
+    t.same(
+      broker.rows(
+        "SELECT * FROM login_failure WHERE (failures > 1 AND subject = 'account:alice') OR (failures > 0 AND subject LIKE 'account:pupil%')",
+      ),
+      [],
+      "an outage counts as nobody's failure",
+    )
+    await slapd.start()
+    t.match(await ask('alice', 'secret of alice'), { status: 200 }, 'and locks nobody out')
   },
 )
 

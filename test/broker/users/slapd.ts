@@ -9,12 +9,13 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer, type AddressInfo, connect } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mustRun } from '../../fleet/command.js'
 import { until } from '../../support/until.js'
 import { ownCertificate } from './own-certificate.js'
+import { freePort } from '../../support/free-port.js'
 
 export const BASE = 'dc=example,dc=test'
 export const ROOT_DN = `cn=root,${BASE}`
@@ -41,7 +42,7 @@ export async function startSlapd(ldif: string): Promise<Slapd> {
   writeFileSync(
     join(folder, 'slapd.conf'),
     [
-      ...['core', 'cosine', 'inetorgperson'].map(
+      ...['core', 'cosine', 'inetorgperson', 'nis'].map(
         (name) => `include /etc/ldap/schema/${name}.schema`,
       ),
       'modulepath /usr/lib/ldap',
@@ -67,6 +68,7 @@ export async function startSlapd(ldif: string): Promise<Slapd> {
   const urls = { ldaps: `ldaps://127.0.0.1:${secure}`, ldap: `ldap://127.0.0.1:${plain}` }
   let server: ReturnType<typeof spawn> | null = null
   const start = async (): Promise<void> => {
+    if (server?.exitCode === null && server.signalCode === null) return
     server = spawn(
       'setpriv',
       [
@@ -119,15 +121,6 @@ function ownAll(folder: string): void {
     ...readdirSync(folder, { recursive: true }).map((one) => join(folder, String(one))),
   ])
     chownSync(path, NOBODY, NOBODY)
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 export async function listens(port: number, host = '127.0.0.1'): Promise<boolean> {

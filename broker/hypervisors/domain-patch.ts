@@ -1,0 +1,331 @@
+import { BrokerError } from '../errors.js'
+import {
+  at,
+  attribute,
+  element,
+  elementsOf,
+  ensure,
+  remove,
+  setText,
+  textIn,
+  type XmlElement,
+} from '../xml/tree.js'
+import {
+  type DomainMetadata,
+  isOurs,
+  mebibytesOf,
+  METADATA_URI,
+  networkOf,
+  parseDomain,
+  sourceOf,
+  systemDisk,
+  writeDomain,
+} from './domain-reading.js'
+
+/** What is to be different in a domain that exists. What is absent stays as libvirt has it, and so does what is that way already. */
+export interface DomainPatch {
+  readonly virtType?: 'kvm' | 'qemu'
+  /** Attributes and model of the processor that goes with another virtType; absent: it keeps its own. */
+  readonly processor?: XmlElement
+  readonly memoryMib?: number
+  readonly vcpus?: number
+  /** Of the first card: `network:NAME`, `bridge:NAME`, `direct:NAME` or `none`. A card that is missing is made with `mac`. */
+  readonly network?: string
+  readonly mac?: string
+  /** A qcow2 in the place of the system disk, on the same bus and with the same target. */
+  readonly disk?: string
+  readonly transient?: boolean
+  readonly destroyOnReboot?: boolean
+  /** The address on which the SPICE TLS port listens. */
+  readonly listen?: string
+  readonly features?: DesktopFeatures
+  /** Whether USB channels that were taken away may come back; a domain that never had any keeps it that way. */
+  readonly hasUsb?: boolean
+  readonly metadata?: DomainMetadata
+}
+
+/** Enforced by QEMU's SPICE server, whatever a viewer asks for. */
+export interface DesktopFeatures {
+  readonly clipboard: boolean
+  readonly fileTransfer: boolean
+  readonly usb: boolean
+}
+
+/** The domain with that changed and nothing else; pure. Throws `invalid_request` when something of it cannot be changed safely. */
+export function patchDomain(xml: string, patch: DomainPatch): string {
+  const domain = parseDomain(xml)
+  patchTree(domain, patch)
+  return writeDomain(domain)
+}
+
+export function patchTree(domain: XmlElement, patch: DomainPatch): void {
+  const { virtType, memoryMib, vcpus, network, disk, listen, features, metadata } = patch
+  if (virtType !== undefined) setVirtType(domain, virtType, patch.processor)
+  if (memoryMib !== undefined) setMemory(domain, memoryMib)
+  if (vcpus !== undefined) setVcpus(domain, vcpus)
+  if (network !== undefined) setNetwork(domain, network, patch.mac ?? '')
+  if (disk !== undefined) setDisk(domain, disk)
+  if (patch.transient !== undefined) setTransient(domain, patch.transient)
+  if (patch.destroyOnReboot !== undefined) setOnReboot(domain, patch.destroyOnReboot)
+  if (listen !== undefined) setListen(domain, listen)
+  if (features !== undefined) setFeatures(domain, features, patch.hasUsb ?? false)
+  if (metadata !== undefined) setMetadata(domain, metadata)
+}
+
+function refuse(domain: XmlElement, sentence: string): never {
+  throw new BrokerError(
+    'invalid_request',
+    `${textIn(at(domain, 'name')) || 'The domain'} ${sentence}`,
+  )
+}
+
+function setVirtType(domain: XmlElement, type: string, processor?: XmlElement): void {
+  if (attribute(domain, 'type') === type) return
+  domain.attributes['type'] = type
+  if (!processor) return
+  const kept = elementsOf(at(domain, 'cpu')).filter((one) =>
+    ['topology', 'numa'].includes(one.name),
+  )
+  remove(domain, (child) => child.name === 'cpu')
+  domain.children.push({ ...processor, children: [...processor.children, ...kept] })
+}
+
+function setMemory(domain: XmlElement, mib: number): void {
+  const memory = ensure(domain, 'memory')
+  const before = mebibytesOf(memory)
+  if (before === mib) return
+  if (at(domain, 'cpu', 'numa'))
+    refuse(domain, 'has NUMA cells, which share out its memory: change it with "virsh edit".')
+  if (elementsOf(at(domain, 'devices'), 'memory').length > 0)
+    refuse(domain, 'has memory modules: change its memory with "virsh edit".')
+  const most = at(domain, 'maxMemory')
+  if (most && mebibytesOf(most) < mib)
+    refuse(domain, `may have at most ${mebibytesOf(most)} MiB (maxMemory).`)
+  const limit = at(domain, 'memtune', 'hard_limit')
+  if (limit && mebibytesOf(limit) < mib)
+    refuse(
+      domain,
+      `may use at most ${mebibytesOf(limit)} MiB of the host (memtune hard_limit), QEMU's own included.`,
+    )
+  const current = at(domain, 'currentMemory')
+  const follows = current !== undefined && mebibytesOf(current) === before
+  for (const one of [
+    memory,
+    ...(current && (follows || mebibytesOf(current) > mib) ? [current] : []),
+  ]) {
+    one.attributes['unit'] = 'MiB'
+    one.children = [String(mib)]
+  }
+}
+
+const TOPOLOGY = ['sockets', 'dies', 'clusters', 'cores', 'threads'] as const
+
+function setVcpus(domain: XmlElement, count: number): void {
+  const vcpu = ensure(domain, 'vcpu')
+  if (Number(textIn(vcpu) || 1) === count) return
+  if (at(domain, 'vcpus'))
+    refuse(domain, 'lists its vCPUs one by one (<vcpus>): change them with "virsh edit".')
+  if (at(domain, 'cpu', 'numa'))
+    refuse(domain, 'has NUMA cells, which share out its vCPUs: change them with "virsh edit".')
+  const pinned = elementsOf(at(domain, 'cputune')).some((one) =>
+    numbersOf(attribute(one, one.name === 'vcpupin' ? 'vcpu' : 'vcpus')).some((id) => id >= count),
+  )
+  if (pinned)
+    refuse(
+      domain,
+      `has settings in <cputune> for vCPUs that it would no longer have: change them with "virsh edit".`,
+    )
+  setTopology(domain, count)
+  vcpu.children = [String(count)]
+  if (Number(attribute(vcpu, 'current')) > count) delete vcpu.attributes['current']
+}
+
+/** "0-3,5" and the like, as far as it is needed: the ends of its ranges. */
+function numbersOf(set: string): number[] {
+  return (set.match(/\d+/g) ?? []).map(Number)
+}
+
+/** The count must be the product of the topology: cores follow it, and where they cannot the sockets do. */
+function setTopology(domain: XmlElement, count: number): void {
+  const topology = at(domain, 'cpu', 'topology')
+  if (!topology) return
+  const of = (part: string): number => Number(attribute(topology, part) || 1)
+  if (TOPOLOGY.reduce((product, part) => product * of(part), 1) === count) return
+  const follows = (part: 'cores' | 'sockets'): boolean => {
+    const rest = TOPOLOGY.filter((one) => one !== part).reduce(
+      (product, one) => product * of(one),
+      1,
+    )
+    if (count % rest !== 0) return false
+    topology.attributes[part] = String(count / rest)
+    return true
+  }
+  if (follows('cores') || follows('sockets')) return
+  const { threads, cores, sockets } = {
+    threads: of('threads'),
+    cores: of('cores'),
+    sockets: of('sockets'),
+  }
+  if (count % threads !== 0 || of('dies') * of('clusters') !== 1)
+    refuse(
+      domain,
+      `has a CPU topology of ${sockets} sockets, ${cores} cores and ${threads} threads, into which ${count} vCPUs do not fit: choose another number, or change the topology with "virsh edit".`,
+    )
+  topology.attributes['sockets'] = '1'
+  topology.attributes['cores'] = String(count / threads)
+}
+
+/** Kinds of cards that are bound to something else than a network of the host. */
+const MOVABLE = ['network', 'bridge', 'direct', 'user', 'internal']
+
+function setNetwork(domain: XmlElement, network: string, mac: string): void {
+  const devices = ensure(domain, 'devices')
+  const cards = elementsOf(devices, 'interface')
+  const [card] = cards
+  if (networkOf(card) === network) return
+  if (card && !MOVABLE.includes(attribute(card, 'type')))
+    refuse(
+      domain,
+      `has a first network card of the kind ${attribute(card, 'type')}, which is not moved to another network: change it with "virsh edit".`,
+    )
+  if (network === 'none') {
+    if (cards.length > 1)
+      refuse(
+        domain,
+        `has ${cards.length} network cards, and it is not clear which of them is to go: take it away with "virsh detach-interface".`,
+      )
+    remove(devices, (child) => child === card)
+    return
+  }
+  const [type = '', name = ''] = splitOnce(network)
+  if (type === 'other' || name === '')
+    refuse(domain, `cannot be put on ${network}: name a network or a bridge of its host.`)
+  const source = element('source', sourceAttributes(type, name))
+  if (!card) {
+    devices.children.push(
+      element('interface', { type }, [
+        element('mac', { address: mac }),
+        source,
+        element('model', { type: 'virtio' }),
+      ]),
+    )
+    return
+  }
+  card.attributes['type'] = type
+  // These belong to the network that it leaves.
+  remove(card, (child) =>
+    ['source', 'virtualport', 'vlan', 'target', 'backend', 'portForward'].includes(child.name),
+  )
+  card.children.push(source)
+}
+
+function splitOnce(text: string): [string, string] {
+  const colon = text.indexOf(':')
+  return colon === -1 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)]
+}
+
+function sourceAttributes(type: string, name: string): Record<string, string> {
+  if (type === 'direct') return { dev: name, mode: 'bridge' }
+  return type === 'bridge' ? { bridge: name } : { network: name }
+}
+
+function setDisk(domain: XmlElement, path: string): void {
+  const disk = systemDisk(domain)
+  if (!disk) {
+    ensure(domain, 'devices').children.push(newDisk(path))
+    return
+  }
+  const now = sourceOf(disk)
+  if (now.kind === 'path' && now.path === path) return
+  if (attribute(disk, 'device') === 'lun')
+    refuse(domain, 'starts from a SCSI device that is passed through: no image takes its place.')
+  disk.attributes['type'] = 'file'
+  // These describe the disk that goes.
+  remove(disk, (child) =>
+    ['backingStore', 'mirror', 'auth', 'encryption', 'readonly', 'shareable', 'wwn'].includes(
+      child.name,
+    ),
+  )
+  const driver = ensure(disk, 'driver')
+  driver.attributes['name'] = 'qemu'
+  driver.attributes['type'] = 'qcow2'
+  const source = ensure(disk, 'source')
+  source.attributes = { file: path }
+  source.children = []
+}
+
+function newDisk(path: string): XmlElement {
+  return element('disk', { type: 'file', device: 'disk' }, [
+    element('driver', { name: 'qemu', type: 'qcow2', discard: 'unmap' }),
+    element('source', { file: path }),
+    element('target', { dev: 'vda', bus: 'virtio' }),
+  ])
+}
+
+function setTransient(domain: XmlElement, on: boolean): void {
+  const disk = systemDisk(domain)
+  if (!disk || (at(disk, 'transient') !== undefined) === on) return
+  if (on) disk.children.push(element('transient'))
+  else remove(disk, (child) => child.name === 'transient')
+}
+
+function setOnReboot(domain: XmlElement, destroy: boolean): void {
+  const now = textIn(at(domain, 'on_reboot')) || 'restart'
+  if ((now === 'destroy') !== destroy) setText(domain, 'on_reboot', destroy ? 'destroy' : 'restart')
+}
+
+export function spiceOf(domain: XmlElement): XmlElement | undefined {
+  return elementsOf(at(domain, 'devices'), 'graphics').find(
+    (display) => attribute(display, 'type') === 'spice',
+  )
+}
+
+function setListen(domain: XmlElement, address: string): void {
+  const spice = spiceOf(domain)
+  if (!spice) return
+  const listen = at(spice, 'listen')
+  if (attribute(listen, 'type') === 'address' && attribute(listen, 'address') === address) return
+  delete spice.attributes['listen'] // the older way to say the same
+  remove(spice, (child) => child.name === 'listen')
+  spice.children.unshift(element('listen', { type: 'address', address }))
+}
+
+/** https://libvirt.org/formatdomain.html#graphical-framebuffers */
+function setFeatures(
+  domain: XmlElement,
+  { clipboard, fileTransfer, usb }: DesktopFeatures,
+  hasUsb: boolean,
+): void {
+  const spice = spiceOf(domain)
+  if (spice) {
+    allow(spice, 'clipboard', 'copypaste', clipboard)
+    allow(spice, 'filetransfer', 'enable', fileTransfer)
+  }
+  const devices = ensure(domain, 'devices')
+  const redirected = elementsOf(devices, 'redirdev').filter(
+    (device) => attribute(device, 'type') === 'spicevmc',
+  )
+  if (!usb) remove(devices, (child) => redirected.includes(child))
+  else if (redirected.length === 0 && hasUsb) devices.children.push(...redirections())
+}
+
+const SPICE_USB_CHANNELS = 4
+function redirections(): XmlElement[] {
+  return Array.from({ length: SPICE_USB_CHANNELS }, () =>
+    element('redirdev', { bus: 'usb', type: 'spicevmc' }),
+  )
+}
+
+function allow(spice: XmlElement, name: string, key: string, on: boolean): void {
+  const now = attribute(at(spice, name), key) !== 'no'
+  if (now === on) return
+  if (on) remove(spice, (child) => child.name === name)
+  else ensure(spice, name).attributes[key] = 'no'
+}
+
+export function setMetadata(domain: XmlElement, values: DomainMetadata): void {
+  const metadata = ensure(domain, 'metadata')
+  const at = metadata.children.findIndex((child) => typeof child !== 'string' && isOurs(child))
+  const ours = element('berth:berth', { 'xmlns:berth': METADATA_URI, ...values })
+  metadata.children.splice(at === -1 ? metadata.children.length : at, at === -1 ? 0 : 1, ours)
+}

@@ -1,0 +1,68 @@
+import type { AcceptRequest, Asker } from '../api/thin-clients.js'
+import { BrokerError } from '../errors.js'
+import { lettersOf } from './shown-code.js'
+
+/** The device as its row says, and whether it is here and shows its key. */
+export interface AcceptedSubject {
+  readonly id: string
+  readonly accepted: boolean
+  readonly here: boolean
+  readonly address: string
+}
+
+/**
+ * itself: what the known device says of itself now is believed. for: whoever has this code (`code:…`) or comes from this address (`address:…`) is given the
+ * key at the next contact.
+ */
+export type Acceptance =
+  { readonly kind: 'itself' } | { readonly kind: 'for'; readonly asker: string }
+
+/** Whom an administrator accepts, who has seen these askers. Throws `code_needed` where it may be several, or nobody has what was given. Pure. */
+export function acceptanceOf(
+  subject: AcceptedSubject,
+  askers: readonly Asker[],
+  { code, address, asNew = false }: AcceptRequest,
+): Acceptance {
+  if (code !== undefined) return byCode(askers, code)
+  const ownAddress = address === undefined || address === subject.address
+  const there = askers.filter((one) => address === undefined || one.address === address)
+  if (there.length > 1) throw doubt(subject, askers)
+  const [only] = there
+  const itself = subject.accepted && subject.here && ownAddress && !asNew
+  if (only === undefined) {
+    if (itself) return { kind: 'itself' }
+    if (asNew || !ownAddress)
+      throw new BrokerError(
+        'code_needed',
+        `No device asks in the place of ${subject.id}${address === undefined ? '' : ` from ${address}`} now: switch it on, and look at its screen.`,
+      )
+    // It has not asked lately: its own address is what the administrator sees.
+    return { kind: 'for', asker: `address:${subject.address}` }
+  }
+  // One that asks from where the known device is has lost its key; from elsewhere it may be anybody.
+  if (itself && address === undefined && only.address !== subject.address)
+    throw doubt(subject, askers)
+  return { kind: 'for', asker: `code:${only.code}` }
+}
+
+function byCode(askers: readonly Asker[], code: string): Acceptance {
+  const found = askers.find((one) => lettersOf(one.code) === lettersOf(code))
+  if (!found)
+    throw new BrokerError(
+      'code_needed',
+      'No device that asks now has this code: look at its screen again. A device that waits asks every half minute.',
+    )
+  return { kind: 'for', asker: `code:${found.code}` }
+}
+
+function doubt(
+  { id, here, accepted, address }: AcceptedSubject,
+  askers: readonly Asker[],
+): BrokerError {
+  const list = askers.map((one) => `${one.address} (${one.code})`).join(', ')
+  const self = accepted && here ? ` The device itself is at ${address} and shows its key.` : ''
+  return new BrokerError(
+    'code_needed',
+    `Several devices ask in the place of ${id}: ${list}.${self} Give the code that stands on the screen of the right one.`,
+  )
+}

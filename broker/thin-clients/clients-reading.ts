@@ -1,0 +1,203 @@
+import { OneAtATime } from '../one-at-a-time.js'
+import { Turn } from '../turn.js'
+import {
+  assembled,
+  type ClientEntry,
+  type FoundEntry,
+  type FoundFault,
+  parseClientsXml,
+  type ParsedClients,
+  Reader,
+  refuseTooMuch,
+  rootOf,
+} from './clients-xml.js'
+
+/** So many elements are parsed together. */
+const AT_ONCE = 50
+const OPENING = '<thin-clients>'
+const BEGIN = /\uFEFF?\s*(?:<\?xml[^<>?]*\?>\s*)?/y
+const ROOT_BEGIN = /<thin-clients\s*>/y
+const ROOT_END = /<\/thin-clients\s*>/y
+const BETWEEN = /(?:\s+|<!--(?:(?!--)[^])*-->)*/y
+const ELEMENT_BEGIN = /<(client|default)(?:\s[^<>]*)?(\/?)>/y
+/** What may hide the end of an element, or is refused anyway. */
+const UNUSUAL = /<[!?]/
+const DECLARATION = /<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)/i
+
+type Kind = 'client' | 'default'
+
+/** An element of `<thin-clients>` as it stands in the text. */
+interface Part {
+  readonly kind: Kind
+  readonly from: number
+  readonly to: number
+}
+
+interface Known {
+  readonly kind: Kind
+  readonly entry: ClientEntry
+}
+
+interface Found {
+  readonly clients: FoundEntry[]
+  readonly defaults: FoundEntry[]
+  readonly faults: FoundFault[]
+}
+
+export interface ReadingOptions {
+  readonly machineExists: (name: string) => boolean
+  readonly horizonServer: string
+}
+
+/**
+ * Reads clients.xml as `parseClientsXml` does, but element by element, in turns of a few milliseconds, and only the elements that it has not seen before: of ten
+ * thousand clients one is changed at a time. A text whose elements cannot be told from each other at first sight, or that is malformed, is parsed as a whole.
+ */
+export class ClientsReading {
+  /** Elements without fault by their text, of the last files. */
+  #known = new Map<string, Known>()
+  readonly #readings = new OneAtATime()
+  /** How many elements were parsed. */
+  parsed = 0
+
+  async read(text: string, options: ReadingOptions): Promise<ParsedClients> {
+    return refuseTooMuch(text) ?? (await this.#readings.run(() => this.#readWhole(text, options)))
+  }
+
+  async #readWhole(text: string, options: ReadingOptions): Promise<ParsedClients> {
+    const turn = new Turn()
+    const parts = await partsOf(text, turn)
+    const found = parts === null ? null : await this.#read(text, parts, options, turn)
+    await turn.next()
+    return found === null
+      ? parseClientsXml(text, options.machineExists, options)
+      : assembled(text, found, found.faults)
+  }
+
+  async #read(
+    text: string,
+    parts: readonly Part[],
+    options: ReadingOptions,
+    turn: Turn,
+  ): Promise<Found | null> {
+    const found: Found = { clients: [], defaults: [], faults: [] }
+    const known = new Map<string, Known>()
+    for (let at = 0; at < parts.length;) {
+      const run = this.#unknownFrom(text, parts, at, options)
+      if (run.length > 0 && !this.#parse(text, run, options, found, known)) return null
+      const part = parts[at]
+      if (run.length === 0 && part) this.#repeat(text, part, found, known)
+      at += Math.max(1, run.length)
+      await turn.passed()
+    }
+    this.#known = known
+    return found
+  }
+
+  /** The next elements that have to be parsed, as far as they follow one another. */
+  #unknownFrom(
+    text: string,
+    parts: readonly Part[],
+    from: number,
+    { machineExists }: ReadingOptions,
+  ): readonly Part[] {
+    let to = from
+    for (; to < parts.length && to < from + AT_ONCE; to += 1) {
+      const part = parts[to]
+      const known = part && this.#known.get(text.slice(part.from, part.to))
+      // Whether its machines exist may have changed.
+      if (known && hasItsMachines(known.entry, machineExists)) break
+    }
+    return parts.slice(from, to)
+  }
+
+  #repeat(text: string, { from, to }: Part, found: Found, known: Map<string, Known>): void {
+    const words = text.slice(from, to)
+    const one = this.#known.get(words)
+    if (!one) return
+    known.set(words, one)
+    const entries = one.kind === 'client' ? found.clients : found.defaults
+    entries.push({ entry: one.entry, offset: from })
+  }
+
+  /** Gives false when the text is to be parsed as a whole. */
+  #parse(
+    text: string,
+    run: readonly Part[],
+    { machineExists, horizonServer }: ReadingOptions,
+    found: Found,
+    known: Map<string, Known>,
+  ): boolean {
+    const [first, last] = [run[0], run.at(-1)]
+    if (!first || !last) return true
+    const root = rootOf(`${OPENING}${text.slice(first.from, last.to)}</thin-clients>`)
+    if ('faults' in root) return false
+    const reader = new Reader(machineExists, horizonServer)
+    const { clients, defaults } = reader.read(root.root)
+    this.parsed += run.length
+    const moved = ({ entry, offset }: FoundEntry): FoundEntry => ({
+      entry,
+      offset: offset - OPENING.length + first.from,
+    })
+    const read = { client: clients.map(moved), default: defaults.map(moved) }
+    for (const kind of ['client', 'default'] as const) {
+      const meant = run.filter((part) => part.kind === kind)
+      if (meant.length !== read[kind].length) return false
+      if (reader.faults.length > 0) continue
+      meant.forEach(({ from, to }, index) => {
+        const entry = read[kind][index]?.entry
+        if (entry) known.set(text.slice(from, to), { kind, entry })
+      })
+    }
+    // Only the first <default> of a text is looked into.
+    if (defaults.length > 1 || (defaults.length === 1 && found.defaults.length > 0)) return false
+    found.clients.push(...read.client)
+    found.defaults.push(...read.default)
+    for (const fault of reader.faults)
+      found.faults.push({ ...fault, offset: fault.offset - OPENING.length + first.from })
+    return true
+  }
+}
+
+function hasItsMachines({ targets }: ClientEntry, exists: (name: string) => boolean): boolean {
+  return targets.every((target) => target.protocol !== 'spice' || exists(target.machine))
+}
+
+/** The elements of a text that has nothing unusual about it; null: it has. */
+async function partsOf(text: string, turn: Turn): Promise<Part[] | null> {
+  if (DECLARATION.test(text)) return null
+  const parts: Part[] = []
+  let at = matched(BETWEEN, text, matched(BEGIN, text, 0)?.end ?? 0)?.end ?? 0
+  const root = matched(ROOT_BEGIN, text, at)
+  if (!root) return null
+  at = matched(BETWEEN, text, root.end)?.end ?? root.end
+  for (;;) {
+    const begin = matched(ELEMENT_BEGIN, text, at)
+    if (!begin) break
+    const [, kind = '', slash] = begin.groups
+    const to = slash === '/' ? begin.end : endOf(text, kind, begin.end)
+    if (to === null) return null
+    parts.push({ kind: kind === 'client' ? 'client' : 'default', from: at, to })
+    at = matched(BETWEEN, text, to)?.end ?? to
+    await turn.passed()
+  }
+  const end = matched(ROOT_END, text, at)
+  if (!end || matched(BETWEEN, text, end.end)?.end !== text.length) return null
+  return parts
+}
+
+function endOf(text: string, kind: string, from: number): number | null {
+  const closing = `</${kind}>`
+  const to = text.indexOf(closing, from)
+  return to === -1 || UNUSUAL.test(text.slice(from, to)) ? null : to + closing.length
+}
+
+function matched(
+  pattern: RegExp,
+  text: string,
+  at: number,
+): { end: number; groups: RegExpExecArray } | null {
+  pattern.lastIndex = at
+  const groups = pattern.exec(text)
+  return groups && { end: at + groups[0].length, groups }
+}

@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ROOT } from '../../support/broker-process.js'
+import { ROWS, walkOperations } from './destructive-walk.js'
+
+t.setTimeout(450_000)
+
+t.test('the list of destructive operations is the one that is walked', async (t) => {
+  const text = readFileSync(join(ROOT, 'docs/destructive-operations.md'), 'utf8')
+  const documented = [...text.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name]) => name)
+  t.same(documented.sort(), Object.keys(ROWS).sort())
+})
+
+walkOperations(Object.keys(ROWS).slice(0, 12))
