@@ -30,7 +30,7 @@ export function isOfTheHouse(session: Session): boolean {
 
 export function App(): ReactElement {
   const session = useSession()
-  const connected = useLive(session.data != null)
+  const connected = useLive(session.data?.mark ?? null)
   if (session.isPending) return <Loading />
   // A question about the login that failed later takes nobody's page away.
   if (session.isError && session.data === undefined)

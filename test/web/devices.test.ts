@@ -114,8 +114,8 @@ t.test(
     const mac = known.macs[0] ?? ''
     const file = (machine: string): string =>
       `<thin-clients>\n${entry(`mac="${mac}"`, `spice:${machine}`)}\n</thin-clients>`
-    await text.fill(file('pc-9'))
-    await page.getByText('there is no machine "pc-9"').waitFor()
+    await text.fill(file('pc 9'))
+    await page.getByText('"pc 9" has characters that are not accepted').waitFor()
     t.ok(await page.getByRole('button', { name: 'Save' }).isDisabled())
     await page.getByRole('button', { name: 'line 2, column 1' }).click()
     t.equal(await page.evaluate('document.activeElement.selectionStart'), '<thin-clients>\n'.length)

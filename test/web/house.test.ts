@@ -207,7 +207,7 @@ t.test(
     const { page, close } = await atPage('/pools')
     await row(page, 'lab').waitFor()
     let refused = 0
-    await page.route(/\/api\/v1\/(live|session)$/, async (route) => {
+    await page.route(/\/api\/v1\/(live(\?.*)?|session)$/, async (route) => {
       refused += 1
       await route.fulfill({ status: 503, contentType: 'text/html', body: 'gone for a moment' })
     })
@@ -221,7 +221,7 @@ t.test(
     })
     await broker.admin.put('/pools/lab/maintenance', { on: true, reason: 'paint' })
     t.equal(await row(page, 'lab').count(), 1, 'the page stays')
-    await page.unroute(/\/api\/v1\/(live|session)$/)
+    await page.unroute(/\/api\/v1\/(live(\?.*)?|session)$/)
     await row(page, 'lab').filter({ hasText: 'maintenance' }).waitFor({ timeout: 15_000 })
     await page
       .getByText(/connection to the broker is lost/)

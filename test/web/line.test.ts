@@ -73,6 +73,33 @@ t.test(
 )
 
 t.test(
+  'what changes between the first look and the first word of the stream is shown',
+  async (t) => {
+    const { page, close } = await windowOf(browser, broker, 'admin', { path: '/' })
+    let begin = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      begin = resolve
+    })
+    await page.route(/\/api\/v1\/live/, async (route) => {
+      await held
+      await route.continue()
+    })
+    await page.goto(`${broker.url}/pools`)
+    await row(page, 'lab').waitFor()
+    const told = await EventStream.open(broker, broker.token)
+    await maintenance(true)
+    await until(() => told.topics.includes('pools'), { withinMs: 5_000, what: 'it was told' })
+    told.close()
+    t.equal(await row(page, 'lab').filter({ hasText: 'maintenance' }).count(), 0)
+    begin()
+    await row(page, 'lab').filter({ hasText: 'maintenance' }).waitFor({ timeout: 5_000 })
+    await maintenance(false)
+    await row(page, 'lab').filter({ hasNotText: 'maintenance' }).waitFor({ timeout: 5_000 })
+    await close()
+  },
+)
+
+t.test(
   'one that was hidden goes on where it was: only what changed meanwhile is asked for',
   async (t) => {
     const { page, close } = await windowOf(browser, broker, 'admin', { path: '/pools' })

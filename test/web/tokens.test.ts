@@ -61,9 +61,9 @@ t.test(
       .waitFor()
     t.notOk(
       (
-        (await page.evaluate(
+        await page.evaluate<string>(
           'JSON.stringify([document.documentElement.outerHTML, { ...localStorage }, { ...sessionStorage }, location.href, history.state])',
-        )) as string
+        )
       ).includes(token),
     )
     t.same(await obstacles(page), [])

@@ -16,31 +16,35 @@ const LONGEST_SILENCE_MS = 40_000
 /** A browser has six connections to a broker for all its tabs: one that nobody looks at gives its own back, so that any number can be open. */
 const HIDDEN_PATIENCE_MS = 5_000
 
-/** Keeps what is shown true by the broker's push, as long as somebody is logged in. Gives whether the line stands. */
-export function useLive(loggedIn: boolean): boolean {
+/** Keeps what is shown true by the broker's push, as long as somebody is logged in; `mark`: that of his session, null: nobody is. Gives whether the line stands. */
+export function useLive(mark: string | null): boolean {
   const [connected, setConnected] = useState(true)
+  const isLoggedIn = mark !== null
   useEffect(() => {
-    if (!loggedIn) return
-    const line = new Line(setConnected)
+    if (mark === null) return
+    const line = new Line(setConnected, mark)
     return () => {
       line.end()
     }
-  }, [loggedIn])
+  }, [isLoggedIn]) // a session that is looked at again has a newer mark, and the line has its own
   return connected
 }
 
 /** The stream of changes, for as long as somebody can see the page; it goes on where it was, so nothing is missed. */
 class Line {
   #source: EventSource | null = null
-  #mark = ''
+  #mark: string
   #again: ReturnType<typeof setTimeout> | undefined
   #silence: ReturnType<typeof setTimeout> | undefined
   #rest: ReturnType<typeof setTimeout> | undefined
   #isLost = false
-  /** What is shown may be older than the stream: it was loaded while nobody saw the page, and the first stream tells of nothing before itself. */
-  #isBlind = document.hidden
 
-  constructor(readonly tellConnected: (connected: boolean) => void) {
+  /** `mark`: older than anything that is shown. */
+  constructor(
+    readonly tellConnected: (connected: boolean) => void,
+    mark: string,
+  ) {
+    this.#mark = mark
     document.addEventListener('visibilitychange', this.#onVisibility)
     if (!document.hidden) this.#open()
   }
@@ -62,7 +66,7 @@ class Line {
   #open(): void {
     this.#close()
     // Within one stream the browser comes back by itself, and says what it has seen last; a new one is told by its address.
-    const source = new EventSource(`/api/v1/live${this.#mark === '' ? '' : `?after=${this.#mark}`}`)
+    const source = new EventSource(`/api/v1/live?after=${this.#mark}`)
     this.#source = source
     this.#listen()
     source.addEventListener('open', () => {
@@ -79,8 +83,6 @@ class Line {
       source.addEventListener(kind, (event: MessageEvent<string>) => {
         this.#listen()
         if (event.lastEventId !== '') this.#mark = event.lastEventId
-        if (this.#isBlind) void queryClient.invalidateQueries({ queryKey: ['get'] })
-        this.#isBlind = false
         if (kind === 'change') lookAgain((JSON.parse(event.data) as Change).topics)
       })
     }
@@ -125,7 +127,7 @@ function lookAgain(topics: readonly Topic[]): void {
     .getQueryCache()
     .getAll()
     .filter(({ meta }) => meta?.topics?.some((topic) => topics.includes(topic)) === true)) {
-    if (query.isActive()) schedule(query as Query)
+    if (query.isActive()) schedule(query)
     else query.invalidate()
   }
 }

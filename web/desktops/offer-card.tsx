@@ -14,7 +14,7 @@ import { useGetDesktop } from './get-desktop.js'
 import { GetSteps } from './get-steps.js'
 import { isRunning, machineOf, stateOf } from './offer-state.js'
 import { OpenButton } from './open-button.js'
-import { type Opener, useOpener } from './opener.js'
+import { useOpener } from './opener.js'
 import { OpenerDialogues } from './opener-dialogues.js'
 import { SystemPicture, systemOf } from './system-picture.js'
 
@@ -66,7 +66,7 @@ export function OfferCard({ offer }: { offer: Offer }): ReactElement {
       <CardFooter>
         <OpenButton offer={offer} opener={opener} getting={getting} />
       </CardFooter>
-      <OpenerDialogues offer={offer} opener={opener as Opener} />
+      <OpenerDialogues offer={offer} opener={opener} />
     </Card>
   )
 }

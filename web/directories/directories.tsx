@@ -17,6 +17,7 @@ import { ErrorAlert } from '../frame/error-state.js'
 import { TextField } from '../parts/fields.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
+import { Providers } from './providers.js'
 
 /** The LDAP servers and domains from which people come; they are named in the settings, and tried here. */
 export function Directories({ session }: { session: Session }): ReactElement {
@@ -44,6 +45,7 @@ export function Directories({ session }: { session: Session }): ReactElement {
           )
         }
       </Loaded>
+      <Providers mayTest={session.role === 'admin'} />
     </>
   )
 }

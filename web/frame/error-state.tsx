@@ -21,7 +21,7 @@ export function sentenceOf(t: TFunction, error: ApiError): string {
   if (error.code === 'no_connection') return t('frame.noConnection')
   const refused = refusalWords(t, error)
   if (refused !== null) return refused
-  const meaning = t(`errors.${error.code}` as 'errors.internal', { defaultValue: '' })
+  const meaning: string = t(`errors.${error.code}` as 'errors.internal', { defaultValue: '' })
   const sentence = localTimes(pageWays(t, error.message))
   return meaning === '' ? sentence : `${meaning} (${sentence})`
 }

@@ -45,6 +45,7 @@ export const WAYS: Readonly<
   'job list': ['jobs'],
   'machine adopt': ['machines', 'machines.adopt'],
   'machine create': ['machines', 'machines.create'],
+  'machine delete': ['machines'],
   'machine list': ['machines'],
   'pool add': ['pools', 'pools.addMember'],
   'pool list': ['pools'],
@@ -52,7 +53,9 @@ export const WAYS: Readonly<
   'pool show': ['pools'],
   'thin-client accept': ['thinClients', 'thinClients.deeds.accept'],
   'thin-client list': ['thinClients'],
+  'thin-client remove': ['thinClients'],
   'user list': ['people'],
+  'user tokens': ['people'],
 }
 const COMMAND = /(\brun )?["„“]berth ([a-z-]+ [a-z-]+)([^"“”]*)["“”]/g
 

@@ -13,15 +13,21 @@ const FEELINGS = {
 } as const
 
 export function HypervisorLabel({
-  hypervisor: { state, reason, drain },
+  hypervisor: { state, reason, drain, observed },
 }: {
-  hypervisor: Pick<Hypervisor, 'state' | 'reason' | 'drain'>
+  hypervisor: Pick<Hypervisor, 'state' | 'reason' | 'drain' | 'observed'>
 }): ReactElement {
   const { t } = useTranslation()
   if (drain !== null && state === 'maintenance')
     return (
       <StateLabel feeling={drain === 'empty' ? 'good' : 'maintenance'} title={reason}>
         {t(`drain.states.${drain}`)}
+      </StateLabel>
+    )
+  if (state === 'up' && observed.reason !== '' && !observed.current)
+    return (
+      <StateLabel feeling="bad" title={reason}>
+        {t('hypervisors.unseen')}
       </StateLabel>
     )
   return (

@@ -115,6 +115,7 @@ function Maintain({
 function Edit({ hypervisor, close }: { hypervisor: Hypervisor; close: () => void }): ReactElement {
   const { t } = useTranslation()
   const [displayAddress, setDisplay] = useState(hypervisor.displayAddress)
+  const [listenAddress, setListen] = useState(hypervisor.listenAddressSetting)
   const [maxStarts, setStarts] = useState(String(hypervisor.maxStarts))
   const change = useAct(
     async () =>
@@ -122,6 +123,7 @@ function Edit({ hypervisor, close }: { hypervisor: Hypervisor; close: () => void
         body: {
           maxStarts: Number(maxStarts),
           ...(displayAddress === hypervisor.displayAddress ? {} : { displayAddress }),
+          ...(listenAddress === hypervisor.listenAddressSetting ? {} : { listenAddress }),
         },
       }),
   )
@@ -141,6 +143,13 @@ function Edit({ hypervisor, close }: { hypervisor: Hypervisor; close: () => void
         label={t('hypervisors.displayAddress')}
         value={displayAddress}
         set={setDisplay}
+        about={t('hypervisors.displayAbout')}
+      />
+      <TextField
+        id="edit-listen"
+        label={t('hypervisors.listenAddress')}
+        value={listenAddress}
+        set={setListen}
         about={t('hypervisors.displayAbout')}
       />
       <TextField

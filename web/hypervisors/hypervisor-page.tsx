@@ -30,6 +30,7 @@ import { InstallLine } from './add-hypervisor.js'
 import { DrainProgress, useDrain } from './drain-page.js'
 import { DiskBar, HypervisorLabel, MemoryBar } from './hypervisor-label.js'
 import { HypervisorMenu } from './hypervisor-menu.js'
+import { Leftovers } from './leftovers.js'
 
 /** One hypervisor: how it is, how full, and the machines on it. */
 export function HypervisorPage({ session }: { session: Session }): ReactElement {
@@ -57,6 +58,7 @@ export function HypervisorPage({ session }: { session: Session }): ReactElement 
       <Loaded query={hypervisor}>
         {(one) => <About hypervisor={one} admin={session.role === 'admin'} />}
       </Loaded>
+      <Leftovers name={name} />
       <Title headingLevel="h2" size="lg" className="berth-below">
         {t('hypervisors.itsMachines')}
       </Title>
@@ -117,6 +119,9 @@ function About({
         </Fact>
         <Fact name={t('hypervisors.displayAddress')}>
           <span className="berth-mono">{one.displayAddress}</span>
+        </Fact>
+        <Fact name={t('hypervisors.listensOn')}>
+          <span className="berth-mono">{`${one.listenAddress}${one.listenAddressSetting === 'auto' ? ' (auto)' : ''}`}</span>
         </Fact>
         <Fact name={t('hypervisors.disk')}>
           <DiskBar hypervisor={one} />

@@ -24,14 +24,12 @@ function wantedLanguage(): Language {
 }
 
 export async function startCatalogue(): Promise<void> {
-  await i18next
-    .use(initReactI18next)
-    .init({
-      resources: { en: { translation: en } },
-      lng: 'en',
-      fallbackLng: 'en',
-      interpolation: { escapeValue: false },
-    }) // React escapes
+  await i18next.use(initReactI18next).init({
+    resources: { en: { translation: en } },
+    lng: 'en',
+    fallbackLng: 'en',
+    interpolation: { escapeValue: false },
+  }) // React escapes
   await speak(wantedLanguage())
 }
 

@@ -106,6 +106,14 @@ function Details({
       {machine.powerReason !== '' && (
         <Alert isInline variant="warning" title={machine.powerReason} className="berth-run" />
       )}
+      {machine.viewersUnknown !== '' && machine.power !== 'off' && (
+        <Alert
+          isInline
+          variant="warning"
+          title={t('machines.viewersUnknownAbout', { why: machine.viewersUnknown })}
+          className="berth-run"
+        />
+      )}
       {machine.job !== null && <JobProgress id={machine.job} mayCancel={admin} />}
       <Tabs
         activeKey={tab === '' ? 'about' : tab}

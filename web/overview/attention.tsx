@@ -45,15 +45,13 @@ export function Attention(): ReactElement {
     ...(hypervisors.data?.hypervisors ?? []).flatMap((one) => hypervisorTroubles(t, one)),
     ...(machines.data?.machines ?? []).flatMap((one) => machineTroubles(t, one)),
     ...(pools.data?.pools ?? []).flatMap((pool) => poolTroubles(t, pool)),
-    ...(devices.data?.thinClients ?? [])
-      .filter(waitsForSomebody)
-      .map((device) => ({
-        key: `thin client ${device.id}`,
-        to: path`/thin-clients/${device.id}`,
-        name: deviceName(device),
-        what: t(device.accepted ? 'overview.noDesktopDevice' : 'overview.unknownDevice'),
-        why: pageWays(t, device.sentence),
-      })),
+    ...(devices.data?.thinClients ?? []).filter(waitsForSomebody).map((device) => ({
+      key: `thin client ${device.id}`,
+      to: path`/thin-clients/${device.id}`,
+      name: deviceName(device),
+      what: t(device.accepted ? 'overview.noDesktopDevice' : 'overview.unknownDevice'),
+      why: pageWays(t, device.sentence),
+    })),
   ]
   const failed = [hypervisors, machines, pools, devices].find(({ isError }) => isError)?.error
   if ([hypervisors, machines, pools, devices].some(({ isPending }) => isPending))
@@ -91,11 +89,18 @@ function NotAll({ error }: { error: ApiError }): ReactElement {
 
 type Words = TFunction
 
-function hypervisorTroubles(t: Words, { name, state, reason, capacity }: Hypervisor): Trouble[] {
+function hypervisorTroubles(
+  t: Words,
+  { name, state, reason, capacity, observed }: Hypervisor,
+): Trouble[] {
   const common = { to: path`/hypervisors/${name}`, name }
   const full =
     capacity !== null && capacity.imagesFreeBytes < LITTLE_SPACE * capacity.imagesTotalBytes
+  const unseen = state === 'up' && !observed.current && observed.reason !== ''
   return [
+    ...(unseen
+      ? [{ ...common, key: `unseen ${name}`, what: t('hypervisors.unseen'), why: reason }]
+      : []),
     ...(state === 'unreachable'
       ? [
           {
@@ -119,7 +124,20 @@ function hypervisorTroubles(t: Words, { name, state, reason, capacity }: Hypervi
   ]
 }
 
-function machineTroubles(t: Words, { id, name, power, powerReason }: Machine): Trouble[] {
+function machineTroubles(
+  t: Words,
+  { id, name, power, powerReason, viewersUnknown }: Machine,
+): Trouble[] {
+  if (power === 'running' && viewersUnknown !== '')
+    return [
+      {
+        key: id,
+        to: path`/machines/${name}`,
+        name,
+        what: t('machines.viewersUnknown'),
+        why: viewersUnknown,
+      },
+    ]
   return power === 'crashed' || power === 'missing'
     ? [
         {

@@ -3,8 +3,10 @@ const OVER = '[role=dialog], .pf-v6-c-menu'
 
 /** Where the focus is, and then the nearest things around it that can have it: in this order they take it over. None of them is a part of what lies over the page. */
 let place: readonly HTMLElement[] = []
-/** What had the focus last, wherever it was; null: nothing, or the person has left it himself. */
+/** What had the focus last, wherever it was; null: nothing, or the person has left it themselves. */
 let last: HTMLElement | null = null
+/** A mouse button or a finger goes down in this very task: what loses the focus now was left by a person. */
+let pressing = false
 let lookingLater = false
 
 /**
@@ -16,8 +18,20 @@ export function keepFocus(): void {
   document.addEventListener('focusin', ({ target }) => {
     if (target instanceof HTMLElement) note(target)
   })
+  document.addEventListener(
+    'mousedown',
+    () => {
+      pressing = true
+      setTimeout(() => {
+        pressing = false
+      })
+    },
+    { capture: true },
+  )
   document.addEventListener('focusout', ({ target }) => {
-    // By a click beside it, for example. What has gone away is no longer there a moment later.
+    // Only a person's own click leaves nothing focused; a button that is disabled for a moment does not.
+    if (!pressing) return
+    // What has gone away is no longer there a moment later.
     setTimeout(() => {
       if (
         document.activeElement === document.body &&

@@ -159,10 +159,10 @@ async function carryOut(
 ): Promise<void> {
   switch (deed) {
     case 'unlock':
-      await api('POST', path`/users/${name}/unlock`)
+      await api('POST', path`/users/${name}/unlock`, { body: {} })
       break
     case 'logOut':
-      await api('POST', path`/users/${name}/log-out`)
+      await api('POST', path`/users/${name}/log-out`, { body: {} })
       break
     case 'disable':
       await api('PATCH', path`/users/${name}`, { body: { disabled: true } })

@@ -12,6 +12,7 @@ import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { Instant, When } from '../parts/when.js'
 import { PersonState } from './people.js'
+import { PersonTokens } from './person-tokens.js'
 import { PersonActions } from './person-actions.js'
 
 /** One person: what is known of him, what he has, and what he may do and why. */
@@ -58,6 +59,9 @@ function Details({ user, session }: { user: User; session: Session }): ReactElem
         </GridItem>
         <GridItem lg={8}>
           <Desktops user={user} />
+        </GridItem>
+        <GridItem>
+          <PersonTokens user={user} session={session} />
         </GridItem>
         <GridItem>
           <Explained user={user} />

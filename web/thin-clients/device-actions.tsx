@@ -24,7 +24,7 @@ export function DeviceActions({
     },
     ...off,
   }))
-  const others = (['assign', 'accept'] as const).map((deed) => ({
+  const others = (['assign', 'rename', 'accept'] as const).map((deed) => ({
     name: t(`thinClients.deeds.${deed}`),
     onClick: () => {
       onDeed(deed)

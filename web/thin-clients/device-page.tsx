@@ -24,7 +24,7 @@ import { PageHead } from '../parts/page-head.js'
 import { Instant } from '../parts/when.js'
 import { type Deed, DeedDialogue } from './deed-dialogue.js'
 import { DeviceActions } from './device-actions.js'
-import { DeviceState, LastSeen, nameOf, OrderLabel } from './device-state.js'
+import { askerLine, DeviceState, LastSeen, nameOf, OrderLabel } from './device-state.js'
 
 /** One device: what it sees, what it gets and why, what it was told to do, and its history. */
 export function DevicePage({ session }: { session: Session }): ReactElement {
@@ -102,8 +102,19 @@ function Facts({ device }: { device: ThinClientDetail }): ReactElement {
       t('thinClients.gets'),
       device.gets.length === 0 ? t('thinClients.getsNothing') : device.gets.join(' → '),
     ],
-    ['MAC', device.mac],
+    [t('thinClients.hostname'), device.hostname === '' ? '–' : device.hostname],
+    [
+      'MAC',
+      device.macs
+        .map(({ mac, believed }) =>
+          believed || !device.accepted ? mac : `${mac} (${t('thinClients.notBelieved')})`,
+        )
+        .join(', '),
+    ],
     [t('thinClients.address'), device.address],
+    ...(device.askers.length === 0
+      ? []
+      : [[t('thinClients.asks'), device.askers.map(askerLine).join(', ')] as const]),
     [t('thinClients.version'), device.version],
     [t('thinClients.seen'), <LastSeen device={device} />],
     [t('thinClients.first'), <Instant at={device.firstSeen} />],

@@ -1,7 +1,7 @@
 import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { OrderState } from '../../broker/api/device-orders.js'
-import type { ThinClient } from '../../broker/api/thin-clients.js'
+import type { Asker, ThinClient } from '../../broker/api/thin-clients.js'
 import { pageWays } from '../frame/page-ways.js'
 import { type Feeling, StateLabel } from '../parts/state-label.js'
 import { When } from '../parts/when.js'
@@ -24,8 +24,17 @@ const ORDER_FEELINGS: Readonly<Record<OrderState['state'], Feeling>> = {
   'not-reached': 'bad',
 }
 
-export function nameOf(device: Pick<ThinClient, 'hostname' | 'mac'>): string {
-  return device.hostname === '' ? device.mac : device.hostname
+export function nameOf({
+  name,
+  hostname,
+  mac,
+}: Pick<ThinClient, 'name' | 'hostname' | 'mac'>): string {
+  return [name, hostname].find((one) => one !== '') ?? mac
+}
+
+/** What tells those that ask apart: the code on the screen of each, and from where it comes. */
+export function askerLine({ code, address }: Asker): string {
+  return `${code} (${address})`
 }
 
 /** It gets nothing until somebody decides: it is not accepted, or it stands there and is given no desktop. One of which nothing is known yet is none of these. */

@@ -97,7 +97,7 @@ function Listed({
       key: 'mac',
       name: 'MAC',
       cell: (device) => <span className="berth-mono">{device.mac}</span>,
-      value: (device) => device.mac,
+      value: (device) => device.macs.map(({ mac }) => mac).join(' '),
       width: '9.5rem',
       wideOnly: true,
       rank: 2,

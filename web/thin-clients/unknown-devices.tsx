@@ -1,16 +1,16 @@
 import { Alert, Button, Flex } from '@patternfly/react-core'
-import type { ReactElement } from 'react'
+import { Fragment, type ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { ThinClient } from '../../broker/api/thin-clients.js'
 import { pageWays } from '../frame/page-ways.js'
 import type { Deed } from './deed-dialogue.js'
-import { nameOf, waitsForSomebody } from './device-state.js'
+import { askerLine, nameOf, waitsForSomebody } from './device-state.js'
 
 /** More are in the table below. */
 const MOST_SHOWN = 8
 
-/** Devices that get nothing until somebody decides: not accepted, or with no desktop. */
+/** Devices that get nothing until somebody decides: not accepted, or with no desktop, or one that asks in the place of a device without its key. */
 export function UnknownDevices({
   devices,
   onDeed,
@@ -20,7 +20,7 @@ export function UnknownDevices({
 }): ReactElement | null {
   const { t } = useTranslation()
   const unknown = devices
-    .filter(waitsForSomebody)
+    .filter((device) => waitsForSomebody(device) || device.askers.length > 0)
     .sort((a, b) => Number(a.accepted) - Number(b.accepted))
   if (unknown.length === 0) return null
   return (
@@ -32,47 +32,69 @@ export function UnknownDevices({
       component="h2"
     >
       <ul className="berth-unknown">
-        {unknown.slice(0, MOST_SHOWN).map((device) => (
-          <li key={device.id}>
-            <span>
-              <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>{' '}
-              <span className="berth-mono">
-                {device.mac} {device.address}
+        {unknown.slice(0, MOST_SHOWN).map((device) => {
+          const asks = device.askers.length > 0
+          return (
+            <li key={device.id}>
+              <span>
+                <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>{' '}
+                <span className="berth-mono">
+                  {[device.mac, ...(asks ? [] : [device.address])].join(' ')}
+                </span>
+                {asks && <Askers device={device} />}
+                <br />
+                <small>
+                  {device.accepted && asks
+                    ? t('thinClients.inPlace', { count: device.askers.length })
+                    : pageWays(t, device.sentence)}
+                </small>
               </span>
-              <br />
-              <small>{pageWays(t, device.sentence)}</small>
-            </span>
-            {onDeed && (
-              <Flex columnGap={{ default: 'columnGapSm' }}>
-                {!device.accepted && (
+              {onDeed && (
+                <Flex columnGap={{ default: 'columnGapSm' }}>
+                  {(!device.accepted || asks) && (
+                    <Button
+                      size="sm"
+                      variant="secondary"
+                      aria-label={t('thinClients.acceptOf', { name: nameOf(device) })}
+                      onClick={() => {
+                        onDeed('accept', device)
+                      }}
+                    >
+                      {t('thinClients.deeds.accept')}
+                    </Button>
+                  )}
                   <Button
                     size="sm"
                     variant="secondary"
-                    aria-label={t('thinClients.acceptOf', { name: nameOf(device) })}
+                    aria-label={t('thinClients.assignOf', { name: nameOf(device) })}
                     onClick={() => {
-                      onDeed('accept', device)
+                      onDeed('assign', device)
                     }}
                   >
-                    {t('thinClients.deeds.accept')}
+                    {t('thinClients.deeds.assign')}
                   </Button>
-                )}
-                <Button
-                  size="sm"
-                  variant="secondary"
-                  aria-label={t('thinClients.assignOf', { name: nameOf(device) })}
-                  onClick={() => {
-                    onDeed('assign', device)
-                  }}
-                >
-                  {t('thinClients.deeds.assign')}
-                </Button>
-              </Flex>
-            )}
-          </li>
-        ))}
+                </Flex>
+              )}
+            </li>
+          )
+        })}
       </ul>
       {unknown.length > MOST_SHOWN &&
         t('thinClients.moreUnknown', { count: unknown.length - MOST_SHOWN })}
     </Alert>
+  )
+}
+
+/** Each with its code beside its address: that is how the right one is told. */
+function Askers({ device: { askers } }: { device: ThinClient }): ReactElement {
+  return (
+    <>
+      {askers.map((asker) => (
+        <Fragment key={asker.code}>
+          <br />
+          <span className="berth-mono">{askerLine(asker)}</span>
+        </Fragment>
+      ))}
+    </>
   )
 }

@@ -16,7 +16,7 @@ import { FormDialogue } from '../parts/form-dialogue.js'
 import { type PartialScope, PARTIAL_SCOPES, scopeName } from './scopes.js'
 
 const DAY_MS = 86_400_000
-const VALID_DAYS = ['30', '90', '365', 'never'] as const
+const VALID_DAYS = ['30', '90', '365', 'longest'] as const
 type ValidDays = (typeof VALID_DAYS)[number]
 interface Wish {
   readonly name: string
@@ -104,7 +104,7 @@ function bodyOf({ name, may, scopes, days }: Wish): object {
   return {
     name: name.trim(),
     ...(may === 'some' ? { scopes } : {}),
-    ...(days === 'never' ? {} : { validForMs: Number(days) * DAY_MS }),
+    ...(days === 'longest' ? {} : { validForMs: Number(days) * DAY_MS }),
   }
 }
 

@@ -93,6 +93,7 @@ export function Tokens(): ReactElement {
       {revoking && (
         <Revoke
           token={revoking}
+          at={path`/tokens/${revoking.name}`}
           revoked={lookAgain}
           close={() => {
             setRevoking(null)
@@ -129,18 +130,21 @@ export function Tokens(): ReactElement {
   )
 }
 
-function Revoke({
+/** `at`: where the token is, for the API. */
+export function Revoke({
   token: { name },
+  at,
   revoked,
   close,
 }: {
   token: Token
+  at: string
   revoked: () => void
   close: () => void
 }): ReactElement {
   const { t } = useTranslation()
   const act = useAct(async () => {
-    await api('DELETE', path`/tokens/${name}`)
+    await api('DELETE', at)
   })
   const done = (): void => {
     revoked()
