@@ -7,6 +7,7 @@ import { Hosts } from '../broker/assignments/hosts.js'
 import type { Hypervisors } from '../broker/hypervisors/service.js'
 import type { Observer } from '../broker/machines/observer.js'
 import { defaultPolicy } from '../broker/pools/policy.js'
+import { Occupancy } from '../broker/occupancy/occupancy.js'
 import { openStore, type Store } from '../broker/store/open.js'
 import { ROOT } from '../test/support/broker-process.js'
 import type { BenchOptions, Places } from './places.js'
@@ -33,7 +34,7 @@ export async function measureClaims(
     name: 'claims',
     title: `Claim and release, ${rounds.toLocaleString('en')} times (p50; SQLite in WAL mode, synchronous=FULL)`,
     samples: { few: few.claims, many: many.claims, bare },
-    note: `Each claim and each release is a transaction of its own, with its event in the audit chain. The other side of the first line is two bare transactions of SQLite with one guarded UPDATE and one INSERT each, on the same disk. One after another that is ${Math.round(rate).toLocaleString('en')} claim+release a second.`,
+    note: `Each claim and each release is on the disk, with its event in the audit chain, before it is answered; those that come at one moment share the wait for the disk. The other side of the first line is two bare transactions of SQLite with one guarded UPDATE and one INSERT each, on the same disk. One after another that is ${Math.round(rate).toLocaleString('en')} claim+release a second.`,
     comparisons: [
       {
         what: 'claim + release, each awaited',
@@ -117,8 +118,11 @@ function hostsOf(store: Store): Hosts {
   return new Hosts({
     store,
     now: Date.now,
+    graceMs: 60_000,
     hypervisors: hypervisors as unknown as Hypervisors,
-    observer: {} as Observer,
+    observer: {
+      occupancy: new Occupancy({ monotonicMs: () => performance.now(), maxAgeMs: 120_000 }),
+    } as Observer,
   })
 }
 

@@ -112,7 +112,7 @@ async function settled(page: Page, machine: string): Promise<void> {
 async function click(page: Page, machine: string, picture: readonly number[]): Promise<number> {
   await page.evaluate(watch(picture))
   await openButton(page, machine).click()
-  return (await page.evaluate('window.berthShown')) as number
+  return await page.evaluate<number>('window.berthShown')
 }
 
 /** What the guest shows when it is left alone: the picture that two looks one after the other agree on. Throws for one in which nothing is. */
@@ -122,7 +122,7 @@ async function pictureOf(browser: Browser, url: string, machine: string): Promis
   let before: number[] | null = null
   const picture = await until(
     async () => {
-      const now = (await page.evaluate('window.berthRows()')) as number[] | null
+      const now = await page.evaluate<number[] | null>('window.berthRows()')
       const same =
         now !== null &&
         before !== null &&

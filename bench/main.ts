@@ -15,6 +15,7 @@ import { type BenchOptions, Places } from './places.js'
 import { measurePopulate } from './populate.js'
 import { writeReadme } from './readme-tables.js'
 import { type Report, textTable } from './report.js'
+import { measureSoak } from './soak.js'
 import { thisMachine } from './this-machine.js'
 import { measureWaiting } from './waiting.js'
 
@@ -32,6 +33,7 @@ const MEASUREMENTS: Readonly<
   waiting: measureWaiting,
   dashboards: measureDashboards,
   claims: measureClaims,
+  soak: measureSoak,
 }
 const EXIT = { measured: 0, failed: 1, usage: 2 } as const
 
@@ -45,22 +47,32 @@ async function main(): Promise<number> {
     options: {
       small: { type: 'boolean', default: false },
       runs: { type: 'string', default: '5' },
+      minutes: { type: 'string', default: '20' },
       'write-readme': { type: 'boolean', default: false },
     },
   })
   const unknown = positionals.filter((name) => !Object.hasOwn(MEASUREMENTS, name))
-  const runs = Number(values.runs)
-  if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
-    process.stderr.write(
-      unknown.length > 0
-        ? `bench: ${unknown.join(', ')} is not a measurement; there are ${Object.keys(MEASUREMENTS).join(', ')}.\n`
-        : 'bench: --runs takes a whole number from 1 on.\n',
-    )
+  const [runs, minutes] = [Number(values.runs), Number(values.minutes)]
+  const wrong =
+    unknown.length > 0
+      ? `${unknown.join(', ')} is not a measurement; there are ${Object.keys(MEASUREMENTS).join(', ')}.`
+      : !Number.isInteger(runs) || runs < 1
+        ? '--runs takes a whole number from 1 on.'
+        : !(minutes >= 1 && minutes <= 24 * 60)
+          ? '--minutes takes a number from 1 to 1440.'
+          : null
+  if (wrong !== null) {
+    process.stderr.write(`bench: ${wrong}\n`)
     return EXIT.usage
   }
   const machine = await thisMachine()
   const places = new Places(say)
-  const options = { small: values.small, runs: values.small ? Math.min(runs, 3) : runs, log: say }
+  const options = {
+    small: values.small,
+    runs: values.small ? Math.min(runs, 3) : runs,
+    minutes,
+    log: say,
+  }
   mkdirSync(join(ROOT, 'bench-out'), { recursive: true })
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
@@ -68,9 +80,11 @@ async function main(): Promise<number> {
         process.exit(EXIT.failed)
       })
     })
+  let failed = false
   try {
     for (const [name, measure] of Object.entries(MEASUREMENTS)) {
-      if (positionals.length > 0 && !positionals.includes(name)) continue
+      // A day of work is no measurement of speed: it is run when it is asked for.
+      if (positionals.length > 0 ? !positionals.includes(name) : name === 'soak') continue
       const report = await measure(places, options)
       say(`\n${textTable(report)}\n`)
       writeFileSync(
@@ -78,8 +92,9 @@ async function main(): Promise<number> {
         `${JSON.stringify({ ...report, machine, small: values.small }, null, 2)}\n`,
       )
       if (values['write-readme'] && !values.small) writeReadme(report, machine)
+      failed ||= report.failed === true
     }
-    return EXIT.measured
+    return failed ? EXIT.failed : EXIT.measured
   } finally {
     await places.close()
   }

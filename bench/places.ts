@@ -3,6 +3,8 @@ import { type FleetWithBroker, startFleetWithBroker } from './fleet-with-broker.
 export interface BenchOptions {
   readonly small: boolean
   readonly runs: number
+  /** How long a soak lasts. */
+  readonly minutes: number
   readonly log: (line: string) => void
 }
 

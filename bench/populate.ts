@@ -1,7 +1,7 @@
 import type { Machine, MachineList } from '../broker/api/machines.js'
 import type { JobRef } from '../broker/api/images.js'
 import { domainXml } from '../broker/hypervisors/domain-xml.js'
-import { newMac } from '../broker/machines/definition.js'
+import { randomMac } from '../broker/machines/macs.js'
 import type { FleetHost } from '../test/fleet/fleet-host.js'
 import type { ApiClient } from '../test/support/api-client.js'
 import { createMachines, jobTimeMs } from './fleet-with-broker.js'
@@ -103,7 +103,7 @@ function sameXml(machine: Machine, name: string): string {
     vcpus: machine.vcpus,
     firmware: machine.firmware,
     network: machine.network,
-    mac: newMac(),
+    mac: randomMac(),
     serial: name,
     disk: `${OVERLAYS}/${name}.qcow2`,
     transient: false,

@@ -17,6 +17,8 @@ export interface Report {
   readonly note: string
   /** Every single figure, for the JSON. */
   readonly samples: Readonly<Record<string, readonly number[] | number>>
+  /** It is there to find a fault, and has found one: the run ends with exit code 1. */
+  readonly failed?: boolean
 }
 
 const HEADINGS = ['measured', 'Berth', 'the other side', 'ratio', 'target', 'met'] as const

@@ -17,7 +17,42 @@ export interface SimulatedBroker {
   readonly url: string
   readonly ca: string
   readonly api: ApiClient
+  /** How late its event loop was since the last question. */
+  readonly loopDelay: () => Promise<LoopDelay>
+  readonly holdings: () => Promise<Holdings>
+  /** Cuts the line to a host, or brings it back. */
+  readonly setLine: (host: string, up: boolean) => Promise<void>
+  /** Whose viewers are connected to a machine from now on. */
+  readonly seat: (host: string, machine: string, viewers: readonly string[]) => Promise<void>
+  readonly database: string
   readonly stop: () => Promise<void>
+}
+
+/** What the parent asks of the broker's process. */
+export type Order =
+  | { readonly do: 'loop-delay' }
+  | { readonly do: 'holdings' }
+  | { readonly do: 'line'; readonly host: string; readonly up: boolean }
+  | {
+      readonly do: 'seat'
+      readonly host: string
+      readonly machine: string
+      readonly viewers: readonly string[]
+    }
+
+export interface Holdings {
+  readonly rssBytes: number
+  readonly heapBytes: number
+  readonly externalBytes: number
+  /** What keeps the event loop alive: sockets, timers, requests. */
+  readonly handles: number
+}
+
+/** Milliseconds. */
+export interface LoopDelay {
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
 }
 
 /** Starts one whose hypervisors are simulated, in a process and a directory of its own, and logs in. */
@@ -42,11 +77,11 @@ export async function startSimulatedBroker(): Promise<SimulatedBroker> {
   const child = spawn(
     process.execPath,
     [join(ROOT, 'dist/bench/simulated-broker.js'), join(directory, 'broker.yaml')],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
   )
   const log = createWriteStream(join(directory, 'broker.log'))
-  child.stdout.pipe(log)
-  child.stderr.pipe(log)
+  child.stdout?.pipe(log)
+  child.stderr?.pipe(log)
   const ca = (): string => readFileSync(join(directory, 'data', 'ca.pem'), 'utf8')
   await until(async () => (await new ApiClient(url, ca()).raw('GET', '/healthz')).status === 200, {
     withinMs: 20_000,
@@ -61,12 +96,32 @@ export async function startSimulatedBroker(): Promise<SimulatedBroker> {
     if (child.exitCode === null && child.kill('SIGTERM')) await once(child, 'exit')
     rmSync(directory, { recursive: true, force: true })
   }
+  // One after another: an answer does not say to what it is one.
+  let last: Promise<unknown> = Promise.resolve()
+  const order = async <T>(wanted: Order): Promise<T> => {
+    const mine = last.then(async () => {
+      const said = once(child, 'message')
+      child.send(wanted)
+      return ((await said) as [T])[0]
+    })
+    last = mine
+    return await mine
+  }
   return {
     pid: child.pid ?? 0,
     password,
     url,
     ca: ca(),
     api: new ApiClient(url, ca(), token),
+    loopDelay: async () => await order<LoopDelay>({ do: 'loop-delay' }),
+    holdings: async () => await order<Holdings>({ do: 'holdings' }),
+    setLine: async (host, up) => {
+      await order({ do: 'line', host, up })
+    },
+    seat: async (host, machine, viewers) => {
+      await order({ do: 'seat', host, machine, viewers })
+    },
+    database: join(directory, 'data', 'berth.sqlite'),
     stop,
   }
 }
