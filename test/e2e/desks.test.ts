@@ -172,6 +172,45 @@ t.test('a second device with that MAC is nobody until the administrator says so'
   t.throws(() => readFileSync(join(other.stateDir, 'agent', 'device-key')), { code: 'ENOENT' })
 })
 
+t.test('a dock and an adapter come and go: the key decides, and the desktop comes', async (t) => {
+  const card = async (...words: string[]): Promise<void> => {
+    t.equal((await desk.run(['ip', ...words])).code, 0, words.join(' '))
+  }
+  const [device] = await devices()
+  // The card of a dock, which sorts before its own.
+  await card('link', 'add', 'aadock0', 'type', 'veth', 'peer', 'name', 'vethdock')
+  await card('link', 'set', 'aadock0', 'address', '52:54:00:d0:c0:01')
+  await card('address', 'add', '192.0.2.1/32', 'dev', 'aadock0')
+  for (const end of ['vethdock', 'aadock0']) await card('link', 'set', end, 'up')
+  const docked = switchOn(desk, screen)
+  await shown({ name: 'pc-1' })
+  await docked.stop()
+  // Its own card is another one, after a repair; the dock is gone.
+  await card('link', 'del', 'aadock0')
+  await card('link', 'set', 'eth0', 'address', '52:54:00:d0:c0:02')
+  const repaired = switchOn(desk, screen)
+  await shown({ name: 'pc-1' })
+  const [same] = await devices()
+  t.equal(same?.id, device?.id)
+  t.match(
+    same?.macs.map(({ mac }) => mac).sort(),
+    [desk.mac, '52:54:00:d0:c0:01', '52:54:00:d0:c0:02'].sort(),
+  )
+  t.ok(same?.macs.find(({ mac }) => mac === desk.mac)?.believed)
+  const { events } = await berth.api.get<{ events: Array<{ action: string; object: string }> }>(
+    '/events?limit=500',
+  )
+  t.ok(
+    events.filter(
+      ({ action, object }) =>
+        action === 'thin-client.macs' && object === `thin-client:${device?.id ?? ''}`,
+    ).length >= 2,
+    'each change is in the audit log',
+  )
+  await card('link', 'set', 'eth0', 'address', desk.mac)
+  await repaired.stop()
+})
+
 t.test('a bad clients.xml is refused, and the last good one stays in force', async (t) => {
   writeFileSync(berth.broker.clientsXml, '<thin-clients>\n<client mac="zz"/>\n</thin-clients>')
   await until(

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { keptLog } from '../support/kept-logs.js'
 import { until } from '../support/until.js'
 import { fleetScript, runCommand, type CommandResult } from './command.js'
 import { runInside, spawnInside, type InsideOptions, type RunOptions } from './inside.js'
@@ -148,10 +149,22 @@ export class FleetHost {
 
   /** Everything on the host is killed at once; what it wrote stays. */
   async powerCut(): Promise<void> {
+    this.#keepLogs()
     await this.#namespace?.destroy()
     this.#namespace = undefined
     // The kernel removes the cable a little later by itself: it must be free for powerOn().
     await runCommand(['ip', 'link', 'delete', 'dev', this.#cable])
+  }
+
+  /** What its daemons and its guests said outlives it where somebody wants the logs. */
+  #keepLogs(): void {
+    const logs = join(this.stateDir, 'disk/upper/var/log')
+    for (const log of ['sshd.log', 'libvirt/libvirtd.log']) {
+      const source = join(logs, log)
+      if (!existsSync(source) || statSync(source).size === 0) continue
+      const kept = keptLog(`${this.name}-${basename(log, '.log')}`)
+      if (kept !== null) copyFileSync(source, kept)
+    }
   }
 
   async powerOn(): Promise<void> {

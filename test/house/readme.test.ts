@@ -38,7 +38,9 @@ test('the tables of the README are those of the code', async (t) => {
     'settings of the broker',
   )
   for (const [name, schema] of Object.entries(LOGIN_SETTINGS)) {
-    const rows = Object.entries(schema.properties).map(([key, { default: value, description }]) => [
+    const rows = Object.entries(
+      schema.properties as Record<string, { default?: unknown; description?: string }>,
+    ).map(([key, { default: value, description }]) => [
       `\`${key}\``,
       value === undefined ? 'needed' : `\`${JSON.stringify(value)}\``,
       (description ?? '').replaceAll('|', '\\|'),

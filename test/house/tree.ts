@@ -11,6 +11,7 @@ const NOT_OURS = new Set([
   '.git',
   '.cache',
   '.tap',
+  '.mypy_cache',
 ])
 /** The folders that hold code. */
 const CODE_FOLDERS = [

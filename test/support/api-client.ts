@@ -29,6 +29,8 @@ export class ApiClient {
     readonly url: string,
     readonly ca: string,
     readonly token: string | null = null,
+    /** The address that it comes from, where it matters. */
+    readonly localAddress?: string,
   ) {}
 
   async get<T>(path: string): Promise<T> {
@@ -83,6 +85,7 @@ export class ApiClient {
           method,
           ca: this.ca,
           agent: false,
+          ...(this.localAddress === undefined ? {} : { localAddress: this.localAddress }),
           headers: {
             ...(text === undefined
               ? {}

@@ -3,6 +3,7 @@ import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync }
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ApiClient } from './api-client.js'
+import { keptLog } from './kept-logs.js'
 import { until } from './until.js'
 
 export interface BrokerOptions {
@@ -13,7 +14,7 @@ export interface BrokerOptions {
   readonly port?: number
   readonly thinClientNetworks?: readonly string[]
   /** Further settings, by their name in broker.yaml. */
-  readonly settings?: Readonly<Record<string, string | number>>
+  readonly settings?: Readonly<Record<string, string | number | readonly string[]>>
   /** Ends the broker with kill -9 at this step of a job: `kind target step when`, parts may be `*`. */
   readonly crashAt?: string
   /** Its hypervisors are simulated, whatever is added. */
@@ -32,11 +33,14 @@ export const ROOT = (() => {
 /** A broker in a process of its own, from dist/, that can be killed and started again on the same data. */
 export class BrokerProcess {
   #child: ChildProcess | undefined
+  readonly logFile: string
 
   private constructor(
     readonly options: BrokerOptions,
     readonly port: number,
-  ) {}
+  ) {
+    this.logFile = keptLog('broker') ?? join(options.directory, 'broker.log')
+  }
 
   static async start(options: BrokerOptions): Promise<BrokerProcess> {
     const broker = new BrokerProcess(options, options.port ?? 8443)
@@ -52,9 +56,6 @@ export class BrokerProcess {
   }
   get clientsXml(): string {
     return join(this.options.directory, 'clients.xml')
-  }
-  get logFile(): string {
-    return join(this.options.directory, 'broker.log')
   }
   get adminPassword(): string {
     return readFileSync(join(this.options.directory, 'data', 'admin-password'), 'utf8').trim()

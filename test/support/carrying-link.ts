@@ -23,7 +23,9 @@ export class CarryingLink extends SimulatedLink {
 /** Lines first, then frames: offset (8 bytes), length (4 bytes), bytes; the frame of length 0 at the file's end is the last. */
 class HelperStream extends Duplex {
   #received = Buffer.alloc(0)
-  #receiving: { readonly id: string; readonly name: string; readonly size: number } | undefined
+  #receiving:
+    | { readonly id: string; readonly name: string; readonly owner: string; readonly size: number }
+    | undefined
 
   constructor(readonly host: SimulatedHost) {
     super()
@@ -69,12 +71,19 @@ class HelperStream extends Duplex {
   #receive({ id, args }: Request): void {
     const name = String(args['name'])
     const done = this.host.images.has(name)
+    const owner = String(args['owner'])
+    if (done && this.host.marks.get(`images/${name}`)?.owner !== owner)
+      return this.#reply({
+        id,
+        ok: false,
+        error: { code: 'foreign', message: `${name} is foreign` },
+      })
     this.#reply({
       id,
       ok: true,
       result: { offset: done ? Number(args['size']) : 0, ...(done ? { done } : {}) },
     })
-    if (!done) this.#receiving = { id, name, size: Number(args['size']) }
+    if (!done) this.#receiving = { id, name, owner, size: Number(args['size']) }
   }
 
   #takeFrame(): boolean {
@@ -83,8 +92,9 @@ class HelperStream extends Duplex {
     if (this.#received.length < HEADER_BYTES + length) return false
     this.#received = this.#received.subarray(HEADER_BYTES + length)
     if (length > 0) return true
-    const { id, name } = this.#receiving
+    const { id, name, owner } = this.#receiving
     this.host.images.set(name, null)
+    this.host.marks.set(`images/${name}`, { owner, operation: undefined, result: {} })
     this.host.onAnswer('file_receive')
     this.#reply({ id, ok: true, result: { sha256: '' } })
     return false

@@ -10,6 +10,7 @@ import { SimulatedHost } from '../../broker/hypervisors/simulated.js'
 import type { StepHook } from '../../broker/jobs/context.js'
 import { ApiClient } from './api-client.js'
 import { CarryingLink } from './carrying-link.js'
+import { keptLog } from './kept-logs.js'
 import { until } from './until.js'
 
 export interface SimulatedBrokerOptions {
@@ -21,6 +22,9 @@ export interface SimulatedBrokerOptions {
   readonly log?: Logger
   /** Other settings than the defaults of this file. */
   readonly config?: Partial<Config>
+  readonly requestWithinMs?: number
+  /** The CA of a certificate of the site's own, as PEM. */
+  readonly ca?: string
 }
 
 /** As ssh-keygen prints it; a simulated host shows no key at all. */
@@ -32,6 +36,14 @@ export function temporaryDirectory(): string {
   return mkdtempSync(join(TEMPORARY, 'berth-test-'))
 }
 
+/** Nothing is said; what is worth a warning is kept where somebody wants the logs. */
+function quietLog(): Logger {
+  const file = keptLog('broker')
+  return file === null
+    ? pino({ level: 'silent' })
+    : pino({ level: 'warn' }, pino.destination({ dest: file, sync: true }))
+}
+
 /** The real app in this process, on a port of its own, with hosts in memory. */
 export class SimulatedBroker {
   /** What the job steps call; it may be changed while the broker runs. */
@@ -39,6 +51,7 @@ export class SimulatedBroker {
   #broker: Broker | undefined
   #database: Database.Database | undefined
   #token: string | null = null
+  readonly #log = quietLog()
 
   private constructor(
     readonly options: SimulatedBrokerOptions,
@@ -73,7 +86,7 @@ export class SimulatedBroker {
     return `https://127.0.0.1:${this.broker.port}`
   }
   get ca(): string {
-    return readFileSync(join(this.directory, 'data', 'ca.pem'), 'utf8')
+    return this.options.ca ?? readFileSync(join(this.directory, 'data', 'ca.pem'), 'utf8')
   }
   get clientsXml(): string {
     return join(this.directory, 'clients.xml')
@@ -119,11 +132,14 @@ export class SimulatedBroker {
     ): CarryingLink => new CarryingLink(this.host(name), { settings, events })
     this.#broker = await startBroker({
       config,
-      log: this.options.log ?? pino({ level: 'silent' }),
+      log: this.options.log ?? this.#log,
       hook: (point) => {
         this.hook(point)
       },
       hosts: { openLink },
+      ...(this.options.requestWithinMs === undefined
+        ? {}
+        : { requestWithinMs: this.options.requestWithinMs }),
     })
     this.#database = new Database(join(this.directory, 'data', 'berth.sqlite'), {
       fileMustExist: true,

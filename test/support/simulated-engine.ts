@@ -18,6 +18,9 @@ import type { StepHook } from '../../broker/jobs/context.js'
 import { JobRunner } from '../../broker/jobs/runner.js'
 import { GoldenImages } from '../../broker/machines/golden-images.js'
 import { defineJob, deleteJob, powerJob } from '../../broker/machines/jobs.js'
+import { Occupancy } from '../../broker/occupancy/occupancy.js'
+import { Endings } from '../../broker/machines/endings.js'
+import { Leftovers } from '../../broker/machines/leftovers.js'
 import { Observer } from '../../broker/machines/observer.js'
 import { populateJob } from '../../broker/machines/populate-job.js'
 import { Power } from '../../broker/machines/power.js'
@@ -56,20 +59,34 @@ export class Engine {
     readonly images: GoldenImages,
     readonly handingOut: HandingOut,
     readonly collector: Collector,
+    readonly leftovers: Leftovers,
   ) {}
 
   static async start(options: EngineOptions): Promise<Engine> {
     const directory = options.directory ?? temporaryDirectory()
     const log = options.log ?? pino({ level: 'silent' })
     const store = openStore(join(directory, DATABASE))
+    const occupancy = new Occupancy({
+      monotonicMs: options.monotonicMs ?? (() => performance.now()),
+      maxAgeMs: 120_000,
+    })
     const hypervisors = new Hypervisors({
+      occupancy,
       store,
       log,
       prepare: async () => {},
       openLink: (name, settings, events) =>
         new CarryingLink(hostNamed(options.hosts, name), { settings, events }),
     })
-    const observer = new Observer({ store, hypervisors, log, everyMs: 60_000 })
+    const observer = new Observer({
+      store,
+      hypervisors,
+      occupancy,
+      log,
+      everyMs: 60_000,
+      displayTimeoutMs: 2_000,
+    })
+    const endings = new Endings({ hypervisors, monotonicMs: () => performance.now() })
     const jobs = new JobRunner({
       store,
       log,
@@ -90,11 +107,13 @@ export class Engine {
       store,
       hypervisors,
       observer,
+      endings,
       machines,
       goldenImages: images,
       jobs,
       log,
       releaseAfterMs: options.releaseAfterMs ?? 300_000,
+      graceMs: 60_000,
       now: options.now ?? Date.now,
       monotonicMs: options.monotonicMs ?? (() => performance.now()),
       watchersOf: () => [],
@@ -109,6 +128,7 @@ export class Engine {
         engine.hook(point)
       },
     })
+    const leftovers = new Leftovers({ store, hypervisors, log })
     const engine = new Engine(
       options,
       directory,
@@ -120,19 +140,21 @@ export class Engine {
       images,
       handingOut,
       collector,
+      leftovers,
     )
     engine.#registerJobs()
     await hypervisors.start()
     observer.start()
     handingOut.start()
     collector.start()
+    leftovers.start()
     await engine.untilUp()
     await jobs.start()
     return engine
   }
 
   #registerJobs(): void {
-    const { store, hypervisors, observer, jobs, handingOut } = this
+    const { store, hypervisors, observer, jobs, handingOut, leftovers } = this
     const images = {
       store,
       link: (name: string) => hypervisors.link(name),
@@ -144,6 +166,7 @@ export class Engine {
       store,
       hypervisors,
       observer,
+      leftovers,
       power: new Power({ store, hypervisors, observer, ...machineAnswers(store) }),
       ...machineAnswers(store),
     }
@@ -230,6 +253,7 @@ export class Engine {
     await this.handingOut.stop()
     await this.hypervisors.stop()
     await this.collector.rest()
+    await this.leftovers.stop()
     void this.observer.stop() // a look that comes too late fails unheard
     await this.store.destroy()
   }
@@ -247,6 +271,7 @@ export function copyOfHost(host: SimulatedHost): SimulatedHost {
   for (const part of ['images', 'overlays'] as const)
     for (const [name, base] of host[part]) copy[part].set(name, base)
   for (const [operation, answer] of host.journal) copy.journal.set(operation, answer)
+  for (const [file, mark] of host.marks) copy.marks.set(file, mark)
   copy.fence = host.fence
   return copy
 }

@@ -1,0 +1,35 @@
+import Database from 'better-sqlite3'
+
+type Methods = Record<'all' | 'get' | 'run', Run>
+type Run = (this: Database.Statement, ...values: unknown[]) => unknown
+
+/** Counts the statements that this process gives to SQLite, to show how much work something makes; call `stop` at the end. */
+export class Statements {
+  readonly #texts: string[] = []
+  readonly #before = new Map<'all' | 'get' | 'run', Run>()
+  readonly #prototype: Methods
+
+  constructor() {
+    const database = new Database(':memory:')
+    this.#prototype = Object.getPrototypeOf(database.prepare('SELECT 1')) as Methods
+    database.close()
+    const texts = this.#texts
+    for (const method of ['all', 'get', 'run'] as const) {
+      const before = this.#prototype[method]
+      this.#before.set(method, before)
+      this.#prototype[method] = function (...values) {
+        texts.push(this.source)
+        return before.apply(this, values)
+      }
+    }
+  }
+
+  /** Those since the last call whose text has all of these words. */
+  take(...words: readonly string[]): string[] {
+    return this.#texts.splice(0).filter((text) => words.every((word) => text.includes(word)))
+  }
+
+  stop(): void {
+    for (const [method, before] of this.#before) this.#prototype[method] = before
+  }
+}
