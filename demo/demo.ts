@@ -1,6 +1,15 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  createWriteStream,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Hypervisor } from '../broker/api/hypervisors.js'
 import { mustRun } from '../test/fleet/command.js'
 import type { Desk } from '../test/fleet/desk.js'
 import { type Fleet, startFleet } from '../test/fleet/fleet.js'
@@ -19,6 +28,8 @@ const BOOT = { machine: 'pc-5', mac: '52:54:00:be:27:05' }
 /** For whom a page is made to be looked at; the password is told, since all of it is gone with the demo. */
 const [POOL, PERSON, PERSON_PASSWORD] = ['class', 'ann', 'a desk by the window']
 const GENERATION = 'g1'
+/** What the broker, the hypervisors and the thin clients wrote in their logs; it stays when the demo is gone. */
+const LOGS = join(ROOT, 'demo-out/logs')
 const IMPORT_FILE = '/var/lib/berth/import/guest.qcow2'
 const PICTURE_WITHIN_MS = 120_000
 /** A whole Debian under software emulation takes its time. */
@@ -40,6 +51,8 @@ export class Demo {
   async run(): Promise<void> {
     const { steps } = this
     mkdirSync(this.#pictures, { recursive: true })
+    rmSync(LOGS, { recursive: true, force: true })
+    process.env['BERTH_LOGS'] = LOGS
     const image = await steps.step('Building the guest image (quick when it is there)', guestImage)
     const fleet = await steps.step(
       'Starting two hypervisors, each with its own sshd and libvirtd',
@@ -82,7 +95,7 @@ export class Demo {
     steps.say('')
     steps.say(`Berth is up: open ${broker.url} in a browser; the pictures are in demo-out/ .`)
     steps.say(`  ann, who may use the pool "${POOL}":  password ${PERSON_PASSWORD}`)
-    steps.say(`  admin, who looks after the house:  the password is in ${broker.passwordFile}`)
+    steps.say(`  admin, the administrator:  the password is in ${broker.passwordFile}`)
     steps.say(
       "The browser warns of the certificate, since it does not know the broker's own CA yet.",
     )
@@ -152,22 +165,13 @@ export class Demo {
     })
     await steps.step(`Waiting until ${host.name} is up`, async () => {
       await until(
-        async () =>
-          (
-            JSON.parse(await this.#cli(['hypervisor', 'show', host.name, '-o', 'json'])) as {
-              state: string
-            }
-          ).state === 'up',
-        { withinMs: 60_000, everyMs: 300, what: `${host.name} is up` },
-      )
-      await until(
-        async () =>
-          (
-            JSON.parse(await this.#cli(['hypervisor', 'show', host.name, '-o', 'json'])) as {
-              virtType: string | null
-            }
-          ).virtType !== null,
-        { withinMs: 60_000, everyMs: 300, what: `${host.name} was probed` },
+        async () => {
+          const shown = await this.#cli(['hypervisor', 'show', host.name, '-o', 'json'])
+          const { state, reason, virtType } = JSON.parse(shown) as Hypervisor
+          if (state !== 'up') throw new Error(`it is ${state}: ${reason}`)
+          return virtType !== null
+        },
+        { withinMs: 60_000, everyMs: 300, what: `${host.name} is up and probed` },
       )
     })
   }
@@ -324,8 +328,9 @@ export class Demo {
       ],
       { env: { DISPLAY: screen.display } },
     )
-    agent.stdout.resume()
-    agent.stderr.resume()
+    const log = createWriteStream(join(LOGS, `${desk.name}-agent.log`))
+    agent.stdout.pipe(log)
+    agent.stderr.pipe(log)
     const picture = join(this.#pictures, `${desk.name}.png`)
     const seen = await until(
       async () => {

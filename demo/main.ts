@@ -21,6 +21,7 @@ async function end(code: number): Promise<never> {
   await ending.catch((error: unknown) => {
     steps.fault('Taking it down', error)
   })
+  if (steps.failed) process.stderr.write('What each part logged is in demo-out/logs/ .\n')
   process.exit(code)
 }
 
