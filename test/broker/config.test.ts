@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { ConfigError, durationMs, loadConfig, parseConfig, SETTINGS } from '../../broker/config.js'
+import { ROOT } from '../support/broker-process.js'
 
 const FILE = '/etc/berth/broker.yaml'
 
@@ -181,7 +182,7 @@ t.test(
       spawnSync(
         process.execPath,
         [
-          new URL('../../dist/broker/main.js', import.meta.url).pathname,
+          join(ROOT, 'dist/broker/main.js'),
           '--check',
           '--config',
           path,

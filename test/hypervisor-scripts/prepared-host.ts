@@ -4,9 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { mustRun } from '../fleet/command.js'
 import { type FleetHost } from '../fleet/fleet-host.js'
+import { ROOT } from '../support/broker-process.js'
 import { HelperLine } from './helper-line.js'
 
-export const scripts = join(import.meta.dirname, '../../hypervisor-scripts')
+export const scripts = join(ROOT, 'hypervisor-scripts')
 export const helperPath = '/usr/local/libexec/berth/berth-helper'
 export const roomy = {
   images: '/var/lib/berth/images',

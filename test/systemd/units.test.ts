@@ -13,10 +13,10 @@ import t, { type Test, test } from 'tap'
 import { ApiClient } from '../support/api-client.js'
 import { until } from '../support/until.js'
 import { X_SESSION } from '../../thin-client/x-session.js'
+import { ROOT } from '../support/broker-process.js'
 import { freePort } from '../support/free-port.js'
 
 t.setTimeout(120_000)
-const ROOT = join(import.meta.dirname, '../..')
 const UNITS = join(ROOT, 'systemd')
 const FINGERPRINT = `sha256:${'0a'.repeat(32)}`
 

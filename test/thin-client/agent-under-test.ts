@@ -2,9 +2,8 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { ROOT } from '../support/broker-process.js'
 import { until } from '../support/until.js'
-
-const ROOT = join(import.meta.dirname, '../..')
 
 /** Makes the bundle anew and gives its path: what is tested is the file that is installed. */
 export async function bundleAgent(directory: string): Promise<string> {

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { XmlElement } from '../../../broker/xml/tree.js'
+import { ROOT } from '../../support/broker-process.js'
 
-const DIRECTORY = join(import.meta.dirname, 'domains')
+const DIRECTORY = join(ROOT, 'test/broker/hypervisors/domains')
 
 /** Domains as virt-install and virt-manager write them, by name. */
 export const CORPUS: ReadonlyMap<string, string> = new Map(

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { parseClientsXml } from '../../../broker/thin-clients/clients-xml.js'
 import { entryFor } from '../../../broker/thin-clients/match.js'
+import { ROOT } from '../../support/broker-process.js'
 
 const known = (name: string): boolean => /^pc-\d+$/.test(name)
 const parse = (text: string) =>
@@ -31,7 +33,7 @@ t.test('the classic form is read as it is, line breaks inside included', async (
 })
 
 t.test('the example in the repository is good', async (t) => {
-  const example = readFileSync(new URL('../../../clients.xml.example', import.meta.url), 'utf8')
+  const example = readFileSync(join(ROOT, 'clients.xml.example'), 'utf8')
   const { file, faults } = parseClientsXml(example, () => true, {
     horizonServer: 'horizon.example.org',
   })
