@@ -181,12 +181,7 @@ t.test(
     const run = (path: string) =>
       spawnSync(
         process.execPath,
-        [
-          join(ROOT, 'dist/broker/main.js'),
-          '--check',
-          '--config',
-          path,
-        ],
+        [join(ROOT, 'dist/broker/main.js'), '--check', '--config', path],
         { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } },
       )
     const { status, stderr, stdout } = run(file)
