@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ThinClientStandIn } from './thin-client-stand-in.js'
 
 /** As the thin client's own long poll, its pause between two questions, and the most by which the broker ends a poll early so that all do not come together. */
-export const POLL_MS = 60_000
+export const POLL_MS = 240_000
 const PAUSE_MS = 500
 const JITTER = 0.2
 const RETRY_MS = 1_000

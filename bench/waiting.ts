@@ -55,7 +55,7 @@ export async function measureWaiting(
   { small, log }: BenchOptions,
 ): Promise<Report> {
   await places.close()
-  const [count, quietMs] = small ? [500, 15_000] : [10_000, 60_000]
+  const [count, quietMs] = small ? [500, 15_000] : [10_000, POLL_MS]
   const broker = await startSimulatedBroker()
   try {
     log(`${count} connections to a server of Node alone …`)

@@ -84,8 +84,12 @@ export interface Next {
 
 export const BROKER_BACKOFF: Backoff = { baseMs: 500, capMs: 30_000 }
 export const VIEWER_BACKOFF: Backoff = { baseMs: 1000, capMs: 30_000 }
-/** How long the broker may hold a question, or the report of what is shown, which brings notices. */
-export const LONG_POLL_MS = 60_000
+/**
+ * How long the broker may hold a question. News come at once; what costs is each question that brings none, and a firewall or a reverse proxy that forgets a silent
+ * connection sooner than this is kept awake by the probes of TCP.
+ */
+export const LONG_POLL_MS = 240_000
+/** How often it says what it shows; the broker may hold the report for as long, and brings notices with its answer. */
 export const REPORT_EVERY_MS = 60_000
 /** A viewer that ended sooner than this showed nothing: asking again at once would spin. */
 export const QUICK_END_MS = 3000
@@ -225,7 +229,7 @@ function reportOf(state: State): Step {
     showing: 'what-runs',
     run: state.run,
     have: state.notice,
-    waitMs: LONG_POLL_MS,
+    waitMs: REPORT_EVERY_MS,
   }
 }
 

@@ -100,7 +100,7 @@ export const AskRequest = strictObject({
         'The `mark` of the last answer: the broker then answers when something changed, at the latest after waitMs',
     }),
   ),
-  waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 120000, default: 0 })),
+  waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 300000, default: 0 })),
   note: Type.Optional(
     Type.String({
       maxLength: 200,

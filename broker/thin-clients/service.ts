@@ -104,7 +104,7 @@ export class ThinClients {
     this.logins = new DeviceLogins({ ...deps, idleMs: deps.loginIdleMs, now }, (deviceId) => {
       this.#parking.tell(deviceTopic(deviceId))
     })
-    this.codes = new DeviceCodes({ ...deps, limits: deps.users.limits, now: Date.now })
+    this.codes = new DeviceCodes({ ...deps, limits: deps.users.limits, now })
     this.desktops = new PersonDesktops({
       ...deps,
       logins: this.logins,

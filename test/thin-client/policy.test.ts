@@ -64,7 +64,7 @@ const TABLE: readonly Row[] = [
     state: { ...idle, mark: 'm1', note: 'n' },
     event: { type: 'pause-over' },
     becomes: { phase: 'asking' },
-    steps: [{ do: 'ask', have: 'm1', waitMs: 60_000, note: 'n', ended: false }],
+    steps: [{ do: 'ask', have: 'm1', waitMs: 240_000, note: 'n', ended: false }],
   },
   {
     when: 'told something new',
