@@ -13,7 +13,7 @@ import re
 import tempfile
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from failures import Failure
+from failures import Failure, from_os_error
 from host import Directory, Host
 from qcow2 import open_image
 
@@ -33,6 +33,7 @@ class Mark(NamedTuple):
 def set_mark(handle: int, directory: Directory, name: str, mark: Mark) -> None:
     """Marks the open file as the one that Berth made at directory/name."""
     data = json.dumps({"dir": directory.kind, "name": name, **mark._asdict()}).encode()
+    refusal = OSError()
     for attribute in ATTRIBUTES:
         try:
             os.setxattr(handle, attribute, data)
@@ -40,6 +41,9 @@ def set_mark(handle: int, directory: Directory, name: str, mark: Mark) -> None:
         except OSError as error:
             if error.errno not in NO_MARK:
                 raise
+            refusal = error
+    if keeps_marks(directory.path):
+        raise from_os_error(refusal, f"Marking {directory.file(name)}, which may be immutable,")
     raise Failure(
         "bad_path",
         f"The file system of {directory.path} keeps no extended attributes, by which Berth knows "
