@@ -21,7 +21,7 @@ export interface BrokerOptions {
   readonly simulatedHosts?: boolean
 }
 
-const START_TIMEOUT_MS = 20_000
+const START_TIMEOUT_MS = 60_000
 
 /** The repository's root, from the sources and from dist/ alike. */
 export const ROOT = (() => {
