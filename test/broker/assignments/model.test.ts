@@ -1,4 +1,4 @@
-/** A seeded random walk. BERTH_SEEDS=N walks N times (default 12); a failure prints its seed and path, which BERTH_SEED=… and BERTH_PATH=… repeat. */
+/** A seeded random walk. BERTH_SEEDS=N walks N times (default 5); a failure prints its seed and path, which BERTH_SEED=… and BERTH_PATH=… repeat. */
 import fc from 'fast-check'
 import t from 'tap'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
@@ -7,7 +7,7 @@ import { MINUTE_MS, PoolWorld } from './pool-world.js'
 
 t.setTimeout(900_000)
 
-const WALKS = Number(process.env['BERTH_SEEDS'] ?? 12)
+const WALKS = Number(process.env['BERTH_SEEDS'] ?? 5)
 
 for (const cleaning of ['stop', 'rebuild', 'keep'] as const) {
   t.test(

@@ -1,4 +1,4 @@
-/** A seeded random walk. BERTH_SEEDS=N walks N times (default 15); a failure prints its seed and path, which BERTH_SEED=… and BERTH_PATH=… repeat. */
+/** A seeded random walk. BERTH_SEEDS=N walks N times (default 8); a failure prints its seed and path, which BERTH_SEED=… and BERTH_PATH=… repeat. */
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import t from 'tap'
@@ -11,7 +11,7 @@ import { makeWorld } from './scenarios.js'
 
 t.setTimeout(600_000)
 
-const WALKS = Number(process.env['BERTH_SEEDS'] ?? 15)
+const WALKS = Number(process.env['BERTH_SEEDS'] ?? 8)
 const MACHINES = ['pc-1', 'pc-2', 'pc-3', 'new-1', 'new-2'] as const
 
 type Act =
