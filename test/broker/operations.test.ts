@@ -11,7 +11,7 @@ import { readServerSentEvents } from '../../cli/server-sent-events.js'
 import { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
 
-t.setTimeout(60_000)
+t.setTimeout(120_000)
 const broker = await SimulatedBroker.start({ hosts: 2 })
 t.teardown(async () => {
   await broker.remove()

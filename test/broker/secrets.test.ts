@@ -10,7 +10,7 @@ import { BrokerProcess } from '../support/broker-process.js'
 import { FINGERPRINT } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
 
-t.setTimeout(60_000)
+t.setTimeout(120_000)
 
 /** Said by callers where it does not belong; by no means may it be kept. */
 const SAID = 'said-by-a-caller-0f8d3c'

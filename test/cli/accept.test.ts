@@ -5,7 +5,7 @@ import type { ThinClient } from '../../broker/api/thin-clients.js'
 import { Desk, newMac, office, STRANGE_ADDRESS } from '../broker/thin-clients/desk.js'
 import { CliUnderTest, type Ended } from './run-cli.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 t.test(
   'of several that say one MAC: accepted by code, as new, renamed; by a real broker',

@@ -3,7 +3,7 @@ import t from 'tap'
 import { SimulatedBroker } from '../support/simulated-broker.js'
 import { CliUnderTest, type Ended, type RunOptions } from './run-cli.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 t.test('people, roles, grants and the audit log, by a real broker', async (t) => {
   const [cli, broker] = [await CliUnderTest.compile(), await SimulatedBroker.start()]

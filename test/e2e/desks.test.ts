@@ -11,7 +11,7 @@ import { BerthOnFleet, SMALL } from '../support/berth-on-fleet.js'
 import { until } from '../support/until.js'
 import { type DeskAgent, startAgent, untilShown } from './desk-agent.js'
 
-t.setTimeout(400_000)
+t.setTimeout(900_000)
 const berth = await BerthOnFleet.start({
   hosts: 1,
   name: 'desks',

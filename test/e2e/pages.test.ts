@@ -10,7 +10,7 @@ import { BerthOnFleet, SMALL } from '../support/berth-on-fleet.js'
 import { loaded, logIn, openWindow, startBrowser } from '../support/browser.js'
 import { until } from '../support/until.js'
 
-t.setTimeout(400_000)
+t.setTimeout(900_000)
 const PASSWORD = 'correct horse battery'
 const pictures = mkdtempSync(join(tmpdir(), 'berth-pages-'))
 t.comment(`pictures: ${pictures}`)

@@ -11,7 +11,7 @@ import { until } from '../support/until.js'
 import { colourAt } from '../thin-client/x-display.js'
 import { startAgent, untilShown } from './desk-agent.js'
 
-t.setTimeout(500_000)
+t.setTimeout(900_000)
 const PASSWORD = 'correct horse battery'
 const pictures = mkdtempSync(join(tmpdir(), 'berth-people-'))
 const berth = await BerthOnFleet.start({ hosts: 1, name: 'people' })

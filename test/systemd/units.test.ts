@@ -16,7 +16,7 @@ import { X_SESSION } from '../../thin-client/x-session.js'
 import { ROOT } from '../support/broker-process.js'
 import { freePort } from '../support/free-port.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const UNITS = join(ROOT, 'systemd')
 const FINGERPRINT = `sha256:${'0a'.repeat(32)}`
 

@@ -9,7 +9,7 @@ import { type AgentUnderTest, bundleAgent, startAgent } from './agent-under-test
 import { DEVICE_KEY, waiting } from './answers.js'
 import { type BrokerStandIn, type Reaction, sendJson, startBroker } from './broker-stand-in.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 async function agentFor(
   t: Test,

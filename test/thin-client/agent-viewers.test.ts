@@ -21,7 +21,7 @@ interface Wishes {
   readonly behaviour?: string
 }
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 async function stage(t: Test, answers: readonly AskAnswer[], wishes: Wishes = {}): Promise<Stage> {
   const directory = t.testdir()

@@ -11,7 +11,7 @@ import { type BrokerStandIn, startBroker } from './broker-stand-in.js'
 import { isAlive, recordingViewers } from './recording-viewers.js'
 import { colourAt, photograph, startDisplay } from './x-display.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const run = promisify(execFile)
 const home = mkdtempSync(join(tmpdir(), 'berth-agent-login-'))
 t.teardown(() => {

@@ -9,7 +9,7 @@ import { parseCommandLine } from '../../thin-client/command-line.js'
 import { office } from '../broker/thin-clients/desk.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 /** A third of the answers never arrive: the broker has done what was asked, and the line is cut. Gives how many were lost. */
 function loseAThird(broker: SimulatedBroker): () => number {

@@ -14,7 +14,7 @@ import { DEVICE_KEY, ready, waiting } from './answers.js'
 import { type BrokerStandIn, startBroker } from './broker-stand-in.js'
 import { isAlive, type RecordingViewers, recordingViewers } from './recording-viewers.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const QUIET = { notice: null, over: null }
 
 interface Stage {

@@ -11,7 +11,7 @@ import { startSpiceMachine } from './spice-machine.js'
 import { folder, GREEN, seeColour, stage } from './viewer-stage.js'
 import { startDisplay } from './x-display.js'
 
-t.setTimeout(240_000)
+t.setTimeout(900_000)
 const TICKET = '5f1e0c9b7a3d4826'
 const NAME = 'desk6.berth.test'
 

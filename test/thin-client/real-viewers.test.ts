@@ -10,7 +10,7 @@ import { folder, GREEN, seeColour, stage } from './viewer-stage.js'
 import { startDisplay, startFor } from './x-display.js'
 import { freePort } from '../support/free-port.js'
 
-t.setTimeout(240_000)
+t.setTimeout(900_000)
 const TICKET = '5f1e0c9b7a3d4826'
 
 test('remote-viewer shows a machine by SPICE and TLS on a display that is there; when the machine ends the device asks again', async (t) => {

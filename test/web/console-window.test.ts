@@ -7,7 +7,7 @@ import { until } from '../support/until.js'
 import { untilFocused } from './dialogue-focus.js'
 import { type PagesOffice, pagesOffice, person, windowOf } from './pages-office.js'
 
-t.setTimeout(180_000)
+t.setTimeout(360_000)
 /** The display's, in dots (rfb-display.ts). */
 const [WIDTH, HEIGHT] = [4, 3]
 const KEY_TYPES = [4, 255]

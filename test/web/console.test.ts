@@ -6,7 +6,7 @@ import { startBrowser } from '../support/browser.js'
 import { until } from '../support/until.js'
 import { type PagesOffice, pagesOffice, person, windowOf } from './pages-office.js'
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 
 /** Types of RFB's messages (RFC 6143, 7.5). */
 const KEY = 4

@@ -8,7 +8,7 @@ import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
 import { type PagesOffice, pagesOffice, person, windowOf } from './pages-office.js'
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 
 let it: PagesOffice
 let broker: SimulatedBroker

@@ -6,7 +6,7 @@ import { obstacles } from '../support/accessibility.js'
 import { startBrowser } from '../support/browser.js'
 import { windowOf } from './pages-office.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 interface Begun {
   readonly userCode: string

@@ -16,7 +16,7 @@ import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
 import { windowOf } from './pages-office.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 let broker: SimulatedBroker
 let browser: Browser
 let known: Desk

@@ -3,7 +3,7 @@ import t from 'tap'
 import { openWindow, startBrowser } from '../support/browser.js'
 import { PASSWORD, type PagesOffice, pagesOffice, person } from './pages-office.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 const MOST_BYTES = 350 * 1024
 /** What stands in the scripts of this part and in no other: a path, a class, a library's own. */

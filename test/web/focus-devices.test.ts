@@ -12,7 +12,7 @@ import { startBrowser } from '../support/browser.js'
 import { keepsFocus } from './dialogue-focus.js'
 import { windowOf } from './pages-office.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 t.test(
   'thin clients and clients.xml: every dialogue takes the focus and gives it back',

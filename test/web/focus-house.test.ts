@@ -7,7 +7,7 @@ import { type Asked, keepsFocus, untilFocused, untilNowhere } from './dialogue-f
 import { goldenOffice } from './golden-office.js'
 import { PASSWORD, person, windowOf } from './pages-office.js'
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 let broker: SimulatedBroker
 let browser: Browser
 t.before(async () => {

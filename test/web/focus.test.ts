@@ -5,7 +5,7 @@ import { startBrowser } from '../support/browser.js'
 import { keepsFocus, untilFocused, untilWithin } from './dialogue-focus.js'
 import { PASSWORD, type PagesOffice, pagesOffice, person, windowOf } from './pages-office.js'
 
-t.setTimeout(180_000)
+t.setTimeout(360_000)
 let it: PagesOffice
 let browser: Browser
 t.before(async () => {

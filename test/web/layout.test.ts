@@ -6,7 +6,7 @@ import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { fullOffice, LONG_NAME, ROLE } from './full-office.js'
 import { PASSWORD, windowOf } from './pages-office.js'
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 let broker: SimulatedBroker
 let browser: Browser
 t.before(async () => {

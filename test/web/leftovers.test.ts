@@ -3,7 +3,7 @@ import { obstacles } from '../support/accessibility.js'
 import { loaded, logIn, openWindow, startBrowser } from '../support/browser.js'
 import { SimulatedBroker } from '../support/simulated-broker.js'
 
-t.setTimeout(60_000)
+t.setTimeout(120_000)
 
 t.test('what is left on a host that is away stands on its page, until it is removed', async (t) => {
   const broker = await SimulatedBroker.start({ hosts: 1 })

@@ -6,7 +6,7 @@ import { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
 import { HOUSE_NAVIGATION } from '../../web/frame/navigation.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const PATHS = HOUSE_NAVIGATION.flatMap(({ pages }) => pages.map(({ to }) => to))
 let broker: SimulatedBroker
 let browser: Browser

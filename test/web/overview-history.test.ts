@@ -10,7 +10,7 @@ import { logIn, openWindow, type PageOptions, startBrowser } from '../support/br
 import { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 let broker: SimulatedBroker
 let browser: Browser
 t.before(async () => {

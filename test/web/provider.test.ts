@@ -8,7 +8,7 @@ import { startBrowser } from '../support/browser.js'
 import { SimulatedBroker } from '../support/simulated-broker.js'
 import { person, windowOf } from './pages-office.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 let broker: SimulatedBroker
 let browser: Browser
 let stub: StubProvider

@@ -7,7 +7,7 @@ import { obstacles } from '../support/accessibility.js'
 import { startBrowser } from '../support/browser.js'
 import { type PagesOffice, pagesOffice, person, windowOf } from './pages-office.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const RDP_PORT = 3389
 let it: PagesOffice
 let browser: Browser

@@ -5,7 +5,7 @@ import type { RawAnswer } from '../../support/api-client.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { ROUTES } from './routes.js'
 
-t.setTimeout(180_000)
+t.setTimeout(360_000)
 
 const NAMES: ReadonlyArray<[string, string]> = [
   ['a space', 'pc 1'],

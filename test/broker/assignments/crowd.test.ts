@@ -13,7 +13,7 @@ const FEWER_PEOPLE = 300
 const MEMBERS = 100
 const HOSTS = 5
 
-t.setTimeout(600_000)
+t.setTimeout(1_200_000)
 
 /** Each person's claim, all at once; a broker that is away gives null. */
 async function claims(clients: readonly ApiClient[]): Promise<Array<RawAnswer | null>> {

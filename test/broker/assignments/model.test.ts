@@ -5,7 +5,7 @@ import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
 import { ACT } from './acts.js'
 import { MINUTE_MS, PoolWorld } from './pool-world.js'
 
-t.setTimeout(900_000)
+t.setTimeout(1_800_000)
 
 const WALKS = Number(process.env['BERTH_SEEDS'] ?? 5)
 

@@ -7,7 +7,7 @@ import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { office, poolOf } from '../pools/office.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 const PASSWORD = 'correct horse battery'
 

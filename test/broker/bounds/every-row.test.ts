@@ -30,7 +30,7 @@ const OF_ADDRESS = 200
 const TRUSTED = '127.1.0.0/16'
 const EVENTS = 60_000
 
-t.setTimeout(420_000)
+t.setTimeout(840_000)
 const directory = mkdtempSync(join(tmpdir(), 'berth-bounds-'))
 const broker = await BrokerProcess.start({
   directory,

@@ -6,7 +6,7 @@ import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { Desk, newMac } from '../thin-clients/desk.js'
 
-t.setTimeout(60_000)
+t.setTimeout(120_000)
 const WITHIN_MS = 1_000
 const broker = await SimulatedBroker.start({ hosts: 1, requestWithinMs: WITHIN_MS })
 t.teardown(async () => {

@@ -11,7 +11,7 @@ import { until } from '../../support/until.js'
 import { type EchoServer, startEcho } from './echo.js'
 import { freePort } from '../../support/free-port.js'
 
-t.setTimeout(180_000)
+t.setTimeout(360_000)
 const opened = new Set<Socket>()
 t.teardown(() => {
   for (const socket of opened) socket.destroy()

@@ -12,7 +12,7 @@ import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { type EchoServer, startEcho } from './echo.js'
 
-t.setTimeout(90_000)
+t.setTimeout(180_000)
 const cli = await CliUnderTest.compile()
 t.teardown(() => {
   cli.remove()

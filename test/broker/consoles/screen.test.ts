@@ -8,7 +8,7 @@ import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { type RfbDisplay, startDisplay } from './rfb-display.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 interface Person {
   readonly name: string

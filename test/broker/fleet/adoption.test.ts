@@ -13,7 +13,7 @@ import { differences } from '../hypervisors/domain-corpus.js'
  * has not made stays, byte for byte, and so do the neighbours that nobody has adopted.
  */
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 const berth = await BerthOnFleet.start({ hosts: 1, name: 'adoption' })
 t.teardown(async () => {
   await berth.stop()

@@ -15,7 +15,7 @@ import { BerthOnFleet } from '../../support/berth-on-fleet.js'
 import { ROOT } from '../../support/broker-process.js'
 import { until } from '../../support/until.js'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 const PROXY_PORT = 8444
 const berth = await BerthOnFleet.start({
   hosts: 1,

@@ -4,7 +4,7 @@ import t from 'tap'
 import { ROOT } from '../../support/broker-process.js'
 import { ROWS, walkOperations } from './destructive-walk.js'
 
-t.setTimeout(450_000)
+t.setTimeout(900_000)
 
 t.test('the list of destructive operations is the one that is walked', async (t) => {
   const text = readFileSync(join(ROOT, 'docs/destructive-operations.md'), 'utf8')

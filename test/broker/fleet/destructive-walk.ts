@@ -17,7 +17,7 @@ import { until } from '../../support/until.js'
  * foreign domains and files of the same names beside it, and on what is not.
  */
 
-t.setTimeout(450_000)
+t.setTimeout(900_000)
 const { host, open, stop } = await lineToHost('ends')
 t.teardown(stop)
 

@@ -9,7 +9,7 @@ import { lineToHost } from '../../support/line-to-host.js'
 import { ROOT } from '../../support/broker-process.js'
 import { until } from '../../support/until.js'
 
-t.setTimeout(400_000)
+t.setTimeout(900_000)
 const { host, open, stop } = await lineToHost('destructive')
 t.teardown(stop)
 

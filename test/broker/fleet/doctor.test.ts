@@ -9,7 +9,7 @@ import {
 import { BerthOnFleet, IMAGES } from '../../support/berth-on-fleet.js'
 import { until } from '../../support/until.js'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 const berth = await BerthOnFleet.start({ hosts: 1, name: 'doctor' })
 t.teardown(async () => {
   await berth.stop()

@@ -6,7 +6,7 @@ import { until } from '../../support/until.js'
 import { BerthOnFleet } from '../../support/berth-on-fleet.js'
 import { CORPUS, differences } from '../hypervisors/domain-corpus.js'
 
-t.setTimeout(420_000)
+t.setTimeout(900_000)
 const berth = await BerthOnFleet.start({ hosts: 1, name: 'domains' })
 t.teardown(async () => {
   await berth.stop()

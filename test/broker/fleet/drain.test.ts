@@ -6,7 +6,7 @@ import { ApiClient } from '../../support/api-client.js'
 import { BerthOnFleet } from '../../support/berth-on-fleet.js'
 import { until } from '../../support/until.js'
 
-t.setTimeout(400_000)
+t.setTimeout(900_000)
 const berth = await BerthOnFleet.start({ hosts: 2, name: 'drain' })
 t.teardown(async () => {
   await berth.stop()

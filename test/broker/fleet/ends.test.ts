@@ -6,7 +6,7 @@ import { until } from '../../support/until.js'
 
 /* How things end on a real host: guests that are killed or shut down, and starts that are cancelled. */
 
-t.setTimeout(400_000)
+t.setTimeout(900_000)
 const COUNT = 6
 const berth = await BerthOnFleet.start({
   hosts: 1,

@@ -15,7 +15,7 @@ import { buildScripts, runInstaller } from '../../hypervisor-scripts/prepared-ho
 import { until } from '../../support/until.js'
 import { linkContract, type LinkUnderTest } from '../hypervisors/link-contract.js'
 
-t.setTimeout(200_000)
+t.setTimeout(900_000)
 
 const directory = mkdtempSync(join(tmpdir(), 'berth-link-'))
 const fleet = await startFleet({ hosts: 1, name: 'link' })

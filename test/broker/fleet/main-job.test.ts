@@ -5,7 +5,7 @@ import type { MachineList } from '../../../broker/api/machines.js'
 import { BerthOnFleet, IMAGES, OVERLAYS, SMALL } from '../../support/berth-on-fleet.js'
 import { until } from '../../support/until.js'
 
-t.setTimeout(400_000)
+t.setTimeout(900_000)
 const berth = await BerthOnFleet.start({
   hosts: 2,
   name: 'main-job',

@@ -10,7 +10,7 @@ import { BerthOnFleet } from '../../support/berth-on-fleet.js'
 import { type OpenScreen, openScreen, type RfbClient } from '../../support/rfb-client.js'
 import { until } from '../../support/until.js'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 const berth = await BerthOnFleet.start({ hosts: 1, name: 'screens' })
 const pictures = mkdtempSync(join(tmpdir(), 'berth-pictures-'))
 t.teardown(async () => {

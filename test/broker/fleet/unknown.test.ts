@@ -7,7 +7,7 @@ import { channelTypes, SpiceChannel } from '../../hypervisor-scripts/viewer.js'
 import { BerthOnFleet } from '../../support/berth-on-fleet.js'
 import { until } from '../../support/until.js'
 
-t.setTimeout(470_000)
+t.setTimeout(900_000)
 const RETENTION_S = 20
 const berth = await BerthOnFleet.start({
   hosts: 3,

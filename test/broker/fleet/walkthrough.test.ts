@@ -9,7 +9,7 @@ import { readMetadata } from '../../../broker/hypervisors/domain-xml.js'
 import { BerthOnFleet, IMAGES, OVERLAYS } from '../../support/berth-on-fleet.js'
 import { until } from '../../support/until.js'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 const onFleet = await BerthOnFleet.start({ hosts: 2, name: 'walk' })
 t.teardown(async () => {
   await onFleet.stop()

@@ -12,7 +12,7 @@ import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { office, poolOf } from '../pools/office.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 let broker: SimulatedBroker
 t.before(async () => {
   broker = await office({ hosts: 1 })

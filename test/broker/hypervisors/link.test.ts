@@ -3,7 +3,7 @@ import { openSsh, scanHostKey } from '../../../broker/hypervisors/ssh-connection
 import { until } from '../../support/until.js'
 import { SshHost } from './ssh-host.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const soon = { withinMs: 15_000, everyMs: 5 }
 
 async function place(t: T): Promise<SshHost> {

@@ -7,7 +7,7 @@ import { LOOKS } from './recording.js'
 
 /* Jobs that give work to other jobs, and one that only looks; and starts that wait for their turn. */
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 const soon = { withinMs: 30_000, everyMs: 20 }
 
 async function place(test: {

@@ -6,7 +6,7 @@ import { forget, LOOKS, type Moment, prepared, resume } from './recording.js'
 import { LEFT_BY_DELETE, repeat } from './repeat.js'
 import { type Scenario, SCENARIOS } from './scenarios.js'
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 
 const AT_ONCE = 6
 const UNDO = ['domain_undefine', 'image_remove']

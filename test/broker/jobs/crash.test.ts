@@ -14,7 +14,7 @@ import {
 } from './recording.js'
 import { type Scenario, SCENARIOS } from './scenarios.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 /** Runs the scenario's job once and keeps what a crash would have left at each moment. */
 async function record(scenario: Scenario): Promise<{ job: string; moments: Moment[] }> {

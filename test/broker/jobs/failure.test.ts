@@ -13,7 +13,7 @@ import {
 import { LEFT_BY_DELETE, repeat } from './repeat.js'
 import { type Scenario, SCENARIOS } from './scenarios.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 const ENDS = ['succeeded', 'failed', 'partly', 'cancelled']
 /** So many at a time: they mostly wait for the next attempt of a call whose answer was lost. */

@@ -8,7 +8,7 @@ import { brokenRules } from './invariants.js'
 import { type Moment, forget, prepared, resume, watchMoments, watchNothing } from './recording.js'
 import { makeWorld, type Scenario, SCENARIOS } from './scenarios.js'
 
-t.setTimeout(60_000)
+t.setTimeout(120_000)
 
 function scenario(name: string): Scenario {
   const found = SCENARIOS.find((one) => one.name === name)

@@ -9,7 +9,7 @@ import { Engine } from '../../support/simulated-engine.js'
 import { brokenRules } from './invariants.js'
 import { makeWorld } from './scenarios.js'
 
-t.setTimeout(600_000)
+t.setTimeout(1_200_000)
 
 const WALKS = Number(process.env['BERTH_SEEDS'] ?? 8)
 const MACHINES = ['pc-1', 'pc-2', 'pc-3', 'new-1', 'new-2'] as const

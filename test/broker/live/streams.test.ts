@@ -4,7 +4,7 @@ import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { EventStream } from './event-stream.js'
 
-t.setTimeout(60_000)
+t.setTimeout(120_000)
 const broker = await SimulatedBroker.start({ hosts: 1 })
 t.teardown(async () => {
   await broker.remove()

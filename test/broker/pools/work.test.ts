@@ -3,7 +3,7 @@ import { Statements } from '../../support/statements.js'
 import { until } from '../../support/until.js'
 import { office, poolOf } from './office.js'
 
-t.setTimeout(60_000)
+t.setTimeout(120_000)
 
 /** Pools that something was heard of; the rounds of all, every five seconds, name none. */
 const CONCERNED = /from "pool" where "state" = \? and "id" in /

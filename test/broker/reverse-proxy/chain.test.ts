@@ -9,7 +9,7 @@ import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { clientsXml, Desk, entry, newMac, office } from '../thin-clients/desk.js'
 import { type Proxy, startProxy } from './real-proxies.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const HERE = 'BERTH_TEST_OWN_NETWORK'
 const PASSWORD = 'a long password of theirs'
 const FRONT = 'fd00:be::1'

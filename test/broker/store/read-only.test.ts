@@ -11,7 +11,7 @@ import { until } from '../../support/until.js'
  * nothing. Such a file system is mounted again by hand, with the broker stopped.
  */
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const directory = mkdtempSync(join(tmpdir(), 'berth-read-only-'))
 const [data, disk] = [join(directory, 'data'), join(directory, 'disk')]
 mkdirSync(data)

@@ -5,7 +5,7 @@ import { BrokerError } from '../../../broker/errors.js'
 import { until } from '../../support/until.js'
 import { clientsXml, Desk, entry, newMac, office } from './desk.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 t.test('a machine that is off is started, then shown with a fresh ticket each time', async (t) => {
   const broker = await office()

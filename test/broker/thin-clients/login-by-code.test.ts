@@ -8,7 +8,7 @@ import { CLIENT_SECRET, startProvider, Walker } from '../users/openid-provider.j
 import { device, listed, peopleOffice, untilLogin } from './people-office.js'
 import { freePort } from '../../support/free-port.js'
 
-t.setTimeout(180_000)
+t.setTimeout(360_000)
 
 interface Begun {
   readonly userCode: string

@@ -5,7 +5,7 @@ import { ApiClient, ApiFault } from '../../support/api-client.js'
 import { until } from '../../support/until.js'
 import { account, device, listed, PASSWORD, peopleOffice } from './people-office.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 interface Begun {
   readonly userCode: string

@@ -12,7 +12,7 @@ import {
   untilLogin,
 } from './people-office.js'
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 
 t.test(
   'a disabled account, a withdrawn permission, a removed account: the viewer ends and the screen asks for a login',

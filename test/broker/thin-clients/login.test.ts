@@ -14,7 +14,7 @@ import {
   untilLogin,
 } from './people-office.js'
 
-t.setTimeout(180_000)
+t.setTimeout(360_000)
 
 t.test(
   'a person logs in, gets his desktop, and leaves: the screen asks for a login again and the desktop stays his',

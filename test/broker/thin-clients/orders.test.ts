@@ -6,7 +6,7 @@ import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { clientsXml, Desk, entry, newMac, office, STRANGE_ADDRESS } from './desk.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 async function deskThatKnows(
   broker: SimulatedBroker,

@@ -7,7 +7,7 @@ import { until } from '../../support/until.js'
 import { startDisplay } from '../consoles/rfb-display.js'
 import { account, device, PASSWORD, peopleOffice, sitDown } from './people-office.js'
 
-t.setTimeout(60_000)
+t.setTimeout(120_000)
 
 async function open(
   broker: SimulatedBroker,

@@ -4,7 +4,7 @@ import { Statements } from '../../support/statements.js'
 import { until } from '../../support/until.js'
 import { clientsXml, Desk, entry, newMac, office } from './desk.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 const DESKS = 12
 /** Of what only a question of a device asks. */

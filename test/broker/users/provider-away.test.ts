@@ -15,7 +15,7 @@ import { until } from '../../support/until.js'
 import { Walker } from './openid-provider.js'
 import { startStubProvider, type StubProvider } from './stub-provider.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const HERE = 'BERTH_TEST_OWN_NAMES'
 const NAME = 'idp.berth.test'
 const AUTHORIZE = /\/authorize\?/

@@ -4,7 +4,7 @@ import { Directories } from '../../../broker/users/directories.js'
 import { directorySettings, personOf } from './directory-config.js'
 import { AD_BASE, REALM, startSamba } from './samba.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 t.test(
   'Active Directory: LDAPS, both kinds of names, nested groups in one question, and accounts that may not log in',
