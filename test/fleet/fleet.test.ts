@@ -15,7 +15,7 @@ import { startScreen } from './screen.js'
 
 const bootTimeoutMs = 60_000
 const images = '/var/lib/libvirt/images'
-const testTimeoutMs = 180_000
+const testTimeoutMs = 600_000
 
 const ssh = (key: string, host: FleetHost, ...argv: string[]) =>
   runCommand([

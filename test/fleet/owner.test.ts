@@ -6,7 +6,7 @@ import t from 'tap'
 import { processesIn } from './processes.js'
 import { nothing, remainsOf } from './remains.js'
 
-const testTimeoutMs = 60_000
+const testTimeoutMs = 180_000
 const OWNER = fileURLToPath(new URL('owner-process.js', import.meta.url))
 
 // The runner's own 30 s for a file are too short for three fleets.
