@@ -7,7 +7,7 @@ import { strictObject } from './api/common.js'
 import type { App } from './http.js'
 
 /** Where the build puts the pages, as seen from the sources and from dist/broker. */
-const FOLDERS = ['../dist/web', '../web'].map((path) =>
+const FOLDERS = ['../dist/pages', '../pages'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 )
 /** Scripts, styles and connections of this broker only; no inline script or style, no other host. `data:`: cursors that the guest draws. */

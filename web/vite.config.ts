@@ -4,7 +4,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
 
-const OUTPUT = join(import.meta.dirname, '../dist/web')
+const OUTPUT = join(import.meta.dirname, '../dist/pages')
 
 /** Compresses once, when it is built; the broker only hands the files out. */
 function compressed(): Plugin {

@@ -157,9 +157,13 @@ t.test(
     await page.waitForURL(/\/clients-xml$/)
     t.match(await text.inputValue(), /ts\.example\.org/)
     await page.getByRole('button', { name: 'Discard' }).click()
-    t.equal(await text.inputValue(), file('pc-2'))
+    const isDiscarded = async (): Promise<boolean> => (await text.inputValue()) === file('pc-2')
+    await until(isDiscarded, { withinMs: 10_000, what: 'the text of the file is back' })
     await page.reload()
-    t.equal(await text.inputValue(), file('pc-2'), 'what was discarded does not come back')
+    await until(isDiscarded, {
+      withinMs: 10_000,
+      what: 'what was discarded does not come back',
+    })
     t.same(faults, [])
     await close()
   },
