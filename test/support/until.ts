@@ -8,16 +8,20 @@ export type UntilOptions = {
   what: string
 }
 
+/** How much slower than usual a machine may be: the condition is what is tested. A test of how quick something is measures that itself. */
+const PATIENCE = 3
+
 /**
  * Waits for a condition: looks until it gives something truthy, and gives that.
- * A condition that throws counts as not yet true. Throws after `withinMs`, naming
- * what was waited for and what was seen last.
+ * A condition that throws counts as not yet true. Throws after `withinMs` times the
+ * patience, naming what was waited for and what was seen last.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
   { withinMs, everyMs = 50, what }: UntilOptions,
 ): Promise<Exclude<T, false | null | undefined | 0 | ''>> {
   const startMs = performance.now()
+  const limitMs = withinMs * PATIENCE
   let seen: unknown
   for (;;) {
     try {
@@ -27,8 +31,8 @@ export async function until<T>(
     } catch (error) {
       seen = error
     }
-    if (performance.now() - startMs >= withinMs) {
-      throw new Error(`not within ${withinMs} ms: ${what}; seen last: ${describe(seen)}`, {
+    if (performance.now() - startMs >= limitMs) {
+      throw new Error(`not within ${limitMs} ms: ${what}; seen last: ${describe(seen)}`, {
         cause: seen,
       })
     }

@@ -64,7 +64,7 @@ t.test(
     await give()
     await hv1.mustRun(['virsh', 'shutdown', 'p-1'])
     await until(async () => (await holders()).length === 0, {
-      withinMs: 40_000,
+      withinMs: 120_000,
       what: 'it is given back',
     })
   },
@@ -89,7 +89,7 @@ t.test('queued starts are cancelled: none of them begins afterwards', async (t) 
   await berth.copy('base')
   await berth.populate('base')
   await berth.api.patch('/hypervisors/hv1', { maxStarts: 1 })
-  await until(async () => (await running()) === 0, { withinMs: 60_000, what: 'nothing runs' })
+  await until(async () => (await running()) === 0, { withinMs: 180_000, what: 'nothing runs' })
   const { job } = await berth.api.post<{ job: string }>('/machines/base/power', {
     action: 'start',
     children: true,
