@@ -136,8 +136,10 @@ async function limits(t: Test, { broker, from }: Stage): Promise<void> {
     seen.push(
       ...(await Promise.all(Array.from({ length: 10 }, async (_, more) => guess(index + more)))),
     )
-  t.equal(seen.filter((status) => status === 401).length, 100, 'so many tries has one address')
-  t.equal(seen.filter((status) => status === 429).length, 10, 'whatever it says of itself')
+  // On a slow machine the first waits, of seconds, pass meanwhile.
+  const wrong = seen.filter((status) => status === 401).length
+  t.ok(wrong >= 100 && wrong <= 103, `so many tries has one address: ${wrong}`)
+  t.equal(seen.filter((status) => status === 429).length, 110 - wrong, 'whatever it says of itself')
   const ann = { name: 'ann', password: PASSWORD }
   t.match(await from('127.0.0.8').raw('POST', '/api/v1/login', ann), { status: 429 })
   t.match(
