@@ -13,9 +13,9 @@ import { measureDashboards } from './dashboards.js'
 import { measureMemory } from './memory.js'
 import { type BenchOptions, Places } from './places.js'
 import { measurePopulate } from './populate.js'
-import { writeReadme } from './readme-tables.js'
 import { type Report, textTable } from './report.js'
 import { measureSoak } from './soak.js'
+import { writePage } from './speed-page.js'
 import { thisMachine } from './this-machine.js'
 import { measureWaiting } from './waiting.js'
 
@@ -48,7 +48,7 @@ async function main(): Promise<number> {
       small: { type: 'boolean', default: false },
       runs: { type: 'string', default: '5' },
       minutes: { type: 'string', default: '20' },
-      'write-readme': { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
     },
   })
   const unknown = positionals.filter((name) => !Object.hasOwn(MEASUREMENTS, name))
@@ -91,7 +91,7 @@ async function main(): Promise<number> {
         join(ROOT, 'bench-out', `${name}.json`),
         `${JSON.stringify({ ...report, machine, small: values.small }, null, 2)}\n`,
       )
-      if (values['write-readme'] && !values.small) writeReadme(report, machine)
+      if (values.write && !values.small) writePage(report, machine)
       failed ||= report.failed === true
     }
     return failed ? EXIT.failed : EXIT.measured

@@ -49,7 +49,7 @@ export function textTable(report: Report): string {
   return [report.title, ...lines, report.note].join('\n')
 }
 
-/** For the README. */
+/** For docs/speed.md. */
 export function markdownTable(report: Report): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [

@@ -13,7 +13,7 @@ const TENTH = 0.1
 /** What of one round is still under way when the figures are taken. */
 const SETTLE_MS = 3_000
 const MEBIBYTE = 1_048_576
-/** Kept for as long as the settings say (README, `jobs-kept` and `events-kept`), or for a fixed time: they grow with what is done, and with nothing else. */
+/** Kept for as long as the settings say (`keep-jobs` and `keep-events`), or for a fixed time: they grow with what is done, and with nothing else. */
 const KEPT: ReadonlySet<string> = new Set([
   'event',
   'job',

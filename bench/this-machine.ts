@@ -35,7 +35,7 @@ export async function thisMachine(): Promise<ThisMachine> {
   }
 }
 
-/** One line that says it, for the README. */
+/** One line that says it, for docs/speed.md. */
 export function described({
   date,
   commit,

@@ -60,7 +60,7 @@ const Settings = strictObject({
   'trusted-proxies': Type.Array(Type.String(), {
     default: [],
     description:
-      'Addresses or networks of reverse proxies in front of the broker: what they say in X-Forwarded-For, -Host, -Port and -Proto counts, and nobody else is believed; see docs/reverse-proxy.md',
+      'Addresses or networks of reverse proxies in front of the broker: what they say in X-Forwarded-For, -Host, -Port and -Proto counts, and nobody else is believed; see docs/how-to/reverse-proxy.md',
   }),
   'connections-per-address': Type.Integer({
     default: 2_000,
@@ -74,7 +74,7 @@ const Settings = strictObject({
     minimum: 0,
     maximum: 65535,
     description:
-      'The port of the console proxy (plain HTTP, see Consoles); 0: none, since a second open port should be a decision',
+      'The port of the console proxy (plain HTTP, see docs/how-to/consoles.md); 0: none, since a second open port should be a decision',
   }),
   'horizon-server': Type.String({
     default: '',
@@ -167,7 +167,7 @@ const Settings = strictObject({
 })
 type Settings = Static<typeof Settings>
 
-/** Every setting with its default and meaning, for the README's table; a test compares them. */
+/** Every setting with its default and meaning, for docs/reference/settings.md. */
 export const SETTINGS: ReadonlyArray<{ name: string; default: string; meaning: string }> =
   Object.entries(Settings.properties).map(([name, schema]) => ({
     name,
@@ -256,7 +256,7 @@ export function parseConfig(text: string, path: string): Config {
     const inside = name in LOGIN_SETTINGS ? error.path.split('/').slice(2).join('.') : ''
     return known
       ? `${at(name)}: ${name || 'the file'}${inside === '' ? '' : ` ${inside}`}: ${error.message.toLowerCase()}.`
-      : `${at(name)}: ${name} is not a setting; the README lists all of them.`
+      : `${at(name)}: ${name} is not a setting; docs/reference/settings.md lists all of them.`
   })
   if (faults.length > 0) throw new ConfigError([...new Set(faults)])
   const settings = Value.Default(Settings, given) as Settings

@@ -1,5 +1,5 @@
 /**
- * The closed list of errors. Each code has one HTTP status and one line for the README, which a test compares with this table.
+ * The closed list of errors. Each code has one HTTP status and one line for docs/reference/errors.md, which is made from this table.
  * The message of a BrokerError is for the reader: what is wrong, where, what to do. The cause is for the log only.
  */
 export const ERRORS = {

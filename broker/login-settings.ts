@@ -128,7 +128,7 @@ export const ProxySettings = strictObject({
 })
 export type ProxySettings = Static<typeof ProxySettings>
 
-/** The tables of the README about the settings inside of `directories`, `oidc-providers` and `trusted-proxy`. */
+/** The settings inside of `directories`, `oidc-providers` and `trusted-proxy`. */
 export const LOGIN_SETTINGS = {
   directories: DirectorySettings,
   'oidc-providers': ProviderSettings,

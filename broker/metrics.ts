@@ -14,6 +14,13 @@ export interface MetricsDeps {
   readonly sessions: () => Promise<Session[]>
 }
 
+export interface MetricDescription {
+  readonly name: string
+  readonly type: string
+  readonly help: string
+  readonly labelNames: readonly string[]
+}
+
 const CLAIM_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1]
 const READY_SECONDS = [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300]
 
@@ -36,6 +43,13 @@ export class Metrics {
   }
   async text(): Promise<string> {
     return await this.#registry.metrics()
+  }
+  /** Berth's own, without those of Node and of the process. */
+  descriptions(): MetricDescription[] {
+    return this.#registry
+      .getMetricsAsArray()
+      .map((metric) => metric as unknown as MetricDescription)
+      .filter(({ name }) => !/^berth_(process|nodejs)_/.test(name))
   }
 }
 

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { HELP_TOPICS } from './help-topics.js'
 
-/** docs/cli.md, made from the command tree and the help topics, so that it can never tell another story than --help. Pure. */
+/** docs/reference/cli.md, made from the command tree and the help topics, so that it can never tell another story than --help. Pure. */
 export function reference(program: Command): string {
   const parts = [
     '# `berth`: the command line client',
-    'Made by `berth __reference > docs/cli.md`; a test compares.',
+    'Made by `npm run docs` from the command tree; a test compares.',
     program.description(),
     '## Options of every command',
     optionTable(program),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Queries } from '../store/open.js'
+import type { AuditAction } from './actions.js'
 
 /** Who asks: `actor` is an account, a thin client (`thin-client:MAC`) or `berth` itself; `address` is empty for the broker's own doings. */
 export interface Actor {
@@ -41,7 +42,7 @@ export function chainHash(previous: string, row: ChainedRow): string {
 export async function recordEvent(
   queries: Queries,
   by: Actor,
-  action: string,
+  action: AuditAction,
   object: string,
   detail: unknown = {},
   result = 'ok',

@@ -8,6 +8,7 @@ import type {
   HypervisorAdd,
   HypervisorPatch,
 } from '../api/hypervisors.js'
+import type { AuditAction } from '../audit/actions.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError, sentenceOf } from '../errors.js'
 import type { Observation, Occupancy } from '../occupancy/occupancy.js'
@@ -370,7 +371,7 @@ export class Hypervisors extends EventEmitter<{
     name: string,
     change: Partial<HypervisorRow>,
     by: Actor,
-    action: string,
+    action: AuditAction,
     detail: unknown,
     within: (tx: Queries) => Promise<void> = async () => {},
   ): Promise<void> {

@@ -6,6 +6,7 @@ import type {
   ThinClient,
   ThinClientDetail,
 } from '../api/thin-clients.js'
+import type { AuditAction } from '../audit/actions.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { requireMachine } from '../machines/store.js'
@@ -220,7 +221,7 @@ export class Devices {
     id: string,
     change: Partial<ThinClientRow>,
     by: Actor,
-    action: string,
+    action: AuditAction,
     detail: unknown,
   ): Promise<ThinClient> {
     await this.#row(id)

@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import { CliError } from '../cli-error.js'
 import { HELP_TOPICS, showTopic } from '../help-topics.js'
 import type { Invocation } from '../invocation.js'
-import { reference } from '../reference.js'
 import { ownVersion } from '../version.js'
 
 export function defineHelpCommands(program: Command, invocation: Invocation): void {
@@ -27,9 +26,6 @@ export function defineHelpCommands(program: Command, invocation: Invocation): vo
       const versions = { berth: ownVersion(), node: process.versions.node }
       invocation.output.show(versions, () => `berth ${versions.berth} (Node ${versions.node})`)
     })
-  program.command('__reference', { hidden: true }).action(() => {
-    process.stdout.write(reference(program))
-  })
 }
 
 function findCommand(program: Command, words: readonly string[]): Command {

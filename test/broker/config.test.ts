@@ -90,7 +90,7 @@ t.test('each fault is told with its file and line', async (t) => {
   const table: ReadonlyArray<readonly [text: string, fault: string | RegExp]> = [
     [
       '\nlisten-prot: 443',
-      `${FILE}:2: listen-prot is not a setting; the README lists all of them.`,
+      `${FILE}:2: listen-prot is not a setting; docs/reference/settings.md lists all of them.`,
     ],
     ['listen-port: https', /^\/etc\/berth\/broker\.yaml:1: listen-port: .*integer/],
     ['listen-port: 70000', /:1: listen-port: .*65535/],
@@ -148,7 +148,7 @@ t.test('all faults come at once', async (t) => {
   const faults = faultsOf('listen-port: no\nnonsense: 1\nlog-level: loud\nrelease-after: soon')
   t.same(faults.map((fault) => fault.split(':').slice(1, 3).join(':')).sort(), [
     '1: listen-port',
-    '2: nonsense is not a setting; the README lists all of them.',
+    '2: nonsense is not a setting; docs/reference/settings.md lists all of them.',
     '3: log-level',
     '4: release-after',
   ])

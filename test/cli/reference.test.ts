@@ -1,5 +1,4 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { Type } from '@sinclair/typebox'
 import type { Command } from 'commander'
 import { test } from 'tap'
@@ -9,18 +8,9 @@ import { MachineList } from '../../broker/api/machines.js'
 import { BASH_SCRIPT, completionFor } from '../../cli/completion.js'
 import { EXIT_CODES } from '../../cli/exit-codes.js'
 import { buildProgram } from '../../cli/program.js'
-import { reference } from '../../cli/reference.js'
 import { hypervisor, job, machine } from './samples.js'
 import { answer } from './stub-broker.js'
 import { bench } from './with-broker.js'
-
-test('docs/cli.md is what the command tree says', async (t) => {
-  t.equal(
-    readFileSync('docs/cli.md', 'utf8'),
-    reference(buildProgram()),
-    'make it anew: berth __reference > docs/cli.md',
-  )
-})
 
 test('every command says what it does', async (t) => {
   const commandsOf = (command: Command): Command[] =>

@@ -5,7 +5,12 @@ import { FILES, lineOf, nodesOf, syntaxOf, TYPESCRIPT_FILES } from './tree.js'
 /** Python modules are imported by name, so they have underscores. */
 const KEBAB = /^\.?[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9-]+)*$/
 const SNAKE = /^(__main__|[a-z0-9]+(_[a-z0-9]+)*)\.py$/
-const NAMES_OF_PEOPLE_AND_TOOLS = new Set(['README.md', 'CHANGELOG.md', 'LICENSE'])
+const NAMES_OF_PEOPLE_AND_TOOLS = new Set([
+  'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'LICENSE',
+])
 /** Such a name says nothing of what is in the file. */
 const SAYS_NOTHING = /(^|-)(utils?|helpers?|managers?|impl|misc|common-functions)\.ts$/
 
@@ -14,6 +19,7 @@ test('names of files are kebab-case and say what is in them', async (t) => {
     const name = file.split('/').at(-1) ?? ''
     const good =
       NAMES_OF_PEOPLE_AND_TOOLS.has(file) ||
+      /^docs\/(.*\/)?README\.md$/.test(file) ||
       KEBAB.test(name) ||
       (file.startsWith('hypervisor-scripts/') && SNAKE.test(name)) ||
       (file.startsWith('systemd/') && /^[a-z-]+\.[a-z]+$/.test(name))

@@ -24,6 +24,7 @@ const CODE_FOLDERS = [
   'demo',
   'bench',
   'test',
+  'docs/generate',
 ]
 
 export interface Import {
@@ -43,7 +44,7 @@ function filesBelow(folder: string): string[] {
 /** Every file of the project, by its path from the root. */
 export const FILES: readonly string[] = filesBelow('').sort()
 export const CODE_FILES: readonly string[] = FILES.filter((file) =>
-  CODE_FOLDERS.includes(file.split('/')[0] ?? ''),
+  CODE_FOLDERS.some((folder) => file.startsWith(`${folder}/`)),
 )
 export const TYPESCRIPT_FILES: readonly string[] = CODE_FILES.filter((file) => /\.tsx?$/.test(file))
 

@@ -9,7 +9,7 @@ async function withEvents(count: number): Promise<Store> {
   const store = openStore(':memory:')
   await store.transaction().execute(async (tx) => {
     for (let number = 1; number <= count; number++)
-      await recordEvent(tx, BERTH, 'test', `event:${number}`)
+      await recordEvent(tx, BERTH, 'state.rebuild', `event:${number}`)
   })
   return store
 }
@@ -24,7 +24,7 @@ t.test('old events go, and the chain of those that stay is still provable', asyn
   t.equal(await pruneEvents(store, limit), 20)
   t.same(await idsOf(store), [21], 'the event that says so stays')
   t.match(await verifyChain(store), { good: true, events: 1 })
-  await recordEvent(store, BERTH, 'test', 'event:after')
+  await recordEvent(store, BERTH, 'state.rebuild', 'event:after')
   t.match(await verifyChain(store), { good: true, events: 2, fault: null })
   t.match(await verifyChain(store, head?.hash), { good: false }, 'a head from before is gone too')
   t.equal(await pruneEvents(store, 0), 0)

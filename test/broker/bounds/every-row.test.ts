@@ -23,7 +23,7 @@ import { until } from '../../support/until.js'
 import { newMac } from '../thin-clients/desk.js'
 import { flood, openSilent, stillOpen } from './flood.js'
 
-// Every bound of docs/security-bounds.md is reached, from outside where that is possible, and nobody else notices: the broker's event loop goes on.
+// Every bound of docs/reference/bounds.md is reached, from outside where that is possible, and nobody else notices: the broker's event loop goes on.
 const LOOP_P99_MS = 100
 const LOOP_MAX_MS = 1_000
 const OF_ADDRESS = 200
@@ -485,7 +485,7 @@ function hex(value: number): string {
   return (value & 0xff).toString(16).padStart(2, '0')
 }
 
-const documented = readFileSync(join(ROOT, 'docs/security-bounds.md'), 'utf8')
+const documented = readFileSync(join(ROOT, 'docs/reference/bounds.md'), 'utf8')
   .split('\n')
   .filter((line) => line.startsWith('| ') && !line.startsWith('| what | bound '))
   .map((line) => (line.split('|')[1] ?? '').trim())

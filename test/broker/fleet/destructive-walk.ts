@@ -13,7 +13,7 @@ import { randomMoment } from '../../support/random-moment.js'
 import { until } from '../../support/until.js'
 
 /*
- * Every operation of docs/destructive-operations.md, to its end, to its failure, cancelled, and with kill -9 in between, each then undone: on what is Berth's, with
+ * Every operation of docs/reference/destructive-operations.md, to its end, to its failure, cancelled, and with kill -9 in between, each then undone: on what is Berth's, with
  * foreign domains and files of the same names beside it, and on what is not.
  */
 

@@ -170,7 +170,7 @@ async function putForeign(link: HypervisorLink): Promise<void> {
 }
 
 void t.test('the list of destructive operations is the one that is walked', async (t) => {
-  const text = readFileSync(join(ROOT, 'docs/destructive-operations.md'), 'utf8')
+  const text = readFileSync(join(ROOT, 'docs/reference/destructive-operations.md'), 'utf8')
   const documented = [...text.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name]) => name)
   t.same(documented.sort(), Object.keys(WALK).sort())
 })

@@ -43,7 +43,7 @@ http {
 }
 `
 
-/** Debian's own nginx or HAProxy with the file of docs/reverse-proxy, in a folder of its own. It dies with this process. */
+/** Debian's own nginx or HAProxy with the file of docs/how-to/reverse-proxy, in a folder of its own. It dies with this process. */
 export async function startProxy(
   kind: Kind,
   { broker, brokerCa, listen = '127.0.0.1' }: Behind,
@@ -60,7 +60,7 @@ export async function startProxy(
   const port = await freePort()
   const file = put(
     CONFIGURATIONS[kind],
-    filled(readFileSync(join('docs', 'reverse-proxy', CONFIGURATIONS[kind]), 'utf8'), {
+    filled(readFileSync(join('docs', 'how-to', 'reverse-proxy', CONFIGURATIONS[kind]), 'utf8'), {
       LISTEN: `${name}:${port}`,
       NAME: 'localhost',
       CERTIFICATE: put('cert.pem', own.pem),

@@ -32,14 +32,14 @@ t.test('many at once make one chain; a change, a gap and a cut show', async (t) 
     Array.from({ length: 300 }, async (_, index) => {
       if (index % 3 === 0)
         await store.transaction().execute(async (tx) => {
-          await recordEvent(tx, BY, 'test', `n:${index}`, { index })
+          await recordEvent(tx, BY, 'state.rebuild', `n:${index}`, { index })
         })
-      else if (index % 3 === 1) await recordEvent(store, BY, 'test', `n:${index}`)
+      else if (index % 3 === 1) await recordEvent(store, BY, 'state.rebuild', `n:${index}`)
       else
         await store
           .transaction()
           .execute(async (tx) => {
-            await recordEvent(tx, BY, 'test', `n:${index}`)
+            await recordEvent(tx, BY, 'state.rebuild', `n:${index}`)
             throw new Error('taken back')
           })
           .catch(() => undefined)
@@ -84,7 +84,7 @@ t.test(
     t.match(await verifyChain(store), { good: false })
     await chainOldRows(store)
     await chainOldRows(store)
-    await recordEvent(store, BY, 'new', 'd')
+    await recordEvent(store, BY, 'state.rebuild', 'd')
     t.match(await verifyChain(store), { good: true, events: 3 })
     t.match(await store.selectFrom('account').selectAll().orderBy('name_key').execute(), [
       { name: 'Admin', name_key: 'admin', source: 'local', password_hash: 'hash', disabled: 0 },
