@@ -2,7 +2,7 @@ import type { Holder } from './api/machines.js'
 import { shownHolder } from './assignments/policy.js'
 import { metadataOf } from './assignments/records.js'
 import type { Assignments } from './assignments/service.js'
-import type { ConsolesDeps } from './consoles/service.js'
+import type { ConsoleAnswers } from './consoles/assembly.js'
 import type { DomainExtrasOf } from './machines/definition.js'
 import { strictest } from './pools/policy.js'
 import { poolsOf } from './pools/store.js'
@@ -47,29 +47,34 @@ export function queueAnswer(
   }
 }
 
+/** Whether the holder is a person who may do this with that machine. */
+async function mayWith(
+  store: Store,
+  permissions: Permissions,
+  { holder, machineId, verb }: { holder: Holder; machineId: string; verb: Verb },
+): Promise<boolean> {
+  const machine = await store
+    .selectFrom('machine')
+    .select('name')
+    .where('id', '=', machineId)
+    .executeTakeFirst()
+  const who = holder.kind === 'person' ? await personNamed(store, holder.name) : null
+  return (
+    machine !== undefined &&
+    who !== null &&
+    (await permissions.on(who, 'machine', machine.name))?.has(verb) === true
+  )
+}
+
 /** Questions that a room asks of those below it, answered here: who may take, know and keep a console, and what the pools' policies say of it. */
 export function consoleAnswers(deps: {
   store: Store
   permissions: Permissions
   assignments: Assignments
-}): Pick<
-  ConsolesDeps,
-  'mayTake' | 'mayKnow' | 'mayStay' | 'features' | 'protocols' | 'refuseNotReady' | 'onTicket'
-> {
+}): ConsoleAnswers {
   const { store, permissions, assignments } = deps
-  const may = async (holder: Holder, machineId: string, verb: Verb): Promise<boolean> => {
-    const machine = await store
-      .selectFrom('machine')
-      .select('name')
-      .where('id', '=', machineId)
-      .executeTakeFirst()
-    const who = holder.kind === 'person' ? await personNamed(store, holder.name) : null
-    return (
-      machine !== undefined &&
-      who !== null &&
-      (await permissions.on(who, 'machine', machine.name))?.has(verb) === true
-    )
-  }
+  const may = async (holder: Holder, machineId: string, verb: Verb): Promise<boolean> =>
+    await mayWith(store, permissions, { holder, machineId, verb })
   return {
     mayTake: async (asker, machineId) => await may(asker, machineId, 'takeConsole'),
     mayKnow: async (asker, machineId) =>

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
 import { existsSync } from 'node:fs'
-import { startBroker, VERSION } from './broker.js'
+import { startBroker } from './broker.js'
 import { ConfigError, dataFile, loadConfig } from './config.js'
 import { openLog } from './log.js'
 import { notifySystemd } from './systemd-notify.js'
+import { VERSION } from './version.js'
 
 /** sysexits.h: a fault of the configuration; anything else that stops the start. */
 const EXIT_CONFIG = 78

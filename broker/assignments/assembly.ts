@@ -1,11 +1,13 @@
 import type { Logger } from 'pino'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
+import type { Changes } from '../live/changes.js'
 import type { GoldenImages } from '../machines/golden-images.js'
 import type { Endings } from '../machines/endings.js'
 import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
 import { buildJob } from '../pools/build-job.js'
+import { Documents } from '../pools/documents.js'
 import { PoolKeeper } from '../pools/keeper.js'
 import { removeJob } from '../pools/remove-job.js'
 import { Pools } from '../pools/service.js'
@@ -23,6 +25,7 @@ import { Assignments } from './service.js'
 
 export interface HandingOutDeps {
   readonly store: Store
+  readonly changes: Changes
   readonly hypervisors: Hypervisors
   readonly observer: Observer
   readonly endings: Endings
@@ -40,6 +43,7 @@ export interface HandingOutDeps {
 
 export interface HandingOut {
   readonly pools: Pools
+  readonly documents: Documents
   readonly claims: Claims
   readonly assignments: Assignments
   readonly keeper: Keeper
@@ -51,42 +55,22 @@ export interface HandingOut {
 
 /** Pools, claims and those who keep them, connected with one another; their jobs are registered. Nothing runs yet. */
 export function assembleHandingOut(deps: HandingOutDeps): HandingOut {
-  const { hypervisors, observer, jobs, goldenImages } = deps
-  const clock: FairClock = new FairClock({
-    ...deps,
-    isObserved: (name) => hosts.isObserved(name),
-    hypervisors: () => hypervisors.names(),
-    unknownMachines: () => observer.occupancy.faulty(),
-  })
-  const fair = { ...deps, images: goldenImages, now: () => clock.now() }
-  const hosts: Hosts = new Hosts(fair)
+  const fair = withFairTime(deps)
+  const { hosts } = fair
   const pools = new Pools(fair)
-  const claims = new Claims({ ...fair, hosts })
-  const assignments = new Assignments({ ...fair, claims, hosts })
-  const cleaner = new Cleaner({ ...fair, claims, hosts })
-  const windows = new PowerWindows({ ...fair, claims, hosts, wallClock: deps.now })
-  const keeper = new Keeper({ ...fair, claims, cleaner, hosts, clock, windows })
+  const claims = new Claims(fair)
+  const assignments = new Assignments({ ...fair, claims })
+  const cleaner = new Cleaner({ ...fair, claims })
+  const windows = new PowerWindows({ ...fair, claims, wallClock: deps.now })
+  const keeper = new Keeper({ ...fair, claims, cleaner, windows })
   const presence = new Presence({ ...fair, claims })
   const mirror = new Mirror({ ...fair, claims, pools })
   const poolKeeper = new PoolKeeper({ ...fair, pools })
-  jobs.register(buildJob(fair))
-  jobs.register(
-    removeJob({
-      ...fair,
-      releaseAll: async (poolId) => {
-        await assignments.releaseAll(poolId)
-      },
-    }),
-  )
-  claims.on('freed', (poolId) => {
-    pools.emit('change', poolId)
-  })
-  claims.on('changed', (machineId) => {
-    pools.emit('member', machineId)
-  })
-  observer.setMaxListeners(0)
+  registerJobs(fair, assignments)
+  connect({ ...deps, pools, claims, mirror })
   return {
     pools,
+    documents: new Documents({ ...deps, pools }),
     claims,
     assignments,
     keeper,
@@ -99,4 +83,51 @@ export function assembleHandingOut(deps: HandingOutDeps): HandingOut {
       for (const part of [mirror, poolKeeper, keeper, presence, assignments]) await part.stop()
     },
   }
+}
+
+/** The same with a `now` that stands still while the broker or a host is away. */
+function withFairTime(deps: HandingOutDeps) {
+  const { hypervisors, observer } = deps
+  const clock: FairClock = new FairClock({
+    ...deps,
+    isObserved: (name) => hosts.isObserved(name),
+    hypervisors: () => hypervisors.names(),
+    unknownMachines: () => observer.occupancy.faulty(),
+  })
+  const fair = { ...deps, images: deps.goldenImages, now: () => clock.now() }
+  const hosts: Hosts = new Hosts(fair)
+  return { ...fair, hosts, clock }
+}
+
+function registerJobs(fair: ReturnType<typeof withFairTime>, assignments: Assignments): void {
+  fair.jobs.register(buildJob(fair))
+  fair.jobs.register(
+    removeJob({
+      ...fair,
+      releaseAll: async (poolId) => {
+        await assignments.releaseAll(poolId)
+      },
+    }),
+  )
+}
+
+function connect({
+  pools,
+  claims,
+  mirror,
+  observer,
+  changes,
+}: Pick<HandingOut, 'pools' | 'claims' | 'mirror'> &
+  Pick<HandingOutDeps, 'observer' | 'changes'>): void {
+  claims.on('freed', (poolId) => {
+    pools.emit('change', poolId)
+  })
+  claims.on('changed', (machineId) => {
+    pools.emit('member', machineId)
+  })
+  observer.setMaxListeners(0)
+  changes.subscribe((topics) => {
+    // What a machine's metadata says of these has no event of its own.
+    if (topics.includes('grants') || topics.includes('generations')) mirror.sweepSoon()
+  })
 }

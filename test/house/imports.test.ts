@@ -55,7 +55,12 @@ const ROOMS = [
   'open-requests.ts',
   'answer-headers.ts',
   'app.ts',
+  'version.ts',
   'answers.ts',
+  'foundation.ts',
+  'parts.ts',
+  'api-routes.ts',
+  'server.ts',
   'broker.ts',
   'main.ts',
 ]

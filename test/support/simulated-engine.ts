@@ -16,6 +16,7 @@ import { copyJob } from '../../broker/images/copy-job.js'
 import { importJob } from '../../broker/images/import-job.js'
 import type { StepHook } from '../../broker/jobs/context.js'
 import { JobRunner } from '../../broker/jobs/runner.js'
+import { Changes } from '../../broker/live/changes.js'
 import { GoldenImages } from '../../broker/machines/golden-images.js'
 import { defineJob, deleteJob, powerJob } from '../../broker/machines/jobs.js'
 import { Occupancy } from '../../broker/occupancy/occupancy.js'
@@ -105,6 +106,7 @@ export class Engine {
     const images = new GoldenImages({ store, hypervisors, jobs, observer, inUse: async () => null })
     const handingOut = assembleHandingOut({
       store,
+      changes: new Changes(),
       hypervisors,
       observer,
       endings,

@@ -1,0 +1,26 @@
+import type { Logger } from 'pino'
+import type { Config } from '../config.js'
+import type { Store } from '../store/open.js'
+import { Retention } from './retention.js'
+import { HouseHistory } from './service.js'
+
+export interface HistoryPartsDeps {
+  readonly store: Store
+  readonly config: Config
+  readonly log: Logger
+}
+
+export interface HistoryParts {
+  readonly history: HouseHistory
+  readonly retention: Retention
+}
+
+/** What was, and for how long it is kept. */
+export function assembleHistory({ store, config, log }: HistoryPartsDeps): HistoryParts {
+  const { jobsKeptMs, eventsKeptMs } = config
+  const now = Date.now
+  return {
+    history: new HouseHistory({ store, log, now }),
+    retention: new Retention({ store, log, now, jobsKeptMs, eventsKeptMs }),
+  }
+}

@@ -1,0 +1,104 @@
+import type { Logger } from 'pino'
+import type { Config } from '../config.js'
+import type { Hypervisors } from '../hypervisors/service.js'
+import { Collector } from '../images/collector.js'
+import { copyJob } from '../images/copy-job.js'
+import { importJob } from '../images/import-job.js'
+import type { StepHook } from '../jobs/context.js'
+import type { JobRunner } from '../jobs/runner.js'
+import type { Changes } from '../live/changes.js'
+import type { Occupancy } from '../occupancy/occupancy.js'
+import type { Store } from '../store/open.js'
+import type { DomainExtrasOf } from './definition.js'
+import { Endings } from './endings.js'
+import { GoldenImages } from './golden-images.js'
+import { defineJob, deleteJob, powerJob } from './jobs.js'
+import { Leftovers } from './leftovers.js'
+import { Observer } from './observer.js'
+import { populateJob } from './populate-job.js'
+import { Power } from './power.js'
+import { Restarts } from './restarts.js'
+import { Machines } from './service.js'
+
+export interface MachinePartsDeps {
+  readonly store: Store
+  readonly config: Config
+  readonly log: Logger
+  readonly hypervisors: Hypervisors
+  readonly occupancy: Occupancy
+  readonly jobs: JobRunner
+  readonly changes: Changes
+  readonly hook?: StepHook
+  readonly extrasOf: DomainExtrasOf
+  /** Who has one of these machines, in words; null: nobody. Answered by those who hand machines out. */
+  readonly holdersOf: (machineIds: readonly string[]) => Promise<string | null>
+  /** Why a machine counts as in use now, or null. Answered by those who hand machines out. */
+  readonly inUse: (machineId: string) => Promise<string | null>
+}
+
+export interface MachineParts {
+  readonly observer: Observer
+  readonly machines: Machines
+  readonly goldenImages: GoldenImages
+  readonly endings: Endings
+  readonly restarts: Restarts
+  readonly leftovers: Leftovers
+  readonly collector: Collector
+}
+
+/** Machines and their images; their jobs are registered. Nothing is looked at yet. */
+export function assembleMachines(deps: MachinePartsDeps): MachineParts {
+  const { hypervisors, config } = deps
+  const observer = new Observer({
+    ...deps,
+    everyMs: config.observeEveryMs,
+    displayTimeoutMs: config.displayTimeoutMs,
+  })
+  const observed = { ...deps, observer }
+  const machines = new Machines({ ...observed, shutdownTimeoutMs: config.shutdownTimeoutMs })
+  const endings = new Endings({ hypervisors, monotonicMs: () => performance.now() })
+  const leftovers = new Leftovers(deps)
+  registerJobs(observed, leftovers)
+  tellOfLooks(observer, deps.changes)
+  return {
+    observer,
+    machines,
+    goldenImages: new GoldenImages(observed),
+    endings,
+    restarts: new Restarts({ ...observed, endings, machines }),
+    leftovers,
+    collector: new Collector(deps),
+  }
+}
+
+function registerJobs(
+  deps: MachinePartsDeps & { readonly observer: Observer },
+  leftovers: Leftovers,
+): void {
+  const { store, hypervisors, observer, jobs } = deps
+  const images = {
+    store,
+    link: (name: string) => hypervisors.link(name),
+    requireOff: async (name: string) => {
+      await observer.requireOff(name)
+    },
+  }
+  const machineJobs = { ...deps, power: new Power(deps), leftovers }
+  jobs.register(copyJob(images))
+  jobs.register(importJob(images))
+  jobs.register(powerJob(machineJobs))
+  jobs.register(defineJob(machineJobs))
+  jobs.register(deleteJob(machineJobs))
+  jobs.register(populateJob({ ...machineJobs, images }))
+}
+
+/** What looks at the hosts show, pages show. */
+function tellOfLooks(observer: Observer, changes: Changes): void {
+  for (const event of ['looked', 'unseen'] as const)
+    observer.on(event, () => {
+      changes.noteSeldom('hypervisors')
+    })
+  observer.on('viewers', () => {
+    for (const topic of ['machines', 'sessions'] as const) changes.note(topic)
+  })
+}

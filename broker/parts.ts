@@ -1,0 +1,119 @@
+import type { Logger } from 'pino'
+import { consoleAnswers, machineAnswers, queueAnswer } from './answers.js'
+import { assembleHandingOut, type HandingOut } from './assignments/assembly.js'
+import { allObjectFacts, objectFacts } from './assignments/object-facts.js'
+import { chainOldRows, HeadLog } from './audit/chain.js'
+import type { Config } from './config.js'
+import { assembleConsoles, type ConsoleParts } from './consoles/assembly.js'
+import { assembleDoctor } from './doctor/assembly.js'
+import type { Doctor } from './doctor/service.js'
+import { assembleDraining, type Draining } from './draining/assembly.js'
+import type { Foundation } from './foundation.js'
+import { assembleHistory, type HistoryParts } from './history/assembly.js'
+import { assembleHypervisors, type HypervisorParts } from './hypervisors/assembly.js'
+import type { OpenLink } from './hypervisors/service.js'
+import type { StepHook } from './jobs/context.js'
+import { JobRunner } from './jobs/runner.js'
+import { assembleMachines, type MachineParts } from './machines/assembly.js'
+import { Occupancy } from './occupancy/occupancy.js'
+import { assembleThinClients, type ThinClientParts } from './thin-clients/assembly.js'
+import { assemblePeople, type People } from './users/assembly.js'
+
+export interface PartsDeps {
+  readonly config: Config
+  readonly log: Logger
+  readonly foundation: Foundation
+  readonly hook?: StepHook | undefined
+  readonly openLink?: OpenLink | undefined
+}
+
+interface Hosting extends HypervisorParts {
+  readonly occupancy: Occupancy
+  readonly jobs: JobRunner
+  readonly doctor: Doctor
+}
+
+interface Desktops extends MachineParts, ConsoleParts {
+  readonly handingOut: HandingOut
+  readonly draining: Draining
+}
+
+/** What each folder gives to the whole. */
+export interface Parts extends Hosting, Desktops, ThinClientParts, HistoryParts {
+  readonly people: People
+  readonly headLog: HeadLog
+}
+
+const monotonicMs = (): number => performance.now()
+
+/** Makes every part and connects them, from the ground up. Nothing runs yet. */
+export async function assembleParts(deps: PartsDeps): Promise<Parts> {
+  const { config, log, hook, foundation } = deps
+  const { store, changes, authority } = foundation
+  const ground = { store, changes, authority, config, log, ...(hook ? { hook } : {}) }
+  const facts = { facts: objectFacts(store), allFacts: allObjectFacts(store) }
+  const people = await assemblePeople({ ...ground, ...facts })
+  await chainOldRows(store)
+  const headLog = new HeadLog(store, log)
+  const hosting = { ...ground, ...(await assembleHosting(deps, ground)) }
+  const desktops = { ...hosting, ...assembleDesktops(hosting, people) }
+  const { assignments, claims, pools } = desktops.handingOut
+  const thinClientParts = await assembleThinClients({
+    ...desktops,
+    ...people,
+    assignments,
+    claims,
+    pools,
+  })
+  return { ...desktops, ...thinClientParts, ...assembleHistory(ground), people, headLog }
+}
+
+interface Ground extends Pick<Foundation, 'store' | 'changes' | 'authority'> {
+  readonly config: Config
+  readonly log: Logger
+  readonly hook?: StepHook
+}
+
+/** The hosts, and the jobs that are done there. */
+async function assembleHosting(
+  { openLink, foundation }: PartsDeps,
+  ground: Ground,
+): Promise<Hosting> {
+  const occupancy = new Occupancy({ monotonicMs, maxAgeMs: ground.config.observationAgeMs })
+  const { key } = foundation
+  const parts = await assembleHypervisors({ ...ground, key, occupancy, openLink })
+  const jobs = new JobRunner(ground)
+  const areHostsSimulated = openLink !== undefined
+  const doctor = assembleDoctor({ ...ground, ...parts, jobs, areHostsSimulated })
+  return { ...parts, occupancy, jobs, doctor }
+}
+
+/** Machines, who has them, and their screens: each of these asks the others. */
+function assembleDesktops(hosting: Ground & Hosting, people: People): Desktops {
+  const { store, config } = hosting
+  const { permissions, sessions } = people
+  const machineParts = assembleMachines({
+    ...hosting,
+    ...machineAnswers(store),
+    inUse: async (id) => await handingOut.assignments.inUse(id),
+  })
+  const working = { ...hosting, ...machineParts }
+  const handingOut: HandingOut = assembleHandingOut({
+    ...working,
+    releaseAfterMs: config.releaseAfterMs,
+    graceMs: config.observationGraceMs,
+    now: Date.now,
+    monotonicMs,
+    mayHave: queueAnswer(store, permissions),
+    watchersOf: (machineId) => consoleParts.consoles.watchers(machineId),
+  })
+  const draining = assembleDraining({ ...working, handingOut })
+  const { assignments, claims } = handingOut
+  const consoleParts: ConsoleParts = assembleConsoles({
+    ...working,
+    ...consoleAnswers({ store, permissions, assignments }),
+    claims,
+    loginLives: async (login) => await sessions.lives(login),
+  })
+  return { ...machineParts, ...consoleParts, handingOut, draining }
+}
