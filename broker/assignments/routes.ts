@@ -23,137 +23,153 @@ export function assignmentRoutes(
   offers: OffersDeps,
 ) {
   return (app: App): void => {
-    app.get(
-      '/desktops',
-      route(
-        'Desktops that people and devices have; a person without a role in the house sees his own',
-        {},
-        { 200: DesktopList },
-      ),
-      async (request) => {
-        const by = callerOf(request)
-        return {
-          desktops: await assignments.desktops(
-            by.role === 'user' ? { holder: `user:${by.key}` } : {},
-          ),
-        }
-      },
-    )
-    app.get(
-      '/desktops/mine',
-      route("One's own desktops", {}, { 200: DesktopList }),
-      async (request) => ({
-        desktops: await assignments.desktops({ holder: `user:${callerOf(request).key}` }),
-      }),
-    )
-    app.get(
-      '/desktops/offers',
-      route(
-        "What one may use oneself: pools and machines, with one's own desktop of each",
-        {},
-        { 200: OfferList },
-      ),
-      async (request) => ({ offers: await offersFor(offers, callerOf(request)) }),
-    )
-    app.delete(
-      '/pools/:name/claim',
-      route('Leave the queue', { params: NameParams }, { 204: NoContent }),
-      async (request, reply) => {
-        await assignments.leaveQueue(request.params.name, `user:${callerOf(request).key}`)
-        return await reply.code(204).send()
-      },
-    )
-    app.post(
-      '/pools/:name/claim',
-      route(
-        "Get a desktop: one's own of this pool, or a free one, started",
-        { params: NameParams, body: ClaimRequest },
-        { 200: ClaimAnswer },
-      ),
-      async (request, reply) => {
-        const by = callerOf(request)
-        return await assignments.claim(
-          request.params.name,
-          `user:${by.key}`,
-          by,
-          request.body,
-          abortedWith(reply),
-        )
-      },
-    )
-    app.post(
-      '/pools/:name/assign',
-      route(
-        'Give somebody a desktop of this pool',
-        { params: NameParams, body: AssignRequest },
-        { 200: AssignAnswer },
-      ),
-      async (request, reply) => {
-        const desktop = await assignments.assign(
-          request.params.name,
-          request.body.user,
-          request.body,
-          callerOf(request),
-          abortedWith(reply),
-        )
-        return { ...desktop, warnings: await assignments.warningsAbout(request.body.user) }
-      },
-    )
-    app.post(
-      '/machines/:name/assign',
-      route(
-        'Give somebody this machine',
-        { params: NameParams, body: MachineAssignRequest },
-        { 200: AssignAnswer },
-      ),
-      async (request, reply) => {
-        const desktop = await assignments.assignMachine(
-          request.params.name,
-          request.body.user,
-          request.body,
-          callerOf(request),
-          abortedWith(reply),
-        )
-        return { ...desktop, warnings: await assignments.warningsAbout(request.body.user) }
-      },
-    )
-    app.post(
-      '/machines/:name/release',
-      route('Give it back', { params: NameParams, body: ReleaseRequest }, { 204: NoContent }),
-      async (request, reply) => {
-        await assignments.release(request.params.name, callerOf(request), {
-          force: request.body.force ?? false,
-          because: 'released',
-        })
-        return await reply.code(204).send()
-      },
-    )
-    app.post(
-      '/machines/:name/extend',
-      route('More time', { params: NameParams }, { 200: Desktop }),
-      async (request) => await assignments.extend(request.params.name, callerOf(request)),
-    )
-    app.post(
-      '/rebuild-state',
-      route(
-        'Make what a lost database held again from what the domains carry',
-        { body: RebuildRequest },
-        { 200: RebuildResult },
-      ),
-      async (request) =>
-        await rebuildState(rebuild, request.body.dryRun ?? false, callerOf(request)),
-    )
-    app.post(
-      '/machines/:name/rebuild',
-      route(
-        'Make its disk anew; what is on it is lost',
-        { params: NameParams },
-        { 204: NoContent },
-      ),
-      async (request, reply) => {
-        await assignments.rebuild(request.params.name, callerOf(request))
-        return await reply.code(204).send()
-      },
-    )
+    desktopRoutes(app, assignments, offers)
+    claimRoutes(app, assignments)
+    assignRoutes(app, assignments)
+    releaseRoutes(app, assignments)
+    rebuildRoutes(app, assignments, rebuild)
   }
+}
+
+function desktopRoutes(app: App, assignments: Assignments, offers: OffersDeps): void {
+  app.get(
+    '/desktops',
+    route(
+      'Desktops that people and devices have; a person without a role in the house sees his own',
+      {},
+      { 200: DesktopList },
+    ),
+    async (request) => {
+      const by = callerOf(request)
+      return {
+        desktops: await assignments.desktops(
+          by.role === 'user' ? { holder: `user:${by.key}` } : {},
+        ),
+      }
+    },
+  )
+  app.get(
+    '/desktops/mine',
+    route("One's own desktops", {}, { 200: DesktopList }),
+    async (request) => ({
+      desktops: await assignments.desktops({ holder: `user:${callerOf(request).key}` }),
+    }),
+  )
+  app.get(
+    '/desktops/offers',
+    route(
+      "What one may use oneself: pools and machines, with one's own desktop of each",
+      {},
+      { 200: OfferList },
+    ),
+    async (request) => ({ offers: await offersFor(offers, callerOf(request)) }),
+  )
+}
+
+/** What people do for themselves. */
+function claimRoutes(app: App, assignments: Assignments): void {
+  app.delete(
+    '/pools/:name/claim',
+    route('Leave the queue', { params: NameParams }, { 204: NoContent }),
+    async (request, reply) => {
+      await assignments.leaveQueue(request.params.name, `user:${callerOf(request).key}`)
+      return await reply.code(204).send()
+    },
+  )
+  app.post(
+    '/pools/:name/claim',
+    route(
+      "Get a desktop: one's own of this pool, or a free one, started",
+      { params: NameParams, body: ClaimRequest },
+      { 200: ClaimAnswer },
+    ),
+    async (request, reply) => {
+      const by = callerOf(request)
+      return await assignments.claim(
+        request.params.name,
+        `user:${by.key}`,
+        by,
+        request.body,
+        abortedWith(reply),
+      )
+    },
+  )
+}
+
+function assignRoutes(app: App, assignments: Assignments): void {
+  app.post(
+    '/pools/:name/assign',
+    route(
+      'Give somebody a desktop of this pool',
+      { params: NameParams, body: AssignRequest },
+      { 200: AssignAnswer },
+    ),
+    async (request, reply) => {
+      const desktop = await assignments.assign(
+        request.params.name,
+        request.body.user,
+        request.body,
+        callerOf(request),
+        abortedWith(reply),
+      )
+      return { ...desktop, warnings: await assignments.warningsAbout(request.body.user) }
+    },
+  )
+  app.post(
+    '/machines/:name/assign',
+    route(
+      'Give somebody this machine',
+      { params: NameParams, body: MachineAssignRequest },
+      { 200: AssignAnswer },
+    ),
+    async (request, reply) => {
+      const desktop = await assignments.assignMachine(
+        request.params.name,
+        request.body.user,
+        request.body,
+        callerOf(request),
+        abortedWith(reply),
+      )
+      return { ...desktop, warnings: await assignments.warningsAbout(request.body.user) }
+    },
+  )
+}
+
+function releaseRoutes(app: App, assignments: Assignments): void {
+  app.post(
+    '/machines/:name/release',
+    route('Give it back', { params: NameParams, body: ReleaseRequest }, { 204: NoContent }),
+    async (request, reply) => {
+      await assignments.release(request.params.name, callerOf(request), {
+        force: request.body.force ?? false,
+        because: 'released',
+      })
+      return await reply.code(204).send()
+    },
+  )
+  app.post(
+    '/machines/:name/extend',
+    route('More time', { params: NameParams }, { 200: Desktop }),
+    async (request) => await assignments.extend(request.params.name, callerOf(request)),
+  )
+}
+
+function rebuildRoutes(app: App, assignments: Assignments, rebuild: RebuildDeps): void {
+  app.post(
+    '/rebuild-state',
+    route(
+      'Make what a lost database held again from what the domains carry',
+      { body: RebuildRequest },
+      { 200: RebuildResult },
+    ),
+    async (request) => await rebuildState(rebuild, request.body.dryRun ?? false, callerOf(request)),
+  )
+  app.post(
+    '/machines/:name/rebuild',
+    route('Make its disk anew; what is on it is lost', { params: NameParams }, { 204: NoContent }),
+    async (request, reply) => {
+      await assignments.rebuild(request.params.name, callerOf(request))
+      return await reply.code(204).send()
+    },
+  )
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { IdParams } from '../api/common.js'
 import { Job, JOB_ENDED, JobList, JobQuery } from '../api/jobs.js'
 import { type App, callerOf, route } from '../http.js'
@@ -33,46 +34,55 @@ export function jobRoutes(jobs: JobRunner, streams: Streams) {
       '/jobs/:id/events',
       route('Its progress as server-sent events', { params: IdParams }),
       async (request, reply) => {
-        const { id } = request.params
-        let by = callerOf(request)
-        const visible = async (): Promise<Job> => await visibleJob(jobs, id, by)
-        await visible()
-        const end = (): void => {
-          reply.raw.end()
-        }
-        const leave = streams.open(by, {
-          request,
-          still: (caller) => {
-            by = caller
-            visible().catch(end)
-          },
-          end,
-        })
-        reply.hijack()
-        reply.raw.writeHead(200, {
-          'content-type': 'text/event-stream',
-          'cache-control': 'no-store',
-          'x-content-type-options': 'nosniff',
-          'x-accel-buffering': 'no',
-        })
-        reply.raw.flushHeaders() // there may be nothing to tell for a while
-        const seen = String(request.headers['last-event-id'] ?? '')
-        await new Promise<void>((resolve) => {
-          follow(
-            { subscribe: (listener) => jobs.subscribe(id, listener), get: visible },
-            seen,
-            (text) => reply.raw.write(text),
-            (listener) => {
-              reply.raw.on('close', listener)
-            },
-            resolve,
-          )
-        })
-        leave()
-        reply.raw.end()
+        await streamJob({ jobs, streams }, request.params.id, request, reply)
       },
     )
   }
+}
+
+/** Answers until the job or the login ends, or the reader goes away. */
+async function streamJob(
+  { jobs, streams }: { jobs: JobRunner; streams: Streams },
+  id: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  let by = callerOf(request)
+  const visible = async (): Promise<Job> => await visibleJob(jobs, id, by)
+  await visible()
+  const end = (): void => {
+    reply.raw.end()
+  }
+  const leave = streams.open(by, {
+    request,
+    still: (caller) => {
+      by = caller
+      visible().catch(end)
+    },
+    end,
+  })
+  reply.hijack()
+  reply.raw.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-accel-buffering': 'no',
+  })
+  reply.raw.flushHeaders() // there may be nothing to tell for a while
+  const seen = String(request.headers['last-event-id'] ?? '')
+  await new Promise<void>((resolve) => {
+    follow(
+      { subscribe: (listener) => jobs.subscribe(id, listener), get: visible },
+      seen,
+      (text) => reply.raw.write(text),
+      (listener) => {
+        reply.raw.on('close', listener)
+      },
+      resolve,
+    )
+  })
+  leave()
+  reply.raw.end()
 }
 
 /** A person without a role in the house sees the jobs that he has asked for himself. */

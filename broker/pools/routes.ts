@@ -35,87 +35,103 @@ export function poolRoutes(
   views: ViewsDeps,
 ) {
   return (app: App): void => {
-    app.get('/pools', route('All pools', {}, { 200: PoolList }), async (request) => ({
-      pools: await poolsFor(views, callerOf(request), await pools.list()),
-    }))
-    app.post(
-      '/pools',
-      route('Create a pool; a job builds its members', { body: PoolCreate }, { 202: PoolAndJob }),
-      async (request, reply) =>
-        await reply.code(202).send(await pools.create(request.body, callerOf(request))),
-    )
-    app.get(
-      '/pools/:name',
-      route('One pool with its members', { params: NameParams }, { 200: PoolDetail }),
-      async (request) => {
-        const { pool, members } = await pools.show(request.params.name)
-        const [seen = pool] = await poolsFor(views, callerOf(request), [pool])
-        return { pool: seen, members }
-      },
-    )
-    app.patch(
-      '/pools/:name',
-      route(
-        'Change its size or policy',
-        { params: NameParams, body: PoolPatch },
-        { 202: PoolAndJob },
-      ),
-      async (request, reply) => {
-        const answer = await pools.change(request.params.name, request.body, callerOf(request))
-        if (request.body.force === true) await deps.releaseExcess(request.params.name)
-        return await reply.code(202).send(answer)
-      },
-    )
-    app.delete(
-      '/pools/:name',
-      route(
-        'Delete it with the members it built',
-        { params: NameParams, querystring: PoolDeleteQuery },
-        { 202: JobRef },
-      ),
-      async (request, reply) => {
-        await deps.refuseAssigned(request.params.name, request.query.force ?? false)
-        return await reply.code(202).send({
-          job: await pools.remove(
-            request.params.name,
-            request.query.keepMachines ?? false,
-            callerOf(request),
-          ),
-        })
-      },
-    )
-    app.put(
-      '/pools/:name/maintenance',
-      route(
-        'Hand nothing of it out, or again',
-        { params: NameParams, body: PoolMaintenance },
-        { 200: Pool },
-      ),
-      async (request) =>
-        await pools.setMaintenance(request.params.name, request.body, callerOf(request)),
-    )
-    app.post(
-      '/pools/:name/members',
-      route('Make a machine a member', { params: NameParams, body: MemberAdd }, { 200: Pool }),
-      async (request) =>
-        await pools.add(request.params.name, request.body.machine, callerOf(request)),
-    )
-    app.delete(
-      '/pools/:name/members/:machine',
-      route('Take a machine out of the pool', { params: MemberParams }, { 200: Pool }),
-      async (request) =>
-        await pools.take(request.params.name, request.params.machine, callerOf(request)),
-    )
-    app.post(
-      '/apply',
-      route('Make pools what documents say', { body: ApplyRequest }, { 200: ApplyResult }),
-      async (request) =>
-        await documents.apply(request.body.yaml, request.body.dryRun ?? false, callerOf(request)),
-    )
-    app.get(
-      '/export',
-      route('All pools as documents', { querystring: strictObject({}) }, { 200: ExportResult }),
-      async () => ({ yaml: await documents.export() }),
-    )
+    poolListRoutes(app, pools, views)
+    changeRoutes(app, pools, deps)
+    memberRoutes(app, pools)
+    documentRoutes(app, documents)
   }
+}
+
+function poolListRoutes(app: App, pools: Pools, views: ViewsDeps): void {
+  app.get('/pools', route('All pools', {}, { 200: PoolList }), async (request) => ({
+    pools: await poolsFor(views, callerOf(request), await pools.list()),
+  }))
+  app.post(
+    '/pools',
+    route('Create a pool; a job builds its members', { body: PoolCreate }, { 202: PoolAndJob }),
+    async (request, reply) =>
+      await reply.code(202).send(await pools.create(request.body, callerOf(request))),
+  )
+  app.get(
+    '/pools/:name',
+    route('One pool with its members', { params: NameParams }, { 200: PoolDetail }),
+    async (request) => {
+      const { pool, members } = await pools.show(request.params.name)
+      const [seen = pool] = await poolsFor(views, callerOf(request), [pool])
+      return { pool: seen, members }
+    },
+  )
+}
+
+function changeRoutes(app: App, pools: Pools, deps: PoolRoutesDeps): void {
+  app.patch(
+    '/pools/:name',
+    route(
+      'Change its size or policy',
+      { params: NameParams, body: PoolPatch },
+      { 202: PoolAndJob },
+    ),
+    async (request, reply) => {
+      const answer = await pools.change(request.params.name, request.body, callerOf(request))
+      if (request.body.force === true) await deps.releaseExcess(request.params.name)
+      return await reply.code(202).send(answer)
+    },
+  )
+  app.delete(
+    '/pools/:name',
+    route(
+      'Delete it with the members it built',
+      { params: NameParams, querystring: PoolDeleteQuery },
+      { 202: JobRef },
+    ),
+    async (request, reply) => {
+      await deps.refuseAssigned(request.params.name, request.query.force ?? false)
+      return await reply.code(202).send({
+        job: await pools.remove(
+          request.params.name,
+          request.query.keepMachines ?? false,
+          callerOf(request),
+        ),
+      })
+    },
+  )
+}
+
+function memberRoutes(app: App, pools: Pools): void {
+  app.put(
+    '/pools/:name/maintenance',
+    route(
+      'Hand nothing of it out, or again',
+      { params: NameParams, body: PoolMaintenance },
+      { 200: Pool },
+    ),
+    async (request) =>
+      await pools.setMaintenance(request.params.name, request.body, callerOf(request)),
+  )
+  app.post(
+    '/pools/:name/members',
+    route('Make a machine a member', { params: NameParams, body: MemberAdd }, { 200: Pool }),
+    async (request) =>
+      await pools.add(request.params.name, request.body.machine, callerOf(request)),
+  )
+  app.delete(
+    '/pools/:name/members/:machine',
+    route('Take a machine out of the pool', { params: MemberParams }, { 200: Pool }),
+    async (request) =>
+      await pools.take(request.params.name, request.params.machine, callerOf(request)),
+  )
+}
+
+function documentRoutes(app: App, documents: Documents): void {
+  app.post(
+    '/apply',
+    route('Make pools what documents say', { body: ApplyRequest }, { 200: ApplyResult }),
+    async (request) =>
+      await documents.apply(request.body.yaml, request.body.dryRun ?? false, callerOf(request)),
+  )
+  app.get(
+    '/export',
+    route('All pools as documents', { querystring: strictObject({}) }, { 200: ExportResult }),
+    async () => ({ yaml: await documents.export() }),
+  )
 }

@@ -14,12 +14,12 @@ import {
   SessionEnd,
 } from '../api/users.js'
 import { recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
 import { type App, callerOf, NoContent, route } from '../http.js'
 import type { AccountRow } from '../store/tables.js'
 import { LOGIN_COOKIE, ownOrigin, requireSameSite, SESSION_COOKIE } from './browser.js'
 import { type Caller, callerFor } from './caller.js'
 import { KNOWN_COOKIE, KNOWN_SECONDS, type KnownBrowsers } from './known-browsers.js'
+import { localPath } from './local-path.js'
 import type { OwnSite } from './own-site.js'
 import type { Providers } from './providers.js'
 import type { Users } from './service.js'
@@ -43,84 +43,97 @@ const PROVIDER_LOGINS = { rateLimit: { max: 300, timeWindow: 60_000 } }
 
 /** Logins of browsers, and those that a provider makes sure of. */
 export function sessionRoutes(deps: SessionRoutesDeps) {
-  const { users, providers } = deps
-  const { sessions } = users.deps
   return (app: App): void => {
-    app.post(
-      '/session',
-      route(
-        'Log in as a browser: the answer sets a cookie',
-        { body: LoginRequest },
-        { 200: Session },
-      ),
-      async (request, reply) => {
-        requireSameSite(request, deps.site)
-        const { name, password } = request.body
-        // A browser where this person has been in before is counted by itself.
-        const known = deps.known.markOf(request.cookies[KNOWN_COOKIE], name)
-        const account = await users.checkPassword(name, password, request.ip, {
-          address: request.ip,
-          ...(known === null ? {} : { known }),
-        })
-        const session = await begin(deps, request, reply, account, 'password')
-        void reply.setCookie(KNOWN_COOKIE, deps.known.after(request.cookies[KNOWN_COOKIE], name), {
-          ...COOKIE,
-          sameSite: 'strict',
-          maxAge: KNOWN_SECONDS,
-        })
-        return session
-      },
-    )
-    app.get(
-      '/session',
-      route('Who is logged in, and the token against forged requests', {}, { 200: Session }),
-      async (request) =>
-        await toSession(deps, callerOf(request), request.cookies[SESSION_COOKIE] ?? ''),
-    )
-    app.delete('/session', route('Log out', {}, { 200: SessionEnd }), async (request, reply) => {
-      const secret = request.cookies[SESSION_COOKIE] ?? ''
-      const provider = await sessions.provider(secret)
-      await users.store.transaction().execute(async (tx) => {
-        await sessions.end(tx, secret)
-        await recordEvent(tx, callerOf(request), 'logout', `account:${callerOf(request).actor}`)
-      })
-      void reply.clearCookie(SESSION_COOKIE, { ...COOKIE })
-      return {
-        goTo:
-          provider === null
-            ? null
-            : await providers
-                .endSessionUrl(provider, `${ownOrigin(request, deps.publicNames)}/`)
-                .catch(() => null),
-      }
-    })
-    app.delete(
-      '/sessions',
-      route('Log out everywhere: all browsers and all logins', {}, { 204: NoContent }),
-      async (request, reply) => {
-        await users.store.transaction().execute(async (tx) => {
-          await endLogins(tx, callerOf(request).actor)
-          await recordEvent(
-            tx,
-            callerOf(request),
-            'account.log-out',
-            `account:${callerOf(request).actor}`,
-          )
-        })
-        return await reply
-          .clearCookie(SESSION_COOKIE, { ...COOKIE })
-          .code(204)
-          .send()
-      },
-    )
-    app.get('/login/providers', route('Ways to log in', {}, { 200: LoginProviders }), () => ({
-      password: true,
-      providers: providers.list(),
-    }))
+    beginRoutes(app, deps)
+    endRoutes(app, deps)
+    providersRoute(app, deps)
     redirectRoutes(app, deps)
     deviceRoutes(app, deps)
     testRoute(app, deps)
   }
+}
+
+function beginRoutes(app: App, deps: SessionRoutesDeps): void {
+  const { users } = deps
+  app.post(
+    '/session',
+    route(
+      'Log in as a browser: the answer sets a cookie',
+      { body: LoginRequest },
+      { 200: Session },
+    ),
+    async (request, reply) => {
+      requireSameSite(request, deps.site)
+      const { name, password } = request.body
+      // A browser where this person has been in before is counted by itself.
+      const known = deps.known.markOf(request.cookies[KNOWN_COOKIE], name)
+      const account = await users.checkPassword(name, password, request.ip, {
+        address: request.ip,
+        ...(known === null ? {} : { known }),
+      })
+      const session = await begin(deps, request, reply, account, 'password')
+      void reply.setCookie(KNOWN_COOKIE, deps.known.after(request.cookies[KNOWN_COOKIE], name), {
+        ...COOKIE,
+        sameSite: 'strict',
+        maxAge: KNOWN_SECONDS,
+      })
+      return session
+    },
+  )
+  app.get(
+    '/session',
+    route('Who is logged in, and the token against forged requests', {}, { 200: Session }),
+    async (request) =>
+      await toSession(deps, callerOf(request), request.cookies[SESSION_COOKIE] ?? ''),
+  )
+}
+
+function endRoutes(app: App, deps: SessionRoutesDeps): void {
+  const { users, providers } = deps
+  const { sessions } = users.deps
+  app.delete('/session', route('Log out', {}, { 200: SessionEnd }), async (request, reply) => {
+    const secret = request.cookies[SESSION_COOKIE] ?? ''
+    const provider = await sessions.provider(secret)
+    await users.store.transaction().execute(async (tx) => {
+      await sessions.end(tx, secret)
+      await recordEvent(tx, callerOf(request), 'logout', `account:${callerOf(request).actor}`)
+    })
+    void reply.clearCookie(SESSION_COOKIE, { ...COOKIE })
+    return {
+      goTo:
+        provider === null
+          ? null
+          : await providers
+              .endSessionUrl(provider, `${ownOrigin(request, deps.publicNames)}/`)
+              .catch(() => null),
+    }
+  })
+  app.delete(
+    '/sessions',
+    route('Log out everywhere: all browsers and all logins', {}, { 204: NoContent }),
+    async (request, reply) => {
+      await users.store.transaction().execute(async (tx) => {
+        await endLogins(tx, callerOf(request).actor)
+        await recordEvent(
+          tx,
+          callerOf(request),
+          'account.log-out',
+          `account:${callerOf(request).actor}`,
+        )
+      })
+      return await reply
+        .clearCookie(SESSION_COOKIE, { ...COOKIE })
+        .code(204)
+        .send()
+    },
+  )
+}
+
+function providersRoute(app: App, { providers }: SessionRoutesDeps): void {
+  app.get('/login/providers', route('Ways to log in', {}, { 200: LoginProviders }), () => ({
+    password: true,
+    providers: providers.list(),
+  }))
 }
 
 function redirectRoutes(app: App, deps: SessionRoutesDeps): void {
@@ -280,16 +293,4 @@ async function toSession(
     expiresAt: by.expiresAt === null ? null : new Date(by.expiresAt).toISOString(),
     mark: mark(),
   }
-}
-
-/** A path of this broker and nothing else: `//evil.example` and `\\evil.example` are other hosts to a browser. Throws `invalid_request`. */
-export function localPath(text: string): string {
-  const base = 'https://berth.invalid'
-  const url = URL.canParse(text, base) ? new URL(text, base) : null
-  if (!url || url.origin !== base || !/^\/(?![/\\])/.test(text))
-    throw new BrokerError(
-      'invalid_request',
-      'querystring.returnTo: must be a path of this broker, such as /machines.',
-    )
-  return `${url.pathname}${url.search}${url.hash}`
 }

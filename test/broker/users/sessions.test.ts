@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import t from 'tap'
-import { localPath } from '../../../broker/users/session-routes.js'
+import { localPath } from '../../../broker/users/local-path.js'
 import { isOneOf } from '../../../broker/users/trusted-proxy.js'
 import { ApiClient } from '../../support/api-client.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
