@@ -98,6 +98,7 @@ const SEVERAL_PLACES: Readonly<
       'broker/http.ts',
       'broker/thin-clients',
       'broker/consoles',
+      'broker/jobs/routes.ts',
     ],
     reason: 'app.ts makes the server; the others take types',
   },
