@@ -11,7 +11,7 @@ import { type SpiceMachine, startSpiceMachine } from '../thin-client/spice-machi
 import { colourAt } from '../thin-client/x-display.js'
 import { type BootedThinClient, bootImage, bootThinClient } from './boot.js'
 
-t.setTimeout(900_000)
+t.setTimeout(1_700_000)
 const BOOT_LIMIT_MS = 300_000
 const TICKET = '9d1f3b5a7c2e4860'
 /** Where a guest in QEMU's user network finds the loopback of this machine. */
