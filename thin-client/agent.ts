@@ -194,6 +194,7 @@ export class Agent {
           type: 'ask-failed',
           sentence,
           retryAfterMs: error instanceof BrokerTrouble ? error.retryAfterMs : null,
+          tookMs: performance.now() - askedMs,
         })
       return
     }

@@ -26,6 +26,10 @@ export interface State {
   readonly reconnecting: boolean
   /** The last orders that were taken. The broker repeats one whose outcome it has not heard; it is not done twice. */
   readonly taken: readonly string[]
+  /** How long the broker may hold a question on this network. */
+  readonly longPollMs: number
+  /** The last held question was cut off, and none has been answered in full since. */
+  readonly wasCut: boolean
   /** The last pauses after failures, 0 after a success. */
   readonly brokerPauseMs: number
   readonly viewerPauseMs: number
@@ -36,7 +40,12 @@ export type AgentEvent =
   | { readonly type: 'started' | 'pause-over' | 'stop' }
   | { readonly type: 'settings-faulty'; readonly sentence: string }
   | { readonly type: 'answered'; readonly answer: AskAnswer; readonly tookMs: number }
-  | { readonly type: 'ask-failed'; readonly sentence: string; readonly retryAfterMs: number | null }
+  | {
+      readonly type: 'ask-failed'
+      readonly sentence: string
+      readonly retryAfterMs: number | null
+      readonly tookMs: number
+    }
   | {
       readonly type: 'reported'
       readonly run: number
@@ -89,6 +98,10 @@ export const VIEWER_BACKOFF: Backoff = { baseMs: 1000, capMs: 30_000 }
  * connection sooner than this is kept awake by the probes of TCP.
  */
 export const LONG_POLL_MS = 240_000
+/** One that fails after this time was held, and then cut off: by a proxy or a firewall that ends what is silent, or since the broker stopped. */
+export const HELD_MS = 20_000
+/** No network is taken to end what is silent sooner than this. */
+export const SHORTEST_POLL_MS = 25_000
 /** How often it says what it shows; the broker may hold the report for as long, and brings notices with its answer. */
 export const REPORT_EVERY_MS = 60_000
 /** A viewer that ended sooner than this showed nothing: asking again at once would spin. */
@@ -114,6 +127,8 @@ export function firstState(once: boolean): State {
     notice: undefined,
     reconnecting: false,
     taken: [],
+    longPollMs: LONG_POLL_MS,
+    wasCut: false,
     brokerPauseMs: 0,
     viewerPauseMs: 0,
   }
@@ -160,7 +175,7 @@ function whileAsking(state: State, event: AgentEvent, random: number): Next {
         event.retryAfterMs === null ? 0 : jittered(event.retryAfterMs, random),
       )
       return {
-        state: { ...state, phase: 'pausing', brokerPauseMs },
+        state: { ...afterFailure(state, event.tookMs), phase: 'pausing', brokerPauseMs },
         steps: [
           { do: 'show', sentence: event.sentence },
           { do: 'pause', pauseMs },
@@ -169,7 +184,12 @@ function whileAsking(state: State, event: AgentEvent, random: number): Next {
     }
     case 'answered':
       return onAnswer(
-        { ...state, brokerPauseMs: 0, ended: false },
+        {
+          ...state,
+          brokerPauseMs: 0,
+          ended: false,
+          wasCut: state.wasCut && event.tookMs < HELD_MS,
+        },
         event.answer,
         event.tookMs,
         random,
@@ -177,6 +197,18 @@ function whileAsking(state: State, event: AgentEvent, random: number): Next {
     default:
       return stay(state)
   }
+}
+
+/** A broker that restarts cuts one question off; a network that ends silent connections cuts each, so from the second on the broker is to answer before. */
+function afterFailure(state: State, tookMs: number): State {
+  if (tookMs < HELD_MS) return state
+  return state.wasCut
+    ? { ...state, longPollMs: shorterThan(tookMs, state.longPollMs) }
+    : { ...state, wasCut: true }
+}
+
+function shorterThan(tookMs: number, longPollMs: number): number {
+  return Math.max(SHORTEST_POLL_MS, Math.round(Math.min(longPollMs / 2, tookMs * 0.8)))
 }
 
 function onAnswer(state: State, answer: AskAnswer, tookMs: number, random: number): Next {
@@ -365,7 +397,7 @@ function onStop(state: State): Next {
 
 function ask(state: State): Next {
   // A new note is said at once; only a device that waits for a change lets the broker hold the question.
-  const waitMs = state.mark === undefined ? 0 : LONG_POLL_MS
+  const waitMs = state.mark === undefined ? 0 : state.longPollMs
   return {
     state: { ...state, phase: 'asking' },
     steps: [{ do: 'ask', have: state.mark, waitMs, note: state.note, ended: state.ended }],

@@ -4,6 +4,7 @@ import { type AddressInfo, type Socket, createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test, test } from 'tap'
 import { Authority } from '../../broker/certificates/authority.js'
+import { HELD_MS, LONG_POLL_MS, SHORTEST_POLL_MS } from '../../thin-client/policy.js'
 import { until } from '../support/until.js'
 import { type AgentUnderTest, bundleAgent, startAgent } from './agent-under-test.js'
 import { DEVICE_KEY, waiting } from './answers.js'
@@ -140,6 +141,28 @@ test('no bad answer ends the agent, each is told in one sentence, and the good o
   })
   t.equal(agent.log().split('It is being repaired.').length - 1, 1, 'one line, not one a try')
   t.strictSame(await agent.stop(), { code: 0, signal: null })
+})
+
+test('behind a proxy that ends silent questions the broker is to answer before', async (t) => {
+  const { broker, directory } = await staged(t)
+  const cut: Reaction = (response) => {
+    setTimeout(() => sendJson(response, 504, { message: 'Gateway time-out.' }), HELD_MS + 500)
+  }
+  broker.react(waiting(), cut, cut, waiting({ sentence: 'Through.' }))
+  const agent = await agentFor(t, directory, [
+    '--broker',
+    `localhost:${broker.port}`,
+    '--ca',
+    broker.fingerprint,
+    '--config',
+    '/dev/null',
+  ])
+  await agent.says('Through.', 90_000)
+  t.same(
+    broker.questions.slice(0, 4).map(({ body }) => body.waitMs),
+    [0, LONG_POLL_MS, LONG_POLL_MS, SHORTEST_POLL_MS],
+    'one may be a broker that restarts; from the second on it is the network',
+  )
 })
 
 test('Retry-After is kept', async (t) => {
