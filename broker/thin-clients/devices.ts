@@ -239,9 +239,7 @@ export class Devices {
   #undecided(row: ListedRow): Asker[] {
     const askers = this.deps.askers.of(row.id)
     if (row.accept_for === null || row.accept_until <= this.deps.now()) return askers
-    return askers.filter(
-      ({ code, address }) => ![`code:${code}`, `address:${address}`].includes(row.accept_for ?? ''),
-    )
+    return askers.filter(({ code }) => row.accept_for !== `code:${code}`)
   }
 
   #toApi(row: ListedRow, macs: readonly DeviceMac[], person: string | null): ThinClient {

@@ -81,6 +81,13 @@ t.test(
     const { code } = await real.ask()
     const waiting = stranger.ask(2_000)
     await broker.admin.post(`/thin-clients/${device}/accept`, { code })
+    t.match(
+      (await broker.admin.get<ThinClient>(`/thin-clients/${device}`)).askers.map(
+        ({ address }) => address,
+      ),
+      [STRANGE_ADDRESS],
+      'the accepted one waits for no decision, the other one does',
+    )
     t.notOk((await waiting).deviceKey, 'it waited, and was woken')
     t.notOk((await stranger.ask()).deviceKey, 'it asked before the right one came')
     t.match(await real.ask(), { device, deviceKey: String })
