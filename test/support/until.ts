@@ -8,8 +8,8 @@ export type UntilOptions = {
   what: string
 }
 
-/** How much slower than usual a machine may be: the condition is what is tested. A test of how quick something is measures that itself. */
-const PATIENCE = 3
+/** How much slower than usual guests under emulation may be, where test/run runs them beside other tests. */
+const PATIENCE = Number(process.env['BERTH_PATIENCE'] ?? 1)
 
 /**
  * Waits for a condition: looks until it gives something truthy, and gives that.
