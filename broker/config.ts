@@ -67,7 +67,7 @@ const Settings = strictObject({
     minimum: 10,
     maximum: 50_000,
     description:
-      'Connections that one address (of IPv6: one /64) may hold at a time; addresses of thin-client-networks may hold ten times as many, since a whole site may stand behind one router. Behind a trusted proxy, open requests are counted so',
+      'Connections that one address (of IPv6: one /64) may hold at a time; addresses of thin-client-networks may hold ten times as many, since a whole site may stand behind one router. Behind a trusted proxy, open requests are counted instead',
   }),
   'console-proxy-port': Type.Integer({
     default: 0,
@@ -88,24 +88,24 @@ const Settings = strictObject({
   'shutdown-timeout': {
     ...DURATION,
     default: 'PT2M',
-    description: 'How long a guest may take to shut down before the plug is pulled',
+    description: 'How long a guest may take to shut down before it is powered off',
   },
   'observe-every': {
     ...DURATION,
     default: 'PT30S',
-    description: 'How often every hypervisor is looked at, besides its events',
+    description: 'How often every hypervisor is observed, besides its events',
   },
   'observation-age': {
     ...DURATION,
     default: 'PT2M',
     description:
-      'What was seen longer ago counts as not known, and what is not known as in use; never less than twice observe-every',
+      'What was observed longer ago counts as unknown, and what is unknown as in use; never less than twice observe-every',
   },
   'observation-grace': {
     ...DURATION,
     default: 'PT1M',
     description:
-      'How long a host and a machine must have been seen without a break before anything there is taken from anybody',
+      'How long a host and a machine must have been observed without a break before anything there is reclaimed',
   },
   'display-timeout': {
     ...DURATION,
@@ -120,15 +120,15 @@ const Settings = strictObject({
   }),
   directories: Type.Array(DirectorySettings, {
     default: [],
-    description: 'LDAP servers and Active Directory, from which people come; see below',
+    description: 'LDAP servers and Active Directory with the accounts of users; see below',
   }),
   'oidc-providers': Type.Array(ProviderSettings, {
     default: [],
-    description: 'OpenID Connect providers, from which people come; see below',
+    description: 'OpenID Connect providers with the accounts of users; see below',
   }),
   'trusted-proxy': Type.Union([ProxySettings, Type.Null()], {
     default: null,
-    description: 'A proxy that has made sure who somebody is; see below',
+    description: 'A proxy that authenticates users; see below',
   }),
   'session-idle': {
     ...DURATION,

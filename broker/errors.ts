@@ -16,7 +16,7 @@ export const ERRORS = {
   account_refused: {
     status: 403,
     meaning:
-      'The password is right, but the directory lets the account in no more, or not now; the message says why.',
+      'The password is right, but the directory no longer lets the account in, or not now; the message says why.',
   },
   not_found: {
     status: 404,
@@ -40,7 +40,7 @@ export const ERRORS = {
   console_in_use: {
     status: 409,
     meaning:
-      'Somebody else has this screen: wait until he leaves, or take it over, which needs a permission of its own.',
+      'Somebody else has this console: wait until they leave, or take it over, which needs a separate permission.',
   },
   console_unreachable: {
     status: 409,
@@ -149,7 +149,7 @@ export const ERRORS = {
   directory_unreachable: {
     status: 503,
     meaning:
-      'The directory (LDAP) that a person comes from does not answer as it should; the log says why.',
+      'The directory (LDAP) with the account does not answer as it should; the log says why.',
   },
   provider_unreachable: {
     status: 503,

@@ -20,7 +20,7 @@ const Duration = Type.String({
 const path = (description: string) => Type.String({ default: '', description })
 
 export const DirectorySettings = strictObject({
-  name: { ...SourceName, description: `How it is called here. ${SourceName.description ?? ''}` },
+  name: { ...SourceName, description: `Its name in Berth. ${SourceName.description ?? ''}` },
   type: oneOf(['ldap', 'active-directory'] as const, {
     default: 'ldap',
     description: 'Decides the defaults of user-filter, user-name and nested-groups',
@@ -36,9 +36,12 @@ export const DirectorySettings = strictObject({
       'Encrypt `ldap://` before anything is sent; without it only `ldaps://` is accepted',
   }),
   'ca-file': path('The CA of its certificate (PEM); empty: those that Node trusts'),
-  'bind-dn': Type.String({ default: '', description: 'Who looks people up; empty: anonymously' }),
+  'bind-dn': Type.String({
+    default: '',
+    description: 'The account that searches; empty: anonymous',
+  }),
   'bind-password-file': path('A file with that password in its first line'),
-  base: Type.String({ minLength: 1, description: 'Where people are looked for' }),
+  base: Type.String({ minLength: 1, description: 'Where users are searched for' }),
   'user-filter': Type.String({
     default: '',
     description:
@@ -51,11 +54,11 @@ export const DirectorySettings = strictObject({
   }),
   'display-name': Type.String({
     default: 'displayName',
-    description: 'The attribute with the name for the eye',
+    description: 'The attribute with the display name',
   }),
   'group-base': Type.String({
     default: '',
-    description: 'Where groups are looked for; empty: base',
+    description: 'Where groups are searched for; empty: base',
   }),
   'group-filter': Type.String({
     default: '',
@@ -66,7 +69,7 @@ export const DirectorySettings = strictObject({
   'nested-groups': oneOf(['default', 'none', 'walk', 'chain'] as const, {
     default: 'default',
     description:
-      'Groups in groups: none; walk from group to group; or chain, in one question that only Active Directory understands, and a walk where that takes too long. default: walk, with Active Directory chain',
+      'Groups in groups: none; walk from group to group; or chain, one query that only Active Directory understands, with a walk where that takes too long. default: walk; with Active Directory, chain',
   }),
   roles: Roles,
   timeout: { ...Duration, default: 'PT10S', description: 'How long it may take to answer' },
@@ -76,21 +79,24 @@ export type DirectorySettings = Static<typeof DirectorySettings>
 export const ProviderSettings = strictObject({
   name: {
     ...SourceName,
-    description: `How it is called here; it stands in the redirect address, https://BROKER/api/v1/login/oidc/NAME/callback. ${SourceName.description ?? ''}`,
+    description: `Its name in Berth; it is part of the redirect address, https://BROKER/api/v1/login/oidc/NAME/callback. ${SourceName.description ?? ''}`,
   },
   title: Type.String({
     default: '',
     maxLength: 100,
-    description: 'How it is called on the login page',
+    description: 'Its name on the login page',
   }),
   issuer: Type.String({
     pattern: '^https://[^\\s]+$',
     description: 'Its address, as in its own tokens',
   }),
-  'client-id': Type.String({ minLength: 1, description: 'The name of Berth there' }),
+  'client-id': Type.String({ minLength: 1, description: 'The name of Berth at the provider' }),
   'client-secret-file': path('A file with its secret in its first line; empty: a public client'),
   'ca-file': path('The CA of its certificate (PEM); empty: those that Node trusts'),
-  scope: Type.String({ default: 'openid profile email', description: 'What is asked for' }),
+  scope: Type.String({
+    default: 'openid profile email',
+    description: 'The scope that is requested',
+  }),
   'name-claim': Type.String({
     default: 'preferred_username',
     description: 'The claim that names the account here',
@@ -103,7 +109,7 @@ export const ProviderSettings = strictObject({
   'token-auth': oneOf(['default', 'basic', 'post'] as const, {
     default: 'default',
     description:
-      'How the secret is sent: in a header (basic) or in the body (post); default: as the provider says that it takes it',
+      'How the secret is sent: in a header (basic) or in the body (post); default: as the provider advertises',
   }),
   roles: Roles,
 })
@@ -116,8 +122,7 @@ export const ProxySettings = strictObject({
   }),
   addresses: Type.Array(Type.String(), {
     minItems: 1,
-    description:
-      'Addresses or networks of the proxy; the header of anybody else counts for nothing',
+    description: 'Addresses or networks of the proxy; from any other address the header is ignored',
   }),
   'groups-header': Type.String({
     default: '',

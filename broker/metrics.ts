@@ -86,7 +86,7 @@ function addMachines(registry: Registry, store: Store, hypervisors: Hypervisors)
   gauge(
     registry,
     'berth_hypervisor_up',
-    '1 when the line to the hypervisor is up',
+    '1 when the connection to the hypervisor is up',
     ['hypervisor'],
     async (set) => {
       for (const { name, state } of await hypervisors.list())
@@ -110,7 +110,7 @@ function addObservations(registry: Registry, hypervisors: Hypervisors, occupancy
   gauge(
     registry,
     'berth_hypervisor_observation_age_seconds',
-    'How long ago the hypervisor was last looked at with success; none before the first time',
+    'Time since the hypervisor was last observed successfully; absent before the first time',
     ['hypervisor'],
     async (set) => {
       for (const hypervisor of hypervisors.names()) {
@@ -132,7 +132,7 @@ function addObservations(registry: Registry, hypervisors: Hypervisors, occupancy
   gauge(
     registry,
     'berth_machines_viewers_unknown',
-    'Machines of which it is not known who is connected; they count as in use',
+    'Machines whose viewers are unknown; they count as in use',
     ['hypervisor'],
     async (set) => {
       for (const hypervisor of hypervisors.names())
@@ -159,7 +159,7 @@ function addPools(registry: Registry, store: Store): void {
   gauge(
     registry,
     'berth_waiting',
-    'Who wait for a desktop of a full pool',
+    'People and devices that wait for a desktop of a full pool',
     ['pool'],
     async (set) => {
       const rows = await store
@@ -191,7 +191,7 @@ function addConsoles(registry: Registry, sessions: MetricsDeps['sessions']): voi
   gauge(
     registry,
     'berth_consoles',
-    'Consoles that are open, by protocol and way, and whether they only look',
+    'Open consoles, by protocol, way, and whether they only watch',
     ['protocol', 'via', 'watching'],
     async (set) => {
       const counts = new Map<string, number>()
@@ -243,7 +243,7 @@ function addClaims(registry: Registry, claims: Claims): void {
 function addBackground(registry: Registry): void {
   const failed: Counter = new Counter({
     name: 'berth_background_failures_total',
-    help: 'Work that failed although nobody waited for it, by what it was; the log says why',
+    help: 'Background work that failed, by kind; the log says why',
     labelNames: ['what'],
     registers: [registry],
     collect: () => {

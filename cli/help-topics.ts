@@ -55,7 +55,7 @@ const words: HelpTopic = {
     'vdi machine       instant clone, linked clone          linked clone',
     "generation        snapshot of the golden image         version of a template's disk",
     'image copy        take a snapshot                      clone, convert to template',
-    'populate          push image, recompose                destroy and clone anew',
+    'populate          push image, recompose                destroy and clone again',
     'discard-changes   refresh at log-off, non-persistent   snapshot rollback at each stop',
     'pool              automated desktop pool               (none)',
     'assign, claim     assign to a user, launch desktop     (none)',

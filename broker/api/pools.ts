@@ -14,7 +14,7 @@ const INSTANT_PATTERN =
 export const Retention = Type.String({
   pattern: `(${DURATION_PATTERN})|(${INSTANT_PATTERN})`,
   description:
-    "How long a desktop stays its holder's after he left: a duration (PT4H), or the instant until which (2026-12-24T18:00:00Z)",
+    "How long a desktop stays its holder's after they left: a duration (PT4H), or the instant until which (2026-12-24T18:00:00Z)",
 })
 
 /** keep: left as it is for its last holder, and stopped before anybody else gets it; stop: shut down, its disk stays; rebuild: its disk is made anew from the current generation. */
@@ -80,18 +80,18 @@ export const PoolPolicy = strictObject({
     ...Cleaning,
     default: 'stop',
     description:
-      'What happens to a desktop that is given back: keep (as it is for its last holder, stopped before anybody else gets it), stop, rebuild (its disk is made anew)',
+      'What happens to a desktop that is given back: keep (as it is for its last holder, stopped before anybody else gets it), stop, rebuild (its disk is recreated)',
   },
   onExpiry: {
     ...Cleaning,
     default: 'stop',
     description:
-      'The same when its time is over. keep: it is taken only when somebody else needs one',
+      'The same when its time is over. keep: it is reclaimed only when somebody else needs one',
   },
   disconnectGrace: {
     ...Duration,
     default: 'PT1M',
-    description: 'A viewer that is back within this time was never gone',
+    description: 'A viewer that is back within this time counts as connected all the while',
   },
   maxSession: {
     ...nullable(Duration),

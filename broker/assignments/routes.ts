@@ -35,7 +35,7 @@ function desktopRoutes(app: App, assignments: Assignments, offers: OffersDeps): 
   app.get(
     '/desktops',
     route(
-      'Desktops that people and devices have; a person without a role in the house sees his own',
+      'Desktops that people and devices have; a person without a role sees their own',
       {},
       { 200: DesktopList },
     ),
@@ -50,7 +50,7 @@ function desktopRoutes(app: App, assignments: Assignments, offers: OffersDeps): 
   )
   app.get(
     '/desktops/mine',
-    route("One's own desktops", {}, { 200: DesktopList }),
+    route("The caller's desktops", {}, { 200: DesktopList }),
     async (request) => ({
       desktops: await assignments.desktops({ holder: `user:${callerOf(request).key}` }),
     }),
@@ -58,7 +58,7 @@ function desktopRoutes(app: App, assignments: Assignments, offers: OffersDeps): 
   app.get(
     '/desktops/offers',
     route(
-      "What one may use oneself: pools and machines, with one's own desktop of each",
+      'Pools and machines that the caller may use, with their desktop of each',
       {},
       { 200: OfferList },
     ),
@@ -79,7 +79,7 @@ function claimRoutes(app: App, assignments: Assignments): void {
   app.post(
     '/pools/:name/claim',
     route(
-      "Get a desktop: one's own of this pool, or a free one, started",
+      'Get a desktop: the one that the caller has of this pool, or a free one, started',
       { params: NameParams, body: ClaimRequest },
       { 200: ClaimAnswer },
     ),
@@ -138,7 +138,7 @@ function assignRoutes(app: App, assignments: Assignments): void {
 function releaseRoutes(app: App, assignments: Assignments): void {
   app.post(
     '/machines/:name/release',
-    route('Give it back', { params: NameParams, body: ReleaseRequest }, { 204: NoContent }),
+    route('Release it', { params: NameParams, body: ReleaseRequest }, { 204: NoContent }),
     async (request, reply) => {
       await assignments.release(request.params.name, callerOf(request), {
         force: request.body.force ?? false,
@@ -149,7 +149,7 @@ function releaseRoutes(app: App, assignments: Assignments): void {
   )
   app.post(
     '/machines/:name/extend',
-    route('More time', { params: NameParams }, { 200: Desktop }),
+    route('Extend it', { params: NameParams }, { 200: Desktop }),
     async (request) => await assignments.extend(request.params.name, callerOf(request)),
   )
 }
@@ -158,7 +158,7 @@ function rebuildRoutes(app: App, assignments: Assignments, rebuild: RebuildDeps)
   app.post(
     '/rebuild-state',
     route(
-      'Make what a lost database held again from what the domains carry',
+      'Rebuild a lost database from the metadata of the domains',
       { body: RebuildRequest },
       { 200: RebuildResult },
     ),
@@ -166,7 +166,7 @@ function rebuildRoutes(app: App, assignments: Assignments, rebuild: RebuildDeps)
   )
   app.post(
     '/machines/:name/rebuild',
-    route('Make its disk anew; what is on it is lost', { params: NameParams }, { 204: NoContent }),
+    route('Recreate its disk; what is on it is lost', { params: NameParams }, { 204: NoContent }),
     async (request, reply) => {
       await assignments.rebuild(request.params.name, callerOf(request))
       return await reply.code(204).send()

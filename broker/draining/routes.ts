@@ -8,7 +8,7 @@ export function drainRoutes(drains: Drains) {
     app.get(
       '/hypervisors/:name/drain',
       route(
-        'How far it is emptied; or what would become of its machines',
+        'How far it is drained; or what would become of its machines',
         { params: NameParams },
         { 200: DrainState },
       ),
@@ -17,7 +17,7 @@ export function drainRoutes(drains: Drains) {
     app.post(
       '/hypervisors/:name/drain',
       route(
-        'Maintenance, and what is free goes away; ended with the maintenance',
+        'Drain it: maintenance, and what is free is moved or stopped; it ends with the maintenance',
         { params: NameParams, body: DrainRequest },
         { 200: DrainState },
       ),

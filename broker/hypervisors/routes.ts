@@ -120,7 +120,7 @@ function maintenanceRoute(app: App, hypervisors: Hypervisors): void {
   app.put(
     '/hypervisors/:name/maintenance',
     route(
-      'Hand nothing out from it, or again',
+      'Turn its maintenance on or off',
       { params: NameParams, body: Maintenance },
       { 200: Hypervisor },
     ),

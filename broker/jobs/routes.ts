@@ -27,7 +27,7 @@ export function jobRoutes(jobs: JobRunner, streams: Streams) {
     )
     app.post(
       '/jobs/:id/cancel',
-      route('Cancel it; what it half did is taken back', { params: IdParams }, { 200: Job }),
+      route('Cancel it; what is half done is undone', { params: IdParams }, { 200: Job }),
       async (request) => await jobs.cancel(request.params.id, callerOf(request)),
     )
     app.get(

@@ -146,7 +146,7 @@ function stateRoutes(app: App, machines: Machines): void {
   app.put(
     '/machines/:name/maintenance',
     route(
-      'Do not hand it out, or again',
+      'Turn its maintenance on or off',
       { params: NameParams, body: MachineMaintenance },
       { 200: MachineList },
     ),
@@ -163,7 +163,7 @@ function stateRoutes(app: App, machines: Machines): void {
   app.put(
     '/machines/:name/discard-changes',
     route(
-      'The virtual snapshot',
+      'Turn the virtual snapshot on or off',
       { params: NameParams, body: DiscardChanges },
       { 202: MachinesAndJob },
     ),

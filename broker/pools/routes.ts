@@ -101,7 +101,7 @@ function memberRoutes(app: App, pools: Pools): void {
   app.put(
     '/pools/:name/maintenance',
     route(
-      'Hand nothing of it out, or again',
+      'Turn its maintenance on or off',
       { params: NameParams, body: PoolMaintenance },
       { 200: Pool },
     ),

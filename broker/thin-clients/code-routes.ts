@@ -13,7 +13,7 @@ export function deviceCodeRoutes(codes: DeviceCodes) {
     app.post(
       '/device-login/answer',
       route(
-        'Log in oneself at the thin client that shows this code, or refuse it',
+        'Log in at the thin client that shows this code, or refuse it',
         { body: CodeAnswer },
         { 204: NoContent },
       ),

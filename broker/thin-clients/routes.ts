@@ -45,7 +45,7 @@ function questionRoutes(app: App, thinClients: ThinClients): void {
     reply.raw.once('close', thinClients.ask(question, replyBy(reply)))
   })
   const report = route(
-    'What this thin client shows; the answer says what is to be said over it',
+    'What this thin client shows; the answer has the notice to be shown over it',
     { body: ReportRequest },
     { 200: ReportAnswer },
   )
@@ -61,7 +61,7 @@ function questionRoutes(app: App, thinClients: ThinClients): void {
       },
     )
   })
-  const done = route('What became of an order', { body: OrderOutcome }, { 204: NoContent })
+  const done = route('The result of an order', { body: OrderOutcome }, { 204: NoContent })
   app.post('/thin-clients/done', { ...done, config: limited }, async (request, reply) => {
     const { macs, order, outcome, sentence } = request.body
     await thinClients.orders.done(
@@ -92,7 +92,7 @@ function deviceRoutes(app: App, devices: Devices): void {
   app.put(
     '/thin-clients/:id/assignment',
     route(
-      'A machine or a pool for this device, before clients.xml is asked',
+      'A machine or a pool for this device; it takes precedence over clients.xml',
       { params: IdParams, body: AssignRequest },
       { 200: ThinClient },
     ),
@@ -110,7 +110,7 @@ function deviceRoutes(app: App, devices: Devices): void {
   )
   app.patch(
     '/thin-clients/:id',
-    route('Give it a name', { params: IdParams, body: RenameRequest }, { 200: ThinClient }),
+    route('Rename it', { params: IdParams, body: RenameRequest }, { 200: ThinClient }),
     async (request) =>
       await devices.rename(request.params.id, request.body.name, callerOf(request)),
   )
@@ -149,7 +149,7 @@ function orderRoutes(app: App, devices: Devices): void {
   )
   app.post(
     '/thin-clients/:id/reconnect',
-    route('Close its viewer and let it ask anew', { params: IdParams }, { 200: OrderState }),
+    route('Close its viewer and let it ask again', { params: IdParams }, { 200: OrderState }),
     async (request) =>
       await devices.order(request.params.id, { kind: 'reconnect' }, callerOf(request)),
   )

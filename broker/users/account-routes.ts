@@ -80,7 +80,7 @@ function accountLoginRoutes(app: App, accounts: Accounts): void {
   app.post(
     '/users/:name/unlock',
     route(
-      'Let somebody try again who failed too often',
+      'End the waiting time after wrong passwords',
       { params: UserParams, body: strictObject({}) },
       { 204: NoContent },
     ),

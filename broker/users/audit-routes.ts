@@ -35,7 +35,11 @@ export function auditRoutes(store: Store) {
     )
     app.post(
       '/events/verify',
-      route('Compute the chain of hashes anew', { body: AuditVerify }, { 200: AuditVerified }),
+      route(
+        'Compute the chain of hashes again and compare',
+        { body: AuditVerify },
+        { 200: AuditVerified },
+      ),
       async (request) => await verifyChain(store, request.body.head),
     )
   }

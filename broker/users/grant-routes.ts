@@ -28,7 +28,7 @@ export function grantRoutes(grants: Grants) {
     )
     app.delete(
       '/grants',
-      route('Take a grant away', { querystring: GrantPlace }, { 204: NoContent }),
+      route('Withdraw a grant', { querystring: GrantPlace }, { 204: NoContent }),
       async (request, reply) => {
         await grants.remove(request.query, callerOf(request))
         return await reply.code(204).send()
@@ -41,7 +41,7 @@ export function grantRoutes(grants: Grants) {
     )
     app.get(
       '/whoami/permissions',
-      route('What one may do oneself, and why', {}, { 200: Permissions }),
+      route("The caller's permissions, and why", {}, { 200: Permissions }),
       async (request) => await grants.explain(callerOf(request).actor),
     )
   }

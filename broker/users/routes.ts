@@ -32,7 +32,7 @@ function loginRoutes(app: App, users: Users): void {
   app.post(
     '/password',
     route(
-      "Change one's own password; other logins end",
+      "Change the caller's password; other logins end",
       { body: PasswordChange },
       { 204: NoContent },
     ),
@@ -48,7 +48,7 @@ function loginRoutes(app: App, users: Users): void {
 }
 
 function tokenRoutes(app: App, users: Users): void {
-  app.get('/tokens', route("One's own tokens", {}, { 200: TokenList }), async (request) => ({
+  app.get('/tokens', route("The caller's tokens", {}, { 200: TokenList }), async (request) => ({
     tokens: await users.tokens.list(callerOf(request).actor),
   }))
   app.post(

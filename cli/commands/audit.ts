@@ -68,7 +68,7 @@ export function defineAuditCommands(program: Command, invocation: Invocation): v
     .command('verify')
     .summary('check the chain of hashes')
     .description(
-      'Computes all hashes anew. Exit code 1 when an event was changed, put in or taken out; with --head also when the end was cut off.',
+      'Computes all hashes again. Exit code 1 when an event was changed, put in or taken out; with --head also when the end was cut off.',
     )
     .option(
       '--head <HASH>',

@@ -54,7 +54,7 @@ export function defineDesktopCommands(program: Command, invocation: Invocation):
     .argument('<MACHINE>')
     .summary('more time for a desktop')
     .description(
-      'The time after which a desktop is given back begins anew, and so does a session that was to end.',
+      'The time after which a desktop is given back starts again, and so does the limit of the session.',
     )
     .action(async (machine: string) => {
       showDesktops(invocation, [
@@ -71,7 +71,7 @@ export function defineDesktopCommands(program: Command, invocation: Invocation):
     .argument('<MACHINE>')
     .summary('make the disk of a desktop anew')
     .description(
-      "Makes the disk of a pool's member anew from the current generation; what is on it is lost. Also mends a member that failed.",
+      "Recreates the disk of a pool's member from the current generation; what is on it is lost. Also repairs a member that failed.",
     )
     .option('--yes', 'do not ask')
     .action(async (machine: string, { yes }: { yes?: boolean }) => {

@@ -36,7 +36,7 @@ export function defineHypervisorDrain(hypervisor: Command, invocation: Invocatio
     .argument('<HYPERVISOR>')
     .summary('empty a host, so that it may be switched off')
     .description(
-      'Maintenance, and what is free goes away: members of pools are built anew elsewhere, spares are shut down, desktops that people have stay until they leave. Undo: berth maintenance off hypervisor:NAME.\nHorizon, vSphere: enter maintenance mode. Proxmox VE: node maintenance.',
+      'Maintenance, and what is free goes away: members of pools are rebuilt elsewhere, spares are shut down, desktops that people have stay until they leave. Undo: berth maintenance off hypervisor:NAME.\nHorizon, vSphere: enter maintenance mode. Proxmox VE: node maintenance.',
     )
     .option('--reason <TEXT>', 'shown to administrators and on waiting thin clients')
     .option('--message <TEXT>', 'said on the screens of those who are still there')

@@ -96,7 +96,7 @@ function definePopulate(parent: Command, invocation: Invocation, short = false):
     .argument('<INITIAL>')
     .summary(short ? 'the same as "image populate"' : 'renew all vdi machines of an initial')
     .description(
-      'Gives every vdi machine of the initial machine a new overlay on the current generation. A machine in use is not touched: it is renewed when it is released. Exit code 5 if some failed.\nHorizon: push image, recompose. Proxmox VE: destroy and clone anew.',
+      'Gives every vdi machine of the initial machine a new overlay on the current generation. A machine in use is not touched: it is renewed when it is released. Exit code 5 if some failed.\nHorizon: push image, recompose. Proxmox VE: destroy and clone again.',
     )
     .option(
       '--generation <GENERATION>',

@@ -30,7 +30,7 @@ const OPTIONS: { readonly [Field in keyof PoolPolicy]: () => Option } = {
   retention: () =>
     new Option(
       '--retention <DURATION>',
-      "how long a desktop stays its holder's after he left: PT4H, or the instant until which",
+      "how long a desktop stays its holder's after they left: PT4H, or the instant until which",
     ),
   onRelease: () =>
     new Option(

@@ -68,8 +68,8 @@ export function defineTokenCommands(program: Command, invocation: Invocation): v
   token
     .command('revoke')
     .argument('<TOKEN>')
-    .summary('make a token worthless')
-    .description('Makes a token worthless at once.')
+    .summary('revoke a token')
+    .description('Revokes a token at once.')
     .action(async (name: string) => {
       await invocation.client.sendOnly('DELETE', apiPath`/tokens/${name}`)
       invocation.say(`${name} is revoked.`)

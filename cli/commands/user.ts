@@ -82,7 +82,7 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
     .argument('<USER>')
     .argument('<TOKEN>', 'its id or its name')
     .summary("make somebody's token worthless")
-    .description('Makes a token of a person worthless at once.')
+    .description('Revokes a token of a person at once.')
     .action(async (name: string, token: string) => {
       await invocation.client.sendOnly('DELETE', apiPath`/users/${name}/tokens/${token}`)
       invocation.say(`${token} of ${name} is revoked.`)
@@ -93,7 +93,7 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
     .summary('create a local account')
     .description('Creates a local account. Its password is asked for, or read from a file.')
     .option('--role <ROLE...>', 'roles: admin, observer, or any name that grants use')
-    .option('--display-name <TEXT>', 'the name for the eye')
+    .option('--display-name <TEXT>', 'the display name')
     .option(...PASSWORD_OPTION)
     .action(
       async (
@@ -123,7 +123,7 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
     .description('Changes an account. Disabling ends all its logins at once.')
     .option('--disable', 'nobody can log in with it, and nobody stays logged in')
     .option('--enable', 'it can be used again')
-    .option('--display-name <TEXT>', 'the name for the eye')
+    .option('--display-name <TEXT>', 'the display name')
     .action(
       async (name: string, options: { disable?: true; enable?: true; displayName?: string }) => {
         if (options.disable && options.enable)
