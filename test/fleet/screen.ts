@@ -65,6 +65,7 @@ export async function startScreen(desk: Desk, { size = '1024x768' } = {}): Promi
 
 /** Photographs a display of this machine, a desk's included, as PNG. */
 export async function screenshot(display: string, pngPath: string): Promise<void> {
+  rmSync(pngPath, { force: true }) // an older picture must not be taken for this one
   await mustRun(['import', '-display', display, '-window', 'root', `png:${pngPath}`], {
     timeoutMs: 20_000,
   })

@@ -145,7 +145,10 @@ t.test(
         t.match(refused.said, /has the console of pc: wait until it is closed, or take it over/)
         const taker = berthAt(other, second, ['connect', 'pc', '--take', '--full-screen'])
         await shows(second, 'pc')
-        t.match(taker.said, /pc was taken from alice, who had it since/)
+        await until(() => /pc was taken from alice, who had it since/.test(taker.said), {
+          withinMs: 10_000,
+          what: 'the taker is told from whom',
+        })
         await until(
           async () =>
             (await desk.run(['ss', '-tnH', 'state', 'established'])).stdout.includes(
