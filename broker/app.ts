@@ -1,5 +1,4 @@
 import cookie from '@fastify/cookie'
-import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
@@ -24,6 +23,7 @@ import type { Changes } from './live/changes.js'
 import { shareAnswers } from './live/shared-answers.js'
 import { SESSION_COOKIE } from './users/browser.js'
 import type { Permissions } from './users/permissions.js'
+import { secureAnswers } from './security-headers.js'
 import { explainFaults } from './validation.js'
 import { boundRequests } from './open-requests.js'
 import { serveWebPages } from './web-pages.js'
@@ -107,12 +107,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   takeForwarded(app, deps.proxies)
   boundRequests(app, deps.connections)
   boundBodies(app)
-  // Before the check of access: its refusals have these headers, too.
-  await app.register(helmet, {
-    global: true,
-    strictTransportSecurity: { includeSubDomains: false }, // other hosts of the domain are not ours to bind
-    contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-  })
+  secureAnswers(app)
   await app.register(cookie) // before the check of access, which reads them
   enforceAccess(app, deps)
   shareAnswers(app, deps.changes)

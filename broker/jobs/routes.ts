@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { IdParams } from '../api/common.js'
 import { Job, JOB_ENDED, JobList, JobQuery } from '../api/jobs.js'
 import { type App, callerOf, route } from '../http.js'
+import { beginEvents } from '../security-headers.js'
 import type { Caller } from '../users/caller.js'
 import type { Streams } from '../live/streams.js'
 import { type JobRunner, noSuchJob } from './runner.js'
@@ -61,14 +62,7 @@ async function streamJob(
     },
     end,
   })
-  reply.hijack()
-  reply.raw.writeHead(200, {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'x-accel-buffering': 'no',
-  })
-  reply.raw.flushHeaders() // there may be nothing to tell for a while
+  beginEvents(request, reply)
   const seen = String(request.headers['last-event-id'] ?? '')
   await new Promise<void>((resolve) => {
     follow(

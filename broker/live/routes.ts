@@ -1,5 +1,6 @@
 import { LiveQuery, type Topic } from '../api/live.js'
 import { type App, callerOf, route } from '../http.js'
+import { beginEvents } from '../security-headers.js'
 import type { Changes } from './changes.js'
 import type { Streams } from './streams.js'
 
@@ -35,13 +36,7 @@ export function liveRoutes({ changes, streams }: LiveDeps) {
         const gone = new Promise<void>((resolve) => {
           reply.raw.on('close', resolve)
         })
-        reply.hijack()
-        reply.raw.writeHead(200, {
-          'content-type': 'text/event-stream',
-          'cache-control': 'no-store',
-          'x-content-type-options': 'nosniff',
-          'x-accel-buffering': 'no',
-        })
+        beginEvents(request, reply)
         const seen = String(request.headers['last-event-id'] ?? request.query.after ?? '')
         const stop = follow(changes, seen, write)
         await gone

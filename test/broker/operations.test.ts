@@ -173,7 +173,12 @@ t.test('the progress of a job comes as server-sent events, until it has ended', 
     action: 'start',
   })
   const { response } = await stream(job)
-  t.match(response.headers, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+  t.match(response.headers, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'strict-transport-security': /^max-age=\d+$/,
+  })
   const seen: Job[] = []
   for await (const { event, data } of readServerSentEvents(response)) {
     t.equal(event, 'job')

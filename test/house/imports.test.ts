@@ -28,6 +28,7 @@ const ROOMS = [
   'users',
   'access.ts',
   'http.ts',
+  'security-headers.ts',
   'live',
   'jobs',
   'occupancy',
@@ -67,13 +68,13 @@ const ROOMS = [
 
 /** Where each outside library is imported; several places need a reason. */
 const ONE_PLACE: Readonly<Record<string, readonly string[]>> = {
-  '@fastify/helmet': ['broker/app.ts'],
   '@fastify/rate-limit': ['broker/app.ts'],
   '@fastify/swagger': ['broker/app.ts'],
   '@fastify/static': ['broker/web-pages.ts'],
   '@node-rs/argon2': ['broker/users/passwords.ts'],
   '@peculiar/x509': ['broker/certificates/authority.ts'],
   'reflect-metadata': ['broker/certificates/authority.ts'],
+  helmet: ['broker/security-headers.ts'],
   'fast-xml-parser': ['broker/xml/xml.ts'],
   libvirt: ['broker/hypervisors/libvirt-process.ts'],
   'prom-client': ['broker/metrics.ts'],
@@ -86,6 +87,7 @@ const SEVERAL_PLACES: Readonly<
   fastify: {
     under: [
       'broker/app.ts',
+      'broker/security-headers.ts',
       'broker/bodies.ts',
       'broker/open-requests.ts',
       'broker/answer-headers.ts',
