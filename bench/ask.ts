@@ -12,7 +12,10 @@ const MOST_P95_MS = 100
 const BARE_UPDATE = `
 set -euo pipefail
 file=$(mktemp)
-virsh -q -c qemu:///system dumpxml --security-info "$1" | sed -n "/<graphics type='spice'/,/<.graphics>/p" | sed -E "s/passwd='[^']*'/passwd='bare'/; s/passwdValidTo='[^']*'/passwdValidTo='2049-01-01T00:00:00'/" >"$file"
+virsh -q -c qemu:///system dumpxml --security-info "$1" |
+    sed -n "/<graphics type='spice'/,/<.graphics>/p" |
+    sed -E "s/passwd='[^']*'/passwd='bare'/" |
+    sed -E "s/passwdValidTo='[^']*'/passwdValidTo='2049-01-01T00:00:00'/" >"$file"
 for ((run = 0; run < $2; run++)); do
     from=$EPOCHREALTIME
     virsh -q -c qemu:///system update-device "$1" "$file" --live >/dev/null
@@ -30,8 +33,9 @@ export async function measureAsk(places: Places, { small, log }: BenchOptions): 
   const count = small ? 20 : 100
   log('Starting a machine with the test guest …')
   const machine = await startGuest(place, host, 'ask')
+  const target = `<protocol>SPICE</protocol><machine-name>${machine}</machine-name>`
   await place.api.put('/clients-xml', {
-    text: `<thin-clients><default><protocol>SPICE</protocol><machine-name>${machine}</machine-name></default></thin-clients>`,
+    text: `<thin-clients><default>${target}</default></thin-clients>`,
   })
   const samples = { ask: await askTimes(place, count), bare: await bareTimes(host, machine, count) }
   await removeGuest(place, 'ask')

@@ -56,8 +56,18 @@ export async function measureConnections(places: Places, options: BenchOptions):
 }
 
 /** What sshd says when it refuses: MaxStartups, MaxSessions, keys. */
-const REFUSALS =
-  /refused|drop connection|past MaxStartups|no more sessions|Connection closed by (?:invalid|authenticating) user|Failed publickey|Invalid user/i
+const REFUSALS = new RegExp(
+  [
+    'refused',
+    'drop connection',
+    'past MaxStartups',
+    'no more sessions',
+    'Connection closed by (?:invalid|authenticating) user',
+    'Failed publickey',
+    'Invalid user',
+  ].join('|'),
+  'i',
+)
 
 async function askSshd(host: FleetHost): Promise<SshdSays> {
   const lines = readFileSync(host.path('/var/log/sshd.log'), 'utf8').split('\n')

@@ -34,7 +34,8 @@ function watch(picture: readonly number[]): string {
       const look = () => {
         const rows = window.berthRows()
         const now = performance.now()
-        if (rows && rows.length === picture.length && rows.filter((row, y) => row !== picture[y]).length <= ${CURSOR_ROWS}) resolve(now - timeStamp)
+        const others = rows?.filter((row, y) => row !== picture[y]).length
+        if (rows?.length === picture.length && others <= ${CURSOR_ROWS}) resolve(now - timeStamp)
         else if (now - timeStamp > ${PATIENCE_MS}) reject(new Error('the picture has not come'))
         else requestAnimationFrame(look)
       }

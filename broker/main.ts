@@ -53,8 +53,7 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   const config = error instanceof ConfigError
-  process.stderr.write(
-    `${config ? error.faults.map((fault) => `berth-broker: ${fault}`).join('\n') : `berth-broker: ${error instanceof Error ? error.message : String(error)}`}\n`,
-  )
+  const faults = config ? error.faults : [error instanceof Error ? error.message : String(error)]
+  for (const fault of faults) process.stderr.write(`berth-broker: ${fault}\n`)
   process.exit(config ? EXIT_CONFIG : EXIT_START)
 })

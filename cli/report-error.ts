@@ -17,7 +17,7 @@ export function detailLine(detail: unknown, file = 'clients.xml'): string {
     return plainLine(
       typeof fields['message'] === 'string' ? fields['message'] : JSON.stringify(detail),
     )
-  return plainLine(
-    `${file}:${fields['line']}:${String(fields['column'] ?? 1)}: ${String(fields['severity'] ?? 'error')}: ${String(fields['message'] ?? '')}`,
-  )
+  const place = `${file}:${fields['line']}:${String(fields['column'] ?? 1)}`
+  const severity = String(fields['severity'] ?? 'error')
+  return plainLine(`${place}: ${severity}: ${String(fields['message'] ?? '')}`)
 }

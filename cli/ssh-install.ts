@@ -31,7 +31,8 @@ export function knownHostsLine(scanned: string, fingerprint: string): string | n
   for (const line of scanned.split('\n')) {
     const [, type, key] = line.split(' ')
     if (line.startsWith('#') || type === undefined || key === undefined) continue
-    const found = `SHA256:${createHash('sha256').update(Buffer.from(key, 'base64')).digest('base64').replace(/=+$/, '')}`
+    const digest = createHash('sha256').update(Buffer.from(key, 'base64')).digest('base64')
+    const found = `SHA256:${digest.replace(/=+$/, '')}`
     if (found === fingerprint) return `${KEY_ALIAS} ${type} ${key}\n`
   }
   return null

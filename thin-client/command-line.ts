@@ -15,8 +15,9 @@ export const HELP = `berth-thin-client: asks the broker for this device's deskto
 Usage: berth-thin-client [OPTION]...
 
   --broker HOST[:PORT]       the broker (port 8443 unless said)
-  --ca sha256:HEX            the fingerprint of the broker's CA, several with commas between, or "system": the CAs that this
-                             system trusts; without it the first one seen is kept
+  --ca sha256:HEX            the fingerprint of the broker's CA, several with commas between,
+                             or "system": the CAs that this system trusts; without it the
+                             first one seen is kept
   --display MODE             auto (default), existing, x (own X server by xinit), wayland (cage)
   --state-dir DIR            where the device key is kept (default ${DEFAULT_STATE_DIRECTORY})
   --horizon-command COMMAND  words with {server} and {pool}
@@ -28,12 +29,13 @@ Usage: berth-thin-client [OPTION]...
   --once                     end when the first viewer has ended
   --version, --help
 
-The broker is looked for in this order: --broker, "broker=" in the file, berth.broker= on the kernel command line, DNS SRV
-_berth._tcp in the search domains. Every long option with a value but --config and --console is also a key of the file and, with
-the prefix "berth.", of the kernel command line. The flag counts before the file, the file before the kernel command line.
+The broker is looked for in this order: --broker, "broker=" in the file, berth.broker= on the
+kernel command line, DNS SRV _berth._tcp in the search domains. Every long option with a value but
+--config and --console is also a key of the file and, with the prefix "berth.", of the kernel
+command line. The flag counts before the file, the file before the kernel command line.
 
-Exit codes: 0 stopped, or --once and the viewer ended well; 1 --once and the viewer failed or is missing; 2 wrong command line;
-70 a fault of the agent itself.
+Exit codes: 0 stopped, or --once and the viewer ended well; 1 --once and the viewer failed or is
+missing; 2 wrong command line; 70 a fault of the agent itself.
 `
 
 /** What the agent itself runs inside the login window; not for people. */

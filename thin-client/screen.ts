@@ -36,7 +36,11 @@ export function pageOf(
     `Broker: ${facts.broker}`,
   ]
   if (facts.trust !== '') lines.push(facts.trust)
-  return `${CLEAR}${lines.map((line) => (printable(line) === '' ? '' : `  ${line.replace(/\p{Cc}+/gu, ' ').trimEnd()}`)).join('\r\n')}\r\n`
+  return `${CLEAR}${lines.map(indented).join('\r\n')}\r\n`
+}
+
+function indented(line: string): string {
+  return printable(line) === '' ? '' : `  ${line.replace(/\p{Cc}+/gu, ' ').trimEnd()}`
 }
 
 /** Writes a clean page to a terminal, and one plain line elsewhere; a sentence that stays is not written again. */

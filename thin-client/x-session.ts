@@ -50,7 +50,10 @@ shift
 case $window_manager in
     matchbox-window-manager) matchbox-window-manager -use_titlebar no -use_cursor yes 3>&- & ;;
     openbox) openbox 3>&- & ;;
-    *) echo "There is no window manager (matchbox-window-manager or openbox); the viewer may not fill the screen." >&2 ;;
+    *)
+        echo "There is no window manager (matchbox-window-manager or openbox);" \\
+            "the viewer may not fill the screen." >&2
+        ;;
 esac
 
 viewer_exit_code=0

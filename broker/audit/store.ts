@@ -27,11 +27,9 @@ export const NO_ROW = '0'.repeat(64)
 
 /** SHA-256, in hex, over the previous hash, a line break, and the row as a JSON array. Anybody can compute it from an export. */
 export function chainHash(previous: string, row: ChainedRow): string {
-  return createHash('sha256')
-    .update(
-      `${previous}\n${JSON.stringify([row.id, row.at, row.actor, row.address, row.action, row.object, row.result, row.detail])}`,
-    )
-    .digest('hex')
+  const { id, at, actor, address, action, object, result, detail } = row
+  const text = JSON.stringify([id, at, actor, address, action, object, result, detail])
+  return createHash('sha256').update(`${previous}\n${text}`).digest('hex')
 }
 
 /**

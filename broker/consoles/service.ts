@@ -461,9 +461,8 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
       address: asker.address,
       holder: { kind: asker.kind, name: asker.name },
     })
-    return {
-      host,
-      proxy: `http://${brokerHost.includes(':') && !brokerHost.startsWith('[') ? `[${brokerHost}]` : brokerHost}:${this.#proxyPort}`,
-    }
+    const isBareIpv6 = brokerHost.includes(':') && !brokerHost.startsWith('[')
+    const proxyHost = isBareIpv6 ? `[${brokerHost}]` : brokerHost
+    return { host, proxy: `http://${proxyHost}:${this.#proxyPort}` }
   }
 }

@@ -110,9 +110,7 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent]; close: [
     const { operation, fence } = options
     return await new Promise<T>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, options, stopWaiting: this.#watch(id, op, options) })
-      this.stream.write(
-        `${JSON.stringify({ id, op, args, ...(operation === undefined ? {} : { operation }), ...(fence === undefined ? {} : { fence }) })}\n`,
-      )
+      this.stream.write(`${JSON.stringify({ id, op, args, operation, fence })}\n`)
     })
   }
 

@@ -84,9 +84,8 @@ class Conversation {
       await conversation.#line() // the hello
       const { path: images } = link.status().facts?.directories.images ?? { path: '' }
       const { overlays, transient } = link.status().facts?.directories ?? {}
-      conversation.stream.write(
-        `${JSON.stringify({ id: 's0', op: 'configure', args: { images, overlays: overlays?.path, transient: transient?.path } })}\n`,
-      )
+      const places = { images, overlays: overlays?.path, transient: transient?.path }
+      conversation.stream.write(`${JSON.stringify({ id: 's0', op: 'configure', args: places })}\n`)
       await conversation.nextReply()
       conversation.stream.write(`${JSON.stringify({ id: 's1', op, args })}\n`)
       conversation.#answer = await conversation.nextReply()

@@ -57,14 +57,11 @@ export async function refuseTypeChange(
   const fits = children.every(
     (child) => PARENT_TYPE[child.type] === type || (child.type === 'initial' && type === 'simple'),
   )
-  if (!fits)
-    throw new BrokerError(
-      'has_dependants',
-      `${children
-        .map((child) => child.name)
-        .slice(0, 5)
-        .join(
-          ', ',
-        )} ${children.length === 1 ? 'is' : 'are'} made from ${row.name}: a ${type} machine cannot carry ${children.length === 1 ? 'it' : 'them'}.`,
-    )
+  if (fits) return
+  const names = children.slice(0, 5).map((child) => child.name)
+  const [are, them] = children.length === 1 ? ['is', 'it'] : ['are', 'them']
+  throw new BrokerError(
+    'has_dependants',
+    `${names.join(', ')} ${are} made from ${row.name}: a ${type} machine cannot carry ${them}.`,
+  )
 }

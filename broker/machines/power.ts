@@ -72,10 +72,11 @@ export class Power {
         machine.disk === null &&
         machine.generation_id === null
       ) {
-        throw new BrokerError(
-          'no_generation',
-          `${machine.name} has no disk yet: ${machine.type === 'vdi' ? 'populate its initial machine' : `run "berth image copy ${machine.name}"`} first.`,
-        )
+        const first =
+          machine.type === 'vdi'
+            ? 'populate its initial machine'
+            : `run "berth image copy ${machine.name}"`
+        throw new BrokerError('no_generation', `${machine.name} has no disk yet: ${first} first.`)
       }
       // A host that lost its power leaves the throw-away layer behind, which blocks the next start (libvirt issue 684).
       if (machine.discard_changes === 1 && power !== 'shutting-down')

@@ -260,14 +260,12 @@ export class Machines {
       const row = await requireMachine(tx, name)
       const children = await childrenOf(tx, row.id)
       if (children.length > 0 && !force) {
+        const names = children.slice(0, 5).map((child) => child.name)
+        if (children.length > 5) names.push('…')
+        const [are, them] = children.length === 1 ? ['machine is', 'it'] : ['machines are', 'them']
         throw new BrokerError(
           'has_dependants',
-          `${children.length} ${children.length === 1 ? 'machine is' : 'machines are'} made from ${name} (${children
-            .slice(0, 5)
-            .map((child) => child.name)
-            .join(
-              ', ',
-            )}${children.length > 5 ? ', …' : ''}): delete ${children.length === 1 ? 'it' : 'them'} first, or use --force.`,
+          `${children.length} ${are} made from ${name} (${names.join(', ')}): delete ${them} first, or use --force.`,
         )
       }
       if (

@@ -31,9 +31,15 @@ export async function requireType(
   if (!types.includes(row.type))
     throw new BrokerError(
       'wrong_type',
-      `${name} is a ${row.type} machine; this needs ${types.length === 1 ? `an ${types[0] ?? ''}`.replace('an s', 'a s').replace('an v', 'a v') : `one of ${types.join(', ')}`}.`,
+      `${name} is a ${row.type} machine; this needs ${oneOf(types)}.`,
     )
   return row
+}
+
+function oneOf(types: readonly MachineType[]): string {
+  const [first = '', ...others] = types
+  if (others.length > 0) return `one of ${types.join(', ')}`
+  return first === 'initial' ? `an ${first}` : `a ${first}`
 }
 
 /** The machines made from this one: the initials of a source, the vdi machines of an initial; sorted by name. */

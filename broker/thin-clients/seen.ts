@@ -136,8 +136,13 @@ export class SeenDevices {
       const seen = this.#seen.get(id)
       return seen ? [[id, seen.lastSeenMs, seen.address, seen.version, seen.hostname]] : []
     })
-    await sql`UPDATE thin_client SET last_seen = heard.at, address = heard.address, version = heard.version, hostname = heard.hostname
-      FROM (SELECT value ->> 0 AS id, value ->> 1 AS at, value ->> 2 AS address, value ->> 3 AS version, value ->> 4 AS hostname
+    await sql`
+      UPDATE thin_client
+      SET last_seen = heard.at, address = heard.address, version = heard.version,
+        hostname = heard.hostname
+      FROM (
+        SELECT value ->> 0 AS id, value ->> 1 AS at, value ->> 2 AS address,
+          value ->> 3 AS version, value ->> 4 AS hostname
         FROM json_each(${JSON.stringify(rows)})) AS heard
       WHERE thin_client.id = heard.id AND thin_client.last_seen < heard.at`.execute(this.store)
   }

@@ -47,8 +47,10 @@ export function defineGrantCommands(program: Command, invocation: Invocation): v
     .option('--role <ROLE>', 'of this role')
     .action(async (options: Who & { on?: string }) => {
       const place = options.on === undefined ? {} : parseObject(options.on)
+      const isOfAnybody = options.user === undefined && options.role === undefined
+      const who = isOfAnybody ? {} : parseWho(options)
       const answer = await invocation.client.get(
-        `/grants${apiQuery({ ...place, ...(options.user === undefined && options.role === undefined ? {} : parseWho(options)) })}`,
+        `/grants${apiQuery({ ...place, ...who })}`,
         GrantList,
       )
       invocation.output.list(answer, COLUMNS, answer.grants)

@@ -10,6 +10,11 @@ export interface RawAnswer {
   readonly headers: Record<string, unknown>
 }
 
+/** What became of each target of a job, in one line. */
+export function targetsOf({ targets }: Job): string {
+  return targets.map(({ name, state, message }) => `${name}: ${state} ${message}`).join('; ')
+}
+
 /** An answer that was not a success. */
 export class ApiFault extends Error {
   override readonly name = 'ApiFault'
@@ -64,9 +69,7 @@ export class ApiClient {
   async succeeded(job: string, withinMs?: number): Promise<Job> {
     const ended = await this.ended(job, withinMs)
     if (ended.state !== 'succeeded')
-      throw new Error(
-        `job ${ended.kind} ${ended.state}: ${ended.message} ${ended.targets.map((target) => `${target.name}: ${target.state} ${target.message}`).join('; ')}`,
-      )
+      throw new Error(`job ${ended.kind} ${ended.state}: ${ended.message} ${targetsOf(ended)}`)
     return ended
   }
 

@@ -27,6 +27,7 @@ import { populateJob } from '../../broker/machines/populate-job.js'
 import { Power } from '../../broker/machines/power.js'
 import { Machines } from '../../broker/machines/service.js'
 import { openStore, type Store } from '../../broker/store/open.js'
+import { targetsOf } from './api-client.js'
 import { CarryingLink } from './carrying-link.js'
 import { FINGERPRINT, temporaryDirectory } from './simulated-broker.js'
 import { until } from './until.js'
@@ -224,9 +225,7 @@ export class Engine {
   async succeeded(job: string): Promise<void> {
     const ended = await this.ended(job)
     if (ended.state !== 'succeeded')
-      throw new Error(
-        `job ${ended.kind} ${ended.state}: ${ended.message} ${ended.targets.map((target) => `${target.name} ${target.state} ${target.message}`).join('; ')}`,
-      )
+      throw new Error(`job ${ended.kind} ${ended.state}: ${ended.message} ${targetsOf(ended)}`)
   }
 
   /** Waits until no job is left that has not ended. */

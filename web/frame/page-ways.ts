@@ -67,7 +67,8 @@ export function pageWays(t: TFunction, sentence: string): string {
       const [option] = /--[a-z-]+/.exec(rest) ?? []
       const [page, word] = WAYS[`${command} ${option ?? ''}`.trim()] ?? WAYS[command] ?? []
       if (page === undefined) return whole
-      return `${run === undefined ? '' : 'use '}“${[t(`navigation.${page}`), ...(word === undefined ? [] : [t(word)])].join(' › ')}”`
+      const way = [t(`navigation.${page}`), ...(word === undefined ? [] : [t(word)])]
+      return `${run === undefined ? '' : 'use '}“${way.join(' › ')}”`
     },
   )
 }

@@ -29,7 +29,10 @@ interface Wish {
   readonly virtType: (typeof VIRT_TYPES)[number]
 }
 
-/** Address → host key, compared by a human → added → a line for the host → up. The added one stands in the address. */
+/**
+ * Address → host key, compared by a human → added → a line for the host → up. The added one stands
+ * in the address.
+ */
 export function AddHypervisor(): ReactElement {
   const { t } = useTranslation()
   const [added, setAdded] = useParam('added')

@@ -121,7 +121,10 @@ function About({
           <span className="berth-mono">{one.displayAddress}</span>
         </Fact>
         <Fact name={t('hypervisors.listensOn')}>
-          <span className="berth-mono">{`${one.listenAddress}${one.listenAddressSetting === 'auto' ? ' (auto)' : ''}`}</span>
+          <span className="berth-mono">
+            {one.listenAddress}
+            {one.listenAddressSetting === 'auto' && ' (auto)'}
+          </span>
         </Fact>
         <Fact name={t('hypervisors.disk')}>
           <DiskBar hypervisor={one} />

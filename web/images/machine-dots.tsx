@@ -35,7 +35,9 @@ export function MachineDots({
         {machines.slice(0, MOST_DOTS).map((machine) => {
           const desktop = desktops.get(machine.name)
           const state = dotOf(machine, desktop)
-          const text = `${machine.name}: ${t(`images.dots.${state}`)}${desktop ? ` (${desktop.holder})` : ''}${machine.renewPending ? `, ${t('machines.renewLater')}` : ''}`
+          const holder = desktop ? ` (${desktop.holder})` : ''
+          const later = machine.renewPending ? `, ${t('machines.renewLater')}` : ''
+          const text = `${machine.name}: ${t(`images.dots.${state}`)}${holder}${later}`
           return (
             <Link
               key={machine.id}

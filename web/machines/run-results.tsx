@@ -28,13 +28,14 @@ export function RunResults({ run, forget }: { run: Run; forget: () => void }): R
     (one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state),
   )
   const shown = all ? sorted : sorted.slice(0, FIRST_LINES)
+  const counts = t('machines.runCounts', { done: count('done'), failed: count('failed'), open })
   return (
     <Alert
       isInline
       isLiveRegion
       variant={variant}
       className="berth-run"
-      title={`${t(`machines.acts.${wordOf(run.act)}`)}: ${t('machines.runCounts', { done: count('done'), failed: count('failed'), open })}`}
+      title={`${t(`machines.acts.${wordOf(run.act)}`)}: ${counts}`}
       actionClose={<AlertActionCloseButton aria-label={t('common.close')} onClose={forget} />}
     >
       <ul className="berth-targets">

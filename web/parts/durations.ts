@@ -4,8 +4,14 @@ type Amounts = Readonly<Record<Unit, number>>
 
 const ISO = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/i
 /** `4 h`, `1 day 12 hours`, `30 min.`; in Lithuanian too: `4 val.`, `1 d.`, `30 sek.`. */
-const PART =
-  /^\s*(\d+)\s*(?:(d(?:(?:ays?)|(?:ien\p{L}*))?)|(h(?:rs?|ours?)?|v(?:al\p{L}*)?)|(m(?:in\p{L}*)?)|(s(?:ec\p{L}*|ek\p{L}*)?))(?!\p{L})\.?,?/iu
+const NAMES = [
+  'd(?:ays?|ien\\p{L}*)?',
+  'h(?:rs?|ours?)?|v(?:al\\p{L}*)?',
+  'm(?:in\\p{L}*)?',
+  's(?:ec\\p{L}*|ek\\p{L}*)?',
+]
+const UNIT = NAMES.map((names) => `(${names})`).join('|')
+const PART = new RegExp(`^\\s*(\\d+)\\s*(?:${UNIT})(?!\\p{L})\\.?,?`, 'iu')
 
 function isoAmounts(text: string): Amounts | null {
   const found = ISO.exec(text.trim())
