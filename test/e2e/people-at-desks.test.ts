@@ -41,7 +41,8 @@ const [a, b, own] = [
   await berth.fleet.addDesk(),
 ]
 await berth.api.put('/clients-xml', {
-  text: `<thin-clients><client mac="${own.mac}"><desktop-pool>lab</desktop-pool></client><default><protocol>LOGIN</protocol></default></thin-clients>`,
+  text: `<thin-clients><client mac="${own.mac}"><desktop-pool>lab</desktop-pool></client>
+<default><protocol>LOGIN</protocol></default></thin-clients>`,
 })
 const [screenA, screenB] = [await startScreen(a), await startScreen(b)]
 

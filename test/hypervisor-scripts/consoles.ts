@@ -9,8 +9,10 @@ const name = 'pc-01'
 const password = (letter: string) => letter.repeat(32)
 const xml = (
   domain: string,
-) => `<domain type='qemu'><name>${domain}</name><uuid>${uuidOf(domain)}</uuid><memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
-  <graphics type='spice' autoport='yes' defaultMode='secure' passwd='dummy' passwdValidTo='1970-01-01T00:00:01'><listen type='address' address='0.0.0.0'/></graphics>
+) => `<domain type='qemu'><name>${domain}</name><uuid>${uuidOf(domain)}</uuid>
+  <memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
+  <graphics type='spice' autoport='yes' defaultMode='secure' passwd='dummy'
+    passwdValidTo='1970-01-01T00:00:01'><listen type='address' address='0.0.0.0'/></graphics>
   <graphics type='vnc'><listen type='socket' socket='/var/lib/libvirt/qemu/${domain}.vnc'/></graphics>
   <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
   <video><model type='qxl'/></video></devices></domain>`

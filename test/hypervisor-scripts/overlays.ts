@@ -104,8 +104,11 @@ async function keepOrRenew(t: Test, host: FleetHost, line: HelperLine): Promise<
 
 async function layers(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
   await line.must('overlay_create', { items: [item('layered.qcow2')] })
-  const xml = `<domain type='qemu'><name>layered</name><uuid>${uuidOf('layered')}</uuid><memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
-    <disk type='file'><driver name='qemu' type='qcow2'/><source file='${folder}/transient/layered.qcow2'/><target dev='vda' bus='virtio'/><transient/></disk>
+  const xml = `<domain type='qemu'><name>layered</name><uuid>${uuidOf('layered')}</uuid>
+    <memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
+    <disk type='file'><driver name='qemu' type='qcow2'/>
+    <source file='${folder}/transient/layered.qcow2'/><target dev='vda' bus='virtio'/>
+    <transient/></disk>
     </devices></domain>`
   await defineDomain(host, xml)
   await host.mustRun(['virsh', 'start', 'layered'])

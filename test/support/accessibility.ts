@@ -9,6 +9,10 @@ export async function obstacles(page: Page): Promise<string[]> {
   // Evaluated by the browser's own tools, past the policy of the page, which lets no script in.
   await page.evaluate(AXE)
   const found = await page.evaluate(`axe.run(document).then(({ violations }) => violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id, help, nodes }) => id + ': ' + help + ' — ' + nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)).join(' | ')))`)
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, help, nodes }) => {
+      const where = nodes.slice(0, 3).map(({ html }) => html.slice(0, 160))
+      return id + ': ' + help + ' — ' + where.join(' | ')
+    }))`)
   return found as string[]
 }

@@ -54,10 +54,14 @@ test('the screen: a page for a terminal, lines elsewhere, and no control charact
     broker: 'b:8443',
     trust: 'CA sha256:12 (set)',
   }
+  const clear = '\u001b[2J\u001b[H\u001b[?25l'
+  const page = pageOf('Wait\u001b[2J\nplease', facts, 0)
+  t.ok(page.startsWith(clear))
   t.match(
-    pageOf('Wait\u001b[2J\nplease', facts, 0),
-    /^\u001b\[2J\u001b\[H\u001b\[\?25l[^\u001b]*Wait \[2J please[^\u001b]*Since [0-9:]{8}\.[^\u001b]*desk-1 {2}02:00[^\u001b]*b:8443[^\u001b]*CA sha256:12/,
+    page.slice(clear.length),
+    /^[^\u001b]*Wait \[2J please[^\u001b]*Since [0-9:]{8}\.[^\u001b]*desk-1 {2}02:00/,
   )
+  t.match(page.slice(clear.length), /02:00[^\u001b]*b:8443[^\u001b]*CA sha256:12[^\u001b]*$/)
   const lines: string[] = []
   const screen = screenOn((text) => lines.push(text), false)
   screen.show('One.', facts, 0)

@@ -14,7 +14,15 @@ import { brokersOfDns } from '../../thin-client/setup.js'
 const CA = `sha256:${'ab'.repeat(32)}`
 
 test('a whole file is read', async (t) => {
-  const text = `# the desk by the window\nbroker = berth.example:9443\r\nca=${CA.replace('ab', 'AB')}\n\ndisplay=wayland\nstate-dir=/srv/state\nhorizon-command=view -s {server} --name "{pool} x"\nrdp-arguments=/sec:tls\n`
+  const text = `# the desk by the window
+broker = berth.example:9443\r
+ca=${CA.replace('ab', 'AB')}
+
+display=wayland
+state-dir=/srv/state
+horizon-command=view -s {server} --name "{pool} x"
+rdp-arguments=/sec:tls
+`
   const file = parseConfigurationFile(text, 'f.conf')
   t.strictSame(file.faults, [])
   t.strictSame(readSettings(file.written), {
@@ -31,10 +39,19 @@ test('a whole file is read', async (t) => {
 })
 
 test('every fault is told, with its line', async (t) => {
-  const file = parseConfigurationFile(
-    'broker=-x\ncolour=blue\nnonsense\nca=sha256:12\ndisplay=tv\nstate-dir=here\nbroker=b\nhorizon-command="\nrdp-arguments=/u:a /p:secret\n__proto__=1',
-    'f.conf',
-  )
+  const lines = [
+    'broker=-x',
+    'colour=blue',
+    'nonsense',
+    'ca=sha256:12',
+    'display=tv',
+    'state-dir=here',
+    'broker=b',
+    'horizon-command="',
+    'rdp-arguments=/u:a /p:secret',
+    '__proto__=1',
+  ]
+  const file = parseConfigurationFile(lines.join('\n'), 'f.conf')
   const faults = [...file.faults, ...readSettings(file.written).faults]
   t.strictSame(
     faults.map((fault) => /line (\d+)/.exec(fault)?.[1]),

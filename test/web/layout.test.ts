@@ -57,13 +57,17 @@ const called = ({ width, phone }: PageOptions): string =>
 async function outside(page: Page): Promise<string[]> {
   return await page.evaluate(`(() => {
     const wide = document.documentElement.clientWidth
-    const faults = document.documentElement.scrollWidth > wide ? ['the page is ' + document.documentElement.scrollWidth + ' wide'] : []
+    const { scrollWidth } = document.documentElement
+    const faults = scrollWidth > wide ? ['the page is ' + scrollWidth + ' wide'] : []
     for (const table of document.querySelectorAll('.berth-table')) {
       const frame = table.getBoundingClientRect()
-      if (frame.right > wide + 1 || frame.left < 0) faults.push('the table reaches from ' + frame.left + ' to ' + frame.right)
+      const reach = (name, { left, right }) => name + ' reaches from ' + left + ' to ' + right
+      if (frame.right > wide + 1 || frame.left < 0) faults.push(reach('the table', frame))
       for (const part of table.querySelectorAll('.berth-table-actions, .berth-table-head [role=columnheader]')) {
-        const { left, right } = part.getBoundingClientRect()
-        if (left < frame.left - 1 || right > frame.right + 1) faults.push(part.className + ' "' + part.textContent + '" reaches from ' + left + ' to ' + right + ', the table from ' + frame.left + ' to ' + frame.right)
+        const place = part.getBoundingClientRect()
+        if (place.left >= frame.left - 1 && place.right <= frame.right + 1) continue
+        const name = part.className + ' "' + part.textContent + '"'
+        faults.push(reach(name, place) + ', ' + reach('the table', frame))
       }
     }
     return faults

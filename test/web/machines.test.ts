@@ -218,7 +218,11 @@ t.test(
 
 t.test('10,000 machines: found in a blink, and few of them drawn', async (t) => {
   broker.run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-    INSERT INTO machine (id, name, type, hypervisor, memory_mib, vcpus, network, firmware, mac, serial, power_since, created_at) SELECT 'many-' || i, 'many-' || i, 'simple', 'hv1', 1024, 1, 'none', 'bios', '52:54:00:00:00:00', '', 0, 0 FROM n`)
+    INSERT INTO machine (id, name, type, hypervisor, memory_mib, vcpus, network, firmware, mac,
+      serial, power_since, created_at)
+    SELECT 'many-' || i, 'many-' || i, 'simple', 'hv1', 1024, 1, 'none', 'bios',
+      '52:54:00:00:00:00', '', 0, 0
+    FROM n`)
   const { page, faults } = await openWindow(browser)
   await logIn(page, `${broker.url}/machines`, 'admin', broker.adminPassword)
   await page.getByText(/^10,?\d{3} rows$/).waitFor()
@@ -230,7 +234,11 @@ t.test('10,000 machines: found in a blink, and few of them drawn', async (t) => 
     const input = document.querySelector('input[aria-label="Search in Machines"]')
     const shown = () => document.querySelector('.berth-table-body .berth-table-row a')?.textContent
     const from = performance.now()
-    const watcher = new MutationObserver(() => { if (shown() === 'many-9999') { watcher.disconnect(); resolve(performance.now() - from) } })
+    const watcher = new MutationObserver(() => {
+      if (shown() !== 'many-9999') return
+      watcher.disconnect()
+      resolve(performance.now() - from)
+    })
     watcher.observe(document.body, { subtree: true, childList: true, characterData: true })
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(input, 'many-9999')
     input.dispatchEvent(new Event('input', { bubbles: true }))

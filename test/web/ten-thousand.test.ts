@@ -24,9 +24,13 @@ t.teardown(async () => {
 /** Rows as the broker would have written them; ten thousand jobs would take longer than the test. */
 function fill(): void {
   broker.run(
-    `INSERT INTO machine (id, name, type, hypervisor, memory_mib, vcpus, network, firmware, mac, serial, power, power_since, created_at)
+    `INSERT INTO machine (id, name, type, hypervisor, memory_mib, vcpus, network, firmware, mac,
+      serial, power, power_since, created_at)
     WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ${MACHINES})
-    SELECT printf('00000000-0000-4000-8000-%012d', n), printf('desk-%05d', n), 'simple', 'hv1', 1024, 1, 'none', 'bios', printf('52:54:00:00:%02x:%02x', n / 256, n % 256), printf('%012d', n), 'off', ?, ? FROM number`,
+    SELECT printf('00000000-0000-4000-8000-%012d', n), printf('desk-%05d', n), 'simple', 'hv1',
+      1024, 1, 'none', 'bios', printf('52:54:00:00:%02x:%02x', n / 256, n % 256),
+      printf('%012d', n), 'off', ?, ?
+    FROM number`,
     Date.now(),
     Date.now(),
   )

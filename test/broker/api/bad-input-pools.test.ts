@@ -283,7 +283,12 @@ t.test('fields of the wrong type, of too much, and unknown ones are named', asyn
 t.test('documents: what is no text, too much, or means to harm', async (t) => {
   const { broker, faults, refused } = await place(t)
   const before = everything(broker)
-  const bomb = `a: &a [${'x,'.repeat(100)}]\n${Array.from({ length: 20 }, (_, index) => `b${index}: &b${index} [${`*${index === 0 ? 'a' : `b${index - 1}`},`.repeat(20)}]`).join('\n')}\n`
+  const level = (_: unknown, index: number): string => {
+    const below = index === 0 ? '*a,' : `*b${index - 1},`
+    return `b${index}: &b${index} [${below.repeat(20)}]`
+  }
+  const levels = Array.from({ length: 20 }, level)
+  const bomb = `a: &a [${'x,'.repeat(100)}]\n${levels.join('\n')}\n`
   const texts = [
     '{',
     '\u0000',

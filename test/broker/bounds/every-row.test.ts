@@ -287,7 +287,11 @@ const ROWS: Readonly<Record<string, (t: Test) => Promise<void>>> = {
     t.equal(await open, 60)
   },
   'checks of clients.xml': async (t) => {
-    const text = `<thin-clients>${Array.from({ length: 3_000 }, (_, index) => `<client mac="52:54:00:00:${hex(index >> 8)}:${hex(index)}"><protocol>SPICE</protocol><machine-name>pc-${String(index)}</machine-name></client>`).join('')}</thin-clients>`
+    const client = (_: unknown, index: number): string =>
+      `<client mac="52:54:00:00:${hex(index >> 8)}:${hex(index)}"><protocol>SPICE</protocol>` +
+      `<machine-name>pc-${String(index)}</machine-name></client>`
+    const clients = Array.from({ length: 3_000 }, client).join('')
+    const text = `<thin-clients>${clients}</thin-clients>`
     const statuses = await posted({
       path: '/api/v1/clients-xml/check',
       from: '127.0.0.15',

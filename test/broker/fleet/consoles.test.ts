@@ -40,7 +40,9 @@ await hv1.mustRun([
   'bash',
   '-c',
   `cat > /tmp/net.xml <<'X'
-<network><name>inside</name><forward mode='nat'/><bridge name='virbr7'/><ip address='192.168.77.1' netmask='255.255.255.0'><dhcp><range start='192.168.77.10' end='192.168.77.99'/></dhcp></ip></network>
+<network><name>inside</name><forward mode='nat'/><bridge name='virbr7'/>
+<ip address='192.168.77.1' netmask='255.255.255.0'>
+<dhcp><range start='192.168.77.10' end='192.168.77.99'/></dhcp></ip></network>
 X
 virsh net-define /tmp/net.xml && virsh net-start inside`,
 ])

@@ -45,8 +45,10 @@ async function foreign(): Promise<string> {
 }
 
 async function putForeign(): Promise<string> {
-  const xml = `<domain type='qemu'><name>payroll</name><memory unit='MiB'>64</memory><os><type arch='x86_64' machine='q35'>hvm</type></os>
-<devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${IMAGES}/payroll.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>`
+  const xml = `<domain type='qemu'><name>payroll</name><memory unit='MiB'>64</memory>
+<os><type arch='x86_64' machine='q35'>hvm</type></os>
+<devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+<source file='${IMAGES}/payroll.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>`
   for (const file of FOREIGN)
     await host.mustRun(['qemu-img', 'create', '-q', '-f', 'qcow2', file, '1M'])
   await host.mustRun(['tee', '/tmp/payroll.xml'], { input: xml })

@@ -191,8 +191,10 @@ t.test(
       'bash',
       '-c',
       `cat > /tmp/foreign.xml <<'X'
-<domain type='qemu'><name>foreign</name><memory unit='MiB'>128</memory><os><type arch='x86_64' machine='q35'>hvm</type></os>
-<devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${IMAGES}/foreign.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>
+<domain type='qemu'><name>foreign</name><memory unit='MiB'>128</memory>
+<os><type arch='x86_64' machine='q35'>hvm</type></os>
+<devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+<source file='${IMAGES}/foreign.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>
 X
 virsh define /tmp/foreign.xml`,
     ])

@@ -56,7 +56,8 @@ t.test('names and texts cannot break out of the XML', async (t) => {
 })
 
 t.test("a domain.xml of one's own keeps what Berth does not fill in", async (t) => {
-  const template = `<domain type='kvm'><name>x</name><memory unit='GiB'>9</memory><os><type arch='x86_64'>hvm</type></os><devices>
+  const template = `<domain type='kvm'><name>x</name><memory unit='GiB'>9</memory>
+    <os><type arch='x86_64'>hvm</type></os><devices>
     <disk type='file' device='disk'><source file='/elsewhere.qcow2'/><target dev='vda' bus='virtio'/></disk>
     <disk type='file' device='cdrom'><source file='/iso.iso'/><target dev='sda' bus='sata'/></disk>
     <watchdog model='itco' action='reset'/></devices></domain>`

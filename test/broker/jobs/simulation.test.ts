@@ -281,7 +281,11 @@ t.test(
     t.notOk(
       result.failed,
       result.failed
-        ? `BERTH_SEED=${result.seed} BERTH_PATH=${result.counterexamplePath ?? ''}\n${JSON.stringify(result.counterexample)}\n${String(result.errorInstance)}`
+        ? [
+            `BERTH_SEED=${result.seed} BERTH_PATH=${result.counterexamplePath ?? ''}`,
+            JSON.stringify(result.counterexample),
+            String(result.errorInstance),
+          ].join('\n')
         : `${result.numRuns} walks, seed ${result.seed}`,
     )
   },

@@ -373,7 +373,11 @@ t.test('a dry run changes nothing, whatever it says', async (t) => {
   t.match(
     await apply(
       broker,
-      `${SEED_POOL}---\n${pool('lab', '{ size: 3, onRelease: rebuild, permissions: [{ role: user, may: [start] }] }')}---\n${pool('new', '{ from: golden-desktop, size: 5 }')}`,
+      [
+        SEED_POOL,
+        pool('lab', '{ size: 3, onRelease: rebuild, permissions: [{ role: user, may: [start] }] }'),
+        pool('new', '{ from: golden-desktop, size: 5 }'),
+      ].join('---\n'),
       true,
     ),
     { changes: [{ action: 'create' }, { action: 'change' }, { action: 'create' }], jobs: [] },
@@ -449,7 +453,7 @@ t.test('more that is wrong', async (t) => {
     [
       'a role of two lines',
       ours('  permissions:\n  - role: "all\\nof us"\n    may: [start]\n'),
-      /^7 spec\.permissions\.0\.role is not of this form: Letters, digits, space and \. _ - \/ @ : \+ & \( \); starts with a letter or digit; at most 63\. Case does not matter/,
+      /^7 spec\.permissions\.0\.role is not of this form: Letters, digits, space and .* at most 63\./,
     ],
     ['a machine with a way up', ours('  from: ../golden\n'), /^6 spec\.from/],
     ['what was indented once, with its indentation lost', SEED_POOL.replace(/^ +/gm, ''), /./],

@@ -209,19 +209,23 @@ t.test('a site of version 8 keeps its devices, their keys and what they show', a
   const database = new Database(path)
   migrate(database, schemaBlocks().slice(0, 8))
   database.exec(`
-    INSERT INTO hypervisor (name, address, port, display_address, host_key_fingerprint, virt_type_setting, images_dir, overlays_dir, transient_dir, max_starts, created_at)
+    INSERT INTO hypervisor (name, address, port, display_address, host_key_fingerprint,
+        virt_type_setting, images_dir, overlays_dir, transient_dir, max_starts, created_at)
       VALUES ('hv1', '192.0.2.1', 22, '192.0.2.1', 'SHA256:x', 'kvm', '/i', '/o', '/t', 4, 1);
-    INSERT INTO machine (id, name, type, hypervisor, memory_mib, vcpus, network, firmware, mac, serial, adopted, power_since, created_at)
+    INSERT INTO machine (id, name, type, hypervisor, memory_mib, vcpus, network, firmware, mac,
+        serial, adopted, power_since, created_at)
       VALUES ('m1', 'pc-1', 'vdi', 'hv1', 1, 1, 'none', 'bios', '52:54:00:AA:00:01', 's1', 0, 1, 1),
              ('m2', 'pc-2', 'vdi', 'hv1', 1, 1, 'none', 'bios', '52:54:00:aa:00:01', 's2', 0, 1, 1),
              ('m3', 'old-vm', 'simple', 'hv1', 1, 1, 'none', 'bios', '', 's3', 1, 1, 1);
     INSERT INTO account (name, name_key, source, created_at) VALUES ('ann', 'ann', 'local', 1);
-    INSERT INTO thin_client (id, mac, key_hash, accepted, address, hostname, version, assigned_machine_id, note, first_seen, last_seen)
+    INSERT INTO thin_client (id, mac, key_hash, accepted, address, hostname, version,
+        assigned_machine_id, note, first_seen, last_seen)
       VALUES ('held', '52:54:00:00:00:01', 'hash', 1, '192.0.2.11', 'desk-1', '1', 'm1', 'noted', 5, 6),
              ('accepted', '52:54:00:00:00:02', NULL, 1, '192.0.2.12', 'desk-2', '1', NULL, '', 5, 6),
              ('waits', '52:54:00:00:00:03', NULL, 0, '192.0.2.13', 'desk-3', '1', NULL, '', 5, 6);
     INSERT INTO device_login (thin_client_id, account, since, seen_at, machine_id) VALUES ('held', 'ann', 7, 8, 'm1');
-    INSERT INTO thin_client_order (id, thin_client_id, kind, text, seconds, ordered_by, state, sentence, created_at, expires_at)
+    INSERT INTO thin_client_order (id, thin_client_id, kind, text, seconds, ordered_by, state,
+        sentence, created_at, expires_at)
       VALUES ('o1', 'held', 'message', 'Lunch', 0, 'admin', 'pending', '', 1, 2);
   `)
   database.close()

@@ -154,7 +154,10 @@ function fill(database: Database.Database): void {
   database.exec(`
     with recursive n (i) as (select 1 union all select i + 1 from n where i < ${JOBS})
     insert into job (id, kind, subject, state, message, input, created_by, created_at, finished_at)
-      select 'j' || i, case i % 4 when 0 then 'populate' else 'power' end, 'pc-' || (i % 1000), case when i > ${JOBS - 20} then 'running' else 'succeeded' end, '', '{}', 'admin', i, case when i > ${JOBS - 20} then null else i + 1 end from n;
+      select 'j' || i, case i % 4 when 0 then 'populate' else 'power' end, 'pc-' || (i % 1000),
+        case when i > ${JOBS - 20} then 'running' else 'succeeded' end, '', '{}', 'admin', i,
+        case when i > ${JOBS - 20} then null else i + 1 end
+      from n;
     with recursive n (i) as (select 1 union all select i + 1 from n where i < ${EVENTS})
     insert into event (id, at, actor, address, action, object, result, detail, hash)
       select i, i, 'person-' || (i % 500), '', 'job.power', 'machine:pc-' || (i % 1000), 'ok', '{}', 'x' from n;

@@ -13,7 +13,8 @@ const whole = (text: string) => parseClientsXml(text, options.machineExists, opt
 const PIECES = [
   '<client mac="52:54:00:00:00:01"><protocol>SPICE</protocol><machine-name>pc-1</machine-name></client>',
   '<client mac="52:54:00:00:00:02">\n  <protocol>RDP</protocol>\n  <machine-rdp-address>ts</machine-rdp-address>\n</client>',
-  '<client ip="10.0.0.1"><protocol>SPICE</protocol><machine-name>gone</machine-name><target><protocol>LOGIN</protocol></target></client>',
+  '<client ip="10.0.0.1"><protocol>SPICE</protocol><machine-name>gone</machine-name>' +
+    '<target><protocol>LOGIN</protocol></target></client>',
   '<client cidr="10.0.0.0/8"><protocol>SPICE</protocol><machine-name>pc-2</machine-name><viewer audio="no"/></client>',
   '<client hostname="a&lt;b"><protocol>SPICE</protocol><machine-name>pc-2</machine-name></client>',
   '<client hostname="desk"/>',
@@ -62,10 +63,17 @@ t.test('a file that is read in parts gives what it gives as a whole', async (t) 
 })
 
 t.test('of a large file only what has changed is parsed', async (t) => {
-  const client = (number: number, machine: string): string =>
-    `<client mac="52:54:00:00:${String(Math.floor(number / 100)).padStart(2, '0')}:${String(number % 100).padStart(2, '0')}"><protocol>SPICE</protocol><machine-name>${machine}</machine-name></client>`
-  const file = (changed: number): string =>
-    `<thin-clients>${Array.from({ length: 5_000 }, (_, number) => client(number, number === changed ? 'pc-2' : 'pc-1')).join('\n')}</thin-clients>`
+  const client = (number: number, machine: string): string => {
+    const [, high = '', low = ''] = /(..)(..)/.exec(String(number).padStart(4, '0')) ?? []
+    const target = `<protocol>SPICE</protocol><machine-name>${machine}</machine-name>`
+    return `<client mac="52:54:00:00:${high}:${low}">${target}</client>`
+  }
+  const file = (changed: number): string => {
+    const clients = Array.from({ length: 5_000 }, (_, number) =>
+      client(number, number === changed ? 'pc-2' : 'pc-1'),
+    )
+    return `<thin-clients>${clients.join('\n')}</thin-clients>`
+  }
   const reading = new ClientsReading()
   t.equal((await reading.read(file(-1), options)).file?.clients.length, 5_000)
   t.equal(reading.parsed, 5_000)

@@ -18,7 +18,8 @@ t.test('the classic form is read as it is, line breaks inside included', async (
     <protocol>SPICE</protocol><machine-name>
       pc-1
     </machine-name></client>
-    <client ip="10.1.0.8"><protocol>RDP</protocol><machine-rdp-address>ts.example.org:3390</machine-rdp-address></client>
+    <client ip="10.1.0.8"><protocol>RDP</protocol>
+      <machine-rdp-address>ts.example.org:3390</machine-rdp-address></client>
     <client ip="10.1.0.9"><protocol>vmView</protocol><pool>Win 10</pool></client>`),
   )
   t.same(faults, [])
@@ -173,7 +174,8 @@ t.test(
 t.test('further targets and viewer options', async (t) => {
   const { file } = parse(
     wrap(`<client mac="52:54:00:00:00:02"><protocol>SPICE</protocol><machine-name>pc-1</machine-name>
-    <target><protocol>RDP</protocol><machine-rdp-address>ts1</machine-rdp-address></target><target><desktop-pool>lab</desktop-pool></target>
+    <target><protocol>RDP</protocol><machine-rdp-address>ts1</machine-rdp-address></target>
+    <target><desktop-pool>lab</desktop-pool></target>
     <viewer full-screen="no" usb-auto-share="yes" resolution="1920x1080" multi-monitor="yes" audio="no"/></client>`),
   )
   t.same(file?.clients[0]?.targets, [
@@ -202,7 +204,8 @@ t.test('a login, with or without bounds; what does not belong to it is a fault',
   t.same(
     parse(
       wrap(
-        '<client ip="10.1.0.7"><protocol>SPICE</protocol><machine-name>pc-1</machine-name><target><protocol>LOGIN</protocol></target></client>',
+        '<client ip="10.1.0.7"><protocol>SPICE</protocol><machine-name>pc-1</machine-name>' +
+          '<target><protocol>LOGIN</protocol></target></client>',
       ),
     ).file?.clients[0]?.targets.length,
     2,

@@ -220,5 +220,7 @@ export function entry(attributes: string, ...targets: readonly string[]): string
     if (kind === 'horizon') return `<protocol>vmView</protocol><pool>${value ?? ''}</pool>`
     return `<protocol>SPICE</protocol><machine-name>${value ?? ''}</machine-name>`
   }
-  return `<client ${attributes}>${targets.map((target, index) => (index === 0 ? one(target) : `<target>${one(target)}</target>`)).join('')}</client>`
+  const [first = '', ...others] = targets.map(one)
+  const further = others.map((other) => `<target>${other}</target>`)
+  return `<client ${attributes}>${first}${further.join('')}</client>`
 }

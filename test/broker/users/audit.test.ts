@@ -74,8 +74,11 @@ t.test(
     old.exec(first)
     old.pragma('user_version = 1')
     old.exec(`INSERT INTO account VALUES ('Admin', 'hash', 'admin', 1), ('watch', 'hash', 'observer', 2);
-    INSERT INTO token VALUES ('h1', 'Admin', 'login 2026', 'admin', 1, 9, NULL), ('h2', 'Admin', 'ci', 'observer', 1, NULL, 5), ('h3', 'watch', 'own', 'observer', 1, NULL, NULL);
-    INSERT INTO event (at, actor, address, action, object, result, detail) VALUES (1, 'admin', '', 'a', 'b', 'ok', '{}'), (2, 'admin', '', 'a', 'c', 'ok', '{}')`)
+    INSERT INTO token VALUES ('h1', 'Admin', 'login 2026', 'admin', 1, 9, NULL),
+      ('h2', 'Admin', 'ci', 'observer', 1, NULL, 5),
+      ('h3', 'watch', 'own', 'observer', 1, NULL, NULL);
+    INSERT INTO event (at, actor, address, action, object, result, detail)
+      VALUES (1, 'admin', '', 'a', 'b', 'ok', '{}'), (2, 'admin', '', 'a', 'c', 'ok', '{}')`)
     old.close()
     const store = openStore(path)
     t.teardown(async () => {
