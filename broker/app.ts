@@ -223,10 +223,10 @@ function answerError(
 function sentence(error: FastifyError): string {
   const first = error.validation?.[0]
   if (!first) return `${error.message.replace(/\.$/, '')}.`
-  const extra = (first.params as { additionalProperties?: string | string[] } | undefined)
-    ?.additionalProperties
+  const { additionalProperties: extra } = (first.params ?? {}) as { additionalProperties?: unknown }
   const field = `${error.validationContext ?? 'body'}${first.instancePath.replaceAll('/', '.')}`
-  return `${field}${extra === undefined ? '' : ` ${String(extra)}`}: ${(first.message ?? 'is not accepted').replace(/\.$/, '')}.`
+  const what = extra === undefined ? field : `${field} ${String(extra)}`
+  return `${what}: ${(first.message ?? 'is not accepted').replace(/\.$/, '')}.`
 }
 
 function errorTable(): string {

@@ -100,9 +100,10 @@ function policyValue(pool: Pool, field: keyof PoolPolicy): string {
     return policy.schedule.length === 0
       ? 'none'
       : policy.schedule
-          .map(
-            (entry) =>
-              `${entry.cron} = ${entry.do}${entry.spares === undefined ? '' : ` ${entry.spares}`}${entry.connected === 'warn' ? ' warn' : ''}`,
+          .map(({ cron, do: what, spares, connected }) =>
+            [`${cron} = ${what}`, spares, connected === 'warn' ? 'warn' : undefined]
+              .filter((word) => word !== undefined)
+              .join(' '),
           )
           .join('; ')
   const value = policy[field]

@@ -484,7 +484,8 @@ async function putForeign(names: readonly string[]): Promise<void> {
   await host.mustRun([
     'bash',
     '-ec',
-    `head -c 60M /dev/urandom > /var/tmp/raw && qemu-img convert -O qcow2 -f raw /var/tmp/raw ${FOLDER}/images/large.qcow2
+    `head -c 60M /dev/urandom > /var/tmp/raw
+    qemu-img convert -O qcow2 -f raw /var/tmp/raw ${FOLDER}/images/large.qcow2
     qemu-img create -q -f qcow2 ${FOLDER}/import/good.qcow2 1M`,
   ])
   const { csr } = await line.must('spice_certificate_request', { common_name: host.name })
