@@ -3,6 +3,7 @@ import type { PoolPolicy } from '../api/pools.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
+import { hasDisk } from '../machines/disks.js'
 import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
 import { readPool } from '../pools/store.js'
@@ -161,11 +162,7 @@ export class Keeper {
         hostUp: hosts.isUp(row.hypervisor),
         hostAwayMs: hosts.awayMs(row.hypervisor),
         power: row.power,
-        hasDisk:
-          row.disk !== null ||
-          row.generation_id !== null ||
-          row.type === 'simple' ||
-          row.type === 'source',
+        hasDisk: hasDisk(row),
         busy: row.job_id !== null,
         unclean: row.unclean,
         startsFailed: row.starts_failed,

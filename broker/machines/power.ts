@@ -4,6 +4,7 @@ import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Store } from '../store/open.js'
 import type { MachineRow } from '../store/tables.js'
+import { hasDisk } from './disks.js'
 import { defineMachine, diskOf, type DomainExtrasOf, domainOf } from './definition.js'
 import type { Observer } from './observer.js'
 import { Limit } from './start-limit.js'
@@ -67,11 +68,7 @@ export class Power {
         await link.resumeDomain(domainOf(machine))
         return 'It was paused and goes on.'
       }
-      if (
-        (machine.type === 'vdi' || machine.type === 'initial') &&
-        machine.disk === null &&
-        machine.generation_id === null
-      ) {
+      if (!hasDisk(machine)) {
         const first =
           machine.type === 'vdi'
             ? 'populate its initial machine'

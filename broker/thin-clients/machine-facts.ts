@@ -1,5 +1,6 @@
 import type { Assignments } from '../assignments/service.js'
 import type { Hypervisors } from '../hypervisors/service.js'
+import { hasDisk } from '../machines/disks.js'
 import type { Store } from '../store/open.js'
 import type { MachineFacts } from './policy.js'
 
@@ -43,11 +44,7 @@ export async function machineFacts(
     type: row.type,
     power: row.power,
     powerReason: row.power_reason,
-    hasDisk:
-      row.disk !== null ||
-      row.generation_id !== null ||
-      row.type === 'simple' ||
-      row.type === 'source',
+    hasDisk: hasDisk(row),
     maintenance: row.maintenance === 1,
     maintenanceReason: row.maintenance_reason,
     hypervisorUp: status.state === 'up',

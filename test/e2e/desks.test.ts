@@ -7,7 +7,7 @@ import type { ThinClient } from '../../broker/api/thin-clients.js'
 import type { Desk } from '../fleet/desk.js'
 import type { GuestScreen } from '../fleet/guest-image.js'
 import { startScreen, type Screen } from '../fleet/screen.js'
-import { BerthOnFleet, SMALL } from '../support/berth-on-fleet.js'
+import { BerthOnFleet } from '../support/berth-on-fleet.js'
 import { until } from '../support/until.js'
 import { type DeskAgent, startAgent, untilShown } from './desk-agent.js'
 
@@ -21,22 +21,7 @@ t.teardown(async () => {
   await berth.stop()
 })
 const pictures = mkdtempSync(join(tmpdir(), 'berth-pictures-'))
-await berth.makeSource('golden', 'one')
-await berth.create({
-  name: 'base',
-  type: 'initial',
-  parent: 'golden',
-  hypervisors: ['hv1'],
-  ...SMALL,
-})
-await berth.create({
-  name: 'pc-{n}',
-  count: 2,
-  type: 'vdi',
-  parent: 'base',
-  hypervisors: ['hv1'],
-  ...SMALL,
-})
+await berth.makeDesktops(2, ['hv1'])
 await berth.copy('base')
 await berth.populate('base')
 const desk = await berth.fleet.addDesk()

@@ -108,6 +108,14 @@ export class BerthOnFleet {
     await this.writeGeneration(name, generation, host)
   }
 
+  /** The source `golden`, the initial `base` of hv1, and `count` machines `pc-1` to `pc-N` on these hosts; nothing is copied yet. */
+  async makeDesktops(count: number, hypervisors: readonly string[]): Promise<void> {
+    await this.makeSource('golden', 'one')
+    const base = { name: 'base', type: 'initial', parent: 'golden', hypervisors: ['hv1'] }
+    await this.create({ ...base, ...SMALL })
+    await this.create({ name: 'pc-{n}', count, type: 'vdi', parent: 'base', hypervisors, ...SMALL })
+  }
+
   /** As an administrator would by starting the source and working in it. */
   async writeGeneration(
     source: string,

@@ -4,9 +4,10 @@ import t from 'tap'
 import { CHECKS } from '../../broker/api/checks.js'
 import { Authority } from '../../broker/certificates/authority.js'
 import { obstacles } from '../support/accessibility.js'
-import { logIn, openWindow, type PageOptions, startBrowser } from '../support/browser.js'
+import { type PageOptions, startBrowser } from '../support/browser.js'
 import { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
+import { windowOf } from './pages-office.js'
 
 let broker: SimulatedBroker
 let browser: Browser
@@ -24,20 +25,8 @@ t.teardown(async () => {
   await broker.remove()
 })
 
-async function atPage(
-  path: string,
-  options: PageOptions = {},
-): Promise<{ page: Page; faults: string[]; close: () => Promise<void> }> {
-  const { page, faults, context } = await openWindow(browser, options)
-  await logIn(page, `${broker.url}${path}`, 'admin', broker.adminPassword)
-  return {
-    page,
-    faults,
-    close: async () => {
-      await context.close()
-    },
-  }
-}
+const atPage = async (path: string, options: PageOptions = {}) =>
+  await windowOf(browser, broker, 'admin', { path, ...options })
 const lines = (page: Page) => page.locator('.berth-check')
 
 t.test(
@@ -70,9 +59,7 @@ t.test(
       .filter({ hasText: 'AllowTcpForwarding yes' })
       .waitFor()
     t.not(page.url(), first)
-    t.ok(
-      await page.getByText('19 in order, 0 to be looked at, 1 failed, 0 not looked at').isVisible(),
-    )
+    await page.getByText('19 in order, 0 to be looked at, 1 failed, 0 not looked at').waitFor()
     await page.goto(first)
     await page.getByText('Everything is in order.').waitFor()
     await page.goto(`${broker.url}/hypervisors/hv1`)

@@ -3,10 +3,11 @@ import t from 'tap'
 import type { ClaimAnswer } from '../../broker/api/assignments.js'
 import { desktopOf, office, poolOf } from '../broker/pools/office.js'
 import { obstacles } from '../support/accessibility.js'
-import { logIn, openWindow, type PageOptions, startBrowser } from '../support/browser.js'
+import { type PageOptions, startBrowser } from '../support/browser.js'
 import { addPerson, allow } from '../support/people.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
+import { windowOf } from './pages-office.js'
 
 let broker: SimulatedBroker
 let browser: Browser
@@ -33,20 +34,8 @@ t.teardown(async () => {
   await broker.remove()
 })
 
-async function atPage(
-  path: string,
-  options: PageOptions = {},
-): Promise<{ page: Page; faults: string[]; close: () => Promise<void> }> {
-  const { page, faults, context } = await openWindow(browser, options)
-  await logIn(page, `${broker.url}${path}`, 'admin', broker.adminPassword)
-  return {
-    page,
-    faults,
-    close: async () => {
-      await context.close()
-    },
-  }
-}
+const atPage = async (path: string, options: PageOptions = {}) =>
+  await windowOf(browser, broker, 'admin', { path, ...options })
 const row = (page: Page, text: string) => page.getByRole('row').filter({ hasText: text })
 
 t.test(

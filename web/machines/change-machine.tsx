@@ -19,7 +19,8 @@ import {
 import { api, path } from '../api/client.js'
 import { useAct } from '../api/queries.js'
 import { ErrorAlert } from '../frame/error-state.js'
-import { ChoiceField, TextField } from './fields.js'
+import { ChoiceField } from './fields.js'
+import { HardwareFields } from './hardware-fields.js'
 import { PARENT_TYPE } from './machine-wish.js'
 import { useMachines } from './use-machines.js'
 
@@ -88,33 +89,7 @@ export function ChangeMachine({
               ]}
             />
           )}
-          <TextField
-            id="change-memory"
-            label={t('machines.memoryMib')}
-            number
-            value={wish.memoryMib}
-            set={(memoryMib) => {
-              set({ memoryMib })
-            }}
-          />
-          <TextField
-            id="change-vcpus"
-            label={t('machines.vcpus')}
-            number
-            value={wish.vcpus}
-            set={(vcpus) => {
-              set({ vcpus })
-            }}
-          />
-          <TextField
-            id="change-network"
-            label={t('machines.network')}
-            value={wish.network}
-            set={(network) => {
-              set({ network })
-            }}
-            about={t('machines.networkAbout')}
-          />
+          <HardwareFields prefix="change-" wish={wish} set={set} />
           {machine.power !== 'off' && (
             <Alert isInline isPlain variant="info" title={t('machines.changeLater')} />
           )}

@@ -25,6 +25,7 @@ import { useParam } from '../parts/choice-filter.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { CheckField, ChoiceField, TextField } from './fields.js'
+import { HardwareFields } from './hardware-fields.js'
 import { FIRST_WISH, PARENT_TYPE, type Wish, wishOf } from './machine-wish.js'
 import { useMachines } from './use-machines.js'
 
@@ -251,33 +252,7 @@ function Hardware({ wish, set }: PartProps): ReactElement {
   const [open, setOpen] = useState(false)
   return (
     <FormSection title={t('machines.hardware')} titleElement="h2">
-      <TextField
-        id="memory"
-        label={t('machines.memoryMib')}
-        number
-        value={wish.memoryMib}
-        set={(memoryMib) => {
-          set({ memoryMib })
-        }}
-      />
-      <TextField
-        id="vcpus"
-        label={t('machines.vcpus')}
-        number
-        value={wish.vcpus}
-        set={(vcpus) => {
-          set({ vcpus })
-        }}
-      />
-      <TextField
-        id="network"
-        label={t('machines.network')}
-        value={wish.network}
-        set={(network) => {
-          set({ network })
-        }}
-        about={t('machines.networkAbout')}
-      />
+      <HardwareFields prefix="" wish={wish} set={set} />
       <ChoiceField
         id="firmware"
         label={t('machines.firmware')}

@@ -3,7 +3,7 @@ import t, { type Test as T } from 'tap'
 import type { GenerationList } from '../../../broker/api/images.js'
 import type { Job, JobList } from '../../../broker/api/jobs.js'
 import type { MachineList } from '../../../broker/api/machines.js'
-import { BerthOnFleet, IMAGES, OVERLAYS, SMALL } from '../../support/berth-on-fleet.js'
+import { BerthOnFleet, IMAGES, OVERLAYS } from '../../support/berth-on-fleet.js'
 import { until } from '../../support/until.js'
 
 t.setTimeout(900_000)
@@ -16,22 +16,7 @@ t.teardown(async () => {
   await berth.stop()
 })
 const [hv1, hv2] = [berth.host(1), berth.host(2)]
-await berth.makeSource('golden', 'one')
-await berth.create({
-  name: 'base',
-  type: 'initial',
-  parent: 'golden',
-  hypervisors: ['hv1'],
-  ...SMALL,
-})
-await berth.create({
-  name: 'pc-{n}',
-  count: 4,
-  type: 'vdi',
-  parent: 'base',
-  hypervisors: ['hv1', 'hv2'],
-  ...SMALL,
-})
+await berth.makeDesktops(4, ['hv1', 'hv2'])
 
 const generations = async () =>
   (await berth.api.get<GenerationList>('/machines/base/generations')).generations

@@ -19,22 +19,7 @@ const [hv1, hv2] = [berth.host(1), berth.host(2)]
 t.test(
   'source, initial and machines on two hosts; copy carries the generation to the other host',
   async (t) => {
-    await berth.makeSource('golden', 'one')
-    await berth.create({
-      name: 'base',
-      type: 'initial',
-      parent: 'golden',
-      hypervisors: ['hv1'],
-      ...SMALL,
-    })
-    await berth.create({
-      name: 'pc-{n}',
-      count: 4,
-      type: 'vdi',
-      parent: 'base',
-      hypervisors: ['hv1', 'hv2'],
-      ...SMALL,
-    })
+    await berth.makeDesktops(4, ['hv1', 'hv2'])
     const copied = await berth.copy('base')
     t.equal(copied.state, 'succeeded')
     t.ok(existsSync(hv2.path(`${IMAGES}/base.g1.qcow2`)))
