@@ -79,13 +79,7 @@ async function checkRequest(
   request.caller = caller
   count(caller)
   if (access === 'person') requireWhole(caller)
-  if (
-    access === 'user' ||
-    access === 'person' ||
-    caller.role === 'admin' ||
-    (access === 'observer' && caller.role === 'observer')
-  )
-    return
+  if (mayByRole(access, caller)) return
   if (isObject(access)) await checkObject(deps.permissions, access, request, caller)
   else if (isList(access)) await checkFilters(deps.permissions, request, caller)
   else
@@ -95,6 +89,12 @@ async function checkRequest(
         ? 'Only those who may read everything may do this: administrators and observers.'
         : 'Only an administrator may do this.',
     )
+}
+
+/** Whether nothing else needs to be asked. */
+function mayByRole(access: Access | undefined, { role }: Caller): boolean {
+  if (access === 'user' || access === 'person' || role === 'admin') return true
+  return access === 'observer' && role === 'observer'
 }
 
 async function checkObject(

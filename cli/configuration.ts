@@ -10,7 +10,12 @@ import {
 } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { parseBrokerAddress, parseTrust, showBrokerAddress } from './broker-address.js'
+import {
+  type BrokerAddress,
+  parseBrokerAddress,
+  parseTrust,
+  showBrokerAddress,
+} from './broker-address.js'
 import type { BrokerTarget } from './broker-client.js'
 import { CliError } from './cli-error.js'
 
@@ -98,11 +103,7 @@ export function brokerTarget(environment: Environment, warn: (text: string) => v
       'Not logged in; run "berth login --broker HOST", or set BERTH_BROKER, BERTH_CA and BERTH_TOKEN_FILE.',
     )
   const address = parseBrokerAddress(broker)
-  const mine =
-    saved !== null &&
-    showBrokerAddress(parseBrokerAddress(saved.broker)) === showBrokerAddress(address)
-      ? saved
-      : null
+  const mine = isAt(saved, address) ? saved : null
   const pin = environment['BERTH_CA'] ?? mine?.ca
   if (pin === undefined)
     throw new CliError(
@@ -114,6 +115,11 @@ export function brokerTarget(environment: Environment, warn: (text: string) => v
     trust: parseTrust(pin),
     token: tokenOf(environment, warn) ?? mine?.token ?? null,
   }
+}
+
+function isAt(saved: SavedLogin | null, address: BrokerAddress): boolean {
+  if (saved === null) return false
+  return showBrokerAddress(parseBrokerAddress(saved.broker)) === showBrokerAddress(address)
 }
 
 function tokenOf(environment: Environment, warn: (text: string) => void): string | null {

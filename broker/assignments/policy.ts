@@ -50,11 +50,15 @@ export function reasonInUse(
     return `assigned to ${shownHolder(held.holder)}`
   if (power === 'unknown') return 'its hypervisor does not answer'
   if (unknown !== null) return `it is not known who is connected: ${unknown.replace(/\.$/, '')}`
-  if (DEAD.includes(power) || held === null) return null
-  if (held.ticket_at !== null && now - held.ticket_at < TICKET_COUNTS_MS)
-    return 'it was just handed out'
-  if (held.disconnected_at !== null && now - held.disconnected_at < releaseAfterMs)
-    return `its viewer left ${Math.round((now - held.disconnected_at) / 1000)} s ago`
+  return DEAD.includes(power) || held === null ? null : reasonOfLate(held, now, releaseAfterMs)
+}
+
+/** What was just given, or just left, may be wanted again at once. */
+function reasonOfLate(held: Times, now: number, releaseAfterMs: number): string | null {
+  const { ticket_at: ticketAt, disconnected_at: leftAt } = held
+  if (ticketAt !== null && now - ticketAt < TICKET_COUNTS_MS) return 'it was just handed out'
+  if (leftAt !== null && now - leftAt < releaseAfterMs)
+    return `its viewer left ${Math.round((now - leftAt) / 1000)} s ago`
   return null
 }
 
@@ -216,22 +220,26 @@ export function nextStep(seen: Seen, begun: boolean): Step {
     return !begun && seen.hostAwayMs > AWAY_TOO_LONG_MS
       ? { do: 'move', failed: false, because: 'its hypervisor does not answer' }
       : { do: 'wait' }
-  if (seen.busy) return { do: 'wait' }
-  if (seen.power === 'unknown') return { do: 'wait' }
-  if (seen.power === 'missing' || !seen.hasDisk)
-    return {
-      do: 'move',
-      failed: true,
-      because: seen.power === 'missing' ? 'its hypervisor has no such domain' : 'it has no disk',
-    }
+  if (seen.busy || seen.power === 'unknown') return { do: 'wait' }
+  if (seen.power === 'missing')
+    return { do: 'move', failed: true, because: 'its hypervisor has no such domain' }
+  if (!seen.hasDisk) return { do: 'move', failed: true, because: 'it has no disk' }
+  return stepBeforeLeaving(seen, begun) ?? stepOnHost(seen, begun)
+}
+
+/** What a host that is emptied demands; null: nothing yet. */
+function stepBeforeLeaving(seen: Seen, begun: boolean): Step | null {
   if (seen.hostLeaves === 'over' && seen.power !== 'running') return { do: 'rest' }
-  if (seen.hostLeaves === 'soon' && !begun && DEAD.includes(seen.power))
-    return {
-      do: 'move',
-      failed: false,
-      because: 'its hypervisor is emptied',
-      ...(seen.unclean === null ? { orStart: true as const } : {}),
-    }
+  if (seen.hostLeaves !== 'soon' || begun || !DEAD.includes(seen.power)) return null
+  return {
+    do: 'move',
+    failed: false,
+    because: 'its hypervisor is emptied',
+    ...(seen.unclean === null ? { orStart: true as const } : {}),
+  }
+}
+
+function stepOnHost(seen: Seen, begun: boolean): Step {
   if (seen.unclean !== null) return { do: 'clean' }
   if (seen.power === 'running') return { do: 'ready' }
   if (seen.power === 'shutting-down') return { do: 'wait' } // it is started again when it is off

@@ -87,6 +87,13 @@ function bounded(what: string, value: number, most: number): number {
 
 /** The parts of the handshake, as RFB 3.8 has them; their lengths. */
 const HANDSHAKE = { version: 12, security: 1, response: 16, init: 1 } as const
+/** A password is asked for by one of the security types only. */
+const PART_AFTER = {
+  version: 'security',
+  security: 'init',
+  response: 'init',
+  init: 'messages',
+} as const
 const VERSION = 'RFB 003.008\n'
 const SECURITY_NONE = 1
 const SECURITY_VNC = 2
@@ -146,16 +153,7 @@ export class RfbFilter {
       throw new RfbFault(`the security type ${said[0] ?? 0}, which the broker does not carry`)
     // Shared: without it QEMU cuts everybody else who looks.
     out.push(part === 'init' ? Buffer.from([1]) : said)
-    this.#part =
-      part === 'version'
-        ? 'security'
-        : part === 'security'
-          ? said[0] === SECURITY_VNC
-            ? 'response'
-            : 'init'
-          : part === 'response'
-            ? 'init'
-            : 'messages'
+    this.#part = part === 'security' && said[0] === SECURITY_VNC ? 'response' : PART_AFTER[part]
     return bytes
   }
 

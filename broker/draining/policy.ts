@@ -30,14 +30,17 @@ export function drainStep(facts: MachineFacts, over: boolean): DrainStep {
   const runs = RUNS.includes(facts.power)
   if (facts.power === 'unknown' || facts.unknown !== null) return 'unknown'
   if (facts.job !== null) return 'job'
-  if (facts.inUse !== null) {
-    if (facts.kept) return !runs ? 'rest' : over ? 'stop' : 'holder'
-    return over ? 'take' : 'holder'
-  }
+  if (facts.inUse !== null) return stepOfUsed(facts.kept, runs, over)
   if (facts.desktop !== null && BEING_MADE.includes(facts.desktop)) return 'job'
   if (facts.movable === 'yes') return 'move'
   if (!runs) return 'rest'
   return facts.type === 'vdi' || facts.desktop !== null ? 'stop' : 'by-hand'
+}
+
+function stepOfUsed(kept: boolean, runs: boolean, over: boolean): DrainStep {
+  if (kept && !runs) return 'rest'
+  if (!over) return 'holder'
+  return kept ? 'stop' : 'take'
 }
 
 /** Whether the host cannot be switched off because of this machine. */
@@ -116,11 +119,8 @@ export function progressSentence({
       : `${left} ${left === 1 ? 'machine' : 'machines'} would have to leave it.`
   if (emptyAt !== null && left === 0) return 'It is empty: it may be switched off.'
   const own = left - others
-  const foreign =
-    others === 0
-      ? ''
-      : `${own > 0 ? ', and ' : ''}${others} ${others === 1 ? 'domain that is' : 'domains that are'} not Berth's`
-  return own > 0 || others > 0
-    ? `${own > 0 ? `${own} of ${total} left` : ''}${foreign}${own > 0 ? '' : ' left'}.`
-    : 'Nothing is left; it is being looked whether that is so.'
+  const foreign = `${others} ${others === 1 ? 'domain that is' : 'domains that are'} not Berth's`
+  if (own > 0) return `${own} of ${total} left${others > 0 ? `, and ${foreign}` : ''}.`
+  if (others > 0) return `${foreign} left.`
+  return 'Nothing is left; whether that is so is being checked.'
 }

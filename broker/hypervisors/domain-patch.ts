@@ -63,12 +63,12 @@ export function patchTree(domain: XmlElement, patch: DomainPatch): void {
   if (virtType !== undefined) setVirtType(domain, virtType, patch.processor)
   if (memoryMib !== undefined) setMemory(domain, memoryMib)
   if (vcpus !== undefined) setVcpus(domain, vcpus)
-  if (network !== undefined) setNetwork(domain, network, patch.mac ?? '')
+  if (network !== undefined) setNetwork(domain, network, patch.mac)
   if (disk !== undefined) setDisk(domain, disk)
   if (patch.transient !== undefined) setTransient(domain, patch.transient)
   if (patch.destroyOnReboot !== undefined) setOnReboot(domain, patch.destroyOnReboot)
   if (listen !== undefined) setListen(domain, listen)
-  if (features !== undefined) setFeatures(domain, features, patch.hasUsb ?? false)
+  if (features !== undefined) setFeatures(domain, features, patch.hasUsb)
   if (metadata !== undefined) setMetadata(domain, metadata)
 }
 
@@ -94,6 +94,20 @@ function setMemory(domain: XmlElement, mib: number): void {
   const memory = ensure(domain, 'memory')
   const before = mebibytesOf(memory)
   if (before === mib) return
+  refuseMemory(domain, mib)
+  const current = at(domain, 'currentMemory')
+  const follows = current !== undefined && mebibytesOf(current) === before
+  for (const one of [
+    memory,
+    ...(current && (follows || mebibytesOf(current) > mib) ? [current] : []),
+  ]) {
+    one.attributes['unit'] = 'MiB'
+    one.children = [String(mib)]
+  }
+}
+
+/** Throws when so much memory does not fit to the rest of the domain. */
+function refuseMemory(domain: XmlElement, mib: number): void {
   if (at(domain, 'cpu', 'numa'))
     refuse(domain, 'has NUMA cells, which share out its memory: change it with "virsh edit".')
   if (elementsOf(at(domain, 'devices'), 'memory').length > 0)
@@ -107,15 +121,6 @@ function setMemory(domain: XmlElement, mib: number): void {
       domain,
       `may use at most ${mebibytesOf(limit)} MiB of the host (memtune hard_limit), QEMU's own included.`,
     )
-  const current = at(domain, 'currentMemory')
-  const follows = current !== undefined && mebibytesOf(current) === before
-  for (const one of [
-    memory,
-    ...(current && (follows || mebibytesOf(current) > mib) ? [current] : []),
-  ]) {
-    one.attributes['unit'] = 'MiB'
-    one.children = [String(mib)]
-  }
 }
 
 const TOPOLOGY = ['sockets', 'dies', 'clusters', 'cores', 'threads'] as const
@@ -178,7 +183,7 @@ function setTopology(domain: XmlElement, count: number): void {
 /** Kinds of cards that are bound to something else than a network of the host. */
 const MOVABLE = ['network', 'bridge', 'direct', 'user', 'internal']
 
-function setNetwork(domain: XmlElement, network: string, mac: string): void {
+function setNetwork(domain: XmlElement, network: string, mac = ''): void {
   const devices = ensure(domain, 'devices')
   const cards = elementsOf(devices, 'interface')
   const [card] = cards
@@ -294,7 +299,7 @@ function setListen(domain: XmlElement, address: string): void {
 function setFeatures(
   domain: XmlElement,
   { clipboard, fileTransfer, usb }: DesktopFeatures,
-  hasUsb: boolean,
+  hasUsb = false,
 ): void {
   const spice = spiceOf(domain)
   if (spice) {

@@ -28,17 +28,26 @@ export function listenFor(
 ): string {
   const address = canonicalAddress(displayAddress)
   if (address === 'localhost') return '127.0.0.1'
-  if (isIP(address) !== 0) {
-    if (isLocal(address) || own?.some((one) => sameAddress(one, address)) === true) return address
-    return isIP(address) === 6 ? '::' : '0.0.0.0'
-  }
-  const families = new Set((resolved ?? own ?? []).map((one) => isIP(canonicalAddress(one))))
+  return isIP(address) === 0 ? listenForName(resolved, own) : listenForAddress(address, own)
+}
+
+function listenForAddress(address: string, own: readonly string[] | null): string {
+  if (isLocal(address) || own?.some((one) => sameAddress(one, address)) === true) return address
+  return isIP(address) === 6 ? '::' : '0.0.0.0'
+}
+
+function listenForName(resolved: readonly string[] | null, own: readonly string[] | null): string {
   if (resolved !== null && resolved.length > 0 && resolved.every(isLocal))
     return canonicalAddress(resolved[0] ?? '127.0.0.1')
+  const families = familiesOf(resolved ?? own ?? [])
   if (!families.has(6)) return '0.0.0.0'
-  const speaks6 = own === null || own.some((one) => isIP(canonicalAddress(one)) === 6)
   // A socket on :: takes IPv4 too; a host without IPv6 cannot have one.
+  const speaks6 = own === null || familiesOf(own).has(6)
   return families.has(4) && !speaks6 ? '0.0.0.0' : '::'
+}
+
+function familiesOf(addresses: readonly string[]): Set<number> {
+  return new Set(addresses.map((one) => isIP(canonicalAddress(one))))
 }
 
 /** Where displays of this host listen. Until the host has told its addresses, its own words decide. */

@@ -36,13 +36,11 @@ function summariesIn(file: string): Map<string, string> {
       const summary = summaryIn(node.initializer, constants)
       if (ts.isIdentifier(node.name) && summary) constants.set(node.name.text, summary)
     }
-    const method = ts.isCallExpression(node)
-      ? /^app\.(get|post|put|patch|delete)$/.exec(node.expression.getText())?.[1]
-      : undefined
-    if (ts.isCallExpression(node) && method !== undefined) {
+    if (ts.isCallExpression(node)) {
+      const method = /^app\.(get|post|put|patch|delete)$/.exec(node.expression.getText())?.[1]
       const [path, options] = node.arguments
       const summary = options && summaryIn(options, constants)
-      if (path && ts.isStringLiteral(path) && summary)
+      if (method !== undefined && path && ts.isStringLiteral(path) && summary)
         found.set(`${method.toUpperCase()} ${path.text}`, summary)
     }
     ts.forEachChild(node, visit)
@@ -56,9 +54,17 @@ function summaryIn(node: ts.Node, constants: ReadonlyMap<string, string>): strin
   if (ts.isIdentifier(node)) return constants.get(node.text)
   if (ts.isCallExpression(node) && node.expression.getText() === 'route') {
     const [summary] = node.arguments
-    return summary && ts.isStringLiteralLike(summary) ? summary.text : undefined
+    return summary && literalIn(summary)
   }
   return ts.forEachChild(node, (child) => summaryIn(child, constants))
+}
+
+/** A text that may be put together from several lines. */
+function literalIn(node: ts.Node): string | undefined {
+  if (ts.isStringLiteralLike(node)) return node.text
+  if (!ts.isBinaryExpression(node)) return undefined
+  const [left, right] = [literalIn(node.left), literalIn(node.right)]
+  return left === undefined || right === undefined ? undefined : left + right
 }
 
 function words(access: Access): string {
