@@ -1,3 +1,4 @@
+import type { Pool } from '../api/pools.js'
 import type { Choice } from '../api/thin-clients.js'
 import { listPools } from '../pools/listing.js'
 import type { Store } from '../store/open.js'
@@ -7,6 +8,19 @@ import type { Permissions } from '../users/permissions.js'
 export interface ChoicesDeps {
   readonly store: Store
   readonly permissions: Permissions
+}
+
+/** `mine`: the machine of the pool that the person has. */
+function stateOf(pool: Pool, mine: string | undefined): Pick<Choice, 'state' | 'sentence'> {
+  const { maintenance, maintenanceReason: reason, waiting } = pool
+  if (maintenance)
+    return { state: 'maintenance', sentence: `in maintenance${reason === '' ? '' : `: ${reason}`}` }
+  if (mine !== undefined) return { state: 'yours', sentence: `yours: ${mine}` }
+  const free = pool.counts['free'] ?? 0
+  if (free > 0) return { state: 'free', sentence: `${free} free` }
+  if (pool.size < pool.policy.max) return { state: 'free', sentence: 'one is made for you' }
+  const wait = waiting === 0 ? '' : `, ${waiting} wait`
+  return { state: 'full', sentence: `all are taken${wait}: you take a place in the queue` }
 }
 
 /** Nobody chooses among more; a person with more of them is an administrator, who has other ways. */
@@ -40,22 +54,7 @@ export async function choicesOf(
     )
       continue
     const mine = held.find((one) => one.pool === pool.name)
-    const free = pool.counts['free'] ?? 0
-    const grows = pool.size < pool.policy.max
-    const state = pool.maintenance
-      ? 'maintenance'
-      : mine
-        ? 'yours'
-        : free > 0 || grows
-          ? 'free'
-          : 'full'
-    const sentence = {
-      maintenance: `in maintenance${pool.maintenanceReason === '' ? '' : `: ${pool.maintenanceReason}`}`,
-      yours: `yours: ${mine?.machine ?? ''}`,
-      free: free > 0 ? `${free} free` : 'one is made for you',
-      full: `all are taken${pool.waiting === 0 ? '' : `, ${pool.waiting} wait`}: you take a place in the queue`,
-    }[state]
-    pools.push({ kind: 'pool', name: pool.name, state, sentence })
+    pools.push({ kind: 'pool', name: pool.name, ...stateOf(pool, mine?.machine) })
   }
   const through = new Set(pools.map((pool) => pool.name))
   const byHand = held

@@ -50,16 +50,7 @@ export async function verifyChain(queries: Queries, head?: string): Promise<Audi
     const rows = await eventsAfter(queries, last?.id ?? anchor?.id ?? -1, ROWS_AT_A_TIME)
     for (const row of rows) {
       const hash = chainHash(previous, row)
-      if (hash !== row.hash)
-        return {
-          good: false,
-          events,
-          head: last,
-          fault: {
-            id: row.id,
-            message: `Event ${row.id} is not as it was written, or an event before it is missing.`,
-          },
-        }
+      if (hash !== row.hash) return broken(events, last, { id: row.id, message: changed(row.id) })
       if (hash === head) headSeen = true
       if (anchor !== null && namesAnchor(row, anchor)) isAnchored = true
       previous = hash
@@ -69,29 +60,26 @@ export async function verifyChain(queries: Queries, head?: string): Promise<Audi
     if (rows.length < ROWS_AT_A_TIME) break
     await nextTurn() // millions of rows are no reason for others to wait
   }
-  if (!isAnchored)
-    return {
-      good: false,
-      events,
-      head: last,
-      fault: {
-        id: anchor?.id ?? 0,
-        message:
-          'Events were removed at the beginning, and no event says that the retention did it.',
-      },
-    }
-  if (!headSeen)
-    return {
-      good: false,
-      events,
-      head: last,
-      fault: {
-        id: 0,
-        message:
-          'The given head is not in the chain: events were cut off at the end, or the whole log was written anew.',
-      },
-    }
+  if (!isAnchored) return broken(events, last, { id: anchor?.id ?? 0, message: BEGINNING_LOST })
+  if (!headSeen) return broken(events, last, { id: 0, message: END_LOST })
   return { good: true, events, head: last, fault: null }
+}
+
+const BEGINNING_LOST =
+  'Events were removed at the beginning, and no event says that the retention did it.'
+const END_LOST =
+  'The given head is not in the chain: events were cut off at the end, or the whole log was rewritten.'
+
+function changed(id: number): string {
+  return `Event ${id} is not as it was written, or an event before it is missing.`
+}
+
+function broken(
+  events: number,
+  head: AuditVerified['head'],
+  fault: NonNullable<AuditVerified['fault']>,
+): AuditVerified {
+  return { good: false, events, head, fault }
 }
 
 function namesAnchor(row: { action: string; detail: string }, anchor: Anchor): boolean {

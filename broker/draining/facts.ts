@@ -1,4 +1,5 @@
 import type { Desktop } from '../api/assignments.js'
+import type { DesktopState } from '../api/pools.js'
 import { reasonInUse } from '../assignments/policy.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
@@ -72,7 +73,6 @@ export async function machinesOn(deps: FactsDeps, hypervisor: string): Promise<S
         now(),
         releaseAfterMs,
       )
-      const keptDisk = row.last_holder !== null && row.unclean !== null && row.state === 'free'
       return {
         id: row.id,
         name: row.name,
@@ -84,20 +84,31 @@ export async function machinesOn(deps: FactsDeps, hypervisor: string): Promise<S
         holder: inUse === null ? null : (held?.holder ?? null),
         kept: assigned !== null && (assigned.fixed === 1 || assigned.pool_id === null),
         desktop: row.state,
-        movable:
-          row.pool_id === null
-            ? null
-            : keptDisk
-              ? 'last-holder'
-              : places.get(row.pool_id) === true
-                ? 'yes'
-                : 'no-place',
+        movable: movableOf(row, places),
         poolId: row.pool_id,
         pool: row.pool ?? held?.pool ?? null,
         held,
       }
     })
     .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+}
+
+type Movable = MachineFacts['movable']
+
+/** `places`: whether each pool may build its members elsewhere. */
+function movableOf(
+  row: {
+    readonly pool_id: string | null
+    readonly last_holder: string | null
+    readonly unclean: string | null
+    readonly state: DesktopState | null
+  },
+  places: ReadonlyMap<string, boolean>,
+): Movable {
+  if (row.pool_id === null) return null
+  const isKept = row.last_holder !== null && row.unclean !== null && row.state === 'free'
+  if (isKept) return 'last-holder'
+  return places.get(row.pool_id) === true ? 'yes' : 'no-place'
 }
 
 /** Whether a pool may build its members on another host that is up. One that is being deleted builds nothing. */

@@ -43,14 +43,9 @@ export function shareAnswers(
   const made = new WeakMap<FastifyRequest, Kept>()
 
   app.addHook('preHandler', async (request, reply) => {
-    if (
-      request.method !== 'GET' ||
-      !SHARED.has(request.routeOptions.url ?? '') ||
-      request.caller === null ||
-      request.caller.role === 'user'
-    )
-      return
-    const key = `${request.caller.role} ${request.url}`
+    const role = sharedRole(request)
+    if (role === null) return
+    const key = `${role} ${request.url}`
     const known = kept.get(key)
     if (known?.revision === changes.revision && now() - known.atMs < LONGEST_KEPT_MS) {
       const answer = await known.answer
@@ -123,4 +118,10 @@ async function encoded(
   void reply.header('content-encoding', 'gzip').removeHeader('content-length')
   answer.gzipped ??= promisify(gzip)(answer.body, { level: constants.Z_BEST_SPEED })
   return await answer.gzipped
+}
+
+/** Of those who get the same answer; null: this one is for the caller alone. */
+function sharedRole({ method, routeOptions, caller }: FastifyRequest): string | null {
+  if (method !== 'GET' || !SHARED.has(routeOptions.url ?? '')) return null
+  return caller === null || caller.role === 'user' ? null : caller.role
 }

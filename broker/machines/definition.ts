@@ -7,6 +7,7 @@ import {
   type DomainSpec,
   domainXml,
   parseDomainXml,
+  type DomainPatch,
   patchDomain,
   processorOf,
   sameDefinition,
@@ -95,27 +96,13 @@ export function definitionFor(
   asked: readonly Asked[],
 ): string {
   const template = machine.domain_xml
-  const wants = (what: Asked): boolean => asked.includes(what)
-  if (machine.adopted === 1 && template !== null) {
-    if (wants('domainXml')) requireSameDomain(machine, template)
-    const anew = current === null || wants('domainXml')
-    const { memoryMib, vcpus, network, mac } = spec
-    return patchDomain(anew ? template : current, {
-      ...(anew || wants('memoryMib') ? { memoryMib } : {}),
-      ...(anew || wants('vcpus') ? { vcpus } : {}),
-      ...(anew || wants('network') ? { network, mac } : {}),
-      ...(machine.disk === null ? { disk: spec.disk } : {}),
-      transient: spec.transient,
-      destroyOnReboot: spec.destroyOnReboot,
-    })
-  }
-  if (current === null || wants('domainXml')) return domainXml(spec)
+  if (machine.adopted === 1 && template !== null)
+    return adoptedDefinition(machine, template, spec, current, asked)
+  if (current === null || asked.includes('domainXml')) return domainXml(spec)
   return patchDomain(current, {
     virtType: spec.virtType,
     ...(template === null ? { processor: processorOf(spec.virtType) } : {}),
-    ...(wants('memoryMib') ? { memoryMib: spec.memoryMib } : {}),
-    ...(wants('vcpus') ? { vcpus: spec.vcpus } : {}),
-    ...(wants('network') ? { network: spec.network, mac: spec.mac } : {}),
+    ...hardwarePatch(spec, asked),
     disk: spec.disk,
     transient: spec.transient,
     destroyOnReboot: spec.destroyOnReboot,
@@ -124,6 +111,32 @@ export function definitionFor(
     hasUsb: template === null || parseDomainXml(template).usbChannels > 0,
     metadata: spec.metadata,
   })
+}
+
+function adoptedDefinition(
+  machine: MachineRow,
+  template: string,
+  spec: DomainSpec,
+  current: string | null,
+  asked: readonly Asked[],
+): string {
+  if (asked.includes('domainXml')) requireSameDomain(machine, template)
+  const isFromTemplate = current === null || asked.includes('domainXml')
+  return patchDomain(isFromTemplate ? template : current, {
+    ...hardwarePatch(spec, isFromTemplate ? ASKED : asked),
+    ...(machine.disk === null ? { disk: spec.disk } : {}),
+    transient: spec.transient,
+    destroyOnReboot: spec.destroyOnReboot,
+  })
+}
+
+function hardwarePatch(spec: DomainSpec, asked: readonly Asked[]): DomainPatch {
+  const { memoryMib, vcpus, network, mac } = spec
+  return {
+    ...(asked.includes('memoryMib') ? { memoryMib } : {}),
+    ...(asked.includes('vcpus') ? { vcpus } : {}),
+    ...(asked.includes('network') ? { network, mac } : {}),
+  }
 }
 
 /** An XML for a domain that was there before Berth is one of that domain: what it is called, and the disk on which its system is. */

@@ -31,11 +31,7 @@ export function acceptanceOf(
   const itself = subject.accepted && subject.here && ownAddress && !asNew
   if (only === undefined) {
     if (itself) return { kind: 'itself' }
-    if (asNew || !ownAddress)
-      throw new BrokerError(
-        'code_needed',
-        `No device asks in the place of ${subject.id}${address === undefined ? '' : ` from ${address}`} now: switch it on, and look at its screen.`,
-      )
+    if (asNew || !ownAddress) throw nobodyAsks(subject.id, address)
     // It has not asked lately: its own address is what the administrator sees.
     return { kind: 'for', asker: `address:${subject.address}` }
   }
@@ -43,6 +39,14 @@ export function acceptanceOf(
   if (itself && address === undefined && only.address !== subject.address)
     throw doubt(subject, askers)
   return { kind: 'for', asker: `code:${only.code}` }
+}
+
+function nobodyAsks(id: string, address: string | undefined): BrokerError {
+  const from = address === undefined ? '' : ` from ${address}`
+  return new BrokerError(
+    'code_needed',
+    `No device asks in the place of ${id}${from} now: switch it on, and look at its screen.`,
+  )
 }
 
 function byCode(askers: readonly Asker[], code: string): Acceptance {

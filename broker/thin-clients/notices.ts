@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ReportAnswer, ReportRequest } from '../api/thin-clients.js'
 import type { Assignments } from '../assignments/service.js'
 import type { Consoles } from '../consoles/service.js'
+import type { Seat } from '../consoles/policy.js'
 import { seatOf } from '../consoles/store.js'
 import type { Store } from '../store/open.js'
 import type { ThinClientRow } from '../store/tables.js'
@@ -38,32 +39,39 @@ export async function noticeFor(
       : null)
   const warning = await assignments.warning(machine.id, holders)
   const seat = await seatOf(store, machine.id)
-  const here =
-    seat !== null &&
-    (seat.holder.kind === 'device'
-      ? seat.holder.name === device.mac
-      : holders.includes(`user:${nameKey(seat.holder.name)}`))
-  const watchers = here ? consoles.watchers(machine.id) : []
+  const isHere = seat !== null && isSeatOf(seat, device, holders)
+  const watchers = isHere ? consoles.watchers(machine.id) : []
   const message = await assignments.messageOfHost(machine.id)
-  const sentences = [
-    ...(warning ? [warning.sentence] : []),
-    ...(message === '' ? [] : [message]),
-    ...(watchers.length > 0
-      ? [`${watchers.join(', ')} ${watchers.length === 1 ? 'is' : 'are'} looking at this screen.`]
-      : []),
-  ]
-  const notice =
-    sentences.length === 0
-      ? null
-      : {
-          id: noticeId(machine.id, warning?.takenAt ?? '', [
-            ...(message === '' ? [] : [message]),
-            ...watchers,
-          ]),
-          sentence: sentences.join(' '),
-          takenAt: warning?.takenAt ?? null,
-        }
+  const notice = noticeOf(machine.id, warning, message, watchers)
   return { notice, over, wakers: [`machine:${machine.id}`] }
+}
+
+function isSeatOf({ holder }: Seat, device: ThinClientRow, holders: readonly string[]): boolean {
+  return holder.kind === 'device'
+    ? holder.name === device.mac
+    : holders.includes(`user:${nameKey(holder.name)}`)
+}
+
+/** What is to be said, in one notice: that the desktop is taken away, the host's message, who is watching. */
+function noticeOf(
+  machineId: string,
+  warning: { readonly sentence: string; readonly takenAt: string } | null,
+  message: string,
+  watchers: readonly string[],
+): ReportAnswer['notice'] {
+  const sentences = warning ? [warning.sentence] : []
+  if (message !== '') sentences.push(message)
+  if (watchers.length > 0)
+    sentences.push(
+      `${watchers.join(', ')} ${watchers.length === 1 ? 'is' : 'are'} looking at this screen.`,
+    )
+  if (sentences.length === 0) return null
+  const said = [...(message === '' ? [] : [message]), ...watchers]
+  return {
+    id: noticeId(machineId, warning?.takenAt ?? '', said),
+    sentence: sentences.join(' '),
+    takenAt: warning?.takenAt ?? null,
+  }
 }
 
 /** A display is cut by its host; RDP goes past it, so the device itself closes what is another's now. Of a machine in no pool clients.xml alone decides. */

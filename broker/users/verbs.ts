@@ -68,11 +68,7 @@ export function reasonsOn(
   object: ObjectOfGrants,
   grants: readonly GrantOn[],
 ): Reason[] {
-  const mine = grants.filter((grant) =>
-    grant.subjectKind === 'user'
-      ? grant.subject === person.key
-      : grant.subject === 'user' || person.roles.includes(grant.subject),
-  )
+  const mine = grants.filter((grant) => isFor(person, grant))
   const reasons: Reason[] = []
   const own = object.kind === 'pool' || object.pools.length === 0
   if (own)
@@ -88,6 +84,12 @@ export function reasonsOn(
   }
   if (held?.byAdministrator) reasons.push({ verbs: BY_HAND, grant: null })
   return reasons
+}
+
+function isFor({ key, roles }: Pick<Person, 'key' | 'roles'>, grant: GrantOn): boolean {
+  const { subjectKind, subject } = grant
+  if (subjectKind === 'user') return subject === key
+  return subject === 'user' || roles.includes(subject)
 }
 
 function onEveryMember(granted: readonly Verb[]): ReadonlySet<Verb> {
