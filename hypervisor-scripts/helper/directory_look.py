@@ -10,6 +10,7 @@ from facts import can_reflink
 from failures import Failure
 from host import KINDS, Host
 from ownership import keeps_marks
+from qemu_account import qemu_passes
 from requests import Request
 
 Result = Dict[str, Any]
@@ -75,7 +76,7 @@ def _closed_by(path: str) -> Optional[str]:
     parts = os.path.realpath(path).split("/")
     for count in range(2, len(parts) + 1):
         place = "/".join(parts[:count])
-        if not os.stat(place).st_mode & stat.S_IXOTH:
+        if not qemu_passes(os.stat(place)):
             return place
     return None
 
