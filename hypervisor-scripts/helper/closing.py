@@ -61,7 +61,8 @@ def is_sealed(handle: int) -> bool:
 
 
 def close_generations(images: Directory) -> None:
-    """Closes those that an older Berth left open, that libvirt gave to QEMU, or whose maker was killed before it could.
+    """Closes those that an older Berth left open, that libvirt gave to QEMU, whose maker was killed before it could, or whose
+    group is no longer QEMU's.
 
     Only what carries Berth's mark and is read-only already: sources are written by their machines.
     """
@@ -85,10 +86,12 @@ def _close_generation(images: Directory, name: str, handle: int) -> None:
     found = os.fstat(handle)
     mode = stat.S_IMODE(found.st_mode)
     # One with two names is still being made.
-    if mode not in OLD_MODES or found.st_nlink != 1 or is_sealed(handle):
+    if mode not in OLD_MODES or found.st_nlink != 1 or read_mark(handle, images, name) is None:
         return
-    if read_mark(handle, images, name) is None:
+    group = qemu_group()
+    if is_sealed(handle) and found.st_gid == group:
         return
-    os.fchown(handle, 0, qemu_group())
+    unseal(handle)
+    os.fchown(handle, 0, group)
     os.fchmod(handle, GENERATION_MODE)
     seal(handle)

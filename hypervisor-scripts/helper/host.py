@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Set
 from channel import Channel, log
 from durable import read_if_there, write_durably
 from failures import Failure
-from qemu_account import qemu_group
+from qemu_account import qemu_group, qemu_group_if_there
 from virsh import Shells
 
 if TYPE_CHECKING:
@@ -148,16 +148,21 @@ class Host:
             raise Failure(
                 "bad_path", f"{kind} {path} cannot be used as a directory: {error.strerror}."
             )
-        if made or _is_left_open(directory):
+        if made or _is_closed_wrongly(directory):
             _close(directory)
         return directory
 
 
-def _is_left_open(directory: Directory) -> bool:
-    """Whether it is one that an older Berth made, which every account of this host may enter."""
+def _is_closed_wrongly(directory: Directory) -> bool:
+    """Whether an older Berth made it, so that every account may enter, or QEMU has been given another group since."""
     found = os.fstat(directory.handle)
-    rights = (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
-    return directory.path.startswith(OWN_ROOT) and rights == (0o711, 0, 0)
+    mode, group = stat.S_IMODE(found.st_mode), qemu_group_if_there()
+    return (
+        directory.path.startswith(OWN_ROOT)
+        and found.st_uid == 0
+        and mode in (0o711, 0o710)
+        and (mode, found.st_gid) != (0o710, group)
+    )
 
 
 def _close(directory: Directory) -> None:

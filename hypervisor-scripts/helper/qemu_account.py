@@ -32,11 +32,30 @@ def qemu_group() -> int:
     )
 
 
+def qemu_group_if_there() -> Optional[int]:
+    """The same, or None."""
+    try:
+        return qemu_group()
+    except Failure:
+        return None
+
+
+def qemu_group_name() -> str:
+    """What that group is called here, for people; its number where it has no name, root's without a group."""
+    number = qemu_group_if_there()
+    if number is None:
+        return "root"
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
 def qemu_passes(found: os.stat_result) -> bool:
     """Whether QEMU may go through a directory with these rights."""
     if found.st_mode & stat.S_IXOTH:
         return True
-    if found.st_mode & stat.S_IXGRP and found.st_gid == qemu_group():
+    if found.st_mode & stat.S_IXGRP and found.st_gid == qemu_group_if_there():
         return True
     return bool(found.st_mode & stat.S_IXUSR and found.st_uid == _user())
 

@@ -71,7 +71,8 @@ t.test('what an older Berth left open is closed when the broker connects again',
     'bash',
     '-ec',
     `chattr -i ${BASE}; chown libvirt-qemu:kvm ${BASE}; chmod 444 ${BASE}
-    chown root:root ${FOLDERS.join(' ')}; chmod 711 ${FOLDERS.join(' ')}`,
+    chown root:root ${FOLDERS.join(' ')}; chmod 711 ${FOLDERS.join(' ')}
+    chgrp kvm ${IMAGES}; chmod 710 ${IMAGES}`,
   ])
   await hv1.restart('sshd')
   for (const [path, rights] of [
