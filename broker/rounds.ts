@@ -47,7 +47,7 @@ export class Rounds {
         if (!this.#stopped) await look(whole)
       })
       .catch((error: unknown) => {
-        countFailure(failed)
+        countFailure(failed, error)
         log.error({ err: error }, failed)
       })
   }

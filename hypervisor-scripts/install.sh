@@ -93,6 +93,8 @@ source "${BASH_SOURCE[0]%/*}/installer/arguments.sh"
 source "${BASH_SOURCE[0]%/*}/installer/checks.sh"
 # shellcheck source=installer/account.sh
 source "${BASH_SOURCE[0]%/*}/installer/account.sh"
+# shellcheck source=installer/images.sh
+source "${BASH_SOURCE[0]%/*}/installer/images.sh"
 # shellcheck source=installer/libvirt.sh
 source "${BASH_SOURCE[0]%/*}/installer/libvirt.sh"
 
@@ -131,29 +133,11 @@ write_settings() {
     if [[ "${import_folder}" == /var/lib/berth/import ]]; then
         own_folder "${import_folder}" 0700 root:root
     fi
+    close_folders
     close_images
     make_folder "${settings_path%/*}" 0755 root:root
     printf '{"roots": [%s], "import": "%s"}\n' "${list}" "${import_folder}" |
         put "${settings_path}" 0644 root:root 'wrote the settings of the helper'
-}
-
-# Generations that an older Berth made can be read by every account of this host.
-close_images() {
-    local root image group name
-    for name in libvirt-qemu qemu kvm; do
-        if getent group "${name}" >/dev/null; then
-            group="${name}"
-            break
-        fi
-    done
-    for root in "${roots[@]}"; do
-        [[ -d "${root}/images" && ! -L "${root}/images" ]] || continue
-        while IFS= read -r -d '' image; do
-            chgrp --no-dereference -- "${group:-root}" "${image}"
-            chmod -- 0440 "${image}"
-            changed "closed the image ${image}"
-        done < <(find "${root}/images" -maxdepth 1 -type f -name '*.qcow2' -perm 0444 -print0)
-    done
 }
 
 # The same way that the broker's key takes, but for sshd.

@@ -216,7 +216,11 @@ export const FINDINGS = {
   ),
   'directory-open': warning(
     'Others may write to {{path}} (mode {{mode}}).',
-    'Run "chmod 711 {{path}}" on the host.',
+    'Run "chgrp {{group}} {{path}}" and "chmod 710 {{path}}" on the host.',
+  ),
+  'directory-entered': warning(
+    'Every account of the host may enter {{path}} (mode {{mode}}).',
+    'Run "chgrp {{group}} {{path}}" and "chmod 710 {{path}}" on the host, unless others use it, too.',
   ),
   'directory-owner': warning(
     '{{path}} belongs to {{owner}}, not to root.',

@@ -127,7 +127,7 @@ export class Mirror {
           await this.#tellDue()
         })
         .catch((error: unknown) => {
-          countFailure('metadata.tell')
+          countFailure('metadata.tell', error)
           this.deps.log.error({ err: error }, 'the metadata of domains could not be written')
         })
     }, GATHER_MS)

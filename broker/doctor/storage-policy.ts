@@ -9,6 +9,8 @@ export type DirectoryLook =
       readonly fault: null
       readonly owner: string
       readonly mode: string
+      /** QEMU's, to which the directory is to belong. */
+      readonly qemu_group: string
       readonly device: number
       readonly free_bytes: number
       readonly total_bytes: number
@@ -28,6 +30,7 @@ const FILLING = 0.1
 const FULL = 0.03
 const FEW_INODES = 0.05
 const WRITABLE_BY_OTHERS = 0o022
+const ENTERED_BY_ALL = 0o005
 const MOST_NAMED = 5
 /** libvirt's throw-away layer lies beside the disk: DISK.TRANSIENT-DOMAIN. */
 const LAYER = /\.TRANSIENT-.*$/
@@ -36,7 +39,7 @@ export function judgeDirectory(kind: keyof Directories, looks: DirectoriesLook):
   const look = looks[kind]
   if (look.fault !== null)
     return says('', { code: 'directory-unusable', values: { path: look.path, reason: look.fault } })
-  const { path, owner, mode } = look
+  const { path, owner } = look
   const faults: Said[] = [
     ...(look.writable ? [] : [{ code: 'directory-read-only', values: { path } } as const]),
     // Layers in the transient directory are made by libvirt. Where nothing can be written, this cannot be known.
@@ -51,11 +54,24 @@ export function judgeDirectory(kind: keyof Directories, looks: DirectoriesLook):
       ? [{ code: 'directory-inodes', values: { path, count: look.free_inodes } } as const]
       : []),
     ...(owner === 'root' ? [] : [{ code: 'directory-owner', values: { path, owner } } as const]),
-    ...((parseInt(mode, 8) & WRITABLE_BY_OTHERS) === 0
-      ? []
-      : [{ code: 'directory-open', values: { path, mode } } as const]),
+    ...rightsFaults(look),
   ]
   return faultsOr(faults, { code: 'directory-good', values: { path } }, measuredOf(kind, looks))
+}
+
+function rightsFaults({
+  path,
+  mode,
+  qemu_group: group,
+}: Extract<DirectoryLook, { fault: null }>): Said[] {
+  const rights = parseInt(mode, 8)
+  if ((rights & (WRITABLE_BY_OTHERS | ENTERED_BY_ALL)) === 0) return []
+  return [
+    {
+      code: (rights & WRITABLE_BY_OTHERS) !== 0 ? 'directory-open' : 'directory-entered',
+      values: { path, mode, group },
+    },
+  ]
 }
 
 function spaceFaults({

@@ -85,7 +85,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
         await this.#look()
       })
       .catch((error: unknown) => {
-        countFailure('jobs.look')
+        countFailure('jobs.look', error)
         this.deps.log.error({ err: error }, 'looking for jobs failed')
       })
   }

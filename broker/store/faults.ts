@@ -23,6 +23,13 @@ const FAULTS = [
   },
 ] as const
 
+/** Whether something failed since the database or its disk does: what is done about it then is the broker's own affair. */
+export function isStoreFault(error: unknown): boolean {
+  return error instanceof BrokerError
+    ? FAULTS.some(({ code }) => code === error.code)
+    : storeFault(error) !== null
+}
+
 /** What a failure of the database, or of a file beside it, means for the one who asked; null when neither is at fault. */
 export function storeFault(error: unknown): BrokerError | null {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null

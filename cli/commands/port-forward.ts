@@ -24,10 +24,11 @@ export function definePortForwardCommand(program: Command, invocation: Invocatio
     })
 }
 
-/** Nobody listens in the guest yet, or the broker is away: worth a line. Any other refusal, or a cut with a reason, will not become better. */
+/** The guest starts and has no address yet, nobody listens in it yet, or the broker is away: worth a line. Any other refusal, or a cut with a reason, will not become better. */
 function mayPass(error: unknown): boolean {
   if (error instanceof RefusalError)
     return [
+      'address_unknown',
       'connection_refused',
       'too_many_connections',
       'hypervisor_unreachable',

@@ -6,17 +6,17 @@ it to the domain's MAC, or when the host's own neighbour table has it at that MA
 A neighbour table believes whoever speaks: a guest that says "10.9.0.5 is at my MAC" is written into it, while connections to
 10.9.0.5 go by the host's routes to somebody else. So an address counts only where the host's route to it ends, without a
 gateway, on the bridge of that very card: what connects to it then stays among the guest's own neighbours. Of those, what libvirt
-has leased to another MAC does not count either.
+has leased to another MAC does not count either, nor, where libvirt has leased it to nobody, what another MAC answers for, too.
 """
 
 import ipaddress
 import json
 import re
 import socket
-import time
 from typing import Any, Dict, Iterator, List, Set, Tuple
 
 from children import run
+from claims import DISCARD_PORT, contested
 from domains import address, command
 from failures import Failure
 from host import Host
@@ -34,10 +34,7 @@ LEASE = re.compile(
 INTERFACE = re.compile(r"\s*(\S+)\s.*\s([0-9a-f]{2}(?::[0-9a-f]{2}){5})\s*")
 AGENT_TIMEOUT_MS = 4000
 IP_TIMEOUT_MS = 3000
-# How long a neighbour may take to answer the kernel's question who has an address.
-NEIGHBOUR_WAIT_S = 0.3
 MOST_HINTS = 16
-DISCARD_PORT = 9
 
 
 def guest_addresses(host: Host, request: Request) -> Result:
@@ -45,18 +42,18 @@ def guest_addresses(host: Host, request: Request) -> Result:
     name = request.args["domain"]
     cards = _cards(host, request, name)
     others = set(_own(request)) | _leased_to_others(host, set(cards))
-    found: Dict[str, str] = {}
-    for source in ("lease", "arp"):
-        for mac, text in _listed(_ask(host, name, source)):
-            if mac in cards and _is_usable(text, others) and on_link(request, text, cards[mac]):
-                found.setdefault(text, source)
-    hints = [
-        text
-        for _, text in _agent(host, request, name)
-        if text not in found and _is_usable(text, others)
-    ]
-    for text in proven(request, hints[:MOST_HINTS], cards):
-        found.setdefault(text, "agent")
+    found = {
+        text: "lease"
+        for mac, text in _listed(_ask(host, name, "lease"))
+        if mac in cards and _is_usable(text, others) and on_link(request, text, cards[mac])
+    }
+    hints: Dict[str, str] = {}
+    told = [(text, "arp") for mac, text in _listed(_ask(host, name, "arp")) if mac in cards]
+    for text, source in told + [(text, "agent") for _, text in _agent(host, request, name)]:
+        if text not in found and _is_usable(text, others):
+            hints.setdefault(text, source)
+    for text in proven(request, list(hints)[:MOST_HINTS], cards):
+        found.setdefault(text, hints[text])
     return {"items": [{"address": text, "source": source} for text, source in found.items()]}
 
 
@@ -160,8 +157,12 @@ def _is_usable(text: str, others: Set[str]) -> bool:
 
 
 def proven(request: Request, hints: List[str], cards: Dict[str, str]) -> List[str]:
-    """Those that the neighbour table has at one of the cards, on its device, after the kernel has asked for them."""
-    hints = [text for text in hints if any(on_link(request, text, dev) for dev in cards.values())]
+    """Those that the neighbour table has at one of the cards, on its device, and for which nobody else there answers."""
+    devices = {
+        device: [text for text in hints if on_link(request, text, device)]
+        for device in set(cards.values())
+    }
+    hints = [text for texts in devices.values() for text in texts]
     if not hints:
         return []
     for text in hints:
@@ -171,13 +172,14 @@ def proven(request: Request, hints: List[str], cards: Dict[str, str]) -> List[st
                 knock.sendto(b"", (text, DISCARD_PORT))
         except OSError:
             pass  # No route to it: then it is no neighbour either.
-    time.sleep(NEIGHBOUR_WAIT_S)
+    others = contested(devices, set(cards))
     ended = run(request, ["ip", "-json", "neighbour"], timeout_ms=IP_TIMEOUT_MS)
     neighbours = json.loads(ended.output or "[]") if ended.code == 0 else []
     return [
         entry["dst"]
         for entry in neighbours
         if entry.get("dst") in hints
+        and entry["dst"] not in others
         and entry.get("lladdr") in cards
         and entry.get("dev") == cards[entry["lladdr"]]
         and on_link(request, entry["dst"], entry["dev"])

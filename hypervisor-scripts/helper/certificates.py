@@ -10,6 +10,7 @@ from durable import read_if_there, write_durably
 from failures import Failure
 from host import Host
 from locks import held
+from qemu_account import qemu_group
 from requests import Request
 
 Result = Dict[str, Any]
@@ -18,8 +19,6 @@ FOLDER = "/etc/pki/libvirt-spice"
 KEY = FOLDER + "/server-key.pem"
 CERTIFICATE = FOLDER + "/server-cert.pem"
 CA = FOLDER + "/ca-cert.pem"
-# Who QEMU runs as: Debian's and Ubuntu's group, Red Hat's, and one that many hosts have.
-QEMU_GROUPS = ("libvirt-qemu", "qemu", "kvm")
 TIMEOUT_MS = 30_000
 
 
@@ -72,19 +71,6 @@ def _alternative(name: str) -> str:
         return f"IP:{name}"
     except ValueError:
         return f"DNS:{name}"
-
-
-def qemu_group() -> int:
-    """The group that QEMU runs in; raises Failure('not_found')."""
-    for name in QEMU_GROUPS:
-        try:
-            return grp.getgrnam(name).gr_gid
-        except KeyError:
-            continue
-    raise Failure(
-        "not_found",
-        f'None of the groups {", ".join(QEMU_GROUPS)} exists; is libvirt with QEMU installed?',
-    )
 
 
 def _openssl(request: Request, words: "list[str]", given: str = "") -> str:

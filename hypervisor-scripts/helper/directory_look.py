@@ -10,6 +10,7 @@ from facts import can_reflink
 from failures import Failure
 from host import KINDS, Host
 from ownership import keeps_marks
+from qemu_account import qemu_group_name, qemu_passes
 from requests import Request
 
 Result = Dict[str, Any]
@@ -39,6 +40,7 @@ def _about(path: str) -> Result:
         "fault": None,
         "owner": _name(found.st_uid),
         "mode": f"{stat.S_IMODE(found.st_mode):o}",
+        "qemu_group": qemu_group_name(),
         "device": found.st_dev,
         "free_bytes": space.f_bavail * space.f_frsize,
         "total_bytes": space.f_blocks * space.f_frsize,
@@ -75,7 +77,7 @@ def _closed_by(path: str) -> Optional[str]:
     parts = os.path.realpath(path).split("/")
     for count in range(2, len(parts) + 1):
         place = "/".join(parts[:count])
-        if not os.stat(place).st_mode & stat.S_IXOTH:
+        if not qemu_passes(os.stat(place)):
             return place
     return None
 

@@ -10,6 +10,7 @@ import time
 from typing import Any, Dict, Optional
 
 import arguments
+from closing import close_generations
 from events import Relay, SHUTDOWN_COMMAND
 from failures import Failure
 from host import Directory, Host
@@ -31,6 +32,7 @@ def configure(host: Host, request: Request) -> Result:
             for kind in ("images", "overlays", "transient")
         }
     )
+    close_generations(host.directory("images"))
     with host.lock:
         if not host.relays:
             host.relays = [

@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import stat
 import threading
 from typing import TYPE_CHECKING, Dict, List, Optional, Set
 
-from channel import Channel
+from channel import Channel, log
 from durable import read_if_there, write_durably
 from failures import Failure
+from qemu_account import qemu_group, qemu_group_if_there
 from virsh import Shells
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ SETTINGS = "/etc/berth/helper.json"
 # The last configured directories, for the processes that only carry a stream and are not configured themselves.
 REMEMBERED = "/var/lib/berth/directories.json"
 KINDS = ("images", "overlays", "transient")
+# Below it nothing is anybody else's; of what an administrator chose elsewhere only they can know.
+OWN_ROOT = "/var/lib/berth/"
 # What is being written lies here until it is whole: nobody else's file is ever in this directory.
 PARTS = ".berth-parts"
 
@@ -144,9 +148,31 @@ class Host:
             raise Failure(
                 "bad_path", f"{kind} {path} cannot be used as a directory: {error.strerror}."
             )
-        if made:
-            os.fchmod(directory.handle, 0o711)
+        if made or _is_closed_wrongly(directory):
+            _close(directory)
         return directory
+
+
+def _is_closed_wrongly(directory: Directory) -> bool:
+    """Whether an older Berth made it, so that every account may enter, or QEMU has been given another group since."""
+    found = os.fstat(directory.handle)
+    mode, group = stat.S_IMODE(found.st_mode), qemu_group_if_there()
+    return (
+        directory.path.startswith(OWN_ROOT)
+        and found.st_uid == 0
+        and mode in (0o711, 0o710)
+        and (mode, found.st_gid) != (0o710, group)
+    )
+
+
+def _close(directory: Directory) -> None:
+    """QEMU reaches what it is told the name of; others neither list nor enter."""
+    try:
+        os.fchown(directory.handle, 0, qemu_group())
+        os.fchmod(directory.handle, 0o710)
+    except (Failure, OSError) as error:
+        # Without the group there is no QEMU yet; a file system that is read-only for now keeps no host from being used.
+        log(f"{directory.path} cannot be closed to others: {error}")
 
 
 def _make_directories(path: str) -> bool:

@@ -8,11 +8,11 @@ import threading
 from typing import Any, Dict, List, Optional
 
 from children import last_line, run
+from closing import GENERATION_MODE
 from failures import Failure, from_os_error
 from host import Directory, Host
 from image_checksum import PIECE_BYTES, hash_file
 from images import (
-    GENERATION_MODE,
     child_failure,
     made_before,
     must_hold,

@@ -3,6 +3,7 @@
 import os
 from typing import Any, Dict, List
 
+from closing import unseal
 from durable import remove_if_there
 from failures import Failure, from_os_error
 from host import Directory, Host
@@ -91,7 +92,17 @@ def _remove(
         drop_layer(host, name)
         drop_link(host, name)
     if mark is not None:
-        remove_if_there(name, directory.handle)
+        _unlink(directory, name)
+
+
+def _unlink(directory: Directory, name: str) -> None:
+    if directory.kind == "images":
+        handle = open_image(directory, name)
+        try:
+            unseal(handle)
+        finally:
+            os.close(handle)
+    remove_if_there(name, directory.handle)
 
 
 def parts_remove(host: Host, request: Request) -> Result:

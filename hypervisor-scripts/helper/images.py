@@ -3,20 +3,18 @@
 import os
 from typing import Any, Dict, List, Optional
 
-from certificates import qemu_group
 from children import last_line, run
+from closing import GENERATION_MODE, seal
 from durable import remove_if_there
 from failures import Failure
 from host import Directory, Host
 from locks import held
 from ownership import Mark, foreign, own, set_mark
 from qcow2 import image_path, open_image, read_header
+from qemu_account import qemu_group
 from requests import Request
 
 Result = Dict[str, Any]
-
-# In an image are password hashes and host keys: only root and QEMU read it, and nobody writes it.
-GENERATION_MODE = 0o440
 
 # How long a request waits for another one (perhaps of a helper that is just ending) that writes the same file.
 NAME_WAIT_MS = 5000
@@ -121,6 +119,8 @@ def publish(
     set_mark(part, directory, name, mark)
     os.fsync(part)
     place(directory, name, mark.owner if replace else None)
+    if mode == GENERATION_MODE:
+        seal(part)
     directory.sync()
 
 

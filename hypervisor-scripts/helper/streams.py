@@ -13,11 +13,12 @@ from typing import Any, Dict, Optional, Tuple
 
 import journal
 from channel import log
+from closing import GENERATION_MODE
 from durable import read_if_there, remove_if_there, write_all, write_durably
 from failures import Failure, from_os_error
 from host import Directory, Host
 from image_checksum import hash_file
-from images import GENERATION_MODE, exists, must_hold, part_exists, publish, remove_part, writing
+from images import exists, must_hold, part_exists, publish, remove_part, writing
 from ownership import Mark, own
 from qcow2 import open_image
 from requests import Request

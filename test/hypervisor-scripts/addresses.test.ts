@@ -22,13 +22,21 @@ for (const rpFilter of ['0', '1', '2'])
       ])
       t.equal(code, 0, stderr)
       const found = JSON.parse(stdout) as { table: string[]; proven: string[]; on_link: string[] }
-      for (const claimed of ['10.9.0.5', '172.16.3.4', '192.168.200.9', 'fd00:9::5'])
+      for (const claimed of [
+        '10.9.0.5',
+        '172.16.3.4',
+        '192.168.200.9',
+        'fd00:9::5',
+        '192.168.122.20',
+        'fd00:1::20',
+      ])
         t.ok(found.table.includes(claimed), `the neighbour table believes ${claimed}`)
       t.same(
         found.proven,
         ['192.168.122.10', 'fd00:1::10'],
         'its own addresses count, and no other',
       )
-      t.same(found.on_link, ['192.168.122.10', 'fd00:1::10'])
+      const onLink = ['192.168.122.10', '192.168.122.20', 'fd00:1::10', 'fd00:1::20']
+      t.same(found.on_link, onLink, 'a neighbour is as near as the guest')
     },
   )

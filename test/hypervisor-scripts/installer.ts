@@ -120,9 +120,10 @@ async function olderInstall(
       ssh,
       `${ssh}/authorized_keys`,
       '/var/lib/berth/import',
+      '/var/lib/berth/images',
       image,
     ]),
-    '755 root directory\n644 root regular file\n700 root directory\n440 root regular file\n',
+    '755 root directory\n644 root regular file\n700 root directory\n710 root directory\n440 root regular file\n',
   )
   const asAccount = (...words: string[]) =>
     host.run(['setpriv', '--reuid=berth', '--regid=berth', '--init-groups', '--', ...words])

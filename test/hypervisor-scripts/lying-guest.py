@@ -17,6 +17,8 @@ from requests import Request  # noqa: E402
 GUEST, BRIDGE = "52:54:00:aa:bb:cc", "virbr0"
 TRUE, FAR, BEYOND, BESIDE = "192.168.122.10", "10.9.0.5", "172.16.3.4", "192.168.200.9"
 TRUE6, FAR6 = "fd00:1::10", "fd00:9::5"
+# Of a neighbour on the same bridge, which has given them to itself.
+FIXED, FIXED6 = "192.168.122.20", "fd00:1::20"
 
 
 def sh(line: str) -> None:
@@ -27,12 +29,14 @@ def build(rp_filter: str) -> None:
     sh(
         f"""
         ip link set lo up
-        for name in guest office other; do
+        for name in guest office other near; do
             ip netns add berth-$name-{os.getpid()}
         done
         ip link add {BRIDGE} type bridge; ip link set {BRIDGE} up
         ip link add vnet0 type veth peer name eth0 address {GUEST} netns berth-guest-{os.getpid()}
         ip link set vnet0 master {BRIDGE} up
+        ip link add vnet2 type veth peer name eth0 netns berth-near-{os.getpid()}
+        ip link set vnet2 master {BRIDGE} up
         ip link add eth0 type veth peer name eth0 netns berth-office-{os.getpid()}
         ip link set eth0 up
         ip link add virbr1 type bridge; ip link set virbr1 up
@@ -44,8 +48,9 @@ def build(rp_filter: str) -> None:
         ip route add default via 10.9.0.254
         for all in all default {BRIDGE} eth0; do echo {rp_filter} > /proc/sys/net/ipv4/conf/$all/rp_filter; done
         inside() {{ name=$1; shift; ip netns exec berth-$name-{os.getpid()} "$@"; }}
-        for name in guest office other; do inside $name ip link set eth0 up; done
+        for name in guest office other near; do inside $name ip link set eth0 up; done
         inside guest ip address add {TRUE}/24 dev eth0; inside guest ip address add {TRUE6}/64 dev eth0 nodad
+        inside near ip address add {FIXED}/24 dev eth0; inside near ip address add {FIXED6}/64 dev eth0 nodad
         inside office ip address add {FAR}/24 dev eth0; inside office ip address add {FAR6}/64 dev eth0 nodad
         inside other ip address add {BESIDE}/24 dev eth0
         """
@@ -58,7 +63,7 @@ def lie() -> None:
 import socket, struct
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0))
 mac = bytes.fromhex("{GUEST.replace(':', '')}")
-for claimed in {[TRUE, FAR, BEYOND, BESIDE]!r}:
+for claimed in {[TRUE, FAR, BEYOND, BESIDE, FIXED]!r}:
     arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + socket.inet_aton(claimed) + bytes(6) + socket.inet_aton("192.168.122.1")
     s.send(b"\\xff" * 6 + mac + b"\\x08\\x06" + arp)
 """
@@ -82,10 +87,10 @@ def main() -> None:
             break
         time.sleep(0.1)
     # What rp_filter keeps out of the table is put there: other settings of the kernel would have let it in.
-    for claimed in (FAR, BEYOND, BESIDE, FAR6):
+    for claimed in (FAR, BEYOND, BESIDE, FAR6, FIXED, FIXED6):
         sh(f"ip neighbour replace {claimed} dev {BRIDGE} lladdr {GUEST} nud stale")
     request = Request("1", "guest_addresses", {}, None, None, lambda answer: None)
-    claimed = [TRUE, FAR, BEYOND, BESIDE, TRUE6, FAR6]
+    claimed = [TRUE, FAR, BEYOND, BESIDE, FIXED, TRUE6, FAR6, FIXED6]
     print(
         json.dumps(
             {
@@ -100,5 +105,5 @@ def main() -> None:
 try:
     main()
 finally:
-    for name in ("guest", "office", "other"):
+    for name in ("guest", "office", "other", "near"):
         subprocess.run(["ip", "netns", "delete", f"berth-{name}-{os.getpid()}"], check=False)

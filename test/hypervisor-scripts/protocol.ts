@@ -45,7 +45,11 @@ async function hello(t: Test, host: FleetHost): Promise<void> {
       },
     },
   )
-  t.equal(await host.mustRun(['stat', '-c', '%a', '/var/lib/berth/images']), '711\n')
+  for (const name of ['images', 'overlays', 'transient'])
+    t.equal(
+      await host.mustRun(['stat', '-c', '%a %U:%G', `/var/lib/berth/${name}`]),
+      '710 root:libvirt-qemu\n',
+    )
   t.equal(await line.end(), 0)
 }
 

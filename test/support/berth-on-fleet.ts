@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Hypervisor } from '../../broker/api/hypervisors.js'
 import type { Machine, MachinesAndJob, PowerAction } from '../../broker/api/machines.js'
 import type { Job } from '../../broker/api/jobs.js'
-import { type CommandResult, runCommand } from '../fleet/command.js'
+import { type CommandResult, mustRun, runCommand } from '../fleet/command.js'
 import { type Fleet, startFleet } from '../fleet/fleet.js'
 import type { FleetHost } from '../fleet/fleet-host.js'
 import {
@@ -23,6 +23,25 @@ export const OVERLAYS = '/var/lib/berth/overlays'
 /** The test guest is small; many fit beside each other. */
 export const SMALL = { memoryMib: 128, vcpus: 1, network: 'none' }
 
+/** The IPv6 address of who has this IPv4 address in a fleet. */
+export function ipv6Of(address: string): string {
+  return `fd00:be::${address.split('.').join(':')}`
+}
+
+async function giveIpv6Addresses(fleet: Fleet): Promise<void> {
+  const add = (address: string, device: string): string[] => [
+    'ip',
+    'address',
+    'add',
+    `${ipv6Of(address)}/64`,
+    'dev',
+    device,
+    'nodad',
+  ]
+  await mustRun(add(fleet.gateway, fleet.bridge))
+  for (const host of fleet.hosts) await host.mustRun(add(host.address, 'eth0'))
+}
+
 /** A fleet of real hypervisors with a broker that knows them all. */
 export class BerthOnFleet {
   private constructor(
@@ -36,13 +55,16 @@ export class BerthOnFleet {
     hosts: number
     name: string
     settings?: Record<string, string | number>
+    /** Broker and hypervisors have IPv6 addresses, by which alone they are reached. */
+    ipv6?: boolean
   }): Promise<BerthOnFleet> {
     const directory = mkdtempSync(join(tmpdir(), `berth-${options.name}-`))
     const fleet = await startFleet({ hosts: options.hosts, name: options.name })
     try {
+      if (options.ipv6 === true) await giveIpv6Addresses(fleet)
       const broker = await BrokerProcess.start({
         directory,
-        address: fleet.gateway,
+        address: options.ipv6 === true ? ipv6Of(fleet.gateway) : fleet.gateway,
         thinClientNetworks: [fleet.subnet],
         ...(options.settings ? { settings: options.settings } : {}),
       })
@@ -69,7 +91,7 @@ export class BerthOnFleet {
   async addHypervisor(host: FleetHost): Promise<void> {
     const { installLine } = await this.api.post<{ installLine: string }>('/hypervisors', {
       name: host.name,
-      address: host.address,
+      address: this.broker.options.address.includes(':') ? ipv6Of(host.address) : host.address,
       fingerprint: await host.hostKeyFingerprint(),
       virtType: 'qemu',
     })
@@ -219,7 +241,7 @@ export class BerthOnFleet {
     const env = {
       ...process.env,
       NODE_OPTIONS: '',
-      BERTH_BROKER: `${this.broker.options.address}:${this.broker.port}`,
+      BERTH_BROKER: this.broker.hostAndPort,
       BERTH_CA: join(this.broker.options.directory, 'data', 'ca.pem'),
       BERTH_TOKEN: this.api.token ?? '',
     }

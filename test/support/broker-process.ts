@@ -49,7 +49,12 @@ export class BrokerProcess {
   }
 
   get url(): string {
-    return `https://${this.options.address}:${this.port}`
+    return `https://${this.hostAndPort}`
+  }
+  /** As a program is told where it is: `[IPV6]:PORT`. */
+  get hostAndPort(): string {
+    const { address } = this.options
+    return `${address.includes(':') ? `[${address}]` : address}:${this.port}`
   }
   get pid(): number {
     return this.#child?.pid ?? 0

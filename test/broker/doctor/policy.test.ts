@@ -153,7 +153,8 @@ const GOOD = {
   path: '/images',
   fault: null,
   owner: 'root',
-  mode: '711',
+  mode: '710',
+  qemu_group: 'libvirt-qemu',
   device: 1,
   free_bytes: 500 * GIB,
   total_bytes: 1_000 * GIB,
@@ -186,6 +187,8 @@ table('directories', [
   ],
   ['of another owner', directory({ owner: 'berth' }), ['directory-owner']],
   ['open to all', directory({ mode: '1777' }), ['directory-open']],
+  ['entered by all', directory({ mode: '711' }), ['directory-entered']],
+  ['listed by all', directory({ mode: '755' }), ['directory-entered']],
   [
     'several faults',
     directory({ writable: false, keeps_marks: false, mode: '777' }),

@@ -74,6 +74,7 @@ t.test('a file system that keeps no marks is named before anything is to be crea
   await host.mustRun(['mount', '-t', 'ramfs', '-o', 'mode=711', 'ramfs', '/var/lib/berth/overlays'])
   const found = await check()
   t.ok(codes(found, 'overlays').includes('directory-no-marks'))
+  t.ok(codes(found, 'overlays').includes('directory-entered'))
   t.notOk(codes(found, 'images').includes('directory-no-marks'))
   await host.mustRun(['umount', '/var/lib/berth/overlays'])
 })
@@ -107,7 +108,7 @@ t.test('what is wrong on the host is found', async (t) => {
   await host.mustRun([
     'sh',
     '-c',
-    'cp /root/keys /var/lib/berth-account/.ssh/authorized_keys; sed -i "/MaxSessions 2/d" /etc/ssh/sshd_config; chmod 711 /var/lib/berth/overlays; chmod 640 /etc/pki/libvirt-spice/server-key.pem; gpasswd -d berth kvm; sed -i "/bin.true/d" /etc/sudoers.d/berth',
+    'cp /root/keys /var/lib/berth-account/.ssh/authorized_keys; sed -i "/MaxSessions 2/d" /etc/ssh/sshd_config; chmod 710 /var/lib/berth/overlays; chmod 640 /etc/pki/libvirt-spice/server-key.pem; gpasswd -d berth kvm; sed -i "/bin.true/d" /etc/sudoers.d/berth',
   ])
 })
 
