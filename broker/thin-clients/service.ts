@@ -116,7 +116,7 @@ export class ThinClients {
       this.#parking.tell(deviceTopic(deviceId))
     }
     this.orders = new Orders({ store: deps.store, log: deps.log, tell, now })
-    const askers = new Askers(deps.codeSecret, Date.now)
+    const askers = new Askers(deps.codeSecret, now)
     this.#identities = new Identities({ ...deps, askers, tell, now })
     this.devices = new Devices({
       ...deps,
