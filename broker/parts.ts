@@ -103,6 +103,7 @@ function assembleDesktops(hosting: Ground & Hosting, people: People): Desktops {
     ...hosting,
     ...machineAnswers(store),
     inUse: async (id) => await handingOut.assignments.inUse(id),
+    inUseOf: async (ids) => await handingOut.assignments.inUseOf(ids),
   })
   const working = { ...hosting, ...machineParts }
   const handingOut: HandingOut = assembleHandingOut({
