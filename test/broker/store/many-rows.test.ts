@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import Database from 'better-sqlite3'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
@@ -18,7 +19,8 @@ import { readJobs } from '../../../broker/jobs/store.js'
 import { listMachines, requireMachine } from '../../../broker/machines/store.js'
 import { stayAnswer } from '../../../broker/may-stay.js'
 import { Documents } from '../../../broker/pools/documents.js'
-import { listPools } from '../../../broker/pools/listing.js'
+import { listMembers, listPools } from '../../../broker/pools/listing.js'
+import { requirePool } from '../../../broker/pools/store.js'
 import { poolsFor } from '../../../broker/pools/views.js'
 import { openStore, type Store } from '../../../broker/store/open.js'
 import { loginsWithSeats } from '../../../broker/thin-clients/logins-with-seats.js'
@@ -34,6 +36,9 @@ import { permissionsOf } from '../assignments/pool-grants.js'
 // What makes a list, or looks after many at once, asks the database as often for a thousand as for ten: else each look of a big house is thousands of questions.
 const FEW = 10
 const MANY = 1_000
+/** Of a big house; a list of so many must not keep everybody else waiting. */
+const VERY_MANY = 10_000
+const LONGEST_PAUSE_MS = 250
 /** Long lists are read in parts of some hundred rows. */
 const PARTS = 16
 
@@ -166,5 +171,25 @@ t.test('no list asks the database once for each of its rows', async (t) => {
     const ofMany = statements.take().length
     t.ok(found >= MANY, `${what}: a thousand, ${found}`)
     t.ok(ofMany <= ofFew + PARTS, `${what}: ${ofFew} statements for ten, ${ofMany} for a thousand`)
+  }
+})
+
+t.test('while a long list is made, others go on', async (t) => {
+  const store = houseOf(t, VERY_MANY)
+  const pauses = monitorEventLoopDelay({ resolution: 1 })
+  const ofOnePool: typeof LISTS = {
+    'members of a pool': async () => {
+      await store.updateTable('pool_member').set({ pool_id: 'pool-0' }).execute()
+      return (await listMembers(store, await requirePool(store, 'pool-0'), () => nobody)).length
+    },
+  }
+  for (const [what, list] of Object.entries({ ...LISTS, ...ofOnePool })) {
+    await list(store) // what is done once, such as compiling, is nobody's list
+    pauses.reset()
+    pauses.enable()
+    await list(store)
+    pauses.disable()
+    const longestMs = pauses.max / 1e6
+    t.ok(longestMs < LONGEST_PAUSE_MS, `${what}: at most ${longestMs.toFixed(0)} ms in one go`)
   }
 })
