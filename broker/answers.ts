@@ -4,6 +4,7 @@ import { metadataOf } from './assignments/records.js'
 import type { Assignments } from './assignments/service.js'
 import type { ConsoleAnswers } from './consoles/assembly.js'
 import type { DomainExtrasOf } from './machines/definition.js'
+import { stayAnswer } from './may-stay.js'
 import { strictest } from './pools/policy.js'
 import { poolsOf } from './pools/store.js'
 import type { Store } from './store/open.js'
@@ -79,10 +80,7 @@ export function consoleAnswers(deps: {
     mayTake: async (asker, machineId) => await may(asker, machineId, 'takeConsole'),
     mayKnow: async (asker, machineId) =>
       (await may(asker, machineId, 'takeConsole')) || (await may(asker, machineId, 'assign')),
-    mayStay: async (holder, machineId) =>
-      holder.kind === 'device'
-        ? await assignments.deviceMayStay(holder.name, machineId)
-        : await may(holder, machineId, 'accessConsole'),
+    mayStay: stayAnswer(store),
     features: async (machineId) =>
       strictest((await poolsOf(store, machineId)).map((pool) => pool.policy)),
     protocols: async (machineId) => (await poolsOf(store, machineId))[0]?.policy.protocols ?? [],

@@ -65,7 +65,13 @@ export async function assembleParts(deps: PartsDeps): Promise<Parts> {
     claims,
     pools,
   })
-  return { ...desktops, ...thinClientParts, ...assembleHistory(ground), people, headLog }
+  return {
+    ...desktops,
+    ...thinClientParts,
+    ...assembleHistory({ ...ground, clock: people.clock }),
+    people,
+    headLog,
+  }
 }
 
 interface Ground extends Pick<Foundation, 'store' | 'changes' | 'authority'> {
@@ -91,11 +97,13 @@ async function assembleHosting(
 /** Machines, who has them, and their screens: each of these asks the others. */
 function assembleDesktops(hosting: Ground & Hosting, people: People): Desktops {
   const { store, config } = hosting
-  const { permissions, sessions } = people
+  const { permissions, sessions, clock } = people
+  const steadyNow = (): number => clock.now()
   const machineParts = assembleMachines({
     ...hosting,
     ...machineAnswers(store),
     inUse: async (id) => await handingOut.assignments.inUse(id),
+    inUseOf: async (ids) => await handingOut.assignments.inUseOf(ids),
   })
   const working = { ...hosting, ...machineParts }
   const handingOut: HandingOut = assembleHandingOut({
@@ -107,12 +115,13 @@ function assembleDesktops(hosting: Ground & Hosting, people: People): Desktops {
     mayHave: queueAnswer(store, permissions),
     watchersOf: (machineId) => consoleParts.consoles.watchers(machineId),
   })
-  const draining = assembleDraining({ ...working, handingOut })
+  const draining = assembleDraining({ ...working, handingOut, now: steadyNow })
   const { assignments, claims } = handingOut
   const consoleParts: ConsoleParts = assembleConsoles({
     ...working,
     ...consoleAnswers({ store, permissions, assignments }),
     claims,
+    now: steadyNow,
     loginLives: async (login) => await sessions.lives(login),
   })
   return { ...machineParts, ...consoleParts, handingOut, draining }

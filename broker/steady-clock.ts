@@ -1,5 +1,7 @@
 /** Less is the noise of timers. */
 const STEP_MS = 2_000
+/** A clock that was wrong when the machine was switched on, or was set by mistake, is right by then. */
+const SETTLED_AFTER_MS = 3_600_000
 /** A clock that is set on by more was wrong for long, or this machine slept: it is believed at once. */
 const MOST_LAG_MS = 2 * 24 * 3_600_000
 
@@ -10,7 +12,7 @@ export interface SteadyClockDeps {
 }
 
 /**
- * The time by which logins, tokens and acceptances end. A wall clock that is set on, rightly or by mistake, must not end them all at once: this one catches up
+ * The time by which logins, tokens, acceptances and waits end. A wall clock that is set on, rightly or by mistake, must not end them all at once: this one catches up
  * with it at double speed, so that what has an hour left has at least half an hour. One that is set back is followed at once: nothing ends by that. At a start
  * the wall clock is believed, since nobody knows how long the broker was away.
  */
@@ -52,5 +54,10 @@ export class SteadyClock {
   steadyForMs(): number {
     this.now()
     return this.#monotonic - this.#steppedAt
+  }
+
+  /** Whether the time is so well established that what it ends may be removed for ever. */
+  isSettled(): boolean {
+    return this.steadyForMs() >= SETTLED_AFTER_MS
   }
 }

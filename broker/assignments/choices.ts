@@ -1,9 +1,11 @@
+import type { Verb } from '../api/permissions.js'
 import type { Pool } from '../api/pools.js'
 import type { Choice } from '../api/thin-clients.js'
 import { listPools } from '../pools/listing.js'
 import type { Store } from '../store/open.js'
 import type { Caller } from '../users/caller.js'
 import type { Permissions } from '../users/permissions.js'
+import { compareNames } from '../natural-order.js'
 
 export interface ChoicesDeps {
   readonly store: Store
@@ -45,14 +47,10 @@ export async function choicesOf(
   const bounds = new Set(only.map((name) => name.toLowerCase()))
   const inBounds = (pool: string | null): boolean =>
     bounds.size === 0 || (pool !== null && bounds.has(pool.toLowerCase()))
+  const verbs = await deps.permissions.onAll(person, 'pool')
   const pools: Choice[] = []
   for (const pool of await listPools(deps.store, {})) {
-    if (
-      pool.state !== 'active' ||
-      !inBounds(pool.name) ||
-      !(await mayUsePool(deps, person, pool.name))
-    )
-      continue
+    if (pool.state !== 'active' || !inBounds(pool.name) || !mayUse(verbs.get(pool.name))) continue
     const mine = held.find((one) => one.pool === pool.name)
     pools.push({ kind: 'pool', name: pool.name, ...stateOf(pool, mine?.machine) })
   }
@@ -69,8 +67,7 @@ export async function choicesOf(
   )
   const order = { yours: 0, free: 1, full: 2, maintenance: 3 } as const
   return [...pools, ...machines].sort(
-    (a, b) =>
-      order[a.state] - order[b.state] || a.name.localeCompare(b.name, 'en', { numeric: true }),
+    (a, b) => order[a.state] - order[b.state] || compareNames(a.name, b.name),
   )
 }
 
@@ -80,17 +77,12 @@ export async function mayHave(
   person: Caller,
   choice: Pick<Choice, 'kind' | 'name'>,
 ): Promise<boolean> {
-  if (choice.kind === 'pool') return await mayUsePool(deps, person, choice.name)
+  if (choice.kind === 'pool') return mayUse(await deps.permissions.on(person, 'pool', choice.name))
   return (await deps.permissions.on(person, 'machine', choice.name))?.has('accessConsole') === true
 }
 
-async function mayUsePool(
-  { permissions }: ChoicesDeps,
-  person: Caller,
-  pool: string,
-): Promise<boolean> {
-  const verbs = await permissions.on(person, 'pool', pool)
-  return verbs !== null && verbs.has('start') && verbs.has('accessConsole')
+function mayUse(verbs: ReadonlySet<Verb> | null | undefined): boolean {
+  return verbs?.has('start') === true && verbs.has('accessConsole')
 }
 
 async function machineChoices(

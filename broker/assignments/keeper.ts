@@ -6,12 +6,13 @@ import type { JobRunner } from '../jobs/runner.js'
 import { hasDisk } from '../machines/disks.js'
 import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
-import { readPool } from '../pools/store.js'
 import { Rounds } from '../rounds.js'
 import type { Store } from '../store/open.js'
+import { Turn } from '../turn.js'
 import type { Claims } from './claims.js'
 import type { Cleaner } from './cleaner.js'
 import type { FairClock } from './clock.js'
+import { expiring } from './expiring.js'
 import type { Hosts } from './hosts.js'
 import { due, hostEmptiedAt, nextStep, type Seen, type Step } from './policy.js'
 import type { PowerWindows } from './power-windows.js'
@@ -263,22 +264,13 @@ export class Keeper {
   /** Takes what has expired, and warns before a session is cut. Only where the host has been watched long enough to know who is connected. */
   async #reap(): Promise<void> {
     const { store, now, hosts } = this.deps
-    for (const row of await store.selectFrom('pool').selectAll().execute()) {
-      const pool = readPool(row)
-      const held = await store
-        .selectFrom('assignment')
-        .innerJoin('machine', 'machine.id', 'assignment.machine_id')
-        .selectAll('assignment')
-        .select(['machine.name', 'machine.hypervisor'])
-        .where('pool_id', '=', pool.id)
-        .where('fixed', '=', 0)
-        .execute()
-      for (const one of held) {
-        if (!hosts.isMachineSettled({ id: one.machine_id, hypervisor: one.hypervisor })) continue
-        const next = due(one, pool.policy, now())
-        if (next.do === 'warn') await this.#warn(one, next.takenAt, next.sentence)
-        else if (next.do === 'take') await this.#take(one, next.because, pool.policy)
-      }
+    const turn = new Turn()
+    for (const { held, policy } of await expiring(store)) {
+      await turn.passed()
+      if (!hosts.isMachineSettled({ id: held.machine_id, hypervisor: held.hypervisor })) continue
+      const next = due(held, policy, now())
+      if (next.do === 'warn') await this.#warn(held, next.takenAt, next.sentence)
+      else if (next.do === 'take') await this.#take(held, next.because, policy)
     }
   }
 

@@ -3,6 +3,7 @@ import type { PowerState } from '../api/machines.js'
 import type { PoolPolicy } from '../api/pools.js'
 import type { Queries } from '../store/open.js'
 import type { AssignmentRow } from '../store/tables.js'
+import { mapInTurns } from '../turn.js'
 import {
   expiresAt,
   hostEmptiedAt,
@@ -58,7 +59,7 @@ export async function listDesktops(
     )
     .orderBy('machine.name')
     .execute()
-  return rows.map((row) => toDesktop(row, now, [...watchersOf(row.machine_id)]))
+  return await mapInTurns(rows, (row) => toDesktop(row, now, [...watchersOf(row.machine_id)]))
 }
 
 function toDesktop(row: Row, now: number, watchedBy: string[]): Desktop {

@@ -7,7 +7,7 @@ import { seesWhole } from '../pools/views.js'
 import type { Caller } from '../users/caller.js'
 import { choicesOf, type ChoicesDeps } from './choices.js'
 import { hostEmptiedAt } from './policy.js'
-import { waitersOf } from './queue.js'
+import { type OfferFacts, poolFactsFor } from './offer-facts.js'
 import type { StartTimes } from './start-times.js'
 
 /** `sessions`: who is connected to these machines now. */
@@ -33,8 +33,11 @@ export async function offersFor(deps: OffersDeps, person: Caller): Promise<Offer
     ...choices.filter(({ kind }) => kind === 'machine').map(({ name }) => name),
   ])
   const granted = new Set((await deps.permissions.grantsOf(person)).map((grant) => grant.objectId))
+  const verbs = await deps.permissions.onAll(person, 'pool')
+  const pools = await poolFactsFor(deps.store, person)
+  const known = { held, sessions, granted, verbs, pools }
   return await Promise.all(
-    choices.map(async (choice) => await offerOf(deps, person, choice, { held, sessions, granted })),
+    choices.map(async (choice) => await offerOf(deps, person, choice, known)),
   )
 }
 
@@ -42,25 +45,27 @@ interface Known {
   readonly held: readonly Held[]
   readonly sessions: readonly Session[]
   readonly granted: ReadonlySet<string>
+  /** By the names of pools. */
+  readonly verbs: ReadonlyMap<string, ReadonlySet<Verb>>
+  readonly pools: ReadonlyMap<string, OfferFacts>
 }
 
 async function offerOf(
   deps: OffersDeps,
   person: Caller,
   choice: Choice,
-  { held, sessions, granted }: Known,
+  { held, sessions, granted, verbs: onPools, pools }: Known,
 ): Promise<Offer> {
   const { kind, name, state } = choice
   const mine = held.find(({ desktop }) =>
     kind === 'pool' ? desktop.pool === name : desktop.machine === name,
   )
   const machine = mine?.desktop.machine ?? (kind === 'machine' ? name : null)
-  const facts =
-    kind === 'pool' ? await poolFacts(deps, person, name) : await machineFacts(deps, name)
+  const facts = (kind === 'pool' ? pools.get(name) : undefined) ?? (await machineFacts(deps, name))
   const verbs = [
-    ...((await (machine === null
-      ? deps.permissions.on(person, 'pool', name)
-      : deps.permissions.on(person, 'machine', machine))) ?? []),
+    ...((machine === null
+      ? onPools.get(name)
+      : await deps.permissions.on(person, 'machine', machine)) ?? []),
   ]
   const startMs = await deps.startTimes.expectedMs({
     ...(kind === 'pool' ? { poolId: facts.id } : {}),
@@ -111,60 +116,7 @@ function connection(
   }
 }
 
-interface Facts {
-  readonly id: string
-  readonly reason: string
-  readonly image: string | null
-  readonly hypervisor: string | null
-  readonly power: Offer['power']
-  readonly free: number | null
-  readonly waiting: number | null
-  readonly queue: Offer['queue']
-}
-
-async function poolFacts({ store }: OffersDeps, person: Caller, name: string): Promise<Facts> {
-  const pool = await store
-    .selectFrom('pool')
-    .leftJoin('machine', 'machine.id', 'pool.initial_id')
-    .leftJoin('machine as golden', 'golden.id', 'machine.parent_id')
-    .select([
-      'pool.id',
-      'pool.maintenance_reason',
-      'machine.name as initial',
-      'golden.name as golden',
-    ])
-    .where('pool.name', '=', name)
-    .executeTakeFirstOrThrow()
-  const { free } = await store
-    .selectFrom('pool_member')
-    .select((eb) => eb.fn.countAll<number>().as('free'))
-    .where('pool_id', '=', pool.id)
-    .where('claimable', '>', 0)
-    .executeTakeFirstOrThrow()
-  const waiters = await waitersOf(store, pool.id)
-  const place = waiters.indexOf(`user:${person.key}`) + 1
-  const own =
-    place === 0
-      ? undefined
-      : await store
-          .selectFrom('waiter')
-          .select('since')
-          .where('pool_id', '=', pool.id)
-          .where('holder', '=', `user:${person.key}`)
-          .executeTakeFirst()
-  return {
-    id: pool.id,
-    reason: pool.maintenance_reason,
-    image: pool.golden ?? pool.initial,
-    hypervisor: null,
-    power: null,
-    free: Number(free),
-    waiting: waiters.length,
-    queue: own ? { place, since: new Date(own.since).toISOString() } : null,
-  }
-}
-
-async function machineFacts({ store }: OffersDeps, name: string): Promise<Facts> {
+async function machineFacts({ store }: OffersDeps, name: string): Promise<OfferFacts> {
   const row = await store
     .selectFrom('machine')
     .leftJoin('machine as initial', 'initial.id', 'machine.parent_id')

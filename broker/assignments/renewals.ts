@@ -10,7 +10,7 @@ export interface RenewalsDeps {
   readonly store: Store
   readonly goldenImages: GoldenImages
   readonly hosts: Hosts
-  readonly inUse: (machineId: string) => Promise<string | null>
+  readonly inUseOf: (machineIds: readonly string[]) => Promise<ReadonlyMap<string, string>>
   readonly releaseAfterMs: number
   readonly log: Logger
 }
@@ -32,12 +32,14 @@ export async function renewReleased(deps: RenewalsDeps): Promise<void> {
     .where('machine.wanted_generation_id', 'is not', null)
     .where('job_lock.job_id', 'is', null)
     .execute()
-  for (const row of rows) {
+  const inUse = await deps.inUseOf(rows.map(({ id }) => id))
+  const free = rows.filter(({ id }) => !inUse.has(id))
+  for (const row of free) {
     const settled =
       row.power === 'off'
         ? deps.hosts.isObserved(row.hypervisor)
         : deps.hosts.isMachineSettled(row, Math.min(deps.releaseAfterMs, deps.hosts.deps.graceMs))
-    if (!settled || (await deps.inUse(row.id)) !== null) continue
+    if (!settled) continue
     try {
       await deps.goldenImages.populate(row.initial, { generation: generationName(row) }, BERTH, [
         row.id,

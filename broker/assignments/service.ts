@@ -12,9 +12,10 @@ import type { Queries, Store } from '../store/open.js'
 import { nameKey, personName } from '../users/names.js'
 import type { AssignWish, Claims, ReleaseWish } from './claims.js'
 import type { Hosts } from './hosts.js'
+import { reasonsInUse } from './in-use.js'
 import { listDesktops, type WatchersOf } from './listing.js'
 import { leaveQueue } from './queue.js'
-import { hostEmptiedAt, reasonInUse, shownHolder, warningOf } from './policy.js'
+import { hostEmptiedAt, shownHolder, warningOf } from './policy.js'
 import { renewReleased } from './renewals.js'
 
 export interface AssignmentsDeps {
@@ -38,7 +39,7 @@ export class Assignments {
 
   constructor(readonly deps: AssignmentsDeps) {
     this.#renewals = new Rounds({
-      look: () => renewReleased({ ...deps, inUse: async (id) => await this.inUse(id) }),
+      look: () => renewReleased({ ...deps, inUseOf: async (ids) => await this.inUseOf(ids) }),
       everyMs: LOOK_EVERY_MS,
       log: deps.log,
       failed: 'renewing released machines failed',
@@ -61,25 +62,12 @@ export class Assignments {
 
   /** Why the machine counts as in use now, or null. */
   async inUse(machineId: string): Promise<string | null> {
-    const { store, observer, now, releaseAfterMs } = this.deps
-    const machine = await store
-      .selectFrom('machine')
-      .select('power')
-      .where('id', '=', machineId)
-      .executeTakeFirst()
-    if (!machine) return null
-    const held = await store
-      .selectFrom('assignment')
-      .selectAll()
-      .where('machine_id', '=', machineId)
-      .executeTakeFirst()
-    return reasonInUse(
-      held ?? null,
-      observer.occupancy.use(machineId),
-      machine.power,
-      now(),
-      releaseAfterMs,
-    )
+    return (await this.inUseOf([machineId])).get(machineId) ?? null
+  }
+
+  /** The same of many, by their ids; one that is not in use is missing. */
+  async inUseOf(machineIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return await reasonsInUse(this.deps, machineIds)
   }
 
   /** A desktop of the pool for this holder, or a place in the queue; waits up to `waitMs` until it can be opened. */
@@ -525,22 +513,6 @@ export class Assignments {
         'busy',
         `${machine.name} is cleaned after its last use: it can be opened when that is done.`,
       )
-  }
-
-  /** Whether a device (by its MAC) may keep the console it has: not when the machine has become somebody else's. */
-  async deviceMayStay(mac: string, machineId: string): Promise<boolean> {
-    const held = await this.deps.store
-      .selectFrom('assignment')
-      .select('holder')
-      .where('machine_id', '=', machineId)
-      .executeTakeFirst()
-    if (!held?.holder.startsWith('thin-client:')) return held === undefined
-    const device = await this.deps.store
-      .selectFrom('thin_client')
-      .select('mac')
-      .where('id', '=', held.holder.slice('thin-client:'.length))
-      .executeTakeFirst()
-    return device === undefined || device.mac === mac
   }
 
   /** What those who sit before this machine's screen are to be told, if it is theirs (`thin-client:ID`, `user:KEY`): that it is taken soon. Null while they need not be told. */

@@ -26,6 +26,7 @@ export interface ConsolePartsDeps extends ConsoleAnswers {
   readonly observer: Observer
   readonly claims: Claims
   readonly changes: Changes
+  readonly now: () => number
   readonly loginLives: ConsolesDeps['loginLives']
 }
 
@@ -40,7 +41,6 @@ export function assembleConsoles(deps: ConsolePartsDeps): ConsoleParts {
   const consoles = new Consoles({
     ...deps,
     ca: deps.authority.certificate,
-    now: Date.now,
     proxyPort: config.consoleProxyPort,
     listenAddress: config.listenAddress,
     publicName: config.publicNames[0] ?? 'localhost',
@@ -48,7 +48,7 @@ export function assembleConsoles(deps: ConsolePartsDeps): ConsoleParts {
   follow(consoles, deps)
   const thumbnails = new Thumbnails({
     hypervisors,
-    now: Date.now,
+    now: () => performance.now(),
     connected: async (machine) =>
       (await consoles.sessions([machine])).map(({ holder }) => holder?.name ?? ''),
   })

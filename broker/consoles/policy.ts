@@ -14,6 +14,12 @@ export interface Seat {
   readonly disconnectedAt: number | null
 }
 
+/** Somebody who has a way to a machine open. */
+export interface Stay {
+  readonly holder: Holder
+  readonly machineId: string
+}
+
 /** Who has the screen. `holder` null: a viewer that was given no ticket here. */
 export interface Occupant {
   readonly holder: Holder | null

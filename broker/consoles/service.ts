@@ -19,12 +19,14 @@ import {
   type Occupant,
   plainAddress,
   sameHolder,
+  type Stay,
   TICKET_SECONDS,
 } from './policy.js'
+import { endOverstaying } from './overstaying.js'
 import { Presence } from './presence.js'
 import { ProxyTokens } from './proxy-tokens.js'
 import { Screens } from './screens.js'
-import { connectedSeats, removeSeat, seatOf } from './store.js'
+import { removeSeat, seatOf } from './store.js'
 import { type Carried, type Cut, Tunnels } from './tunnels.js'
 
 export interface ConsolesDeps {
@@ -48,8 +50,8 @@ export interface ConsolesDeps {
   readonly refuseNotReady: (asker: Asker, machine: ConsoleMachine) => Promise<void>
   /** A ticket was given. */
   readonly onTicket: (asker: Asker, machineId: string) => Promise<void>
-  /** Asked again and again while a console or a forwarded port is open; it ends when the answer is no. */
-  readonly mayStay: (holder: Holder, machineId: string) => Promise<boolean>
+  /** Asked again and again while consoles or forwarded ports are open, for all in their order; those end whose answer is no. */
+  readonly mayStay: (stays: readonly Stay[]) => Promise<readonly boolean[]>
   /** Whether a login goes on; what it opened through the broker ends with it. */
   readonly loginLives: (login: string) => Promise<boolean>
   /** What the policy of the machine lets a viewer do. */
@@ -265,28 +267,9 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
 
   /** Ends what those have open who may not have it any more. */
   async checkStay(): Promise<void> {
-    const { store, mayStay } = this.deps
-    for (const { machineId, seat } of await connectedSeats(store)) {
-      if (await mayStay(seat.holder, machineId)) continue
-      const machine = await store
-        .selectFrom('machine')
-        .select(['id', 'name', 'hypervisor'])
-        .where('id', '=', machineId)
-        .executeTakeFirst()
-      if (machine)
-        await this.revoke(machine, BERTH, seat.holder).catch((error: unknown) => {
-          this.deps.log.warn(
-            { err: error, machine: machine.name },
-            'a console could not be ended yet',
-          )
-        })
-    }
-    for (const one of this.tunnels.all()) {
-      const ended = (await this.#mayGoOn(one))
-        ? null
-        : ({ why: 'over', reason: 'the permission ended' } as const)
-      if (ended) this.tunnels.cut((other) => other === one, ended)
-    }
+    await endOverstaying(this.deps, this.tunnels, async (machine, holder) => {
+      await this.revoke(machine, BERTH, holder)
+    })
   }
 
   /** The same soon, as after something that may have taken a permission or a login away; many calls make one look. */
@@ -317,14 +300,6 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
           .map(({ holder }) => actorName(holder)),
       ),
     ]
-  }
-
-  async #mayGoOn({ kind, holder, machineId, login }: Carried): Promise<boolean> {
-    if (login !== undefined && !(await this.deps.loginLives(login))) return false
-    return (
-      (await this.deps.mayStay(holder, machineId)) &&
-      (kind !== 'watch' || (await this.deps.mayTake(holder, machineId)))
-    )
   }
 
   /** A browser's screen and a forwarded port are seen by nobody but the broker. */

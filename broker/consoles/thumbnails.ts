@@ -6,6 +6,7 @@ export interface ThumbnailsDeps {
   readonly hypervisors: Hypervisors
   /** Who is connected to the machine with a screen of his own now; empty: nobody. */
   readonly connected: (machine: string) => Promise<readonly string[]>
+  /** Monotonic, in ms. */
   readonly now: () => number
 }
 

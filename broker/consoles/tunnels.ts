@@ -41,7 +41,7 @@ export class Tunnels extends EventEmitter<{ change: [string] }> {
   readonly #byMachine = new Map<string, Set<Tunnel>>()
   readonly #byHolder = new Map<string, number>()
 
-  constructor(readonly now: () => number = Date.now) {
+  constructor(readonly now: () => number) {
     super()
   }
 

@@ -18,6 +18,7 @@ export interface DrainingDeps {
   readonly machines: Machines
   readonly jobs: JobRunner
   readonly handingOut: HandingOut
+  readonly now: () => number
 }
 
 export interface Draining {
@@ -31,7 +32,6 @@ export function assembleDraining(deps: DrainingDeps): Draining {
   const facts = {
     ...deps,
     releaseAfterMs: deps.config.releaseAfterMs,
-    now: Date.now,
     desktops: async () => await assignments.desktops(),
   }
   const drains: Drains = new Drains({

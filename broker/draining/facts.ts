@@ -5,6 +5,7 @@ import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
 import { poolById } from '../pools/store.js'
 import type { Store } from '../store/open.js'
+import { compareNames } from '../natural-order.js'
 import type { MachineFacts } from './policy.js'
 
 export interface FactsDeps {
@@ -90,7 +91,7 @@ export async function machinesOn(deps: FactsDeps, hypervisor: string): Promise<S
         held,
       }
     })
-    .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+    .sort((a, b) => compareNames(a.name, b.name))
 }
 
 type Movable = MachineFacts['movable']

@@ -154,10 +154,10 @@ export class DrainKeeper {
   }
 
   #rests(what: string): boolean {
-    return (this.#restingUntil.get(what) ?? 0) > this.deps.now()
+    return (this.#restingUntil.get(what) ?? 0) > performance.now()
   }
   #rest(what: string): void {
-    this.#restingUntil.set(what, this.deps.now() + REST_MS)
+    this.#restingUntil.set(what, performance.now() + REST_MS)
   }
 
   async #attempt(what: string, act: () => Promise<void>): Promise<void> {

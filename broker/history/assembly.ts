@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config.js'
+import type { SteadyClock } from '../steady-clock.js'
 import type { Store } from '../store/open.js'
 import { Retention } from './retention.js'
 import { HouseHistory } from './service.js'
@@ -8,6 +9,7 @@ export interface HistoryPartsDeps {
   readonly store: Store
   readonly config: Config
   readonly log: Logger
+  readonly clock: SteadyClock
 }
 
 export interface HistoryParts {
@@ -16,11 +18,11 @@ export interface HistoryParts {
 }
 
 /** What was, and for how long it is kept. */
-export function assembleHistory({ store, config, log }: HistoryPartsDeps): HistoryParts {
+export function assembleHistory({ store, config, log, clock }: HistoryPartsDeps): HistoryParts {
   const { jobsKeptMs, eventsKeptMs } = config
   const now = Date.now
   return {
     history: new HouseHistory({ store, log, now }),
-    retention: new Retention({ store, log, now, jobsKeptMs, eventsKeptMs }),
+    retention: new Retention({ store, log, clock, jobsKeptMs, eventsKeptMs }),
   }
 }

@@ -14,6 +14,8 @@ import { BrokerError, sentenceOf } from '../errors.js'
 import type { Observation, Occupancy } from '../occupancy/occupancy.js'
 import type { Queries, Store } from '../store/open.js'
 import type { HypervisorRow } from '../store/tables.js'
+import { mapInTurns } from '../turn.js'
+import { figuresOfHosts, type HostFigures } from './figures.js'
 import type { HelperEvent } from './helper-channel.js'
 import { listenOf } from './listen.js'
 import type { HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
@@ -111,32 +113,28 @@ export class Hypervisors extends EventEmitter<{
   }
 
   async show(name: string): Promise<Hypervisor> {
-    const row = this.row(name)
-    const { count } = await this.deps.store
-      .selectFrom('machine')
-      .select((eb) => eb.fn.countAll<number>().as('count'))
-      .where('hypervisor', '=', name)
-      .executeTakeFirstOrThrow()
-    const drain = await this.deps.store
-      .selectFrom('drain')
-      .select('empty_at')
-      .where('hypervisor', '=', name)
-      .executeTakeFirst()
-    return toApi(
-      row,
-      this.#links.get(name)?.status(),
-      this.deps.occupancy.observation(name),
-      this.#unready.get(name) ?? null,
-      count,
-      drain === undefined ? null : drain.empty_at === null ? 'draining' : 'empty',
-    )
+    this.row(name)
+    return this.#toApi(name, await figuresOfHosts(this.deps.store, name))
   }
 
   async list(): Promise<Hypervisor[]> {
-    return await Promise.all(
-      this.names()
-        .sort()
-        .map(async (name) => await this.show(name)),
+    const figures = await figuresOfHosts(this.deps.store)
+    // One that is removed meanwhile is left out.
+    const names = this.names().sort()
+    const listed = await mapInTurns(names, (name) =>
+      this.#rows.has(name) ? [this.#toApi(name, figures)] : [],
+    )
+    return listed.flat()
+  }
+
+  #toApi(name: string, { machines, drains }: HostFigures): Hypervisor {
+    return toApi(
+      this.row(name),
+      this.#links.get(name)?.status(),
+      this.deps.occupancy.observation(name),
+      this.#unready.get(name) ?? null,
+      machines.get(name) ?? 0,
+      drains.get(name) ?? null,
     )
   }
 

@@ -2,6 +2,7 @@ import type { Generation } from '../api/images.js'
 import { BrokerError } from '../errors.js'
 import type { Queries } from '../store/open.js'
 import type { GenerationRow, MachineRow } from '../store/tables.js'
+import { mapInTurns } from '../turn.js'
 
 export function generationName(row: Pick<GenerationRow, 'number'>): string {
   return `g${row.number}`
@@ -186,28 +187,53 @@ export async function listGenerations(
     .where('initial_id', '=', initial.id)
     .orderBy('number', 'desc')
     .execute()
-  return await Promise.all(
-    rows.map(async (row) => {
-      const { count } = await queries
-        .selectFrom('machine')
-        .select((eb) => eb.fn.countAll<number>().as('count'))
-        .where('generation_id', '=', row.id)
-        .where('type', '=', 'vdi')
-        .executeTakeFirstOrThrow()
-      return {
-        name: generationName(row),
-        initial: initial.name,
-        source: row.source_name,
-        state: row.state,
-        current: row.current === 1,
-        bytes: row.bytes,
-        virtualBytes: row.virtual_bytes,
-        sha256: row.sha256,
-        method: row.method,
-        hypervisors: await copiesOf(queries, row.id),
-        machines: count,
-        createdAt: new Date(row.created_at).toISOString(),
-      }
-    }),
-  )
+  const [machines, on] = [
+    await machinesOn(queries, initial.id),
+    await copiesOfAll(queries, initial.id),
+  ]
+  return await mapInTurns(rows, (row) => ({
+    name: generationName(row),
+    initial: initial.name,
+    source: row.source_name,
+    state: row.state,
+    current: row.current === 1,
+    bytes: row.bytes,
+    virtualBytes: row.virtual_bytes,
+    sha256: row.sha256,
+    method: row.method,
+    hypervisors: on.get(row.id) ?? [],
+    machines: machines.get(row.id) ?? 0,
+    createdAt: new Date(row.created_at).toISOString(),
+  }))
+}
+
+/** How many machines stand on each generation of an initial, by the generation's id. */
+async function machinesOn(queries: Queries, initialId: string): Promise<Map<string, number>> {
+  const rows = await queries
+    .selectFrom('machine')
+    .innerJoin('generation', 'generation.id', 'machine.generation_id')
+    .select((eb) => ['generation.id', eb.fn.countAll<number>().as('count')])
+    .where('generation.initial_id', '=', initialId)
+    .where('machine.type', '=', 'vdi')
+    .groupBy('generation.id')
+    .execute()
+  return new Map(rows.map(({ id, count }) => [id, Number(count)]))
+}
+
+/** On which hypervisors each generation of an initial lies, by the generation's id. */
+async function copiesOfAll(queries: Queries, initialId: string): Promise<Map<string, string[]>> {
+  const rows = await queries
+    .selectFrom('generation_copy')
+    .innerJoin('generation', 'generation.id', 'generation_copy.generation_id')
+    .select(['generation_id', 'hypervisor'])
+    .where('generation.initial_id', '=', initialId)
+    .orderBy('hypervisor')
+    .execute()
+  const copies = new Map<string, string[]>()
+  for (const { generation_id: id, hypervisor } of rows) {
+    const hosts = copies.get(id)
+    if (hosts) hosts.push(hypervisor)
+    else copies.set(id, [hypervisor])
+  }
+  return copies
 }

@@ -1,8 +1,9 @@
-import type { Finding } from '../api/checks.js'
 import { type Job, JOB_ENDED, type JobState, type TargetState } from '../api/jobs.js'
 import { BrokerError } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
 import type { JobRow } from '../store/tables.js'
+import { mapInTurns } from '../turn.js'
+import { type Findings, findingsOf, inGroups, type JobTargetRow, targetsOf } from './targets.js'
 
 /** From which states a job enters a state; everything else is refused by the guarded UPDATE. */
 const ENTERED_FROM = {
@@ -180,20 +181,23 @@ export async function readJobs(
     .$if(filter.createdBy !== undefined, (q) => q.where('created_by', '=', filter.createdBy ?? ''))
     .$if(filter.state !== undefined, (q) => q.where('state', '=', filter.state ?? 'queued'))
     .execute()
-  return await Promise.all(rows.map(async (row) => await toJob(queries, row, progress)))
+  const jobs: Job[] = []
+  for (const some of await inGroups(queries, rows)) {
+    const [targets, findings] = [await targetsOf(queries, some), await findingsOf(queries, some)]
+    const made = await mapInTurns(some, (row) =>
+      toJob(row, targets.get(row.id) ?? [], findings.get(row.id), progress),
+    )
+    jobs.push(...made)
+  }
+  return jobs
 }
 
-async function toJob(queries: Queries, row: JobRow, progress: Progress): Promise<Job> {
-  const findings =
-    row.kind === 'check'
-      ? await findingsOf(queries, row.id)
-      : new Map<string, { finding: Finding }>()
-  const targets = await queries
-    .selectFrom('job_target')
-    .selectAll()
-    .where('job_id', '=', row.id)
-    .orderBy('position')
-    .execute()
+function toJob(
+  row: JobRow,
+  targets: readonly JobTargetRow[],
+  findings: Findings | undefined,
+  progress: Progress,
+): Job {
   return {
     id: row.id,
     kind: row.kind,
@@ -212,25 +216,9 @@ async function toJob(queries: Queries, row: JobRow, progress: Progress): Promise
       step,
       message,
       ...progress(row.id, name),
-      ...findings.get(name),
+      ...findings?.get(name),
     })),
   }
-}
-
-/** What the targets of a check came to stands in the journal, as the result of their one step. */
-async function findingsOf(
-  queries: Queries,
-  jobId: string,
-): Promise<Map<string, { finding: Finding }>> {
-  const rows = await queries
-    .selectFrom('job_step')
-    .select(['target', 'result'])
-    .where('job_id', '=', jobId)
-    .where('step', '=', 'look')
-    .execute()
-  return new Map(
-    rows.map(({ target, result }) => [target, { finding: JSON.parse(result) as Finding }]),
-  )
 }
 
 function instant(ms: number): string {

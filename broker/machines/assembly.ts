@@ -34,6 +34,7 @@ export interface MachinePartsDeps {
   readonly holdersOf: (machineIds: readonly string[]) => Promise<string | null>
   /** Why a machine counts as in use now, or null. Answered by those who hand machines out. */
   readonly inUse: (machineId: string) => Promise<string | null>
+  readonly inUseOf: (machineIds: readonly string[]) => Promise<ReadonlyMap<string, string>>
 }
 
 export interface MachineParts {

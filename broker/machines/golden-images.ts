@@ -13,6 +13,7 @@ import {
 import { refuseIfLocked } from '../jobs/store.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
+import { mapInTurns } from '../turn.js'
 import { diskOf, newMachineId } from './definition.js'
 import { toJobMachine } from './jobs.js'
 import type { Observer } from './observer.js'
@@ -27,6 +28,7 @@ export interface GoldenImagesDeps {
   readonly observer: Observer
   /** Why a machine counts as in use now, or null. Answered by those who hand machines out. */
   readonly inUse: (machineId: string) => Promise<string | null>
+  readonly inUseOf: (machineIds: readonly string[]) => Promise<ReadonlyMap<string, string>>
 }
 
 /** From a source's disk to the machines that stand on it: what callers may ask of images. */
@@ -134,7 +136,7 @@ export class GoldenImages {
 
   /** What `populate` would do now, machine by machine; nothing is done. */
   async preview(name: string, wanted: string | undefined): Promise<PopulatePreview> {
-    const { store, inUse } = this.deps
+    const { store, inUseOf } = this.deps
     const initial = await requireType(store, name, ['initial'])
     const generation = await requireGeneration(store, initial, wanted)
     const rows = (await childrenOf(store, initial.id)).filter((row) => row.type === 'vdi')
@@ -144,17 +146,18 @@ export class GoldenImages {
       .where('initial_id', '=', initial.id)
       .execute()
     const holders = await copiesOf(store, generation.id)
-    const machines: PopulatePreview['machines'] = []
-    for (const row of rows) {
-      const standsOn = generations.find(({ id }) => id === row.generation_id)
-      machines.push({
+    const inUse = await inUseOf(rows.map(({ id }) => id))
+    const standOn = new Map(generations.map((one) => [one.id, one]))
+    const machines = await mapInTurns(rows, (row): PopulatePreview['machines'][number] => {
+      const standsOn = standOn.get(row.generation_id ?? '')
+      return {
         machine: row.name,
         hypervisor: row.hypervisor,
         power: row.power,
         generation: standsOn ? generationName(standsOn) : null,
-        inUse: await inUse(row.id),
-      })
-    }
+        inUse: inUse.get(row.id) ?? null,
+      }
+    })
     return {
       generation: generationName(generation),
       machines,

@@ -6,6 +6,7 @@ import { requireMachine } from '../machines/store.js'
 import type { Queries } from '../store/open.js'
 import { grantsOn, removeGrant, setGrant } from '../users/grants.js'
 import { nameKey } from '../users/names.js'
+import { membersByHand, poolGrants } from './as-documents.js'
 import { refusal, type Wanted, type WantedGrant, type WantedPool } from './document-forms.js'
 import { listPools } from './listing.js'
 import { changedPolicy, defaultPolicy, faultsOfPolicy, resizedPolicy } from './policy.js'
@@ -144,7 +145,7 @@ export class Applying {
 
   async #grantFields(wanted: WantedPool, poolId: string): Promise<Change['fields']> {
     if (wanted.permissions === undefined) return []
-    const before = await poolGrants(this.tx, poolId)
+    const before = (await poolGrants(this.tx, poolId)).get(poolId) ?? []
     return sameGrants(before, wanted.permissions)
       ? []
       : [{ field: 'permissions', before, after: wanted.permissions }]
@@ -152,7 +153,7 @@ export class Applying {
 
   async #memberFields(wanted: WantedPool, poolId: string): Promise<Change['fields']> {
     if (wanted.members === undefined) return []
-    const before = await membersByHand(this.tx, poolId)
+    const before = (await membersByHand(this.tx, poolId)).get(poolId) ?? []
     return [...before].sort().join() === [...wanted.members].sort().join()
       ? []
       : [{ field: 'members', before, after: wanted.members }]
@@ -180,7 +181,7 @@ export class Applying {
   }
 
   async #setMembers(pool: { id: string; name: string }, wanted: readonly string[]): Promise<void> {
-    const before = await membersByHand(this.tx, pool.id)
+    const before = (await membersByHand(this.tx, pool.id)).get(pool.id) ?? []
     for (const machine of wanted.filter((one) => !before.includes(one)))
       this.#note(await this.pools.addIn(this.tx, pool.name, machine, this.by))
     for (const machine of before.filter((one) => !wanted.includes(one)))
@@ -254,26 +255,6 @@ export async function madeWith(queries: Queries): Promise<Map<string, Record<str
       ]
     }),
   )
-}
-
-/** Names of the members that the pool did not build itself, in the order of their numbers. */
-export async function membersByHand(queries: Queries, poolId: string): Promise<string[]> {
-  const rows = await queries
-    .selectFrom('pool_member')
-    .innerJoin('machine', 'machine.id', 'pool_member.machine_id')
-    .select('machine.name')
-    .where('pool_id', '=', poolId)
-    .where('built', '=', 0)
-    .execute()
-  return rows.map((row) => row.name).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
-}
-
-/** A pool's grants in the form of documents. */
-export async function poolGrants(queries: Queries, poolId: string): Promise<WantedGrant[]> {
-  return (await grantsOn(queries, { kind: 'pool', id: poolId })).map((grant) => ({
-    [grant.subjectKind]: grant.subject,
-    may: grant.verbs,
-  }))
 }
 
 /** Before anything is done: what only the whole policy shows, of all pools at once. */

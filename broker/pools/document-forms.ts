@@ -7,6 +7,7 @@ import { PoolCreate, PoolPolicy } from '../api/pools.js'
 import { BrokerError } from '../errors.js'
 import { OneAtATime } from '../one-at-a-time.js'
 import { Turn } from '../turn.js'
+import { refuseTooMuch } from './document-bounds.js'
 import { nameKey } from '../users/names.js'
 
 export const API_VERSION = 'berth/v1'
@@ -62,11 +63,6 @@ const FORMS: Readonly<Record<string, TSchema>> = {
   [`${SEED_API_VERSION} VirtualMachine`]: SeedMachine,
 }
 
-/** Counted before they are parsed. */
-const MOST_DOCUMENTS = 1_000
-const MOST_LINES = 20_000
-/** A pool with 4,000 machines by hand. It is parsed in one go. */
-const LONGEST_DOCUMENT = 65_536
 const READINGS = new OneAtATime()
 
 interface Fault {
@@ -122,24 +118,6 @@ async function read(yaml: string): Promise<Wanted> {
   if (malformed.length > 0) throw refusal(malformed)
   if (faults.length > 0) throw refusal(faults)
   return wanted
-}
-
-function refuseTooMuch(yaml: string): void {
-  const documents = yaml.split(/^---/m)
-  if (documents.length > MOST_DOCUMENTS || countLines(yaml) > MOST_LINES)
-    throw new BrokerError(
-      'invalid_request',
-      `That is more than ${MOST_DOCUMENTS} documents or ${MOST_LINES} lines: apply them in parts.`,
-    )
-  if (documents.some((document) => document.length > LONGEST_DOCUMENT))
-    throw new BrokerError(
-      'invalid_request',
-      `A single document has more than ${LONGEST_DOCUMENT} characters: no pool needs so many.`,
-    )
-}
-
-function countLines(text: string): number {
-  return text.match(/\n/g)?.length ?? 0
 }
 
 /** The sentence has the first fault, the details have them all, in the order of their lines. */

@@ -2,7 +2,9 @@ import { stringify } from 'yaml'
 import type { ApplyResult, PoolPolicy } from '../api/pools.js'
 import type { Actor } from '../audit/store.js'
 import type { Store } from '../store/open.js'
-import { Applying, madeWith, membersByHand, poolGrants } from './applying.js'
+import { mapInTurns } from '../turn.js'
+import { Applying, madeWith } from './applying.js'
+import { membersByHand, poolGrants } from './as-documents.js'
 import { API_VERSION, readDocuments } from './document-forms.js'
 import { listPools } from './listing.js'
 import { defaultPolicy } from './policy.js'
@@ -53,38 +55,36 @@ export class Documents {
   async export(): Promise<string> {
     const { store } = this.deps
     const made = await madeWith(store)
-    const documents = await Promise.all(
-      (await listPools(store, {})).map(async (pool) => {
-        const {
-          id = '',
-          namespace: _,
-          initial: __,
-          from,
-          ...settings
-        } = made.get(pool.name.toLowerCase()) ?? {}
-        const members = await membersByHand(store, String(id))
-        const permissions = await poolGrants(store, String(id))
-        return stringify(
-          {
-            apiVersion: API_VERSION,
-            kind: 'Pool',
-            metadata: {
-              name: pool.name,
-              ...(pool.namespace === '' ? {} : { namespace: pool.namespace }),
-            },
-            spec: {
-              ...(from === undefined ? {} : { from }),
-              size: pool.size,
-              ...settings,
-              ...differing(pool.policy),
-              ...(permissions.length === 0 ? {} : { permissions }),
-              ...(members.length === 0 ? {} : { members }),
-            },
+    const [members, permissions] = [await membersByHand(store), await poolGrants(store)]
+    const documents = await mapInTurns(await listPools(store, {}), (pool) => {
+      const {
+        id = '',
+        namespace: _,
+        initial: __,
+        from,
+        ...settings
+      } = made.get(pool.name.toLowerCase()) ?? {}
+      const [byHand, granted] = [members.get(String(id)), permissions.get(String(id))]
+      return stringify(
+        {
+          apiVersion: API_VERSION,
+          kind: 'Pool',
+          metadata: {
+            name: pool.name,
+            ...(pool.namespace === '' ? {} : { namespace: pool.namespace }),
           },
-          { lineWidth: 0 },
-        )
-      }),
-    )
+          spec: {
+            ...(from === undefined ? {} : { from }),
+            size: pool.size,
+            ...settings,
+            ...differing(pool.policy),
+            ...(granted === undefined ? {} : { permissions: granted }),
+            ...(byHand === undefined ? {} : { members: byHand }),
+          },
+        },
+        { lineWidth: 0 },
+      )
+    })
     return documents.join('---\n')
   }
 }

@@ -1,6 +1,7 @@
 import type { Verb } from '../api/permissions.js'
 import type { Pool } from '../api/pools.js'
 import type { Store } from '../store/open.js'
+import { mapInTurns } from '../turn.js'
 import type { Caller } from '../users/caller.js'
 import type { Permissions } from '../users/permissions.js'
 
@@ -60,16 +61,21 @@ export async function poolsFor(
     .select(['pool.name as pool', 'machine.name as machine'])
     .where('holder', '=', `user:${caller.key}`)
     .execute()
-  return await Promise.all(
-    pools.map(async (pool) => {
-      const verbs = await permissions.on(caller, 'pool', pool.name)
-      return verbs === null
-        ? pool
-        : poolFor(pool, {
-            verbs,
-            reader: caller.role !== 'user',
-            machine: held.find((one) => one.pool === pool.name)?.machine ?? null,
-          })
-    }),
-  )
+  const [only] = pools
+  // One pool is asked for by itself; a list must not ask once for each.
+  const seen =
+    pools.length === 1 && only
+      ? new Map([[only.name, await permissions.on(caller, 'pool', only.name)]])
+      : await permissions.onAll(caller, 'pool')
+  const machines = new Map(held.map((one) => [one.pool, one.machine]))
+  return await mapInTurns(pools, (pool) => {
+    const verbs = seen.get(pool.name)
+    return verbs
+      ? poolFor(pool, {
+          verbs,
+          reader: caller.role !== 'user',
+          machine: machines.get(pool.name) ?? null,
+        })
+      : pool
+  })
 }

@@ -1,10 +1,11 @@
 import { OneAtATime } from '../one-at-a-time.js'
 import { Turn } from '../turn.js'
+import { faultIn, placeOf, type XmlFault } from '../xml/xml.js'
+import type { FoundFault } from './clients-faults.js'
 import {
   assembled,
   type ClientEntry,
   type FoundEntry,
-  type FoundFault,
   parseClientsXml,
   type ParsedClients,
   Reader,
@@ -14,14 +15,19 @@ import {
 
 /** So many elements are parsed together. */
 const AT_ONCE = 50
+/** Tags, references and attributes: each takes some microseconds. */
+const MARKS = /[<&=]/g
+/** Those of a text that is parsed in one go, and of one element of a text that is not. */
+const MOST_AT_ONCE = 30_000
+const MOST_IN_ONE = 1_000
 const OPENING = '<thin-clients>'
 const BEGIN = /\uFEFF?\s*(?:<\?xml[^<>?]*\?>\s*)?/y
 const ROOT_BEGIN = /<thin-clients\s*>/y
 const ROOT_END = /<\/thin-clients\s*>/y
 const BETWEEN = /(?:\s+|<!--(?:(?!--)[^])*-->)*/y
 const ELEMENT_BEGIN = /<(client|default)(?:\s[^<>]*)?(\/?)>/y
-/** What may hide the end of an element, or is refused anyway. */
-const UNUSUAL = /<[!?]/
+/** A comment, the end of an element, or what may hide that or is refused anyway. */
+const UNUSUAL_OR_END = /<!--|<[!?]|<\/(?:client|default)>/g
 const DECLARATION = /<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)/i
 
 type Kind = 'client' | 'default'
@@ -51,7 +57,8 @@ export interface ReadingOptions {
 
 /**
  * Reads clients.xml as `parseClientsXml` does, but element by element, in turns of a few milliseconds, and only the elements that it has not seen before: of ten
- * thousand clients one is changed at a time. A text whose elements cannot be told from each other at first sight, or that is malformed, is parsed as a whole.
+ * thousand clients one is changed at a time. A text whose elements cannot be told from each other at first sight, or that is malformed, is parsed as a whole,
+ * which nobody else should have to wait for: a long one of those is refused.
  */
 export class ClientsReading {
   /** Elements without fault by their text, of the last files. */
@@ -66,11 +73,11 @@ export class ClientsReading {
 
   async #readWhole(text: string, options: ReadingOptions): Promise<ParsedClients> {
     const turn = new Turn()
-    const parts = await partsOf(text, turn)
-    const found = parts === null ? null : await this.#read(text, parts, options, turn)
+    const { parts, end } = await partsOf(text, turn)
+    const found = end === null ? await this.#read(text, parts, options, turn) : null
     await turn.next()
     return found === null
-      ? parseClientsXml(text, options.machineExists, options)
+      ? await readAtOnce(text, end ?? 0, options, turn)
       : assembled(text, found, found.faults)
   }
 
@@ -163,33 +170,71 @@ function hasItsMachines({ targets }: ClientEntry, exists: (name: string) => bool
   return targets.every((target) => target.protocol !== 'spice' || exists(target.machine))
 }
 
-/** The elements of a text that has nothing unusual about it; null: it has. */
-async function partsOf(text: string, turn: Turn): Promise<Part[] | null> {
-  if (DECLARATION.test(text)) return null
+/** `unusualAt`: up to where its elements could be told from each other. */
+async function readAtOnce(
+  text: string,
+  unusualAt: number,
+  options: ReadingOptions,
+  turn: Turn,
+): Promise<ParsedClients> {
+  const fault = faultIn(text)
+  if (fault) return refused(fault)
+  await turn.next()
+  return count(text, MARKS) > MOST_AT_ONCE
+    ? refused({
+        ...placeOf(text, unusualAt),
+        message: `from here on the elements cannot be read one by one, and together they are too many (${MOST_AT_ONCE} tags and attributes): <thin-clients> has <client>, <default> and comments`,
+      })
+    : parseClientsXml(text, options.machineExists, options)
+}
+
+function refused(fault: XmlFault): ParsedClients {
+  return { file: null, faults: [{ ...fault, severity: 'error' }] }
+}
+
+function count(text: string, what: RegExp): number {
+  return text.match(what)?.length ?? 0
+}
+
+/** The elements of a text that has nothing unusual about it; `end`: where something unusual begins, null: nowhere. */
+async function partsOf(
+  text: string,
+  turn: Turn,
+): Promise<{ readonly parts: Part[]; readonly end: number | null }> {
   const parts: Part[] = []
+  if (DECLARATION.test(text)) return { parts, end: 0 }
   let at = matched(BETWEEN, text, matched(BEGIN, text, 0)?.end ?? 0)?.end ?? 0
   const root = matched(ROOT_BEGIN, text, at)
-  if (!root) return null
+  if (!root) return { parts, end: at }
   at = matched(BETWEEN, text, root.end)?.end ?? root.end
   for (;;) {
     const begin = matched(ELEMENT_BEGIN, text, at)
     if (!begin) break
     const [, kind = '', slash] = begin.groups
     const to = slash === '/' ? begin.end : endOf(text, kind, begin.end)
-    if (to === null) return null
+    if (to === null || count(text.slice(at, to), MARKS) > MOST_IN_ONE) return { parts, end: at }
     parts.push({ kind: kind === 'client' ? 'client' : 'default', from: at, to })
     at = matched(BETWEEN, text, to)?.end ?? to
     await turn.passed()
   }
   const end = matched(ROOT_END, text, at)
-  if (!end || matched(BETWEEN, text, end.end)?.end !== text.length) return null
-  return parts
+  const whole = end !== null && matched(BETWEEN, text, end.end)?.end === text.length
+  return { parts, end: whole ? null : at }
 }
 
+/** Where the element ends; null: it does not, or holds what is unusual. An end that stands in a comment is none. */
 function endOf(text: string, kind: string, from: number): number | null {
   const closing = `</${kind}>`
-  const to = text.indexOf(closing, from)
-  return to === -1 || UNUSUAL.test(text.slice(from, to)) ? null : to + closing.length
+  for (let at = from; ;) {
+    UNUSUAL_OR_END.lastIndex = at
+    const found = UNUSUAL_OR_END.exec(text)
+    if (!found) return null
+    if (found[0] === closing) return found.index + closing.length
+    if (found[0] !== '<!--') return null
+    const over = text.indexOf('-->', found.index + '<!--'.length)
+    if (over === -1) return null
+    at = over + '-->'.length
+  }
 }
 
 function matched(

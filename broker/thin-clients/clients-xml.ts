@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js'
 import { DEFAULT_VIEWER_OPTIONS, type Fault, type ViewerOptions } from '../api/thin-clients.js'
 import { nodesOf, offsetOf, parseXml, placesIn, textOf, type XmlNode } from '../xml/xml.js'
+import { type FoundFault, told } from './clients-faults.js'
 
 export type Target =
   | { readonly protocol: 'spice'; readonly machine: string }
@@ -111,13 +112,6 @@ export function rootOf(text: string): { root: XmlNode } | ParsedClients {
   return { root: nodesOf(parsed.root['thin-clients'])[0] ?? {} }
 }
 
-/** Where a fault lies in the text, before that is a line and a column. */
-export interface FoundFault {
-  readonly offset: number
-  readonly message: string
-  readonly severity: Fault['severity']
-}
-
 /** An entry and where it begins. */
 export interface FoundEntry {
   readonly entry: ClientEntry
@@ -147,9 +141,11 @@ export function assembled(
   const placeAt = placesIn(text)
   return {
     file: bad ? null : { clients: unique, fallback: defaults[0]?.entry ?? null },
-    faults: faults
-      .sort((a, b) => a.offset - b.offset)
-      .map(({ offset, message, severity }) => ({ ...placeAt(offset), message, severity })),
+    faults: told(faults).map(({ offset, message, severity }) => ({
+      ...placeAt(offset),
+      message,
+      severity,
+    })),
   }
 }
 

@@ -2,12 +2,14 @@ import type { Logger } from 'pino'
 import type { Choice } from '../api/thin-clients.js'
 import { type Actor, BERTH, recordEvent } from '../audit/store.js'
 import type { Claims } from '../assignments/claims.js'
+import type { Seat } from '../consoles/policy.js'
 import type { Consoles } from '../consoles/service.js'
 import { seatOf } from '../consoles/store.js'
 import type { Store } from '../store/open.js'
 import type { AccountRow, DeviceLoginRow, ThinClientRow } from '../store/tables.js'
 import { type Caller, callerFor } from '../users/caller.js'
 import { isSeatOf, loginOver } from './login-policy.js'
+import { loginsWithSeats } from './logins-with-seats.js'
 
 export interface DeviceLoginsDeps {
   readonly store: Store
@@ -78,7 +80,7 @@ export class DeviceLogins {
   async of(device: ThinClientRow): Promise<DeviceLogin | null> {
     const row = await this.#row(device.id)
     if (!row || row.ends !== null) return null
-    const why = await this.#whyOver(row)
+    const why = this.#whyOver(row, await this.#seat(row))
     if (why !== null) {
       await this.end(device.id, why, BERTH, row.since)
       return null
@@ -285,31 +287,29 @@ export class DeviceLogins {
   }
 
   async #look(): Promise<void> {
-    const rows = await this.deps.store
-      .selectFrom('device_login')
-      .innerJoin('account', 'account.name', 'device_login.account')
-      .selectAll('device_login')
-      .select('account.disabled')
-      .execute()
-    for (const row of rows) {
-      const why =
-        row.ends ?? (row.disabled === 1 ? 'The account is disabled.' : await this.#whyOver(row))
+    for await (const { row, disabled, seat } of loginsWithSeats(this.deps.store)) {
+      if (row.ends === null && !disabled && this.#whyOver(row, seat) === null) continue
+      const why = row.ends ?? (disabled ? 'The account is disabled.' : await this.#whyOverNow(row))
       if (why !== null) await this.end(row.thin_client_id, why, BERTH, row.since)
     }
     for (const [id, ended] of this.#ended)
       if (performance.now() - ended.atMs > TELL_END_MS) this.#ended.delete(id)
   }
 
-  async #whyOver(row: DeviceLoginRow): Promise<string | null> {
+  /** The same as things stand at this moment: many rows were read at once, and what follows cuts somebody off. */
+  async #whyOverNow({ thin_client_id: id, since }: DeviceLoginRow): Promise<string | null> {
+    const row = await this.#row(id)
+    if (row?.since !== since) return null
+    return row.ends ?? this.#whyOver(row, await this.#seat(row))
+  }
+
+  async #seat({ machine_id: id }: DeviceLoginRow): Promise<Seat | null> {
+    return id === null ? null : await seatOf(this.deps.store, id)
+  }
+
+  #whyOver(row: DeviceLoginRow, seat: Seat | null): string | null {
     if (this.#opening.has(row.thin_client_id)) return null
-    const { store, now, idleMs } = this.deps
-    return loginOver(
-      row,
-      row.machine_id === null ? null : await seatOf(store, row.machine_id),
-      now(),
-      this.#startedAt,
-      idleMs,
-    )
+    return loginOver(row, seat, this.deps.now(), this.#startedAt, this.deps.idleMs)
   }
 
   #do(act: () => Promise<void>): void {

@@ -9,6 +9,7 @@ import type { Opened, Opener, Opening } from './opening.js'
 import type { Parking } from './parking.js'
 import type { PersonDesktops } from './person-desktops.js'
 import { askAgainMs, markOf } from './policy.js'
+import { ownTargets } from './seekers.js'
 import type { SeenDevices } from './seen.js'
 
 /** From where a device asks, and how it shows which one it is. `claim`: what it has made itself while it has no key. */
@@ -166,7 +167,7 @@ export class Evaluations {
     { address }: Question,
   ): Promise<Found> {
     const { device, newKey } = identity
-    const targets = [...(await ownTargets(this.deps.store, device)), ...(entry?.targets ?? [])]
+    const targets = [...(await ownTargetsOf(this.deps.store, device)), ...(entry?.targets ?? [])]
     const opened = await this.#open(targets, { ...device, address })
     const { ways, choices, person, console, state } = opened
     return {
@@ -221,16 +222,17 @@ export function deviceTopic(id: string): string {
 }
 
 /** What the administrator has given to the device itself: this goes before clients.xml. */
-export async function ownTargets(store: Store, device: ThinClientRow): Promise<Target[]> {
+export async function ownTargetsOf(store: Store, device: ThinClientRow): Promise<Target[]> {
   const { assigned_machine_id: machineId, assigned_pool_id: poolId } = device
-  const nameOf = async (table: 'machine' | 'pool', id: string): Promise<string | undefined> =>
-    (await store.selectFrom(table).select('name').where('id', '=', id).executeTakeFirst())?.name
-  const machine = machineId === null ? undefined : await nameOf('machine', machineId)
-  const pool = poolId === null ? undefined : await nameOf('pool', poolId)
-  return [
-    ...(machine === undefined ? [] : [{ protocol: 'spice' as const, machine }]),
-    ...(pool === undefined ? [] : [{ protocol: 'pool' as const, pool }]),
-  ]
+  const nameOf = async (table: 'machine' | 'pool', id: string | null): Promise<string | null> =>
+    id === null
+      ? null
+      : ((await store.selectFrom(table).select('name').where('id', '=', id).executeTakeFirst())
+          ?.name ?? null)
+  return ownTargets({
+    machine: await nameOf('machine', machineId),
+    pool: await nameOf('pool', poolId),
+  })
 }
 
 /** All that an answer may depend on, besides the key. */

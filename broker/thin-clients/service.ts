@@ -27,8 +27,8 @@ import { DeviceLogins } from './device-logins.js'
 import { Devices } from './devices.js'
 import { effectsOf, inWords } from './effects.js'
 import { Askers } from './askers.js'
-import { allMacs, believedMacs, macsOf, normalMacs } from './device-macs.js'
-import { deviceTopic, Evaluations, ownTargets, type Place, type Question } from './evaluation.js'
+import { believedMacs, macsOf, normalMacs } from './device-macs.js'
+import { deviceTopic, Evaluations, ownTargetsOf, type Place, type Question } from './evaluation.js'
 import { Identities, type Networks } from './identity.js'
 import { entryFor } from './match.js'
 import { Opening } from './opening.js'
@@ -36,6 +36,7 @@ import { Orders } from './orders.js'
 import { Parking, type Poll } from './parking.js'
 import { ACCOUNTS, PersonDesktops } from './person-desktops.js'
 import { ReportPoll, type ReportPollDeps } from './report-poll.js'
+import { acceptedSeekers } from './seekers.js'
 import { SeenDevices } from './seen.js'
 
 export interface ThinClientsDeps {
@@ -116,7 +117,7 @@ export class ThinClients {
       this.#parking.tell(deviceTopic(deviceId))
     }
     this.orders = new Orders({ store: deps.store, log: deps.log, tell, now })
-    const askers = new Askers(deps.codeSecret, Date.now)
+    const askers = new Askers(deps.codeSecret, now)
     this.#identities = new Identities({ ...deps, askers, tell, now })
     this.devices = new Devices({
       ...deps,
@@ -315,29 +316,7 @@ export class ThinClients {
   }
 
   async #effects(then: ClientsFile): Promise<DeviceEffect[]> {
-    const rows = await this.deps.store
-      .selectFrom('thin_client')
-      .selectAll()
-      .where('accepted', '=', 1)
-      .orderBy('mac')
-      .execute()
-    const macs = await allMacs(this.deps.store)
-    const seekers = await Promise.all(
-      rows.map(async (row) => {
-        const seen = this.#seen.of(row.id)
-        return {
-          id: row.id,
-          mac: row.mac,
-          macs: believedMacs(macs.get(row.id) ?? [], seen?.macs ?? [row.mac]),
-          hostname: row.believed_hostname ?? '',
-          address: seen?.address ?? row.address,
-          own:
-            row.assigned_machine_id === null && row.assigned_pool_id === null
-              ? []
-              : await ownTargets(this.deps.store, row),
-        }
-      }),
-    )
+    const seekers = await acceptedSeekers(this.deps.store, (id) => this.#seen.of(id))
     return await effectsOf(seekers, this.deps.clientsXml.current, then)
   }
 
@@ -349,6 +328,8 @@ export class ThinClients {
       hostname: device.believed_hostname ?? '',
       address: seen?.address ?? device.address,
     })
-    return [...(await ownTargets(this.deps.store, device)), ...(entry?.targets ?? [])].map(inWords)
+    return [...(await ownTargetsOf(this.deps.store, device)), ...(entry?.targets ?? [])].map(
+      inWords,
+    )
   }
 }

@@ -3,6 +3,7 @@ import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
 import type { AccountRow } from '../store/tables.js'
+import { mapInTurns } from '../turn.js'
 import type { LoginLimits } from './login-limits.js'
 import { nameKey, personName } from './names.js'
 import { hashPassword } from './passwords.js'
@@ -217,8 +218,11 @@ export class Accounts {
     const blocked = await this.deps.limits.blocked()
     const instant = (ms: number | null | undefined): string | null =>
       ms === null || ms === undefined ? null : new Date(ms).toISOString()
-    return rows.map((row) => {
-      const own = roles.filter(({ account }) => account === row.name)
+    const rolesOf = new Map<string, typeof roles>()
+    for (const role of roles)
+      rolesOf.set(role.account, [...(rolesOf.get(role.account) ?? []), role])
+    return await mapInTurns(rows, (row): User => {
+      const own = rolesOf.get(row.name) ?? []
       return {
         name: row.name,
         displayName: row.display_name,

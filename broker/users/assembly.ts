@@ -18,6 +18,8 @@ export interface PeopleDeps {
 }
 
 export interface People {
+  /** The time by which whatever protects somebody ends. */
+  readonly clock: SteadyClock
   readonly users: Users
   readonly sessions: Sessions
   readonly directories: Directories
@@ -40,6 +42,7 @@ export async function assemblePeople(deps: PeopleDeps): Promise<People> {
   const madeAdministrator = await users.createFirstAdministrator(dataFile(config, 'admin-password'))
   await users.forgetExpired()
   return {
+    clock,
     users,
     sessions,
     directories,

@@ -35,14 +35,18 @@ export function waitAfter(failures: number, freeTries: number): number {
 
 /** Failed logins by account and by origin. They are kept over a restart, count for names that do not exist as well, and end by themselves. */
 export class LoginLimits {
-  constructor(readonly store: Store) {}
+  /** `now`: a time that nobody ends a wait with by setting the clock on; milliseconds since 1970. */
+  constructor(
+    readonly store: Store,
+    readonly now: () => number,
+  ) {}
 
   /**
    * Counts a try as failed before it is made, so that many at once are no way around; `succeeded` takes it back. Throws `too_many_requests`, in the
    * same words whether the account exists or not.
    */
   async begin(name: string, origin: Origin, guessed: Guessed = 'account'): Promise<void> {
-    const now = Date.now()
+    const now = this.now()
     await this.store.transaction().execute(async (tx) => {
       const subjects = subjectsOf(guessed, name, origin)
       const rows = await tx
@@ -145,7 +149,7 @@ export class LoginLimits {
     const rows = await this.store
       .selectFrom('login_failure')
       .select(['subject', 'blocked_until'])
-      .where('blocked_until', '>', Date.now())
+      .where('blocked_until', '>', this.now())
       .where('subject', '>=', 'account:')
       .where('subject', '<', 'account;')
       .execute()

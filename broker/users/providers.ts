@@ -78,7 +78,7 @@ export class Providers {
       'redirect',
       name,
       { nonce, verifier, redirectUri, returnTo },
-      Date.now() + FLOW_MS,
+      this.deps.now() + FLOW_MS,
     )
     return { url: url.href, browserSecret }
   }
@@ -132,7 +132,7 @@ export class Providers {
     try {
       const begun = await oidc.initiateDeviceAuthorization(config, { scope: provider.scope })
       const handle = randomBytes(32).toString('base64url')
-      const expiresAt = Date.now() + Math.min(begun.expires_in * 1000, 2 * FLOW_MS)
+      const expiresAt = this.deps.now() + Math.min(begun.expires_in * 1000, 2 * FLOW_MS)
       await this.#keep(handle, 'device', name, { deviceCode: begun.device_code }, expiresAt)
       return {
         userCode: begun.user_code,

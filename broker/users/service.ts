@@ -33,8 +33,6 @@ const REFUSAL_STEP_MS = 250
 /** In the audit log, for a name that no account has. */
 const UNKNOWN_NAME = '(unknown name)'
 const FORGET_EVERY_MS = 10 * 60_000
-/** A clock that was wrong when the machine was switched on is right by then: what it ended is not removed for ever. */
-const STEADY_MS = 3_600_000
 const SLACK_MS = 60_000
 
 type Refused = Extract<LoginAnswer, { kind: 'refused' }>
@@ -49,7 +47,7 @@ export class Users {
   constructor(readonly deps: UsersDeps) {
     this.store = deps.store
     this.tokens = new Tokens(deps.store, deps.tokenLifetimeMs, () => deps.clock.now())
-    this.limits = new LoginLimits(deps.store)
+    this.limits = new LoginLimits(deps.store, () => deps.clock.now())
   }
 
   start(): void {
@@ -268,7 +266,7 @@ export class Users {
       .deleteFrom('login_failure')
       .where('last_at', '<', now - FORGET_MS)
       .execute()
-    if (clock.steadyForMs() < STEADY_MS) return
+    if (!clock.isSettled()) return
     await this.#shorten(now)
     await this.store.deleteFrom('token').where('expires_at', '<', now).execute()
     await this.store

@@ -1,6 +1,10 @@
+import { pino } from 'pino'
 import t, { type Test as T } from 'tap'
 import type { Job } from '../../broker/api/jobs.js'
+import { Retention } from '../../broker/history/retention.js'
 import { SteadyClock } from '../../broker/steady-clock.js'
+import { openStore } from '../../broker/store/open.js'
+import { LoginLimits } from '../../broker/users/login-limits.js'
 import { ApiClient } from '../support/api-client.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
@@ -136,3 +140,70 @@ t.test(
     t.match(await broker.admin.get('/whoami'), { name: 'admin' })
   },
 )
+
+t.test('a clock that is set on ends no wait after wrong passwords', async (t) => {
+  const time = { wall: 100 * DAY_MS, monotonic: 5_000 }
+  const clock = new SteadyClock({ wallMs: () => time.wall, monotonicMs: () => time.monotonic })
+  const store = openStore(':memory:', () => undefined)
+  t.teardown(async () => {
+    await store.destroy()
+  })
+  const limits = new LoginLimits(store, () => clock.now())
+  const origin = { address: '10.0.0.1' }
+  for (let tries = 0; tries < 5; tries++) await limits.begin('ann', origin)
+  time.wall += DAY_MS
+  await t.rejects(limits.begin('ann', origin), { code: 'too_many_requests' })
+  t.equal((await limits.blocked()).size, 1, 'administrators see it')
+  time.wall += 1_000
+  time.monotonic += 1_000
+  await limits.begin('ann', origin)
+})
+
+t.test('the broker counts the waits of failed logins by that clock', async (t) => {
+  const broker = await office(1)
+  t.teardown(async () => {
+    await broker.remove()
+  })
+  broker.run(
+    'INSERT INTO login_failure (subject, failures, last_at, blocked_until) VALUES (?, 20, ?, ?)',
+    'account:admin',
+    Date.now() - 1_000,
+    Date.now() + 15 * 60_000,
+  )
+  set(t, HOUR_MS)
+  const login = { name: 'admin', password: broker.adminPassword }
+  t.equal((await broker.anybody.raw('POST', '/api/v1/login', login)).status, 429)
+})
+
+t.test('while the clock may be wrong, no job and no event is too old', async (t) => {
+  const time = { wall: 100 * DAY_MS, monotonic: 5_000 }
+  const clock = new SteadyClock({ wallMs: () => time.wall, monotonicMs: () => time.monotonic })
+  const store = openStore(':memory:', () => undefined)
+  t.teardown(async () => {
+    await store.destroy()
+  })
+  await store
+    .insertInto('event')
+    .values({
+      at: time.wall,
+      actor: 'ann',
+      address: '',
+      action: 'login',
+      object: 'account:ann',
+      result: 'ok',
+      detail: '{}',
+    })
+    .execute()
+  const log = pino({ level: 'silent' })
+  const kept = { jobsKeptMs: 90 * DAY_MS, eventsKeptMs: 365 * DAY_MS }
+  const retention = new Retention({ store, log, clock, ...kept })
+  const events = async (): Promise<number> =>
+    (await store.selectFrom('event').select('id').where('actor', '=', 'ann').execute()).length
+  time.wall += 20 * 365 * DAY_MS
+  await retention.prune()
+  t.equal(await events(), 1, 'a clock that is set on removes nothing at once')
+  time.wall += HOUR_MS
+  time.monotonic += HOUR_MS
+  await retention.prune()
+  t.equal(await events(), 0, 'one that has been so for an hour is believed')
+})

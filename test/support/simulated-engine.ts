@@ -104,7 +104,14 @@ export class Engine {
       shutdownTimeoutMs: 1_000,
       ...machineAnswers(store),
     })
-    const images = new GoldenImages({ store, hypervisors, jobs, observer, inUse: async () => null })
+    const images = new GoldenImages({
+      store,
+      hypervisors,
+      jobs,
+      observer,
+      inUse: async () => null,
+      inUseOf: async () => new Map(),
+    })
     const handingOut = assembleHandingOut({
       store,
       changes: new Changes(),

@@ -51,7 +51,7 @@ async function stage(t: Test): Promise<Stage> {
     publicName: 'broker',
     mayTake: async () => may.take,
     mayKnow: async () => may.know,
-    mayStay: async () => may.stay,
+    mayStay: async (stays) => stays.map(() => may.stay),
     loginLives: async () => true,
     refuseNotReady: async () => {},
     onTicket: async () => {},

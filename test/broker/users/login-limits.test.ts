@@ -8,7 +8,7 @@ function start(t: Test): { store: Store; limits: LoginLimits } {
   t.teardown(async () => {
     await store.destroy()
   })
-  return { store, limits: new LoginLimits(store) }
+  return { store, limits: new LoginLimits(store, Date.now) }
 }
 
 t.test(
