@@ -8,7 +8,10 @@ import { ThinClientStandIn } from './thin-client-stand-in.js'
 
 const MOST_P95_MS = 100
 
-/** The same as the broker lets the helper do for a ticket, without Berth: prints the microseconds of each. EPOCHREALTIME needs no process. */
+/**
+ * The same as the broker lets the helper do for a ticket, without Berth: prints the microseconds of
+ * each. EPOCHREALTIME needs no process.
+ */
 const BARE_UPDATE = `
 set -euo pipefail
 file=$(mktemp)
@@ -25,7 +28,10 @@ done
 rm -- "$file"
 `
 
-/** A thin client's question for a running machine, its ticket set in QEMU, against the bare command that sets a ticket. */
+/**
+ * A thin client's question for a running machine, its ticket set in QEMU, against the bare command
+ * that sets a ticket.
+ */
 export async function measureAsk(places: Places, { small, log }: BenchOptions): Promise<Report> {
   const place = await places.fleet(1)
   const host = place.fleet.hosts[0]
@@ -46,7 +52,10 @@ export async function measureAsk(places: Places, { small, log }: BenchOptions): 
     name: 'ask',
     title: `A thin client's question for a running machine, ${count} times one after another (p50, p95)`,
     samples,
-    note: 'From the question over HTTPS (connection kept) to the answer that is `ready`, with a fresh ticket that QEMU has accepted. The other side is `virsh update-device` alone, on the host, for the same display.',
+    note:
+      'From the question over HTTPS (connection kept) to the answer that is `ready`, with a ' +
+      'fresh ticket that QEMU has accepted. The other side is `virsh update-device` alone, on ' +
+      'the host, for the same display.',
     comparisons: [
       {
         what: 'question with ticket',

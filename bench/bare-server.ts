@@ -1,4 +1,7 @@
-/** Holds requests over TLS and answers none: what Node itself takes for connections that wait. Usage: bare-server KEY CERTIFICATE; sends its port to its parent. */
+/**
+ * Holds requests over TLS and answers none: what Node itself takes for connections that wait.
+ * Usage: bare-server KEY CERTIFICATE; sends its port to its parent.
+ */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'

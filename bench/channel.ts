@@ -26,7 +26,10 @@ const LINE_BYTES = 40
 const WARM_UP = 100
 const MOST_OVER_NETWORK_MS = 1
 
-/** A command on the helper's channel against an echo on the same host, over plain TCP and over the same SSH connection. */
+/**
+ * A command on the helper's channel against an echo on the same host, over plain TCP and over the
+ * same SSH connection.
+ */
 export async function measureChannel(
   places: Places,
   { small, log }: BenchOptions,
@@ -70,7 +73,10 @@ function report(
     name: 'channel',
     title: `A command on the helper channel, ${count} times one after another (p50, p95)`,
     samples,
-    note: 'The command is `ping`, a JSON line each way over the one SSH connection. The other side returns as many bytes: a TCP connection to the same host, and a forwarded connection inside an SSH connection.',
+    note:
+      'The command is `ping`, a JSON line each way over the one SSH connection. The other side ' +
+      'returns as many bytes: a TCP connection to the same host, and a forwarded connection ' +
+      'inside an SSH connection.',
     comparisons: [
       {
         what: 'command, against a TCP echo',

@@ -17,7 +17,10 @@ const HOSTS = 10
 const LEAST_A_SECOND = 1_000
 const MOST_GROWTH = 2
 
-/** A claim and a release, in the broker's own store on this machine's disk, against the bare transactions of SQLite; and what the size of a pool costs. */
+/**
+ * A claim and a release, in the broker's own store on this machine's disk, against the bare
+ * transactions of SQLite; and what the size of a pool costs.
+ */
 export async function measureClaims(
   _places: Places,
   { small, log }: BenchOptions,
@@ -34,7 +37,12 @@ export async function measureClaims(
     name: 'claims',
     title: `Claim and release, ${rounds.toLocaleString('en')} times (p50; SQLite in WAL mode, synchronous=FULL)`,
     samples: { few: few.claims, many: many.claims, bare },
-    note: `Each claim and each release is on the disk, with its event in the audit chain, before it is answered; those that come at one moment share the wait for the disk. The other side of the first line is two bare transactions of SQLite with one guarded UPDATE and one INSERT each, on the same disk. One after another that is ${Math.round(rate).toLocaleString('en')} claim+release a second.`,
+    note:
+      'Each claim and each release is on the disk, with its event in the audit chain, before ' +
+      'it is answered; those that come at one moment share the wait for the disk. The other ' +
+      'side of the first line is two bare transactions of SQLite with one guarded UPDATE and ' +
+      'one INSERT each, on the same disk. One after another that ' +
+      `is ${Math.round(rate).toLocaleString('en')} claim+release a second.`,
     comparisons: [
       {
         what: 'claim + release, each awaited',
@@ -210,14 +218,16 @@ function bareTimes(size: number, rounds: number): number[] {
   try {
     for (const pragma of ['journal_mode = WAL', 'synchronous = FULL']) database.pragma(pragma)
     database.exec(
-      'CREATE TABLE desk (name TEXT PRIMARY KEY, holder TEXT); CREATE INDEX free ON desk (holder, name); CREATE TABLE event (id INTEGER PRIMARY KEY, what TEXT)',
+      'CREATE TABLE desk (name TEXT PRIMARY KEY, holder TEXT); CREATE INDEX free ON desk ' +
+        '(holder, name); CREATE TABLE event (id INTEGER PRIMARY KEY, what TEXT)',
     )
     const insert = database.prepare('INSERT INTO desk VALUES (?, NULL)')
     database.transaction(() => {
       for (let index = 0; index < size; index += 1) insert.run(`p-${index}`)
     })()
     const take = database.prepare(
-      'UPDATE desk SET holder = ? WHERE name = (SELECT name FROM desk WHERE holder IS NULL ORDER BY name LIMIT 1) AND holder IS NULL',
+      'UPDATE desk SET holder = ? WHERE name = (SELECT name FROM desk WHERE holder IS NULL ' +
+        'ORDER BY name LIMIT 1) AND holder IS NULL',
     )
     const give = database.prepare('UPDATE desk SET holder = NULL WHERE holder = ?')
     const note = database.prepare('INSERT INTO event (what) VALUES (?)')

@@ -25,7 +25,10 @@ export async function measureConnections(places: Places, options: BenchOptions):
     name: 'connections',
     title: `SSH connections for ${machines} machines on ${hosts} hypervisors`,
     samples: { accepted, refused, openNow },
-    note: `Counted in the logs of the ${hosts} sshd (Debian's own settings) from their start, over enrolment, the definition of all machines and the observation of them, and by the connections that are open at the end.`,
+    note:
+      `Counted in the logs of the ${hosts} sshd (Debian's own settings) from their start, over ` +
+      'enrolment, the definition of all machines and the observation of them, and by the ' +
+      'connections that are open at the end.',
     comparisons: [
       {
         what: 'connections that sshd accepted',

@@ -26,7 +26,10 @@ const ROWS = `window.berthRows = () => {
   })
 }`
 
-/** From the next click on: berthShown becomes the milliseconds until a drawn frame holds this picture. One clock, that of the page. */
+/**
+ * From the next click on: berthShown becomes the milliseconds until a drawn frame holds this
+ * picture. One clock, that of the page.
+ */
 function watch(picture: readonly number[]): string {
   return `window.berthShown = new Promise((resolve, reject) => {
     const picture = ${JSON.stringify(picture)}
@@ -116,7 +119,10 @@ async function click(page: Page, machine: string, picture: readonly number[]): P
   return await page.evaluate<number>('window.berthShown')
 }
 
-/** What the guest shows when it is left alone: the picture that two looks one after the other agree on. Throws for one in which nothing is. */
+/**
+ * What the guest shows when it is left alone: the picture that two looks one after the other agree
+ * on. Throws for one in which nothing is.
+ */
 async function pictureOf(browser: Browser, url: string, machine: string): Promise<number[]> {
   const { page, context } = await atHisCard(browser, url, machine)
   await openButton(page, machine).click()

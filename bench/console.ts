@@ -65,7 +65,16 @@ function report(
     name: 'console',
     title: "A screen in the browser's way",
     samples: { first, clicks: clicks.first, clicksAgain: clicks.again, berth, direct },
-    note: `From the click: in Chromium, on the button of a person's card, until a drawn frame of the page holds every row of the guest's picture (but a blinking cursor), ${clicks.first.length} times in a browser that was never there and as often once more in the same page. The broker's share: ${first.length} times, from \`POST …/screen\` over a WebSocket of its own (a new TLS connection each) to the last pixel of the whole screen. A key: ${berth.length} keys each way, in turns, both viewers open on the same display, from the key to the update that shows it; the guest (emulated) and QEMU's own steps of 30 ms are in both. The other side is the display's unix socket, opened on the host.`,
+    note:
+      "From the click: in Chromium, on the button of a person's card, until a drawn frame of " +
+      "the page holds every row of the guest's picture (but a blinking " +
+      `cursor), ${clicks.first.length} times in a browser that was never there and as often ` +
+      `once more in the same page. The broker's share: ${first.length} times, from \`POST ` +
+      `…/screen\` over a WebSocket of its own (a new TLS connection each) to the last pixel of ` +
+      `the whole screen. A key: ${berth.length} keys each way, in turns, both viewers open on ` +
+      'the same display, from the key to the update that shows it; the guest (emulated) and ' +
+      "QEMU's own steps of 30 ms are in both. The other side is the display's unix socket, " +
+      'opened on the host.',
     comparisons: [
       shown('from the click to the picture in Chromium, first visit', clicks.first),
       shown('from the click to the picture in Chromium, again', clicks.again),

@@ -63,7 +63,9 @@ export async function measureCopy(
     samples['bare']?.push(bareMs)
     samples['convert']?.push(steps[0] ?? 0)
     log(
-      `copy, run ${run} of ${runs}: Berth ${milliseconds(berthMs)}, bare steps ${milliseconds(bareMs)} (${BARE_STEPS.map(([step], index) => `${step} ${milliseconds(steps[index] ?? 0)}`).join(', ')})`,
+      `copy, run ${run} of ${runs}: Berth ${milliseconds(berthMs)}, bare ` +
+        `steps ${milliseconds(bareMs)} ` +
+        `(${BARE_STEPS.map(([step], index) => `${step} ${milliseconds(steps[index] ?? 0)}`).join(', ')})`,
     )
   }
   await host.mustRun(['rm', '-f', '--', BARE, '/var/lib/berth/import/random.qcow2'])
@@ -78,7 +80,11 @@ export async function measureCopy(
     name: 'copy',
     title: `Copy of a disk with ${mib} MiB of random data`,
     samples,
-    note: `Median of ${runs} alternating runs each, the source in the page cache. Berth's time is the whole job, from the question to its end: convert, sync, check and SHA-256, activation, the initial's boot disk. The old generation is removed after the job, which is not counted; nor is the removal of the file by hand.`,
+    note:
+      `Median of ${runs} alternating runs each, the source in the page cache. Berth's time is ` +
+      'the whole job, from the question to its end: convert, sync, check and SHA-256, ' +
+      "activation, the initial's boot disk. The old generation is removed after the job, which " +
+      'is not counted; nor is the removal of the file by hand.',
     comparisons: [
       {
         what: 'copy, against convert + sync + check + SHA-256 by hand',
@@ -110,13 +116,17 @@ async function copy(
 
 async function fillImport(host: FleetHost, mib: number): Promise<void> {
   const script =
-    'set -e; head -c "$1" /dev/urandom >/var/tmp/random.raw; qemu-img convert -f raw -O qcow2 /var/tmp/random.raw /var/lib/berth/import/random.qcow2; rm /var/tmp/random.raw'
+    'set -e; head -c "$1" /dev/urandom >/var/tmp/random.raw; qemu-img convert -f raw -O ' +
+    'qcow2 /var/tmp/random.raw /var/lib/berth/import/random.qcow2; rm /var/tmp/random.raw'
   await host.mustRun(['bash', '-c', script, 'fill', String(mib * 1_048_576)], {
     timeoutMs: 600_000,
   })
 }
 
-/** The same state for both sides: no dirty pages of the one before, the source in the cache, the bare target not there. */
+/**
+ * The same state for both sides: no dirty pages of the one before, the source in the cache, the
+ * bare target not there.
+ */
 async function settle(host: FleetHost): Promise<void> {
   await host.mustRun(['bash', '-c', `rm -f ${BARE}; sync; cat ${SOURCE} >/dev/null`], {
     timeoutMs: 600_000,

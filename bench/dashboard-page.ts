@@ -2,7 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import type { Change, Topic } from '../broker/api/live.js'
 
-/** What the Overview and the Machines page ask for, and the topics of which a change makes them ask again (web/overview, web/machines). */
+/**
+ * What the Overview and the Machines page ask for, and the topics of which a change makes them ask
+ * again (web/overview, web/machines).
+ */
 export const ASKED: Readonly<Record<string, readonly Topic[]>> = {
   '/machines': ['machines'],
   '/hypervisors': ['hypervisors', 'machines'],
@@ -12,7 +15,10 @@ export const ASKED: Readonly<Record<string, readonly Topic[]>> = {
   '/jobs?limit=20': ['jobs'],
   '/history?span=day': ['history'],
 }
-/** web/api/live.ts: a path is asked for again no sooner than this after its last answer, and no sooner than so many times what that took. */
+/**
+ * web/api/live.ts: a path is asked for again no sooner than this after its last answer, and no
+ * sooner than so many times what that took.
+ */
 const LEAST_GAP_MS = 500
 const GAP_TIMES = 5
 /** As browsers do for one page. */
@@ -37,7 +43,10 @@ interface Kept {
   mark: string | undefined
 }
 
-/** One open page, by its requests (with what it has already, as web/api/queries.ts): it asks for everything once, and then again when it is told, or again and again by time. */
+/**
+ * One open page, by its requests (with what it has already, as web/api/queries.ts): it asks for
+ * everything once, and then again when it is told, or again and again by time.
+ */
 export class DashboardPage {
   /** Bytes of bodies, as they are sent, and of the event stream. */
   bytes = 0
@@ -81,7 +90,10 @@ export class DashboardPage {
     })
   }
 
-  /** The alternative: everything again every five seconds, the pages spread over that time. `share` 0 to 1: when in it. */
+  /**
+   * The alternative: everything again every five seconds, the pages spread over that time. `share`
+   * 0 to 1: when in it.
+   */
   poll(share: number): void {
     const again = (path: string, waitMs: number): void => {
       this.#keptOf(path).due = setTimeout(() => {

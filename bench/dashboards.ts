@@ -20,7 +20,10 @@ const SETTLE_MS = 3_000
 /** After the last change, for what is still on its way: longer than the polling pages sleep. */
 const ARRIVE_MS = 8_000
 
-/** What one way of keeping pages true cost while it was measured. `ages`: milliseconds from each change to each page's first whole answer that was asked for after it. */
+/**
+ * What one way of keeping pages true cost while it was measured. `ages`: milliseconds from each
+ * change to each page's first whole answer that was asked for after it.
+ */
 interface Cost {
   readonly share: number
   readonly bytesASecond: number
@@ -31,7 +34,10 @@ interface Cost {
 }
 type Way = 'push' | 'poll'
 
-/** Open dashboards: what they cost the broker while nothing changes and while machines change, kept true by push and, in the same run, by polling. */
+/**
+ * Open dashboards: what they cost the broker while nothing changes and while machines change, kept
+ * true by push and, in the same run, by polling.
+ */
 export async function measureDashboards(
   places: Places,
   { small, log }: BenchOptions,
@@ -102,7 +108,14 @@ function report(
         [`${name} ages`, ages],
       ]),
     ) as Record<string, number | number[]>,
-    note: `Each page is a login of its own, with the connections of its own that a browser has, and asks for what Overview and Machines ask for, as web/api/live.ts does; the other side is the same pages asking for the same every 5 s. Each column was taken over ${forMs / 1_000} s of one run; the broker alone, without any page, took ${percent(idle.share)}. A change is a start or power-off of another machine. Hypervisors are simulated, the pages one process on the same machine. Answers that failed: ${faults}.`,
+    note:
+      'Each page is a login of its own, with the connections of its own that a browser has, ' +
+      'and asks for what Overview and Machines ask for, as web/api/live.ts does; the other ' +
+      'side is the same pages asking for the same every 5 s. Each column was taken ' +
+      `over ${forMs / 1_000} s of one run; the broker alone, without any page, ` +
+      `took ${percent(idle.share)}. A change is a start or power-off of another machine. ` +
+      'Hypervisors are simulated, the pages one process on the same machine. Answers that ' +
+      `failed: ${faults}.`,
     comparisons: [
       {
         ...processor,
@@ -189,7 +202,10 @@ async function openPages(
   return pages
 }
 
-/** Keeps the pages true in this way for so long, and says what it cost. `changing`: so many machines change, one a second; 0: none. */
+/**
+ * Keeps the pages true in this way for so long, and says what it cost. `changing`: so many machines
+ * change, one a second; 0: none.
+ */
 async function costOf(
   { pid, api }: SimulatedBroker,
   pages: readonly DashboardPage[],

@@ -76,7 +76,10 @@ export async function createMachines(api: ApiClient, wish: object): Promise<void
   if (job !== null) await api.succeeded(job, 10 * 60_000)
 }
 
-/** Waits for the job's end and gives its time as the broker's clock has it, from the moment `sinceMs` (Date.now) at which it was asked for. */
+/**
+ * Waits for the job's end and gives its time as the broker's clock has it, from the moment
+ * `sinceMs` (Date.now) at which it was asked for.
+ */
 export async function jobTimeMs(api: ApiClient, job: string, sinceMs: number): Promise<number> {
   const ended = await until(
     async () => {

@@ -22,7 +22,10 @@ export async function measureMemory(places: Places, options: BenchOptions): Prom
       rssBytes: memories.map((one) => one.rssBytes),
       pssBytes: memories.map((one) => one.pssBytes),
     },
-    note: 'The broker itself and then the processes that carry libvirt calls, all machines defined and watched. Rss counts what the processes share once for each of them; Pss is what they take together.',
+    note:
+      'The broker itself and then the processes that carry libvirt calls, all machines defined ' +
+      'and watched. Rss counts what the processes share once for each of them; Pss is what ' +
+      'they take together.',
     comparisons: [
       {
         what: 'all processes together (Pss)',

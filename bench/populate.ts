@@ -10,7 +10,9 @@ import { median, milliseconds, type Report } from './report.js'
 
 const OVERLAYS = '/var/lib/berth/overlays'
 const BARE_XML = '/var/tmp/bare'
-const REMOVE_BARE = `set -e; ls ${BARE_XML} | sed 's/[.]xml$//' | xargs -n1 virsh -q -c qemu:///system undefine >/dev/null; rm -r ${BARE_XML} ${OVERLAYS}/bare-*`
+const REMOVE_BARE =
+  `set -e; ls ${BARE_XML} | sed 's/[.]xml$//' | xargs -n1 virsh -q -c qemu:///system undefine ` +
+  `>/dev/null; rm -r ${BARE_XML} ${OVERLAYS}/bare-*`
 /** Two times the bare loop: the project's own target. */
 const TARGET_RATIO = 2
 
@@ -63,7 +65,10 @@ export async function measurePopulate(
     name: 'populate',
     title: `Populate ${count} machines on one hypervisor: overlays and definitions`,
     samples,
-    note: `Median of ${runs} alternating runs each. The other side is xargs -P4 on the host over \`qemu-img create\` and \`virsh define\` with the same XML; both replace what a first run made.`,
+    note:
+      `Median of ${runs} alternating runs each. The other side is xargs -P4 on the host over ` +
+      `\`qemu-img create\` and \`virsh define\` with the same XML; both replace what a first ` +
+      'run made.',
     comparisons: [
       {
         what: `populate ${count} machines`,
@@ -91,7 +96,11 @@ async function prepareBare(api: ApiClient, host: FleetHost): Promise<string> {
     const name = machine.name.replace('populate-', 'bare-')
     await host.mustRun(['tee', `${BARE_XML}/${name}.xml`], { input: sameXml(machine, name) })
   }
-  return `ls ${BARE_XML} | sed 's/[.]xml$//' | xargs -P4 -I{} sh -c 'qemu-img create -q -f qcow2 -F qcow2 -b /var/lib/berth/images/populate-base.g1.qcow2 ${OVERLAYS}/{}.qcow2 && virsh -q -c qemu:///system define ${BARE_XML}/{}.xml'`
+  return (
+    `ls ${BARE_XML} | sed 's/[.]xml$//' | xargs -P4 -I{} sh -c 'qemu-img create -q -f qcow2 -F ` +
+    `qcow2 -b /var/lib/berth/images/populate-base.g1.qcow2 ${OVERLAYS}/{}.qcow2 && virsh -q -c ` +
+    `qemu:///system define ${BARE_XML}/{}.xml'`
+  )
 }
 
 function sameXml(machine: Machine, name: string): string {

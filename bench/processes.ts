@@ -22,7 +22,10 @@ export function memoryOf(pid: number): Memory {
   return { rssBytes: kib('Rss') * 1_024, pssBytes: kib('Pss') * 1_024 }
 }
 
-/** Processor time that the process has used, in milliseconds (proc(5): utime and stime in ticks, which are 10 ms on Linux for x86 and arm64). */
+/**
+ * Processor time that the process has used, in milliseconds (proc(5): utime and stime in ticks,
+ * which are 10 ms on Linux for x86 and arm64).
+ */
 export function processorMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

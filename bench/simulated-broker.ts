@@ -1,4 +1,7 @@
-/** A broker as main.ts starts it, but its hypervisors are simulated: for numbers of machines and thin clients that no one machine can run. Usage: simulated-broker [--config] CONFIG */
+/**
+ * A broker as main.ts starts it, but its hypervisors are simulated: for numbers of machines and
+ * thin clients that no one machine can run. Usage: simulated-broker [--config] CONFIG
+ */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'

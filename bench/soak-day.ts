@@ -135,7 +135,9 @@ export class SoakDay {
 
   async #changeClientsXml(round: number): Promise<void> {
     await this.broker.api.put('/clients-xml', {
-      text: `<thin-clients><default><protocol>LOGIN</protocol><viewer audio="${round % 2 === 0 ? 'yes' : 'no'}"/></default></thin-clients>`,
+      text:
+        '<thin-clients><default><protocol>LOGIN</protocol><viewer ' +
+        `audio="${round % 2 === 0 ? 'yes' : 'no'}"/></default></thin-clients>`,
     })
   }
 

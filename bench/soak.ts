@@ -13,7 +13,10 @@ const TENTH = 0.1
 /** What of one round is still under way when the figures are taken. */
 const SETTLE_MS = 3_000
 const MEBIBYTE = 1_048_576
-/** Kept for as long as the settings say (`keep-jobs` and `keep-events`), or for a fixed time: they grow with what is done, and with nothing else. */
+/**
+ * Kept for as long as the settings say (`keep-jobs` and `keep-events`), or for a fixed time: they
+ * grow with what is done, and with nothing else.
+ */
 const KEPT: ReadonlySet<string> = new Set([
   'event',
   'job',
@@ -131,7 +134,11 @@ function rowsIn(path: string): Record<string, number> {
 function inWords(figures: Figures): string {
   const { heapBytes, rssBytes, handles, descriptors, sockets, threads, processes, rows } = figures
   const tables = Object.entries(rows).filter(([, count]) => count > 0)
-  return `heap ${mebibytes(heapBytes)}, Rss ${mebibytes(rssBytes)}, ${handles} handles, ${descriptors} descriptors, ${sockets} sockets, ${threads} threads, ${processes} processes; rows: ${tables.map(([table, count]) => `${table} ${count}`).join(', ')}`
+  return (
+    `heap ${mebibytes(heapBytes)}, Rss ${mebibytes(rssBytes)}, ${handles} ` +
+    `handles, ${descriptors} descriptors, ${sockets} sockets, ${threads} threads, ${processes} ` +
+    `processes; rows: ${tables.map(([table, count]) => `${table} ${count}`).join(', ')}`
+  )
 }
 
 function report(early: Figures, late: Figures, lost: number): Report {
@@ -176,10 +183,16 @@ function report(early: Figures, late: Figures, lost: number): Report {
   ]
   return {
     name: 'soak',
-    title: `A simulated day of ${late.round} rounds: what the broker holds at its end, and (other side) after ${early.round} rounds; ${lost} connections of devices were lost`,
+    title:
+      `A simulated day of ${late.round} rounds: what the broker holds at its end, and (other ` +
+      `side) after ${early.round} rounds; ${lost} connections of devices were lost`,
     comparisons,
     samples: { rounds: late.round, lost, heap: [early.heapBytes, late.heapBytes] },
-    note: 'In each round people log in, claim desktops, open their screens and give them back; devices wait, come and are removed; clients.xml changes; every fifth round the pool is updated, every fourth a host is lost for a moment. Hypervisors are simulated. Tables that settings keep for a time (jobs, events) are compared for each round.',
+    note:
+      'In each round people log in, claim desktops, open their screens and give them back; ' +
+      'devices wait, come and are removed; clients.xml changes; every fifth round the pool is ' +
+      'updated, every fourth a host is lost for a moment. Hypervisors are simulated. Tables ' +
+      'that settings keep for a time (jobs, events) are compared for each round.',
     failed: comparisons.some(({ met }) => met === false),
   }
 }

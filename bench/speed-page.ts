@@ -6,7 +6,10 @@ import { described, type ThisMachine } from './this-machine.js'
 
 const PAGE = 'docs/speed.md'
 
-/** Puts the report between its marks `<!-- bench:NAME -->` and `<!-- /bench -->`. Throws when the page has no such place. */
+/**
+ * Puts the report between its marks `<!-- bench:NAME -->` and `<!-- /bench -->`. Throws when the
+ * page has no such place.
+ */
 export function writePage(report: Report, machine: ThisMachine): void {
   const file = join(ROOT, PAGE)
   writeFileSync(file, withReport(readFileSync(file, 'utf8'), report, machine))

@@ -48,7 +48,11 @@ export function described({
   qemu,
 }: ThisMachine): string {
   const version = (text: string): string => /\d+(\.\d+)+/.exec(text)?.[0] ?? 'unknown'
-  return `${date}, commit ${commit}; ${processor}, ${cores} cores, ${memoryGib} GiB, ${osName()}, Linux ${kernel}, Node ${node.slice(1)}, libvirt ${version(libvirt)}, QEMU ${version(qemu)} (software emulation)`
+  return (
+    `${date}, commit ${commit}; ${processor}, ${cores} cores, ${memoryGib} GiB, ${osName()}, ` +
+    `Linux ${kernel}, Node ${node.slice(1)}, libvirt ${version(libvirt)}, ` +
+    `QEMU ${version(qemu)} (software emulation)`
+  )
 }
 
 function osName(): string {

@@ -49,7 +49,10 @@ interface Seen {
   readonly load: number
 }
 
-/** Thin clients that wait for a machine in maintenance: what the broker does while nothing happens, and how soon all hear of a change. */
+/**
+ * Thin clients that wait for a machine in maintenance: what the broker does while nothing happens,
+ * and how soon all hear of a change.
+ */
 export async function measureWaiting(
   places: Places,
   { small, log }: BenchOptions,
@@ -134,7 +137,13 @@ function report(count: number, quietMs: number, seen: Seen): Report {
         Object.entries(loop).map(([when, { p50, p99, max }]) => [`loop ${when}`, [p50, p99, max]]),
       ),
     },
-    note: `Simulated thin clients, each with its own key, its own line in clients.xml and its own connection, wait in long polls of ${POLL_MS / 1_000} s for machines in maintenance on simulated hypervisors; the clients are one process on the same machine, whose load was ${load.toFixed(1)} at the end. A change is counted from the beginning of the upload of the whole file until the device has its answer. The other side of the memory is a server of Node alone that holds as many requests over TLS and does nothing else.`,
+    note:
+      'Simulated thin clients, each with its own key, its own line in clients.xml and its own ' +
+      `connection, wait in long polls of ${POLL_MS / 1_000} s for machines in maintenance on ` +
+      'simulated hypervisors; the clients are one process on the same machine, whose load ' +
+      `was ${load.toFixed(1)} at the end. A change is counted from the beginning of the upload ` +
+      'of the whole file until the device has its answer. The other side of the memory is a ' +
+      'server of Node alone that holds as many requests over TLS and does nothing else.',
     comparisons: [
       line(
         `processor of the broker while nothing happens, over ${quietMs / 1_000} s`,
@@ -214,7 +223,10 @@ function localAddressOf(number: number): string {
   return `127.0.${1 + Math.floor(number / DEVICES_AN_ADDRESS)}.1`
 }
 
-/** Each gets its key; every third one only with its second question, since the connection breaks before it has read the first answer. */
+/**
+ * Each gets its key; every third one only with its second question, since the connection breaks
+ * before it has read the first answer.
+ */
 async function firstContact(
   devices: readonly ThinClientStandIn[],
   crowd: Crowd,
@@ -237,7 +249,10 @@ async function quietShare(pid: number, quietMs: number): Promise<number> {
   return (processorMs(pid) - before) / (performance.now() - startMs)
 }
 
-/** Gives one device another machine, and the time until it has heard of it; counts the others whose polls end early meanwhile and for a while after. */
+/**
+ * Gives one device another machine, and the time until it has heard of it; counts the others whose
+ * polls end early meanwhile and for a while after.
+ */
 async function tellOne(
   broker: SimulatedBroker,
   crowd: Crowd,
@@ -277,7 +292,10 @@ async function tellAll(broker: SimulatedBroker, crowd: Crowd, count: number): Pr
   return [...told.values()]
 }
 
-/** `shift`: how many machines further on each finds its own; `other`: the device that goes one further than the rest. */
+/**
+ * `shift`: how many machines further on each finds its own; `other`: the device that goes one
+ * further than the rest.
+ */
 function clientsXml(count: number, shift = 0, other = -1): string {
   const machines = machinesFor(count)
   const devices = Array.from({ length: count }, (_, number) => {

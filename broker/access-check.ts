@@ -26,7 +26,10 @@ const LOOKS: AllowanceRules = {
   sentence: 'You ask too often: wait a second.',
 }
 
-/** Puts the table of access in force. To be called before any route is added: one that is not in the table stops the start. */
+/**
+ * Puts the table of access in force. To be called before any route is added: one that is not in the
+ * table stops the start.
+ */
 export function enforceAccess(app: FastifyInstance, deps: AccessDeps): void {
   app.addHook('onRoute', (route) => {
     label(route)
@@ -34,7 +37,8 @@ export function enforceAccess(app: FastifyInstance, deps: AccessDeps): void {
   const changes = new Allowance(CHANGES)
   const looks = new Allowance(LOOKS)
   app.addHook('onRequest', async (request) => {
-    // Administrators and observers have programs that ask without end; all others are many, and strangers to each other.
+    // Administrators and observers have programs that ask without end; all others are many, and
+    // strangers to each other.
     const counted = (caller: Caller | null): caller is Caller => caller?.role === 'user'
     await checkRequest(deps, request, (caller) => {
       if (counted(caller)) looks.count(caller.key)

@@ -1,10 +1,11 @@
 import type { ObjectKind, Verb } from './api/permissions.js'
 
 /**
- * Who may call a route. public: anybody. device: a thin client with its key. user: whoever is logged in. person: the same, but
- * not by a token with scopes. observer: whoever reads everything. admin: an
- * administrator. see: whoever sees the pool or machine that `:name` names. verb: whoever has this permission on it; verbByAction: the permission depends on
- * the body's `action`. list: whoever is logged in; the answer's list of this name holds what he may see, also beside `see`.
+ * Who may call a route. public: anybody. device: a thin client with its key. user: whoever is
+ * logged in. person: the same, but not by a token with scopes. observer: whoever reads everything.
+ * admin: an administrator. see: whoever sees the pool or machine that `:name` names. verb: whoever
+ * has this permission on it; verbByAction: the permission depends on the body's `action`. list:
+ * whoever is logged in; the answer's list of this name holds what he may see, also beside `see`.
  */
 export type Access =
   'public' | 'device' | 'user' | 'person' | 'observer' | 'admin' | ObjectAccess | ListAccess
@@ -26,7 +27,10 @@ const POWER = {
   reset: 'reset',
 } as const satisfies Record<string, Verb>
 
-/** The one table: every route of the API (without /api/v1) and outside of it. The broker does not start with a route that is not here. */
+/**
+ * The one table: every route of the API (without /api/v1) and outside of it. The broker does not
+ * start with a route that is not here.
+ */
 export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /healthz': 'public',
   'GET /readyz': 'public',

@@ -3,7 +3,10 @@ import ipaddr from 'ipaddr.js'
 
 export type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
 
-/** Whoever has one IPv6 address has its /64, so that counts as one. An IPv4 address that is written as IPv6 is the same one. */
+/**
+ * Whoever has one IPv6 address has its /64, so that counts as one. An IPv4 address that is written
+ * as IPv6 is the same one.
+ */
 export function subnetOf(address: string): string {
   return prefixOf(address, 4)
 }
@@ -21,7 +24,10 @@ function prefixOf(address: string, parts: number): string {
     : parsed.toString()
 }
 
-/** Reads an address or a network in CIDR form; null for anything else. Short forms such as 10/8 are refused: they are not read alike everywhere. */
+/**
+ * Reads an address or a network in CIDR form; null for anything else. Short forms such as 10/8 are
+ * refused: they are not read alike everywhere.
+ */
 export function networkOf(text: string): Network | null {
   const [, base = '', bits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   if (isIP(base) === 0) return null

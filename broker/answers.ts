@@ -67,7 +67,10 @@ async function mayWith(
   )
 }
 
-/** Questions that a room asks of those below it, answered here: who may take, know and keep a console, and what the pools' policies say of it. */
+/**
+ * Questions that a room asks of those below it, answered here: who may take, know and keep a
+ * console, and what the pools' policies say of it.
+ */
 export function consoleAnswers(deps: {
   store: Store
   permissions: Permissions
@@ -98,7 +101,10 @@ export function consoleAnswers(deps: {
   }
 }
 
-/** What a domain carries of pools and assignments, what the strictest policy of its pools lets a viewer do, and who has it. */
+/**
+ * What a domain carries of pools and assignments, what the strictest policy of its pools lets a
+ * viewer do, and who has it.
+ */
 export function machineAnswers(store: Store): {
   extrasOf: DomainExtrasOf
   holdersOf: (machineIds: readonly string[]) => Promise<string | null>

@@ -45,7 +45,10 @@ export interface AppDeps {
   readonly rootRoutes: ReadonlyArray<(app: App) => void>
 }
 
-/** For a request to come in whole; how long its answer takes, such as that to a device that waits, is not counted (https://nodejs.org/api/http.html#serverrequesttimeout). */
+/**
+ * For a request to come in whole; how long its answer takes, such as that to a device that waits,
+ * is not counted (https://nodejs.org/api/http.html#serverrequesttimeout).
+ */
 const REQUEST_WITHIN_MS = 30_000
 const HANDSHAKE_WITHIN_MS = 20_000
 const LOOK_FOR_SLOW_ONES_EVERY_MS = 5_000
@@ -120,7 +123,9 @@ export async function buildApp(deps: AppDeps): Promise<App> {
       pageFor(request, reply) ??
       reply.code(404).send({
         code: 'route_unknown',
-        message: `There is nothing at ${request.method} ${request.url.slice(0, 100)}; /api/v1/openapi.json lists what there is.`,
+        message:
+          `There is nothing at ${request.method} ${request.url.slice(0, 100)}; ` +
+          '/api/v1/openapi.json lists what there is.',
         requestId: request.id,
       }),
   )
@@ -184,7 +189,8 @@ function takeForwarded(app: App, proxies: ReverseProxies): void {
     if (request.raw.headers['x-forwarded-proto'] === 'http')
       throw new BrokerError(
         'forbidden',
-        'The proxy in front of the broker took this request without TLS (X-Forwarded-Proto: http): open the address with https://.',
+        'The proxy in front of the broker took this request without TLS (X-Forwarded-Proto: ' +
+          'http): open the address with https://.',
       )
   })
 }

@@ -7,7 +7,10 @@ import type { OwnSite } from './users/own-site.js'
 import type { Users } from './users/service.js'
 import type { TrustedProxy } from './users/trusted-proxy.js'
 
-/** Who asks: by a token, by a browser's session, or by the word of the trusted proxy. Throws `unauthenticated`, and `forbidden` for forged requests. */
+/**
+ * Who asks: by a token, by a browser's session, or by the word of the trusted proxy. Throws
+ * `unauthenticated`, and `forbidden` for forged requests.
+ */
 export function authentication(
   users: Users,
   proxy: TrustedProxy,
@@ -31,7 +34,10 @@ export function authentication(
   }
 }
 
-/** A page asks again by itself when it is told of a change; a person who has gone away shall not stay logged in by that. */
+/**
+ * A page asks again by itself when it is told of a change; a person who has gone away shall not
+ * stay logged in by that.
+ */
 function inBackground({ headers }: FastifyRequest): boolean {
   return headers['x-berth-background'] !== undefined || headers.accept === 'text/event-stream'
 }

@@ -26,8 +26,9 @@ export interface BackgroundWork {
 }
 
 /**
- * Does something that nobody waits for. Never throws and never leaves a rejected promise behind, which would end the process:
- * a failure is logged, counted, and tried again where nothing else would.
+ * Does something that nobody waits for. Never throws and never leaves a rejected promise behind,
+ * which would end the process: a failure is logged, counted, and tried again where nothing else
+ * would.
  */
 export function inBackground(background: BackgroundWork): void {
   attempts(background).catch((error: unknown) => {
@@ -63,7 +64,10 @@ async function pause(before: number, isWaiting: boolean): Promise<void> {
   if (isWaiting) waiting -= 1
 }
 
-/** Counts a failure of work that nobody waits for. One of the database alone is told by the database, and only while it lasts. */
+/**
+ * Counts a failure of work that nobody waits for. One of the database alone is told by the
+ * database, and only while it lasts.
+ */
 export function countFailure(what: string, error: unknown): void {
   const known = failures.get(what) ?? { count: 0, lastAt: -Infinity }
   known.count += 1

@@ -40,12 +40,15 @@ const Settings = strictObject({
   'public-names': Type.Array(Type.String({ minLength: 1 }), {
     default: [],
     description:
-      'Names and addresses by which thin clients and browsers reach the broker; they go into its certificate, and pages opened under another name are refused. Empty: the host name, and pages under any',
+      'Names and addresses by which thin clients and browsers reach the broker; they go into ' +
+      'its certificate, and pages opened under another name are refused. Empty: the host ' +
+      'name, and pages under any',
   }),
   'tls-certificate': Type.String({
     default: '',
     description:
-      "A PEM certificate (chain) of your own instead of one from the broker's CA; a changed file is taken without a restart",
+      "A PEM certificate (chain) of your own instead of one from the broker's CA; a changed " +
+      'file is taken without a restart',
   }),
   'tls-key': Type.String({ default: '', description: 'The private key of tls-certificate' }),
   'clients-xml': Type.String({
@@ -60,21 +63,26 @@ const Settings = strictObject({
   'trusted-proxies': Type.Array(Type.String(), {
     default: [],
     description:
-      'Addresses or networks of reverse proxies in front of the broker: what they say in X-Forwarded-For, -Host, -Port and -Proto counts, and nobody else is believed; see docs/how-to/reverse-proxy.md',
+      'Addresses or networks of reverse proxies in front of the broker: what they say in ' +
+      'X-Forwarded-For, -Host, -Port and -Proto counts, and nobody else is believed; see ' +
+      'docs/how-to/reverse-proxy.md',
   }),
   'connections-per-address': Type.Integer({
     default: 2_000,
     minimum: 10,
     maximum: 50_000,
     description:
-      'Connections that one address (of IPv6: one /64) may hold at a time; addresses of thin-client-networks may hold ten times as many, since a whole site may stand behind one router. Behind a trusted proxy, open requests are counted instead',
+      'Connections that one address (of IPv6: one /64) may hold at a time; addresses of ' +
+      'thin-client-networks may hold ten times as many, since a whole site may stand behind ' +
+      'one router. Behind a trusted proxy, open requests are counted instead',
   }),
   'console-proxy-port': Type.Integer({
     default: 0,
     minimum: 0,
     maximum: 65535,
     description:
-      'The port of the console proxy (plain HTTP, see docs/how-to/consoles.md); 0: none, since a second open port should be a decision',
+      'The port of the console proxy (plain HTTP, see docs/how-to/consoles.md); 0: none, ' +
+      'since a second open port should be a decision',
   }),
   'horizon-server': Type.String({
     default: '',
@@ -99,7 +107,8 @@ const Settings = strictObject({
     ...DURATION,
     default: 'PT2M',
     description:
-      'What was observed longer ago counts as unknown, and what is unknown as in use; never less than twice observe-every',
+      'What was observed longer ago counts as unknown, and what is unknown as in use; never ' +
+      'less than twice observe-every',
   },
   'observation-grace': {
     ...DURATION,

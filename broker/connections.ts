@@ -28,8 +28,9 @@ export function mostFor({ mostOfAddress, isTrusted }: ConnectionBounds, address:
 }
 
 /**
- * Closes a connection at once when its address, or the broker, has too many: before TLS, which costs the most. Gives what closes all of them for good:
- * a server does not count those that are silent since they were opened, and would wait for them when it stops.
+ * Closes a connection at once when its address, or the broker, has too many: before TLS, which
+ * costs the most. Gives what closes all of them for good: a server does not count those that are
+ * silent since they were opened, and would wait for them when it stops.
  */
 export function boundConnections(server: Server, bounds: ConnectionBounds): () => void {
   const open = new Map<string, number>()

@@ -1,6 +1,7 @@
 /**
- * The closed list of errors. Each code has one HTTP status and one line for docs/reference/errors.md, which is made from this table.
- * The message of a BrokerError is for the reader: what is wrong, where, what to do. The cause is for the log only.
+ * The closed list of errors. Each code has one HTTP status and one line for
+ * docs/reference/errors.md, which is made from this table. The message of a BrokerError is for the
+ * reader: what is wrong, where, what to do. The cause is for the log only.
  */
 export const ERRORS = {
   invalid_request: {
@@ -91,7 +92,8 @@ export const ERRORS = {
   changed_meanwhile: {
     status: 409,
     meaning:
-      'It was changed after you had read it; the message says by whom. Nothing was written: look at the newer one first.',
+      'It was changed after you had read it; the message says by whom. Nothing was written: ' +
+      'look at the newer one first.',
   },
   image_refused: { status: 422, meaning: 'The disk image is damaged, or refers to other files.' },
   too_large: { status: 413, meaning: 'The request body is larger than the broker accepts.' },
@@ -127,7 +129,8 @@ export const ERRORS = {
   code_needed: {
     status: 409,
     meaning:
-      'Several devices ask in the place of this one, or none has that code: give the code on the screen of the right one.',
+      'Several devices ask in the place of this one, or none has that code: give the code on ' +
+      'the screen of the right one.',
   },
   cancelled: { status: 409, meaning: 'The operation was cancelled.' },
   no_space: {
@@ -184,7 +187,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
-/** An error that may be shown. `message`: one sentence for the reader. `options.cause`: for the log. `details`: listed faults, safe to show. */
+/**
+ * An error that may be shown. `message`: one sentence for the reader. `options.cause`: for the log.
+ * `details`: listed faults, safe to show.
+ */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError'
 

@@ -16,8 +16,10 @@ const HTTPS_PORT = 443
 const TELL_EVERY_MS = 24 * 3_600_000
 
 /**
- * The reverse proxies of the settings. What they say of a request counts; what anybody else says is removed before anything reads it, so that the framework's own
- * reading of these headers (https://fastify.dev/docs/latest/Reference/Server/#trustproxy) finds one address, one name and one protocol, or none.
+ * The reverse proxies of the settings. What they say of a request counts; what anybody else says is
+ * removed before anything reads it, so that the framework's own reading of these headers
+ * (https://fastify.dev/docs/latest/Reference/Server/#trustproxy) finds one address, one name and
+ * one protocol, or none.
  */
 export class ReverseProxies {
   readonly #told = new Seldom(TELL_EVERY_MS)
@@ -49,8 +51,9 @@ export class ReverseProxies {
   }
 
   /**
-   * Each proxy writes the address that it sees behind those that it was told, so the last one that is no proxy's is the client's; what stands before it is the
-   * client's own word. What is no address ends the search: of the rest nobody knows who wrote it.
+   * Each proxy writes the address that it sees behind those that it was told, so the last one that
+   * is no proxy's is the client's; what stands before it is the client's own word. What is no
+   * address ends the search: of the rest nobody knows who wrote it.
    */
   #client(forwarded: string): string | null {
     let client: string | null = null
@@ -91,7 +94,10 @@ function lastOf(line: string): string {
   return line.split(',').at(-1)?.trim() ?? ''
 }
 
-/** Some proxies add the port: 192.0.2.1:4711, [2001:db8::1]:4711. An IPv4 address that is written as IPv6 is the same one. */
+/**
+ * Some proxies add the port: 192.0.2.1:4711, [2001:db8::1]:4711. An IPv4 address that is written as
+ * IPv6 is the same one.
+ */
 function addressOf(part: string): string | null {
   const [, bracketed, bare] = /^\s*"?(?:\[([^\]]+)\](?::\d+)?|([^\]["]*?))"?\s*$/.exec(part) ?? []
   const text = bracketed ?? (bare ?? '').replace(/^([\d.]+):\d+$/, '$1')

@@ -6,7 +6,10 @@ import { Changes } from './live/changes.js'
 import { lockDataDirectory } from './store/data-directory.js'
 import { openStore, type Store } from './store/open.js'
 
-/** What lies in the data directory: the database, whose writes are told to `changes`, and what the broker proves itself with. */
+/**
+ * What lies in the data directory: the database, whose writes are told to `changes`, and what the
+ * broker proves itself with.
+ */
 export interface Foundation {
   readonly store: Store
   readonly changes: Changes

@@ -28,7 +28,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
   }
-  /** verbs: what the caller may do with the pool or machine that the path names, where the table of access asks for it. */
+  /**
+   * verbs: what the caller may do with the pool or machine that the path names, where the table of
+   * access asks for it.
+   */
   interface FastifyRequest {
     caller: Caller | null
     verbs: ReadonlySet<Verb> | null

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** A text that is the same for everybody while the broker runs: made once, and not sent again to one who has it (If-None-Match). */
+/**
+ * A text that is the same for everybody while the broker runs: made once, and not sent again to one
+ * who has it (If-None-Match).
+ */
 export class KeptText {
   #kept: { readonly text: string; readonly etag: string } | undefined
 

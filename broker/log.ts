@@ -17,13 +17,19 @@ const SECRET_FIELDS = [
 ] as const
 const CENSOR = '[secret]'
 
-/** What looks like a secret in running text: our tokens, and what follows the name of a scheme in an authorization header. */
+/**
+ * What looks like a secret in running text: our tokens, and what follows the name of a scheme in an
+ * authorization header.
+ */
 const SECRET_TEXT: ReadonlyArray<readonly [pattern: RegExp, instead: string]> = [
   [/\bberth_[\w-]{20,}/g, CENSOR],
   [/\b(Bearer|Device|Basic) [\w+/=.~-]{8,}/gi, `$1 ${CENSOR}`],
 ]
 
-/** The broker's log: JSON lines on standard output, or to `to`. Secrets are taken out, by the name of their field and by their look. */
+/**
+ * The broker's log: JSON lines on standard output, or to `to`. Secrets are taken out, by the name
+ * of their field and by their look.
+ */
 export function openLog(level: string, to?: DestinationStream): Logger {
   const options = {
     level,

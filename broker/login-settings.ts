@@ -2,7 +2,10 @@ import { type Static, Type } from '@sinclair/typebox'
 import { oneOf, strictObject } from './api/common.js'
 import { RoleName } from './api/permissions.js'
 
-/** The settings about people who come from elsewhere: directories (LDAP), providers (OpenID Connect), a proxy in front of the broker. */
+/**
+ * The settings about people who come from elsewhere: directories (LDAP), providers (OpenID
+ * Connect), a proxy in front of the broker.
+ */
 
 const SourceName = Type.String({
   pattern: '^(?!(local|proxy)$)[a-z0-9][a-z0-9._-]{0,62}$',
@@ -28,7 +31,8 @@ export const DirectorySettings = strictObject({
   urls: Type.Array(Type.String({ pattern: '^ldaps?://[A-Za-z0-9.\\[\\]:_-]+$' }), {
     minItems: 1,
     description:
-      '`ldaps://HOST`, or `ldap://HOST` with start-tls; the next one is asked when one does not answer, is busy or is unwilling',
+      '`ldaps://HOST`, or `ldap://HOST` with start-tls; the next one is asked when one does ' +
+      'not answer, is busy or is unwilling',
   }),
   'start-tls': Type.Boolean({
     default: false,
@@ -45,7 +49,8 @@ export const DirectorySettings = strictObject({
   'user-filter': Type.String({
     default: '',
     description:
-      '`{user}` is what was typed. Empty: `(uid={user})`; Active Directory: `(&(objectClass=user)(|(sAMAccountName={user})(userPrincipalName={user})))`',
+      '`{user}` is what was typed. Empty: `(uid={user})`; Active Directory: ' +
+      '`(&(objectClass=user)(|(sAMAccountName={user})(userPrincipalName={user})))`',
   }),
   'user-name': Type.String({
     default: '',
@@ -63,13 +68,17 @@ export const DirectorySettings = strictObject({
   'group-filter': Type.String({
     default: '',
     description:
-      '`{dn}` is the member, `{user}` the name of its account. Empty: `(|(member={dn})(uniqueMember={dn})(memberUid={user}))`; Active Directory: `(member={dn})`',
+      '`{dn}` is the member, `{user}` the name of its account. Empty: ' +
+      '`(|(member={dn})(uniqueMember={dn})(memberUid={user}))`; Active Directory: ' +
+      '`(member={dn})`',
   }),
   'group-name': Type.String({ default: 'cn', description: 'The attribute that names a group' }),
   'nested-groups': oneOf(['default', 'none', 'walk', 'chain'] as const, {
     default: 'default',
     description:
-      'Groups in groups: none; walk from group to group; or chain, one query that only Active Directory understands, with a walk where that takes too long. default: walk; with Active Directory, chain',
+      'Groups in groups: none; walk from group to group; or chain, one query that only ' +
+      'Active Directory understands, with a walk where that takes too long. default: walk; ' +
+      'with Active Directory, chain',
   }),
   roles: Roles,
   timeout: { ...Duration, default: 'PT10S', description: 'How long it may take to answer' },
@@ -79,7 +88,9 @@ export type DirectorySettings = Static<typeof DirectorySettings>
 export const ProviderSettings = strictObject({
   name: {
     ...SourceName,
-    description: `Its name in Berth; it is part of the redirect address, https://BROKER/api/v1/login/oidc/NAME/callback. ${SourceName.description ?? ''}`,
+    description:
+      'Its name in Berth; it is part of the redirect address, ' +
+      `https://BROKER/api/v1/login/oidc/NAME/callback. ${SourceName.description ?? ''}`,
   },
   title: Type.String({
     default: '',
@@ -104,7 +115,8 @@ export const ProviderSettings = strictObject({
   'roles-claim': Type.String({
     default: 'groups',
     description:
-      'The claim with the groups: a text, a list, or a list of objects with a name; a dot goes into an object. Without it, roles stay as they are',
+      'The claim with the groups: a text, a list, or a list of objects with a name; a dot ' +
+      'goes into an object. Without it, roles stay as they are',
   }),
   'token-auth': oneOf(['default', 'basic', 'post'] as const, {
     default: 'default',

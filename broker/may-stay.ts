@@ -9,7 +9,10 @@ import { verbsOn } from './users/verbs.js'
 /** Before the id of a device, where it has a machine itself. */
 const DEVICE = 'thin-client:'
 
-/** Whether those who have a console open may keep it, in their order. As many questions for a thousand as for ten, since all of them are asked for again and again. */
+/**
+ * Whether those who have a console open may keep it, in their order. As many questions for a
+ * thousand as for ten, since all of them are asked for again and again.
+ */
 export function stayAnswer(store: Store): (stays: readonly Stay[]) => Promise<boolean[]> {
   return async (stays) => {
     if (stays.length === 0) return []

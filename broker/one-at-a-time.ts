@@ -1,4 +1,7 @@
-/** Lets one piece of work go on at a time, in the order of their coming: turns of several at once would add up before sockets and timers get theirs. */
+/**
+ * Lets one piece of work go on at a time, in the order of their coming: turns of several at once
+ * would add up before sockets and timers get theirs.
+ */
 export class OneAtATime {
   #last: Promise<unknown> = Promise.resolve()
 

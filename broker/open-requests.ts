@@ -5,8 +5,9 @@ import { type ConnectionBounds, mostFor } from './connections.js'
 import { throughProxy } from './http.js'
 
 /**
- * Connections of a reverse proxy are those of everybody behind it, and are not counted as one client's; so the requests that are open through it are, by the
- * address in front of it. To be called after what settles that address.
+ * Connections of a reverse proxy are those of everybody behind it, and are not counted as one
+ * client's; so the requests that are open through it are, by the address in front of it. To be
+ * called after what settles that address.
  */
 export function boundRequests(app: FastifyInstance, bounds: ConnectionBounds): void {
   const open = new Map<string, number>()

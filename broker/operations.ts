@@ -20,7 +20,10 @@ const INSTALLER = [
 /** A hundred hosts that are set up at once may stand behind one address. */
 const INSTALLER_RATE = { rateLimit: { max: 300, timeWindow: 60_000 } }
 
-/** What an operator's tools ask, outside of the API: health, metrics, and the public material that a new hypervisor needs. */
+/**
+ * What an operator's tools ask, outside of the API: health, metrics, and the public material that a
+ * new hypervisor needs.
+ */
 export function operationsRoutes(deps: OperationsDeps) {
   const { metrics } = deps
   return (app: App): void => {

@@ -7,7 +7,10 @@ const setHeaders = helmet({
   contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
 })
 
-/** Sets them when an answer is sent, and not before: ten thousand thin clients wait for theirs. Refusals have them, too. */
+/**
+ * Sets them when an answer is sent, and not before: ten thousand thin clients wait for theirs.
+ * Refusals have them, too.
+ */
 export function secureAnswers(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply, payload) => {
     setSecurityHeaders(request, reply)

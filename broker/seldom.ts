@@ -1,7 +1,10 @@
 /** More keys than these come from a flood; the oldest are forgotten. */
 const MOST_KEYS = 1_000
 
-/** Lets something through once in `everyMs` for each key, and counts what it holds back: for log lines that strangers cause. */
+/**
+ * Lets something through once in `everyMs` for each key, and counts what it holds back: for log
+ * lines that strangers cause.
+ */
 export class Seldom {
   readonly #keys = new Map<string, { atMs: number; held: number }>()
 

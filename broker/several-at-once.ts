@@ -1,4 +1,7 @@
-/** Does `act` for each item, `atOnce` at a time and in their order. Throws the first failure; what has begun by then goes on, and nothing else is begun. */
+/**
+ * Does `act` for each item, `atOnce` at a time and in their order. Throws the first failure; what
+ * has begun by then goes on, and nothing else is begun.
+ */
 export async function severalAtOnce<T>(
   items: Iterable<T>,
   atOnce: number,

@@ -12,9 +12,11 @@ export interface SteadyClockDeps {
 }
 
 /**
- * The time by which logins, tokens, acceptances and waits end. A wall clock that is set on, rightly or by mistake, must not end them all at once: this one catches up
- * with it at double speed, so that what has an hour left has at least half an hour. One that is set back is followed at once: nothing ends by that. At a start
- * the wall clock is believed, since nobody knows how long the broker was away.
+ * The time by which logins, tokens, acceptances and waits end. A wall clock that is set on, rightly
+ * or by mistake, must not end them all at once: this one catches up with it at double speed, so
+ * that what has an hour left has at least half an hour. One that is set back is followed at once:
+ * nothing ends by that. At a start the wall clock is believed, since nobody knows how long the
+ * broker was away.
  */
 export class SteadyClock {
   readonly #wallMs: () => number

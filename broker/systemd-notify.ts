@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process'
 import type { Logger } from 'pino'
 
 /**
- * Tells systemd that the broker is ready, and then that it is alive, at half the time that WatchdogSec allows (sd_notify(3)). Node has no datagram
- * socket for unix paths, so systemd-notify carries the word; the unit allows that with NotifyAccess=all. Gives the function that ends it.
+ * Tells systemd that the broker is ready, and then that it is alive, at half the time that
+ * WatchdogSec allows (sd_notify(3)). Node has no datagram socket for unix paths, so systemd-notify
+ * carries the word; the unit allows that with NotifyAccess=all. Gives the function that ends it.
  */
 export function notifySystemd(log: Logger): () => void {
   if (process.env['NOTIFY_SOCKET'] === undefined) return () => {}

@@ -1,6 +1,9 @@
 import { DefaultErrorFunction, SetErrorFunction, ValueErrorType } from '@sinclair/typebox/errors'
 
-/** Makes TypeBox say what a field should be in words instead of patterns: its description, or the list it comes from. */
+/**
+ * Makes TypeBox say what a field should be in words instead of patterns: its description, or the
+ * list it comes from.
+ */
 export function explainFaults(): void {
   SetErrorFunction((fault) => {
     const { schema, errorType } = fault

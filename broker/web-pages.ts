@@ -10,17 +10,23 @@ import type { App } from './http.js'
 const FOLDERS = ['../dist/pages', '../pages'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 )
-/** Scripts, styles and connections of this broker only; no inline script or style, no other host. `data:`: cursors that the guest draws. */
+/**
+ * Scripts, styles and connections of this broker only; no inline script or style, no other host.
+ * `data:`: cursors that the guest draws.
+ */
 const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
+  "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action " +
+  "'self'; frame-ancestors 'none'"
 const YEAR_MS = 365 * 86_400_000
 const AssetParams = strictObject({
   file: Type.String({ pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]*$', maxLength: 200 }),
 })
 
 /**
- * Serves the pages that are built from web/. Every address that is no file and not of the API is a page of theirs, so that it can be sent and reloaded.
- * Gives the handler that answers such an address, or null when the request is not for a page.
+ * Serves the pages that are built from web/. Every address that is no file and not of the API is a
+ * page of theirs, so that it can be sent and reloaded. Gives the handler that answers such an
+ * address, or null when the request is not for a page.
  */
 export async function serveWebPages(
   app: App,

@@ -3,13 +3,17 @@ import { Value } from '@sinclair/typebox/value'
 import { CliError } from './cli-error.js'
 
 /*
- * Answers are checked with the schemas of the API, but mildly: a newer broker may have further fields and further states, and a client that
- * fails on those would have to be updated on every desk at once. What is missing or of another type is an error.
+ * Answers are checked with the schemas of the API, but mildly: a newer broker may have further
+ * fields and further states, and a client that fails on those would have to be updated on every
+ * desk at once. What is missing or of another type is an error.
  */
 FormatRegistry.Set('date-time', (text) => !Number.isNaN(Date.parse(text)))
 TypeRegistry.Set('Unsafe', (_schema, value) => typeof value === 'string')
 
-/** Gives the answer as it is, unknown fields included. Throws CliError refused, naming the field, when it is not what the schema says. */
+/**
+ * Gives the answer as it is, unknown fields included. Throws CliError refused, naming the field,
+ * when it is not what the schema says.
+ */
 export function parseAnswer<T extends TSchema>(
   schema: T,
   answer: unknown,

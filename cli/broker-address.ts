@@ -30,7 +30,10 @@ export function showBrokerAddress(address: BrokerAddress): string {
   return `${host}:${address.port}`
 }
 
-/** Reads whom to trust: `system` (the CAs that this computer trusts), or pins, separated by commas. Throws CliError usage. */
+/**
+ * Reads whom to trust: `system` (the CAs that this computer trusts), or pins, separated by commas.
+ * Throws CliError usage.
+ */
 export function parseTrust(text: string): Trust {
   return text.trim().toLowerCase() === 'system'
     ? 'system'
@@ -42,7 +45,10 @@ export function showTrust(trust: Trust): string {
   return trust === 'system' ? trust : (trust ?? []).join(',')
 }
 
-/** Reads a pin `sha256:HEX` (colons and capitals allowed), or takes it from a PEM file. Gives `sha256:` and 64 small hex digits. Throws CliError usage. */
+/**
+ * Reads a pin `sha256:HEX` (colons and capitals allowed), or takes it from a PEM file. Gives
+ * `sha256:` and 64 small hex digits. Throws CliError usage.
+ */
 export function parsePin(text: string): string {
   const hex = text
     .replace(/^sha256:/i, '')

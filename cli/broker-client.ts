@@ -49,7 +49,10 @@ export function apiQuery(
   return query.size === 0 ? '' : `?${query.toString()}`
 }
 
-/** Asks the broker's API. Every method throws RefusalError when the broker refuses, CliError unreachable or wrong-broker when it cannot be asked. */
+/**
+ * Asks the broker's API. Every method throws RefusalError when the broker refuses, CliError
+ * unreachable or wrong-broker when it cannot be asked.
+ */
 export class BrokerClient {
   constructor(readonly target: BrokerTarget) {}
 
@@ -161,7 +164,8 @@ export class BrokerClient {
     if (cause instanceof CliError) return cause
     return new CliError(
       'unreachable',
-      `The connection to the broker ${showBrokerAddress(this.target.address)} was lost (${sentenceOf(cause)}); whether it did what was asked is not known.`,
+      `The connection to the broker ${showBrokerAddress(this.target.address)} was lost ` +
+        `(${sentenceOf(cause)}); whether it did what was asked is not known.`,
       [],
       { cause },
     )

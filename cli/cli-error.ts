@@ -1,6 +1,9 @@
 import { EXIT_CODES, type ExitName } from './exit-codes.js'
 
-/** An error that ends the command. `message`: one sentence for the reader. `details`: further lines, or the broker's list of faults. */
+/**
+ * An error that ends the command. `message`: one sentence for the reader. `details`: further lines,
+ * or the broker's list of faults.
+ */
 export class CliError extends Error {
   override readonly name = 'CliError'
 

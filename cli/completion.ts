@@ -6,7 +6,10 @@ export type Completion =
   | { readonly offer: 'names'; readonly kind: NameKind }
   | { readonly offer: 'files' }
 
-/** Arguments and option values are completed by their name in the usage line: MACHINE is one that exists, NAME a new one. */
+/**
+ * Arguments and option values are completed by their name in the usage line: MACHINE is one that
+ * exists, NAME a new one.
+ */
 export const NAME_KINDS = [
   'MACHINE',
   'INITIAL',

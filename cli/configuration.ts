@@ -91,8 +91,9 @@ export function writeLogin(environment: Environment, login: SavedLogin): void {
 }
 
 /**
- * Where to ask, with which pin and token. The environment wins over the file. The file's pin and token are used only for the broker that the file
- * names: a token must never go to another one. Throws CliError forbidden when there is no broker or no pin.
+ * Where to ask, with which pin and token. The environment wins over the file. The file's pin and
+ * token are used only for the broker that the file names: a token must never go to another one.
+ * Throws CliError forbidden when there is no broker or no pin.
  */
 export function brokerTarget(environment: Environment, warn: (text: string) => void): BrokerTarget {
   const saved = readLogin(environment)
@@ -108,7 +109,8 @@ export function brokerTarget(environment: Environment, warn: (text: string) => v
   if (pin === undefined)
     throw new CliError(
       'forbidden',
-      `The certificate authority of ${showBrokerAddress(address)} is not known; run "berth login --broker ${broker}", or set BERTH_CA.`,
+      `The certificate authority of ${showBrokerAddress(address)} is not known; run "berth ` +
+        `login --broker ${broker}", or set BERTH_CA.`,
     )
   return {
     address,

@@ -1,4 +1,7 @@
-/** Every exit code of `berth`, with the line that help and reference show. Scripts rely on the numbers: none is ever given another meaning. */
+/**
+ * Every exit code of `berth`, with the line that help and reference show. Scripts rely on the
+ * numbers: none is ever given another meaning.
+ */
 export const EXIT_CODES = {
   ok: {
     code: 0,
@@ -7,7 +10,8 @@ export const EXIT_CODES = {
   refused: {
     code: 1,
     meaning:
-      'Refused or failed: the broker said no, a followed job failed or was cancelled, a local program failed, or "berth diff" found a difference.',
+      'Refused or failed: the broker said no, a followed job failed or was cancelled, a ' +
+      'local program failed, or "berth diff" found a difference.',
   },
   usage: {
     code: 2,

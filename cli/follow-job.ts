@@ -6,15 +6,19 @@ import { CliError, RefusalError, sentenceOf } from './cli-error.js'
 import type { ExitName } from './exit-codes.js'
 import { type JobDisplay, jobDisplay } from './job-display.js'
 
-/** A broker that restarts needs seconds; one that is away for this long is told about. The job itself survives either. */
+/**
+ * A broker that restarts needs seconds; one that is away for this long is told about. The job
+ * itself survives either.
+ */
 const BROKER_AWAY_MS = 120_000
 const LONGEST_PAUSE_MS = 5000
 /** Streams open at one time; further jobs run at the broker all the same. */
 const STREAMS = 8
 
 /**
- * Follows jobs until each has ended, and gives them as they ended, in the same order. A stream that is cut is opened again. Ctrl-C stops following only.
- * Throws CliError interrupted, or unreachable when the broker stays away.
+ * Follows jobs until each has ended, and gives them as they ended, in the same order. A stream that
+ * is cut is opened again. Ctrl-C stops following only. Throws CliError interrupted, or unreachable
+ * when the broker stays away.
  */
 export async function followJobs(client: BrokerClient, ids: readonly string[]): Promise<Job[]> {
   const display = jobDisplay(process.stderr)
@@ -44,11 +48,13 @@ function detached(ids: readonly string[]): CliError {
   if (ids.length === 1 && one !== undefined)
     return new CliError(
       'interrupted',
-      `No longer following; job ${one} goes on. Follow it again: berth job follow ${one}. Cancel it: berth job cancel ${one}.`,
+      `No longer following; job ${one} goes on. Follow it again: berth job follow ${one}. ` +
+        `Cancel it: berth job cancel ${one}.`,
     )
   return new CliError(
     'interrupted',
-    `No longer following; the jobs go on: ${ids.join(' ')}. Follow one again: berth job follow ID. Cancel one: berth job cancel ID.`,
+    `No longer following; the jobs go on: ${ids.join(' ')}. Follow one again: berth job ` +
+      'follow ID. Cancel one: berth job cancel ID.',
   )
 }
 
@@ -107,7 +113,10 @@ export function exitOfJobs(jobs: readonly Job[]): ExitName {
     : 'refused'
 }
 
-/** Does `work` on all items, at most `width` at a time; the results are in the items' order. Stops at the first error. */
+/**
+ * Does `work` on all items, at most `width` at a time; the results are in the items' order. Stops
+ * at the first error.
+ */
 export async function inParallel<T, R>(
   items: readonly T[],
   width: number,

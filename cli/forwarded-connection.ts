@@ -11,8 +11,9 @@ import { openPinned } from './pinned-connection.js'
 const LARGEST_REFUSAL = 65_536
 
 /**
- * Carries one local connection to a port of a guest, until both have ended. Throws RefusalError when the broker refuses, CliError unreachable or wrong-broker when
- * it cannot be asked, or when the connection is cut with a reason.
+ * Carries one local connection to a port of a guest, until both have ended. Throws RefusalError
+ * when the broker refuses, CliError unreachable or wrong-broker when it cannot be asked, or when
+ * the connection is cut with a reason.
  */
 export async function carryToBroker(
   target: BrokerTarget,
@@ -75,7 +76,8 @@ async function openWebSocket(target: BrokerTarget, path: string): Promise<WebSoc
       reject(
         new CliError(
           'unreachable',
-          `The connection through the broker ${showBrokerAddress(target.address)} could not be made (${sentenceOf(cause)}).`,
+          `The connection through the broker ${showBrokerAddress(target.address)} could not ` +
+            `be made (${sentenceOf(cause)}).`,
           [],
           { cause },
         ),

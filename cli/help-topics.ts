@@ -21,13 +21,15 @@ const environment: HelpTopic = {
     '$XDG_CONFIG_HOME/berth/cli.json (~/.config/berth/cli.json)',
     '     What "berth login" keeps: broker, fingerprint of its authority, token. Mode 0600.',
     'BERTH_BROKER',
-    '     HOST or HOST:PORT, before the file. The token and fingerprint in the file are used for the broker in the file only.',
+    '     HOST or HOST:PORT, before the file. The token and fingerprint in the file are used ' +
+      'for the broker in the file only.',
     'BERTH_CA',
     "     sha256:… of the broker's certificate authority, or the path of a PEM file of it.",
     'BERTH_TOKEN_FILE',
     '     A file that holds a token; keep it at mode 0600.',
     'BERTH_TOKEN',
-    '     The token itself. Less safe: programs that are started inherit it, and root and the same account can read it.',
+    '     The token itself. Less safe: programs that are started inherit it, and root and ' +
+      'the same account can read it.',
   ],
 }
 
@@ -36,7 +38,8 @@ const output: HelpTopic = {
   title: 'Output',
   lines: [
     'Standard output has the result only; progress, questions and errors go to standard error.',
-    "-o json and -o yaml print the API's object as it is. A command that followed a job prints that job as it has ended;",
+    "-o json and -o yaml print the API's object as it is. A command that followed a job " +
+      'prints that job as it has ended;',
     'with --no-wait it prints the API\'s answer, which names the job. Several jobs: {"jobs": […]}.',
     'Control characters in names and messages are shown as "?", and as escapes in JSON and YAML.',
     'On a terminal running jobs are shown as bars, elsewhere as lines. Ctrl-C stops watching; the job goes on.',

@@ -38,8 +38,9 @@ export class Invocation {
   }
 
   /**
-   * The end of every command that made a job: follows it and shows how it ended, or with `--no-wait` (`wait` false) shows `answer` at once, the bare
-   * id for people. `answer` is also shown when no job was needed.
+   * The end of every command that made a job: follows it and shows how it ended, or with
+   * `--no-wait` (`wait` false) shows `answer` at once, the bare id for people. `answer` is also
+   * shown when no job was needed.
    */
   async finishJob(answer: unknown, id: string | null, wait: boolean): Promise<void> {
     if (id === null) {

@@ -3,7 +3,10 @@ import type { Job, JobTarget } from '../broker/api/jobs.js'
 import { changesOf, targetLine } from './job-progress.js'
 import { plainLine } from './plain-text.js'
 
-/** Shows jobs while they run. `update` takes the newest picture of one job; `note` shows a line in between; `end` leaves the terminal in order. */
+/**
+ * Shows jobs while they run. `update` takes the newest picture of one job; `note` shows a line in
+ * between; `end` leaves the terminal in order.
+ */
 export interface JobDisplay {
   update: (job: Job) => void
   note: (text: string) => void

@@ -9,7 +9,8 @@ export function changesOf(before: Job | undefined, after: Job): string[] {
     before?.state === after.state
       ? []
       : [
-          `job ${after.id} (${after.kind} ${after.subject}): ${after.state}${after.message === '' ? '' : `: ${after.message}`}`,
+          `job ${after.id} ` +
+            `(${after.kind} ${after.subject}): ${after.state}${after.message === '' ? '' : `: ${after.message}`}`,
         ]
   for (const target of after.targets) {
     if (hasMoved(old.get(target.name), target)) lines.push(`job ${after.id}: ${targetLine(target)}`)

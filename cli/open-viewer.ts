@@ -45,12 +45,16 @@ export async function askConsole(
   )
   if (answer.taken)
     invocation.say(
-      `${name} was taken from ${answer.taken.from?.name ?? 'a viewer that nobody knows'}, who had it since ${answer.taken.since}.`,
+      `${name} was taken from ${answer.taken.from?.name ?? 'a viewer that nobody knows'}, ` +
+        `who had it since ${answer.taken.since}.`,
     )
   return answer
 }
 
-/** Runs remote-viewer to its end. The ticket is handed over on standard input and never lies on disk. Throws CliError refused. */
+/**
+ * Runs remote-viewer to its end. The ticket is handed over on standard input and never lies on
+ * disk. Throws CliError refused.
+ */
 export async function openViewer(console: SpiceConsole, options: ConsoleOptions): Promise<void> {
   const viewer = spawn(VIEWER, ['-'], { stdio: ['pipe', 2, 2] })
   /* A viewer that dies at once closes its input; its exit code tells. */

@@ -69,7 +69,10 @@ export function yamlOf(value: unknown): string {
   return escapeForTerminal(document.toString({ lineWidth: 0 }).trimEnd())
 }
 
-/** Writes a command's result: the API's object as it is, or `table` for people. Everything else goes to standard error. */
+/**
+ * Writes a command's result: the API's object as it is, or `table` for people. Everything else goes
+ * to standard error.
+ */
 export class Output {
   constructor(
     readonly format: OutputFormat,

@@ -16,7 +16,10 @@ const CONNECT_TIMEOUT_MS = 10_000
 function reasonOf({ kind, sentence, offered }: IdentityFault, trust: Trust): string {
   switch (kind) {
     case 'other-ca':
-      return `its certificate authority is ${offered}, pinned is ${showTrust(trust)}; if the broker was set up anew or has another authority, run "berth login" with its new fingerprint.`
+      return (
+        `its certificate authority is ${offered}, pinned is ${showTrust(trust)}; if the broker ` +
+        'was set up anew or has another authority, run "berth login" with its new fingerprint.'
+      )
     case 'not-signed':
       return 'its certificate is not signed by the authority that it shows.'
     case 'not-trusted':
@@ -27,7 +30,10 @@ function reasonOf({ kind, sentence, offered }: IdentityFault, trust: Trust): str
   }
 }
 
-/** Opens TLS to the broker and looks at its certificates before a single byte is sent. Throws CliError unreachable, or wrong-broker after destroying the socket. */
+/**
+ * Opens TLS to the broker and looks at its certificates before a single byte is sent. Throws
+ * CliError unreachable, or wrong-broker after destroying the socket.
+ */
 export async function openPinned(address: BrokerAddress, trust: Trust): Promise<TLSSocket> {
   const socket = await openUnverified(address, trust)
   const fault = faultOf(shownBy(socket, address.host), trust)
@@ -62,7 +68,8 @@ function openUnverified(address: BrokerAddress, trust: Trust): Promise<TLSSocket
       reject(
         new CliError(
           'unreachable',
-          `The broker ${showBrokerAddress(address)} cannot be reached (${reason}); check the address and that berth-broker runs.`,
+          `The broker ${showBrokerAddress(address)} cannot be reached (${reason}); check the ` +
+            'address and that berth-broker runs.',
           [],
           { cause },
         ),

@@ -1,6 +1,7 @@
 /*
- * What comes from the broker is shown on a terminal, which obeys control characters: a machine's message could move the cursor, change
- * the window title or hide what follows. C0, DEL and C1 controls go, and the characters that reverse the direction of text.
+ * What comes from the broker is shown on a terminal, which obeys control characters: a machine's
+ * message could move the cursor, change the window title or hide what follows. C0, DEL and C1
+ * controls go, and the characters that reverse the direction of text.
  */
 const DANGEROUS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 const DANGEROUS_IN_TEXT =

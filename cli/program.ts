@@ -28,7 +28,10 @@ import { OUTPUT_FORMATS, type OutputFormat } from './output.js'
 import { plainLine } from './plain-text.js'
 import { ownVersion } from './version.js'
 
-/** The whole command tree. Errors of the command line are thrown as CommanderError; what they say is already on standard error. */
+/**
+ * The whole command tree. Errors of the command line are thrown as CommanderError; what they say is
+ * already on standard error.
+ */
 export function buildProgram(): Command {
   const program = new Command('berth')
   const invocation = new Invocation(() => program.opts<{ output: OutputFormat }>().output)

@@ -3,7 +3,10 @@ import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { CliError } from './cli-error.js'
 
-/** Asks on the terminal; true for y or yes. Without a terminal throws CliError usage, with `instead` as what to give. */
+/**
+ * Asks on the terminal; true for y or yes. Without a terminal throws CliError usage, with `instead`
+ * as what to give.
+ */
 export async function confirm(question: string, instead: string): Promise<boolean> {
   if (!process.stdin.isTTY)
     throw new CliError(
@@ -14,7 +17,10 @@ export async function confirm(question: string, instead: string): Promise<boolea
   return /^(y|yes)$/i.test(answer.trim())
 }
 
-/** A secret from a file (`-`: standard input; its first line counts), or typed unseen on the terminal. Throws CliError usage. */
+/**
+ * A secret from a file (`-`: standard input; its first line counts), or typed unseen on the
+ * terminal. Throws CliError usage.
+ */
 export async function readSecret(
   what: string,
   file: string | undefined,
@@ -29,7 +35,8 @@ async function typeSecret(what: string, option: string): Promise<string> {
   if (!process.stdin.isTTY)
     throw new CliError(
       'usage',
-      `The ${what} is needed and there is no terminal to ask on; give ${option} FILE, or ${option} - for standard input.`,
+      `The ${what} is needed and there is no terminal to ask on; give ${option} FILE, ` +
+        `or ${option} - for standard input.`,
     )
   return await readTerminal(`${what[0]?.toUpperCase() ?? ''}${what.slice(1)}: `, false)
 }

@@ -35,7 +35,10 @@ function parseSize(text: string, defaultUnit: string): number {
   return Number(match[1]) * mib
 }
 
-/** Reads an ISO 8601 duration of days, hours, minutes and seconds (P90D, PT2M, P1DT12H) as milliseconds. Weeks: P2W. Months and years have no fixed length. */
+/**
+ * Reads an ISO 8601 duration of days, hours, minutes and seconds (P90D, PT2M, P1DT12H) as
+ * milliseconds. Weeks: P2W. Months and years have no fixed length.
+ */
 export function parseDurationMs(text: string): number {
   const weeks = /^P([0-9]+)W$/.exec(text)
   if (weeks !== null) return Number(weeks[1]) * 7 * DAY_MS

@@ -1,7 +1,10 @@
 import type { Command } from 'commander'
 import { HELP_TOPICS } from './help-topics.js'
 
-/** docs/reference/cli.md, made from the command tree and the help topics, so that it can never tell another story than --help. Pure. */
+/**
+ * docs/reference/cli.md, made from the command tree and the help topics, so that it can never tell
+ * another story than --help. Pure.
+ */
 export function reference(program: Command): string {
   const parts = [
     '# `berth`: the command line client',

@@ -1,7 +1,10 @@
 import { CliError, RefusalError } from './cli-error.js'
 import { plainLine } from './plain-text.js'
 
-/** Shows an error on standard error: `berth: ` and the sentence, then its details, a line each. `file` stands before faults of a file. */
+/**
+ * Shows an error on standard error: `berth: ` and the sentence, then its details, a line each.
+ * `file` stands before faults of a file.
+ */
 export function reportError(error: CliError, file?: string): void {
   process.stderr.write(`berth: ${plainLine(error.message)}\n`)
   for (const detail of error.details) process.stderr.write(`  ${detailLine(detail, file)}\n`)

@@ -6,7 +6,10 @@ export interface ServerSentEvent {
 /** More than any job: 1,000 targets are about 200 KiB. */
 const LONGEST_EVENT = 16 * 1024 * 1024
 
-/** Reads `event:` and `data:` of a text/event-stream (WHATWG HTML, 9.2). Comments, ids and retry times are of no use here and skipped. */
+/**
+ * Reads `event:` and `data:` of a text/event-stream (WHATWG HTML, 9.2). Comments, ids and retry
+ * times are of no use here and skipped.
+ */
 export async function* readServerSentEvents(
   chunks: AsyncIterable<string>,
 ): AsyncGenerator<ServerSentEvent> {

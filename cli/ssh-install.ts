@@ -39,8 +39,9 @@ export function knownHostsLine(scanned: string, fingerprint: string): string | n
 }
 
 /**
- * Runs `script` with bash on the destination over the local ssh, which may use the caller's keys, agent or a typed password. Only the host key with
- * the confirmed fingerprint is accepted. The script's output goes to standard error. Throws CliError refused.
+ * Runs `script` with bash on the destination over the local ssh, which may use the caller's keys,
+ * agent or a typed password. Only the host key with the confirmed fingerprint is accepted. The
+ * script's output goes to standard error. Throws CliError refused.
  */
 export async function runOverSsh(
   destination: SshDestination,
@@ -52,7 +53,8 @@ export async function runOverSsh(
   if (knownHosts === null)
     throw new CliError(
       'refused',
-      `${destination.host} port ${port} does not show the confirmed host key ${fingerprint} to this computer; nothing was installed.`,
+      `${destination.host} port ${port} does not show the confirmed host key ${fingerprint} ` +
+        'to this computer; nothing was installed.',
     )
   const folder = mkdtempSync(join(tmpdir(), 'berth-ssh-'))
   try {
@@ -111,6 +113,8 @@ async function runScript(program: string, options: string[], script: string): Pr
   if (code !== 0)
     throw new CliError(
       'refused',
-      `The installation over ssh ended with ${code === null ? 'a signal' : `exit code ${String(code)}`}; what went wrong stands above.`,
+      'The installation over ssh ended ' +
+        `with ${code === null ? 'a signal' : `exit code ${String(code)}`}; what went wrong ` +
+        'stands above.',
     )
 }

@@ -101,7 +101,8 @@ export class Demo {
     )
     steps.say('Or log in from another terminal:')
     steps.say(
-      `  dist/cli/main.js login --broker ${broker.url.replace('https://', '')} --user admin --password-file ${broker.passwordFile} --ca ${await caFingerprint(broker)}`,
+      `  dist/cli/main.js login --broker ${broker.url.replace('https://', '')} --user admin ` +
+        `--password-file ${broker.passwordFile} --ca ${await caFingerprint(broker)}`,
     )
     steps.say('  dist/cli/main.js machine list')
     steps.say('Ctrl-C takes everything down.')
@@ -287,8 +288,11 @@ export class Demo {
   async #handOut(fleet: Fleet): Promise<void> {
     const file = join(this.#directory, 'clients.xml')
     const client = (machine: string, index: number): string =>
-      `  <client ip="${deskAddress(fleet, index)}">\n    <protocol>SPICE</protocol>\n    <machine-name>${machine}</machine-name>\n  </client>\n`
-    const bare = `  <client mac="${BOOT.mac}">\n    <protocol>SPICE</protocol>\n    <machine-name>${BOOT.machine}</machine-name>\n  </client>\n`
+      `  <client ip="${deskAddress(fleet, index)}">\n    <protocol>SPICE</protocol>\n    ` +
+      `<machine-name>${machine}</machine-name>\n  </client>\n`
+    const bare =
+      `  <client mac="${BOOT.mac}">\n    <protocol>SPICE</protocol>\n    ` +
+      `<machine-name>${BOOT.machine}</machine-name>\n  </client>\n`
     writeFileSync(
       file,
       `<thin-clients>\n${MACHINES.map(client).join('')}${this.options.boot ? bare : ''}</thin-clients>\n`,
@@ -345,7 +349,9 @@ export class Demo {
     )
     const good = seen.name === machine && seen.generation === GENERATION
     this.steps.say(
-      `           ${desk.name} (${desk.address}) shows ${seen.name}, generation ${seen.generation}, after ${((performance.now() - startMs) / 1000).toFixed(1)} s: ${picture}`,
+      `           ${desk.name} (${desk.address}) shows ${seen.name}, ` +
+        `generation ${seen.generation}, ` +
+        `after ${((performance.now() - startMs) / 1000).toFixed(1)} s: ${picture}`,
     )
     if (!good)
       this.steps.fault(desk.name, new Error(`it should show ${machine}, generation ${GENERATION}`))

@@ -62,7 +62,10 @@ const PHONE: ReadonlyArray<readonly [string, PageOptions]> = [['phone', { phone:
 /** Pictures and charts come after the words. */
 const SETTLE_MS = 1_500
 
-/** Takes a picture of every page into `folder`, as PAGE-LOOK.png; `desktop` is a machine that the person may see. Gives how many. Throws when a page complains or does not come. */
+/**
+ * Takes a picture of every page into `folder`, as PAGE-LOOK.png; `desktop` is a machine that the
+ * person may see. Gives how many. Throws when a page complains or does not come.
+ */
 export async function takeScreenshots(
   folder: string,
   administrator: Login,

@@ -17,8 +17,9 @@ TypeRegistry.Set<{ enum?: unknown[] }>(
 const MAX_ASK_AGAIN_MS = 600_000
 
 /**
- * Checks what the broker sent. Fields that this version does not know are left out, so that a newer broker can add some.
- * Throws BadAnswer. Values reach configuration texts and command lines of viewers, so what could change their meaning there is refused here.
+ * Checks what the broker sent. Fields that this version does not know are left out, so that a newer
+ * broker can add some. Throws BadAnswer. Values reach configuration texts and command lines of
+ * viewers, so what could change their meaning there is refused here.
  */
 export function checkAnswer(body: unknown): AskAnswer {
   const answer = withKnownConsole(Value.Clean(AskAnswer, structuredClone(body)))
@@ -37,7 +38,10 @@ const CONSOLES: Record<string, TSchema> = {
   horizon: HorizonConsole,
 }
 
-/** The console by its own schema: of the union of all, the checker can neither leave a field out nor name the faulty one. */
+/**
+ * The console by its own schema: of the union of all, the checker can neither leave a field out nor
+ * name the faulty one.
+ */
 function withKnownConsole(answer: unknown): unknown {
   if (
     typeof answer !== 'object' ||
@@ -71,7 +75,8 @@ function faultOf(schema: TSchema, value: unknown, place: string): BadAnswer {
 
 function checkConsole(console: Console): void {
   for (const [field, value] of Object.entries(console)) {
-    // A line break in a value would begin a new key of the viewer's configuration; only PEM text has some, and is escaped.
+    // A line break in a value would begin a new key of the viewer's configuration; only PEM text
+    // has some, and is escaped.
     if (typeof value === 'string' && field !== 'ca' && /\p{Cc}/u.test(value))
       throw new BadAnswer(`its answer has a control character in console/${field}`)
   }

@@ -28,8 +28,8 @@ export interface SrvRecord {
 }
 
 /**
- * The order in which to try the targets of a DNS SRV answer (RFC 2782): lowest priority number first, within one priority drawn by weight.
- * `random` gives numbers in [0, 1).
+ * The order in which to try the targets of a DNS SRV answer (RFC 2782): lowest priority number
+ * first, within one priority drawn by weight. `random` gives numbers in [0, 1).
  */
 export function orderSrvRecords(
   records: readonly SrvRecord[],

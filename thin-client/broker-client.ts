@@ -91,7 +91,8 @@ export function brokerClient(
       return check(reply.status === 204 ? null : parseJson(reply.text))
     } catch (error) {
       throw new BrokerTrouble(
-        `The broker ${name} is not understood: ${error instanceof BadAnswer ? error.message : 'its answer is not JSON'}.`,
+        `The broker ${name} is not ` +
+          `understood: ${error instanceof BadAnswer ? error.message : 'its answer is not JSON'}.`,
         null,
         { cause: error },
       )
@@ -133,8 +134,9 @@ export function brokerClient(
 }
 
 /**
- * What must not be sent twice (RFC 9110, 9.2.2): a login counts its tries. Each has a connection of its own, which the broker cannot have closed meanwhile, so it never
- * has to be sent again. All others may be repeated: they say what is, or what is wanted.
+ * What must not be sent twice (RFC 9110, 9.2.2): a login counts its tries. Each has a connection of
+ * its own, which the broker cannot have closed meanwhile, so it never has to be sent again. All
+ * others may be repeated: they say what is, or what is wanted.
  */
 const ONCE = ['login', 'login/code', 'login/provider'].map((path) => `/api/v1/thin-clients/${path}`)
 
@@ -186,7 +188,8 @@ function post(call: Post): Promise<Reply> {
       )
     })
     outgoing.once('error', (error: NodeJS.ErrnoException) => {
-      // The broker closed a kept connection just as it was used again: nothing was answered, so the same question goes out anew.
+      // The broker closed a kept connection just as it was used again: nothing was answered, so the
+      // same question goes out anew.
       if (outgoing.reusedSocket && error.code === 'ECONNRESET') end(() => resolve(post(call)))
       else end(() => reject(error))
     })
@@ -242,7 +245,10 @@ function parseJson(text: string): unknown {
   return JSON.parse(text)
 }
 
-/** The Retry-After header (RFC 9110, 10.2.3: seconds or an HTTP date) in milliseconds from `nowMs`; null without a usable one. */
+/**
+ * The Retry-After header (RFC 9110, 10.2.3: seconds or an HTTP date) in milliseconds from `nowMs`;
+ * null without a usable one.
+ */
 export function retryAfter(header: string | undefined, nowMs: number): number | null {
   if (header === undefined) return null
   const waitMs = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs

@@ -21,7 +21,10 @@ interface Line {
   readonly trust: TrustedCa
 }
 
-/** The broker in use: found anew for each question, connected only when it or its CA has changed; holds the key of the device. */
+/**
+ * The broker in use: found anew for each question, connected only when it or its CA has changed;
+ * holds the key of the device.
+ */
 export class BrokerLink {
   settings: Settings = {}
   private line: Line | undefined
@@ -76,7 +79,8 @@ export class BrokerLink {
     } catch (error) {
       this.log(
         'error',
-        `The device key cannot be kept in ${this.stateDirectory}: ${reason(error)}. After a restart this device must be accepted again.`,
+        `The device key cannot be kept in ${this.stateDirectory}: ${reason(error)}. After a ` +
+          'restart this device must be accepted again.',
       )
     }
   }
@@ -95,7 +99,10 @@ export class BrokerLink {
     return { claim: this.claim }
   }
 
-  /** It is kept until there is a key: a device that is switched off meanwhile is still the one that asked, with the same code on its screen. */
+  /**
+   * It is kept until there is a key: a device that is switched off meanwhile is still the one that
+   * asked, with the same code on its screen.
+   */
   private readOrMakeClaim(): string {
     try {
       const kept = readState(this.stateDirectory, 'claim')
@@ -129,7 +136,8 @@ export class BrokerLink {
     const broker = this.brokersByDns[this.failures % Math.max(1, this.brokersByDns.length)]
     if (broker === undefined)
       throw new BrokerTrouble(
-        `No broker is set, and DNS knows no _berth._tcp in the search domains; set "broker=" in ${this.command.configurationPath}.`,
+        'No broker is set, and DNS knows no _berth._tcp in the search domains; set "broker=" ' +
+          `in ${this.command.configurationPath}.`,
         null,
       )
     return broker

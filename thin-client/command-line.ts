@@ -5,8 +5,9 @@ export const DEFAULT_CONFIGURATION_PATH = '/etc/berth/thin-client.conf'
 export const DEFAULT_STATE_DIRECTORY = '/var/lib/berth-thin-client'
 
 /**
- * Exit codes. 0: asked to stop, or with --once the viewer ended well. 1: with --once, the viewer failed or is missing. 2: the command line is wrong.
- * 70: a fault of the agent itself (sysexits.h EX_SOFTWARE). Nothing else ends the agent.
+ * Exit codes. 0: asked to stop, or with --once the viewer ended well. 1: with --once, the viewer
+ * failed or is missing. 2: the command line is wrong. 70: a fault of the agent itself (sysexits.h
+ * EX_SOFTWARE). Nothing else ends the agent.
  */
 export const EXIT = { ok: 0, viewerFailed: 1, usage: 2, internal: 70 } as const
 

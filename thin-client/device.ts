@@ -16,8 +16,9 @@ export interface NetworkInterface {
 }
 
 /**
- * The MACs that name this device, sorted by interface: those of physical interfaces; where there are none (a container, a network namespace), those of all
- * that are not obviously made by software; where there are none of these either, whatever there is.
+ * The MACs that name this device, sorted by interface: those of physical interfaces; where there
+ * are none (a container, a network namespace), those of all that are not obviously made by
+ * software; where there are none of these either, whatever there is.
  */
 export function macsOf(interfaces: readonly NetworkInterface[]): string[] {
   const usable = interfaces.filter(({ name, mac }) => name !== 'lo' && mac !== '00:00:00:00:00:00')
@@ -35,8 +36,9 @@ export function macsOf(interfaces: readonly NetworkInterface[]): string[] {
 const SYSFS = '/sys/class/net'
 
 /**
- * The interfaces of the network namespace the agent runs in. A physical one has a `device` link in sysfs (sysfs-class-net), and counts also while it has no
- * address: the card of a laptop that is at a dock tells it from the next laptop at that dock.
+ * The interfaces of the network namespace the agent runs in. A physical one has a `device` link in
+ * sysfs (sysfs-class-net), and counts also while it has no address: the card of a laptop that is at
+ * a dock tells it from the next laptop at that dock.
  */
 export function readInterfaces(): NetworkInterface[] {
   const withAddress = Object.entries(networkInterfaces()).flatMap(([name, addresses]) => {

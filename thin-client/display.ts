@@ -21,8 +21,8 @@ export interface ProcessCommand {
   /** The exit code of the viewer comes as a line on file descriptor 3; nothing there means that the display failed. */
   readonly exitCodeOn3: boolean
   /**
-   * Leads a POSIX session of its own. Not the X server: the kernel lets only a process of the terminal's own session switch to that terminal
-   * (ioctl_console(2), VT_ACTIVATE), root aside.
+   * Leads a POSIX session of its own. Not the X server: the kernel lets only a process of the
+   * terminal's own session switch to that terminal (ioctl_console(2), VT_ACTIVATE), root aside.
    */
   readonly ownSession: boolean
 }
@@ -40,7 +40,8 @@ export interface XServerPlace {
 const WAYLAND_SESSION = 'code=0; "$@" 3>&- || code=$?; echo "$code" >&3'
 
 /**
- * wlroots draws with the CPU, as the viewers do: its GLES renderer brings cage down on cards without 3D (seen on virtio-vga in Debian 12).
+ * wlroots draws with the CPU, as the viewers do: its GLES renderer brings cage down on cards
+ * without 3D (seen on virtio-vga in Debian 12).
  */
 const WAYLAND_ENVIRONMENT = { WLR_RENDERER: 'pixman' }
 
@@ -53,7 +54,10 @@ export const DEFAULT_X_SERVER_COMMAND = [
   '-keeptty',
 ] as const
 
-/** A display that is there is used; else an own X server, which knows resolutions and all viewers; else Wayland. Throws MissingProgram. */
+/**
+ * A display that is there is used; else an own X server, which knows resolutions and all viewers;
+ * else Wayland. Throws MissingProgram.
+ */
 export function chooseDisplay(
   wanted: WantedDisplay,
   environment: NodeJS.ProcessEnv,
@@ -84,7 +88,8 @@ export function placeViewer(
         { program, args: viewer.args, environment: {}, exitCodeOn3: false, ownSession: true },
         find,
       )
-    // cage always spreads over all monitors: its `-m last` (one monitor only) crashes in Debian 12 (cage 0.1.4, seen with remote-viewer).
+    // cage always spreads over all monitors: its `-m last` (one monitor only) crashes in Debian 12
+    // (cage 0.1.4, seen with remote-viewer).
     case 'wayland':
       return bound(
         {

@@ -3,8 +3,9 @@ import type { WrittenSetting } from './settings.js'
 const PREFIX = 'berth.'
 
 /**
- * The settings of a kernel command line such as /proc/cmdline: every word `berth.KEY=VALUE`. Double quotes keep spaces in a value, as the
- * kernel's own parser reads them (kernel.org, admin-guide/kernel-parameters).
+ * The settings of a kernel command line such as /proc/cmdline: every word `berth.KEY=VALUE`. Double
+ * quotes keep spaces in a value, as the kernel's own parser reads them (kernel.org,
+ * admin-guide/kernel-parameters).
  */
 export function settingsOfKernelCommandLine(text: string): WrittenSetting[] {
   const words = text.match(/(?:"[^"]*"|[^\s"])+/g) ?? []

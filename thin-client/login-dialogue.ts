@@ -34,7 +34,10 @@ export interface LoginQuestions {
 export const FORGET_TYPED_MS = 60_000
 const LEAST_POLL_MS = 1000
 
-/** A person at the screen: keys come in, wishes go to the broker, lines come out. What follows from a wish is told by the next answer to the device's question. */
+/**
+ * A person at the screen: keys come in, wishes go to the broker, lines come out. What follows from
+ * a wish is told by the next answer to the device's question.
+ */
 export class LoginDialogue {
   private state: FormState | undefined
   private forget: NodeJS.Timeout | undefined

@@ -12,7 +12,10 @@ export interface ShownCode {
   readonly address: string
 }
 
-/** name, password, number: what is typed now; provider: which one; code: it waits for a browser; leave: nothing but Esc. */
+/**
+ * name, password, number: what is typed now; provider: which one; code: it waits for a browser;
+ * leave: nothing but Esc.
+ */
 export interface FormState {
   readonly form: Form
   readonly at: 'name' | 'password' | 'provider' | 'code' | 'number' | 'leave'
@@ -73,7 +76,10 @@ function otherWays({
   return code === true ? [...providers, OWN_PAGE] : providers
 }
 
-/** The keys in what a terminal sent: characters, and Esc alone; sequences of arrows and the like are left out (ECMA-48, 5.4). */
+/**
+ * The keys in what a terminal sent: characters, and Esc alone; sequences of arrows and the like are
+ * left out (ECMA-48, 5.4).
+ */
 export function keysOf(text: string): string[] {
   return [...text.replace(/\u001b\[[0-?]*[ -/]*[@-~]|\u001bO[A-Za-z]/g, '')]
 }

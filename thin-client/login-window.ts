@@ -32,8 +32,9 @@ export const XTERM_LOOK = [
 ] as const
 
 /**
- * A terminal on the X display that is there, for people who log in. In it this program runs once more and carries keys and text over a
- * socket in a directory that only the agent's user may enter. Gives undefined where there is no X display or no xterm.
+ * A terminal on the X display that is there, for people who log in. In it this program runs once
+ * more and carries keys and text over a socket in a directory that only the agent's user may enter.
+ * Gives undefined where there is no X display or no xterm.
  */
 export function openLoginWindow(
   place: WindowPlace,

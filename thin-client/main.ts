@@ -69,7 +69,10 @@ async function run(command: RunCommand): Promise<number> {
     : EXIT.internal
 }
 
-/** Keys that nobody waits for must neither spoil the page nor, as Ctrl-S does, stop the terminal and with it the agent. */
+/**
+ * Keys that nobody waits for must neither spoil the page nor, as Ctrl-S does, stop the terminal and
+ * with it the agent.
+ */
 function listenToKeyboard(stop: () => void, type: (keys: string) => void): void {
   if (!process.stdin.isTTY) return
   process.stdin.on('error', () => undefined)

@@ -8,7 +8,10 @@ export function hasMark(environ: string, mark: string): boolean {
   return environ.split('\0').includes(`${MARK_NAME}=${mark}`)
 }
 
-/** Kills what a viewer left behind when it ended: xinit puts its children into process groups of their own, and may die before them. */
+/**
+ * Kills what a viewer left behind when it ended: xinit puts its children into process groups of
+ * their own, and may die before them.
+ */
 export function killMarked(mark: string): void {
   for (const entry of readdirSync('/proc')) {
     if (/^\d+$/.test(entry) && hasMark(environOf(entry), mark))

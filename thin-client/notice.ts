@@ -8,12 +8,18 @@ import { boundTo } from './programs.js'
 export type ViewerDisplay = Readonly<Record<string, string>>
 
 const COLUMNS = 56
-/** Neither managed nor focused (Xlib, override-redirect): it lies over a viewer that fills the screen, and takes no key from it. `-u8`: the text is UTF-8 whatever the locale. */
+/**
+ * Neither managed nor focused (Xlib, override-redirect): it lies over a viewer that fills the
+ * screen, and takes no key from it. `-u8`: the text is UTF-8 whatever the locale.
+ */
 const OVER_EVERYTHING = ['-u8', '-xrm', '*overrideRedirect: true', '-bw', '3', '-geometry']
 /** A notice whose window is there for so long was opened. */
 const OPENED_MS = 700
 
-/** warning: of the broker, before a desktop is taken; message: of an administrator. Each has its own corner, so that neither hides the other. */
+/**
+ * warning: of the broker, before a desktop is taken; message: of an administrator. Each has its own
+ * corner, so that neither hides the other.
+ */
 export type NoticeKind = 'warning' | 'message'
 const LOOKS = {
   warning: { colours: ['-fg', 'black', '-bg', 'orange'], corner: '-24+24' },
@@ -66,7 +72,8 @@ export function showNotice(
   }
   const lines = wrapped(text, COLUMNS - 4)
   const { colours, corner } = LOOKS[kind]
-  // The text is an argument of printf's %s: neither the shell nor the terminal reads anything into it, and printable() leaves no control character.
+  // The text is an argument of printf's %s: neither the shell nor the terminal reads anything into
+  // it, and printable() leaves no control character.
   const words: [string, ...string[]] = [
     xterm,
     ...XTERM_LOOK,

@@ -74,7 +74,10 @@ export class OrderTaker {
     }
   }
 
-  /** By systemd, as the agent's own user: logind lets the session on the seat do it, by polkit (systemd-logind.service(8), org.freedesktop.login1.reboot). */
+  /**
+   * By systemd, as the agent's own user: logind lets the session on the seat do it, by polkit
+   * (systemd-logind.service(8), org.freedesktop.login1.reboot).
+   */
   private async reboot(): Promise<Outcome> {
     const systemctl = this.deps.find('systemctl')
     if (this.deps.link.settings.remoteReboot === false)

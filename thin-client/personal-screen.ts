@@ -22,7 +22,10 @@ export interface PersonalScreenDeps {
 
 const MESSAGE_COLUMNS = 70
 
-/** What the person before the device sees and types: on the terminal of the agent, and where there is an X display, in a window of it while somebody has to type. */
+/**
+ * What the person before the device sees and types: on the terminal of the agent, and where there
+ * is an X display, in a window of it while somebody has to type.
+ */
 export class PersonalScreen {
   private readonly dialogue: LoginDialogue
   private sentence = ''
@@ -76,7 +79,10 @@ export class PersonalScreen {
       screen?.show(this.sentence, this.deps.facts(), this.deps.nowMs(), lines)
   }
 
-  /** A display that this program starts by itself is there only while a viewer runs; people log in on the terminal then. */
+  /**
+   * A display that this program starts by itself is there only while a viewer runs; people log in
+   * on the terminal then.
+   */
   private openWindow(): void {
     const { link, environment, find, log } = this.deps
     const wanted = link.settings.display ?? 'auto'

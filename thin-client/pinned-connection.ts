@@ -21,7 +21,10 @@ export interface PinKeeper {
   trust: (fingerprint: string) => void
 }
 
-/** Opens a connection over which nothing is sent before the peer was judged; gives a socket that is ready, or throws with a reason. */
+/**
+ * Opens a connection over which nothing is sent before the peer was judged; gives a socket that is
+ * ready, or throws with a reason.
+ */
 export function connectPinned(broker: BrokerAddress, pins: PinKeeper): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = connect({
@@ -63,14 +66,18 @@ function trustPeer(socket: TLSSocket, broker: BrokerAddress, pins: PinKeeper): v
   if (fault !== null)
     throw new Error(
       fault.kind === 'other-ca'
-        ? `${fault.sentence}. If the broker was installed anew or has another CA, set "ca=" or remove the file "ca" of the state directory`
+        ? `${fault.sentence}. If the broker was installed anew or has another CA, set "ca=" or ` +
+            'remove the file "ca" of the state directory'
         : fault.sentence,
     )
   const pin = offeredPin(shown)
   if (trust === null && pin !== null) pins.trust(pin)
 }
 
-/** An HTTP agent whose connections are pinned TLS. It keeps them open: ten thousand devices that ask each minute must not shake hands each time. */
+/**
+ * An HTTP agent whose connections are pinned TLS. It keeps them open: ten thousand devices that ask
+ * each minute must not shake hands each time.
+ */
 export class PinnedAgent extends Agent {
   /** `keepAlive` false: each question has a connection of its own. */
   constructor(

@@ -4,7 +4,10 @@ import { DEFAULT_VIEWER_OPTIONS, type ViewerOptions } from '../broker/api/thin-c
 import { type Backoff, nextPauseMs } from './backoff.js'
 import { type Form, formOf } from './login-form.js'
 
-/** asking: a question is under way. pausing: waits before the next one. showing: a viewer runs. stopping: the viewer is being ended. ended: over. */
+/**
+ * asking: a question is under way. pausing: waits before the next one. showing: a viewer runs.
+ * stopping: the viewer is being ended. ended: over.
+ */
 export type Phase = 'asking' | 'pausing' | 'showing' | 'stopping' | 'ended'
 export type Showing = ReportRequest['showing']
 
@@ -16,7 +19,10 @@ export interface State {
   readonly mark: string | undefined
   /** A trouble of this device that the broker should know of. */
   readonly note: string | undefined
-  /** Nobody sits before a desktop: it has just been switched on, or the person has closed the viewer. The broker logs him out then. */
+  /**
+   * Nobody sits before a desktop: it has just been switched on, or the person has closed the
+   * viewer. The broker logs him out then.
+   */
   readonly ended: boolean
   /** Counts the viewers: what is still answered to an earlier one is of no use. */
   readonly run: number
@@ -94,11 +100,15 @@ export interface Next {
 export const BROKER_BACKOFF: Backoff = { baseMs: 500, capMs: 30_000 }
 export const VIEWER_BACKOFF: Backoff = { baseMs: 1000, capMs: 30_000 }
 /**
- * How long the broker may hold a question. News come at once; what costs is each question that brings none, and a firewall or a reverse proxy that forgets a silent
- * connection sooner than this is kept awake by the probes of TCP.
+ * How long the broker may hold a question. News come at once; what costs is each question that
+ * brings none, and a firewall or a reverse proxy that forgets a silent connection sooner than this
+ * is kept awake by the probes of TCP.
  */
 export const LONG_POLL_MS = 240_000
-/** One that fails after this time was held, and then cut off: by a proxy or a firewall that ends what is silent, or since the broker stopped. */
+/**
+ * One that fails after this time was held, and then cut off: by a proxy or a firewall that ends
+ * what is silent, or since the broker stopped.
+ */
 export const HELD_MS = 20_000
 /** No network is taken to end what is silent sooner than this. */
 export const SHORTEST_POLL_MS = 25_000
@@ -134,7 +144,10 @@ export function firstState(once: boolean): State {
   }
 }
 
-/** Decides what happens next. `random`: in [0, 1), for the jitter. Events that do not belong to the phase change nothing. */
+/**
+ * Decides what happens next. `random`: in [0, 1), for the jitter. Events that do not belong to the
+ * phase change nothing.
+ */
 export function nextStep(state: State, event: AgentEvent, random: number): Next {
   if (state.phase === 'ended') return stay(state)
   if (event.type === 'stop') return onStop(state)
@@ -199,7 +212,10 @@ function whileAsking(state: State, event: AgentEvent, random: number): Next {
   }
 }
 
-/** A broker that restarts cuts one question off; a network that ends silent connections cuts each, so from the second on the broker is to answer before. */
+/**
+ * A broker that restarts cuts one question off; a network that ends silent connections cuts each,
+ * so from the second on the broker is to answer before.
+ */
 function afterFailure(state: State, tookMs: number): State {
   if (tookMs < HELD_MS) return state
   return state.wasCut
@@ -238,7 +254,8 @@ function onAnswer(state: State, answer: AskAnswer, tookMs: number, random: numbe
       ],
     }
   }
-  // After news the next question is the long poll that brings the following news. The stated time is for a broker that did not hold the question.
+  // After news the next question is the long poll that brings the following news. The stated time
+  // is for a broker that did not hold the question.
   const wantedMs =
     answer.mark === state.mark && answer.order === undefined ? answer.askAgainMs - tookMs : 0
   const pauseMs = jittered(Math.max(MIN_PAUSE_MS, wantedMs), random)
@@ -254,7 +271,10 @@ function onAnswer(state: State, answer: AskAnswer, tookMs: number, random: numbe
   }
 }
 
-/** The report of what runs is held by the broker until there is a notice: the next one follows it, also when it failed. */
+/**
+ * The report of what runs is held by the broker until there is a notice: the next one follows it,
+ * also when it failed.
+ */
 function reportOf(state: State): Step {
   return {
     do: 'report',

@@ -18,6 +18,7 @@ function checked<T extends TSchema>(schema: T, body: unknown): Static<T> {
   if (Value.Check(schema, answer)) return answer
   const first = Value.Errors(schema, answer).First()
   throw new BadAnswer(
-    `its answer is not understood (${first?.path === '' ? 'body' : (first?.path ?? 'body')}: ${first?.message ?? 'wrong form'})`,
+    'its answer is not understood ' +
+      `(${first?.path === '' ? 'body' : (first?.path ?? 'body')}: ${first?.message ?? 'wrong form'})`,
   )
 }

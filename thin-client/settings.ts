@@ -3,7 +3,10 @@ import { type BrokerAddress, parseBrokerAddress } from './broker-address.js'
 export const DISPLAY_MODES = ['auto', 'existing', 'x', 'wayland'] as const
 export type WantedDisplay = (typeof DISPLAY_MODES)[number]
 
-/** Everything that can be set; the same keys in the file, as flags and, with the prefix `berth.`, on the kernel command line. */
+/**
+ * Everything that can be set; the same keys in the file, as flags and, with the prefix `berth.`, on
+ * the kernel command line.
+ */
 export interface Settings {
   readonly broker?: BrokerAddress
   /** Fingerprints, `sha256:` and 64 hex digits each, with commas between, or `system`. */
@@ -43,7 +46,10 @@ const READERS: Record<string, (value: string) => Reading> = {
 
 export const SETTING_KEYS = Object.keys(READERS)
 
-/** Takes settings as written, gives their values and one sentence for each fault. The first of two equal keys of one source is kept, the second is a fault. */
+/**
+ * Takes settings as written, gives their values and one sentence for each fault. The first of two
+ * equal keys of one source is kept, the second is a fault.
+ */
 export function readSettings(written: readonly WrittenSetting[]): {
   settings: Settings
   faults: string[]
@@ -90,7 +96,10 @@ export function parseConfigurationFile(
   return { written, faults }
 }
 
-/** The words of a command, split at spaces; double quotes keep words together. No shell is involved. Gives undefined for an open quote. */
+/**
+ * The words of a command, split at spaces; double quotes keep words together. No shell is involved.
+ * Gives undefined for an open quote.
+ */
 export function splitWords(text: string): string[] | undefined {
   const words = text.match(/(?:"[^"]*"|[^\s"])+/g) ?? []
   return (text.match(/"/g) ?? []).length % 2 === 0

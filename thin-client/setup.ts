@@ -38,7 +38,10 @@ export function loadSettings(command: RunCommand, files: SystemFiles): Settings 
 
 export type LookUpSrv = (name: string) => Promise<SrvRecord[]>
 
-/** Asks DNS for `_berth._tcp` in each search domain; gives the brokers of the first that has some, in the order to try, or none. */
+/**
+ * Asks DNS for `_berth._tcp` in each search domain; gives the brokers of the first that has some,
+ * in the order to try, or none.
+ */
 export async function brokersOfDns(
   files: SystemFiles,
   random: () => number,

@@ -11,8 +11,8 @@ import {
 import { join } from 'node:path'
 
 /**
- * What the device remembers: `device-key` (the broker knows it by this), `claim` (a secret of its own until it has a key), `ca` (the CA trusted at first use). All
- * only for the agent's user.
+ * What the device remembers: `device-key` (the broker knows it by this), `claim` (a secret of its
+ * own until it has a key), `ca` (the CA trusted at first use). All only for the agent's user.
  */
 export type StateFile = 'device-key' | 'claim' | 'ca'
 
@@ -22,7 +22,10 @@ const FORMS: Record<StateFile, RegExp> = {
   ca: /^sha256:[0-9a-f]{64}$/,
 }
 
-/** Gives undefined when the file is missing, or holds something else (a write that a power cut spoilt). Throws when it cannot be read. */
+/**
+ * Gives undefined when the file is missing, or holds something else (a write that a power cut
+ * spoilt). Throws when it cannot be read.
+ */
 export function readState(directory: string, file: StateFile): string | undefined {
   try {
     const text = readFileSync(join(directory, file), 'utf8').trim()
@@ -33,7 +36,10 @@ export function readState(directory: string, file: StateFile): string | undefine
   }
 }
 
-/** Writes so that a power cut leaves the old or the new content: a new file, fsync, rename, fsync of the directory. Mode 0600. */
+/**
+ * Writes so that a power cut leaves the old or the new content: a new file, fsync, rename, fsync of
+ * the directory. Mode 0600.
+ */
 export function writeState(directory: string, file: StateFile, text: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const path = join(directory, file)

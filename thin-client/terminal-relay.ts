@@ -1,6 +1,9 @@
 import { connect } from 'node:net'
 
-/** Inside the login window: carries keys to the agent and its text to the terminal, until one of both ends. Resolves then. */
+/**
+ * Inside the login window: carries keys to the agent and its text to the terminal, until one of
+ * both ends. Resolves then.
+ */
 export async function relayTerminal(path: string): Promise<void> {
   const agent = connect(path)
   if (process.stdin.isTTY) process.stdin.setRawMode(true)

@@ -7,7 +7,10 @@ export interface TrustedCa extends PinKeeper {
   describe: () => string
 }
 
-/** Whom to insist on: what is configured (fingerprints with commas between, or `system`), else the CA that was kept at first contact. */
+/**
+ * Whom to insist on: what is configured (fingerprints with commas between, or `system`), else the
+ * CA that was kept at first contact.
+ */
 export function trustIn(
   stateDirectory: string,
   configured: string | undefined,
@@ -28,7 +31,9 @@ export function trustIn(
       } catch (error) {
         log(
           'error',
-          `The CA cannot be kept in ${stateDirectory}: ${error instanceof Error ? error.message : String(error)}. It is trusted until the agent ends.`,
+          'The CA cannot be kept ' +
+            `in ${stateDirectory}: ${error instanceof Error ? error.message : String(error)}. ` +
+            'It is trusted until the agent ends.',
         )
       }
     },

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 
-/** A viewer that shows a dialog instead of ending when it cannot connect must hold a connection to this port, the first one soon enough for its ticket. */
+/**
+ * A viewer that shows a dialog instead of ending when it cannot connect must hold a connection to
+ * this port, the first one soon enough for its ticket.
+ */
 export interface ExpectedConnection {
   readonly port: number
   readonly firstWithinMs: number
@@ -34,7 +37,10 @@ export function seeConnection(port: number, tables: readonly string[]): Connecti
       : 'none'
 }
 
-/** Decides whether a viewer still counts as connected: gives the watch with this sight in it, or why the viewer must be ended. Times in ms of one clock. */
+/**
+ * Decides whether a viewer still counts as connected: gives the watch with this sight in it, or why
+ * the viewer must be ended. Times in ms of one clock.
+ */
 export function judgeConnection(
   watch: ConnectionWatch,
   sight: ConnectionSight,

@@ -96,7 +96,10 @@ function sentenceOfEnd(
   lastLine: string,
 ): string {
   if (failure === undefined) return 'The desktop was closed.'
-  return `${program} ${failure} after ${(ranMs / 1000).toFixed(1)} s${lastLine === '' ? '' : ` (${lastLine.slice(0, 120)})`}.`
+  return (
+    `${program} ${failure} after ${(ranMs / 1000).toFixed(1)} ` +
+    `s${lastLine === '' ? '' : ` (${lastLine.slice(0, 120)})`}.`
+  )
 }
 
 function endProcess(child: ChildProcess, leadsGroup: boolean, mark: string): void {

@@ -7,7 +7,10 @@ const COOKIE_NAME = 'MIT-MAGIC-COOKIE-1'
 /** Xauth(3): entries of this family fit every host and display address. */
 const FAMILY_WILD = 0xffff
 
-/** One entry of an X authority file (Xau library, `XauWriteAuth`): family, then address, display number, name and data, each with a 16-bit length. */
+/**
+ * One entry of an X authority file (Xau library, `XauWriteAuth`): family, then address, display
+ * number, name and data, each with a 16-bit length.
+ */
 export function authorityEntry(displayNumber: number, cookie: Buffer): Buffer {
   const counted = (bytes: Buffer): Buffer =>
     Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 0xff]), bytes])
@@ -21,7 +24,10 @@ export function authorityEntry(displayNumber: number, cookie: Buffer): Buffer {
   ])
 }
 
-/** Finds a free display number and writes a fresh cookie, so that no other user of the device can look at the screen. `directory`: private to the agent. */
+/**
+ * Finds a free display number and writes a fresh cookie, so that no other user of the device can
+ * look at the screen. `directory`: private to the agent.
+ */
 export function prepareXServer(
   directory: string,
   environment: NodeJS.ProcessEnv,

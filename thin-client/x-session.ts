@@ -1,9 +1,10 @@
 /**
- * What xinit runs inside the X server: monitors, window manager, then the viewer. Run as
- * `sh -c X_SESSION berth-x-session RESOLUTION MONITORS VIEWER [ARGUMENT]...`; RESOLUTION is WIDTHxHEIGHT or `-`, MONITORS is `all` or `one`.
- * `one`: every monitor shows the same picture. matchbox has no keys with which to leave a kiosk, so it comes first; it knows one
- * monitor only, so openbox comes first when there are more. Output: sentences on standard error; the viewer's exit code on file descriptor 3, since xinit
- * itself ends with 0 whatever its client did.
+ * What xinit runs inside the X server: monitors, window manager, then the viewer. Run as `sh -c
+ * X_SESSION berth-x-session RESOLUTION MONITORS VIEWER [ARGUMENT]...`; RESOLUTION is WIDTHxHEIGHT
+ * or `-`, MONITORS is `all` or `one`. `one`: every monitor shows the same picture. matchbox has no
+ * keys with which to leave a kiosk, so it comes first; it knows one monitor only, so openbox comes
+ * first when there are more. Output: sentences on standard error; the viewer's exit code on file
+ * descriptor 3, since xinit itself ends with 0 whatever its client did.
  */
 export const X_SESSION = `#!/bin/sh
 set -u

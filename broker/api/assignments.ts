@@ -1,7 +1,10 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Instant, Name, nullable, oneOf, strictObject } from './common.js'
 
-/** preparing: cleaned, moved or started; ready: a viewer can be opened; connected: one is; grace: its viewer left a moment ago; disconnected: its time runs. */
+/**
+ * preparing: cleaned, moved or started; ready: a viewer can be opened; connected: one is; grace:
+ * its viewer left a moment ago; disconnected: its time runs.
+ */
 export const PHASES = [
   'preparing',
   'ready',
@@ -51,7 +54,10 @@ export type Desktop = Static<typeof Desktop>
 export const DesktopList = strictObject({ desktops: Type.Array(Desktop) })
 export type DesktopList = Static<typeof DesktopList>
 
-/** `wait`: take a place in the queue when all are taken; ask again with it to keep the place. `waitMs`: how long to wait for an answer. */
+/**
+ * `wait`: take a place in the queue when all are taken; ask again with it to keep the place.
+ * `waitMs`: how long to wait for an answer.
+ */
 export const ClaimRequest = strictObject({
   wait: Type.Optional(Type.Boolean()),
   waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 60000 })),
@@ -72,7 +78,10 @@ export const ClaimAnswer = strictObject({
 })
 export type ClaimAnswer = Static<typeof ClaimAnswer>
 
-/** By an administrator. `machine`: this member; absent: any. `fixed`: it never expires. `waitMs`: how long to wait until it can be opened. */
+/**
+ * By an administrator. `machine`: this member; absent: any. `fixed`: it never expires. `waitMs`:
+ * how long to wait until it can be opened.
+ */
 export const AssignRequest = strictObject({
   user: PersonName,
   machine: Type.Optional(Name),

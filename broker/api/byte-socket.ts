@@ -13,8 +13,10 @@ const PIECE_BYTES = 65_536
 const LONGEST_REASON_BYTES = 123
 
 /**
- * The wire form of a forwarded connection, which both ends of `port-forward` speak: a WebSocket whose binary messages are the bytes, and whose text message `end`
- * ends that direction (a half-close, which WebSocket itself lacks). Back-pressure goes both ways: nobody reads more than is taken.
+ * The wire form of a forwarded connection, which both ends of `port-forward` speak: a WebSocket
+ * whose binary messages are the bytes, and whose text message `end` ends that direction (a
+ * half-close, which WebSocket itself lacks). Back-pressure goes both ways: nobody reads more than
+ * is taken.
  */
 export class ByteSocket extends Duplex {
   /** Why the other side closed, when it said so. */

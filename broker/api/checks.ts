@@ -25,7 +25,10 @@ export const CHECKS = [
   'files',
 ] as const
 export type CheckId = (typeof CHECKS)[number]
-/** warning: it works, and somebody should look. skipped: it could not be looked at, since something before it failed. */
+/**
+ * warning: it works, and somebody should look. skipped: it could not be looked at, since something
+ * before it failed.
+ */
 export const FINDING_RESULTS = ['ok', 'warning', 'failed', 'skipped'] as const
 export type FindingResult = (typeof FINDING_RESULTS)[number]
 
@@ -65,7 +68,8 @@ export const FINDINGS = {
   'key-pinned': ok('The host shows the key that was confirmed.'),
   'key-changed': failed(
     'The host shows the key {{offered}}, confirmed was {{pinned}}.',
-    'If the host was reinstalled, compare its key and run "berth hypervisor trust {{name}}"; otherwise somebody may stand between.',
+    'If the host was reinstalled, compare its key and run "berth hypervisor trust {{name}}"; ' +
+      'otherwise somebody may stand between.',
   ),
   'no-ssh': failed(
     'What answers there does not speak SSH to its end: {{reason}}',
@@ -170,12 +174,14 @@ export const FINDINGS = {
   ),
   'networks-there': ok('What the machines are connected to is there and active.'),
   'networks-senders': ok(
-    'Guests on {{names}} may send from addresses of other networks; Berth does not believe them, and the host need not either: set net.ipv4.conf.all.rp_filter to 1 with sysctl.',
+    'Guests on {{names}} may send from addresses of other networks; Berth does not believe ' +
+      'them, and the host need not either: set net.ipv4.conf.all.rp_filter to 1 with sysctl.',
   ),
   'networks-none': ok('No machine here needs a network.'),
   'networks-twins': warning(
     '{{count}} domains have a MAC address that another one on the host has too: {{names}}.',
-    'Both lose their connections. Give one of them another with "virsh edit", or with "berth machine delete" and "create".',
+    'Both lose their connections. Give one of them another with "virsh edit", or with "berth ' +
+      'machine delete" and "create".',
   ),
   'network-missing': failed(
     'Machines here need the network {{network}}, which libvirt does not know.',
@@ -270,7 +276,8 @@ export const FINDINGS = {
   'display-own': ok("Viewers are sent to {{address}}, which is the host's own."),
   'display-elsewhere': warning(
     "Viewers are sent to {{address}}, which is none of the host's addresses ({{found}}).",
-    'That is right behind a translation of addresses, and displays then listen on all addresses of the host; otherwise set --display-address.',
+    'That is right behind a translation of addresses, and displays then listen on all ' +
+      'addresses of the host; otherwise set --display-address.',
   ),
   'display-listen': failed(
     "Displays are to listen on {{address}}, which is none of the host's addresses ({{found}}): no machine starts.",
@@ -296,7 +303,8 @@ export const FINDINGS = {
   'definitions-same': ok('The domains are as Berth defined them.'),
   'definitions-differ': warning(
     '{{count}} domains are not as Berth defined them: {{names}}.',
-    "Changes made on the host are lost when Berth defines them again; what should stay belongs in the machine's settings.",
+    'Changes made on the host are lost when Berth defines them again; what should stay ' +
+      "belongs in the machine's settings.",
   ),
   'files-used': ok('Every file is used.'),
   'files-left': warning(

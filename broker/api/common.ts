@@ -1,6 +1,9 @@
 import { Kind, type Static, Type, TypeRegistry } from '@sinclair/typebox'
 
-/** Names of machines and hypervisors: they become domain names, file names and host names, so nothing else is let in. */
+/**
+ * Names of machines and hypervisors: they become domain names, file names and host names, so
+ * nothing else is let in.
+ */
 export const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'
 export const Name = Type.String({
   pattern: NAME_PATTERN,

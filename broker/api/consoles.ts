@@ -2,11 +2,17 @@ import { type Static, Type } from '@sinclair/typebox'
 import { Address, Instant, Name, nullable, oneOf, strictObject } from './common.js'
 import { Holder } from './machines.js'
 
-/** direct: the viewer goes to the hypervisor's display address; proxy: through the broker's console proxy; auto: direct where the display can be reached so. */
+/**
+ * direct: the viewer goes to the hypervisor's display address; proxy: through the broker's console
+ * proxy; auto: direct where the display can be reached so.
+ */
 export const CONSOLE_WAYS = ['direct', 'proxy', 'auto'] as const
 export type ConsoleWay = (typeof CONSOLE_WAYS)[number]
 
-/** POST /machines/NAME/console. The answer is JSON, or with `accept: application/x-virt-viewer` the file that remote-viewer reads. */
+/**
+ * POST /machines/NAME/console. The answer is JSON, or with `accept: application/x-virt-viewer` the
+ * file that remote-viewer reads.
+ */
 export const ConsoleRequest = strictObject({
   take: Type.Optional(Type.Boolean({ default: false, description: 'Cut whoever has this screen' })),
   via: Type.Optional(oneOf(CONSOLE_WAYS, { default: 'auto' })),
@@ -52,8 +58,9 @@ export type MachinePathList = Static<typeof MachinePathList>
 export const PortQuery = strictObject({ port: Type.Integer({ minimum: 1, maximum: 65535 }) })
 
 /**
- * POST /machines/NAME/screen: a ticket for its screen in a browser. `take`: cut whoever has this screen. `watch`: only look, while somebody else works; needs the
- * permission takeConsole, and the one who is watched is told.
+ * POST /machines/NAME/screen: a ticket for its screen in a browser. `take`: cut whoever has this
+ * screen. `watch`: only look, while somebody else works; needs the permission takeConsole, and the
+ * one who is watched is told.
  */
 export const ScreenRequest = strictObject({
   take: Type.Optional(Type.Boolean({ default: false })),
@@ -69,7 +76,8 @@ export const Screen = strictObject({
   viewOnly: Type.Boolean({ description: 'The broker drops keys and pointer' }),
   clipboard: Type.Boolean({
     description:
-      'Whether the policy of its pools lets text be pasted. Text that is copied in the guest does not come out: a VNC display of Berth has no way for it',
+      'Whether the policy of its pools lets text be pasted. Text that is copied in the guest ' +
+      'does not come out: a VNC display of Berth has no way for it',
   }),
   title: Name,
   taken: Type.Optional(
@@ -82,13 +90,18 @@ export const Screen = strictObject({
 export type Screen = Static<typeof Screen>
 
 /**
- * GET /machines/NAME/screen as a WebSocket. The first message is the text of a ScreenTicket, within SCREEN_TICKET_WITHIN_MS after it has opened; nothing answers it.
- * From then on every binary message is a piece of RFB 3.8, both ways, the server first. A close says why, by its code and in a sentence.
+ * GET /machines/NAME/screen as a WebSocket. The first message is the text of a ScreenTicket, within
+ * SCREEN_TICKET_WITHIN_MS after it has opened; nothing answers it. From then on every binary
+ * message is a piece of RFB 3.8, both ways, the server first. A close says why, by its code and in
+ * a sentence.
  */
 export const ScreenTicket = strictObject({ ticket: Type.String({ maxLength: 100 }) })
 export const SCREEN_TICKET_WITHIN_MS = 5_000
 
-/** Why the broker closes a screen. `again`: whether a page may ask for a new ticket by itself. The close's reason is a sentence for the reader. */
+/**
+ * Why the broker closes a screen. `again`: whether a page may ask for a new ticket by itself. The
+ * close's reason is a sentence for the reader.
+ */
 export const SCREEN_CLOSES = {
   ended: { code: 4000, again: true, meaning: 'The display has ended the connection' },
   badTicket: {

@@ -5,8 +5,9 @@ import { Instant, MacAddress, nullable, oneOf, strictObject } from './common.js'
 export const ORDER_KINDS = ['message', 'reconnect', 'reboot'] as const
 export type OrderKind = (typeof ORDER_KINDS)[number]
 /**
- * pending: the device has not asked since; sent: it was told and has not said what it did; done; refused: it said why not; unsupported: its agent is too old;
- * not-reached: it said nothing in time. The last four are final, except that a late word of the device still counts.
+ * pending: the device has not asked since; sent: it was told and has not said what it did; done;
+ * refused: it said why not; unsupported: its agent is too old; not-reached: it said nothing in
+ * time. The last four are final, except that a late word of the device still counts.
  */
 export const ORDER_STATES = [
   'pending',

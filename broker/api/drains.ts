@@ -3,9 +3,11 @@ import { Instant, Name, nullable, oneOf, strictObject } from './common.js'
 import { Duration } from './pools.js'
 
 /**
- * What becomes of a machine on a hypervisor that is emptied. rest: it is off, and stays; holder: somebody has it, and it waits until he leaves; job: a job works
- * on it, or it is made ready; unknown: its power is not known; move: a pool's own member, deleted here and built elsewhere; stop: free, and shut down; take:
- * its holder's time is over; by-hand: it runs and is not Berth's to stop.
+ * What becomes of a machine on a hypervisor that is emptied. rest: it is off, and stays; holder:
+ * somebody has it, and it waits until he leaves; job: a job works on it, or it is made ready;
+ * unknown: its power is not known; move: a pool's own member, deleted here and built elsewhere;
+ * stop: free, and shut down; take: its holder's time is over; by-hand: it runs and is not Berth's
+ * to stop.
  */
 export const DRAIN_STEPS = [
   'rest',
@@ -65,7 +67,10 @@ export const DrainState = strictObject({
 })
 export type DrainState = Static<typeof DrainState>
 
-/** `message`: said on the screens of those who are still there. `deadline`: after this time they are taken, having been warned. */
+/**
+ * `message`: said on the screens of those who are still there. `deadline`: after this time they are
+ * taken, having been warned.
+ */
 export const DrainRequest = strictObject({
   reason: Type.Optional(
     Type.String({
@@ -82,7 +87,8 @@ export const DrainRequest = strictObject({
   deadline: Type.Optional({
     ...Duration,
     description:
-      'After this time, at least PT1M, those who are still there are taken; they are warned a quarter of an hour before. Absent: they stay until they leave',
+      'After this time, at least PT1M, those who are still there are taken; they are warned ' +
+      'a quarter of an hour before. Absent: they stay until they leave',
   }),
 })
 export type DrainRequest = Static<typeof DrainRequest>

@@ -17,7 +17,10 @@ function figures(description: string) {
   return Type.Array(nullable(Type.Number()), { description })
 }
 
-/** Columns instead of points, because that is a quarter of the bytes. All arrays are equally long; the number I stands for the time from `from` + I × `stepSeconds`. */
+/**
+ * Columns instead of points, because that is a quarter of the bytes. All arrays are equally long;
+ * the number I stands for the time from `from` + I × `stepSeconds`.
+ */
 export const History = strictObject({
   span: oneOf(HISTORY_SPANS),
   from: Instant,
@@ -28,7 +31,8 @@ export const History = strictObject({
   }),
   samples: Type.Array(Type.Integer(), {
     description:
-      'Minutes of the point that were sampled. 0: none was, as the broker did not run or kept no history yet; nothing is known then, and every figure is null',
+      'Minutes of the point that were sampled. 0: none was, as the broker did not run or ' +
+      'kept no history yet; nothing is known then, and every figure is null',
   }),
   sessionsMean: figures(
     'Desktops to which their people were connected at the end of a minute; the mean of the sampled minutes',
@@ -44,15 +48,18 @@ export const History = strictObject({
     'How long the first of those had waited; the longest of any sampled minute, 0 when nobody waited',
   ),
   given: figures(
-    'Desktops that were given to somebody who asked for one, without those given by an administrator or in place of another one; the sum',
+    'Desktops that were given to somebody who asked for one, without those given by an ' +
+      'administrator or in place of another one; the sum',
   ),
   waitedMedianSeconds: figures(
-    'How long those had waited in the queue, 0 who got one at once; the median of all of them. null: nobody was given one',
+    'How long those had waited in the queue, 0 who got one at once; the median of all of ' +
+      'them. null: nobody was given one',
   ),
   waitedMostSeconds: figures('The same; the longest'),
   starts: figures('Machines that Berth started; the sum'),
   startMedianSeconds: figures(
-    "How long a start took, from its job's begin until libvirt said that the machine runs; the median of all starts of a single machine. null: there was none",
+    "How long a start took, from its job's begin until libvirt said that the machine runs; " +
+      'the median of all starts of a single machine. null: there was none',
   ),
 })
 export type History = Static<typeof History>

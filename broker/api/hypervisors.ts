@@ -11,7 +11,10 @@ import {
   strictObject,
 } from './common.js'
 
-/** connecting: first contact or reconnecting; up; unreachable: see reason; maintenance: reachable or not, nothing is handed out from it. */
+/**
+ * connecting: first contact or reconnecting; up; unreachable: see reason; maintenance: reachable or
+ * not, nothing is handed out from it.
+ */
 export const HYPERVISOR_STATES = ['connecting', 'up', 'unreachable', 'maintenance'] as const
 export const HypervisorState = oneOf(HYPERVISOR_STATES)
 export const VirtType = oneOf(['kvm', 'qemu'] as const, {
@@ -84,7 +87,8 @@ const settings = {
     Type.String({
       pattern: '^(auto|[0-9A-Fa-f.:]{2,45})$',
       description:
-        "Where displays listen: an address of the host, 0.0.0.0 or ::; auto: the display address where it is the host's own, else all addresses of its family",
+        'Where displays listen: an address of the host, 0.0.0.0 or ::; auto: the display ' +
+        "address where it is the host's own, else all addresses of its family",
     }),
   ),
   virtType: Type.Optional(

@@ -36,7 +36,10 @@ export const PopulateRequest = strictObject({
   start: Type.Optional(Type.Boolean({ default: false })),
 })
 export type PopulateRequest = Static<typeof PopulateRequest>
-/** What *populate* would do to one machine now. `inUse`: why it would be left for later, as somebody uses it; with force it is cut off. */
+/**
+ * What *populate* would do to one machine now. `inUse`: why it would be left for later, as somebody
+ * uses it; with force it is cut off.
+ */
 export const PopulateTarget = strictObject({
   machine: Name,
   hypervisor: Name,

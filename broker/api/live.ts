@@ -30,8 +30,10 @@ export const LiveQuery = strictObject({
 })
 
 /**
- * GET /live, server-sent events. `hello`: it begins. `change`: these topics have changed, so look again; what has changed is told only to who may ask for it. Its id
- * resumes the stream (`Last-Event-ID`): what changed meanwhile comes as one event. `still`: nothing has, but the line stands. `end`: the login is over.
+ * GET /live, server-sent events. `hello`: it begins. `change`: these topics have changed, so look
+ * again; what has changed is told only to who may ask for it. Its id resumes the stream
+ * (`Last-Event-ID`): what changed meanwhile comes as one event. `still`: nothing has, but the line
+ * stands. `end`: the login is over.
  */
 export const Change = strictObject({ topics: Type.Array(Topic) })
 export type Change = Static<typeof Change>

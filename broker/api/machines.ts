@@ -14,7 +14,10 @@ export const MACHINE_TYPES = ['simple', 'source', 'initial', 'vdi'] as const
 export const MachineType = oneOf(MACHINE_TYPES)
 export type MachineType = Static<typeof MachineType>
 
-/** As libvirt tells it. missing: no such domain on its hypervisor. unknown: the hypervisor has not been asked yet or does not answer. */
+/**
+ * As libvirt tells it. missing: no such domain on its hypervisor. unknown: the hypervisor has not
+ * been asked yet or does not answer.
+ */
 export const POWER_STATES = [
   'running',
   'off',
@@ -201,7 +204,10 @@ export const ForeignDomain = strictObject({
 })
 export type ForeignDomain = Static<typeof ForeignDomain>
 
-/** What Berth still removes from a host: a failed job could not take it back, or its machine was deleted while the host was away. */
+/**
+ * What Berth still removes from a host: a failed job could not take it back, or its machine was
+ * deleted while the host was away.
+ */
 export const Leftover = strictObject({
   hypervisor: Name,
   kind: oneOf(['domain', 'image', 'overlay'] as const),

@@ -4,9 +4,15 @@ import { Instant, Name, nullable, oneOf, strictObject } from './common.js'
 import { PowerState } from './machines.js'
 import { Verb } from './permissions.js'
 
-/** What is done to a desktop before it can be opened: its hypervisor is away; it is cleaned after its last use; it starts; it did not start and is tried again. */
+/**
+ * What is done to a desktop before it can be opened: its hypervisor is away; it is cleaned after
+ * its last use; it starts; it did not start and is tried again.
+ */
 export const PREPARING_STEPS = ['host-away', 'cleaning', 'starting', 'retrying'] as const
-/** Why a desktop is taken soon: its time after its holder left is over; its longest session ends; the schedule shuts it down. */
+/**
+ * Why a desktop is taken soon: its time after its holder left is over; its longest session ends;
+ * the schedule shuts it down.
+ */
 export const TAKEN_FOR = ['idle', 'session', 'schedule', 'drain'] as const
 
 /** Who looks at a screen: a person, or a thin client by its MAC; null: a viewer that was given no ticket here. */

@@ -24,7 +24,10 @@ export const SUBJECT_KINDS = ['user', 'role'] as const
 export const SubjectKind = oneOf(SUBJECT_KINDS)
 export type SubjectKind = Static<typeof SubjectKind>
 
-/** What a token may at most: admin, all that its account may; observe, what its account may read; a verb, that verb where its account has it. */
+/**
+ * What a token may at most: admin, all that its account may; observe, what its account may read; a
+ * verb, that verb where its account has it.
+ */
 export const SCOPES = ['admin', 'observe', ...VERBS.filter((verb) => verb !== 'admin')] as const
 export const Scope = oneOf(SCOPES)
 export type Scope = Static<typeof Scope>
@@ -35,14 +38,18 @@ export const PersonName = Type.String({
   description: 'The name of a person: up to 200 characters, no control characters',
 })
 
-/** Letters of any script, as in the names of groups elsewhere; nothing that is not seen, or that could be taken for a separator. */
+/**
+ * Letters of any script, as in the names of groups elsewhere; nothing that is not seen, or that
+ * could be taken for a separator.
+ */
 const ROLE_NAME = /^[\p{L}\p{N}]([\p{L}\p{M}\p{N} ._/@:+&()-]{0,61}[\p{L}\p{M}\p{N}.)+])?$/u
 TypeRegistry.Set('RoleName', (_schema, value) => typeof value === 'string' && ROLE_NAME.test(value))
 export const RoleName = Type.Unsafe<string>({
   [Kind]: 'RoleName',
   type: 'string',
   description:
-    'Letters, digits, space and . _ - / @ : + & ( ); starts with a letter or digit; at most 63. Case does not matter: it is kept in small letters',
+    'Letters, digits, space and . _ - / @ : + & ( ); starts with a letter or digit; at most ' +
+    '63. Case does not matter: it is kept in small letters',
 })
 const ObjectName = Type.String({
   pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',

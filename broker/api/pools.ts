@@ -4,7 +4,10 @@ import { Network } from './machines.js'
 
 const DURATION_PATTERN =
   '^[Pp](?=[\\dTt])(\\d+[Dd])?([Tt](?=\\d)(\\d+[Hh])?(\\d+[Mm])?(\\d+(\\.\\d+)?[Ss])?)?$'
-/** Days, hours, minutes and seconds; months and years have no fixed length. The seed writes `PT4h`: case does not matter. */
+/**
+ * Days, hours, minutes and seconds; months and years have no fixed length. The seed writes `PT4h`:
+ * case does not matter.
+ */
 export const Duration = Type.String({
   pattern: DURATION_PATTERN,
   description: 'ISO 8601, such as PT4H or P1D; of days, hours, minutes, seconds',
@@ -14,10 +17,14 @@ const INSTANT_PATTERN =
 export const Retention = Type.String({
   pattern: `(${DURATION_PATTERN})|(${INSTANT_PATTERN})`,
   description:
-    "How long a desktop stays its holder's after they left: a duration (PT4H), or the instant until which (2026-12-24T18:00:00Z)",
+    "How long a desktop stays its holder's after they left: a duration (PT4H), or the " +
+    'instant until which (2026-12-24T18:00:00Z)',
 })
 
-/** keep: left as it is for its last holder, and stopped before anybody else gets it; stop: shut down, its disk stays; rebuild: its disk is made anew from the current generation. */
+/**
+ * keep: left as it is for its last holder, and stopped before anybody else gets it; stop: shut
+ * down, its disk stays; rebuild: its disk is made anew from the current generation.
+ */
 export const CLEANINGS = ['keep', 'stop', 'rebuild'] as const
 export const Cleaning = oneOf(CLEANINGS)
 export type Cleaning = Static<typeof Cleaning>
@@ -25,7 +32,10 @@ export type Cleaning = Static<typeof Cleaning>
 export const SHUTDOWN_ANSWERS = ['stay-off', 'restart', 'release'] as const
 export const PROTOCOLS = ['spice', 'vnc', 'rdp'] as const
 
-/** At `cron` (five or six fields, in the pool's time zone): set the number of spares, stop the desktops, or start them. */
+/**
+ * At `cron` (five or six fields, in the pool's time zone): set the number of spares, stop the
+ * desktops, or start them.
+ */
 export const Schedule = strictObject({
   cron: Type.String({
     minLength: 9,
@@ -80,7 +90,8 @@ export const PoolPolicy = strictObject({
     ...Cleaning,
     default: 'stop',
     description:
-      'What happens to a desktop that is given back: keep (as it is for its last holder, stopped before anybody else gets it), stop, rebuild (its disk is recreated)',
+      'What happens to a desktop that is given back: keep (as it is for its last holder, ' +
+      'stopped before anybody else gets it), stop, rebuild (its disk is recreated)',
   },
   onExpiry: {
     ...Cleaning,
@@ -110,7 +121,8 @@ export const PoolPolicy = strictObject({
     uniqueItems: true,
     default: ['spice', 'rdp', 'vnc'],
     description:
-      'Ways to the screen, the preferred one first. A thin client opens RDP where that stands before spice, the desktop is on a bridge and answers on port 3389; else SPICE',
+      'Ways to the screen, the preferred one first. A thin client opens RDP where that ' +
+      'stands before spice, the desktop is on a bridge and answers on port 3389; else SPICE',
   }),
   clipboard: Type.Boolean({
     default: true,
@@ -135,14 +147,18 @@ export const PoolPolicy = strictObject({
     maxItems: 32,
     default: [],
     description:
-      'At times of a cron line: how many spares are kept from then on, desktops started, or stopped (sparing or warning who is connected)',
+      'At times of a cron line: how many spares are kept from then on, desktops started, or ' +
+      'stopped (sparing or warning who is connected)',
   }),
 })
 export type PoolPolicy = Static<typeof PoolPolicy>
 export const PoolPolicyPatch = Type.Partial(PoolPolicy, { additionalProperties: false })
 export type PoolPolicyPatch = Static<typeof PoolPolicyPatch>
 
-/** free: can be claimed; assigned: somebody's; cleaning: made ready for the next; failed: could not be built, started or cleaned and is handed to nobody. */
+/**
+ * free: can be claimed; assigned: somebody's; cleaning: made ready for the next; failed: could not
+ * be built, started or cleaned and is handed to nobody.
+ */
 export const DESKTOP_STATES = [
   'building',
   'free',
@@ -192,7 +208,8 @@ export const Pool = strictObject({
   whole: Type.Optional(
     Type.Boolean({
       description:
-        'false: only what concerns who asks: of counts the free ones, no generations, no job, not what it is made from. Those who may assign or administer see it whole',
+        'false: only what concerns who asks: of counts the free ones, no generations, no ' +
+        'job, not what it is made from. Those who may assign or administer see it whole',
     }),
   ),
   forYou: Type.Optional(
@@ -201,7 +218,8 @@ export const Pool = strictObject({
         {
           state: oneOf(['yours', 'free', 'full', 'maintenance'] as const, {
             description:
-              'yours: he has a desktop of it; free: he can have one at once; full: he would wait; maintenance: not handed out',
+              'yours: he has a desktop of it; free: he can have one at once; full: he would ' +
+              'wait; maintenance: not handed out',
           }),
           machine: nullable(Name),
         },
@@ -216,12 +234,16 @@ export type PoolDetail = Static<typeof PoolDetail>
 export const PoolList = strictObject({ pools: Type.Array(Pool) })
 export const PoolAndJob = strictObject({ pool: Pool, job: nullable(Type.String()) })
 
-/** `from`: the golden machine. A source or simple one gets an initial, POOL-gold, and its disk is copied; an initial or the parent of a vdi machine is used as it is. */
+/**
+ * `from`: the golden machine. A source or simple one gets an initial, POOL-gold, and its disk is
+ * copied; an initial or the parent of a vdi machine is used as it is.
+ */
 export const PoolCreate = strictObject({
   name: Type.String({
     pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,56}$',
     description:
-      'Letters, digits, dot, dash, underscore; starts with a letter or digit; at most 57, so that its members can be called NAME-1',
+      'Letters, digits, dot, dash, underscore; starts with a letter or digit; at most 57, so ' +
+      'that its members can be called NAME-1',
   }),
   from: Type.Optional(Name),
   size: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })),

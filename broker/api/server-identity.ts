@@ -12,8 +12,10 @@ import {
 } from 'node:tls'
 
 /**
- * Whom a client of the broker trusts. A pin is the SHA-256 fingerprint of any certificate of its chain: of its CA (or root) as a rule; several while a CA is exchanged.
- * `system`: the CAs that the client's own system trusts, with their dates. null: whoever answers, only to show a person the fingerprint.
+ * Whom a client of the broker trusts. A pin is the SHA-256 fingerprint of any certificate of its
+ * chain: of its CA (or root) as a rule; several while a CA is exchanged. `system`: the CAs that the
+ * client's own system trusts, with their dates. null: whoever answers, only to show a person the
+ * fingerprint.
  */
 export type Trust = readonly string[] | 'system' | null
 
@@ -36,11 +38,17 @@ export interface IdentityFault {
 /** More links than any CA has; a ring must not be followed for ever. */
 const LONGEST_CHAIN = 10
 
-/** Where systems keep the CAs that they trust (Debian; Fedora and its kin). Node has a list of its own, which knows no company's CA. */
+/**
+ * Where systems keep the CAs that they trust (Debian; Fedora and its kin). Node has a list of its
+ * own, which knows no company's CA.
+ */
 const SYSTEM_BUNDLES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt']
 let systemContext: { readonly of: string; readonly context: SecureContext } | undefined
 
-/** Options of a TLS connection on which `faultOf` decides; nothing may be sent before. Node's own check would not know a pin, and would look at dates. */
+/**
+ * Options of a TLS connection on which `faultOf` decides; nothing may be sent before. Node's own
+ * check would not know a pin, and would look at dates.
+ */
 export function connectionOptions(host: string, trust: Trust): ConnectionOptions {
   return {
     rejectUnauthorized: false,
@@ -86,9 +94,10 @@ export function shownBy(socket: TLSSocket, host: string): ShownIdentity {
 }
 
 /**
- * Why this peer is not the broker, or null. Pinned: each certificate up to the pinned one is signed by the next, which is a CA's; what comes after it does not
- * matter, so a CA may be signed anew by another. Dates are not looked at then: a thin client whose clock has lost its battery would be locked out, and a pin names
- * one CA whatever the time. Pure.
+ * Why this peer is not the broker, or null. Pinned: each certificate up to the pinned one is signed
+ * by the next, which is a CA's; what comes after it does not matter, so a CA may be signed anew by
+ * another. Dates are not looked at then: a thin client whose clock has lost its battery would be
+ * locked out, and a pin names one CA whatever the time. Pure.
  */
 export function faultOf(shown: ShownIdentity, trust: Trust): IdentityFault | null {
   const { chain, nameFault, systemFault } = shown
@@ -121,7 +130,10 @@ export function faultOf(shown: ShownIdentity, trust: Trust): IdentityFault | nul
     : fault('wrong-name', `shows a certificate that is not for this name: ${nameFault}`)
 }
 
-/** The certificate that a person is shown, and that is pinned when they agree: the last one that is known of the chain. */
+/**
+ * The certificate that a person is shown, and that is pinned when they agree: the last one that is
+ * known of the chain.
+ */
 export function offeredPin({ chain }: ShownIdentity): string | null {
   const last = chain.at(-1)
   return last === undefined ? null : pinOf(last)
@@ -132,7 +144,10 @@ export function pinOf(certificate: X509Certificate): string {
   return `sha256:${certificate.fingerprint256.replaceAll(':', '').toLowerCase()}`
 }
 
-/** A certificate that is no CA's must not sign: otherwise whoever has any certificate of that CA could make one for every host. */
+/**
+ * A certificate that is no CA's must not sign: otherwise whoever has any certificate of that CA
+ * could make one for every host.
+ */
 function isSignedUpTo(chain: readonly X509Certificate[], end: number): boolean {
   return chain.slice(0, end).every((certificate, index) => {
     const issuer = chain[index + 1]

@@ -5,9 +5,10 @@ import { DeviceOrder, ORDERS_KNOWN, OrderState } from './device-orders.js'
 import { SpiceConsole } from './machines.js'
 
 /**
- * ready: show `console`; starting: the machine is being started; maintenance: not handed out, the sentence says why;
- * waiting: something else is missing (hypervisor away, in use, being populated); login: a person has to log in, in one of the `ways`;
- * choose: he may use several desktops, those of `choices`; unknown: this device has no desktop or is not accepted.
+ * ready: show `console`; starting: the machine is being started; maintenance: not handed out, the
+ * sentence says why; waiting: something else is missing (hypervisor away, in use, being populated);
+ * login: a person has to log in, in one of the `ways`; choose: he may use several desktops, those
+ * of `choices`; unknown: this device has no desktop or is not accepted.
  */
 export const ASK_STATES = [
   'ready',
@@ -61,14 +62,20 @@ export const HorizonConsole = strictObject({
 export const Console = Type.Union([SpiceConsole, RdpConsole, HorizonConsole])
 export type Console = Static<typeof Console>
 
-/** How a person can log in at a thin client. `providers`: OpenID Connect, by a code that he confirms in any browser; `code`: a code that he confirms on Berth's own page. */
+/**
+ * How a person can log in at a thin client. `providers`: OpenID Connect, by a code that he confirms
+ * in any browser; `code`: a code that he confirms on Berth's own page.
+ */
 export const LoginWays = strictObject({
   password: Type.Boolean(),
   code: Type.Optional(Type.Boolean()),
   providers: Type.Array(strictObject({ name: Type.String(), title: Type.String() })),
 })
 export type LoginWays = Static<typeof LoginWays>
-/** What a person may open. yours: he has a desktop of it; free: he can have it at once; full: he would wait; maintenance: not handed out. */
+/**
+ * What a person may open. yours: he has a desktop of it; free: he can have it at once; full: he
+ * would wait; maintenance: not handed out.
+ */
 export const Choice = strictObject({
   kind: oneOf(['pool', 'machine'] as const),
   name: Name,
@@ -78,8 +85,10 @@ export const Choice = strictObject({
 export type Choice = Static<typeof Choice>
 
 /**
- * POST /api/v1/thin-clients/ask, header `authorization: Device KEY` once the device has a key. Before, `device-claim: HEX`: 256 bits that it has made itself and
- * sends until it has a key, so that a key that was lost on its way, and an administrator's consent, reach this device and no other.
+ * POST /api/v1/thin-clients/ask, header `authorization: Device KEY` once the device has a key.
+ * Before, `device-claim: HEX`: 256 bits that it has made itself and sends until it has a key, so
+ * that a key that was lost on its way, and an administrator's consent, reach this device and no
+ * other.
  */
 export const AskRequest = strictObject({
   macs: Type.Array(MacAddress, { minItems: 1, maxItems: 16 }),
@@ -111,7 +120,8 @@ export const AskRequest = strictObject({
   ended: Type.Optional(
     Type.Boolean({
       description:
-        'The viewer was closed by its person, or the device has just been switched on: whoever was logged in is logged out',
+        'The viewer was closed by its person, or the device has just been switched on: ' +
+        'whoever was logged in is logged out',
     }),
   ),
   orders: ORDERS_KNOWN,
@@ -149,8 +159,9 @@ export type AskAnswer = Static<typeof AskAnswer>
 const MACS = Type.Array(MacAddress, { minItems: 1, maxItems: 16 })
 
 /**
- * POST /api/v1/thin-clients/report: what the device shows now (null: nothing). Same authorization as ask. With `waitMs` the broker answers when there is
- * another notice than `have`, at the latest after that time.
+ * POST /api/v1/thin-clients/report: what the device shows now (null: nothing). Same authorization
+ * as ask. With `waitMs` the broker answers when there is another notice than `have`, at the latest
+ * after that time.
  */
 export const ReportRequest = strictObject({
   macs: MACS,
@@ -166,7 +177,10 @@ export const ReportRequest = strictObject({
   orders: ORDERS_KNOWN,
 })
 export type ReportRequest = Static<typeof ReportRequest>
-/** `notice`: to be shown over the viewer, once; `takenAt`: when the desktop is taken, null when the notice says something else. `over`: why the device is to close what it shows; null: it goes on. */
+/**
+ * `notice`: to be shown over the viewer, once; `takenAt`: when the desktop is taken, null when the
+ * notice says something else. `over`: why the device is to close what it shows; null: it goes on.
+ */
 export const ReportAnswer = strictObject({
   notice: nullable(
     strictObject({ id: Type.String(), sentence: Type.String(), takenAt: nullable(Instant) }),
@@ -203,7 +217,10 @@ export const ProviderLoginPoll = strictObject({
 })
 /** `name` is null while nobody has confirmed it. */
 export const ProviderLoginPolled = strictObject({ name: nullable(Type.String()) })
-/** A login that its person confirms on the page /device of this broker, by the code that the thin client shows (RFC 8628). */
+/**
+ * A login that its person confirms on the page /device of this broker, by the code that the thin
+ * client shows (RFC 8628).
+ */
 export const CodeLogin = strictObject({ macs: MACS })
 const UserCode = Type.String({
   minLength: 1,
@@ -231,7 +248,10 @@ export const ChooseRequest = strictObject({
 export type ChooseRequest = Static<typeof ChooseRequest>
 export const LogoutRequest = strictObject({ macs: MACS })
 
-/** Who asks in the place of a device without its key; `code` stands on the screen. `trusted`: from a network in which new devices are accepted. */
+/**
+ * Who asks in the place of a device without its key; `code` stands on the screen. `trusted`: from a
+ * network in which new devices are accepted.
+ */
 export const Asker = strictObject({
   address: Type.String(),
   code: Type.String(),
@@ -270,14 +290,20 @@ export const ThinClient = strictObject({
 })
 export type ThinClient = Static<typeof ThinClient>
 export const ThinClientList = strictObject({ thinClients: Type.Array(ThinClient) })
-/** A device with what it was ordered last, newest first, and what clients.xml (or an assignment before it) gives it, in this order. */
+/**
+ * A device with what it was ordered last, newest first, and what clients.xml (or an assignment
+ * before it) gives it, in this order.
+ */
 export const ThinClientDetail = strictObject({
   ...ThinClient.properties,
   orders: Type.Array(OrderState),
   gets: Type.Array(Type.String()),
 })
 export type ThinClientDetail = Static<typeof ThinClientDetail>
-/** A fixed machine, or a desktop of a pool, for this device, before clients.xml is asked; null takes it away. One of both. */
+/**
+ * A fixed machine, or a desktop of a pool, for this device, before clients.xml is asked; null takes
+ * it away. One of both.
+ */
 export const AssignRequest = strictObject(
   { machine: Type.Optional(nullable(Name)), pool: Type.Optional(nullable(Name)) },
   { minProperties: 1 },
@@ -285,8 +311,9 @@ export const AssignRequest = strictObject(
 export type AssignRequest = Static<typeof AssignRequest>
 
 /**
- * Which of those that ask is accepted: by the code on its screen, or the only one at an address. Without both there must be no doubt. `asNew`: it is a device of
- * its own that shares its MACs with this one, for example at one dock.
+ * Which of those that ask is accepted: by the code on its screen, or the only one at an address.
+ * Without both there must be no doubt. `asNew`: it is a device of its own that shares its MACs with
+ * this one, for example at one dock.
  */
 export const AcceptRequest = strictObject({
   code: Type.Optional(

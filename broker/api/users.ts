@@ -122,7 +122,10 @@ export const RoleList = strictObject({
   ),
 })
 
-/** `csrf` goes into the header x-berth-csrf of everything that changes something. `mark`: of the changes that were told by now, so that `GET /live?after=` misses none of what is asked for next. */
+/**
+ * `csrf` goes into the header x-berth-csrf of everything that changes something. `mark`: of the
+ * changes that were told by now, so that `GET /live?after=` misses none of what is asked for next.
+ */
 export const Session = strictObject({
   name: Type.String(),
   displayName: Type.String(),

@@ -9,8 +9,9 @@ export interface ViewerFileOptions {
 }
 
 /**
- * The connection file of remote-viewer(1), the wire form of `application/x-virt-viewer`: broker, command line and thin client write the same one.
- * Every channel uses TLS and is checked against the CA and the subject. The password in it is a ticket for one connection. Pure.
+ * The connection file of remote-viewer(1), the wire form of `application/x-virt-viewer`: broker,
+ * command line and thin client write the same one. Every channel uses TLS and is checked against
+ * the CA and the subject. The password in it is a ticket for one connection. Pure.
  */
 export function viewerFile(console: SpiceConsole, options: ViewerFileOptions = {}): string {
   const usb = console.usb ?? true
@@ -40,7 +41,10 @@ export function viewerFile(console: SpiceConsole, options: ViewerFileOptions = {
   ].join('\n')
 }
 
-/** GLib's key files (docs.gtk.org/glib, "Key-value file parser") write these characters with a backslash; other control characters have no place in them. */
+/**
+ * GLib's key files (docs.gtk.org/glib, "Key-value file parser") write these characters with a
+ * backslash; other control characters have no place in them.
+ */
 function escapeValue(value: string | number): string {
   return String(value)
     .replaceAll('\\', '\\\\')

@@ -19,7 +19,10 @@ export interface ClaimsDeps {
   readonly now: () => number
 }
 
-/** What a claim gives: a desktop, or a place in the queue. `changed`: it was given now, or is to be made ready again. */
+/**
+ * What a claim gives: a desktop, or a place in the queue. `changed`: it was given now, or is to be
+ * made ready again.
+ */
 export type Claimed =
   | { readonly machineId: string; readonly changed: boolean; readonly queue: null }
   | {
@@ -42,7 +45,10 @@ export interface ReleaseWish {
   readonly still?: (held: AssignmentRow) => boolean
 }
 
-/** What a transaction causes outside of the database. `ended`: whose time was over, and whose desktop another one got. */
+/**
+ * What a transaction causes outside of the database. `ended`: whose time was over, and whose
+ * desktop another one got.
+ */
 interface Effects {
   readonly ended: string[]
   readonly given: Array<{ readonly hypervisor: string; readonly memoryMib: number }>
@@ -51,7 +57,12 @@ type Claiming = Queries & { readonly effects: Effects }
 
 const CLAIM: AssignWish = { byAdministrator: false, fixed: false }
 
-/** Who has which desktop of a pool. Each wish is done whole or not at all: two people never get the same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id: its holder has it no more) and `freed` (pool id); for those who measure `claimed` (result, ms), `prepared` (ms) and `released` (reason). */
+/**
+ * Who has which desktop of a pool. Each wish is done whole or not at all: two people never get the
+ * same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id:
+ * its holder has it no more) and `freed` (pool id); for those who measure `claimed` (result, ms),
+ * `prepared` (ms) and `released` (reason).
+ */
 export class Claims extends EventEmitter<{
   changed: [string]
   ended: [string]
@@ -70,8 +81,9 @@ export class Claims extends EventEmitter<{
   }
 
   /**
-   * Gives the holder (`user:NAME`, `thin-client:ID`) his desktop of the pool: the one he has, or the best free one. Throws `pool_exhausted` when all are
-   * taken and `queue` is false, `maintenance`, `too_many_desktops`.
+   * Gives the holder (`user:NAME`, `thin-client:ID`) his desktop of the pool: the one he has, or
+   * the best free one. Throws `pool_exhausted` when all are taken and `queue` is false,
+   * `maintenance`, `too_many_desktops`.
    */
   async claim(
     poolName: string,
@@ -101,7 +113,10 @@ export class Claims extends EventEmitter<{
     return claimed
   }
 
-  /** For the head of the queue, as `claim`. dropped: he waits no more, since he has as many desktops as he may; none: there is none for him yet. */
+  /**
+   * For the head of the queue, as `claim`. dropped: he waits no more, since he has as many desktops
+   * as he may; none: there is none for him yet.
+   */
   async claimForWaiter(
     poolId: string,
     holder: string,
@@ -135,12 +150,16 @@ export class Claims extends EventEmitter<{
     return 'given'
   }
 
-  /** All of it or nothing; what it causes outside of the database happens when it is committed, and not when it is rolled back. */
+  /**
+   * All of it or nothing; what it causes outside of the database happens when it is committed, and
+   * not when it is rolled back.
+   */
   async #committed<T>(act: (tx: Claiming) => Promise<T>): Promise<T> {
     const { result, effects } = await this.#writes.write(async (tx) => {
       const effects: Effects = { ended: [], given: [] }
       const result = await act(Object.assign(tx, { effects }))
-      // At once, since the next claim may share the commit and is to find another host; if that fails, the next count puts it right.
+      // At once, since the next claim may share the commit and is to find another host; if that
+      // fails, the next count puts it right.
       for (const { hypervisor, memoryMib } of effects.given)
         this.deps.hosts.noteGiven(hypervisor, memoryMib)
       return { result, effects }
@@ -178,7 +197,9 @@ export class Claims extends EventEmitter<{
     if (pool.maintenance === 1)
       throw new BrokerError(
         'maintenance',
-        `${pool.name} is in maintenance${pool.maintenance_reason === '' ? '' : `: ${pool.maintenance_reason}`}. It is handed out again when that ends.`,
+        `${pool.name} is in ` +
+          `maintenance${pool.maintenance_reason === '' ? '' : `: ${pool.maintenance_reason}`}. ` +
+          'It is handed out again when that ends.',
       )
     refuseTooMany(pool, holder, held.length)
     const head = await headOfQueue(tx, pool.id, now())
@@ -196,8 +217,9 @@ export class Claims extends EventEmitter<{
   }
 
   /**
-   * The desktop that he has already: it counts as used now, and is made ready again unless it runs. Gives whether that has to begin; who asks again and
-   * again, as a waiting screen does, changes nothing. (One whose host is away the keeper exchanges, as long as he has not worked on it.)
+   * The desktop that he has already: it counts as used now, and is made ready again unless it runs.
+   * Gives whether that has to begin; who asks again and again, as a waiting screen does, changes
+   * nothing. (One whose host is away the keeper exchanges, as long as he has not worked on it.)
    */
   async #again(
     tx: Queries,
@@ -380,7 +402,10 @@ export class Claims extends EventEmitter<{
     return kept?.machine_id ?? null
   }
 
-  /** Of a pool that keeps expired desktops for their holders: the one that expired first goes to who needs it. It is stopped before he sees it. */
+  /**
+   * Of a pool that keeps expired desktops for their holders: the one that expired first goes to who
+   * needs it. It is stopped before he sees it.
+   */
   async #takeExpired(tx: Claiming, pool: PoolWithPolicy): Promise<string | null> {
     const rows = await tx
       .selectFrom('assignment')
@@ -439,7 +464,9 @@ export class Claims extends EventEmitter<{
       .filter((one): one is { row: AssignmentRow; at: number } => one.at !== null)
       .sort((a, b) => a.at - b.at)[0]
     const when = next
-      ? `the next may become free at ${new Date(Math.max(next.at, this.deps.now())).toISOString().slice(0, 16).replace('T', ' ')} UTC, when somebody's time is over`
+      ? 'the next may become free ' +
+        `at ${new Date(Math.max(next.at, this.deps.now())).toISOString().slice(0, 16).replace('T', ' ')} ` +
+        "UTC, when somebody's time is over"
       : held.length > 0
         ? `one of those who have them may release one`
         : 'those that are left are being made ready, in maintenance, failed, or on a hypervisor that does not answer'
@@ -449,7 +476,10 @@ export class Claims extends EventEmitter<{
     }
   }
 
-  /** A machine outside of pools becomes somebody's, for good. Throws `assigned` while it is another one's for good, or another one is connected. */
+  /**
+   * A machine outside of pools becomes somebody's, for good. Throws `assigned` while it is another
+   * one's for good, or another one is connected.
+   */
   async dedicate(machine: { id: string; name: string }, holder: string, by: Actor): Promise<void> {
     const before = await this.#committed(async (tx) => {
       const held = await tx
@@ -467,12 +497,15 @@ export class Claims extends EventEmitter<{
       if (held && unknown !== null)
         throw new BrokerError(
           'assigned',
-          `It is not known whether ${shownHolder(held.holder)} is connected to ${machine.name}: ${unknown} Release it first with "berth release ${machine.name} --force".`,
+          `It is not known whether ${shownHolder(held.holder)} is connected ` +
+            `to ${machine.name}: ${unknown} Release it first with "berth ` +
+            `release ${machine.name} --force".`,
         )
       if (held && held.connected === 1 && held.holder !== holder)
         throw new BrokerError(
           'assigned',
-          `${shownHolder(held.holder)} is connected to ${machine.name}: release it first with "berth release ${machine.name} --force".`,
+          `${shownHolder(held.holder)} is connected to ${machine.name}: release it first ` +
+            `with "berth release ${machine.name} --force".`,
         )
       await tx.deleteFrom('assignment').where('machine_id', '=', machine.id).execute()
       await this.#insert(
@@ -490,7 +523,10 @@ export class Claims extends EventEmitter<{
     this.emit('changed', machine.id)
   }
 
-  /** Ends the assignment. Throws `assigned` while a viewer is connected, unless forced; `not_found` when nobody has it. */
+  /**
+   * Ends the assignment. Throws `assigned` while a viewer is connected, unless forced; `not_found`
+   * when nobody has it.
+   */
   async release(
     machine: { id: string; name: string },
     by: Actor,
@@ -521,7 +557,8 @@ export class Claims extends EventEmitter<{
       if (unknown !== null)
         throw new BrokerError(
           'assigned',
-          `It is not known whether ${shownHolder(held.holder)} is connected to ${machine.name}: ${unknown} Use --force to take it all the same.`,
+          `It is not known whether ${shownHolder(held.holder)} is connected ` +
+            `to ${machine.name}: ${unknown} Use --force to take it all the same.`,
         )
       await this.#end(
         tx,
@@ -582,7 +619,10 @@ export class Claims extends EventEmitter<{
     return unknown === null ? null : `${unknown.replace(/\.$/, '')}.`
   }
 
-  /** The holder gets another desktop; what was wrong with this one stands in `because`. False when there is no other: then he keeps it and waits. */
+  /**
+   * The holder gets another desktop; what was wrong with this one stands in `because`. False when
+   * there is no other: then he keeps it and waits.
+   */
   async move(machineId: string, because: string, failed: boolean, by: Actor): Promise<boolean> {
     const to = await this.#committed(async (tx) => {
       const held = await tx
@@ -674,6 +714,7 @@ function refuseTooMany(pool: PoolWithPolicy, holder: string, count: number): voi
   if (count >= pool.policy.maxPerUser)
     throw new BrokerError(
       'too_many_desktops',
-      `${shownHolder(holder)} has ${count} ${count === 1 ? 'desktop' : 'desktops'}, as many as ${pool.name} allows: release one first.`,
+      `${shownHolder(holder)} has ${count} ${count === 1 ? 'desktop' : 'desktops'}, as many ` +
+        `as ${pool.name} allows: release one first.`,
     )
 }

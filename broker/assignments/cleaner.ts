@@ -37,7 +37,10 @@ const TRIES = 3
 const FIRST_RETRY_MS = 5_000
 const DEAD = ['off', 'crashed', 'missing']
 
-/** Between two people a desktop is stopped or rebuilt, and proven so before anybody else gets it. One that cannot be cleaned is failed, and shown. */
+/**
+ * Between two people a desktop is stopped or rebuilt, and proven so before anybody else gets it.
+ * One that cannot be cleaned is failed, and shown.
+ */
 export class Cleaner {
   readonly #cleaning = new Set<string>()
 
@@ -152,7 +155,8 @@ export class Cleaner {
   }
 
   async #failed(row: Dirty, error: unknown): Promise<void> {
-    if (error instanceof BrokerError && error.code === 'busy') return // another job was quicker; it is looked at again when that ends
+    // another job was quicker; it is looked at again when that ends
+    if (error instanceof BrokerError && error.code === 'busy') return
     const tries = row.tries + 1
     const now = this.deps.now()
     await this.deps.store
@@ -161,7 +165,9 @@ export class Cleaner {
       .where('machine_id', '=', row.id)
       .execute()
     if (tries < TRIES) return
-    const reason = `It could not be ${row.unclean === 'rebuild' ? 'rebuilt' : 'stopped'} after its last use: ${sentenceOf(error)}`
+    const reason =
+      `It could not be ${row.unclean === 'rebuild' ? 'rebuilt' : 'stopped'} after its last ` +
+      `use: ${sentenceOf(error)}`
     if (row.state === 'assigned')
       await this.deps.claims.move(row.id, 'it could not be cleaned', true, BERTH)
     else await enterDesktop(this.deps.store, row.id, 'failed', { reason }, now, ['cleaning'])

@@ -16,8 +16,10 @@ export interface FairClockDeps {
 }
 
 /**
- * Time that counts against a person is time in which he could have come: while the broker or the host is away it stands still. Instead of remembering
- * pauses, the times from which it is counted are moved on by them; so a restart changes nothing, and a clock that jumps takes nothing from anybody.
+ * Time that counts against a person is time in which he could have come: while the broker or the
+ * host is away it stands still. Instead of remembering pauses, the times from which it is counted
+ * are moved on by them; so a restart changes nothing, and a clock that jumps takes nothing from
+ * anybody.
  */
 export class FairClock {
   /** The wall clock minus the monotonic one, as it was when they were last compared. */
@@ -28,12 +30,18 @@ export class FairClock {
     this.#offsetMs = deps.now() - deps.monotonicMs()
   }
 
-  /** The time by which assignments are kept: the wall clock's, but a jump of that one is followed only when `look` has taken it out of all times. */
+  /**
+   * The time by which assignments are kept: the wall clock's, but a jump of that one is followed
+   * only when `look` has taken it out of all times.
+   */
   now(): number {
     return Math.round(this.deps.monotonicMs() + this.#offsetMs)
   }
 
-  /** Moves the times on by what has passed unfairly since the last call, also one before a restart. Gives the time of that call; null at the first of all. */
+  /**
+   * Moves the times on by what has passed unfairly since the last call, also one before a restart.
+   * Gives the time of that call; null at the first of all.
+   */
   async look(): Promise<number | null> {
     const { store, now, monotonicMs } = this.deps
     const monotonic = monotonicMs()
@@ -47,7 +55,8 @@ export class FairClock {
     await store.transaction().execute(async (tx) => {
       if (unfair !== 0) {
         await tx.updateTable('assignment').set(moved(unfair)).execute()
-        // Who waits keeps his place: no clock puts a newcomer before him, and no absence of the broker's counts as his own.
+        // Who waits keeps his place: no clock puts a newcomer before him, and no absence of the
+        // broker's counts as his own.
         await tx
           .updateTable('waiter')
           .set({

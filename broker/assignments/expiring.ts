@@ -10,7 +10,10 @@ export interface Expiring {
   readonly policy: PoolPolicy
 }
 
-/** Every desktop that somebody has through a pool and not for ever, with the policy by which it is taken; in two questions however many there are. */
+/**
+ * Every desktop that somebody has through a pool and not for ever, with the policy by which it is
+ * taken; in two questions however many there are.
+ */
 export async function expiring(store: Store): Promise<Expiring[]> {
   const pools = new Map(
     (await store.selectFrom('pool').selectAll().execute()).map((row) => [

@@ -12,7 +12,10 @@ export interface HostsDeps {
   readonly graceMs: number
 }
 
-/** Which hosts can be given out from, how full they are, and since when each has been watched or away. In memory: it is what this process has seen itself. */
+/**
+ * Which hosts can be given out from, how full they are, and since when each has been watched or
+ * away. In memory: it is what this process has seen itself.
+ */
 export class Hosts {
   readonly #running = new Map<string, number>()
   readonly #awaySince = new Map<string, number>()
@@ -51,7 +54,10 @@ export class Hosts {
     return this.isUp(name) && this.deps.observer.occupancy.isHostSettled(name, graceMs)
   }
 
-  /** The same of one machine: who is connected to it has been known for the grace time. Nothing is taken from anybody before. */
+  /**
+   * The same of one machine: who is connected to it has been known for the grace time. Nothing is
+   * taken from anybody before.
+   */
   isMachineSettled(
     machine: { id: string; hypervisor: string },
     graceMs = this.deps.graceMs,

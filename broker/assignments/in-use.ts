@@ -12,7 +12,10 @@ export interface InUseDeps {
 /** Machines in one question; SQLite takes 32,766. */
 const AT_ONCE = 500
 
-/** Why these machines count as in use now, by their ids; one that does not is missing. Two questions for some hundreds of them. */
+/**
+ * Why these machines count as in use now, by their ids; one that does not is missing. Two questions
+ * for some hundreds of them.
+ */
 export async function reasonsInUse(
   deps: InUseDeps,
   machineIds: readonly string[],

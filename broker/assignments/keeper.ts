@@ -39,7 +39,10 @@ const LOOK_EVERY_MS = 5_000
 const REST_MS = 30_000
 const MACHINES_AT_ONCE = 500
 
-/** Carries out what claims and releases wished: desktops are made ready, cleaned, taken when their time is over, given to those who wait. A crash is only a pause. */
+/**
+ * Carries out what claims and releases wished: desktops are made ready, cleaned, taken when their
+ * time is over, given to those who wait. A crash is only a pause.
+ */
 export class Keeper {
   readonly #rounds: Rounds
   /** Machines that went on or off since the loads of their hosts were counted. */
@@ -261,7 +264,10 @@ export class Keeper {
       })
   }
 
-  /** Takes what has expired, and warns before a session is cut. Only where the host has been watched long enough to know who is connected. */
+  /**
+   * Takes what has expired, and warns before a session is cut. Only where the host has been watched
+   * long enough to know who is connected.
+   */
   async #reap(): Promise<void> {
     const { store, now, hosts } = this.deps
     const turn = new Turn()

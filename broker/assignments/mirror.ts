@@ -39,9 +39,10 @@ const AT_ONCE = 2
 const SLICE = 200
 
 /**
- * What the database knows of a machine stands in its domain's metadata too, so that `virsh` shows it and a lost database can be made again. What was last
- * told is kept as a hash: after a restart, and when a host is back, only what has changed is told. Each change names the machines that it concerns: only these are
- * compared, however many there are.
+ * What the database knows of a machine stands in its domain's metadata too, so that `virsh` shows
+ * it and a lost database can be made again. What was last told is kept as a hash: after a restart,
+ * and when a host is back, only what has changed is told. Each change names the machines that it
+ * concerns: only these are compared, however many there are.
  */
 export class Mirror {
   readonly #due = new Set<string>()

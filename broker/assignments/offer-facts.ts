@@ -3,7 +3,10 @@ import type { Store } from '../store/open.js'
 import { mapInTurns } from '../turn.js'
 import type { Caller } from '../users/caller.js'
 
-/** What there is to know of a pool or machine that somebody may use. `free`, `waiting` and `queue` are a pool's, `hypervisor` and `power` a machine's. */
+/**
+ * What there is to know of a pool or machine that somebody may use. `free`, `waiting` and `queue`
+ * are a pool's, `hypervisor` and `power` a machine's.
+ */
 export interface OfferFacts {
   readonly id: string
   readonly reason: string

@@ -24,7 +24,10 @@ interface Held {
   readonly takenFor: Offer['takenFor']
 }
 
-/** What a person may use, for his page: as `choicesOf`, with his desktop of it, his place in the queue, and what he may do. */
+/**
+ * What a person may use, for his page: as `choicesOf`, with his desktop of it, his place in the
+ * queue, and what he may do.
+ */
 export async function offersFor(deps: OffersDeps, person: Caller): Promise<Offer[]> {
   const choices = await choicesOf(deps, person, [])
   const held = await heldBy(deps, person)
@@ -100,7 +103,10 @@ async function offerOf(
   }
 }
 
-/** Of others' doings on a machine that is not his he is told that there are some, and not whose, unless he may take its screen over. */
+/**
+ * Of others' doings on a machine that is not his he is told that there are some, and not whose,
+ * unless he may take its screen over.
+ */
 function connection(
   { holder, address, since }: Session,
   person: Caller,

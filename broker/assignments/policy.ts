@@ -34,9 +34,11 @@ export function shownHolder(holder: string): string {
 }
 
 /**
- * Why a machine counts as in use, for the reader, or null when it is released. What was handed out from a pool is in use until it is released. What a
- * thin client has by name is in use while a viewer is connected, shortly after a ticket was given, and for `releaseAfterMs` after the viewer left; a
- * machine that is off is released at once. What is not known keeps it in use, whether anybody has it or not: nobody can tell.
+ * Why a machine counts as in use, for the reader, or null when it is released. What was handed out
+ * from a pool is in use until it is released. What a thin client has by name is in use while a
+ * viewer is connected, shortly after a ticket was given, and for `releaseAfterMs` after the viewer
+ * left; a machine that is off is released at once. What is not known keeps it in use, whether
+ * anybody has it or not: nobody can tell.
  */
 export function reasonInUse(
   held: Times | null,
@@ -62,7 +64,10 @@ function reasonOfLate(held: Times, now: number, releaseAfterMs: number): string 
   return null
 }
 
-/** When the desktop is no longer its holder's: the last of all his doings plus the retention; null while he is connected, or for ever. */
+/**
+ * When the desktop is no longer its holder's: the last of all his doings plus the retention; null
+ * while he is connected, or for ever.
+ */
 export function expiresAt(held: Times, policy: PoolPolicy | null): number | null {
   if (policy === null || held.fixed === 1 || held.connected === 1) return null
   const graceEnd =
@@ -104,12 +109,17 @@ export function due(held: Times, policy: PoolPolicy, now: number): Due {
     return {
       do: 'warn',
       takenAt,
-      sentence: `The longest session of this pool ends at ${new Date(takenAt).toISOString().slice(11, 16)} UTC: save your work, or extend it.`,
+      sentence:
+        'The longest session of this pool ends ' +
+        `at ${new Date(takenAt).toISOString().slice(11, 16)} UTC: save your work, or extend it.`,
     }
   return now >= takenAt ? { do: 'take', because: 'session' } : { do: 'nothing' }
 }
 
-/** When those who are still on a host that is emptied lose what they have there; null without a deadline. Never sooner than a minute after they were first told. */
+/**
+ * When those who are still on a host that is emptied lose what they have there; null without a
+ * deadline. Never sooner than a minute after they were first told.
+ */
 export function hostEmptiedAt({
   deadline,
   warned_at: warnedAt,
@@ -122,7 +132,10 @@ export function hostEmptiedAt({
     : Math.max(deadline, warnedAt === null ? 0 : warnedAt + LEAST_WARNING_MS)
 }
 
-/** What its holder is shown before a desktop is taken; null while that is far. `emptiedAt`: when its host is to be empty. */
+/**
+ * What its holder is shown before a desktop is taken; null while that is far. `emptiedAt`: when its
+ * host is to be empty.
+ */
 export function warningOf(
   held: Times,
   policy: PoolPolicy | null,
@@ -201,7 +214,10 @@ export interface Seen {
   readonly hostLeaves: 'no' | 'soon' | 'over'
 }
 
-/** rest: tried again after a while; move: another desktop is given instead; `failed`: this one is handed to nobody until it is mended; `orStart`: where there is no other, this one is started. */
+/**
+ * rest: tried again after a while; move: another desktop is given instead; `failed`: this one is
+ * handed to nobody until it is mended; `orStart`: where there is no other, this one is started.
+ */
 export type Step =
   | { readonly do: 'wait' | 'rest' | 'clean' | 'start' | 'ready' }
   | {
@@ -214,7 +230,10 @@ export type Step =
 const AWAY_TOO_LONG_MS = 10_000
 const STARTS = 2
 
-/** One step towards a desktop that runs and is clean. `begun`: its holder has worked on it since he got it, so it is not changed for another one by itself. */
+/**
+ * One step towards a desktop that runs and is clean. `begun`: its holder has worked on it since he
+ * got it, so it is not changed for another one by itself.
+ */
 export function nextStep(seen: Seen, begun: boolean): Step {
   if (!seen.hostUp)
     return !begun && seen.hostAwayMs > AWAY_TOO_LONG_MS

@@ -23,7 +23,10 @@ export interface PowerWindowsDeps {
 /** From the warning of a person who is connected to the moment his desktop is shut down. */
 const WARN_MS = 10 * 60_000
 
-/** The hours of a pool's schedule at which desktops that people have are started or shut down. (Spares follow the schedule by themselves.) Their assignments stay. */
+/**
+ * The hours of a pool's schedule at which desktops that people have are started or shut down.
+ * (Spares follow the schedule by themselves.) Their assignments stay.
+ */
 export class PowerWindows {
   constructor(readonly deps: PowerWindowsDeps) {}
 

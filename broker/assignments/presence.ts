@@ -16,7 +16,10 @@ export interface PresenceDeps {
   readonly now: () => number
 }
 
-/** Writes who is connected and who shut his desktop down into the assignments, as the hosts tell it; also after a restart, when it is told anew. */
+/**
+ * Writes who is connected and who shut his desktop down into the assignments, as the hosts tell it;
+ * also after a restart, when it is told anew.
+ */
 export class Presence {
   #stopped = false
   #writing: Promise<void> = Promise.resolve()
@@ -131,8 +134,9 @@ export class Presence {
   }
 
   /**
-   * It went off by neither a person's nor an administrator's wish, nor the broker's own, which take `wanted_power` away first. Only a guest that was shut down from inside has been given
-   * back: one that was killed, or of which nobody knows, stays its holder's with what is on it.
+   * It went off by neither a person's nor an administrator's wish, nor the broker's own, which take
+   * `wanted_power` away first. Only a guest that was shut down from inside has been given back: one
+   * that was killed, or of which nobody knows, stays its holder's with what is on it.
    */
   async #noteShutdown(machineId: string, ending: Ending): Promise<void> {
     const { store, claims, log } = this.deps

@@ -27,8 +27,9 @@ interface Found {
 type Result = Static<typeof RebuildResult>
 
 /**
- * Makes machines, generations, pools, grants and assignments of a lost database again from what the domains of the hypervisors carry. What the database
- * has already is left as it is, so that it may be repeated, and run when only a part is missing. `dryRun`: only tells.
+ * Makes machines, generations, pools, grants and assignments of a lost database again from what the
+ * domains of the hypervisors carry. What the database has already is left as it is, so that it may
+ * be repeated, and run when only a part is missing. `dryRun`: only tells.
  */
 export async function rebuildState(deps: RebuildDeps, dryRun: boolean, by: Actor): Promise<Result> {
   const result: Result = { machines: [], generations: [], pools: [], assignments: [], warnings: [] }
@@ -77,7 +78,8 @@ async function readHost(
     if (record) found.push({ hypervisor, xml, domain: parseDomainXml(xml), record })
     else if (metadata)
       result.warnings.push(
-        `${name} on ${hypervisor} is Berth's, but carries no record that this version reads: adopt it with "berth machine adopt".`,
+        `${name} on ${hypervisor} is Berth's, but carries no record that this version reads: ` +
+          'adopt it with "berth machine adopt".',
       )
   }
   return found
@@ -346,7 +348,8 @@ class Restore {
       .executeTakeFirst()
     if (pool !== null && twice) {
       this.result.warnings.push(
-        `${domain.name} says that it is ${assignment.holder.replace(/^user:/, '')}'s, who has another desktop of ${assignment.pool ?? ''}: it is stopped and free again.`,
+        `${domain.name} says that it is ${assignment.holder.replace(/^user:/, '')}'s, who ` +
+          `has another desktop of ${assignment.pool ?? ''}: it is stopped and free again.`,
       )
       await this.tx
         .updateTable('desktop')

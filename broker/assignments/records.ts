@@ -29,7 +29,10 @@ export const PoolRecord = Type.Object({
 })
 export type PoolRecord = Static<typeof PoolRecord>
 
-/** What a machine's domain carries in its metadata, so that a lost database can be made again. Field names are short because it is text in an attribute. */
+/**
+ * What a machine's domain carries in its metadata, so that a lost database can be made again. Field
+ * names are short because it is text in an attribute.
+ */
 export const MachineRecord = Type.Object({
   v: Type.Literal(1),
   type: Type.Union([

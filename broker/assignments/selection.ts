@@ -16,8 +16,9 @@ export interface Candidate {
 }
 
 /**
- * The order in which free desktops are given: clean and never used, then the longest unused, then those already running, then the less loaded host, then
- * the name. A total order: no two desktops are equal in it.
+ * The order in which free desktops are given: clean and never used, then the longest unused, then
+ * those already running, then the less loaded host, then the name. A total order: no two desktops
+ * are equal in it.
  */
 export function compareCandidates(
   a: Candidate,
@@ -34,8 +35,9 @@ export function compareCandidates(
 }
 
 /**
- * The best free desktop of a pool on these hosts. The first question finds what is best apart from the hosts, the next ones the least loaded host that has
- * it; one index answers them, so that the size of the pool costs nothing. `claimable` 1: clean ones; 2: those that are cleaned first.
+ * The best free desktop of a pool on these hosts. The first question finds what is best apart from
+ * the hosts, the next ones the least loaded host that has it; one index answers them, so that the
+ * size of the pool costs nothing. `claimable` 1: clean ones; 2: those that are cleaned first.
  */
 export async function bestCandidate(
   queries: Queries,

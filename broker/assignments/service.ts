@@ -110,7 +110,10 @@ export class Assignments {
     await leaveQueue(this.deps.store, pool.id, holder)
   }
 
-  /** The holder's desktop when it can be opened, or as it is after `withinMs`. One that does not start is exchanged for another one meanwhile. */
+  /**
+   * The holder's desktop when it can be opened, or as it is after `withinMs`. One that does not
+   * start is exchanged for another one meanwhile.
+   */
   async #whenReady(
     holder: string,
     given: string,
@@ -190,7 +193,10 @@ export class Assignments {
     return desktop
   }
 
-  /** By an administrator: a desktop of the pool, any or this member, to this person. Waits up to `waitMs` until it can be opened. */
+  /**
+   * By an administrator: a desktop of the pool, any or this member, to this person. Waits up to
+   * `waitMs` until it can be opened.
+   */
   async assign(
     poolName: string,
     user: string,
@@ -247,7 +253,8 @@ export class Assignments {
       .executeTakeFirst()
     if (!account)
       return [
-        `Nobody called ${personName(user)} has logged in yet: it waits for the first who does by this name. Is it spelled right?`,
+        `Nobody called ${personName(user)} has logged in yet: it waits for the first who ` +
+          'does by this name. Is it spelled right?',
       ]
     return account.disabled === 1
       ? [`The account ${personName(user)} is disabled: nobody can open it.`]
@@ -395,8 +402,9 @@ export class Assignments {
   }
 
   /**
-   * A thin client, or a person who sits at one, that has this machine by name: claims it in one transaction, and counts it as just handed out from then on. Throws `busy` while another
-   * one uses it or while a job makes it ready, `assigned` while it is somebody's through a pool.
+   * A thin client, or a person who sits at one, that has this machine by name: claims it in one
+   * transaction, and counts it as just handed out from then on. Throws `busy` while another one
+   * uses it or while a job makes it ready, `assigned` while it is somebody's through a pool.
    */
   async claimNamed(machineId: string, holder: string): Promise<void> {
     const held = await this.deps.store
@@ -515,7 +523,10 @@ export class Assignments {
       )
   }
 
-  /** What those who sit before this machine's screen are to be told, if it is theirs (`thin-client:ID`, `user:KEY`): that it is taken soon. Null while they need not be told. */
+  /**
+   * What those who sit before this machine's screen are to be told, if it is theirs
+   * (`thin-client:ID`, `user:KEY`): that it is taken soon. Null while they need not be told.
+   */
   async warning(machineId: string, holders: readonly string[]): Promise<Desktop['warning']> {
     const held = await this.deps.store
       .selectFrom('assignment')

@@ -19,7 +19,10 @@ export function median(values: readonly number[]): number | null {
   return sorted.length === 0 ? null : (sorted[Math.floor((sorted.length - 1) / 2)] ?? null)
 }
 
-/** How long machines took to start lately: from the jobs that did it, so that a restart of the broker forgets nothing. */
+/**
+ * How long machines took to start lately: from the jobs that did it, so that a restart of the
+ * broker forgets nothing.
+ */
 export class StartTimes {
   #starts: readonly Start[] = []
   #readAt = -Infinity

@@ -1,4 +1,7 @@
-/** The closed list of what the audit log records. The reference is made from it; scripts filter by these names, so none is ever given another meaning. */
+/**
+ * The closed list of what the audit log records. The reference is made from it; scripts filter by
+ * these names, so none is ever given another meaning.
+ */
 export const AUDIT_ACTIONS = {
   login: 'Somebody logged in, or tried to: the result says how it ended.',
   logout: 'Somebody logged out in a browser.',

@@ -36,8 +36,9 @@ export async function chainOldRows(store: Store): Promise<void> {
 }
 
 /**
- * Computes every hash anew. Finds a row that was changed, put in or taken out; `head`, a hash that was logged or exported earlier, also shows when the
- * end was cut off or everything was written anew.
+ * Computes every hash anew. Finds a row that was changed, put in or taken out; `head`, a hash that
+ * was logged or exported earlier, also shows when the end was cut off or everything was written
+ * anew.
  */
 export async function verifyChain(queries: Queries, head?: string): Promise<AuditVerified> {
   const anchor = await anchorOf(queries)
@@ -88,7 +89,10 @@ function namesAnchor(row: { action: string; detail: string }, anchor: Anchor): b
   return id === anchor.id && hash === anchor.hash
 }
 
-/** Tells the log where the chain ends, when that has changed: an administrator compares it with `berth audit verify --head`. */
+/**
+ * Tells the log where the chain ends, when that has changed: an administrator compares it with
+ * `berth audit verify --head`.
+ */
 export class HeadLog {
   #timer: NodeJS.Timeout | undefined
   #told = ''

@@ -15,7 +15,10 @@ type EventRow = {
   hash: string | null
 }
 
-/** A filter may match nothing for a long way: so many rows are looked through at a time, a few dozen milliseconds, and others get their turn. */
+/**
+ * A filter may match nothing for a long way: so many rows are looked through at a time, a few dozen
+ * milliseconds, and others get their turn.
+ */
 const WINDOW = 20_000
 
 /** The newest events first. */

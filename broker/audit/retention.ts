@@ -12,8 +12,10 @@ export interface Anchor {
 }
 
 /**
- * Removes the events from before this time (milliseconds since 1970), the oldest first, and gives how many. The chain stays provable: what was removed last is the
- * anchor with which it begins now, and an event of the chain itself names that anchor, so that nobody can cut the log and say that it was old.
+ * Removes the events from before this time (milliseconds since 1970), the oldest first, and gives
+ * how many. The chain stays provable: what was removed last is the anchor with which it begins now,
+ * and an event of the chain itself names that anchor, so that nobody can cut the log and say that
+ * it was old.
  */
 export async function pruneEvents(store: Store, before: number): Promise<number> {
   for (let removed = 0; ;) {

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 import type { Queries } from '../store/open.js'
 import type { AuditAction } from './actions.js'
 
-/** Who asks: `actor` is an account, a thin client (`thin-client:MAC`) or `berth` itself; `address` is empty for the broker's own doings. */
+/**
+ * Who asks: `actor` is an account, a thin client (`thin-client:MAC`) or `berth` itself; `address`
+ * is empty for the broker's own doings.
+ */
 export interface Actor {
   readonly actor: string
   readonly address: string
@@ -25,7 +28,10 @@ export interface ChainedRow {
 /** The hash before the first row. */
 export const NO_ROW = '0'.repeat(64)
 
-/** SHA-256, in hex, over the previous hash, a line break, and the row as a JSON array. Anybody can compute it from an export. */
+/**
+ * SHA-256, in hex, over the previous hash, a line break, and the row as a JSON array. Anybody can
+ * compute it from an export.
+ */
 export function chainHash(previous: string, row: ChainedRow): string {
   const { id, at, actor, address, action, object, result, detail } = row
   const text = JSON.stringify([id, at, actor, address, action, object, result, detail])
@@ -33,9 +39,10 @@ export function chainHash(previous: string, row: ChainedRow): string {
 }
 
 /**
- * Writes one row of the audit log; call it in the transaction that records the wish. `object` is like `machine:pc-01`. `detail` must hold no secret; a change
- * has `before` and `after` in it. The row continues the chain of hashes: SQLite lets one transaction write at a time, so none can begin at the same
- * row. (PostgreSQL would need `pg_advisory_xact_lock` before the look at the last row.)
+ * Writes one row of the audit log; call it in the transaction that records the wish. `object` is
+ * like `machine:pc-01`. `detail` must hold no secret; a change has `before` and `after` in it. The
+ * row continues the chain of hashes: SQLite lets one transaction write at a time, so none can begin
+ * at the same row. (PostgreSQL would need `pg_advisory_xact_lock` before the look at the last row.)
  */
 export async function recordEvent(
   queries: Queries,

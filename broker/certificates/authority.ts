@@ -10,7 +10,10 @@ import { writePrivate } from '../store/private-file.js'
 x509.cryptoProvider.set(webcrypto)
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
-/** Valid since 1970: a thin client whose clock has lost its battery must not refuse us. The end is before 2050, since ASN.1 writes later years in another form. */
+/**
+ * Valid since 1970: a thin client whose clock has lost its battery must not refuse us. The end is
+ * before 2050, since ASN.1 writes later years in another form.
+ */
 const NOT_BEFORE = new Date('1970-01-01T00:00:01Z')
 const NOT_AFTER = new Date('2049-12-31T23:59:59Z')
 
@@ -28,8 +31,9 @@ export class Authority {
   ) {}
 
   /**
-   * Reads `ca.pem` and `ca-key.pem` from the directory and proves that the key signs for the certificate; makes both at the first start.
-   * A pair that fails is replaced while nobody trusts it (`isTrusted` says no). Throws for one that is trusted, and says what to do.
+   * Reads `ca.pem` and `ca-key.pem` from the directory and proves that the key signs for the
+   * certificate; makes both at the first start. A pair that fails is replaced while nobody trusts
+   * it (`isTrusted` says no). Throws for one that is trusted, and says what to do.
    */
   static async open(
     directory: string,
@@ -158,7 +162,10 @@ function unusable(certificateFile: string, cause: unknown): BrokerError {
   const why = cause instanceof Error ? cause.message : String(cause)
   return new BrokerError(
     'internal',
-    `The broker's own CA, ${certificateFile}, cannot be used (${why}): restore ca.pem and ca-key.pem from a backup. Without a backup, remove both and start the broker; then tell every thin client and command line the new fingerprint, which the broker logs at its start.`,
+    `The broker's own CA, ${certificateFile}, cannot be used (${why}): restore ca.pem and ` +
+      'ca-key.pem from a backup. Without a backup, remove both and start the broker; then tell ' +
+      'every thin client and command line the new fingerprint, which the broker logs at its ' +
+      'start.',
     { cause },
   )
 }

@@ -16,8 +16,10 @@ export interface ServerChain {
 const LONGEST = 10
 
 /**
- * Puts a chain in order and completes it by the roots that this system knows: clients pin its end, and that must not be an intermediate certificate, which a CA changes
- * from one renewal to the next. `known`: further certificates that may continue it. Throws when the text holds no certificate.
+ * Puts a chain in order and completes it by the roots that this system knows: clients pin its end,
+ * and that must not be an intermediate certificate, which a CA changes from one renewal to the
+ * next. `known`: further certificates that may continue it. Throws when the text holds no
+ * certificate.
  */
 export function chainOf(text: string, known: readonly string[] = rootCertificates): ServerChain {
   const [leaf, ...sent] = certificatesIn(text)

@@ -7,7 +7,10 @@ import { writePrivate } from '../store/private-file.js'
 import { BrokerError } from '../errors.js'
 import type { Authority } from './authority.js'
 
-/** The HTTPS certificate: the configured one, or one of the broker's CA for its public names, made anew when these change. The chain ends with the CA. */
+/**
+ * The HTTPS certificate: the configured one, or one of the broker's CA for its public names, made
+ * anew when these change. The chain ends with the CA.
+ */
 export async function serverCertificate(
   config: Config,
   authority: Authority,
@@ -37,14 +40,19 @@ function configured(files: { key: string; certificate: string }): { key: string;
   } catch (error) {
     throw new BrokerError(
       'internal',
-      `tls-certificate ${files.certificate} and tls-key ${files.key} cannot be used together (${(error as Error).message}): the first holds the server's certificate and its chain, the second that certificate's private key, both as PEM.`,
+      `tls-certificate ${files.certificate} and tls-key ${files.key} cannot be used together ` +
+        `(${(error as Error).message}): the first holds the server's certificate and its ` +
+        "chain, the second that certificate's private key, both as PEM.",
       { cause: error },
     )
   }
   return { key, cert }
 }
 
-/** Throws when a server could not use the two together. OpenSSL takes an empty text for none, so each is read by itself first. */
+/**
+ * Throws when a server could not use the two together. OpenSSL takes an empty text for none, so
+ * each is read by itself first.
+ */
 function prove(cert: string, key: string): void {
   if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
     throw new Error('the key is not the one of the certificate')

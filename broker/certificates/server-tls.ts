@@ -23,7 +23,10 @@ interface Followed {
   setSecureContext(options: SecureContextOptions): void
 }
 
-/** The certificate with which the broker answers. One of the site's own is followed: when its files change, new connections get the new one, without a restart. */
+/**
+ * The certificate with which the broker answers. One of the site's own is followed: when its files
+ * change, new connections get the new one, without a restart.
+ */
 export class ServerTls {
   #keys: ServerKeys
   #chain: ServerChain
@@ -75,7 +78,10 @@ export class ServerTls {
     clearInterval(this.#timer)
   }
 
-  /** Takes changed files; those that cannot be used are logged, and the certificate until now stays. Gives whether there is another one now. */
+  /**
+   * Takes changed files; those that cannot be used are logged, and the certificate until now stays.
+   * Gives whether there is another one now.
+   */
   async look(server: Followed): Promise<boolean> {
     const stamp = stampOf(this.config)
     if (stamp === this.#stamp) return false
@@ -93,7 +99,8 @@ export class ServerTls {
       if (pinBefore !== chain.fingerprint)
         this.log.warn(
           { before: pinBefore, ca: chain.fingerprint },
-          'the certificate has another CA: clients that pin the one before refuse the broker until they are told of this one',
+          'the certificate has another CA: clients that pin the one before refuse the broker ' +
+            'until they are told of this one',
         )
       this.#warn()
       return true
@@ -111,7 +118,9 @@ export class ServerTls {
     if (!complete)
       this.log.warn(
         { certificate: tls.certificate, ca: fingerprint },
-        'the chain of tls-certificate does not end with a root, and this system knows none for it: append the root, or clients that pin its end refuse the broker when the CA changes what lies between',
+        'the chain of tls-certificate does not end with a root, and this system knows none ' +
+          'for it: append the root, or clients that pin its end refuse the broker when the CA ' +
+          'changes what lies between',
       )
     if (expiresAt.getTime() - Date.now() < WARN_BEFORE_MS)
       this.log.warn({ expires: expiresAt }, 'the certificate of the broker expires soon, or has')

@@ -22,7 +22,10 @@ export interface ConsoleProxyDeps {
 const LARGEST_HEADER_BYTES = 2_048
 const HEADER_WITHIN_MS = 5_000
 const CHECK_EVERY_MS = 500
-/** Connections that have not said yet what they want: of one address, and in all. Whoever is above is closed at once. */
+/**
+ * Connections that have not said yet what they want: of one address, and in all. Whoever is above
+ * is closed at once.
+ */
 const MOST_SILENT_OF_ONE = 100
 const MOST_SILENT = 2_000
 const DISPLAY_WITHIN_MS = 10_000
@@ -30,8 +33,9 @@ const DISPLAY_WITHIN_MS = 10_000
 const KEEPALIVE_MS = 30_000
 
 /**
- * The console proxy: HTTP CONNECT to a token, and to nothing else. It speaks plain HTTP, since spice-gtk can be given no CA for a proxy; what runs inside is the
- * viewer's TLS to QEMU, end to end. Whoever has no token learns nothing: every CONNECT that is not let in gets the same answer.
+ * The console proxy: HTTP CONNECT to a token, and to nothing else. It speaks plain HTTP, since
+ * spice-gtk can be given no CA for a proxy; what runs inside is the viewer's TLS to QEMU, end to
+ * end. Whoever has no token learns nothing: every CONNECT that is not let in gets the same answer.
  */
 export class ConsoleProxy {
   readonly #server: Server

@@ -28,12 +28,18 @@ export interface EntranceDeps {
   readonly mayKnow: (asker: Holder, machineId: string) => Promise<boolean>
 }
 
-/** What a wish for a screen says. `loginVerbs`: what the login that asks may do with the machine, where that is less than its account may (a token with scopes); absent: everything. */
+/**
+ * What a wish for a screen says. `loginVerbs`: what the login that asks may do with the machine,
+ * where that is less than its account may (a token with scopes); absent: everything.
+ */
 export interface EntranceWish {
   readonly take?: boolean
   readonly loginVerbs?: ReadonlySet<string>
 }
-/** What was found: whether the machine runs, who has its screen, at which addresses QEMU itself has viewers, and whether SPICE has one or may still get one. */
+/**
+ * What was found: whether the machine runs, who has its screen, at which addresses QEMU itself has
+ * viewers, and whether SPICE has one or may still get one.
+ */
 export interface Found {
   readonly running: boolean
   readonly occupant: Occupant | null
@@ -112,11 +118,13 @@ export class Entrance {
     const known =
       occupant && login(['takeConsole', 'assign']) && (await this.deps.mayKnow(asker, machine.id))
     const who = known
-      ? `${occupant.holder ? actorName(occupant.holder) : 'A viewer that was given no ticket here'} (${occupant.address}, since ${new Date(occupant.sinceMs).toISOString()})`
+      ? `${occupant.holder ? actorName(occupant.holder) : 'A viewer that was given no ticket here'} ` +
+        `(${occupant.address}, since ${new Date(occupant.sinceMs).toISOString()})`
       : 'Somebody else'
     throw new BrokerError(
       'console_in_use',
-      `${who} ${occupant?.connected === false ? 'is just opening' : 'has'} the console of ${machine.name}: wait until it is closed, or take it over.`,
+      `${who} ${occupant?.connected === false ? 'is just opening' : 'has'} the console ` +
+        `of ${machine.name}: wait until it is closed, or take it over.`,
     )
   }
 

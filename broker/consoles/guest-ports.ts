@@ -13,8 +13,8 @@ export interface GuestAddress {
 }
 
 /**
- * Addresses of the guest that its hypervisor vouches for: leased to its MAC, or seen at its MAC. IPv4 first. Throws `machine_off`, or `address_unknown`
- * when there is none.
+ * Addresses of the guest that its hypervisor vouches for: leased to its MAC, or seen at its MAC.
+ * IPv4 first. Throws `machine_off`, or `address_unknown` when there is none.
  */
 export async function guestAddresses(
   hypervisors: Hypervisors,
@@ -33,14 +33,18 @@ export async function guestAddresses(
   if (items.length === 0)
     throw new BrokerError(
       'address_unknown',
-      `${machine.hypervisor} knows no address of ${machine.name}: is its network up, and is it on a network of that host?`,
+      `${machine.hypervisor} knows no address of ${machine.name}: is its network up, and is ` +
+        'it on a network of that host?',
     )
   return [...items].sort(
     (a, b) => Number(a.address.includes(':')) - Number(b.address.includes(':')),
   )
 }
 
-/** A connection to a port of the guest, made by its hypervisor. Tries one address after the other. Throws `connection_refused`. */
+/**
+ * A connection to a port of the guest, made by its hypervisor. Tries one address after the other.
+ * Throws `connection_refused`.
+ */
 export async function connectToGuest(
   hypervisors: Hypervisors,
   machine: ConsoleMachine,

@@ -19,7 +19,10 @@ interface Named {
   readonly hypervisor: string
 }
 
-/** Ends what those have open who may not have it any more: viewers by `revoke`, what the broker carries by cutting it. */
+/**
+ * Ends what those have open who may not have it any more: viewers by `revoke`, what the broker
+ * carries by cutting it.
+ */
 export async function endOverstaying(
   deps: OverstayingDeps,
   tunnels: Tunnels,
@@ -56,7 +59,10 @@ async function revokeSeat(
     })
 }
 
-/** Whether the login lives on, and who only watches may still do so. A login that carries many connections is asked for once. */
+/**
+ * Whether the login lives on, and who only watches may still do so. A login that carries many
+ * connections is asked for once.
+ */
 function goingOn({ loginLives, mayTake }: OverstayingDeps): (one: Carried) => Promise<boolean> {
   const logins = new Map<string, boolean>()
   return async ({ kind, holder, machineId, login }) => {

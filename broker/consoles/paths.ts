@@ -38,7 +38,10 @@ const SERVICES: readonly Service[] = [
   },
 ]
 
-/** Every way to a machine, with what to type for it. RDP and SSH are looked for from the hypervisor, at most 1.5 s each. */
+/**
+ * Every way to a machine, with what to type for it. RDP and SSH are looked for from the hypervisor,
+ * at most 1.5 s each.
+ */
 export async function machinePaths(
   hypervisors: Hypervisors,
   machine: PathMachine,
@@ -72,8 +75,8 @@ export async function machinePaths(
 }
 
 /**
- * The address at which whoever reaches the guest's own network finds its RDP now, or null: a guest behind its host's NAT has none. Asked of the hypervisor,
- * at most 1.5 s.
+ * The address at which whoever reaches the guest's own network finds its RDP now, or null: a guest
+ * behind its host's NAT has none. Asked of the hypervisor, at most 1.5 s.
  */
 export async function directRdp(
   hypervisors: Hypervisors,

@@ -34,14 +34,17 @@ const TICKET_MS = TICKET_SECONDS * 1000
 /** From a ticket to the moment its viewer is seen: the ticket's life, and a look at a busy host. */
 const SEEN_LATE_MS = 60_000
 
-/** Whether a viewer that is connected now can have come with this seat's ticket: it has not left since, or may have come again with the same ticket. */
+/**
+ * Whether a viewer that is connected now can have come with this seat's ticket: it has not left
+ * since, or may have come again with the same ticket.
+ */
 export function holds(seat: Seat | null, now: number): boolean {
   return seat !== null && (seat.disconnectedAt === null || now - seat.ticketAt < SEEN_LATE_MS)
 }
 
 /**
- * Who has the screen now, or is about to: a ticket that may still be used counts, since a second one would make it worthless.
- * `viewers`: the addresses that QEMU names now.
+ * Who has the screen now, or is about to: a ticket that may still be used counts, since a second
+ * one would make it worthless. `viewers`: the addresses that QEMU names now.
  */
 export function occupantOf(
   seat: Seat | null,
@@ -74,10 +77,16 @@ export interface Wish {
   readonly take: boolean
   readonly mayTake: boolean
 }
-/** give: a ticket beside whoever is there; take: cut the other one; refuse: somebody else has it; forbid: he may not take it. */
+/**
+ * give: a ticket beside whoever is there; take: cut the other one; refuse: somebody else has it;
+ * forbid: he may not take it.
+ */
 export type ConsoleStep = 'give' | 'take' | 'refuse' | 'forbid'
 
-/** The same person may replace his own console, from wherever he is. A viewer that nobody knows is his own when it comes from his address. */
+/**
+ * The same person may replace his own console, from wherever he is. A viewer that nobody knows is
+ * his own when it comes from his address.
+ */
 export function consoleStep(occupant: Occupant | null, wish: Wish): ConsoleStep {
   if (occupant === null) return 'give'
   const own =

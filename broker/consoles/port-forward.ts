@@ -8,8 +8,9 @@ import type { Asker, ConsoleMachine, Consoles } from './service.js'
 import { carry, type Cut } from './tunnels.js'
 
 /**
- * Carries one connection to a port of the guest. The guest is reached before `accept` is called, so that a refusal is an ordinary answer. Counted and cut like
- * every other connection through the broker.
+ * Carries one connection to a port of the guest. The guest is reached before `accept` is called, so
+ * that a refusal is an ordinary answer. Counted and cut like every other connection through the
+ * broker.
  */
 export async function forwardPort(
   consoles: Consoles,

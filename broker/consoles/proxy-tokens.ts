@@ -19,7 +19,10 @@ interface Issued extends Pass {
 
 /** From the token to its first CONNECT; as long as the ticket beside it. */
 const FIRST_USE_WITHIN_MS = 30_000
-/** A SPICE viewer opens one channel a device: main, inputs, cursor and display of each monitor, sound both ways, USB, folders. */
+/**
+ * A SPICE viewer opens one channel a device: main, inputs, cursor and display of each monitor,
+ * sound both ways, USB, folders.
+ */
 const MOST_CHANNELS = 40
 /** A viewer uses its token at once; of those that a holder leaves lying the oldest goes. */
 const MOST_UNUSED_OF_HOLDER = 50
@@ -28,8 +31,9 @@ const TOKEN_BYTES = 24
 const SUFFIX = '.berth.invalid'
 
 /**
- * Tokens of the console proxy. A token stands in the place of a host name; it is good for one display and one source address: for the first CONNECT within
- * 30 s, then for every channel as long as one is open, and never again. Only hashes are kept.
+ * Tokens of the console proxy. A token stands in the place of a host name; it is good for one
+ * display and one source address: for the first CONNECT within 30 s, then for every channel as long
+ * as one is open, and never again. Only hashes are kept.
  */
 export class ProxyTokens {
   readonly #issued = new Map<string, Issued>()

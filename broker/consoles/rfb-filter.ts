@@ -10,8 +10,10 @@ export interface Filtered {
 }
 
 /**
- * The messages of a client (RFC 6143, 7.5, and https://github.com/rfbproto/rfbproto). `head`: its fixed part, or how long it is when that depends on what came so far; null:
- * more is needed to tell. `body`: how much follows, which is passed through without being kept. `input`: what a viewer who only looks may not send.
+ * The messages of a client (RFC 6143, 7.5, and https://github.com/rfbproto/rfbproto). `head`: its
+ * fixed part, or how long it is when that depends on what came so far; null: more is needed to
+ * tell. `body`: how much follows, which is passed through without being kept. `input`: what a
+ * viewer who only looks may not send.
  */
 interface Message {
   readonly name: string
@@ -99,8 +101,9 @@ const SECURITY_NONE = 1
 const SECURITY_VNC = 2
 
 /**
- * Reads what a viewer sends to a display, in pieces of whatever size, and gives what may go on. What the rules forbid is left out; what is no RFB, or is unknown, ends it.
- * Keeps no more than one message's head. Pure: what comes out depends on all bytes so far, and not on how they were cut.
+ * Reads what a viewer sends to a display, in pieces of whatever size, and gives what may go on.
+ * What the rules forbid is left out; what is no RFB, or is unknown, ends it. Keeps no more than one
+ * message's head. Pure: what comes out depends on all bytes so far, and not on how they were cut.
  */
 export class RfbFilter {
   #part: keyof typeof HANDSHAKE | 'messages' = 'version'

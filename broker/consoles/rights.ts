@@ -1,8 +1,9 @@
 import type { WriteKind } from '../store/open.js'
 
 /**
- * Writes that may take from somebody what they have open: a permission, an account, a role, a login, or the pool by which they had it. A desktop that is given back or
- * taken says so itself, and what only adds takes nothing away.
+ * Writes that may take from somebody what they have open: a permission, an account, a role, a
+ * login, or the pool by which they had it. A desktop that is given back or taken says so itself,
+ * and what only adds takes nothing away.
  */
 const TAKE_AWAY: Readonly<Record<string, readonly WriteKind[]>> = {
   permission_grant: ['update', 'delete', 'insert'], // a grant of fewer verbs replaces the one before

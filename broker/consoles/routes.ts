@@ -167,7 +167,10 @@ function askerOf(request: FastifyRequest): Asker {
   }
 }
 
-/** What this login may do, which a token's scopes make less than the account may; nothing is said of an administrator's, who may everything. */
+/**
+ * What this login may do, which a token's scopes make less than the account may; nothing is said of
+ * an administrator's, who may everything.
+ */
 function loginOf(request: FastifyRequest): { loginVerbs?: ReadonlySet<string> } {
   return request.verbs ? { loginVerbs: request.verbs } : {}
 }
@@ -179,8 +182,8 @@ function wantsFile(request: FastifyRequest): boolean {
 }
 
 /**
- * The name by which they reached the broker goes back to themselves only; one that is no address is not repeated. A reverse proxy's name is not where the console
- * proxy listens.
+ * The name by which they reached the broker goes back to themselves only; one that is no address is
+ * not repeated. A reverse proxy's name is not where the console proxy listens.
  */
 export function brokerHostOf(request: FastifyRequest): { brokerHost?: string } {
   const host = HOST_AND_PORT.exec(directHost(request) ?? '')?.[1]

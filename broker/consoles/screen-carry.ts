@@ -33,7 +33,10 @@ export async function ticketFrom(webSocket: WebSocket): Promise<string | null> {
   return found?.[1] ?? null
 }
 
-/** Carries a display and its viewer's wishes until one side ends or the viewer sends what is no RFB. Back-pressure goes both ways. */
+/**
+ * Carries a display and its viewer's wishes until one side ends or the viewer sends what is no RFB.
+ * Back-pressure goes both ways.
+ */
 export async function carryScreen(
   webSocket: WebSocket,
   display: Duplex,

@@ -33,7 +33,10 @@ export class ScreenTickets {
     return ticket
   }
 
-  /** What it opens, once; null for whatever reason. One that is shown by somebody else, or elsewhere, is used up too. */
+  /**
+   * What it opens, once; null for whatever reason. One that is shown by somebody else, or
+   * elsewhere, is used up too.
+   */
   enter(ticket: string, by: Pick<ScreenPass, 'machineId' | 'holder' | 'login'>): ScreenPass | null {
     const found = this.#issued.get(keyOf(ticket))
     this.#issued.delete(keyOf(ticket))

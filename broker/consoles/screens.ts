@@ -64,7 +64,10 @@ export class Screens {
     })
   }
 
-  /** A ticket for the screen of a running machine. Throws `machine_off`, `console_in_use`, `forbidden` or `hypervisor_unreachable`. */
+  /**
+   * A ticket for the screen of a running machine. Throws `machine_off`, `console_in_use`,
+   * `forbidden` or `hypervisor_unreachable`.
+   */
   async ask(
     machine: ConsoleMachine,
     asker: Asker,

@@ -50,7 +50,10 @@ export interface ConsolesDeps {
   readonly refuseNotReady: (asker: Asker, machine: ConsoleMachine) => Promise<void>
   /** A ticket was given. */
   readonly onTicket: (asker: Asker, machineId: string) => Promise<void>
-  /** Asked again and again while consoles or forwarded ports are open, for all in their order; those end whose answer is no. */
+  /**
+   * Asked again and again while consoles or forwarded ports are open, for all in their order; those
+   * end whose answer is no.
+   */
   readonly mayStay: (stays: readonly Stay[]) => Promise<readonly boolean[]>
   /** Whether a login goes on; what it opened through the broker ends with it. */
   readonly loginLives: (login: string) => Promise<boolean>
@@ -68,7 +71,10 @@ export interface Asker extends Holder {
 export interface ConsoleOptions {
   readonly take?: boolean
   readonly via?: ConsoleWay
-  /** What the login that asks may do with the machine, where that is less than its account may (a token with scopes); absent: everything. */
+  /**
+   * What the login that asks may do with the machine, where that is less than its account may (a
+   * token with scopes); absent: everything.
+   */
   readonly loginVerbs?: ReadonlySet<string>
   /** The host name by which he reaches the broker, for the proxy's address. */
   readonly brokerHost?: string
@@ -94,8 +100,9 @@ export interface ConsoleEvents {
 const CHECK_STAY_EVERY_MS = 30_000
 
 /**
- * Consoles: one interactive viewer a machine, who has it, tickets, takeover, and the connections that the broker carries. Emits `taken`, `opened` and `closed`
- * (machine id, holder), `revoked` and `watched` (machine id; somebody began or ended to look at its screen).
+ * Consoles: one interactive viewer a machine, who has it, tickets, takeover, and the connections
+ * that the broker carries. Emits `taken`, `opened` and `closed` (machine id, holder), `revoked` and
+ * `watched` (machine id; somebody began or ended to look at its screen).
  */
 export class Consoles extends EventEmitter<ConsoleEvents> {
   readonly tunnels: Tunnels
@@ -174,9 +181,10 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   }
 
   /**
-   * Gives a fresh one-time ticket for a running machine's SPICE display: 256 bits in 43 characters (SPICE takes 60). QEMU has accepted it when this returns.
-   * The asker's own viewer stays connected until the new one comes. Throws `machine_off`, `console_in_use`, `forbidden`, `console_unreachable` or
-   * `hypervisor_unreachable`.
+   * Gives a fresh one-time ticket for a running machine's SPICE display: 256 bits in 43 characters
+   * (SPICE takes 60). QEMU has accepted it when this returns. The asker's own viewer stays
+   * connected until the new one comes. Throws `machine_off`, `console_in_use`, `forbidden`,
+   * `console_unreachable` or `hypervisor_unreachable`.
    */
   async spiceConsole(
     machine: ConsoleMachine,
@@ -204,8 +212,9 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   }
 
   /**
-   * Ends every console of a machine, and what is carried to it: at release, or when a permission ends. With `holder`, only when it is his.
-   * What the broker carries ends at once. Rejects when the hypervisor cannot be asked to cut a direct viewer; repeat it then.
+   * Ends every console of a machine, and what is carried to it: at release, or when a permission
+   * ends. With `holder`, only when it is his. What the broker carries ends at once. Rejects when
+   * the hypervisor cannot be asked to cut a direct viewer; repeat it then.
    */
   async revoke(machine: ConsoleMachine, by: Actor = BERTH, holder?: Holder): Promise<void> {
     const seat = await seatOf(this.deps.store, machine.id)
@@ -244,7 +253,10 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     this.emit('revoked', machine.id)
   }
 
-  /** The machine is no longer who had it: whoever still looks at it is cut off. What cannot be done now, the look at who may stay repeats. */
+  /**
+   * The machine is no longer who had it: whoever still looks at it is cut off. What cannot be done
+   * now, the look at who may stay repeats.
+   */
   async endAll(machineId: string): Promise<void> {
     const machine = await this.deps.store
       .selectFrom('machine')

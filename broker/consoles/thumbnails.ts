@@ -21,8 +21,9 @@ export class Thumbnails {
   constructor(readonly deps: ThumbnailsDeps) {}
 
   /**
-   * A PNG. Nobody's work is looked at without his knowledge: while somebody else is connected there is no picture, and who must see the screen opens it to watch,
-   * which is told. Throws `console_in_use`, `machine_off` and what the hypervisor says.
+   * A PNG. Nobody's work is looked at without his knowledge: while somebody else is connected there
+   * is no picture, and who must see the screen opens it to watch, which is told. Throws
+   * `console_in_use`, `machine_off` and what the hypervisor says.
    */
   async of(machine: ConsoleMachine & { readonly power: string }, asker: string): Promise<Buffer> {
     if (machine.power !== 'running')

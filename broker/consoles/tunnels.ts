@@ -5,8 +5,9 @@ import type { Holder } from '../api/machines.js'
 import { BrokerError } from '../errors.js'
 
 /**
- * What a connection that the broker carries is. console: a channel of a SPICE viewer, which QEMU sees too; screen: a display in a browser; watch: the same, only to look;
- * forward: a port of the guest; opening: a browser that has not shown its ticket yet.
+ * What a connection that the broker carries is. console: a channel of a SPICE viewer, which QEMU
+ * sees too; screen: a display in a browser; watch: the same, only to look; forward: a port of the
+ * guest; opening: a browser that has not shown its ticket yet.
  */
 export type CarriedKind = 'console' | 'screen' | 'watch' | 'forward' | 'opening'
 /** `login`: the login that it ends with; absent: none. */
@@ -29,7 +30,10 @@ interface Tunnel extends Open {
   readonly cut: (cut: Cut) => void
 }
 
-/** In all, and of one person or device. A viewer holds about ten; the figures bound memory and file descriptors, not ordinary work. */
+/**
+ * In all, and of one person or device. A viewer holds about ten; the figures bound memory and file
+ * descriptors, not ordinary work.
+ */
 export const MOST_TUNNELS = 4_000
 export const MOST_TUNNELS_OF_ONE = 200
 /** How long the last bytes may take to reach one side after the other has closed. */
@@ -111,8 +115,9 @@ function holderKey({ kind, name }: Holder): string {
 }
 
 /**
- * Carries bytes both ways until both sides have ended. Back-pressure is the streams' own; an end in one direction leaves the other open (a half-close);
- * a side that breaks ends the other. `done` is called once.
+ * Carries bytes both ways until both sides have ended. Back-pressure is the streams' own; an end in
+ * one direction leaves the other open (a half-close); a side that breaks ends the other. `done` is
+ * called once.
  */
 export function carry(near: Duplex, far: Duplex, done: () => void): void {
   let open = 2

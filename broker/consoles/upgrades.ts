@@ -19,8 +19,9 @@ const server = new WebSocketServer({
 })
 
 /**
- * Lets WebSocket requests take the way of every other request (who may call, schema, handler) before anything is upgraded; a refusal is an ordinary answer.
- * A request to a route that does not upgrade is answered as if it had not asked.
+ * Lets WebSocket requests take the way of every other request (who may call, schema, handler)
+ * before anything is upgraded; a refusal is an ordinary answer. A request to a route that does not
+ * upgrade is answered as if it had not asked.
  */
 export function acceptUpgrades(app: App): void {
   app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -37,7 +38,8 @@ export function acceptUpgrades(app: App): void {
 }
 
 /**
- * Throws `upgrade_required` for a plain request, `forbidden` for one that a page of another site makes: browsers send cookies with such, and ask nobody.
+ * Throws `upgrade_required` for a plain request, `forbidden` for one that a page of another site
+ * makes: browsers send cookies with such, and ask nobody.
  */
 export function requireUpgrade(request: FastifyRequest, site: OwnSite, program: string): void {
   if (!waiting.has(request.raw) || request.headers.upgrade?.toLowerCase() !== 'websocket')
@@ -47,7 +49,10 @@ export function requireUpgrade(request: FastifyRequest, site: OwnSite, program: 
     throw new BrokerError('forbidden', 'Pages of other sites may not open connections here.')
 }
 
-/** Upgrades; what was thrown before is an ordinary answer. Gives null when the request was no good WebSocket handshake, which is then answered already. */
+/**
+ * Upgrades; what was thrown before is an ordinary answer. Gives null when the request was no good
+ * WebSocket handshake, which is then answered already.
+ */
 export async function upgrade(
   request: FastifyRequest,
   reply: FastifyReply,

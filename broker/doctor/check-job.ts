@@ -32,7 +32,10 @@ const TARGET_STATES: Readonly<Record<FindingResult, TargetState>> = {
   skipped: 'skipped',
 }
 
-/** One target a check. Nothing on the host is changed, so a check that a crash cut off is simply made again; what was found before stands. */
+/**
+ * One target a check. Nothing on the host is changed, so a check that a crash cut off is simply
+ * made again; what was found before stands.
+ */
 export function checkJob(deps: CheckJobDeps): JobKind<CheckInput> {
   return {
     kind: CHECK_JOB,

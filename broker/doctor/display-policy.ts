@@ -65,7 +65,10 @@ function fits(certificate: X509Certificate, address: string): boolean {
   )
 }
 
-/** `listen`: where displays are told to listen, `setting`: what was set. QEMU can listen on no address that the host does not have. */
+/**
+ * `listen`: where displays are told to listen, `setting`: what was set. QEMU can listen on no
+ * address that the host does not have.
+ */
 export function judgeListen(listen: string, setting: string, own: readonly string[]): Said[] {
   const everywhere = listen === '0.0.0.0' || listen === '::'
   const there = everywhere || isLocal(listen) || own.some((one) => sameAddress(one, listen))
@@ -74,7 +77,10 @@ export function judgeListen(listen: string, setting: string, own: readonly strin
     : [{ code: 'display-listen', values: { address: listen, found: own.join(', ') } }]
 }
 
-/** `resolved`: what the display address leads to as the broker's machine sees it, or null when it is not known; `own`: addresses of the host's cards. */
+/**
+ * `resolved`: what the display address leads to as the broker's machine sees it, or null when it is
+ * not known; `own`: addresses of the host's cards.
+ */
 export function judgeDisplayAddress(
   address: string,
   resolved: readonly string[] | null,

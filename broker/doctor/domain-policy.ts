@@ -22,7 +22,10 @@ const SHAPE = [
   'destroyOnReboot',
 ] as const satisfies ReadonlyArray<keyof Shape>
 
-/** `left`: names of domains that carry Berth's mark and are no machine of this broker. A machine of a job that is still at work may have no domain yet. */
+/**
+ * `left`: names of domains that carry Berth's mark and are no machine of this broker. A machine of
+ * a job that is still at work may have no domain yet.
+ */
 export function judgeDomains(
   domains: readonly DomainState[],
   left: readonly string[],

@@ -1,7 +1,10 @@
 import type { Directories } from '../api/hypervisors.js'
 import { faultsOr, type Judgement, type Said, says } from './finding.js'
 
-/** What the helper's look at a directory answers (hypervisor-scripts/helper/directory_look.py). `closed_by`: where QEMU cannot pass. */
+/**
+ * What the helper's look at a directory answers (hypervisor-scripts/helper/directory_look.py).
+ * `closed_by`: where QEMU cannot pass.
+ */
 export type DirectoryLook =
   | { readonly path: string; readonly fault: string }
   | {
@@ -97,7 +100,10 @@ function measuredOf(kind: keyof Directories, looks: DirectoriesLook): string {
   return kind === 'images' ? `${free}, reflink: ${look.reflink ? '✓' : '–'}` : free
 }
 
-/** Files that belong to nobody. `known`: names of disks and generations of this broker; what grows beside them (a part, a layer) is theirs. */
+/**
+ * Files that belong to nobody. `known`: names of disks and generations of this broker; what grows
+ * beside them (a part, a layer) is theirs.
+ */
 export function judgeFiles(look: FilesLook, known: ReadonlySet<string>): Judgement {
   const all = Object.values(look).flat()
   const own = all.filter(

@@ -26,7 +26,10 @@ const LOOK_EVERY_MS = 5_000
 /** What failed is not tried again at once. */
 const REST_MS = 30_000
 
-/** Empties hypervisors, a step at a time: what is wished stands in the database, so that a restart is only a pause. A host that is away is waited for. */
+/**
+ * Empties hypervisors, a step at a time: what is wished stands in the database, so that a restart
+ * is only a pause. A host that is away is waited for.
+ */
 export class DrainKeeper {
   readonly #restingUntil = new Map<string, number>()
   readonly #rounds: Rounds
@@ -101,7 +104,10 @@ export class DrainKeeper {
       await this.#noteEmpty(drain, others.length === 0 && !steps.some(({ step }) => isLeft(step)))
   }
 
-  /** A pool takes its own members away; its keeper then builds what is missing where it may. One job a pool at a time. */
+  /**
+   * A pool takes its own members away; its keeper then builds what is missing where it may. One job
+   * a pool at a time.
+   */
   async #move(machines: readonly Seen[]): Promise<void> {
     for (const poolId of new Set(machines.map((machine) => machine.poolId))) {
       const pool = poolId === null ? null : await poolById(this.deps.store, poolId)
@@ -116,7 +122,8 @@ export class DrainKeeper {
           { remove: doomed.map(({ id }) => id) },
           BERTH,
         )
-        if (job !== null) for (const { id } of doomed) this.#rest(id) // one that could not be removed is tried again after a while, not at once
+        // one that could not be removed is tried again after a while, not at once
+        if (job !== null) for (const { id } of doomed) this.#rest(id)
       })
     }
   }

@@ -18,14 +18,20 @@ export interface MachineFacts {
   readonly kept: boolean
   /** As a member of a pool. */
   readonly desktop: DesktopState | null
-  /** yes: its pool built it, and may build it elsewhere; no-place: nowhere else; last-holder: what is on it is kept for who had it last; null: no pool built it. */
+  /**
+   * yes: its pool built it, and may build it elsewhere; no-place: nowhere else; last-holder: what
+   * is on it is kept for who had it last; null: no pool built it.
+   */
   readonly movable: 'yes' | 'no-place' | 'last-holder' | null
 }
 
 const RUNS: readonly PowerState[] = ['running', 'paused', 'shutting-down']
 const BEING_MADE: readonly DesktopState[] = ['building', 'cleaning', 'deleting']
 
-/** The next step with a machine of a host that is emptied; pure. `over`: the deadline has passed, and its holder was warned. */
+/**
+ * The next step with a machine of a host that is emptied; pure. `over`: the deadline has passed,
+ * and its holder was warned.
+ */
 export function drainStep(facts: MachineFacts, over: boolean): DrainStep {
   const runs = RUNS.includes(facts.power)
   if (facts.power === 'unknown' || facts.unknown !== null) return 'unknown'
@@ -86,7 +92,10 @@ function restSentence({ kept, holder, movable, type }: MachineFacts): string {
 const WARN_BEFORE_MS = 15 * 60_000
 const LEAST_WARNING_MS = 60_000
 
-/** What the clock demands of a drain with a deadline; pure. Nobody loses anything sooner than a minute after he was first told. */
+/**
+ * What the clock demands of a drain with a deadline; pure. Nobody loses anything sooner than a
+ * minute after he was first told.
+ */
 export function deadlineStep(
   {
     deadline,

@@ -15,7 +15,10 @@ export interface DrainsDeps extends FactsDeps {
 
 const LEAST_DEADLINE_MS = 60_000
 
-/** Hypervisors that are emptied: maintenance, and what is free goes away. The wish is recorded in one transaction; the keeper makes it true. It ends with the maintenance. */
+/**
+ * Hypervisors that are emptied: maintenance, and what is free goes away. The wish is recorded in
+ * one transaction; the keeper makes it true. It ends with the maintenance.
+ */
 export class Drains {
   constructor(readonly deps: DrainsDeps) {}
 

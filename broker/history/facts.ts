@@ -9,7 +9,10 @@ const Waited = Type.Object({ waitedMs: Type.Number() })
 /** A start with something to say did nothing: the machine ran already (machines/power.ts). */
 const STARTED = '""'
 
-/** What the broker has recorded of the minute that began at `at`, and what is there `now`. Everything is counted in indexes. */
+/**
+ * What the broker has recorded of the minute that began at `at`, and what is there `now`.
+ * Everything is counted in indexes.
+ */
 export async function factsOf(queries: Queries, at: number, now: number): Promise<Sample> {
   const held = await queries
     .selectFrom('assignment')
@@ -39,7 +42,10 @@ export async function factsOf(queries: Queries, at: number, now: number): Promis
   }
 }
 
-/** From the journal of jobs. What a start took is known of jobs for one machine only: in one for many, each waits for its turn. */
+/**
+ * From the journal of jobs. What a start took is known of jobs for one machine only: in one for
+ * many, each waits for its turn.
+ */
 async function startsIn(
   queries: Queries,
   at: number,

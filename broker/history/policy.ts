@@ -6,7 +6,10 @@ export const DAY_MS = 86_400_000
 /** A week, and a day on top of it. */
 export const KEPT_MS = 8 * DAY_MS
 
-/** What was seen of one minute. `at`: when it began. Of the first four, what was there when it ended; of the others, what happened in it. */
+/**
+ * What was seen of one minute. `at`: when it began. Of the first four, what was there when it
+ * ended; of the others, what happened in it.
+ */
 export interface Sample {
   readonly at: number
   readonly sessions: number
@@ -24,7 +27,10 @@ const SPANS: Readonly<Record<HistorySpan, { readonly lengthMs: number; readonly 
     week: { lengthMs: 7 * DAY_MS, stepMs: 30 * MINUTE_MS },
   }
 
-/** The points of a span, which stand on whole steps since 1970: so one that is over never changes. The last one holds `now`. */
+/**
+ * The points of a span, which stand on whole steps since 1970: so one that is over never changes.
+ * The last one holds `now`.
+ */
 export function gridOf(
   span: HistorySpan,
   now: number,

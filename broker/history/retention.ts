@@ -15,7 +15,10 @@ export interface RetentionDeps {
 
 const PRUNE_EVERY_MS = 60 * 60_000
 
-/** Keeps jobs and audit events for as long as the settings say, so that their tables stop growing while the broker runs. */
+/**
+ * Keeps jobs and audit events for as long as the settings say, so that their tables stop growing
+ * while the broker runs.
+ */
 export class Retention {
   readonly #rounds: Rounds
 

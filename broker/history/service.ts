@@ -14,7 +14,10 @@ export interface HouseHistoryDeps {
 /** A timer may come a little early by the wall clock. */
 const AFTER_MINUTE_MS = 50
 
-/** What the house was like, minute by minute: a sample after each full minute. A minute that nobody saw stays unknown. */
+/**
+ * What the house was like, minute by minute: a sample after each full minute. A minute that nobody
+ * saw stays unknown.
+ */
 export class HouseHistory {
   #timer: NodeJS.Timeout | undefined
   #sampling: Promise<void> = Promise.resolve()

@@ -22,14 +22,20 @@ import {
   writeDomain,
 } from './domain-reading.js'
 
-/** What is to be different in a domain that exists. What is absent stays as libvirt has it, and so does what is that way already. */
+/**
+ * What is to be different in a domain that exists. What is absent stays as libvirt has it, and so
+ * does what is that way already.
+ */
 export interface DomainPatch {
   readonly virtType?: 'kvm' | 'qemu'
   /** Attributes and model of the processor that goes with another virtType; absent: it keeps its own. */
   readonly processor?: XmlElement
   readonly memoryMib?: number
   readonly vcpus?: number
-  /** Of the first card: `network:NAME`, `bridge:NAME`, `direct:NAME` or `none`. A card that is missing is made with `mac`. */
+  /**
+   * Of the first card: `network:NAME`, `bridge:NAME`, `direct:NAME` or `none`. A card that is
+   * missing is made with `mac`.
+   */
   readonly network?: string
   readonly mac?: string
   /** A qcow2 in the place of the system disk, on the same bus and with the same target. */
@@ -51,7 +57,10 @@ export interface DesktopFeatures {
   readonly usb: boolean
 }
 
-/** The domain with that changed and nothing else; pure. Throws `invalid_request` when something of it cannot be changed safely. */
+/**
+ * The domain with that changed and nothing else; pure. Throws `invalid_request` when something of
+ * it cannot be changed safely.
+ */
 export function patchDomain(xml: string, patch: DomainPatch): string {
   const domain = parseDomain(xml)
   patchTree(domain, patch)
@@ -174,7 +183,9 @@ function setTopology(domain: XmlElement, count: number): void {
   if (count % threads !== 0 || of('dies') * of('clusters') !== 1)
     refuse(
       domain,
-      `has a CPU topology of ${sockets} sockets, ${cores} cores and ${threads} threads, into which ${count} vCPUs do not fit: choose another number, or change the topology with "virsh edit".`,
+      `has a CPU topology of ${sockets} sockets, ${cores} cores and ${threads} threads, into ` +
+        `which ${count} vCPUs do not fit: choose another number, or change the topology with ` +
+        '"virsh edit".',
     )
   topology.attributes['sockets'] = '1'
   topology.attributes['cores'] = String(count / threads)
@@ -191,13 +202,15 @@ function setNetwork(domain: XmlElement, network: string, mac = ''): void {
   if (card && !MOVABLE.includes(attribute(card, 'type')))
     refuse(
       domain,
-      `has a first network card of the kind ${attribute(card, 'type')}, which is not moved to another network: change it with "virsh edit".`,
+      `has a first network card of the kind ${attribute(card, 'type')}, which is not moved ` +
+        'to another network: change it with "virsh edit".',
     )
   if (network === 'none') {
     if (cards.length > 1)
       refuse(
         domain,
-        `has ${cards.length} network cards, and it is not clear which of them is to go: take it away with "virsh detach-interface".`,
+        `has ${cards.length} network cards, and it is not clear which of them is to go: take ` +
+          'it away with "virsh detach-interface".',
       )
     remove(devices, (child) => child === card)
     return

@@ -148,8 +148,8 @@ function isUefi(domain: XmlElement): boolean {
 const BUSES = ['virtio', 'nvme', 'scsi', 'sata', 'ide', 'usb', 'fdc']
 
 /**
- * The disk from which the guest starts: by its boot order, else the first that can be written, by bus and target. Its place in the XML says nothing: an image
- * with settings often stands before it.
+ * The disk from which the guest starts: by its boot order, else the first that can be written, by
+ * bus and target. Its place in the XML says nothing: an image with settings often stands before it.
  */
 export function systemDisk(domain: XmlElement): XmlElement | undefined {
   const disks = elementsOf(at(domain, 'devices'), 'disk').filter((disk) =>
@@ -229,7 +229,8 @@ function displayFaults(displays: readonly XmlElement[]): string[] {
   if (!spice) faults.push('it has no SPICE display, so there is no console in a viewer')
   else if (attribute(spice, 'passwd') === '')
     faults.push(
-      'its SPICE display starts without a password, so whoever reaches that port sees the screen, and there is no console in a viewer',
+      'its SPICE display starts without a password, so whoever reaches that port sees the ' +
+        'screen, and there is no console in a viewer',
     )
   if (!vnc || attribute(at(vnc, 'listen'), 'type') !== 'socket')
     faults.push('it has no VNC display on a socket, so there is no console in a browser')

@@ -15,13 +15,19 @@ import type { DomainSpec } from './domain-xml.js'
 import { patchTree, setMetadata, spiceOf } from './domain-patch.js'
 import { isOurs, parseDomain, systemDisk, targetOf, writeDomain } from './domain-reading.js'
 
-/** The ticket of a display that nobody may open: expired before libvirt existed. Without a password SPICE would let anybody in. */
+/**
+ * The ticket of a display that nobody may open: expired before libvirt existed. Without a password
+ * SPICE would let anybody in.
+ */
 export const CLOSED = { passwd: 'closed', passwdValidTo: '1970-01-01T00:00:01' }
 /** Where libvirt keeps the firmware's variables of a domain, by its name. */
 const NVRAM = '/var/lib/libvirt/qemu/nvram'
 const SERIAL_BYTES = 20 // virtio-blk carries at most so many
 
-/** A machine of its own made from a domain XML of somebody's own; pure. What may belong to one machine only is this machine's. */
+/**
+ * A machine of its own made from a domain XML of somebody's own; pure. What may belong to one
+ * machine only is this machine's.
+ */
 export function instanceOf(template: string, spec: DomainSpec): string {
   const domain = parseDomain(template)
   delete domain.attributes['id']
@@ -165,7 +171,10 @@ function derivedMac(spec: DomainSpec, index: number): string {
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':')
 }
 
-/** Throws `invalid_request` and names everything in a domain XML that cannot belong to several machines, nor be made each one's own. */
+/**
+ * Throws `invalid_request` and names everything in a domain XML that cannot belong to several
+ * machines, nor be made each one's own.
+ */
 export function refuseShared(template: string): void {
   const domain = parseDomain(template)
   const devices = elementsOf(at(domain, 'devices'))
@@ -181,7 +190,8 @@ export function refuseShared(template: string): void {
   if (shared.length > 0)
     throw new BrokerError(
       'invalid_request',
-      `The domain XML is for more than one machine, and ${shared.join(', ')} can belong to one only: take ${shared.length === 1 ? 'it' : 'them'} out.`,
+      `The domain XML is for more than one machine, and ${shared.join(', ')} can belong to ` +
+        `one only: take ${shared.length === 1 ? 'it' : 'them'} out.`,
     )
 }
 

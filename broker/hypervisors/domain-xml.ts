@@ -44,13 +44,19 @@ export interface DomainSpec {
 
 export const ALL_FEATURES: DesktopFeatures = { clipboard: true, fileTransfer: true, usb: true }
 
-/** The ticket of a display that nobody may open: expired before libvirt existed. Without a password SPICE would let anybody in. */
+/**
+ * The ticket of a display that nobody may open: expired before libvirt existed. Without a password
+ * SPICE would let anybody in.
+ */
 const CLOSED = { '@_passwd': 'closed', '@_passwdValidTo': '1970-01-01T00:00:01' }
 /** Hot-plug needs free ports; q35 has none of its own (https://libvirt.org/pci-hotplug.html). */
 const SPARE_PCIE_PORTS = 6
 const SPICE_USB_CHANNELS = 4
 
-/** The XML of a new domain for libvirt's define; pure. Throws `invalid_request` when a template of one's own is not a domain, or not what one can be made from. */
+/**
+ * The XML of a new domain for libvirt's define; pure. Throws `invalid_request` when a template of
+ * one's own is not a domain, or not what one can be made from.
+ */
 export function domainXml(spec: DomainSpec): string {
   return spec.template === null ? builtIn(spec) : instanceOf(spec.template, spec)
 }
@@ -201,7 +207,8 @@ function consoleDevices(): Node {
       '@_bus': 'usb',
       '@_type': 'spicevmc',
     })),
-    input: [{ '@_type': 'tablet', '@_bus': 'usb' }], // the keyboard is the PS/2 one that every q35 has: boot loaders and small kernels know it
+    // the keyboard is the PS/2 one that every q35 has: boot loaders and small kernels know it
+    input: [{ '@_type': 'tablet', '@_bus': 'usb' }],
     sound: [{ '@_model': 'ich9' }],
     audio: { '@_id': '1', '@_type': 'spice' },
     video: [

@@ -90,19 +90,24 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent]; close: [
     }).catch((cause: unknown) => {
       throw new BrokerError(
         'hypervisor_unreachable',
-        `${this.hypervisor}: the helper does not answer; run the install line of "berth hypervisor show ${this.hypervisor}" again.`,
+        `${this.hypervisor}: the helper does not answer; run the install line of "berth ` +
+          `hypervisor show ${this.hypervisor}" again.`,
         { cause },
       )
     })) as unknown as [{ protocol?: number; version?: string }]
     if (line.protocol !== 1)
       throw new BrokerError(
         'hypervisor_refused',
-        `${this.hypervisor} has a helper of another Berth (protocol ${String(line.protocol)}): run the install line again.`,
+        `${this.hypervisor} has a helper of another Berth ` +
+          `(protocol ${String(line.protocol)}): run the install line again.`,
       )
     return { version: line.version ?? 'unknown' }
   }
 
-  /** One request; rejects with a BrokerError. `hypervisor_unreachable` and `timeout` mean that what happened on the host is unknown. */
+  /**
+   * One request; rejects with a BrokerError. `hypervisor_unreachable` and `timeout` mean that what
+   * happened on the host is unknown.
+   */
   async request<T>(op: string, args: object, options: RequestOptions = {}): Promise<T> {
     if (this.#closed) throw this.#lost()
     if (options.signal?.aborted) throw new BrokerError('cancelled', 'The operation was cancelled.')
@@ -129,7 +134,8 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent]; close: [
               pending.reject(
                 new BrokerError(
                   'timeout',
-                  `${this.hypervisor} did not answer "${op}" within ${timeoutMs / 1000} s; it is looked up before anything is repeated.`,
+                  `${this.hypervisor} did not answer "${op}" within ${timeoutMs / 1000} s; ` +
+                    'it is looked up before anything is repeated.',
                 ),
               )
             })

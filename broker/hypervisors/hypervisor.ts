@@ -45,8 +45,9 @@ export interface LinkStatus {
 }
 
 /**
- * The line to one hypervisor. The real one (`link.ts`) and the simulated one (`simulated.ts`) pass the same contract tests.
- * Every call rejects with a BrokerError: `hypervisor_unreachable` and `timeout` mean that the effect is unknown.
+ * The line to one hypervisor. The real one (`link.ts`) and the simulated one (`simulated.ts`) pass
+ * the same contract tests. Every call rejects with a BrokerError: `hypervisor_unreachable` and
+ * `timeout` mean that the effect is unknown.
  */
 export interface HypervisorLink {
   readonly name: string
@@ -62,17 +63,22 @@ export interface HypervisorLink {
   /** A helper of its own whose stream carries raw bytes after the reply line. */
   openStream(): Promise<Duplex>
   /**
-   * A TCP connection made by the host itself, to its loopback or to whatever it reaches. Rejects with `connection_refused` when nobody answers within
-   * `withinMs`, `hypervisor_refused` when its sshd forbids forwarding.
+   * A TCP connection made by the host itself, to its loopback or to whatever it reaches. Rejects
+   * with `connection_refused` when nobody answers within `withinMs`, `hypervisor_refused` when its
+   * sshd forbids forwarding.
    */
   openConnection(host: string, port: number, withinMs: number): Promise<Duplex>
   /**
-   * A connection to the VNC display of a running domain: RFB, the server first. Rejects with `not_found` when it is not running, `hypervisor_refused` when it has no
-   * display on a socket of its own.
+   * A connection to the VNC display of a running domain: RFB, the server first. Rejects with
+   * `not_found` when it is not running, `hypervisor_refused` when it has no display on a socket of
+   * its own.
    */
   openDisplay(domain: string): Promise<Duplex>
   listDomains(): Promise<DomainState[]>
-  /** What changes a domain rejects with `foreign` when another domain has its name or its UUID, and leaves that one alone. */
+  /**
+   * What changes a domain rejects with `foreign` when another domain has its name or its UUID, and
+   * leaves that one alone.
+   */
   defineDomain(xml: string): Promise<void>
   startDomain(domain: DomainId): Promise<void>
   /** Asks the guest by ACPI; returns at once. */
@@ -83,7 +89,10 @@ export interface HypervisorLink {
   resumeDomain(domain: DomainId): Promise<void>
   /** As it is defined and starts the next time, without passwords. */
   domainXml(name: string): Promise<string>
-  /** The same with everything that defining it again needs; null when there is no such domain, `foreign` when the name is another one's. */
+  /**
+   * The same with everything that defining it again needs; null when there is no such domain,
+   * `foreign` when the name is another one's.
+   */
   definition(domain: DomainId): Promise<string | null>
   close(): Promise<void>
 }

@@ -1,6 +1,7 @@
 /**
- * The process that carries libvirt's native, blocking calls for some hypervisors, so that a stuck libvirtd never stops the broker.
- * It is told over IPC what to do: { id, uri, method, args } -> { id, result } or { id, error }. A broken connection is dropped and opened anew by the next call.
+ * The process that carries libvirt's native, blocking calls for some hypervisors, so that a stuck
+ * libvirtd never stops the broker. It is told over IPC what to do: { id, uri, method, args } -> {
+ * id, result } or { id, error }. A broken connection is dropped and opened anew by the next call.
  */
 import { DomainGetXMLDescFlags, Hypervisor } from 'libvirt'
 import type { PowerState } from '../api/machines.js'
@@ -16,7 +17,10 @@ export interface LibvirtAnswer {
   readonly id: number
   readonly result?: unknown
   readonly error?: string
-  /** foreign: it is about a domain that is not the one meant; lost: libvirt cannot be reached any more, so that nobody knows what was done. */
+  /**
+   * foreign: it is about a domain that is not the one meant; lost: libvirt cannot be reached any
+   * more, so that nobody knows what was done.
+   */
   readonly fault?: 'foreign' | 'lost' | 'refused'
 }
 
@@ -33,7 +37,10 @@ const POWER: readonly PowerState[] = [
 ]
 
 const connections = new Map<string, Promise<Hypervisor>>()
-/** Given by --expose-gc: what libvirt holds for a domain, and with it the connection, is freed when its object is collected. */
+/**
+ * Given by --expose-gc: what libvirt holds for a domain, and with it the connection, is freed when
+ * its object is collected.
+ */
 const { gc } = globalThis as { gc?: () => void }
 
 async function connect(uri: string): Promise<Hypervisor> {
@@ -53,8 +60,9 @@ class ForeignDomain extends Error {}
 type Domain = Awaited<ReturnType<Hypervisor['domainLookupByUUIDString']>>
 
 /**
- * The binding hands on libvirt's sentences and not its codes, and sentences change with version and language. So nothing is read from them: why a call failed is
- * looked up. Null for a domain that the list does not have; throws what the lookup threw for one that it has.
+ * The binding hands on libvirt's sentences and not its codes, and sentences change with version and
+ * language. So nothing is read from them: why a call failed is looked up. Null for a domain that
+ * the list does not have; throws what the lookup threw for one that it has.
  */
 async function orNull(
   hypervisor: Hypervisor,
@@ -70,7 +78,10 @@ async function orNull(
   }
 }
 
-/** The domain with this UUID, or null. Throws ForeignDomain when it has another name, or when the name is another one's. */
+/**
+ * The domain with this UUID, or null. Throws ForeignDomain when it has another name, or when the
+ * name is another one's.
+ */
 async function find(hypervisor: Hypervisor, name: string, uuid: string): Promise<Domain | null> {
   const domain = await orNull(
     hypervisor,
@@ -85,13 +96,15 @@ async function find(hypervisor: Hypervisor, name: string, uuid: string): Promise
     )
     if (other === null) return null
     throw new ForeignDomain(
-      `the domain ${name} of this host is another one (UUID ${await other.getUUIDString()}, not ${uuid}); it was left alone`,
+      `the domain ${name} of this host is another one (UUID ${await other.getUUIDString()}, ` +
+        `not ${uuid}); it was left alone`,
     )
   }
   const found = await domain.getName()
   if (found === name) return domain
   throw new ForeignDomain(
-    `the domain with the UUID ${uuid} is called ${found} on this host and not ${name}; rename it back with "virsh domrename"`,
+    `the domain with the UUID ${uuid} is called ${found} on this host and not ${name}; ` +
+      'rename it back with "virsh domrename"',
   )
 }
 

@@ -12,7 +12,10 @@ interface Waiting {
 /** After its socket was closed a native call ends by itself; one that does not costs the process. */
 const END_AFTER_CUT_MS = 3_000
 const RELEASE_WITHIN_MS = 10_000
-/** Threads for blocking calls in one process (https://docs.libuv.org/en/v1.x/threadpool.html): a stuck host holds one, the others go on. */
+/**
+ * Threads for blocking calls in one process (https://docs.libuv.org/en/v1.x/threadpool.html): a
+ * stuck host holds one, the others go on.
+ */
 const THREADS = '16'
 
 /** A few child processes that share the hypervisors; each hypervisor's calls go to one of them. */
@@ -133,7 +136,8 @@ class LibvirtProcess {
     waiting.reject(
       new BrokerError(
         'timeout',
-        `${hypervisor}: libvirt did not answer "${method}" within ${timeoutMs / 1000} s; it is looked up before anything is repeated.`,
+        `${hypervisor}: libvirt did not answer "${method}" within ${timeoutMs / 1000} s; it ` +
+          'is looked up before anything is repeated.',
       ),
     )
   }

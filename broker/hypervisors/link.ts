@@ -34,7 +34,10 @@ interface Line {
   readonly ssh: Client
   readonly helper: HelperChannel
   readonly forward: SocketForward
-  /** Ends, or rejects with what ssh2 says, when any of it is gone; kept from its beginning, so that nothing is missed. */
+  /**
+   * Ends, or rejects with what ssh2 says, when any of it is gone; kept from its beginning, so that
+   * nothing is missed.
+   */
   readonly gone: Promise<unknown>
 }
 
@@ -189,7 +192,8 @@ export class SshLink implements HypervisorLink {
     const minutes = Math.floor((performance.now() - this.#changedMs) / 60_000)
     return new BrokerError(
       'hypervisor_unreachable',
-      `${this.name} is not reachable${minutes > 0 ? ` since ${minutes} min` : ''}: ${this.#status.reason || 'connecting'}`,
+      `${this.name} is not ` +
+        `reachable${minutes > 0 ? ` since ${minutes} min` : ''}: ${this.#status.reason || 'connecting'}`,
     )
   }
 
@@ -300,7 +304,8 @@ export class SshLink implements HypervisorLink {
     this.#setStatus('up', '', line.facts)
     const ended = new AbortController()
     try {
-      await Promise.race([line.gone, this.#watchHelper(line.helper, ended.signal)]) // throws what ssh2 says of a line that died
+      // throws what ssh2 says of a line that died
+      await Promise.race([line.gone, this.#watchHelper(line.helper, ended.signal)])
     } finally {
       ended.abort()
       this.#line = undefined
@@ -315,7 +320,10 @@ export class SshLink implements HypervisorLink {
     await this.deps.processes.release(this.name, forward.libvirtUri)
   }
 
-  /** Free space and memory change, and are asked again and again. Throws when the helper does not even answer a ping any more: then another one is begun. */
+  /**
+   * Free space and memory change, and are asked again and again. Throws when the helper does not
+   * even answer a ping any more: then another one is begun.
+   */
   async #watchHelper(helper: HelperChannel, ended: AbortSignal): Promise<void> {
     for (let missed = 0; !ended.aborted;) {
       await delay(this.#patience.factsEveryMs, undefined, { signal: ended, ref: false }).catch(

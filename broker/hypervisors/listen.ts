@@ -18,8 +18,10 @@ export function isLocal(address: string): boolean {
 }
 
 /**
- * Where displays listen when nobody says it; pure. On the display address where that is one of the host's, as QEMU can listen on no other; else on all of the
- * family in which viewers come. `resolved`: what a name leads to, or null when that is not known; `own`: the addresses of the host's cards, or null likewise.
+ * Where displays listen when nobody says it; pure. On the display address where that is one of the
+ * host's, as QEMU can listen on no other; else on all of the family in which viewers come.
+ * `resolved`: what a name leads to, or null when that is not known; `own`: the addresses of the
+ * host's cards, or null likewise.
  */
 export function listenFor(
   displayAddress: string,

@@ -29,9 +29,11 @@ export interface OwnKeyDeps {
 const NEXT_STEP = 'run the install line again on every hypervisor'
 
 /**
- * The broker's key for its hypervisors: `path` holds the private half (0600), `path.pub` the public one. It is made at the first start and
- * proven at every start: read, and made to sign what the public half verifies. One that fails is replaced while no hypervisor knows it; later
- * that would lock the broker out of every host without a word, so this throws and says what to do. The public half is derived from the private one.
+ * The broker's key for its hypervisors: `path` holds the private half (0600), `path.pub` the public
+ * one. It is made at the first start and proven at every start: read, and made to sign what the
+ * public half verifies. One that fails is replaced while no hypervisor knows it; later that would
+ * lock the broker out of every host without a word, so this throws and says what to do. The public
+ * half is derived from the private one.
  */
 export async function ownKey(path: string, { log, isEnrolled }: OwnKeyDeps): Promise<OwnKey> {
   if (!existsSync(path)) {
@@ -53,7 +55,8 @@ export async function ownKey(path: string, { log, isEnrolled }: OwnKeyDeps): Pro
     if (await isEnrolled())
       throw new BrokerError(
         'internal',
-        `The key for the hypervisors, ${path}, cannot be used (${why}): restore it from a backup. Without a backup, remove it, start the broker and ${NEXT_STEP}.`,
+        `The key for the hypervisors, ${path}, cannot be used (${why}): restore it from a ` +
+          `backup. Without a backup, remove it, start the broker and ${NEXT_STEP}.`,
         { cause: error },
       )
     log.warn(
@@ -71,7 +74,10 @@ function make(path: string): OwnKey {
   return key
 }
 
-/** Reads a private key as the connection to a host will, and has it sign something. Throws when it cannot, saying why. */
+/**
+ * Reads a private key as the connection to a host will, and has it sign something. Throws when it
+ * cannot, saying why.
+ */
 export function proven(privateKey: string): OwnKey {
   const key = read(privateKey)
   if (!key.isPrivateKey()) throw new Error('it holds no private key')
@@ -93,8 +99,10 @@ function read(text: string): ParsedKey {
 }
 
 /**
- * A new Ed25519 key in the format openssh-key-v1 (OpenSSH's PROTOCOL.key). ssh2's own generator drops leading zero bytes, which spoils about one key
- * in 256 (mscdex/ssh2#1390), so the halves come from Node: as DER, since the export of a new key as JSON Web Key can spin forever in Node 20.
+ * A new Ed25519 key in the format openssh-key-v1 (OpenSSH's PROTOCOL.key). ssh2's own generator
+ * drops leading zero bytes, which spoils about one key in 256 (mscdex/ssh2#1390), so the halves
+ * come from Node: as DER, since the export of a new key as JSON Web Key can spin forever in Node
+ * 20.
  */
 export function newPrivateKey(halves: { d: Buffer; x: Buffer } = newHalves()): string {
   const publicBlob = Buffer.concat([sized(TYPE), sized(halves.x)])

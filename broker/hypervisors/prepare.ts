@@ -14,7 +14,10 @@ export interface PrepareDeps {
   readonly onListen: (hypervisor: string, address: string) => Promise<void>
 }
 
-/** Each time a line comes up: the host has a SPICE certificate of this broker for its name and address, and it is known what its guests run under. */
+/**
+ * Each time a line comes up: the host has a SPICE certificate of this broker for its name and
+ * address, and it is known what its guests run under.
+ */
 export async function prepareHost(
   deps: PrepareDeps,
   link: HypervisorLink,

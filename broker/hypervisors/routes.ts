@@ -13,7 +13,10 @@ import {
 import { type App, callerOf, directHost, NoContent, route } from '../http.js'
 import type { Hypervisors } from './service.js'
 
-/** What an administrator pastes as root on a new host; it pins the broker's own key, which a reverse proxy does not show. */
+/**
+ * What an administrator pastes as root on a new host; it pins the broker's own key, which a reverse
+ * proxy does not show.
+ */
 type InstallLine = (host: string | null) => string
 
 export function hypervisorRoutes(hypervisors: Hypervisors, installLine: InstallLine) {

@@ -47,7 +47,10 @@ const DEFAULT_MAX_STARTS = 2
 const FIRST_RETRY_MS = 1_000
 const LAST_RETRY_MS = 60_000
 
-/** The hypervisors and their lines. Emits `up` when a host is ready to work, `event` for what it pushes, `change` when its state changes. */
+/**
+ * The hypervisors and their lines. Emits `up` when a host is ready to work, `event` for what it
+ * pushes, `change` when its state changes.
+ */
 export class Hypervisors extends EventEmitter<{
   up: [string]
   event: [string, HelperEvent]
@@ -319,7 +322,10 @@ export class Hypervisors extends EventEmitter<{
     this.#rows.set(name, { ...row, listen_found: address })
   }
 
-  /** Forgets the hypervisor; what lies on the host stays. Its machines must be gone, or are forgotten too with `force`. */
+  /**
+   * Forgets the hypervisor; what lies on the host stays. Its machines must be gone, or are
+   * forgotten too with `force`.
+   */
   async remove(name: string, force: boolean, by: Actor): Promise<void> {
     this.row(name)
     await this.deps.store.transaction().execute(async (tx) => {
@@ -411,7 +417,10 @@ export class Hypervisors extends EventEmitter<{
     )
   }
 
-  /** A host that is up is worked with when it is prepared; what fails is tried again, and shown, until the line is lost. */
+  /**
+   * A host that is up is worked with when it is prepared; what fails is tried again, and shown,
+   * until the line is lost.
+   */
   async #makeReady(name: string, lost: AbortSignal): Promise<void> {
     for (let waitMs = FIRST_RETRY_MS; !lost.aborted; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
       const link = this.#links.get(name)

@@ -45,8 +45,9 @@ const GIB = 1_073_741_824
 const CHECKSUM = createHash('sha256').update('simulated').digest('hex')
 
 /**
- * A host in memory: it keeps domains, images and overlays, answers like the helper and libvirt, and can be told to fail. For thousands of machines and
- * for seeds of randomness; it passes the same contract tests as a real host. It knows nothing of bytes, guests, sockets or time zones.
+ * A host in memory: it keeps domains, images and overlays, answers like the helper and libvirt, and
+ * can be told to fail. For thousands of machines and for seeds of randomness; it passes the same
+ * contract tests as a real host. It knows nothing of bytes, guests, sockets or time zones.
  */
 export class SimulatedHost {
   readonly domains = new Map<string, SimulatedDomain>()
@@ -184,7 +185,8 @@ const OPS: Readonly<Record<string, Op>> = {
     return { removed: false }
   },
   domain_undefine: (host, { name, uuid }) => {
-    if (![...host.domains.values()].some((domain) => domain.uuid === uuid)) return // what is meant is gone, whoever has its name
+    // what is meant is gone, whoever has its name
+    if (![...host.domains.values()].some((domain) => domain.uuid === uuid)) return
     const found = identified(host, name, uuid)
     if (found?.running) throw refusal('in_use', `${String(name)} is running`)
     if (found) host.domains.delete(String(name))
@@ -579,7 +581,10 @@ function removeImage(host: SimulatedHost, dir: Directory, { name, owner, made_by
   host.marks.delete(`${dir}/${name}`)
 }
 
-/** It knows nothing of bytes, so that the checksum of an image proves nothing: an overlay is proven by its base, the rest by being there. */
+/**
+ * It knows nothing of bytes, so that the checksum of an image proves nothing: an overlay is proven
+ * by its base, the rest by being there.
+ */
 function adopt(host: SimulatedHost, { dir, name, owner, bases = [] }: Old): void {
   if (!host[dir].has(name)) throw refusal('not_found', `there is no image ${name}`)
   const base = host[dir].get(name) ?? ''

@@ -9,7 +9,10 @@ import { openSocket } from './ssh-connection.js'
 const LIBVIRT_SOCKET = '/var/run/libvirt/libvirt-sock'
 const PREFIX = 'berth-libvirt-'
 
-/** Removes what brokers of this user left that were killed: directories on whose socket nobody listens. Those of a living broker stay. */
+/**
+ * Removes what brokers of this user left that were killed: directories on whose socket nobody
+ * listens. Those of a living broker stay.
+ */
 export async function removeOrphanedSockets(): Promise<void> {
   for (const name of (await readdir(tmpdir())).filter((one) => one.startsWith(PREFIX))) {
     const directory = join(tmpdir(), name)
@@ -42,7 +45,8 @@ export class SocketForward {
   ) {}
 
   static async open(ssh: Client): Promise<SocketForward> {
-    const directory = await mkdtemp(join(tmpdir(), PREFIX)) // mode 0700; a short path, since a socket's may have 107 bytes
+    // mode 0700; a short path, since a socket's may have 107 bytes
+    const directory = await mkdtemp(join(tmpdir(), PREFIX))
     const forward = new SocketForward(createServer(), directory)
     forward.server.on('connection', (socket) => {
       forward.#serve(ssh, socket)

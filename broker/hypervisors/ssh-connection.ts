@@ -37,8 +37,9 @@ export function fingerprintOf(key: Buffer): string {
 }
 
 /**
- * Opens the one SSH connection to a hypervisor. Throws `host_key_changed` naming both fingerprints, or `hypervisor_unreachable` with the reason.
- * The returned client emits `close` once when the line is gone.
+ * Opens the one SSH connection to a hypervisor. Throws `host_key_changed` naming both fingerprints,
+ * or `hypervisor_unreachable` with the reason. The returned client emits `close` once when the line
+ * is gone.
  */
 export async function openSsh(
   target: SshTarget,
@@ -63,14 +64,18 @@ export async function openSsh(
   client.on('error', () => {}) // after `ready` an error is always followed by `close`
   try {
     await ready(client, signal)
-    client.setNoDelay(true) // a key or a request must not wait until the packet before it is acknowledged (RFC 1122, 4.2.3.4)
+    // a key or a request must not wait until the packet before it is acknowledged (RFC 1122,
+    // 4.2.3.4)
+    client.setNoDelay(true)
     return client
   } catch (cause) {
     client.destroy()
     if (offered !== undefined && offered !== target.hostKeyFingerprint) {
       throw new BrokerError(
         'host_key_changed',
-        `${target.name} shows the host key ${offered}, pinned is ${target.hostKeyFingerprint}: if the host was reinstalled, run "berth hypervisor trust ${target.name}".`,
+        `${target.name} shows the host key ${offered}, pinned ` +
+          `is ${target.hostKeyFingerprint}: if the host was reinstalled, run "berth hypervisor ` +
+          `trust ${target.name}".`,
         { cause },
       )
     }
@@ -82,7 +87,10 @@ export async function openSsh(
   }
 }
 
-/** A host that hangs up after its first line and before the login emits `close` and no error, and ssh2's own time limit ends with it. */
+/**
+ * A host that hangs up after its first line and before the login emits `close` and no error, and
+ * ssh2's own time limit ends with it.
+ */
 async function ready(client: Client, signal: AbortSignal): Promise<void> {
   const hungUp = new AbortController()
   const onClose = (): void => {
@@ -172,7 +180,10 @@ const PROHIBITED = 1
 /** What the host's log names as the origin; RFC 4254 wants one. */
 const ORIGIN = { address: '127.0.0.1', port: 0 }
 
-/** A TCP connection that the host makes for us (direct-tcpip). A forwarded channel is no session: sshd's MaxSessions does not count it. */
+/**
+ * A TCP connection that the host makes for us (direct-tcpip). A forwarded channel is no session:
+ * sshd's MaxSessions does not count it.
+ */
 export async function openForward(
   client: Client,
   to: { host: string; port: number },
@@ -230,8 +241,8 @@ export async function openForward(
 }
 
 /**
- * ssh2 leaves the channels of a connection that broke as they are, and its `destroy` only asks the other side: whoever reads from one would wait for ever.
- * So `close` is told here.
+ * ssh2 leaves the channels of a connection that broke as they are, and its `destroy` only asks the
+ * other side: whoever reads from one would wait for ever. So `close` is told here.
  */
 function endingWith<T extends Duplex>(client: Client, channel: T): T {
   const end = (): void => {
@@ -244,7 +255,10 @@ function endingWith<T extends Duplex>(client: Client, channel: T): T {
   return channel
 }
 
-/** Opens a channel; a connection that breaks meanwhile, or does not answer in time, is an error, since ssh2 then never calls back. */
+/**
+ * Opens a channel; a connection that breaks meanwhile, or does not answer in time, is an error,
+ * since ssh2 then never calls back.
+ */
 async function openChannel<T extends Duplex>(
   client: Client,
   what: string,

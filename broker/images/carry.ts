@@ -14,8 +14,9 @@ export interface Carried {
 }
 
 /**
- * Carries an image from one hypervisor to another through the broker: only data extents, from where an earlier attempt stopped. The receiver
- * compares the SHA-256 before the file gets its name. Safe to repeat; throws `hypervisor_unreachable` when a line is lost (the part stays for the next try).
+ * Carries an image from one hypervisor to another through the broker: only data extents, from where
+ * an earlier attempt stopped. The receiver compares the SHA-256 before the file gets its name. Safe
+ * to repeat; throws `hypervisor_unreachable` when a line is lost (the part stays for the next try).
  */
 export async function carryImage(
   from: HypervisorLink,
@@ -96,7 +97,10 @@ class Conversation {
     }
   }
 
-  /** The result of the next reply line; throws the helper's error. Events of the stream's own helper are passed over. */
+  /**
+   * The result of the next reply line; throws the helper's error. Events of the stream's own helper
+   * are passed over.
+   */
   async nextReply(): Promise<unknown> {
     for (;;) {
       const line = JSON.parse(await this.#line()) as {

@@ -26,8 +26,9 @@ export interface CollectorDeps {
 const LOOK_EVERY_MS = 30_000
 
 /**
- * Removes generations that nobody uses any more, after the job that left them and not within it: nobody waits for it. What is to be removed follows from
- * the database alone, so it goes on after a crash; it looks when a job has let machines go, when a host comes back, and by timer.
+ * Removes generations that nobody uses any more, after the job that left them and not within it:
+ * nobody waits for it. What is to be removed follows from the database alone, so it goes on after a
+ * crash; it looks when a job has let machines go, when a host comes back, and by timer.
  */
 export class Collector {
   readonly #swept = new Set<string>()
@@ -126,7 +127,10 @@ export class Collector {
   }
 }
 
-/** Removes the unused generations of an initial, and what interrupted copies left on its hosts, where the hosts are up. Safe to repeat. */
+/**
+ * Removes the unused generations of an initial, and what interrupted copies left on its hosts,
+ * where the hosts are up. Safe to repeat.
+ */
 export async function collectGenerations(deps: CollectDeps, initialId: string): Promise<void> {
   await collectUnused(deps, initialId)
   await removeOrphanParts(deps, await homesOf(deps.store, initialId))
@@ -141,7 +145,8 @@ async function collectUnused(deps: CollectDeps, initialId: string): Promise<void
     return rows
   })
   for (const generation of unused) await removeGeneration(deps, generation)
-  if (unused.length > 0) await removeOrphanParts(deps, await homesOf(deps.store, initialId)) // a carry that nobody will end
+  // a carry that nobody will end
+  if (unused.length > 0) await removeOrphanParts(deps, await homesOf(deps.store, initialId))
 }
 
 /** One that lies on a host that is away is removed another time; so is one that the host does not give up. */
@@ -160,7 +165,8 @@ async function removeGeneration(
       dir: 'images',
       items: [{ name: generation.file, owner: generation.id }],
     })
-    // A file of that name which is not this generation is somebody else's: it stays, and is nothing that Berth has there.
+    // A file of that name which is not this generation is somebody else's: it stays, and is nothing
+    // that Berth has there.
     if (items.every((item) => item.ok || item.error?.code === 'foreign'))
       await store
         .deleteFrom('generation_copy')

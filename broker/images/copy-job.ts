@@ -25,7 +25,10 @@ export interface ImageDeps {
   readonly requireOff: (machine: string) => Promise<void>
 }
 
-/** *Copy disk from source*: a new immutable generation, which becomes the current one only when it is written, verified and durable. */
+/**
+ * *Copy disk from source*: a new immutable generation, which becomes the current one only when it
+ * is written, verified and durable.
+ */
 export function copyJob(deps: ImageDeps): JobKind<CopyInput> {
   return {
     kind: 'copy',
@@ -61,7 +64,10 @@ export function copyJob(deps: ImageDeps): JobKind<CopyInput> {
   }
 }
 
-/** Before anything is changed: where the image and the boot disk of the initial are to lie there must be nothing of others. */
+/**
+ * Before anything is changed: where the image and the boot disk of the initial are to lie there
+ * must be nothing of others.
+ */
 async function refuseForeign(
   deps: ImageDeps,
   { generation, source, initial, carryTo }: CopyInput,
@@ -91,7 +97,8 @@ async function writeGeneration(
   return await context.step(initial.name, 'write', async () => {
     await deps.requireOff(source.name)
     await deps.requireOff(initial.name)
-    // The finished file of an attempt whose answer and journal entry were lost carries this operation: then the host gives its result again.
+    // The finished file of an attempt whose answer and journal entry were lost carries this
+    // operation: then the host gives its result again.
     return await link.request<WrittenImage>(
       'image_copy',
       { source: diskPlace(link, source), name: generation.file, owner: generation.id },
@@ -108,7 +115,10 @@ async function writeGeneration(
   })
 }
 
-/** The generation becomes one to be collected, and is collected; what lies on a host that is away is collected another time. Safe to repeat. */
+/**
+ * The generation becomes one to be collected, and is collected; what lies on a host that is away is
+ * collected another time. Safe to repeat.
+ */
 async function takeBack(deps: ImageDeps, { generation, source }: CopyInput): Promise<void> {
   const { numUpdatedRows } = await deps.store
     .updateTable('generation')
@@ -147,7 +157,10 @@ async function carryTarget(
   }
 }
 
-/** Brings a generation to a hypervisor unless it lies there; safe to repeat. Throws `hypervisor_unreachable` when no holder of it is up. */
+/**
+ * Brings a generation to a hypervisor unless it lies there; safe to repeat. Throws
+ * `hypervisor_unreachable` when no holder of it is up.
+ */
 export async function ensureOnHypervisor(
   deps: ImageDeps,
   generation: { id: string; file: string; sha256: string; bytes: number },
@@ -161,7 +174,8 @@ export async function ensureOnHypervisor(
   if (holder === undefined)
     throw new BrokerError(
       'hypervisor_unreachable',
-      `${generation.file} lies on ${holders.join(', ') || 'no hypervisor'}, which does not answer: it is carried to ${hypervisor} when that is back.`,
+      `${generation.file} lies on ${holders.join(', ') || 'no hypervisor'}, which does not ` +
+        `answer: it is carried to ${hypervisor} when that is back.`,
     )
   await carryImage(deps.link(holder), deps.link(hypervisor), generation, signal, onProgress)
   await recordCopy(deps.store, generation.id, hypervisor)
@@ -212,6 +226,8 @@ function diskPlace(
   if (dirname(source.disk) === directories?.overlays.path) return { dir: 'overlays', name }
   throw new BrokerError(
     'invalid_request',
-    `The disk of ${source.name} (${source.disk}) lies outside of ${directories?.images.path ?? 'the image directory'}: move it there, or make its directory the image directory with "berth hypervisor set ${link.name} --images-dir".`,
+    `The disk of ${source.name} (${source.disk}) lies outside ` +
+      `of ${directories?.images.path ?? 'the image directory'}: move it there, or make its ` +
+      `directory the image directory with "berth hypervisor set ${link.name} --images-dir".`,
   )
 }

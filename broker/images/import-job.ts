@@ -7,7 +7,10 @@ export interface ImportInput {
   readonly path: string
 }
 
-/** Puts a disk image from the host's import directory in the place of a machine's disk, once it is inspected and converted. */
+/**
+ * Puts a disk image from the host's import directory in the place of a machine's disk, once it is
+ * inspected and converted.
+ */
 export function importJob(deps: ImageDeps): JobKind<ImportInput> {
   return {
     kind: 'import',

@@ -19,8 +19,10 @@ interface OldFile {
 const BATCH = 200
 
 /**
- * Marks the disks of machines that an older Berth made, so that they can be renewed and removed: an overlay is proven by the generation it stands on, the disk
- * of a source or simple machine by the domain that has it. What is not proven stays unmarked, and the host refuses to touch it. Safe to repeat.
+ * Marks the disks of machines that an older Berth made, so that they can be renewed and removed: an
+ * overlay is proven by the generation it stands on, the disk of a source or simple machine by the
+ * domain that has it. What is not proven stays unmarked, and the host refuses to touch it. Safe to
+ * repeat.
  */
 export async function markOldDisks(
   { store, link }: OldFilesDeps,

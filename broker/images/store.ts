@@ -131,7 +131,10 @@ export async function copiesOf(queries: Queries, generationId: string): Promise<
   return rows.map((row) => row.hypervisor)
 }
 
-/** Generations of an initial that are neither current nor under an overlay nor wanted by a machine or a job; `copying` ones are left alone. */
+/**
+ * Generations of an initial that are neither current nor under an overlay nor wanted by a machine
+ * or a job; `copying` ones are left alone.
+ */
 export async function unusedGenerations(
   queries: Queries,
   initialId: string,

@@ -28,8 +28,9 @@ const PATIENCE_MS = 90_000
 const NEVER = new AbortController().signal
 
 /**
- * What a running job sees. Its `run` function is executed again from the top after a crash: a step whose result is in the journal
- * returns that result without acting; the first other one acts. A step must therefore be idempotent: the crash may fall between its effect and its entry.
+ * What a running job sees. Its `run` function is executed again from the top after a crash: a step
+ * whose result is in the journal returns that result without acting; the first other one acts. A
+ * step must therefore be idempotent: the crash may fall between its effect and its entry.
  */
 export class JobContext<I> {
   readonly #undo: Array<{ target: string; step: string; undo: () => Promise<void> }> = []
@@ -63,8 +64,9 @@ export class JobContext<I> {
   }
 
   /**
-   * Runs `act` once for this job and target and returns its (JSON) result. `undo` takes the effect back, also a half-made one, when the job
-   * fails or is cancelled later. Throws `cancelled` before a new step when the job is being cancelled.
+   * Runs `act` once for this job and target and returns its (JSON) result. `undo` takes the effect
+   * back, also a half-made one, when the job fails or is cancelled later. Throws `cancelled` before
+   * a new step when the job is being cancelled.
    */
   async step<T>(
     target: string,
@@ -78,7 +80,10 @@ export class JobContext<I> {
     return await this.#act(target, step, act, this.signal)
   }
 
-  /** As `step`, for what must be ended once it has begun: a cancel does not stop it, nor the patience with a line that is lost meanwhile. */
+  /**
+   * As `step`, for what must be ended once it has begun: a cancel does not stop it, nor the
+   * patience with a line that is lost meanwhile.
+   */
   async finish<T>(target: string, step: string, act: () => Promise<T>): Promise<T> {
     if (this.isDone(target, step)) return this.#journal.get(key(target, step)) as T
     return await this.#act(target, step, act, NEVER)
@@ -139,7 +144,8 @@ export class JobContext<I> {
       try {
         return await act()
       } catch (error) {
-        if (this.deps.stopping.aborted) return await new Promise<never>(() => {}) // lines are being closed: that is no failure of the job
+        // lines are being closed: that is no failure of the job
+        if (this.deps.stopping.aborted) return await new Promise<never>(() => {})
         const lost =
           error instanceof BrokerError &&
           (error.code === 'hypervisor_unreachable' || error.code === 'timeout')
@@ -177,8 +183,10 @@ export class JobContext<I> {
   }
 
   /**
-   * Takes back, newest first, what the steps did. Each leaves the journal before it is undone, so that a crash in between repeats it. That the job has
-   * failed is journaled first: who takes it over must go on undoing, and not do a step again whose result the host remembers and the undo has removed.
+   * Takes back, newest first, what the steps did. Each leaves the journal before it is undone, so
+   * that a crash in between repeats it. That the job has failed is journaled first: who takes it
+   * over must go on undoing, and not do a step again whose result the host remembers and the undo
+   * has removed.
    */
   async undoAll(fault: unknown, onFault: (step: string, error: unknown) => void): Promise<void> {
     if (this.#undo.length > 0 && !this.signal.aborted && !this.#journal.has(FAILED)) {

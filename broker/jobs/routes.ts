@@ -91,8 +91,9 @@ async function visibleJob(jobs: JobRunner, id: string, by: Caller): Promise<Job>
 }
 
 /**
- * Every event holds the whole job, so its id is the mark of what it shows: who comes back with the last one he has seen (`Last-Event-ID`) hears of it
- * again only when the job has changed meanwhile, or has ended.
+ * Every event holds the whole job, so its id is the mark of what it shows: who comes back with the
+ * last one he has seen (`Last-Event-ID`) hears of it again only when the job has changed meanwhile,
+ * or has ended.
  */
 function follow(
   job: { subscribe: (listener: () => void) => () => void; get: () => Promise<Job> },

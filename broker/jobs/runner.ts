@@ -26,7 +26,10 @@ const LEASE_MS = 30_000
 const LOOK_EVERY_MS = 1_000
 const TAKE_UP_AFTER_MS = 5_000
 
-/** Runs queued jobs, resumes those that a dead broker left, and tells who listens. Emits `released` with the ids of machines that a job has let go. */
+/**
+ * Runs queued jobs, resumes those that a dead broker left, and tells who listens. Emits `released`
+ * with the ids of machines that a job has let go.
+ */
 export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   readonly #kinds = new Map<string, JobKind<never>>()
   readonly #running = new Map<string, AbortController>()
@@ -50,7 +53,10 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     this.#kinds.set(kind.kind, kind)
   }
 
-  /** Records the wish, inside the caller's transaction; call `wake` when it is committed. `noun`: what its subject is, for the audit log. Throws `busy`. */
+  /**
+   * Records the wish, inside the caller's transaction; call `wake` when it is committed. `noun`:
+   * what its subject is, for the audit log. Throws `busy`.
+   */
   async create(
     queries: Queries,
     job: Omit<NewJob, 'id' | 'createdBy'>,
@@ -152,8 +158,9 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   }
 
   /**
-   * The number of this broker process, by which a host refuses an older one. All its jobs share it: a host knows only the highest number it has seen, and
-   * jobs run side by side. It follows the clock, so that it also grows past a database that was lost or taken back from a backup.
+   * The number of this broker process, by which a host refuses an older one. All its jobs share it:
+   * a host knows only the highest number it has seen, and jobs run side by side. It follows the
+   * clock, so that it also grows past a database that was lost or taken back from a backup.
    */
   async #nextFence(): Promise<number> {
     return await this.deps.store.transaction().execute(async (tx) => {
@@ -199,7 +206,10 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     for (const row of rows) await this.#take(row)
   }
 
-  /** The data directory is locked by one broker, so an owner that is not this process is dead; its lease need not be waited for. */
+  /**
+   * The data directory is locked by one broker, so an owner that is not this process is dead; its
+   * lease need not be waited for.
+   */
   async #take(row: JobRow): Promise<void> {
     const abort = new AbortController()
     this.#running.set(row.id, abort) // before the state is read: a cancel that comes now finds it
@@ -230,7 +240,10 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     })
   }
 
-  /** Leaves a job as a crash would, so that the next look resumes it from its journal: its locks must not last until the broker is restarted. */
+  /**
+   * Leaves a job as a crash would, so that the next look resumes it from its journal: its locks
+   * must not last until the broker is restarted.
+   */
   async #giveUp(id: string): Promise<void> {
     if (this.#stopping.signal.aborted) return
     this.#abandoned.add(id)

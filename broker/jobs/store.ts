@@ -77,7 +77,8 @@ export async function refuseIfLocked(
     if (taken)
       throw new BrokerError(
         'busy',
-        `Job ${taken.id} (${taken.kind}) works on ${taken.name}: wait for it, or cancel it with "berth job cancel ${taken.id}".`,
+        `Job ${taken.id} (${taken.kind}) works on ${taken.name}: wait for it, or cancel it ` +
+          `with "berth job cancel ${taken.id}".`,
       )
   }
 }
@@ -91,7 +92,10 @@ function slices<T>(all: readonly T[], size = 500): T[][] {
 
 const JOBS_PRUNED_AT_A_TIME = 200
 
-/** Removes the jobs that ended before this time (milliseconds since 1970), with all that belongs to them; gives how many. */
+/**
+ * Removes the jobs that ended before this time (milliseconds since 1970), with all that belongs to
+ * them; gives how many.
+ */
 export async function pruneJobs(store: Store, before: number): Promise<number> {
   for (let removed = 0; ;) {
     const { numDeletedRows } = await store

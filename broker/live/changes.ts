@@ -3,7 +3,10 @@ import { type Topic, TOPICS } from '../api/live.js'
 import type { OnWrite, WriteKind } from '../store/open.js'
 import type { Tables } from '../store/tables.js'
 
-/** What a page that shows something hears of, table by table; null: no page shows it, or it changes together with another one. */
+/**
+ * What a page that shows something hears of, table by table; null: no page shows it, or it changes
+ * together with another one.
+ */
 const TOPIC_OF_TABLE: Readonly<Record<keyof Tables, Topic | null>> = {
   setting: null,
   event: 'events',
@@ -45,7 +48,10 @@ const GATHER_MS = 100
 const MOST_KEPT = 1_000
 const SELDOM_MS = 60_000
 
-/** Tells that something has changed, and what kind of thing; remembers a while, for those who were cut off. Nothing secret: topics only. */
+/**
+ * Tells that something has changed, and what kind of thing; remembers a while, for those who were
+ * cut off. Nothing secret: topics only.
+ */
 export class Changes {
   /** Another one each start, so that a mark of an earlier broker is not taken for ours. */
   readonly #epoch = randomBytes(6).toString('hex')
@@ -85,7 +91,10 @@ export class Changes {
     }, GATHER_MS).unref()
   }
 
-  /** For what moves a little all the time, such as the free memory of hosts: it is told within a minute, and not each time. */
+  /**
+   * For what moves a little all the time, such as the free memory of hosts: it is told within a
+   * minute, and not each time.
+   */
   noteSeldom(topic: Topic): void {
     this.#revision++
     if (this.#seldom.has(topic)) return

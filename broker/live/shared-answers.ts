@@ -30,9 +30,10 @@ interface Kept {
 }
 
 /**
- * Answers a list that many ask for at one moment from one reading of the database, put into words and compressed once; one who names what he has
- * already (If-None-Match) is told that it is still so. Any change ends what is kept. To be called after access is enforced: it comes after permission.
- * `now`: milliseconds of a clock that only goes forward.
+ * Answers a list that many ask for at one moment from one reading of the database, put into words
+ * and compressed once; one who names what he has already (If-None-Match) is told that it is still
+ * so. Any change ends what is kept. To be called after access is enforced: it comes after
+ * permission. `now`: milliseconds of a clock that only goes forward.
  */
 export function shareAnswers(
   app: FastifyInstance,

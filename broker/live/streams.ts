@@ -10,7 +10,10 @@ import type { Changes } from './changes.js'
 const MOST_OF_LOGIN = 20
 const MOST_OF_PERSON = 500
 const MOST_IN_ALL = 20_000
-/** A page that hears nothing for much longer takes the line for broken. Also the time within which a login that has ended is noticed, where no account was changed. */
+/**
+ * A page that hears nothing for much longer takes the line for broken. Also the time within which a
+ * login that has ended is noticed, where no account was changed.
+ */
 const KEEP_ALIVE_MS = 15_000
 /** Changes of people within this time lead to one check of each login. */
 const GATHER_MS = 1_000
@@ -33,7 +36,10 @@ interface Stream {
   readonly end: () => void
 }
 
-/** All streams of server-sent events: counted, and ended when the login does that opened them. One check serves all streams of a login. */
+/**
+ * All streams of server-sent events: counted, and ended when the login does that opened them. One
+ * check serves all streams of a login.
+ */
 export class Streams {
   readonly #ofLogin = new Map<string, Set<Stream>>()
   readonly #ofPerson = new Map<string, number>()

@@ -49,7 +49,8 @@ export function refuseUnmanaged(name: string, disk: string | null, type: Machine
   if (type !== 'simple' && !isManaged(disk))
     throw new BrokerError(
       'wrong_type',
-      `The disk of ${name} (${disk ?? ''}) is no file of its host: it can be a simple machine only, for its power and console.`,
+      `The disk of ${name} (${disk ?? ''}) is no file of its host: it can be a simple ` +
+        'machine only, for its power and console.',
     )
 }
 

@@ -69,7 +69,8 @@ export function specOf(
     serial: machine.serial,
     listen: listenOf(hypervisor),
     template: machine.domain_xml,
-    // libvirt puts the throw-away layer beside the path that the XML names: a link in the transient directory brings it there.
+    // libvirt puts the throw-away layer beside the path that the XML names: a link in the transient
+    // directory brings it there.
     disk:
       transient && machine.type === 'vdi'
         ? join(hypervisor.transient_dir, `${machine.name}.qcow2`)
@@ -86,8 +87,10 @@ export const ASKED = ['memoryMib', 'vcpus', 'network', 'domainXml'] as const
 export type Asked = (typeof ASKED)[number]
 
 /**
- * The definition that a machine is to have; pure. Where it has one, as libvirt keeps it, only what was asked is changed in that, and what Berth itself sees to:
- * its disk, its display, its mark. A domain that was there before Berth keeps its displays and its disk. Throws `invalid_request` for what cannot be done.
+ * The definition that a machine is to have; pure. Where it has one, as libvirt keeps it, only what
+ * was asked is changed in that, and what Berth itself sees to: its disk, its display, its mark. A
+ * domain that was there before Berth keeps its displays and its disk. Throws `invalid_request` for
+ * what cannot be done.
  */
 export function definitionFor(
   machine: MachineRow,
@@ -139,18 +142,23 @@ function hardwarePatch(spec: DomainSpec, asked: readonly Asked[]): DomainPatch {
   }
 }
 
-/** An XML for a domain that was there before Berth is one of that domain: what it is called, and the disk on which its system is. */
+/**
+ * An XML for a domain that was there before Berth is one of that domain: what it is called, and the
+ * disk on which its system is.
+ */
 function requireSameDomain(machine: MachineRow, template: string): void {
   const { name, uuid, disk } = parseDomainXml(template)
   if (name !== machine.name || (uuid !== '' && uuid !== machine.id))
     throw new BrokerError(
       'invalid_request',
-      `The domain XML is of ${name} (UUID ${uuid}), and ${machine.name} is an adopted domain with the UUID ${machine.id}: give one of the same domain.`,
+      `The domain XML is of ${name} (UUID ${uuid}), and ${machine.name} is an adopted domain ` +
+        `with the UUID ${machine.id}: give one of the same domain.`,
     )
   if (machine.disk?.startsWith('/') === true && disk !== machine.disk)
     throw new BrokerError(
       'invalid_request',
-      `The system disk in the domain XML is ${disk ?? 'none'}, and the adopted ${machine.name} has ${machine.disk}: name that.`,
+      `The system disk in the domain XML is ${disk ?? 'none'}, and the ` +
+        `adopted ${machine.name} has ${machine.disk}: name that.`,
     )
 }
 

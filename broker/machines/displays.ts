@@ -1,6 +1,9 @@
 import type { Look } from '../occupancy/occupancy.js'
 
-/** Who is connected to the displays of a machine, as its QEMU says, or why it does not say (hypervisor-scripts/helper/displays.py). */
+/**
+ * Who is connected to the displays of a machine, as its QEMU says, or why it does not say
+ * (hypervisor-scripts/helper/displays.py).
+ */
 export type DisplayItem =
   | {
       readonly name: string
@@ -22,7 +25,10 @@ export function lookOf(item: DisplayItem): Look {
     : { fault: item.error.message }
 }
 
-/** Addresses at which QEMU has viewers. Those on the VNC display's own socket are the broker's, which knows more of them. */
+/**
+ * Addresses at which QEMU has viewers. Those on the VNC display's own socket are the broker's,
+ * which knows more of them.
+ */
 export function displayViewers({
   spice,
   vnc,

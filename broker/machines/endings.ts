@@ -1,7 +1,10 @@
 import type { HelperEvent } from '../hypervisors/helper-channel.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 
-/** How a machine went off: its guest was shut down, or rebooted where that counts as power-off; others: somebody or something else ended it; null: nobody has said. */
+/**
+ * How a machine went off: its guest was shut down, or rebooted where that counts as power-off;
+ * others: somebody or something else ended it; null: nobody has said.
+ */
 export type Ending = 'shutdown' | 'reboot' | 'others' | null
 
 export interface EndingsDeps {
@@ -19,8 +22,10 @@ const COUNTS_MS = 60_000
 const WAIT_MS = 2_000
 
 /**
- * Remembers how machines went off. QEMU's SHUTDOWN event carries a reason (https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html, ShutdownCause): only one that begins
- * with guest- is the guest's own doing. A QEMU that is killed says nothing, and libvirt then says "Stopped Failed" or "Stopped Crashed"; `virsh destroy` is "Stopped Destroyed".
+ * Remembers how machines went off. QEMU's SHUTDOWN event carries a reason
+ * (https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html, ShutdownCause): only one that begins
+ * with guest- is the guest's own doing. A QEMU that is killed says nothing, and libvirt then says
+ * "Stopped Failed" or "Stopped Crashed"; `virsh destroy` is "Stopped Destroyed".
  */
 export class Endings {
   readonly #heard = new Map<string, Heard>()

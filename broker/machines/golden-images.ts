@@ -81,7 +81,10 @@ export class GoldenImages {
     return job
   }
 
-  /** *Populate machines*: all vdi machines of an initial, or those named (a renewal). Refuses while the initial runs. */
+  /**
+   * *Populate machines*: all vdi machines of an initial, or those named (a renewal). Refuses while
+   * the initial runs.
+   */
   async populate(
     name: string,
     request: PopulateRequest,
@@ -172,7 +175,8 @@ export class GoldenImages {
     if (machine.adopted === 1)
       throw new BrokerError(
         'foreign',
-        `${name} was adopted: its disk was there before Berth, which puts nothing in its place. Create a machine and import the image there.`,
+        `${name} was adopted: its disk was there before Berth, which puts nothing in its ` +
+          'place. Create a machine and import the image there.',
       )
     await this.deps.observer.requireOff(name)
     const job = await this.deps.store.transaction().execute(

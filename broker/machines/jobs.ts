@@ -58,7 +58,10 @@ export interface DeleteInput {
   readonly force: boolean
 }
 
-/** So many machines of one host are made or deleted at a time: a cancel spares the others, and what has begun is taken back, or deleted to its end. */
+/**
+ * So many machines of one host are made or deleted at a time: a cancel spares the others, and what
+ * has begun is taken back, or deleted to its end.
+ */
 const AT_ONCE = 8
 const FIRST_CONTACT_MS = 15_000
 
@@ -66,7 +69,10 @@ export function toJobMachine(row: { id: string; name: string; hypervisor: string
   return { id: row.id, name: row.name, hypervisor: row.hypervisor }
 }
 
-/** Each machine on its own: one that fails leaves the others done. `atOnce`: so many of a host at a time; a slow host does not hold the others up. */
+/**
+ * Each machine on its own: one that fails leaves the others done. `atOnce`: so many of a host at a
+ * time; a slow host does not hold the others up.
+ */
 export async function eachMachine<I>(
   context: JobContext<I>,
   machines: readonly JobMachine[],
@@ -119,7 +125,10 @@ export function powerJob(deps: MachineJobDeps): JobKind<PowerInput> {
 /** Journaled before a new machine is begun with: until then there is nothing of it on its host. */
 const LOOKED = 'look'
 
-/** Makes the disk (where the machine has one of its own) and the domain. A new machine that cannot be made leaves nothing behind. */
+/**
+ * Makes the disk (where the machine has one of its own) and the domain. A new machine that cannot
+ * be made leaves nothing behind.
+ */
 export function defineJob(deps: MachineJobDeps): JobKind<DefineInput> {
   return {
     kind: 'define',
@@ -169,7 +178,10 @@ export function defineJob(deps: MachineJobDeps): JobKind<DefineInput> {
   }
 }
 
-/** A host that refuses has changed nothing, and then neither has the database; what it did when it gave no answer is not known. */
+/**
+ * A host that refuses has changed nothing, and then neither has the database; what it did when it
+ * gave no answer is not known.
+ */
 const REFUSALS: readonly ErrorCode[] = [
   'hypervisor_refused',
   'invalid_request',
@@ -187,7 +199,10 @@ async function restore(
   await deps.store.updateTable('machine').set(values).where('id', '=', id).execute()
 }
 
-/** Before anything is changed: neither a domain nor a file that Berth did not make stands where the machine is to be. */
+/**
+ * Before anything is changed: neither a domain nor a file that Berth did not make stands where the
+ * machine is to be.
+ */
 async function refuseForeign(
   deps: MachineJobDeps,
   machine: JobMachine,
@@ -205,8 +220,9 @@ async function refuseForeign(
 }
 
 /**
- * Takes back what this job has made, and nothing else: the domain with the machine's own UUID, and the disk that carries the id of this job's step. Before
- * anything was made there is nothing to take back; where the host is away it is done later.
+ * Takes back what this job has made, and nothing else: the domain with the machine's own UUID, and
+ * the disk that carries the id of this job's step. Before anything was made there is nothing to
+ * take back; where the host is away it is done later.
  */
 async function unmake(
   deps: MachineJobDeps,
@@ -327,7 +343,10 @@ function diskPlace(
     : { kind: 'image', dir: 'images', name }
 }
 
-/** Undefines the domain with the machine's UUID and removes the disk that was made for it; says what turned out to be somebody else's and stays. */
+/**
+ * Undefines the domain with the machine's UUID and removes the disk that was made for it; says what
+ * turned out to be somebody else's and stays.
+ */
 async function removeFromHost(
   deps: MachineJobDeps,
   context: JobContext<DeleteInput>,

@@ -24,8 +24,10 @@ const AT_ONCE = 8
 const KINDS: ReadonlyArray<LeftoverRow['kind']> = ['domain', 'overlay', 'image']
 
 /**
- * What must still be removed from hosts. It is noted in the transaction that forgets the machine, so that neither a crash nor a host that is away leaves
- * anything behind for ever; removed at once where the host is up, else when it is back. Only what is named by UUID or carries the right mark is removed.
+ * What must still be removed from hosts. It is noted in the transaction that forgets the machine,
+ * so that neither a crash nor a host that is away leaves anything behind for ever; removed at once
+ * where the host is up, else when it is back. Only what is named by UUID or carries the right mark
+ * is removed.
  */
 export class Leftovers {
   readonly #clearing = new Map<string, Promise<void>>()
@@ -84,7 +86,10 @@ export class Leftovers {
       .execute()
   }
 
-  /** Removes what was noted for this host, if it is up. What does not succeed is tried again later. Calls while one waits for its turn make one. */
+  /**
+   * Removes what was noted for this host, if it is up. What does not succeed is tried again later.
+   * Calls while one waits for its turn make one.
+   */
   async clear(hypervisor: string): Promise<void> {
     const waiting = this.#waiting.get(hypervisor)
     if (waiting) return await waiting
@@ -117,7 +122,8 @@ export class Leftovers {
     const link = this.deps.hypervisors.link(hypervisor)
     if (link.status().state !== 'up') return
     const rows = await this.list(hypervisor)
-    // Domains come first, then overlays: a file is refused while a machine has it open, and an image while an overlay stands on it.
+    // Domains come first, then overlays: a file is refused while a machine has it open, and an
+    // image while an overlay stands on it.
     for (const kind of KINDS) {
       const isUp = await this.#removeAll(
         link,

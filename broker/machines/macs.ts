@@ -34,7 +34,9 @@ export async function takeMacs(
   if (other !== null && other.id !== machine.id)
     throw new BrokerError(
       'mac_taken',
-      `${machine.name} has the MAC address ${other.mac}, and so has ${other.name} on ${other.hypervisor}: both would lose their connections. Give one of them another with "virsh edit".`,
+      `${machine.name} has the MAC address ${other.mac}, and so has ${other.name} ` +
+        `on ${other.hypervisor}: both would lose their connections. Give one of them another ` +
+        'with "virsh edit".',
     )
   for (const mac of wanted)
     await tx

@@ -1,7 +1,10 @@
 import { NAME_PATTERN } from '../api/common.js'
 import { BrokerError } from '../errors.js'
 
-/** `pc-{nn}` with count 3 and first 1 gives pc-01, pc-02, pc-03. Throws `invalid_request`; names that end like a generation (`.g7`) are refused too. */
+/**
+ * `pc-{nn}` with count 3 and first 1 gives pc-01, pc-02, pc-03. Throws `invalid_request`; names
+ * that end like a generation (`.g7`) are refused too.
+ */
 export function expandNames(pattern: string, count: number, first: number): string[] {
   const places = [...pattern.matchAll(/\{(n+)\}/g)]
   if (places.length > 1)

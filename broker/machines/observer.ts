@@ -34,9 +34,11 @@ const GATHER_MS = 60
 const WITHOUT_QEMU: readonly PowerState[] = ['off', 'missing']
 
 /**
- * Keeps what the database says of power, and the occupancy of viewers, equal to what libvirt and QEMU say: on every event, when a host comes back, and by
- * timer. Events carry no state; each only causes a look. Emits `power` (machine id, now, before), `viewers` (machine id: other viewers, or it is known no
- * more, or again, who they are), `looked` (hypervisor) and `unseen` (hypervisor: a look at it failed).
+ * Keeps what the database says of power, and the occupancy of viewers, equal to what libvirt and
+ * QEMU say: on every event, when a host comes back, and by timer. Events carry no state; each only
+ * causes a look. Emits `power` (machine id, now, before), `viewers` (machine id: other viewers, or
+ * it is known no more, or again, who they are), `looked` (hypervisor) and `unseen` (hypervisor: a
+ * look at it failed).
  */
 export class Observer extends EventEmitter<{
   power: [string, PowerState, PowerState]
@@ -177,7 +179,10 @@ export class Observer extends EventEmitter<{
     return new Map(machines.map(({ id, name }) => [id, byName.get(name) ?? { viewers: [] }]))
   }
 
-  /** Tells once of each machine that does not say who is connected, and once when it does again; gives how many there are. */
+  /**
+   * Tells once of each machine that does not say who is connected, and once when it does again;
+   * gives how many there are.
+   */
   async #noteFaults(
     looks: ReadonlyMap<string, Look>,
     machines: readonly Machine[],
@@ -218,7 +223,10 @@ export class Observer extends EventEmitter<{
     await recordEvent(this.deps.store, BERTH, 'hypervisor.seen', `hypervisor:${hypervisor}`)
   }
 
-  /** Writes what a listing says of one machine, or of all on a host, unless a later listing has been written; gives the machines as they are then. */
+  /**
+   * Writes what a listing says of one machine, or of all on a host, unless a later listing has been
+   * written; gives the machines as they are then.
+   */
   async #notePower(
     listing: number,
     domains: readonly DomainState[],

@@ -17,7 +17,10 @@ export async function nameOf(tx: Queries, id: string | null): Promise<string | u
     : (await tx.selectFrom('machine').select('name').where('id', '=', id).executeTakeFirst())?.name
 }
 
-/** The machine that one of this type is made from, checked. Throws `invalid_request` or `wrong_type` when it may not be. */
+/**
+ * The machine that one of this type is made from, checked. Throws `invalid_request` or `wrong_type`
+ * when it may not be.
+ */
 export async function parentFor(
   tx: Queries,
   type: MachineType,

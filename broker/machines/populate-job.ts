@@ -35,7 +35,10 @@ const DEFINES_AT_ONCE = 4
 /** What has not been switched off yet when a cancel comes stays on. */
 const OFF_AT_ONCE = 8
 
-/** *Populate machines*: overlays on one generation and the domains on them, in batches per hypervisor and in parallel over hypervisors. */
+/**
+ * *Populate machines*: overlays on one generation and the domains on them, in batches per
+ * hypervisor and in parallel over hypervisors.
+ */
 export function populateJob(deps: PopulateDeps): JobKind<PopulateInput> {
   return {
     kind: 'populate',
@@ -52,7 +55,8 @@ export function populateJob(deps: PopulateDeps): JobKind<PopulateInput> {
               [hypervisor, ...there.map((machine) => machine.name)],
               error,
             )
-            await noteBases(deps, initial.id, hypervisor, there).catch(() => {}) // a host that is away is asked at the next populate
+            // a host that is away is asked at the next populate
+            await noteBases(deps, initial.id, hypervisor, there).catch(() => {})
           }
         }),
       )
@@ -156,7 +160,10 @@ async function withoutForeign(
   return machines.filter(({ name }) => !inTheWay.has(name))
 }
 
-/** Marks the machines in use for later; with force nobody is spared. What was decided is journaled, since it decides over people's work. */
+/**
+ * Marks the machines in use for later; with force nobody is spared. What was decided is journaled,
+ * since it decides over people's work.
+ */
 async function setApart(
   deps: PopulateDeps,
   context: JobContext<PopulateInput>,

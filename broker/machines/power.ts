@@ -92,7 +92,8 @@ export class Power {
         .where('id', '=', machine.id)
         .execute()
       await link.startDomain(domainOf(machine))
-      await this.deps.observer.powerNow(machine) // noted before the job ends: who asks then must not see it off and start it again
+      // noted before the job ends: who asks then must not see it off and start it again
+      await this.deps.observer.powerNow(machine)
       return ''
     }
     return await this.#starts.run(machine.hypervisor, start, signal)
@@ -128,7 +129,10 @@ export class Power {
     return `The guest did not shut down within ${Math.round(timeoutMs / 1000)} s; the plug was pulled.`
   }
 
-  /** `offWithinMs`: how long a machine whose reboot counts as power-off may take to go off; a reboot by ACPI takes the guest's own time. */
+  /**
+   * `offWithinMs`: how long a machine whose reboot counts as power-off may take to go off; a reboot
+   * by ACPI takes the guest's own time.
+   */
   async #restart(
     machine: MachineRow,
     op: 'domain_reboot' | 'domain_reset',
@@ -152,7 +156,10 @@ export class Power {
           'cancelled',
           'The job was cancelled; the guest may still reboot, and is started again then.',
         )
-      return `Its guest has not gone down within ${Math.round(offWithinMs / 1000)} s; when it does, it is started again.`
+      return (
+        `Its guest has not gone down within ${Math.round(offWithinMs / 1000)} s; when it does, ` +
+        'it is started again.'
+      )
     }
     // Cancelled or not: it was running, and is not left off.
     await this.start(await this.#machine(machine.id), NEVER)

@@ -15,7 +15,10 @@ export interface RestartsDeps {
   readonly log: Logger
 }
 
-/** A guest with `on_reboot=destroy` that reboots goes off, and its throw-away layer with it; then the broker starts it again. */
+/**
+ * A guest with `on_reboot=destroy` that reboots goes off, and its throw-away layer with it; then
+ * the broker starts it again.
+ */
 export class Restarts {
   constructor(readonly deps: RestartsDeps) {}
 

@@ -115,7 +115,8 @@ export class Machines {
       }
       const machines = rows.map(toJobMachine)
       const first = await requireMachine(tx, machines[0]?.name ?? '')
-      domainXml(specOf(first, this.deps.hypervisors.row(first.hypervisor), 'qemu')) // a faulty domain.xml is refused here, and then nothing is recorded
+      // a faulty domain.xml is refused here, and then nothing is recorded
+      domainXml(specOf(first, this.deps.hypervisors.row(first.hypervisor), 'qemu'))
       await also(tx, machines)
       const input: DefineInput = {
         machines,
@@ -138,7 +139,8 @@ export class Machines {
     if (!domains.some((domain) => domain.name === wish.name))
       throw new BrokerError(
         'not_found',
-        `${wish.hypervisor} has no domain ${wish.name}: "berth hypervisor domains ${wish.hypervisor}" shows those that can be adopted.`,
+        `${wish.hypervisor} has no domain ${wish.name}: "berth hypervisor ` +
+          `domains ${wish.hypervisor}" shows those that can be adopted.`,
       )
     const xml = await link.domainXml(wish.name)
     const domain = parseDomainXml(xml)
@@ -516,7 +518,10 @@ function hardwareOf(wish: Hardware, template: string | undefined) {
   }
 }
 
-/** One XML for several machines, in one request or one after the other, may hold nothing that can belong to one only. */
+/**
+ * One XML for several machines, in one request or one after the other, may hold nothing that can
+ * belong to one only.
+ */
 async function refuseSharedTemplate(
   tx: Queries,
   template: string | undefined,

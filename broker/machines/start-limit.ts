@@ -1,6 +1,9 @@
 import { BrokerError } from '../errors.js'
 
-/** At most so many at a time for each key; the others wait in the order in which they came, until they are cancelled. */
+/**
+ * At most so many at a time for each key; the others wait in the order in which they came, until
+ * they are cancelled.
+ */
 export class Limit {
   readonly #active = new Map<string, number>()
   /** A Set keeps the order, and lets one leave from the middle. */

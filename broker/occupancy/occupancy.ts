@@ -7,7 +7,10 @@ export interface CarriedViewers {
   readonly forwards: readonly string[]
 }
 
-/** Who uses a machine. `unknown`: why nobody can tell whether these are all, for the reader; such a machine counts as in use. */
+/**
+ * Who uses a machine. `unknown`: why nobody can tell whether these are all, for the reader; such a
+ * machine counts as in use.
+ */
 export interface Use {
   readonly viewers: readonly string[]
   readonly unknown: string | null
@@ -26,7 +29,10 @@ export interface OccupancyDeps {
   readonly maxAgeMs: number
 }
 
-/** `viewers`: as they were last known. `sinceMs`: since when that has been known without a break; null while it is not. */
+/**
+ * `viewers`: as they were last known. `sinceMs`: since when that has been known without a break;
+ * null while it is not.
+ */
 interface Seen {
   readonly viewers: readonly string[]
   readonly atMs: number
@@ -42,8 +48,9 @@ interface SeenHost {
 const NEVER: SeenHost = { atMs: null, sinceMs: null, fault: null }
 
 /**
- * Who uses which machine, and how fresh that is known; in memory, since it is what this process has seen itself. All times are of the monotonic clock. No answer
- * is not the answer that nobody is there: whoever takes something from somebody asks `use` or `isSettled` first.
+ * Who uses which machine, and how fresh that is known; in memory, since it is what this process has
+ * seen itself. All times are of the monotonic clock. No answer is not the answer that nobody is
+ * there: whoever takes something from somebody asks `use` or `isSettled` first.
  */
 export class Occupancy {
   readonly #seen = new Map<string, Seen>()
@@ -55,7 +62,10 @@ export class Occupancy {
 
   constructor(readonly deps: OccupancyDeps) {}
 
-  /** Takes a whole look at a host, which was begun at `atMs`; gives the machines of which something else is known now. Machines that are not in it are forgotten. */
+  /**
+   * Takes a whole look at a host, which was begun at `atMs`; gives the machines of which something
+   * else is known now. Machines that are not in it are forgotten.
+   */
   noteLook(hypervisor: string, looks: ReadonlyMap<string, Look>, atMs: number): string[] {
     const before = this.#hosts.get(hypervisor) ?? NEVER
     if (before.atMs !== null && before.atMs > atMs) return [] // a later look was quicker

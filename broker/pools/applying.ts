@@ -15,7 +15,10 @@ import { requirePool } from './store.js'
 
 type Change = ApplyResult['changes'][number]
 
-/** Carries documents into the database, inside the caller's transaction. `onTouched`: a pool's id, for those who have to look at it when that is committed. */
+/**
+ * Carries documents into the database, inside the caller's transaction. `onTouched`: a pool's id,
+ * for those who have to look at it when that is committed.
+ */
 export class Applying {
   readonly #jobs: string[] = []
 
@@ -83,7 +86,9 @@ export class Applying {
       )
       return other.map(
         ([field, value]) =>
-          `The pool ${name} stays with ${field} ${String(before[field] ?? '') || 'as it was'}, not ${String(value)}: that is said when a pool is created.`,
+          `The pool ${name} stays ` +
+          `with ${field} ${String(before[field] ?? '') || 'as it was'}, ` +
+          `not ${String(value)}: that is said when a pool is created.`,
       )
     })
   }

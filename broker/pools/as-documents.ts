@@ -3,7 +3,10 @@ import { compareNames } from '../natural-order.js'
 import { toGrantOn } from '../users/permissions.js'
 import type { WantedGrant } from './document-forms.js'
 
-/** By the pool's id: names of the members that it did not build itself, in the order of their numbers. `id`: of this pool only. */
+/**
+ * By the pool's id: names of the members that it did not build itself, in the order of their
+ * numbers. `id`: of this pool only.
+ */
 export async function membersByHand(
   queries: Queries,
   id?: string,

@@ -32,8 +32,9 @@ const LAST_RETRY_MS = 30 * 60_000
 export const OTHER_JOB_TRIES = 20
 
 /**
- * Makes the golden image where the pool has none yet, then the members that are missing. It looks at what there is before each step, so that it can be
- * repeated; each member succeeds or fails on its own, and what is half-made of one that failed is removed.
+ * Makes the golden image where the pool has none yet, then the members that are missing. It looks
+ * at what there is before each step, so that it can be repeated; each member succeeds or fails on
+ * its own, and what is half-made of one that failed is removed.
  */
 export function buildJob(deps: PoolJobDeps): JobKind<BuildInput> {
   return {
@@ -115,8 +116,9 @@ async function ensureInitial(
 }
 
 /**
- * Waits for a job that another call, or this one before a crash, began; then copies the golden disk unless there is an image. Another pool may be made from the
- * same golden machine at this moment: then it is copied after that.
+ * Waits for a job that another call, or this one before a crash, began; then copies the golden disk
+ * unless there is an image. Another pool may be made from the same golden machine at this moment:
+ * then it is copied after that.
  */
 async function ensureImage(
   deps: PoolJobDeps,

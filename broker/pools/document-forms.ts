@@ -93,7 +93,8 @@ export interface Wanted {
 }
 
 /**
- * Reads documents, one after the other; others have their turn in between. Throws `invalid_request` with every fault, each with its line.
+ * Reads documents, one after the other; others have their turn in between. Throws `invalid_request`
+ * with every fault, each with its line.
  */
 export async function readDocuments(yaml: string): Promise<Wanted> {
   refuseTooMuch(yaml)
@@ -157,7 +158,9 @@ function readDocument(
     return [
       {
         line: first,
-        message: `apiVersion "${String(apiVersion)}" with kind "${String(kind)}" is not known: use ${Object.keys(FORMS).join(', or ')}`,
+        message:
+          `apiVersion "${String(apiVersion)}" with kind "${String(kind)}" is not known: ` +
+          `use ${Object.keys(FORMS).join(', or ')}`,
       },
     ]
   const faults = [...Value.Errors(form, value)].map((error): Fault => ({
@@ -241,7 +244,8 @@ function take(value: unknown, wanted: Wanted, line: number): void {
     const ignored = Object.keys(spec).filter((field) => field !== 'pools')
     if (ignored.length > 0)
       wanted.warnings.push(
-        `line ${line}: of a VirtualMachine only spec.pools is taken; ${ignored.join(', ')} ${ignored.length === 1 ? 'is' : 'are'} left out.`,
+        `line ${line}: of a VirtualMachine only spec.pools is ` +
+          `taken; ${ignored.join(', ')} ${ignored.length === 1 ? 'is' : 'are'} left out.`,
       )
   }
 }

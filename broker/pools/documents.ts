@@ -20,8 +20,9 @@ export class Documents {
   constructor(readonly deps: DocumentsDeps) {}
 
   /**
-   * Creates and changes what the documents name; what they do not name stays. All of it is wished in one transaction: a refusal in the last document leaves the
-   * first one undone. Jobs then carry the wishes out. `dryRun`: does the same, and takes it back.
+   * Creates and changes what the documents name; what they do not name stays. All of it is wished
+   * in one transaction: a refusal in the last document leaves the first one undone. Jobs then carry
+   * the wishes out. `dryRun`: does the same, and takes it back.
    */
   async apply(yaml: string, dryRun: boolean, by: Actor): Promise<ApplyResult> {
     const { store, pools } = this.deps

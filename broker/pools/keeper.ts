@@ -42,7 +42,10 @@ interface Member extends MemberFacts {
 const LOOK_EVERY_MS = 5_000
 const MACHINES_AT_ONCE = 500
 
-/** Makes pools what their policies say: as many members as wanted, so many of them running, nobody's desktop touched. One look at all pools after another; each step may be repeated. */
+/**
+ * Makes pools what their policies say: as many members as wanted, so many of them running, nobody's
+ * desktop touched. One look at all pools after another; each step may be repeated.
+ */
 export class PoolKeeper {
   readonly #rounds: Rounds
   /** Machines that have changed since the last look. */

@@ -73,10 +73,16 @@ export function retentionEnd(retention: string, idleSince: number): number {
     : idleSince + milliseconds(retention)
 }
 
-/** Nobody loses his desktop sooner than this after the policy was changed, or than the whole new retention where that is shorter: there is time for the warning. */
+/**
+ * Nobody loses his desktop sooner than this after the policy was changed, or than the whole new
+ * retention where that is shorter: there is time for the warning.
+ */
 const LEAST_AFTER_CHANGE_MS = 15 * 60_000
 
-/** Since when a desktop counts as unused once its pool's retention is `retention`: later than before where it would be taken at once. Pure. */
+/**
+ * Since when a desktop counts as unused once its pool's retention is `retention`: later than before
+ * where it would be taken at once. Pure.
+ */
 export function idleSinceAfterChange(retention: string, idleSince: number, now: number): number {
   const leastEnd = Math.min(
     now + LEAST_AFTER_CHANGE_MS,
@@ -100,7 +106,10 @@ export interface Place {
   readonly members: number
 }
 
-/** Spreads `count` machines of `memoryMib` over the places: each goes where most memory would be left, then where fewest members are, then by name. */
+/**
+ * Spreads `count` machines of `memoryMib` over the places: each goes where most memory would be
+ * left, then where fewest members are, then by name.
+ */
 export function placeMembers(count: number, memoryMib: number, places: readonly Place[]): string[] {
   const left = places.map((place) => ({ ...place }))
   return Array.from({ length: count }, () => {
@@ -129,7 +138,10 @@ export interface SizeFacts {
   readonly coolDownMs: number
 }
 
-/** The size that the pool should have now: it grows at once for those who wait, and shrinks to the minimum when what is above it was not needed for the cool-down. */
+/**
+ * The size that the pool should have now: it grows at once for those who wait, and shrinks to the
+ * minimum when what is above it was not needed for the cool-down.
+ */
 export function wantedSize(facts: SizeFacts, now: number): number {
   const { size, min, max, idle, waiting, neededAt, coolDownMs } = facts
   if (size < min) return min
@@ -148,7 +160,10 @@ export interface MemberFacts {
   readonly number: number
 }
 
-/** Whom a pool that is too large lets go: those it built, first the failed, then the free that are off, then the free that run; the highest numbers first. */
+/**
+ * Whom a pool that is too large lets go: those it built, first the failed, then the free that are
+ * off, then the free that run; the highest numbers first.
+ */
 export function membersToRemove(members: readonly MemberFacts[], count: number): string[] {
   const rank = (member: MemberFacts): number =>
     member.state === 'failed' ? 0 : member.running ? 2 : 1
@@ -195,7 +210,10 @@ export function strictest(policies: readonly PoolPolicy[]): {
   }
 }
 
-/** What must be done before the next person gets a desktop that was left by `how`; keep: it is stopped only when somebody else wants it. */
+/**
+ * What must be done before the next person gets a desktop that was left by `how`; keep: it is
+ * stopped only when somebody else wants it.
+ */
 export function uncleanAfter(how: Cleaning): 'stop' | 'rebuild' {
   return how === 'rebuild' ? 'rebuild' : 'stop'
 }

@@ -19,7 +19,10 @@ export interface RemoveDeps extends PoolJobDeps {
   readonly releaseAll: (poolId: string) => Promise<void>
 }
 
-/** Members first, then the initial that the pool made, then the pool: what is left after a failure can be deleted again. */
+/**
+ * Members first, then the initial that the pool made, then the pool: what is left after a failure
+ * can be deleted again.
+ */
 export function removeJob(deps: RemoveDeps): JobKind<RemoveInput> {
   return {
     kind: 'pool-remove',
@@ -98,7 +101,10 @@ async function removeOne(
   }
 }
 
-/** Its deletion was cancelled before it had begun. Whether it is as clean as it was, nobody knows: it is handed to nobody until it is rebuilt or removed. */
+/**
+ * Its deletion was cancelled before it had begun. Whether it is as clean as it was, nobody knows:
+ * it is handed to nobody until it is rebuilt or removed.
+ */
 async function keepAfterAll(deps: RemoveDeps, machine: { readonly id: string }): Promise<never> {
   const reason = 'Its removal was cancelled: rebuild it, or remove it again.'
   await enterDesktop(deps.store, machine.id, 'failed', { reason }, deps.now(), ['deleting'])

@@ -4,7 +4,10 @@ import type { PoolPolicy, Schedule } from '../api/pools.js'
 /** A broker that was away does not do in the evening what it missed in the morning. */
 const LATE_AT_MOST_MS = 15 * 60_000
 
-/** How many spares the schedule wants now: what its latest entry said, or the policy's own number while none has come yet. */
+/**
+ * How many spares the schedule wants now: what its latest entry said, or the policy's own number
+ * while none has come yet.
+ */
 export function scheduledSpares(policy: PoolPolicy, now: number): number {
   const latest = policy.schedule
     .filter((entry) => entry.do === 'spares')

@@ -50,7 +50,10 @@ export interface Wished {
   readonly job: string | null
 }
 
-/** What callers may ask of pools. Each wish is recorded in one transaction; jobs and the keeper make it true. Emits `change` (pool id) and `member` (machine id). */
+/**
+ * What callers may ask of pools. Each wish is recorded in one transaction; jobs and the keeper make
+ * it true. Emits `change` (pool id) and `member` (machine id).
+ */
 export class Pools extends EventEmitter<{
   /** Something of this pool: its definition, or who may have what of it. */
   change: [string]
@@ -113,7 +116,8 @@ export class Pools extends EventEmitter<{
     if (taken)
       throw new BrokerError(
         'name_taken',
-        `There is a pool ${taken.name} already: choose another name, or change its size with "berth pool resize ${taken.name} N".`,
+        `There is a pool ${taken.name} already: choose another name, or change its size with ` +
+          `"berth pool resize ${taken.name} N".`,
       )
     const id = randomUUID()
     const now = this.deps.now()
@@ -152,7 +156,10 @@ export class Pools extends EventEmitter<{
     }
   }
 
-  /** Changes policy and size. Growing makes what is missing; shrinking takes the free members, and with force also those that somebody has. */
+  /**
+   * Changes policy and size. Growing makes what is missing; shrinking takes the free members, and
+   * with force also those that somebody has.
+   */
   async change(
     name: string,
     patch: PoolPatch,
@@ -227,7 +234,10 @@ export class Pools extends EventEmitter<{
     }
   }
 
-  /** From now on nothing is claimed; then the job takes the members and the pool away. Repeated, it names the job that is at it. */
+  /**
+   * From now on nothing is claimed; then the job takes the members and the pool away. Repeated, it
+   * names the job that is at it.
+   */
   async remove(name: string, keepMachines: boolean, by: Actor): Promise<string> {
     const job = await this.deps.store.transaction().execute(async (tx) => {
       const pool = await requirePool(tx, name)
@@ -291,7 +301,10 @@ export class Pools extends EventEmitter<{
     return { id: pool.id, job: null }
   }
 
-  /** A machine that somebody has, or works on, is not handed to others; a device that had it by name and has left loses it. */
+  /**
+   * A machine that somebody has, or works on, is not handed to others; a device that had it by name
+   * and has left loses it.
+   */
   async #refuseHeld(tx: Queries, machine: { id: string; name: string }): Promise<void> {
     const member = await tx
       .selectFrom('desktop')
@@ -307,7 +320,8 @@ export class Pools extends EventEmitter<{
     if (held?.fixed === 1)
       throw new BrokerError(
         'assigned',
-        `${held.holder.replace(/^user:/, '')} has ${machine.name}: release it first with "berth release ${machine.name}".`,
+        `${held.holder.replace(/^user:/, '')} has ${machine.name}: release it first with ` +
+          `"berth release ${machine.name}".`,
       )
     const { viewers, unknown } = this.deps.observer.occupancy.use(machine.id)
     if (held !== undefined && viewers.length === 0 && unknown !== null)
@@ -570,7 +584,8 @@ async function refuseForeignNames(
   if (taken)
     throw new BrokerError(
       'name_taken',
-      `There is a machine ${taken.name} already, and a member of ${pool} would be called so: choose another name for the pool, or delete that machine.`,
+      `There is a machine ${taken.name} already, and a member of ${pool} would be called so: ` +
+        'choose another name for the pool, or delete that machine.',
     )
 }
 

@@ -66,7 +66,10 @@ export type DesktopChange = Partial<
   >
 >
 
-/** Changes the state of a desktop if the table of transitions allows it, and what claims look at with it; false when it does not. */
+/**
+ * Changes the state of a desktop if the table of transitions allows it, and what claims look at
+ * with it; false when it does not.
+ */
 export async function enterDesktop(
   queries: Queries,
   machineId: string,
@@ -102,8 +105,9 @@ export async function enterDesktop(
 }
 
 /**
- * Writes what claims look at anew, after the power, the maintenance or the state of a machine changed. One statement: between reading and writing the state
- * could change, and a free desktop would never be given again.
+ * Writes what claims look at anew, after the power, the maintenance or the state of a machine
+ * changed. One statement: between reading and writing the state could change, and a free desktop
+ * would never be given again.
  */
 export async function refreshMembers(
   queries: Queries,
@@ -161,7 +165,10 @@ export async function refreshMembers(
     .execute()
 }
 
-/** Makes a machine a member; a machine that nobody handed out before becomes a desktop, in `state`. One that runs may show somebody's doings: it is stopped before anybody gets it. */
+/**
+ * Makes a machine a member; a machine that nobody handed out before becomes a desktop, in `state`.
+ * One that runs may show somebody's doings: it is stopped before anybody gets it.
+ */
 export async function addMember(
   queries: Queries,
   poolId: string,

@@ -13,12 +13,18 @@ export interface ViewsDeps {
 /** These look after the desktops of others, so they see how the pool stands. */
 const SEE_ALL: readonly Verb[] = ['assign', 'admin']
 
-/** Whether somebody sees what a pool or machine is made from, and who has the others. `reader`: they read everything. */
+/**
+ * Whether somebody sees what a pool or machine is made from, and who has the others. `reader`: they
+ * read everything.
+ */
 export function seesWhole(verbs: ReadonlySet<Verb>, reader: boolean): boolean {
   return reader || SEE_ALL.some((verb) => verbs.has(verb))
 }
 
-/** What somebody may know of a pool. `verbs`: what he may do with it; `reader`: he reads everything; `machine`: his own desktop of it. Pure. */
+/**
+ * What somebody may know of a pool. `verbs`: what he may do with it; `reader`: he reads everything;
+ * `machine`: his own desktop of it. Pure.
+ */
 export function poolFor(
   pool: Pool,
   { verbs, reader, machine }: { verbs: ReadonlySet<Verb>; reader: boolean; machine: string | null },
@@ -48,7 +54,10 @@ function stateFor(pool: Pool, machine: string | null): 'yours' | 'free' | 'full'
     : 'full'
 }
 
-/** Pools as this caller may see them. Those that he may not see at all are left as they are: the table of access takes them out. */
+/**
+ * Pools as this caller may see them. Those that he may not see at all are left as they are: the
+ * table of access takes them out.
+ */
 export async function poolsFor(
   { store, permissions }: ViewsDeps,
   caller: Caller,

@@ -4,8 +4,9 @@ import Database from 'better-sqlite3'
 import { BrokerError } from '../errors.js'
 
 /**
- * Makes the data directory (0700) and takes it for this process. The lock is an open transaction of a small database of its own: the kernel
- * frees it when the process dies, however that happens. Gives the function that frees it; throws when another broker has it.
+ * Makes the data directory (0700) and takes it for this process. The lock is an open transaction of
+ * a small database of its own: the kernel frees it when the process dies, however that happens.
+ * Gives the function that frees it; throws when another broker has it.
  */
 export function lockDataDirectory(path: string): () => void {
   mkdirSync(path, { recursive: true, mode: 0o700 })

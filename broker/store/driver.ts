@@ -12,7 +12,10 @@ import {
 
 /** So long may statements follow one another before sockets and timers get their turn. */
 const TURN_MS = 5
-/** Another program (a backup, an administrator's shell) may hold the write lock for so long before what waits for it fails. */
+/**
+ * Another program (a backup, an administrator's shell) may hold the write lock for so long before
+ * what waits for it fails.
+ */
 const BUSY_PATIENCE_MS = 5_000
 const BUSY_RETRY_MS = 20
 
@@ -34,9 +37,10 @@ export class FairSqliteDialect extends SqliteDialect {
 }
 
 /**
- * One connection, handed on in the order in which it was asked for. Kysely's own mutex wakes all who wait at each release, so 4,000 at once cost
- * 30 times as much. better-sqlite3 answers at once, so a thousand questions would follow one another without a turn of the event loop:
- * the connection is handed on in a later turn whenever the present one has lasted TURN_MS.
+ * One connection, handed on in the order in which it was asked for. Kysely's own mutex wakes all
+ * who wait at each release, so 4,000 at once cost 30 times as much. better-sqlite3 answers at once,
+ * so a thousand questions would follow one another without a turn of the event loop: the connection
+ * is handed on in a later turn whenever the present one has lasted TURN_MS.
  */
 class FairSqliteDriver extends SqliteDriver {
   readonly #config: FairDialectConfig
@@ -80,12 +84,18 @@ class FairSqliteDriver extends SqliteDriver {
     next()
   }
 
-  /** Takes the write lock at once: a transaction that reads first and is refused the lock later could only be repeated. */
+  /**
+   * Takes the write lock at once: a transaction that reads first and is refused the lock later
+   * could only be repeated.
+   */
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'))
   }
 
-  /** A full disk has rolled back already (https://sqlite.org/lang_transaction.html, "Response To Errors Within A Transaction"); the first error is the one to tell. */
+  /**
+   * A full disk has rolled back already (https://sqlite.org/lang_transaction.html, "Response To
+   * Errors Within A Transaction"); the first error is the one to tell.
+   */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     if (this.#config.raw.inTransaction) await super.rollbackTransaction(connection)
   }
@@ -120,7 +130,8 @@ class PatientConnection implements DatabaseConnection {
         return result
       } catch (error) {
         if (!isBusy(error) || this.raw.inTransaction) throw error
-        // Counted from the first that found it locked: those behind it in the queue do not wait as long again, each in turn.
+        // Counted from the first that found it locked: those behind it in the queue do not wait as
+        // long again, each in turn.
         this.#busySince ??= performance.now()
         if (performance.now() - this.#busySince > BUSY_PATIENCE_MS) throw error
         await delay(BUSY_RETRY_MS)

@@ -1,7 +1,10 @@
 import Database from 'better-sqlite3'
 import { BrokerError } from '../errors.js'
 
-/** Faults of the database itself (https://sqlite.org/rescode.html) and of its disk (errno(3)), not of what was asked of them. */
+/**
+ * Faults of the database itself (https://sqlite.org/rescode.html) and of its disk (errno(3)), not
+ * of what was asked of them.
+ */
 const FAULTS = [
   {
     code: 'store_busy',
@@ -23,14 +26,20 @@ const FAULTS = [
   },
 ] as const
 
-/** Whether something failed since the database or its disk does: what is done about it then is the broker's own affair. */
+/**
+ * Whether something failed since the database or its disk does: what is done about it then is the
+ * broker's own affair.
+ */
 export function isStoreFault(error: unknown): boolean {
   return error instanceof BrokerError
     ? FAULTS.some(({ code }) => code === error.code)
     : storeFault(error) !== null
 }
 
-/** What a failure of the database, or of a file beside it, means for the one who asked; null when neither is at fault. */
+/**
+ * What a failure of the database, or of a file beside it, means for the one who asked; null when
+ * neither is at fault.
+ */
 export function storeFault(error: unknown): BrokerError | null {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
   const { code } = error
@@ -41,7 +50,8 @@ export function storeFault(error: unknown): BrokerError | null {
   if (!fault) return null
   return new BrokerError(
     fault.code,
-    `Nothing was changed: ${fault.what} (${code}). Try again; the broker's administrator finds the reason in /readyz and in its log.`,
+    `Nothing was changed: ${fault.what} (${code}). Try again; the broker's administrator ` +
+      'finds the reason in /readyz and in its log.',
     { cause: error },
   )
 }

@@ -13,8 +13,9 @@ interface Write {
 }
 
 /**
- * Small writes that come in crowds, such as the first contacts after a power cut: those that wait at one moment share a transaction, and so the wait for the disk.
- * Each is done when it is on the disk, and one that fails takes back only what it did itself.
+ * Small writes that come in crowds, such as the first contacts after a power cut: those that wait
+ * at one moment share a transaction, and so the wait for the disk. Each is done when it is on the
+ * disk, and one that fails takes back only what it did itself.
  */
 export class GroupedWrites {
   #waiting: Write[] = []

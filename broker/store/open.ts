@@ -15,7 +15,10 @@ import { FairSqliteDialect } from './driver.js'
 import type { Tables } from './tables.js'
 
 const MOST_STATEMENTS = 1_000
-/** What is noted at each login changes nothing of what somebody may do: whoever waits for changes of the table is not told. */
+/**
+ * What is noted at each login changes nothing of what somebody may do: whoever waits for changes of
+ * the table is not told.
+ */
 const QUIET_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   account: ['last_login_at'],
   token: ['last_used_at'],
@@ -30,10 +33,11 @@ export type Store = Kysely<Tables>
 export type Queries = Store | Transaction<Tables>
 
 /**
- * Opens the database file and brings its schema up to date. `path` may be ':memory:'.
- * WAL with synchronous=FULL: a committed wish survives a power cut (https://sqlite.org/pragma.html#pragma_synchronous).
- * `onWrite` hears the name of the table of every statement that changed a row, maybe before its transaction is committed; nothing is said of statements in plain SQL.
- * Throws when the file is damaged, or was written by a newer Berth.
+ * Opens the database file and brings its schema up to date. `path` may be ':memory:'. WAL with
+ * synchronous=FULL: a committed wish survives a power cut
+ * (https://sqlite.org/pragma.html#pragma_synchronous). `onWrite` hears the name of the table of
+ * every statement that changed a row, maybe before its transaction is committed; nothing is said of
+ * statements in plain SQL. Throws when the file is damaged, or was written by a newer Berth.
  */
 export function openStore(path: string, onWrite: OnWrite = () => {}): Store {
   const database = new Database(path)
@@ -125,7 +129,10 @@ function prepare(database: Database.Database, path: string): void {
   }
 }
 
-/** Statements of Kysely come as text each time; the broker has a few hundred different ones, so they are compiled once. */
+/**
+ * Statements of Kysely come as text each time; the broker has a few hundred different ones, so they
+ * are compiled once.
+ */
 function withPreparedStatements(database: Database.Database): SqliteDatabase {
   const prepared = new Map<string, Database.Statement>()
   return {
@@ -141,7 +148,8 @@ function withPreparedStatements(database: Database.Database): SqliteDatabase {
         return known
       }
       const statement = database.prepare(sql)
-      if (prepared.size >= MOST_STATEMENTS) prepared.delete(prepared.keys().next().value ?? '') // lists of many lengths make many texts
+      // lists of many lengths make many texts
+      if (prepared.size >= MOST_STATEMENTS) prepared.delete(prepared.keys().next().value ?? '')
       prepared.set(sql, statement)
       return statement
     },
@@ -154,7 +162,10 @@ export function schemaBlocks(): string[] {
   return text.split(/^-- v \d+$/m).slice(1)
 }
 
-/** Brings a database to the version of the last block; each block is one transaction with its version. Throws for a newer database. */
+/**
+ * Brings a database to the version of the last block; each block is one transaction with its
+ * version. Throws for a newer database.
+ */
 export function migrate(database: Database.Database, blocks: readonly string[]): void {
   const version = Number(database.pragma('user_version', { simple: true }))
   if (version > blocks.length) {

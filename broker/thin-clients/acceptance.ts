@@ -11,13 +11,16 @@ export interface AcceptedSubject {
 }
 
 /**
- * itself: what the known device says of itself now is believed. for: whoever has this code (`code:…`) or comes from this address (`address:…`) is given the
- * key at the next contact.
+ * itself: what the known device says of itself now is believed. for: whoever has this code
+ * (`code:…`) or comes from this address (`address:…`) is given the key at the next contact.
  */
 export type Acceptance =
   { readonly kind: 'itself' } | { readonly kind: 'for'; readonly asker: string }
 
-/** Whom an administrator accepts, who has seen these askers. Throws `code_needed` where it may be several, or nobody has what was given. Pure. */
+/**
+ * Whom an administrator accepts, who has seen these askers. Throws `code_needed` where it may be
+ * several, or nobody has what was given. Pure.
+ */
 export function acceptanceOf(
   subject: AcceptedSubject,
   askers: readonly Asker[],
@@ -67,6 +70,7 @@ function doubt(
   const self = accepted && here ? ` The device itself is at ${address} and shows its key.` : ''
   return new BrokerError(
     'code_needed',
-    `Several devices ask in the place of ${id}: ${list}.${self} Give the code that stands on the screen of the right one.`,
+    `Several devices ask in the place of ${id}: ${list}.${self} Give the code that stands on ` +
+      'the screen of the right one.',
   )
 }

@@ -17,7 +17,10 @@ interface Noted extends Asker {
   readonly atMs: number
 }
 
-/** Who has been silent for longer does not ask any more. A device that waits for an administrator asks twice a minute. */
+/**
+ * Who has been silent for longer does not ask any more. A device that waits for an administrator
+ * asks twice a minute.
+ */
 const LATELY_MS = 10 * 60_000
 const MOST_FOR_ONE_DEVICE = 16
 /** A flood from one address must not push another one off the list. */
@@ -50,7 +53,10 @@ export class Askers {
     readonly now: () => number,
   ) {}
 
-  /** The code on the screen of who asks in the place of this device. Nobody can make a claim that gives a code of his choice. */
+  /**
+   * The code on the screen of who asks in the place of this device. Nobody can make a claim that
+   * gives a code of his choice.
+   */
   code(deviceId: string, caller: Pick<Caller, 'claim' | 'address'>): string {
     return spelled(
       codeFrom(

@@ -9,7 +9,10 @@ export interface FoundFault {
 
 const MOST_FAULTS = 1_000
 
-/** Faults in the order of the text. Nobody reads more than the first thousand, and each costs time: the last one says how many there are besides. */
+/**
+ * Faults in the order of the text. Nobody reads more than the first thousand, and each costs time:
+ * the last one says how many there are besides.
+ */
 export function told(found: readonly FoundFault[]): FoundFault[] {
   const faults = [...found].sort((a, b) => a.offset - b.offset)
   const [shown, rest] = [faults.slice(0, MOST_FAULTS), faults.slice(MOST_FAULTS)]

@@ -29,8 +29,8 @@ const LOOK_EVERY_MS = 5_000
 const BY_FILE: Actor = { actor: 'file', address: '' }
 
 /**
- * clients.xml on disk: watched and reloaded; a bad file is refused and the last good one stays in force. Emits `reload` when another one is in force, `look`
- * when it was read at all.
+ * clients.xml on disk: watched and reloaded; a bad file is refused and the last good one stays in
+ * force. Emits `reload` when another one is in force, `look` when it was read at all.
  */
 export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
   readonly versions: ClientsXmlVersions
@@ -106,7 +106,10 @@ export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
     })
   }
 
-  /** Writes and loads a new file. Throws `clients_xml_invalid` with every fault, or `changed_meanwhile` when the file on the disk is not `have` any more; then nothing has changed. */
+  /**
+   * Writes and loads a new file. Throws `clients_xml_invalid` with every fault, or
+   * `changed_meanwhile` when the file on the disk is not `have` any more; then nothing has changed.
+   */
   async replace(text: string, by: Actor, have?: string): Promise<ParsedClients> {
     return await this.#line.run(async () => {
       const parsed = await this.check(text)
@@ -130,7 +133,8 @@ export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
     const who = !known || last.by === BY_FILE.actor ? 'on the disk' : `by ${last.by}`
     return new BrokerError(
       'changed_meanwhile',
-      `clients.xml was changed ${who}${known ? ` at ${last.at}` : ''}, after you had read it: look at the newer one and make your change again.`,
+      `clients.xml was changed ${who}${known ? ` at ${last.at}` : ''}, after you had read ` +
+        'it: look at the newer one and make your change again.',
     )
   }
 

@@ -56,9 +56,11 @@ export interface ReadingOptions {
 }
 
 /**
- * Reads clients.xml as `parseClientsXml` does, but element by element, in turns of a few milliseconds, and only the elements that it has not seen before: of ten
- * thousand clients one is changed at a time. A text whose elements cannot be told from each other at first sight, or that is malformed, is parsed as a whole,
- * which nobody else should have to wait for: a long one of those is refused.
+ * Reads clients.xml as `parseClientsXml` does, but element by element, in turns of a few
+ * milliseconds, and only the elements that it has not seen before: of ten thousand clients one is
+ * changed at a time. A text whose elements cannot be told from each other at first sight, or that
+ * is malformed, is parsed as a whole, which nobody else should have to wait for: a long one of
+ * those is refused.
  */
 export class ClientsReading {
   /** Elements without fault by their text, of the last files. */
@@ -183,7 +185,10 @@ async function readAtOnce(
   return count(text, MARKS) > MOST_AT_ONCE
     ? refused({
         ...placeOf(text, unusualAt),
-        message: `from here on the elements cannot be read one by one, and together they are too many (${MOST_AT_ONCE} tags and attributes): <thin-clients> has <client>, <default> and comments`,
+        message:
+          'from here on the elements cannot be read one by one, and together they are too many ' +
+          `(${MOST_AT_ONCE} tags and attributes): <thin-clients> has <client>, <default> and ` +
+          'comments',
       })
     : parseClientsXml(text, options.machineExists, options)
 }

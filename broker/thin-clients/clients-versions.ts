@@ -15,7 +15,10 @@ interface NewVersion {
 export class ClientsXmlVersions {
   constructor(readonly store: Store) {}
 
-  /** A text that is the last one already is no new version: the broker was started again, or somebody touched the file. */
+  /**
+   * A text that is the last one already is no new version: the broker was started again, or
+   * somebody touched the file.
+   */
   async keep({ text, etag, clients }: NewVersion, by: Actor): Promise<void> {
     await this.store.transaction().execute(async (tx) => {
       const last = await tx
@@ -73,7 +76,8 @@ export class ClientsXmlVersions {
     if (!row)
       throw new BrokerError(
         'not_found',
-        `There is no version ${id} of clients.xml: the last ${MOST_KEPT} are kept, and "berth clients-xml history" shows them.`,
+        `There is no version ${id} of clients.xml: the last ${MOST_KEPT} are kept, and ` +
+          '"berth clients-xml history" shows them.',
       )
     const { author, at, ...rest } = row
     return { ...rest, by: author, at: new Date(at).toISOString() }

@@ -70,8 +70,10 @@ const MACHINE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 const POOL = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$/
 
 /**
- * Reads clients.xml, the classic form included: `<thin-clients><client ip="…"><protocol>SPICE</protocol><machine-name>…</machine-name></client></thin-clients>`.
- * Gives every fault of meaning, or the first malformation, with line and column. With an error `file` is null; warnings alone do not refuse it.
+ * Reads clients.xml, the classic form included: `<thin-clients><client
+ * ip="…"><protocol>SPICE</protocol><machine-name>…</machine-name></client></thin-clients>`. Gives
+ * every fault of meaning, or the first malformation, with line and column. With an error `file` is
+ * null; warnings alone do not refuse it.
  */
 export function parseClientsXml(
   text: string,
@@ -158,7 +160,9 @@ function withoutDuplicates(found: readonly FoundEntry[], faults: FoundFault[]): 
     if (named && byKey.has(key))
       faults.push({
         offset,
-        message: `${[entry.mac, entry.ip, entry.cidr?.join('/'), entry.hostname].filter(Boolean).join(' ')} stands here a second time: this last one is used`,
+        message:
+          `${[entry.mac, entry.ip, entry.cidr?.join('/'), entry.hostname].filter(Boolean).join(' ')} ` +
+          'stands here a second time: this last one is used',
         severity: 'warning',
       })
     byKey.set(named ? key : `nobody ${index}`, entry)

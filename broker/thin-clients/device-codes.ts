@@ -37,8 +37,10 @@ interface HandleState {
 }
 
 /**
- * Logins at thin clients that a person confirms on a page of Berth: the device shows a code, he types it where he is logged in. Kept in the table of logins that
- * were begun, with the device in the place of the provider: one row for the code, one for the device's handle, both by their hashes. A device has one at a time.
+ * Logins at thin clients that a person confirms on a page of Berth: the device shows a code, he
+ * types it where he is logged in. Kept in the table of logins that were begun, with the device in
+ * the place of the provider: one row for the code, one for the device's handle, both by their
+ * hashes. A device has one at a time.
  */
 export class DeviceCodes {
   constructor(readonly deps: DeviceCodesDeps) {}
@@ -84,7 +86,10 @@ export class DeviceCodes {
     }
   }
 
-  /** Whom to log in; null while nobody has answered. Gives it once. Throws `unauthenticated` when it was refused or is too old. */
+  /**
+   * Whom to log in; null while nobody has answered. Gives it once. Throws `unauthenticated` when it
+   * was refused or is too old.
+   */
   async poll(device: ThinClientRow, handle: string): Promise<AccountRow | null> {
     const { store, now } = this.deps
     const row = await store
@@ -121,7 +126,10 @@ export class DeviceCodes {
     return (await this.#find(code, person)).shown
   }
 
-  /** Logs the person in at the device that shows the code, or refuses it; the code is used up. Throws as `look`, and `forbidden` for one who may use nothing there. */
+  /**
+   * Logs the person in at the device that shows the code, or refuses it; the code is used up.
+   * Throws as `look`, and `forbidden` for one who may use nothing there.
+   */
   async answer(code: string, confirm: boolean, person: Caller): Promise<void> {
     const { store } = this.deps
     const { hash, deviceId, state, shown } = await this.#find(code, person)

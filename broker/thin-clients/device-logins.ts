@@ -33,8 +33,9 @@ const TELL_END_MS = 60_000
 const SEEN_STEP_MS = 20_000
 
 /**
- * Who is logged in at which thin client: one person at a device, and he at no other. An end is recorded first; then the viewer that he left there is ended, again and
- * again until that succeeds. `onChange`: a device is told something else from now on.
+ * Who is logged in at which thin client: one person at a device, and he at no other. An end is
+ * recorded first; then the viewer that he left there is ended, again and again until that succeeds.
+ * `onChange`: a device is told something else from now on.
  */
 export class DeviceLogins {
   /** Devices that are just being given a ticket: what their seat says is not settled. */

@@ -42,7 +42,10 @@ export async function allMacs(queries: Queries): Promise<ReadonlyMap<string, Dev
   return all
 }
 
-/** The MACs by which clients.xml may mean the device, those that it shows now first: a device whose dock has changed is the same device. */
+/**
+ * The MACs by which clients.xml may mean the device, those that it shows now first: a device whose
+ * dock has changed is the same device.
+ */
 export function believedMacs(macs: readonly DeviceMac[], shown: readonly string[]): string[] {
   const believed = macs.filter((one) => one.believed).map(({ mac }) => mac)
   return [
@@ -52,8 +55,9 @@ export function believedMacs(macs: readonly DeviceMac[], shown: readonly string[
 }
 
 /**
- * What the device says of itself now is believed from now on, except what another accepted device is already known by. Call it when somebody vouches for that:
- * the network of its first contact, or (`all`) an administrator, who may also believe what others say too.
+ * What the device says of itself now is believed from now on, except what another accepted device
+ * is already known by. Call it when somebody vouches for that: the network of its first contact, or
+ * (`all`) an administrator, who may also believe what others say too.
  */
 export async function believe(
   tx: Queries,
@@ -99,7 +103,10 @@ export async function believe(
     .execute()
 }
 
-/** Notes MACs that the device has not had before; they change nothing until an administrator accepts them. Gives all. */
+/**
+ * Notes MACs that the device has not had before; they change nothing until an administrator accepts
+ * them. Gives all.
+ */
 export async function noteMacs(
   store: Store,
   device: ThinClientRow,

@@ -95,8 +95,9 @@ export class Devices {
   }
 
   /**
-   * Lets one of those that ask in the place of this device have a key: it is given at its next contact, and only to it; the old key is good until then. Where nobody
-   * asks and the device shows its key, what it says of itself now is believed. Throws `code_needed` when it may be several.
+   * Lets one of those that ask in the place of this device have a key: it is given at its next
+   * contact, and only to it; the old key is good until then. Where nobody asks and the device shows
+   * its key, what it says of itself now is believed. Throws `code_needed` when it may be several.
    */
   async accept(id: string, request: AcceptRequest, by: Actor): Promise<ThinClient> {
     const row = await this.#row(id)
@@ -280,7 +281,8 @@ function unbelieved(row: ThinClientRow, macs: readonly DeviceMac[], hostname: st
   ]
   return said.length === 0
     ? ''
-    : `It also says ${said.join(', ')}, which gives it nothing by clients.xml until you run "berth thin-client accept ${row.id}".`
+    : `It also says ${said.join(', ')}, which gives it nothing by clients.xml until you run ` +
+        `"berth thin-client accept ${row.id}".`
 }
 
 function sameName(one: string, other: string): boolean {

@@ -33,7 +33,10 @@ export interface Evaluation {
   /** What may change the answer. */
   readonly topics: readonly string[]
   readonly againMs: number | undefined
-  /** What may change it, where nothing else may, such as time: as long as none of these has, it needs no second look. */
+  /**
+   * What may change it, where nothing else may, such as time: as long as none of these has, it
+   * needs no second look.
+   */
   readonly steadyUnder: readonly string[] | null
   /** Moments of the parking, from before it was looked. */
   readonly moment: number
@@ -69,7 +72,10 @@ interface Remembered {
   readonly evaluation: Evaluation
 }
 
-/** What should this thin client do now? Remembers the answers that only an event can change, so that a device that waits and asks again costs no second look. */
+/**
+ * What should this thin client do now? Remembers the answers that only an event can change, so that
+ * a device that waits and asks again costs no second look.
+ */
 export class Evaluations {
   /** By key: who shows it is that device. */
   readonly #remembered = new Map<string, Remembered>()
@@ -107,7 +113,10 @@ export class Evaluations {
     return true
   }
 
-  /** Looks. `before`: what was found for this question earlier; it still says who asks, unless something about the device has changed. */
+  /**
+   * Looks. `before`: what was found for this question earlier; it still says who asks, unless
+   * something about the device has changed.
+   */
   async look(question: Question, before: Evaluation | null): Promise<Evaluation> {
     const { parking, clientsXml, now } = this.deps
     const moment = parking.moment
@@ -138,7 +147,10 @@ export class Evaluations {
     return evaluation
   }
 
-  /** What is remembered of a key must not outlive its use: an order was given with the answer, or the device does not wait. */
+  /**
+   * What is remembered of a key must not outlive its use: an order was given with the answer, or
+   * the device does not wait.
+   */
   forget({ key }: Pick<Question, 'key'>): void {
     if (key !== null) this.#remembered.delete(key)
   }

@@ -26,7 +26,10 @@ export class FirstContacts {
       this.#devices = Number(count)
     }
     if (this.#devices >= MOST_DEVICES)
-      return `There are ${MOST_DEVICES} devices already. Ask the administrator to remove those that are gone ("berth thin-client remove").`
+      return (
+        `There are ${MOST_DEVICES} devices already. Ask the administrator to remove those that ` +
+        'are gone ("berth thin-client remove").'
+      )
     if (this.#made >= MOST_A_MINUTE) return 'Too many new devices ask at once: this one asks again.'
     this.#made += 1
     this.#devices += 1

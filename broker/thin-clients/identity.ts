@@ -18,8 +18,10 @@ import { FirstContacts } from './first-contacts.js'
 import { Strangers } from './strangers.js'
 
 /**
- * known: it has shown its key, or is given one now; `macs` and `hostname` are those by which clients.xml may mean it. Otherwise the sentence says why not;
- * `device` is the row that it has made, `about` the one that an administrator would accept for it, and `code` what tells it from others that ask for that.
+ * known: it has shown its key, or is given one now; `macs` and `hostname` are those by which
+ * clients.xml may mean it. Otherwise the sentence says why not; `device` is the row that it has
+ * made, `about` the one that an administrator would accept for it, and `code` what tells it from
+ * others that ask for that.
  */
 export type Identity =
   | {
@@ -52,7 +54,10 @@ export interface IdentitiesDeps {
   readonly now: () => number
 }
 
-/** So many devices that nobody has accepted are remembered, in all and of one address; more come from a flood, not from desks. */
+/**
+ * So many devices that nobody has accepted are remembered, in all and of one address; more come
+ * from a flood, not from desks.
+ */
 const MOST_UNACCEPTED = 2_000
 const MOST_UNACCEPTED_OF_ADDRESS = 50
 const FORGET_UNACCEPTED_MS = 24 * 3_600_000
@@ -69,9 +74,11 @@ interface Newcomer {
 }
 
 /**
- * Who is this device? A MAC is a label that anybody can write on himself: at first contact, from a configured network, it gets a key, and from then on the
- * key alone counts, whatever cards it has. Until the key is shown for the first time it is on its way, and is given again to the same device, since an answer
- * may be lost. Whoever asks with the MACs of a known device and without its key stays unknown until an administrator accepts him, by the code on his screen.
+ * Who is this device? A MAC is a label that anybody can write on himself: at first contact, from a
+ * configured network, it gets a key, and from then on the key alone counts, whatever cards it has.
+ * Until the key is shown for the first time it is on its way, and is given again to the same
+ * device, since an answer may be lost. Whoever asks with the MACs of a known device and without its
+ * key stays unknown until an administrator accepts him, by the code on his screen.
  */
 export class Identities {
   /** Keys that are on their way, by their hashes, which alone are kept: after a restart another one is given. */
@@ -185,7 +192,10 @@ export class Identities {
       : await this.#giveKey(row, caller, { accepted: 1, accept_for: null, note: '' }, true)
   }
 
-  /** Its key is on its way, and did not arrive. Another one that says the same MAC gets it only where it might have been the first, too, and after a while. */
+  /**
+   * Its key is on its way, and did not arrive. Another one that says the same MAC gets it only
+   * where it might have been the first, too, and after a while.
+   */
   async #again({ caller, trusted, rows }: Newcomer): Promise<Identity | null> {
     const row = rows.find((one) => one.accepted === 1 && one.believed === 1 && one.key_shown === 0)
     if (!row) return null
@@ -217,7 +227,10 @@ export class Identities {
       device: null,
       about: device.id,
       code,
-      sentence: `A device with this address (${device.mac}) is known, and this one does not show its key. Ask the administrator to run "berth thin-client accept ${device.id} --code ${code}" if it is the same device.`,
+      sentence:
+        `A device with this address (${device.mac}) is known, and this one does not show its ` +
+        `key. Ask the administrator to run "berth thin-client accept ${device.id} ` +
+        `--code ${code}" if it is the same device.`,
     }
   }
 
@@ -247,7 +260,9 @@ export class Identities {
     const waits = this.#waits(row, caller)
     return {
       ...waits,
-      sentence: `This device (${row.mac}) is new and its network is not one that is trusted. Ask the administrator to run "berth thin-client accept ${row.id} --code ${waits.code ?? ''}".`,
+      sentence:
+        `This device (${row.mac}) is new and its network is not one that is trusted. Ask the ` +
+        `administrator to run "berth thin-client accept ${row.id} --code ${waits.code ?? ''}".`,
     }
   }
 
@@ -260,7 +275,9 @@ export class Identities {
       device: row.asker === askerOf(caller) || row.asker === '' ? row : null,
       about: row.id,
       code,
-      sentence: `This device (${row.mac}) is not accepted yet. Ask the administrator to run "berth thin-client accept ${row.id} --code ${code}".`,
+      sentence:
+        `This device (${row.mac}) is not accepted yet. Ask the administrator to run "berth ` +
+        `thin-client accept ${row.id} --code ${code}".`,
     }
   }
 
@@ -282,7 +299,10 @@ export class Identities {
     return await this.identify(caller)
   }
 
-  /** Writes the new row, unless meanwhile there is one of the same asker with this MAC; gives the one that is there, or why none may be added. */
+  /**
+   * Writes the new row, unless meanwhile there is one of the same asker with this MAC; gives the
+   * one that is there, or why none may be added.
+   */
   async #write(row: ThinClientRow, caller: Caller): Promise<ThinClientRow | string> {
     return await this.#writes.write(async (tx) => {
       const quicker = await tx
@@ -343,7 +363,10 @@ export class Identities {
     return await this.#known(row.id, key, caller)
   }
 
-  /** A new key for a known row. `vouched`: somebody stands for what the device says of itself: its network, or an administrator. */
+  /**
+   * A new key for a known row. `vouched`: somebody stands for what the device says of itself: its
+   * network, or an administrator.
+   */
   async #giveKey(
     row: Newcomer['rows'][number],
     caller: Caller,
@@ -393,7 +416,10 @@ export class Identities {
     return await this.#known(row.id, key, caller)
   }
 
-  /** It is known to be on its way before the row says so: a second question of the same device must not be given another one. */
+  /**
+   * It is known to be on its way before the row says so: a second question of the same device must
+   * not be given another one.
+   */
   #newKey(): string {
     const key = randomBytes(32).toString('hex')
     this.#onTheirWay.set(keyHash(key), key)
@@ -466,6 +492,7 @@ async function tooMany(queries: Queries, address: string): Promise<string | null
   const ofAddress = await unaccepted.where('address', '=', address).executeTakeFirstOrThrow()
   const all = await unaccepted.executeTakeFirstOrThrow()
   return ofAddress.count >= MOST_UNACCEPTED_OF_ADDRESS || all.count >= MOST_UNACCEPTED
-    ? 'Too many unknown devices have asked. Ask the administrator to run "berth thin-client remove --unaccepted", or to accept those that are theirs.'
+    ? 'Too many unknown devices have asked. Ask the administrator to run "berth thin-client ' +
+        'remove --unaccepted", or to accept those that are theirs.'
     : null
 }

@@ -18,7 +18,10 @@ import type { ThinClients } from './service.js'
 const LOGINS = { rateLimit: { max: 600, timeWindow: 60_000 } }
 const POLLS = { rateLimit: { max: 6_000, timeWindow: 60_000 } }
 
-/** People log in at thin clients, choose and log out. The device shows its key; the person's password stands in the body only. */
+/**
+ * People log in at thin clients, choose and log out. The device shows its key; the person's
+ * password stands in the body only.
+ */
 export function deviceLoginRoutes(thinClients: ThinClients, publicNames: readonly string[]) {
   return (app: App): void => {
     passwordRoute(app, thinClients)

@@ -4,7 +4,10 @@ import { hasDisk } from '../machines/disks.js'
 import type { Store } from '../store/open.js'
 import type { MachineFacts } from './policy.js'
 
-/** What there is to know of a machine for the holder (`thin-client:ID`, `user:NAME`) that asks; null when there is no such machine. */
+/**
+ * What there is to know of a machine for the holder (`thin-client:ID`, `user:NAME`) that asks; null
+ * when there is no such machine.
+ */
 export async function machineFacts(
   deps: { store: Store; hypervisors: Hypervisors; assignments: Assignments },
   name: string,

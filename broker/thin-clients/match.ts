@@ -15,7 +15,10 @@ interface Index {
 
 const indexes = new WeakMap<ClientsFile, Index>()
 
-/** The entry that means this device: by MAC, else IP address, else host name, else the longest network, else the default. */
+/**
+ * The entry that means this device: by MAC, else IP address, else host name, else the longest
+ * network, else the default.
+ */
 export function entryFor(file: ClientsFile, seeker: Seeker): ClientEntry | null {
   const macs = seeker.macs.map(normalMac)
   const address = ipaddr.isValid(seeker.address) ? ipaddr.process(seeker.address) : null

@@ -16,7 +16,10 @@ export interface NoticesDeps {
   readonly logins: DeviceLogins
 }
 
-/** What is to be said over the viewer of a device, and whether it is to be closed. `wakers`: what may change that. Gives no ticket, and touches no viewer. */
+/**
+ * What is to be said over the viewer of a device, and whether it is to be closed. `wakers`: what
+ * may change that. Gives no ticket, and touches no viewer.
+ */
 export async function noticeFor(
   { store, assignments, consoles, logins }: NoticesDeps,
   device: ThinClientRow,
@@ -74,7 +77,10 @@ function noticeOf(
   }
 }
 
-/** A display is cut by its host; RDP goes past it, so the device itself closes what is another's now. Of a machine in no pool clients.xml alone decides. */
+/**
+ * A display is cut by its host; RDP goes past it, so the device itself closes what is another's
+ * now. Of a machine in no pool clients.xml alone decides.
+ */
 async function notHis(
   store: Store,
   machineId: string,

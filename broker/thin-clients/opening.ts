@@ -38,7 +38,10 @@ export interface Opener {
   readonly may: (verb: Verb, machine: string) => Promise<boolean>
 }
 
-/** What a device is told about its desktop. `wakers`: what may change that; `lookAgainMs`: it may change without a word. `login`: it is a person's desktop that is to be shown. */
+/**
+ * What a device is told about its desktop. `wakers`: what may change that; `lookAgainMs`: it may
+ * change without a word. `login`: it is a person's desktop that is to be shown.
+ */
 export interface Opened {
   readonly state: AskAnswer['state']
   readonly sentence: string
@@ -46,7 +49,10 @@ export interface Opened {
   readonly machine: { readonly id: string; readonly name: string } | null
   readonly wakers: string[]
   readonly lookAgainMs?: number
-  /** Given where neither time nor anything without an event changes it: what does besides the wakers, and is worth no word to those who wait. */
+  /**
+   * Given where neither time nor anything without an event changes it: what does besides the
+   * wakers, and is worth no word to those who wait.
+   */
   readonly steadyUnder?: readonly string[]
   readonly login?: { readonly pools: readonly string[] }
   readonly person?: string
@@ -169,7 +175,10 @@ export class Opening {
     }
   }
 
-  /** Where the pool prefers RDP and the guest answers at an address that this device can reach; null: its display is shown. */
+  /**
+   * Where the pool prefers RDP and the guest answers at an address that this device can reach;
+   * null: its display is shown.
+   */
   async #rdp(poolName: string, machine: MachineFacts, opener: Opener): Promise<Act | null> {
     const { store, hypervisors, assignments } = this.deps
     const { policy } = await requirePool(store, poolName)
@@ -269,7 +278,8 @@ export class Opening {
     if (!(await opener.may(verb, machine.name)))
       throw new BrokerError(
         'forbidden',
-        `You may not do this with ${machine.name}: it needs the permission "${verb}", which an administrator can grant.`,
+        `You may not do this with ${machine.name}: it needs the permission "${verb}", which ` +
+          'an administrator can grant.',
       )
   }
 

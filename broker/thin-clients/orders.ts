@@ -27,14 +27,23 @@ export interface Wish {
   readonly seconds?: number
 }
 
-/** A device that asks within this time is told. Devices wait at the broker all the time, so a longer one would only surprise somebody who sits down later. */
+/**
+ * A device that asks within this time is told. Devices wait at the broker all the time, so a longer
+ * one would only surprise somebody who sits down later.
+ */
 export const ORDER_LIFETIME_MS = 120_000
-/** An answer that was lost is given again, but not to a device that is just doing what it was told. A restart is never told twice: a device that comes back has forgotten that it did so. */
+/**
+ * An answer that was lost is given again, but not to a device that is just doing what it was told.
+ * A restart is never told twice: a device that comes back has forgotten that it did so.
+ */
 const RESEND_AFTER_MS = 5_000
 const MOST_OPEN = 20
 const MOST_KEPT = 20
 
-/** Messages, reconnects and restarts for devices: wishes that a device is told of when it asks, or at once while it waits for an answer. */
+/**
+ * Messages, reconnects and restarts for devices: wishes that a device is told of when it asks, or
+ * at once while it waits for an answer.
+ */
 export class Orders {
   readonly #timers = new Set<NodeJS.Timeout>()
   /** Devices for which an order may be open; null until those of before the start are known. */
@@ -65,7 +74,10 @@ export class Orders {
     return this.#open?.has(deviceId) ?? true
   }
 
-  /** A reconnect or restart that is still under way is not ordered twice. Throws `device_unknown`, `too_many_requests`. */
+  /**
+   * A reconnect or restart that is still under way is not ordered twice. Throws `device_unknown`,
+   * `too_many_requests`.
+   */
   async give(device: ThinClientRow, wish: Wish, by: Actor): Promise<OrderState> {
     if (device.accepted === 0)
       throw new BrokerError(
@@ -132,7 +144,10 @@ export class Orders {
     return toApi(row)
   }
 
-  /** What the device is to be told now, or null. `knows`: the kinds that its agent understands; orders of others end here. */
+  /**
+   * What the device is to be told now, or null. `knows`: the kinds that its agent understands;
+   * orders of others end here.
+   */
   async next(
     device: Pick<ThinClientRow, 'id'>,
     version: string,
@@ -157,7 +172,8 @@ export class Orders {
         await this.#finish(
           row.id,
           'unsupported',
-          `The agent of this device (version ${version === '' ? 'unknown' : version}) does not know this: install the newer one.`,
+          `The agent of this device (version ${version === '' ? 'unknown' : version}) does ` +
+            'not know this: install the newer one.',
         )
         continue
       }

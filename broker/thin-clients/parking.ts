@@ -1,7 +1,10 @@
 /** For what a long poll waits: `machine:ID`, `pool:ID`, `hypervisor:NAME`, `device:ID`. */
 export type ChangeTopic = string
 
-/** What a look at a poll has found: nothing to tell yet, but for a change of one of these, or, without a word, after `againMs`. */
+/**
+ * What a look at a poll has found: nothing to tell yet, but for a change of one of these, or,
+ * without a word, after `againMs`.
+ */
 export interface Waiting {
   readonly topics: readonly ChangeTopic[]
   readonly againMs?: number | undefined
@@ -37,8 +40,9 @@ const AT_ONCE = 32
 const MOST_TOPICS = 100_000
 
 /**
- * Where long polls wait: by topic, and by the step of time in which they end. A change wakes those that wait for its topic and no others, a few at a time; a poll
- * is looked at again when one of its own topics changes while it is looked at. `now`: milliseconds of a clock that only goes forward.
+ * Where long polls wait: by topic, and by the step of time in which they end. A change wakes those
+ * that wait for its topic and no others, a few at a time; a poll is looked at again when one of its
+ * own topics changes while it is looked at. `now`: milliseconds of a clock that only goes forward.
  */
 export class Parking {
   readonly #byTopic = new Map<ChangeTopic, Set<Poll>>()
@@ -48,7 +52,10 @@ export class Parking {
   #number = 0
   #forgottenUpTo = 0
   #woken: Poll[] = []
-  /** Woken, and looked at now; one that takes long, since a host does not answer, is not counted for longer than a step or two. */
+  /**
+   * Woken, and looked at now; one that takes long, since a host does not answer, is not counted for
+   * longer than a step or two.
+   */
   #atWork = new Set<Poll>()
   #slow = new Set<Poll>()
   #isTurnAsked = false

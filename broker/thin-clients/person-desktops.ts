@@ -31,7 +31,10 @@ export const ACCOUNTS = 'accounts'
 export class PersonDesktops {
   readonly #begun = new Map<string, number>()
   readonly #polled = new Map<string, number>()
-  /** The last login of each device that was confirmed elsewhere: an answer that was lost is given again while that login lasts. */
+  /**
+   * The last login of each device that was confirmed elsewhere: an answer that was lost is given
+   * again while that login lasts.
+   */
   readonly #confirmed = new Map<string, { readonly handle: string; readonly account: string }>()
 
   constructor(readonly deps: PersonDesktopsDeps) {}
@@ -71,7 +74,10 @@ export class PersonDesktops {
     return { ...opened, person, wakers: [...opened.wakers, ...wakers] }
   }
 
-  /** Logs in by name and password. Throws `unauthenticated`, `too_many_requests`, and `forbidden` for one who may use nothing there. */
+  /**
+   * Logs in by name and password. Throws `unauthenticated`, `too_many_requests`, and `forbidden`
+   * for one who may use nothing there.
+   */
   async login(
     device: ThinClientRow,
     target: LoginTarget,
@@ -85,7 +91,10 @@ export class PersonDesktops {
     return await this.#admit(device, target, account)
   }
 
-  /** Begins a login that is confirmed in any browser. Throws `not_found`, `provider_unreachable`, `too_many_requests`. */
+  /**
+   * Begins a login that is confirmed in any browser. Throws `not_found`, `provider_unreachable`,
+   * `too_many_requests`.
+   */
   async beginProvider(
     device: ThinClientRow,
     provider: string,

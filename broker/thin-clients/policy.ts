@@ -32,7 +32,10 @@ export interface PoolFacts {
   readonly maintenanceReason: string
 }
 
-/** login: it is a person's desktop that is shown; show: this target can be had; start: its machine must be started first; claim: a desktop of this pool; wait: the sentence says for what. */
+/**
+ * login: it is a person's desktop that is shown; show: this target can be had; start: its machine
+ * must be started first; claim: a desktop of this pool; wait: the sentence says for what.
+ */
 export type Step =
   | { readonly do: 'show'; readonly target: Target; readonly machine: MachineFacts | null }
   | { readonly do: 'login'; readonly pools: readonly string[]; readonly machine: null }
@@ -46,8 +49,9 @@ export type Step =
     }
 
 /**
- * The first target that can be had; a machine in maintenance, or on a host that is away, is passed over as long as another target follows.
- * `machineOf` and `poolOf` give null for what was deleted since clients.xml was read.
+ * The first target that can be had; a machine in maintenance, or on a host that is away, is passed
+ * over as long as another target follows. `machineOf` and `poolOf` give null for what was deleted
+ * since clients.xml was read.
  */
 export function nextStep(
   targets: readonly Target[],
@@ -56,7 +60,8 @@ export function nextStep(
 ): Step {
   let first: Step | null = null
   for (const target of targets) {
-    if (target.protocol === 'login') return { do: 'login', pools: target.pools, machine: null } // whatever came before cannot be had now
+    // whatever came before cannot be had now
+    if (target.protocol === 'login') return { do: 'login', pools: target.pools, machine: null }
     const step =
       target.protocol === 'pool'
         ? stepForPool(target.pool, poolOf(target.pool))
@@ -113,7 +118,9 @@ function hindrance(machine: MachineFacts): Step | null {
     return wait(
       machine,
       'maintenance',
-      `${hypervisor}, where ${name} runs, is in maintenance${because(machine.hypervisorReason)} This screen goes on by itself when it ends.`,
+      `${hypervisor}, where ${name} runs, is in ` +
+        `maintenance${because(machine.hypervisorReason)} This screen goes on by itself when it ` +
+        'ends.',
     )
   if (!machine.hypervisorUp)
     return wait(
@@ -170,8 +177,10 @@ function power(target: Target, machine: MachineFacts): Step {
 const RDP_COMES_WITHIN_MS = 60_000
 
 /**
- * By which way a desktop of a pool is shown: the one that stands first among the policy's `protocols` and can be had. `address`: where its RDP answers now, or
- * null. A guest that is on no network of the device's, behind its host's NAT, is shown by its display; so is one whose RDP does not come.
+ * By which way a desktop of a pool is shown: the one that stands first among the policy's
+ * `protocols` and can be had. `address`: where its RDP answers now, or null. A guest that is on no
+ * network of the device's, behind its host's NAT, is shown by its display; so is one whose RDP does
+ * not come.
  */
 export function wayTo(
   protocols: readonly string[],
@@ -205,7 +214,10 @@ export function markOf(state: AskAnswer['state'], sentence: string, more: unknow
     .slice(0, 16)
 }
 
-/** When a device that waits asks again, should the long poll not have answered before. Those who wait for an administrator may wait longer. */
+/**
+ * When a device that waits asks again, should the long poll not have answered before. Those who
+ * wait for an administrator may wait longer.
+ */
 export function askAgainMs(state: AskAnswer['state']): number {
   return {
     ready: 0,

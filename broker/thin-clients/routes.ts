@@ -19,7 +19,10 @@ import type { Devices } from './devices.js'
 import type { Place } from './evaluation.js'
 import type { ThinClients } from './service.js'
 
-/** Questions of one address a minute: a waiting device asks a few times; ten thousand behind one address, all told at once, must not be turned away. */
+/**
+ * Questions of one address a minute: a waiting device asks a few times; ten thousand behind one
+ * address, all told at once, must not be turned away.
+ */
 const QUESTIONS_A_MINUTE = 30_000
 
 export function thinClientRoutes(thinClients: ThinClients) {
@@ -166,7 +169,10 @@ export function placeOf(request: FastifyRequest, macs: readonly string[]): Place
   return { macs, key: deviceKey(request), claim: claimOf(request), address: request.ip }
 }
 
-/** `device-claim`: 64 hex digits that a device without a key has made itself, so that others who say its MAC are told from it. */
+/**
+ * `device-claim`: 64 hex digits that a device without a key has made itself, so that others who say
+ * its MAC are told from it.
+ */
 function claimOf({ headers }: FastifyRequest): string | null {
   const claim = headers['device-claim']
   return typeof claim === 'string' && /^[0-9a-f]{64}$/i.test(claim) ? claim.toLowerCase() : null

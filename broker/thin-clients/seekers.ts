@@ -7,7 +7,10 @@ import type { SeenSeeker } from './effects.js'
 /** What a device said of itself at its last question. */
 type Said = { readonly macs: readonly string[]; readonly address: string }
 
-/** Every device that may look for its entry in clients.xml, with what it has of its own; in a few questions however many there are. */
+/**
+ * Every device that may look for its entry in clients.xml, with what it has of its own; in a few
+ * questions however many there are.
+ */
 export async function acceptedSeekers(
   store: Store,
   saidBy: (deviceId: string) => Said | undefined,

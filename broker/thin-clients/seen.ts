@@ -69,7 +69,10 @@ export class SeenDevices {
     })
   }
 
-  /** `showing`: title and protocol, or null. One that shows its desktop goes on to do so over a restart of the broker, and asks nothing. */
+  /**
+   * `showing`: title and protocol, or null. One that shows its desktop goes on to do so over a
+   * restart of the broker, and asks nothing.
+   */
   reported(device: ThinClientRow, showing: string | null, note: string): void {
     const { address, version, hostname } = device
     const seen = this.#seen.get(device.id) ?? {

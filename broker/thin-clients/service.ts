@@ -218,8 +218,9 @@ export class ThinClients {
   }
 
   /**
-   * Answers at once when something is new for the device, else when it becomes so, at the latest after `waitMs`. Gives the function to be called when nobody waits for
-   * the answer any more. Throws `too_many_requests`.
+   * Answers at once when something is new for the device, else when it becomes so, at the latest
+   * after `waitMs`. Gives the function to be called when nobody waits for the answer any more.
+   * Throws `too_many_requests`.
    */
   ask(question: Question, reply: Reply<AskAnswer>): () => void {
     if (question.key !== null) this.#questions.count(question.key)
@@ -228,7 +229,10 @@ export class ThinClients {
     return this.#take(poll)
   }
 
-  /** Notes what the device shows. With `waitMs` it is answered when there is another notice for it, at the latest after that time. */
+  /**
+   * Notes what the device shows. With `waitMs` it is answered when there is another notice for it,
+   * at the latest after that time.
+   */
   async report(
     place: Place,
     report: ReportRequest,

@@ -1,6 +1,9 @@
 import { randomInt } from 'node:crypto'
 
-/** No vowels, so that no words come out; no digits, so that none is taken for a letter (RFC 8628, 6.1). Eight of them are 34 bits. */
+/**
+ * No vowels, so that no words come out; no digits, so that none is taken for a letter (RFC 8628,
+ * 6.1). Eight of them are 34 bits.
+ */
 const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ'
 const CODE_LETTERS = 8
 

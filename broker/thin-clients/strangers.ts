@@ -5,7 +5,10 @@ import type { ThinClientRow } from '../store/tables.js'
 import type { Caller } from './askers.js'
 
 const DAY_MS = 24 * 3_600_000
-/** Of one device, and of one address, so often something is written; a flood is told from the figures, not by a row for each question. */
+/**
+ * Of one device, and of one address, so often something is written; a flood is told from the
+ * figures, not by a row for each question.
+ */
 const DEVICE_EVERY_MS = 10_000
 const ADDRESS_EVERY_MS = 1_000
 const MOST_REMEMBERED = 10_000
@@ -42,7 +45,9 @@ export class Strangers {
         .executeTakeFirst()
       if (!row) return
       const strangers = (row.strangers_day === day ? row.strangers : 0) + asked
-      const note = `A device without its key asked from ${address}${strangers > 1 ? `; ${strangers} such questions today` : ''}.`
+      const note =
+        'A device without its key asked ' +
+        `from ${address}${strangers > 1 ? `; ${strangers} such questions today` : ''}.`
       await tx
         .updateTable('thin_client')
         .set({ strangers, strangers_day: day, note })

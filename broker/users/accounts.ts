@@ -20,7 +20,10 @@ export const HOUSE_ROLES = {
 export interface AccountsDeps {
   readonly store: Store
   readonly limits: LoginLimits
-  /** What an account that is deleted had goes to others. Answered by those who hand machines out; `key`: of its name. */
+  /**
+   * What an account that is deleted had goes to others. Answered by those who hand machines out;
+   * `key`: of its name.
+   */
   readonly releaseDesktops: (key: string, by: Actor) => Promise<void>
 }
 
@@ -270,7 +273,10 @@ function grantable(roles: readonly string[]): string[] {
   return [...new Set(roles.map(nameKey))].filter((role) => role !== 'user').sort()
 }
 
-/** At least one administrator must be able to log in when every directory is away. To be called after the change, in its transaction. */
+/**
+ * At least one administrator must be able to log in when every directory is away. To be called
+ * after the change, in its transaction.
+ */
 async function requireAdministrator(tx: Queries): Promise<void> {
   const left = await tx
     .selectFrom('account')

@@ -4,7 +4,10 @@ import type { Queries } from '../store/open.js'
 import type { AccountRow } from '../store/tables.js'
 import { nameKey, personName } from './names.js'
 
-/** A person of whom a directory, a provider or a proxy (`source`) has made sure. `subject`: a name for ever, where the source has one. */
+/**
+ * A person of whom a directory, a provider or a proxy (`source`) has made sure. `subject`: a name
+ * for ever, where the source has one.
+ */
 export interface Arrival {
   readonly source: string
   readonly name: string
@@ -15,7 +18,10 @@ export interface Arrival {
   readonly missing: string | null
 }
 
-/** The roles that these groups give, in small letters. A group is named by its name or by its DN; case does not matter. Pure. */
+/**
+ * The roles that these groups give, in small letters. A group is named by its name or by its DN;
+ * case does not matter. Pure.
+ */
 export function rolesOfGroups(
   groups: readonly string[],
   map: Readonly<Record<string, readonly string[]>>,
@@ -31,9 +37,10 @@ export function rolesOfGroups(
 }
 
 /**
- * The account of somebody who comes from elsewhere; made at the first time, and given the roles that the source says now; where it could not
- * say all, none is taken away. An account of the same name from
- * another source, here or there, is never taken over: throws `forbidden`, as for a disabled one.
+ * The account of somebody who comes from elsewhere; made at the first time, and given the roles
+ * that the source says now; where it could not say all, none is taken away. An account of the same
+ * name from another source, here or there, is never taken over: throws `forbidden`, as for a
+ * disabled one.
  */
 export async function arrive(tx: Queries, person: Arrival, address: string): Promise<AccountRow> {
   const account = (await findAccount(tx, person)) ?? (await makeAccount(tx, person, address))
@@ -70,7 +77,9 @@ async function findAccount(tx: Queries, person: Arrival): Promise<AccountRow | u
   if (named && (named.source !== person.source || named.subject !== person.subject)) {
     throw new BrokerError(
       'forbidden',
-      `There is another account ${named.name} already, which comes from ${named.source === person.source ? 'another person there' : named.source}: an administrator has to rename or delete it.`,
+      `There is another account ${named.name} already, which comes ` +
+        `from ${named.source === person.source ? 'another person there' : named.source}: an ` +
+        'administrator has to rename or delete it.',
     )
   }
   return named

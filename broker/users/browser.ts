@@ -16,7 +16,10 @@ export interface Asked extends Reached {
 
 const SAFE_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
 
-/** Refuses what another site has made a browser send: by what the browser says itself, where it does. Throws `forbidden`. */
+/**
+ * Refuses what another site has made a browser send: by what the browser says itself, where it
+ * does. Throws `forbidden`.
+ */
 export function requireSameSite(asked: Asked, own: OwnSite): void {
   const { 'sec-fetch-site': site, origin } = asked.headers
   const foreign =
@@ -26,11 +29,15 @@ export function requireSameSite(asked: Asked, own: OwnSite): void {
   if (foreign)
     throw new BrokerError(
       'forbidden',
-      "This request was made by another site, and is refused: open Berth's own pages, under one of the broker's public names.",
+      "This request was made by another site, and is refused: open Berth's own pages, under " +
+        "one of the broker's public names.",
     )
 }
 
-/** A cookie alone changes nothing: the request must come from our own page, and show the token that only it could read. Throws `forbidden`. */
+/**
+ * A cookie alone changes nothing: the request must come from our own page, and show the token that
+ * only it could read. Throws `forbidden`.
+ */
 export function requireOwnPage(asked: Asked, secret: string, own: OwnSite): void {
   const upgrade = asked.method === 'GET' && asked.headers.upgrade !== undefined
   if (SAFE_METHODS.includes(asked.method) && !upgrade) return

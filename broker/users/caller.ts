@@ -4,8 +4,9 @@ import type { AccountRow } from '../store/tables.js'
 import { type HouseRole, houseRole, houseRoleOf, type Person } from './verbs.js'
 
 /**
- * Who asks, as an account and by which login. `role` is the house role of this login; `token` is empty in a browser. `login` names the login for what is to end with it; absent:
- * none that could end, such as the word of a proxy.
+ * Who asks, as an account and by which login. `role` is the house role of this login; `token` is
+ * empty in a browser. `login` names the login for what is to end with it; absent: none that could
+ * end, such as the word of a proxy.
  */
 export interface Caller extends Actor, Person {
   readonly role: HouseRole

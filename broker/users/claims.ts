@@ -12,13 +12,19 @@ export function claimAt(claims: Readonly<Record<string, unknown>>, name: string)
     )
 }
 
-/** The groups that claims tell. `missing`: why there may be others; null when these are all, and an empty list is one. */
+/**
+ * The groups that claims tell. `missing`: why there may be others; null when these are all, and an
+ * empty list is one.
+ */
 export interface ToldGroups {
   readonly groups: readonly string[]
   readonly missing: string | null
 }
 
-/** Reads the groups in the shapes that providers send: a list, a text, a list or an object written as JSON, objects with a name. Pure. */
+/**
+ * Reads the groups in the shapes that providers send: a list, a text, a list or an object written
+ * as JSON, objects with a name. Pure.
+ */
 export function groupsOf(claims: Readonly<Record<string, unknown>>, name: string): ToldGroups {
   const value = claimAt(claims, name)
   if (value === undefined || value === null) return { groups: [], missing: whyAbsent(claims, name) }

@@ -8,7 +8,10 @@ import type { Found, Tell } from './directory-entries.js'
 import type { Groups } from './directory-groups.js'
 import { DirectorySearch } from './directory-search.js'
 
-/** What the directories say of a name and a password. `could-not-say`: one that had to be asked has given no answer, which is not a no. */
+/**
+ * What the directories say of a name and a password. `could-not-say`: one that had to be asked has
+ * given no answer, which is not a no.
+ */
 export type LoginAnswer =
   | { readonly kind: 'right'; readonly person: Arrival }
   | { readonly kind: 'wrong' }
@@ -37,7 +40,10 @@ export class Directories {
     return [...this.#searches.keys()]
   }
 
-  /** Who it is. `only`: the directory that the account is known to come from; without it, the first one that knows the name. */
+  /**
+   * Who it is. `only`: the directory that the account is known to come from; without it, the first
+   * one that knows the name.
+   */
   async login(user: string, password: string, only: string | null): Promise<LoginAnswer> {
     if (password === '') return { kind: 'wrong' }
     for (const [name, search] of this.#searches) {
@@ -84,7 +90,10 @@ export class Directories {
     }
   }
 
-  /** What would happen at a login, step by step. Without a password it is not tried. Nothing changes. Throws `not_found`. */
+  /**
+   * What would happen at a login, step by step. Without a password it is not tried. Nothing
+   * changes. Throws `not_found`.
+   */
   async test(name: string, user: string, password: string | undefined): Promise<DirectoryTest> {
     const search = this.#searches.get(name)
     if (!search)

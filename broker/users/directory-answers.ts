@@ -8,7 +8,10 @@ import {
 } from 'ldapts'
 import { sentenceOf } from '../errors.js'
 
-/** Why an account may not log in although it exists. `proven`: told only after a right password, so that the person may hear it. */
+/**
+ * Why an account may not log in although it exists. `proven`: told only after a right password, so
+ * that the person may hear it.
+ */
 export interface AccountState {
   readonly code: string
   readonly said: string
@@ -16,8 +19,8 @@ export interface AccountState {
 }
 
 /**
- * All that a directory can answer to a password. Only `wrong` is a no: who cannot be asked, is busy or unwilling has said nothing about the
- * password.
+ * All that a directory can answer to a password. Only `wrong` is a no: who cannot be asked, is busy
+ * or unwilling has said nothing about the password.
  */
 export type PasswordAnswer =
   | { readonly kind: 'right' }
@@ -25,7 +28,10 @@ export type PasswordAnswer =
   | { readonly kind: 'refused'; readonly state: AccountState }
   | { readonly kind: 'could-not-say'; readonly cause: unknown }
 
-/** Active Directory's reasons behind "invalid credentials" (MS-ERREF, in hex); all but the lock are given after a right password only. */
+/**
+ * Active Directory's reasons behind "invalid credentials" (MS-ERREF, in hex); all but the lock are
+ * given after a right password only.
+ */
 const STATES: Readonly<Record<string, readonly [said: string, proven: boolean]>> = {
   '530': ['The account may not log in at this time of the day.', true],
   '531': ['The account may not log in at this computer.', true],
@@ -36,7 +42,10 @@ const STATES: Readonly<Record<string, readonly [said: string, proven: boolean]>>
   '775': ['The account is locked, since the password was wrong too often.', false],
   '52f': ['A restriction of the account forbids the login.', false],
 }
-/** Also behind "invalid credentials": no logon server, no domain, and calls to other controllers that failed or were too many. */
+/**
+ * Also behind "invalid credentials": no logon server, no domain, and calls to other controllers
+ * that failed or were too many.
+ */
 const FAULTS: readonly string[] = ['51f', '54b', '6ba', '6bb', '6be', '6bf']
 
 /** What the failure of a bind with somebody's password means. Pure. */

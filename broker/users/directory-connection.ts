@@ -10,9 +10,10 @@ export interface ConnectionSettings {
 }
 
 /**
- * Calls `work` with an encrypted connection, and ends the connection whatever happens. Three habits of the library are bounded here: it would connect again by
- * itself, after StartTLS in the clear; it upgrades without a bound of time and checks the certificate for `localhost`; and it leaves the socket of a
- * server that does not answer open.
+ * Calls `work` with an encrypted connection, and ends the connection whatever happens. Three habits
+ * of the library are bounded here: it would connect again by itself, after StartTLS in the clear;
+ * it upgrades without a bound of time and checks the certificate for `localhost`; and it leaves the
+ * socket of a server that does not answer open.
  */
 export async function withConnection<T>(
   settings: ConnectionSettings,

@@ -13,7 +13,10 @@ import {
 
 /** LDAP_MATCHING_RULE_IN_CHAIN of Active Directory (MS-ADTS 3.1.1.3.4.4): all groups up to the top in one question. */
 const IN_CHAIN = 'member:1.2.840.113556.1.4.1941:='
-/** Bounds of the walk from group to group: a directory with more, or with groups in a circle, costs no more than this. */
+/**
+ * Bounds of the walk from group to group: a directory with more, or with groups in a circle, costs
+ * no more than this.
+ */
 const MOST_GROUPS = 500
 const MOST_LEVELS = 20
 const PAGE = 200

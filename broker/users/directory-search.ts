@@ -8,7 +8,10 @@ import { type ConnectionSettings, withConnection } from './directory-connection.
 import { DEFAULTS, fillFilter, type Found, type Tell, textOf } from './directory-entries.js'
 import { type Groups, GroupSearch } from './directory-groups.js'
 
-/** One directory: finds people and their groups, and makes sure of passwords. Referrals to other servers are not followed. */
+/**
+ * One directory: finds people and their groups, and makes sure of passwords. Referrals to other
+ * servers are not followed.
+ */
 export class DirectorySearch {
   constructor(readonly settings: DirectorySettings) {}
 
@@ -16,7 +19,10 @@ export class DirectorySearch {
     return durationMs(this.settings.timeout)
   }
 
-  /** Calls `work` with a connection of the account that looks people up. Throws `directory_unreachable` when no server answers as it should. */
+  /**
+   * Calls `work` with a connection of the account that looks people up. Throws
+   * `directory_unreachable` when no server answers as it should.
+   */
   async connected<T>(tell: Tell, work: (client: Client) => Promise<T>): Promise<T> {
     const faults: string[] = []
     const refusing: string[] = []
@@ -26,7 +32,8 @@ export class DirectorySearch {
           await client.bind(this.settings['bind-dn'], this.#bindPassword())
           tell(
             'bind',
-            `${url} is connected, and ${this.settings['bind-dn'] === '' ? 'lets anybody look' : `knows ${this.settings['bind-dn']}`}.`,
+            `${url} is connected, ` +
+              `and ${this.settings['bind-dn'] === '' ? 'lets anybody look' : `knows ${this.settings['bind-dn']}`}.`,
           )
           return await work(client)
         })
@@ -41,7 +48,8 @@ export class DirectorySearch {
     if (refusing.length < this.settings.urls.length) throw this.unreachable(cause)
     throw new BrokerError(
       'directory_unreachable',
-      `The directory ${this.settings.name} (${refusing.join(', ')}) refuses the name or password in bind-dn and bind-password-file.`,
+      `The directory ${this.settings.name} (${refusing.join(', ')}) refuses the name or ` +
+        'password in bind-dn and bind-password-file.',
       { cause },
     )
   }
@@ -70,7 +78,8 @@ export class DirectorySearch {
     if (searchEntries?.length !== 1 || !entry) {
       tell(
         'search',
-        `${filter} below ${this.settings.base} finds ${searchEntries?.length === 0 ? 'nobody' : 'more than one person'}.`,
+        `${filter} below ${this.settings.base} ` +
+          `finds ${searchEntries?.length === 0 ? 'nobody' : 'more than one person'}.`,
       )
       return null
     }
@@ -89,8 +98,8 @@ export class DirectorySearch {
   }
 
   /**
-   * What the servers say to this password of the entry: one that cannot say is passed over. An empty one would be an anonymous bind that always
-   * succeeds (RFC 4513, 5.1.2).
+   * What the servers say to this password of the entry: one that cannot say is passed over. An
+   * empty one would be an anonymous bind that always succeeds (RFC 4513, 5.1.2).
    */
   async checkPassword(dn: string, password: string, tell: Tell): Promise<PasswordAnswer> {
     if (password === '') return { kind: 'wrong' }

@@ -5,7 +5,10 @@ import type { CustomFetch } from 'openid-client'
 /** A provider's documents and answers are small. */
 const LARGEST_BYTES = 1024 * 1024
 
-/** Asks by HTTPS, and trusts the CA in this file (PEM) only; Node's own fetch takes no CA. Redirects are not followed. */
+/**
+ * Asks by HTTPS, and trusts the CA in this file (PEM) only; Node's own fetch takes no CA. Redirects
+ * are not followed.
+ */
 export function fetchTrusting(caFile: string): CustomFetch {
   return async (url, options) =>
     await new Promise((resolve, reject) => {

@@ -20,8 +20,9 @@ export async function knownSecretOf(store: Store): Promise<string> {
 }
 
 /**
- * Browsers in which a person has logged in before. Guesses at that person's password from anywhere else are counted apart, so that nobody is locked out of
- * an own browser by strangers. A mark is worth a counter and nothing else; a copy of it shares that counter.
+ * Browsers in which a person has logged in before. Guesses at that person's password from anywhere
+ * else are counted apart, so that nobody is locked out of an own browser by strangers. A mark is
+ * worth a counter and nothing else; a copy of it shares that counter.
  */
 export class KnownBrowsers {
   constructor(readonly secret: string) {}

@@ -1,6 +1,9 @@
 import { BrokerError } from '../errors.js'
 
-/** A path of this broker and nothing else: `//evil.example` and `\\evil.example` are other hosts to a browser. Throws `invalid_request`. */
+/**
+ * A path of this broker and nothing else: `//evil.example` and `\\evil.example` are other hosts to
+ * a browser. Throws `invalid_request`.
+ */
 export function localPath(text: string): string {
   const base = 'https://berth.invalid'
   const url = URL.canParse(text, base) ? new URL(text, base) : null

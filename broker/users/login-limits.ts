@@ -3,20 +3,30 @@ import { BrokerError } from '../errors.js'
 import type { Store } from '../store/open.js'
 import { nameKey } from './names.js'
 
-/** account: passwords; code: codes that a thin client shows, so that who guesses those does not keep anybody from logging in. */
+/**
+ * account: passwords; code: codes that a thin client shows, so that who guesses those does not keep
+ * anybody from logging in.
+ */
 export type Guessed = 'account' | 'code'
 
-/** Where a try comes from: an address, and perhaps a thin client there that has shown its key. Many share an address, so that bears more when each counts for itself. */
+/**
+ * Where a try comes from: an address, and perhaps a thin client there that has shown its key. Many
+ * share an address, so that bears more when each counts for itself.
+ */
 export interface Origin {
   readonly address: string
   readonly device?: string
-  /** A place where this very person has been in before, such as a browser: it is counted by itself, so that strangers' failures elsewhere do not keep them out. */
+  /**
+   * A place where this very person has been in before, such as a browser: it is counted by itself,
+   * so that strangers' failures elsewhere do not keep them out.
+   */
   readonly known?: string
 }
 
 /**
- * So many wrong answers are a person who does not remember; later ones wait. An address may stand for a whole school, whose classes log in at the same
- * moment: a try counts until it was right. One person at a time sits at a thin client.
+ * So many wrong answers are a person who does not remember; later ones wait. An address may stand
+ * for a whole school, whose classes log in at the same moment: a try counts until it was right. One
+ * person at a time sits at a thin client.
  */
 const FREE_TRIES = { account: 5, known: 5, address: 100, device: 20, devices: 200 } as const
 /** An IPv6 site (/48) has 65,536 networks. */
@@ -33,7 +43,10 @@ export function waitAfter(failures: number, freeTries: number): number {
     : Math.min(FIRST_WAIT_MS * 2 ** Math.min(failures - freeTries, 20), LONGEST_WAIT_MS)
 }
 
-/** Failed logins by account and by origin. They are kept over a restart, count for names that do not exist as well, and end by themselves. */
+/**
+ * Failed logins by account and by origin. They are kept over a restart, count for names that do not
+ * exist as well, and end by themselves.
+ */
 export class LoginLimits {
   /** `now`: a time that nobody ends a wait with by setting the clock on; milliseconds since 1970. */
   constructor(
@@ -42,8 +55,8 @@ export class LoginLimits {
   ) {}
 
   /**
-   * Counts a try as failed before it is made, so that many at once are no way around; `succeeded` takes it back. Throws `too_many_requests`, in the
-   * same words whether the account exists or not.
+   * Counts a try as failed before it is made, so that many at once are no way around; `succeeded`
+   * takes it back. Throws `too_many_requests`, in the same words whether the account exists or not.
    */
   async begin(name: string, origin: Origin, guessed: Guessed = 'account'): Promise<void> {
     const now = this.now()
@@ -59,7 +72,8 @@ export class LoginLimits {
         )
         .where('last_at', '>', now - FORGET_MS)
         .execute()
-      // What was entered later than now was entered before the clock was set back: a wait that lasts until it has caught up would lock people out for that long.
+      // What was entered later than now was entered before the clock was set back: a wait that
+      // lasts until it has caught up would lock people out for that long.
       const until = Math.max(
         0,
         ...rows.filter((row) => row.last_at <= now).map((row) => row.blocked_until),
@@ -85,7 +99,10 @@ export class LoginLimits {
     })
   }
 
-  /** The account's failures are forgotten; of the origin's only this try, since one good account must not buy tries at others. */
+  /**
+   * The account's failures are forgotten; of the origin's only this try, since one good account
+   * must not buy tries at others.
+   */
   async succeeded(name: string, origin: Origin, guessed: Guessed = 'account'): Promise<void> {
     const [[own], ...others] = subjectsOf(guessed, name, origin)
     await this.store.deleteFrom('login_failure').where('subject', '=', own).execute()
@@ -93,8 +110,9 @@ export class LoginLimits {
   }
 
   /**
-   * Makes one try: null is a wrong answer, which stays counted; anything else is a right one. Who throws could not say: an outage of whoever was asked
-   * is no failure of the person's, so the try is given back.
+   * Makes one try: null is a wrong answer, which stays counted; anything else is a right one. Who
+   * throws could not say: an outage of whoever was asked is no failure of the person's, so the try
+   * is given back.
    */
   async attempt<T>(
     name: string,

@@ -6,7 +6,10 @@ import { type GrantOn, houseRoleOf, type Person } from './verbs.js'
 /** Names in one question; SQLite takes 32,766. */
 const AT_ONCE = 500
 
-/** People by the keys of their names, with the roles that they have now; who is disabled or unknown is missing. Two questions for some hundreds of them. */
+/**
+ * People by the keys of their names, with the roles that they have now; who is disabled or unknown
+ * is missing. Two questions for some hundreds of them.
+ */
 export async function peopleNamed(
   queries: Queries,
   names: readonly string[],

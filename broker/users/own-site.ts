@@ -5,8 +5,10 @@ export interface Reached {
 }
 
 /**
- * Under which names browsers find this broker. Without `publicNames` any name counts, as long as page and request agree. With them a page must have been loaded under one of
- * them or under the address that it reached: a name of somebody else's that leads here (DNS rebinding) makes no page of ours.
+ * Under which names browsers find this broker. Without `publicNames` any name counts, as long as
+ * page and request agree. With them a page must have been loaded under one of them or under the
+ * address that it reached: a name of somebody else's that leads here (DNS rebinding) makes no page
+ * of ours.
  */
 export class OwnSite {
   constructor(readonly publicNames: readonly string[]) {}

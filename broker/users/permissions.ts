@@ -31,7 +31,10 @@ export class Permissions {
       : null
   }
 
-  /** As `on`, of every pool or machine that the person sees, by its name: as many questions for a thousand as for one. */
+  /**
+   * As `on`, of every pool or machine that the person sees, by its name: as many questions for a
+   * thousand as for one.
+   */
   async onAll(person: Person, kind: ObjectKind): Promise<ReadonlyMap<string, ReadonlySet<Verb>>> {
     const grants = await this.grantsOf(person)
     const verbs = new Map<string, ReadonlySet<Verb>>()
@@ -44,7 +47,10 @@ export class Permissions {
     return verbs
   }
 
-  /** Throws `not_found` for what he may not see as for what does not exist, and `forbidden` for what he sees and may not do. */
+  /**
+   * Throws `not_found` for what he may not see as for what does not exist, and `forbidden` for what
+   * he sees and may not do.
+   */
   async require(person: Person, verb: Verb, kind: ObjectKind, name: string): Promise<void> {
     const verbs = await this.on(person, kind, name)
     if (verbs === null) throw noSuch(kind, name)
@@ -111,6 +117,7 @@ export function requireVerb(
   if (!verbs.has(verb))
     throw new BrokerError(
       'forbidden',
-      `You may not do this with the ${kind} ${name}: it needs the permission "${verb}", which an administrator can grant.`,
+      `You may not do this with the ${kind} ${name}: it needs the permission "${verb}", ` +
+        'which an administrator can grant.',
     )
 }

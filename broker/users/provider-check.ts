@@ -15,12 +15,21 @@ type Step = ProviderTest['steps'][number] & { readonly good: boolean }
 
 /** An ID token is good within this much of its times (oauth4webapi, clockTolerance). */
 const MOST_SKEW_MS = 30_000
-/** A key and signature of the provider's own; HS256 and its kin are made with the client's secret, which Berth knows as well. */
+/**
+ * A key and signature of the provider's own; HS256 and its kin are made with the client's secret,
+ * which Berth knows as well.
+ */
 const OWN_SIGNATURE = /^(RS|PS|ES)(256|384|512)$|^EdDSA$|^Ed25519$/
-/** No provider has given this code, so one that takes the client's secret answers invalid_grant to it (RFC 6749, 5.2). */
+/**
+ * No provider has given this code, so one that takes the client's secret answers invalid_grant to
+ * it (RFC 6749, 5.2).
+ */
 const NO_CODE = 'berth-provider-test'
 
-/** Asks a provider all that a login would need, but for the person, and says of each step how it went. Nothing is kept. */
+/**
+ * Asks a provider all that a login would need, but for the person, and says of each step how it
+ * went. Nothing is kept.
+ */
 export async function checkProvider(
   provider: ProviderSettings,
   redirectUri: string,
@@ -69,7 +78,8 @@ function clock(skewMs: number | undefined, tell: Tell): void {
     tell(
       'clock',
       false,
-      `Its clock is ${seconds} seconds ${side} the broker's: logins may be refused. Let both follow the same time (NTP).`,
+      `Its clock is ${seconds} seconds ${side} the broker's: logins may be refused. Let both ` +
+        'follow the same time (NTP).',
     )
 }
 
@@ -84,7 +94,8 @@ async function keys(
     return void tell(
       'keys',
       false,
-      `It signs with ${signs.join(', ')} only, which proves nothing to others: choose a signing key (RS256 or ES256) there.`,
+      `It signs with ${signs.join(', ')} only, which proves nothing to others: choose a ` +
+        'signing key (RS256 or ES256) there.',
     )
   if (address === undefined)
     return void tell('keys', false, 'It does not say where its keys are (jwks_uri).')

@@ -51,7 +51,10 @@ export class Providers {
     return await checkProvider(this.#provider(name), redirectUri)
   }
 
-  /** Where to send the browser. `browserSecret` goes into a cookie: only the browser that began can end it. Throws `not_found` and `provider_unreachable`. */
+  /**
+   * Where to send the browser. `browserSecret` goes into a cookie: only the browser that began can
+   * end it. Throws `not_found` and `provider_unreachable`.
+   */
   async begin(
     name: string,
     redirectUri: string,
@@ -83,7 +86,10 @@ export class Providers {
     return { url: url.href, browserSecret }
   }
 
-  /** The end of a login that `begin` began; `query` is what the provider sent with the browser. Throws `unauthenticated` and `provider_unreachable`. */
+  /**
+   * The end of a login that `begin` began; `query` is what the provider sent with the browser.
+   * Throws `unauthenticated` and `provider_unreachable`.
+   */
   async finish(
     name: string,
     query: string,
@@ -147,7 +153,10 @@ export class Providers {
     }
   }
 
-  /** One question to the provider: null while nobody has confirmed it. Ask no more often than `intervalMs`. Throws `unauthenticated` when it was refused or is too old. */
+  /**
+   * One question to the provider: null while nobody has confirmed it. Ask no more often than
+   * `intervalMs`. Throws `unauthenticated` when it was refused or is too old.
+   */
   async pollDeviceLogin(handle: string): Promise<Arrival | null> {
     const row = await this.deps.store
       .selectFrom('login_flow')
@@ -219,7 +228,8 @@ export class Providers {
       throw new BrokerError(
         'provider_unreachable',
         why === null
-          ? `The login provider ${provider.name} does not answer as it should: try again later, or ask an administrator.`
+          ? `The login provider ${provider.name} does not answer as it should: try again ` +
+              'later, or ask an administrator.'
           : `The login provider ${provider.name} cannot be asked. ${why} Try again later, or ask an administrator.`,
         { cause: error },
       )
@@ -246,7 +256,8 @@ export class Providers {
     if (typeof name !== 'string' || name === '')
       throw new BrokerError(
         'unauthenticated',
-        `The login provider ${provider.name} says no "${provider['name-claim']}" of this person: an administrator has to mend the setting name-claim.`,
+        `The login provider ${provider.name} says no "${provider['name-claim']}" of this ` +
+          'person: an administrator has to mend the setting name-claim.',
       )
     const { groups, missing } = groupsOf(claims, provider['roles-claim'])
     const unknown = Object.keys(provider.roles).length === 0 ? null : missing
@@ -278,7 +289,8 @@ export class Providers {
     if (isRefusedClient(error))
       return new BrokerError(
         'provider_unreachable',
-        `The login provider ${provider.name} does not take Berth's client-id or secret: an administrator has to check the settings ("berth provider test").`,
+        `The login provider ${provider.name} does not take Berth's client-id or secret: an ` +
+          'administrator has to check the settings ("berth provider test").',
         { cause: error },
       )
     if (error instanceof oidc.ResponseBodyError || error instanceof oidc.AuthorizationResponseError)
@@ -290,14 +302,17 @@ export class Providers {
     if (isSharedKey(error))
       return new BrokerError(
         'provider_unreachable',
-        `The login provider ${provider.name} signs with the client's secret (HS256), which proves nothing to others: an administrator has to choose a signing key (RS256 or ES256) there.`,
+        `The login provider ${provider.name} signs with the client's secret (HS256), which ` +
+          'proves nothing to others: an administrator has to choose a signing key (RS256 or ' +
+          'ES256) there.',
         { cause: error },
       )
     const clock = clockReason(error)
     if (clock !== null)
       return new BrokerError(
         'provider_unreachable',
-        `The clocks of the login provider ${provider.name} and of the broker differ: by the broker's, ${clock}. An administrator has to let both follow the same time (NTP).`,
+        `The clocks of the login provider ${provider.name} and of the broker differ: by the ` +
+          `broker's, ${clock}. An administrator has to let both follow the same time (NTP).`,
         { cause: error },
       )
     const why = networkReason(error)

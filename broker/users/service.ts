@@ -28,7 +28,10 @@ export interface UsersDeps {
   readonly tokenLifetimeMs: number
 }
 
-/** A refusal leaves at a multiple of this time after its question: whether an account exists, and where, cannot be heard from the clock. */
+/**
+ * A refusal leaves at a multiple of this time after its question: whether an account exists, and
+ * where, cannot be heard from the clock.
+ */
 const REFUSAL_STEP_MS = 250
 /** In the audit log, for a name that no account has. */
 const UNKNOWN_NAME = '(unknown name)'
@@ -65,7 +68,10 @@ export class Users {
     clearInterval(this.#timer)
   }
 
-  /** Makes the account `admin` when there is none yet; its random password goes into a file that only the broker's user may read. */
+  /**
+   * Makes the account `admin` when there is none yet; its random password goes into a file that
+   * only the broker's user may read.
+   */
   async createFirstAdministrator(passwordFile: string): Promise<boolean> {
     const { count } = await this.store
       .selectFrom('account')
@@ -121,9 +127,11 @@ export class Users {
   }
 
   /**
-   * Whose name and password these are: an account's here, else of the directories, in the order of the settings. Throws `unauthenticated`, in the same
-   * words and after the same time whatever was wrong, `too_many_requests`, `account_refused` to one whose password is right, and
-   * `directory_unreachable`, which counts as no try. `origin`: by what tries are counted besides the name.
+   * Whose name and password these are: an account's here, else of the directories, in the order of
+   * the settings. Throws `unauthenticated`, in the same words and after the same time whatever was
+   * wrong, `too_many_requests`, `account_refused` to one whose password is right, and
+   * `directory_unreachable`, which counts as no try. `origin`: by what tries are counted besides
+   * the name.
    */
   async checkPassword(
     name: string,
@@ -235,7 +243,8 @@ export class Users {
         'invalid_request',
         `${account.name} comes from ${account.source}: change the password there.`,
       )
-    // Only they themselves, being logged in, come here: what strangers guess elsewhere does not keep them from a new password.
+    // Only they themselves, being logged in, come here: what strangers guess elsewhere does not
+    // keep them from a new password.
     const origin = { address: by.address, known: 'password-change' }
     const right = await this.limits.attempt(by.actor, origin, async () =>
       (await isPassword(account.password_hash, oldPassword)) ? true : null,

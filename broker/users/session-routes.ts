@@ -242,7 +242,10 @@ function deviceRoutes(app: App, { users, providers }: SessionRoutesDeps): void {
   )
 }
 
-/** Begins a session and sets its cookie. After a provider's redirect it must come along from another site: Lax; else Strict. */
+/**
+ * Begins a session and sets its cookie. After a provider's redirect it must come along from another
+ * site: Lax; else Strict.
+ */
 async function begin(
   deps: SessionRoutesDeps,
   request: FastifyRequest,

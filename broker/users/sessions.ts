@@ -45,7 +45,10 @@ export class Sessions {
     return { secret, expiresAt }
   }
 
-  /** Whose session this is, with what the account may now. `inBackground`: nobody did anything, so it does not count as use. Throws `unauthenticated`. */
+  /**
+   * Whose session this is, with what the account may now. `inBackground`: nobody did anything, so
+   * it does not count as use. Throws `unauthenticated`.
+   */
   async authenticate(secret: string, address: string, inBackground = false): Promise<Caller> {
     const now = this.now()
     const row = await this.store
@@ -72,7 +75,10 @@ export class Sessions {
     })
   }
 
-  /** Whether a caller's login goes on. What asks this is open because of it, so that a browser's session counts as used. */
+  /**
+   * Whether a caller's login goes on. What asks this is open because of it, so that a browser's
+   * session counts as used.
+   */
   async lives(login: string): Promise<boolean> {
     const [kind, hash = ''] = login.split(':')
     const now = this.now()
@@ -109,12 +115,18 @@ export class Sessions {
   }
 }
 
-/** What a page has to send with everything that changes something: it proves that the page could read an answer of ours. */
+/**
+ * What a page has to send with everything that changes something: it proves that the page could
+ * read an answer of ours.
+ */
 export function csrfToken(secret: string): string {
   return createHash('sha256').update(`csrf\n${secret}`).digest('base64url')
 }
 
-/** Ends every browser's session and every login of the account, also those at thin clients, but not `except`, a caller's own login. Tokens of programs stay. */
+/**
+ * Ends every browser's session and every login of the account, also those at thin clients, but not
+ * `except`, a caller's own login. Tokens of programs stay.
+ */
 export async function endLogins(queries: Queries, account: string, except = ''): Promise<void> {
   const own = except.replace(/^(session|token):/, '')
   await queries

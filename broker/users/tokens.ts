@@ -92,7 +92,10 @@ export class Tokens {
     })
   }
 
-  /** A token never may more than the one that makes it, and does not outlive it. Throws `forbidden`, `name_taken`, `too_many_tokens` and `invalid_request`. */
+  /**
+   * A token never may more than the one that makes it, and does not outlive it. Throws `forbidden`,
+   * `name_taken`, `too_many_tokens` and `invalid_request`.
+   */
   async create(by: Caller, wish: TokenCreate): Promise<string> {
     const scopes = wish.scopes ?? by.scopes
     const more = !isNarrow(by)
@@ -106,7 +109,8 @@ export class Tokens {
     if (wish.validForMs !== undefined && wish.validForMs > this.longestMs)
       throw new BrokerError(
         'invalid_request',
-        `body.validForMs: a token is good for at most ${Math.floor(this.longestMs / DAY_MS)} days here (setting token-lifetime).`,
+        `body.validForMs: a token is good for at most ${Math.floor(this.longestMs / DAY_MS)} ` +
+          'days here (setting token-lifetime).',
       )
     const wished = Date.now() + (wish.validForMs ?? this.longestMs)
     const bound = by.scopes === null ? null : by.expiresAt

@@ -7,7 +7,10 @@ import { type Arrival, rolesOfGroups } from './arrivals.js'
 
 const TELL_EVERY_MS = 3_600_000
 
-/** The name that a proxy in front of the broker has made sure of. Its header counts from the proxy's own addresses only. */
+/**
+ * The name that a proxy in front of the broker has made sure of. Its header counts from the proxy's
+ * own addresses only.
+ */
 export class TrustedProxy {
   readonly #told = new Seldom(TELL_EVERY_MS)
 

@@ -6,10 +6,16 @@ import {
   VERBS,
 } from '../api/permissions.js'
 
-/** What a role means to the house itself: admin may everything, observer reads everything, user is anybody who is logged in. */
+/**
+ * What a role means to the house itself: admin may everything, observer reads everything, user is
+ * anybody who is logged in.
+ */
 export type HouseRole = 'admin' | 'observer' | 'user'
 
-/** `key`: the name by which grants find a person (`nameKey`). `role` and `roles` are the account's; `scopes` are the token's, null: all. */
+/**
+ * `key`: the name by which grants find a person (`nameKey`). `role` and `roles` are the account's;
+ * `scopes` are the token's, null: all.
+ */
 export interface Person {
   readonly key: string
   readonly accountRole: HouseRole
@@ -99,7 +105,10 @@ function onEveryMember(granted: readonly Verb[]): ReadonlySet<Verb> {
   return new Set([...expand(strong)].filter((verb) => FOR_ALL_MEMBERS.includes(verb)))
 }
 
-/** What a person may do with a pool or machine, by the token in use: the union of the reasons, bounded by the scopes. Default deny. */
+/**
+ * What a person may do with a pool or machine, by the token in use: the union of the reasons,
+ * bounded by the scopes. Default deny.
+ */
 export function verbsOn(
   person: Person,
   object: ObjectOfGrants,

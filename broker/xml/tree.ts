@@ -1,6 +1,9 @@
 import { faultIn, parseOrdered, type XmlFault } from './xml.js'
 
-/** An element with everything in the order in which it was written, so that what nobody changes is written again as it was. */
+/**
+ * An element with everything in the order in which it was written, so that what nobody changes is
+ * written again as it was.
+ */
 export interface XmlElement {
   readonly name: string
   attributes: Record<string, string>
@@ -11,10 +14,16 @@ type Ordered = Record<string, unknown>
 const ATTRIBUTES = ':@'
 const TEXT = '#text'
 
-/** It is parsed in one go, which takes some microseconds for each; a domain has a few hundred. Tags, references and attributes together. */
+/**
+ * It is parsed in one go, which takes some microseconds for each; a domain has a few hundred. Tags,
+ * references and attributes together.
+ */
 const MOST_MARKS = 10_000
 
-/** Parses one document; comments are left out. Refuses what `parseXml` refuses, and a document with more in it than any domain has. */
+/**
+ * Parses one document; comments are left out. Refuses what `parseXml` refuses, and a document with
+ * more in it than any domain has.
+ */
 export function parseTree(text: string): { root: XmlElement } | { fault: XmlFault } {
   if ((text.match(/[<&=]/g)?.length ?? 0) > MOST_MARKS)
     return {

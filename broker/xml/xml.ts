@@ -24,9 +24,10 @@ export function buildXml(document: XmlNode): string {
 }
 
 /**
- * Parses a document; elements named in `lists` are always arrays. Gives the tree, or the first fault with its place. Declarations
- * are refused before the parser sees the text (they could define entities that grow without bound or read files), and so is deep nesting.
- * `positions`: every element carries its offset under the symbol `XMLParser.getMetaDataSymbol()`, see `offsetOf`.
+ * Parses a document; elements named in `lists` are always arrays. Gives the tree, or the first
+ * fault with its place. Declarations are refused before the parser sees the text (they could define
+ * entities that grow without bound or read files), and so is deep nesting. `positions`: every
+ * element carries its offset under the symbol `XMLParser.getMetaDataSymbol()`, see `offsetOf`.
  */
 export function parseXml(
   text: string,
@@ -120,7 +121,10 @@ function malformation(text: string): XmlFault | null {
   }
 }
 
-/** The nodes of a text without faults, in their order, as fast-xml-parser gives them: a name with its children, attributes under ":@". */
+/**
+ * The nodes of a text without faults, in their order, as fast-xml-parser gives them: a name with
+ * its children, attributes under ":@".
+ */
 export function parseOrdered(text: string): Array<Record<string, unknown>> {
   const parser = new XMLParser({
     preserveOrder: true,

@@ -16,7 +16,10 @@ export function defineApplyCommands(program: Command, invocation: Invocation): v
     .option('--no-wait', 'do not follow the jobs')
     .summary('make pools what a file says')
     .description(
-      'Creates and changes the pools that a file describes; what it does not name stays. Pools of VM-Operator (VmPool, and VirtualMachine with spec.pools) are taken as they are. Faults are printed as FILE:LINE, all at once, and then nothing is done. kubectl: apply.',
+      'Creates and changes the pools that a file describes; what it does not name stays. ' +
+        'Pools of VM-Operator (VmPool, and VirtualMachine with spec.pools) are taken as they ' +
+        'are. Faults are printed as FILE:LINE, all at once, and then nothing is done. kubectl: ' +
+        'apply.',
     )
     .action(async ({ file, wait }: { file: string; wait: boolean }) => {
       const result = await ask(invocation, file, false)
@@ -30,7 +33,8 @@ export function defineApplyCommands(program: Command, invocation: Invocation): v
     .requiredOption('-f, --file <FILE>', FILE)
     .summary('what "apply" would change')
     .description(
-      'Shows what "berth apply" would change, and changes nothing. Exit code 0: nothing would change; 1: something would. kubectl: diff.',
+      'Shows what "berth apply" would change, and changes nothing. Exit code 0: nothing ' +
+        'would change; 1: something would. kubectl: diff.',
     )
     .action(async ({ file }: { file: string }) => {
       const result = await ask(invocation, file, true)
@@ -42,7 +46,8 @@ export function defineApplyCommands(program: Command, invocation: Invocation): v
     .command('export')
     .summary('all pools as a file for "apply"')
     .description(
-      'Prints every pool as a YAML document that "berth apply" takes again: policy, size, permissions, members added by hand.',
+      'Prints every pool as a YAML document that "berth apply" takes again: policy, size, ' +
+        'permissions, members added by hand.',
     )
     .action(async () => {
       const answer = await invocation.client.get('/export', ExportResult)

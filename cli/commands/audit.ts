@@ -30,7 +30,9 @@ export function defineAuditCommands(program: Command, invocation: Invocation): v
     .command('audit')
     .summary('who did what')
     .description(
-      'The audit log: nothing in it is ever changed, and each event has a hash over itself and the one before. The broker also logs the last hash ("audit head"), so that a cut end shows.\nHorizon: events database. Proxmox VE: cluster log and task history.',
+      'The audit log: nothing in it is ever changed, and each event has a hash over itself ' +
+        'and the one before. The broker also logs the last hash ("audit head"), so that a cut ' +
+        'end shows.\nHorizon: events database. Proxmox VE: cluster log and task history.',
     )
   filters(
     audit
@@ -56,7 +58,9 @@ export function defineAuditCommands(program: Command, invocation: Invocation): v
       .command('export')
       .summary('all events as JSON lines')
       .description(
-        'Writes events as JSON lines, the oldest first, with their hashes: SHA-256 over the hash before, a line break, and [id, milliseconds, actor, address, action, object, result, detail as a text] as JSON.',
+        'Writes events as JSON lines, the oldest first, with their hashes: SHA-256 over the ' +
+          'hash before, a line break, and [id, milliseconds, actor, address, action, object, ' +
+          'result, detail as a text] as JSON.',
       ),
   ).action(async (query: Filter) => {
     for await (const part of invocation.client.stream(
@@ -68,7 +72,8 @@ export function defineAuditCommands(program: Command, invocation: Invocation): v
     .command('verify')
     .summary('check the chain of hashes')
     .description(
-      'Computes all hashes again. Exit code 1 when an event was changed, put in or taken out; with --head also when the end was cut off.',
+      'Computes all hashes again. Exit code 1 when an event was changed, put in or taken ' +
+        'out; with --head also when the end was cut off.',
     )
     .option(
       '--head <HASH>',

@@ -27,7 +27,8 @@ export function defineClientsXmlCommands(program: Command, invocation: Invocatio
     .command('clients-xml')
     .summary('which device gets which machine')
     .description(
-      'The file clients.xml says which thin client gets which machine.\nHorizon: client-to-desktop assignment, kiosk mode accounts. Proxmox VE has none.',
+      'The file clients.xml says which thin client gets which machine.\nHorizon: ' +
+        'client-to-desktop assignment, kiosk mode accounts. Proxmox VE has none.',
     )
   clientsXml
     .command('check')
@@ -73,7 +74,8 @@ export function defineClientsXmlCommands(program: Command, invocation: Invocatio
     .argument('[VERSION]', 'an earlier text, by its number in the history')
     .summary('show the file in force')
     .description(
-      'Prints the clients.xml in force; where it lies, since when, and what is wrong with a newer one go to standard error.',
+      'Prints the clients.xml in force; where it lies, since when, and what is wrong with a ' +
+        'newer one go to standard error.',
     )
     .action(async (version: string | undefined) => {
       if (version !== undefined) {
@@ -118,7 +120,8 @@ function defineHistory(clientsXml: Command, invocation: Invocation): void {
     .argument('<VERSION>', 'its number in the history')
     .summary('put an earlier text in force again')
     .description(
-      'Puts an earlier text in force, if it is still good: the machines that it names must exist. What was in force stays in the history.',
+      'Puts an earlier text in force, if it is still good: the machines that it names must ' +
+        'exist. What was in force stays in the history.',
     )
     .action(async (version: string) => {
       const { etag } = await invocation.client.get('/clients-xml', ClientsXmlState)

@@ -50,7 +50,8 @@ export function defineCompletionCommands(program: Command, invocation: Invocatio
     .addArgument(program.createArgument('<SHELL>').choices(['bash']))
     .summary('print the completion script for a shell')
     .description(
-      'Prints a script that completes commands, options and names (machines, hypervisors, jobs, …), which it asks the broker for. Use: source <(berth completion bash)',
+      'Prints a script that completes commands, options and names (machines, hypervisors, ' +
+        'jobs, …), which it asks the broker for. Use: source <(berth completion bash)',
     )
     .action(() => {
       invocation.output.line(BASH_SCRIPT.trimEnd())

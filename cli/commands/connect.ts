@@ -36,7 +36,9 @@ export function defineConnectCommand(program: Command, invocation: Invocation): 
   withConsoleOptions(program.command('connect').argument('<MACHINE>'))
     .summary('open the screen of a machine')
     .description(
-      'Opens the screen with remote-viewer. Whoever has it keeps it, unless it is your own or you give --take. With --print nothing is opened: every way to the machine is shown, with what to type for it.\nHorizon: launch desktop.',
+      'Opens the screen with remote-viewer. Whoever has it keeps it, unless it is your own ' +
+        'or you give --take. With --print nothing is opened: every way to the machine is ' +
+        'shown, with what to type for it.\nHorizon: launch desktop.',
     )
     .option(
       '--print',
@@ -61,7 +63,8 @@ export function defineSessionCommands(program: Command, invocation: Invocation):
     .command('list')
     .summary('who is connected to which machine')
     .description(
-      'Lists the consoles that are connected now, as QEMU says, and to whom their tickets were given. unknown: a viewer that was given none by Berth.',
+      'Lists the consoles that are connected now, as QEMU says, and to whom their tickets ' +
+        'were given. unknown: a viewer that was given none by Berth.',
     )
     .action(async () => {
       const answer = await invocation.client.get('/sessions', SessionList)

@@ -41,7 +41,9 @@ export function defineDesktopCommands(program: Command, invocation: Invocation):
       .argument('<MACHINE>')
       .summary(summary)
       .description(
-        "Ends the assignment of a desktop. Before anybody else gets it, it is stopped or rebuilt, as the pool's policy says. Refused while a viewer is connected, unless forced.",
+        'Ends the assignment of a desktop. Before anybody else gets it, it is stopped or ' +
+          "rebuilt, as the pool's policy says. Refused while a viewer is connected, unless " +
+          'forced.',
       )
       .option('--force', 'also while a viewer is connected: it is cut')
       .action(async (machine: string, { force }: { force?: boolean }) => {
@@ -71,7 +73,8 @@ export function defineDesktopCommands(program: Command, invocation: Invocation):
     .argument('<MACHINE>')
     .summary('make the disk of a desktop anew')
     .description(
-      "Recreates the disk of a pool's member from the current generation; what is on it is lost. Also repairs a member that failed.",
+      "Recreates the disk of a pool's member from the current generation; what is on it is " +
+        'lost. Also repairs a member that failed.',
     )
     .option('--yes', 'do not ask')
     .action(async (machine: string, { yes }: { yes?: boolean }) => {
@@ -90,7 +93,8 @@ export function defineDesktopCommands(program: Command, invocation: Invocation):
     .command('desktops')
     .summary('who has which desktop')
     .description(
-      'Lists the desktops that people and thin clients have, in what state, and until when.\nHorizon: machines and sessions.',
+      'Lists the desktops that people and thin clients have, in what state, and until ' +
+        'when.\nHorizon: machines and sessions.',
     )
     .option('--mine', "one's own")
     .action(async ({ mine }: { mine?: boolean }) => {
@@ -109,7 +113,9 @@ function defineAssign(program: Command, invocation: Invocation): void {
     .argument('[USER]', 'who gets it')
     .summary('give somebody a desktop')
     .description(
-      'Gives a person a desktop of a pool, starts it if it was stopped, and waits until it can be opened. Who has one of this pool already keeps it.\nWith --machine and no pool: this machine, also one that is in no pool. Horizon: assign a machine to a user.',
+      'Gives a person a desktop of a pool, starts it if it was stopped, and waits until it ' +
+        'can be opened. Who has one of this pool already keeps it.\nWith --machine and no ' +
+        'pool: this machine, also one that is in no pool. Horizon: assign a machine to a user.',
     )
     .option('--machine <MACHINE>', 'this one')
     .option('--fixed', 'for good: it never expires')
@@ -152,7 +158,8 @@ function defineClaim(program: Command, invocation: Invocation): void {
     .argument('<POOL>')
     .summary('get a desktop for oneself')
     .description(
-      'Gives you your desktop of a pool: the one you have, or a free one, which is started. Waits until it can be opened.\nHorizon: launch desktop.',
+      'Gives you your desktop of a pool: the one you have, or a free one, which is started. ' +
+        'Waits until it can be opened.\nHorizon: launch desktop.',
     )
     .option(
       '--wait',

@@ -36,7 +36,9 @@ export function defineDirectoryCommands(program: Command, invocation: Invocation
     .argument('[NAME]', 'the directory; needed when there are several')
     .summary('what would happen at a login')
     .description(
-      'Asks a directory as a login would, and shows each step: connection, search, password, groups, and the roles that they give. Nothing changes. Exit code 1 when the person would not get in.',
+      'Asks a directory as a login would, and shows each step: connection, search, password, ' +
+        'groups, and the roles that they give. Nothing changes. Exit code 1 when the person ' +
+        'would not get in.',
     )
     .option(
       '--password-file <FILE>',

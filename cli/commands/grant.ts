@@ -36,7 +36,10 @@ export function defineGrantCommands(program: Command, invocation: Invocation): v
     .command('grant')
     .summary('who may do what')
     .description(
-      `Permissions of people and roles on pools and machines. Without a grant nobody may do anything; grants add up. A pool's grants govern its members.\nPermissions: ${VERBS.join(', ')}; * and admin are all of them, takeConsole has accessConsole in it.\nProxmox VE: permissions. Horizon: entitlements.`,
+      'Permissions of people and roles on pools and machines. Without a grant nobody may do ' +
+        "anything; grants add up. A pool's grants govern its " +
+        `members.\nPermissions: ${VERBS.join(', ')}; * and admin are all of them, takeConsole ` +
+        `has accessConsole in it.\nProxmox VE: permissions. Horizon: entitlements.`,
     )
   grant
     .command('list')
@@ -61,7 +64,8 @@ export function defineGrantCommands(program: Command, invocation: Invocation): v
     .argument('<VERB...>', VERBS.join(', '))
     .summary('permit something')
     .description(
-      'Adds permissions to those that the person or role has on the pool or machine. The person need not have logged in yet.',
+      'Adds permissions to those that the person or role has on the pool or machine. The ' +
+        'person need not have logged in yet.',
     )
     .addOption(new Option('--user <USER>', 'whom').conflicts('role'))
     .option('--role <ROLE>', 'whom; the role "user" is everybody')

@@ -35,7 +35,8 @@ function findCommand(program: Command, words: readonly string[]): Command {
     if (next === undefined)
       throw new CliError(
         'usage',
-        `There is no command or topic "${words.join(' ')}"; topics: ${HELP_TOPICS.map((topic) => topic.name).join(', ')}.`,
+        `There is no command or topic "${words.join(' ')}"; ` +
+          `topics: ${HELP_TOPICS.map((topic) => topic.name).join(', ')}.`,
       )
     command = next
   }

@@ -14,7 +14,11 @@ export function defineHistoryCommand(program: Command, invocation: Invocation): 
     .command('history')
     .summary('sessions, waits and starts of a day or a week')
     .description(
-      'What the site was like: how many desktops people were connected to and had, who waited for one and how long, how many machines were started and how long that took. One line for each 5 minutes of a day, or half hour of a week, in UTC; times in which the broker did not run have no line. -o json has every point, with null where nothing is known.\nHorizon: trending reports. Proxmox VE: summary graphs.',
+      'What the site was like: how many desktops people were connected to and had, who ' +
+        'waited for one and how long, how many machines were started and how long that took. ' +
+        'One line for each 5 minutes of a day, or half hour of a week, in UTC; times in which ' +
+        'the broker did not run have no line. -o json has every point, with null where nothing ' +
+        'is known.\nHorizon: trending reports. Proxmox VE: summary graphs.',
     )
     .addOption(new Option('--span <SPAN>', 'day or week').choices(HISTORY_SPANS).default('day'))
     .action(async ({ span }: { span: HistorySpan }) => {

@@ -43,7 +43,9 @@ export function defineHypervisorAdd(hypervisor: Command, invocation: Invocation)
   )
     .summary('make a host known')
     .description(
-      'Shows the SSH host key of a host, asks, pins it, and makes the host known. Then one line is printed that prepares the host when pasted there as root; --install does it at once.\nHorizon: add a vCenter server. Proxmox VE: join a node.',
+      'Shows the SSH host key of a host, asks, pins it, and makes the host known. Then one ' +
+        'line is printed that prepares the host when pasted there as root; --install does it ' +
+        'at once.\nHorizon: add a vCenter server. Proxmox VE: join a node.',
     )
     .action(async (name: string, options: AddOptions) => {
       await add(invocation, name, options)
@@ -61,7 +63,9 @@ export function defineHypervisorAdd(hypervisor: Command, invocation: Invocation)
   )
     .summary('prepare a known host, or prepare it again')
     .description(
-      "Runs the broker's installer on a host over the ssh of this computer. It may be repeated, for example after an update of the broker. Only the pinned host key is accepted.",
+      "Runs the broker's installer on a host over the ssh of this computer. It may be " +
+        'repeated, for example after an update of the broker. Only the pinned host key is ' +
+        'accepted.',
     )
     .action(
       async (
@@ -155,7 +159,10 @@ async function install(
   await runOverSsh(parsed, port, fingerprint, script)
 }
 
-/** Gives the hypervisor when it is up, or in maintenance (which is up, by wish). Throws CliError refused with the last reason when the time is over. */
+/**
+ * Gives the hypervisor when it is up, or in maintenance (which is up, by wish). Throws CliError
+ * refused with the last reason when the time is over.
+ */
 async function waitUntilUp(
   invocation: Invocation,
   name: string,
@@ -172,7 +179,8 @@ async function waitUntilUp(
     if (performance.now() > end)
       throw new CliError(
         'refused',
-        `${name} did not come up within ${timeoutMs / 1000} s: ${hypervisor.reason === '' ? hypervisor.state : hypervisor.reason}`,
+        `${name} did not come up within ${timeoutMs / 1000} ` +
+          `s: ${hypervisor.reason === '' ? hypervisor.state : hypervisor.reason}`,
       )
     await delay(ASK_AGAIN_MS)
   }

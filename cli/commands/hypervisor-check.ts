@@ -23,7 +23,10 @@ export function defineHypervisorCheck(hypervisor: Command, invocation: Invocatio
     .argument('[HYPERVISOR...]', 'all, when none is named')
     .summary('look whether hosts are in order')
     .description(
-      'Looks at a host from its name in the DNS to its displays: connection, host key, login, helper, sshd, permissions, clock, libvirt, virtualisation, networks, directories, certificate, and what lies about there. Nothing is changed. Exit code 1 when a check failed; warnings do not count.',
+      'Looks at a host from its name in the DNS to its displays: connection, host key, ' +
+        'login, helper, sshd, permissions, clock, libvirt, virtualisation, networks, ' +
+        'directories, certificate, and what lies about there. Nothing is changed. Exit code 1 ' +
+        'when a check failed; warnings do not count.',
     )
     .action(async (names: string[]) => {
       const wanted =

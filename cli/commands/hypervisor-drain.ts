@@ -36,13 +36,17 @@ export function defineHypervisorDrain(hypervisor: Command, invocation: Invocatio
     .argument('<HYPERVISOR>')
     .summary('empty a host, so that it may be switched off')
     .description(
-      'Maintenance, and what is free goes away: members of pools are rebuilt elsewhere, spares are shut down, desktops that people have stay until they leave. Undo: berth maintenance off hypervisor:NAME.\nHorizon, vSphere: enter maintenance mode. Proxmox VE: node maintenance.',
+      'Maintenance, and what is free goes away: members of pools are rebuilt elsewhere, ' +
+        'spares are shut down, desktops that people have stay until they leave. Undo: berth ' +
+        'maintenance off hypervisor:NAME.\nHorizon, vSphere: enter maintenance mode. Proxmox ' +
+        'VE: node maintenance.',
     )
     .option('--reason <TEXT>', 'shown to administrators and on waiting thin clients')
     .option('--message <TEXT>', 'said on the screens of those who are still there')
     .option(
       '--deadline <DURATION>',
-      'after this time, such as PT2H, those who are still there are taken, having been warned a quarter of an hour before',
+      'after this time, such as PT2H, those who are still there are taken, having been ' +
+        'warned a quarter of an hour before',
     )
     .option('--show', 'only show how far it is, or what would happen')
     .option('--wait', 'wait until it is empty')

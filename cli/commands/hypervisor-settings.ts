@@ -33,7 +33,8 @@ export function withSettings(command: Command): Command {
     )
     .option(
       '--listen-address <ADDRESS>',
-      "where displays listen: an address of the host, 0.0.0.0, :: or auto (the display address where it is the host's own, else all of its family)",
+      'where displays listen: an address of the host, 0.0.0.0, :: or auto (the display ' +
+        "address where it is the host's own, else all of its family)",
     )
 }
 

@@ -46,7 +46,10 @@ export function showHypervisor(invocation: Invocation, hypervisor: Hypervisor): 
   invocation.output.show(hypervisor, () => fieldsOf(FIELDS, hypervisor))
 }
 
-/** As showHypervisor; for one that is not up people also see the line that prepares it, which the broker's own sentences speak of. */
+/**
+ * As showHypervisor; for one that is not up people also see the line that prepares it, which the
+ * broker's own sentences speak of.
+ */
 export async function showHypervisorWithInstallLine(
   invocation: Invocation,
   hypervisor: Hypervisor,

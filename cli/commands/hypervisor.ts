@@ -25,7 +25,8 @@ export function defineHypervisorCommands(program: Command, invocation: Invocatio
     .command('hypervisor')
     .summary('hosts that run machines')
     .description(
-      'Hosts with libvirt and QEMU that the broker reaches over SSH.\nHorizon: a vCenter server and its ESXi hosts. Proxmox VE: a node.',
+      'Hosts with libvirt and QEMU that the broker reaches over SSH.\nHorizon: a vCenter ' +
+        'server and its ESXi hosts. Proxmox VE: a node.',
     )
   defineHypervisorAdd(hypervisor, invocation)
   defineLooking(hypervisor, invocation)
@@ -37,7 +38,8 @@ export function defineHypervisorCommands(program: Command, invocation: Invocatio
     .option('--fingerprint <SHA256:…>', 'accept exactly this key without asking')
     .summary('accept a changed SSH host key')
     .description(
-      'Shows the pinned host key and the one that the host offers now, asks, and pins the new one. Do this only if you know why the key changed, such as a reinstalled host.',
+      'Shows the pinned host key and the one that the host offers now, asks, and pins the ' +
+        'new one. Do this only if you know why the key changed, such as a reinstalled host.',
     )
     .action(async (name: string, options: { fingerprint?: string }) => {
       await trust(invocation, name, options.fingerprint)
@@ -64,7 +66,8 @@ export function defineHypervisorCommands(program: Command, invocation: Invocatio
     .option('--yes', 'do not ask')
     .summary('forget a hypervisor')
     .description(
-      'Forgets a hypervisor. Nothing is deleted on the host. Machines known on it are named and it is refused, unless forced.',
+      'Forgets a hypervisor. Nothing is deleted on the host. Machines known on it are named ' +
+        'and it is refused, unless forced.',
     )
     .action(async (name: string, options: { force?: boolean; yes?: boolean }) => {
       if (options.yes !== true && !(await confirm(`Forget the hypervisor ${name}?`, 'give --yes')))
@@ -93,7 +96,8 @@ function defineLooking(hypervisor: Command, invocation: Invocation): void {
     .argument('<HYPERVISOR>')
     .summary('show a hypervisor')
     .description(
-      'Shows state, reason, capacity, settings and versions of one hypervisor. If it is not up, also the line that prepares it when pasted there as root.',
+      'Shows state, reason, capacity, settings and versions of one hypervisor. If it is not ' +
+        'up, also the line that prepares it when pasted there as root.',
     )
     .action(async (name: string) => {
       await showHypervisorWithInstallLine(
@@ -125,7 +129,9 @@ function defineLooking(hypervisor: Command, invocation: Invocation): void {
     .argument('<HYPERVISOR>')
     .summary('list what Berth still removes from a host')
     .description(
-      'Lists domains and files that a failed job could not take back, or that belonged to a machine which was deleted while the host was away. They are removed by themselves as soon as the host allows it.',
+      'Lists domains and files that a failed job could not take back, or that belonged to a ' +
+        'machine which was deleted while the host was away. They are removed by themselves as ' +
+        'soon as the host allows it.',
     )
     .action(async (name: string) => {
       const answer = await invocation.client.get(
@@ -156,7 +162,8 @@ async function trust(
   if (keys.offered === null)
     throw new CliError(
       'refused',
-      `${name} offers no host key now${keys.reason === undefined ? '' : ` (${keys.reason})`}; try again when it answers.`,
+      `${name} offers no host key ` +
+        `now${keys.reason === undefined ? '' : ` (${keys.reason})`}; try again when it answers.`,
     )
   if (fingerprint !== undefined && fingerprint !== keys.offered)
     throw new CliError(

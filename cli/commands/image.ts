@@ -29,7 +29,9 @@ export function defineImageCommands(program: Command, invocation: Invocation): v
     .command('image')
     .summary('base images and what is made of them')
     .description(
-      'Images of initial machines. Each copy is a new generation (g1, g2, …) and never overwrites an older one.\nHorizon: golden image and its snapshots. Proxmox VE: template disks.',
+      'Images of initial machines. Each copy is a new generation (g1, g2, …) and never ' +
+        'overwrites an older one.\nHorizon: golden image and its snapshots. Proxmox VE: ' +
+        'template disks.',
     )
   defineCopy(image, invocation)
   definePopulate(image, invocation)
@@ -38,7 +40,8 @@ export function defineImageCommands(program: Command, invocation: Invocation): v
     .argument('<INITIAL>')
     .summary('list the images of an initial machine')
     .description(
-      'Lists the generations of an initial machine, which one is current, how many machines stand on each and where it lies. Unused old ones are removed by the broker.',
+      'Lists the generations of an initial machine, which one is current, how many machines ' +
+        'stand on each and where it lies. Unused old ones are removed by the broker.',
     )
     .action(async (name: string) => {
       const answer = await invocation.client.get(
@@ -54,7 +57,9 @@ export function defineImageCommands(program: Command, invocation: Invocation): v
     .option('--no-wait', 'print the job id and do not follow it')
     .summary('replace a disk by an image file')
     .description(
-      'Makes a disk image that lies on the hypervisor the disk of a simple or source machine. It is inspected first; one that refers to other files is refused. Proxmox VE: qm importdisk.',
+      'Makes a disk image that lies on the hypervisor the disk of a simple or source ' +
+        'machine. It is inspected first; one that refers to other files is refused. Proxmox ' +
+        'VE: qm importdisk.',
     )
     .action(async (name: string, path: string, { wait }: { wait: boolean }) => {
       const ref = await invocation.client.send(
@@ -75,7 +80,9 @@ function defineCopy(parent: Command, invocation: Invocation, short = false): voi
     .argument('<INITIAL>')
     .summary(short ? 'the same as "image copy"' : "copy the source's disk: a new generation")
     .description(
-      'Copies the disk of the source machine into a new generation of the initial machine. Both must be off. Machines change only when they are populated.\nHorizon: take a snapshot of the golden image. Proxmox VE: clone to a template.',
+      'Copies the disk of the source machine into a new generation of the initial machine. ' +
+        'Both must be off. Machines change only when they are populated.\nHorizon: take a ' +
+        'snapshot of the golden image. Proxmox VE: clone to a template.',
     )
     .option('--source <MACHINE>', 'the source, if it is not the parent')
     .option('--no-wait', 'print the job id and do not follow it')
@@ -96,7 +103,10 @@ function definePopulate(parent: Command, invocation: Invocation, short = false):
     .argument('<INITIAL>')
     .summary(short ? 'the same as "image populate"' : 'renew all vdi machines of an initial')
     .description(
-      'Gives every vdi machine of the initial machine a new overlay on the current generation. A machine in use is not touched: it is renewed when it is released. Exit code 5 if some failed.\nHorizon: push image, recompose. Proxmox VE: destroy and clone again.',
+      'Gives every vdi machine of the initial machine a new overlay on the current ' +
+        'generation. A machine in use is not touched: it is renewed when it is released. Exit ' +
+        'code 5 if some failed.\nHorizon: push image, recompose. Proxmox VE: destroy and clone ' +
+        'again.',
     )
     .option(
       '--generation <GENERATION>',

@@ -24,7 +24,8 @@ export function defineJobCommands(program: Command, invocation: Invocation): voi
     .command('job')
     .summary('long operations')
     .description(
-      "Long operations. They survive a restart of the broker; one target's failure leaves the others done.\nHorizon: tasks of vCenter. Proxmox VE: tasks (UPID).",
+      "Long operations. They survive a restart of the broker; one target's failure leaves " +
+        'the others done.\nHorizon: tasks of vCenter. Proxmox VE: tasks (UPID).',
     )
   job
     .command('list')

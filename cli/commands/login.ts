@@ -32,12 +32,17 @@ export function defineLoginCommands(program: Command, invocation: Invocation): v
     .command('login')
     .summary('log in to a broker and remember it')
     .description(
-      'Logs in to a broker and keeps its address, the fingerprint of its certificate authority and a token in cli.json (see "berth help environment"). The broker prints the fingerprint at its first start. The password is asked for, or read from a file; it is never an argument.\nHorizon: the login of Horizon Console. Proxmox VE: an API ticket.',
+      'Logs in to a broker and keeps its address, the fingerprint of its certificate ' +
+        'authority and a token in cli.json (see "berth help environment"). The broker prints ' +
+        'the fingerprint at its first start. The password is asked for, or read from a file; ' +
+        'it is never an argument.\nHorizon: the login of Horizon Console. Proxmox VE: an API ' +
+        'ticket.',
     )
     .option('--broker <ADDRESS>', 'HOST or HOST:PORT (port 8443); the last one is remembered')
     .option(
       '--ca <FINGERPRINT>',
-      'sha256:… of the broker\'s certificate authority, or a PEM file of it; several with commas between, or "system": those that this computer trusts',
+      "sha256:… of the broker's certificate authority, or a PEM file of it; several with " +
+        'commas between, or "system": those that this computer trusts',
     )
     .addOption(new Option('--accept-ca <FINGERPRINT>', 'the same as --ca').conflicts('ca'))
     .option(
@@ -117,7 +122,8 @@ async function login(invocation: Invocation, options: LoginOptions): Promise<voi
       : await loginByCode(invocation, client, options.provider)
   writeLogin(process.env, { broker, ca: showTrust(trust), token: result.token })
   invocation.say(
-    `Logged in to ${broker} as ${result.name} (${result.role}) until ${result.expiresAt}; kept in ${configurationPath(process.env)}.`,
+    `Logged in to ${broker} as ${result.name} (${result.role}) until ${result.expiresAt}; ` +
+      `kept in ${configurationPath(process.env)}.`,
   )
 }
 
@@ -150,7 +156,8 @@ async function loginByCode(
     DeviceLoginBegun,
   )
   invocation.say(
-    `Open ${begun.verificationUriComplete ?? begun.verificationUri} in a browser and confirm the code ${begun.userCode}.`,
+    `Open ${begun.verificationUriComplete ?? begun.verificationUri} in a browser and confirm ` +
+      `the code ${begun.userCode}.`,
   )
   for (;;) {
     await new Promise((resolve) => {

@@ -7,7 +7,9 @@ export function defineMachineConsole(machine: Command, invocation: Invocation): 
   withConsoleOptions(machine.command('console').argument('<MACHINE>'))
     .summary('show the screen of a machine')
     .description(
-      'Opens the screen with remote-viewer, as "berth connect" does. The ticket in it is handed over on standard input and never lies on disk.\nHorizon: remote console. Proxmox VE: the SPICE console.',
+      'Opens the screen with remote-viewer, as "berth connect" does. The ticket in it is ' +
+        'handed over on standard input and never lies on disk.\nHorizon: remote console. ' +
+        'Proxmox VE: the SPICE console.',
     )
     .option(
       '--print',

@@ -30,7 +30,10 @@ export function defineMachineCreate(machine: Command, invocation: Invocation): v
     .argument('[NAME]', 'its name; with --count a pattern such as pc-{nn}')
     .summary('create one machine or many')
     .description(
-      'Creates machines. With --count, {n}, {nn} or {nnn} in the name becomes the number; with several hypervisors they are spread evenly. A vdi machine gets its disk when its initial is populated.\nHorizon: add a desktop pool with its naming pattern. Proxmox VE: qm create, qm clone.',
+      'Creates machines. With --count, {n}, {nn} or {nnn} in the name becomes the number; ' +
+        'with several hypervisors they are spread evenly. A vdi machine gets its disk when its ' +
+        'initial is populated.\nHorizon: add a desktop pool with its naming pattern. Proxmox ' +
+        'VE: qm create, qm clone.',
     )
     .addOption(
       new Option('--type <TYPE>', 'simple, source, initial or vdi')
@@ -79,7 +82,9 @@ export function defineMachineCreate(machine: Command, invocation: Invocation): v
     .argument('<DOMAIN>', 'a domain that libvirt has')
     .summary('take over a domain that exists on a host')
     .description(
-      'Makes a domain known that somebody else has defined; "berth hypervisor domains" lists them. Proxmox VE: qm importdisk and the like are not needed, the domain stays as it is.',
+      'Makes a domain known that somebody else has defined; "berth hypervisor domains" lists ' +
+        'them. Proxmox VE: qm importdisk and the like are not needed, the domain stays as it ' +
+        'is.',
     )
     .requiredOption('--hypervisor <HYPERVISOR>', 'where it is')
     .addOption(new Option('--type <TYPE>', 'simple if not given').choices(MACHINE_TYPES))

@@ -21,7 +21,8 @@ const WORDS: Readonly<Record<PowerAction, readonly [summary: string, description
   ],
   shutdown: [
     'ask guests to shut down',
-    'Asks the guest (ACPI) and pulls the plug when it has not obeyed after the timeout. Proxmox VE: qm shutdown --forceStop.',
+    'Asks the guest (ACPI) and pulls the plug when it has not obeyed after the timeout. ' +
+      'Proxmox VE: qm shutdown --forceStop.',
   ],
   reboot: [
     'ask guests to reboot',
@@ -84,7 +85,8 @@ export function defineMachineDelete(machine: Command, invocation: Invocation): v
     .argument('<MACHINE...>')
     .summary('delete machines and their disks')
     .description(
-      'Deletes machines with their disks. If others are made from one, they are named and it is refused, unless forced: then they are deleted too. Proxmox VE: qm destroy.',
+      'Deletes machines with their disks. If others are made from one, they are named and it ' +
+        'is refused, unless forced: then they are deleted too. Proxmox VE: qm destroy.',
     )
     .option('--force', 'delete what depends on them too')
     .option('--yes', 'do not ask')
@@ -94,7 +96,9 @@ export function defineMachineDelete(machine: Command, invocation: Invocation): v
         names: string[],
         { force, yes, wait }: { force?: boolean; yes?: boolean; wait: boolean },
       ) => {
-        const question = `Delete ${names.join(', ')} with disks${force === true ? ', and everything made from them' : ''}?`
+        const question =
+          `Delete ${names.join(', ')} with ` +
+          `disks${force === true ? ', and everything made from them' : ''}?`
         if (yes !== true && !(await confirm(plainLine(question), 'give --yes')))
           throw new CliError('refused', 'Not confirmed; nothing was done.')
         await forEach(
@@ -113,7 +117,10 @@ export function defineMachineDelete(machine: Command, invocation: Invocation): v
     )
 }
 
-/** Asks for a job per machine. A refusal for one is told and leaves the others; then exit code 5, or that of the refusal if all were refused. */
+/**
+ * Asks for a job per machine. A refusal for one is told and leaves the others; then exit code 5, or
+ * that of the refusal if all were refused.
+ */
 async function forEach(
   invocation: Invocation,
   names: readonly string[],

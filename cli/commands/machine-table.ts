@@ -41,7 +41,10 @@ function viewersOf({ viewers, viewersUnknown, power }: Machine): string {
     : viewers.join(' ')
 }
 
-/** discard: the virtual snapshot is on; on-reboot: a reboot counts as power-off; renew: gets the wanted generation when it is released. */
+/**
+ * discard: the virtual snapshot is on; on-reboot: a reboot counts as power-off; renew: gets the
+ * wanted generation when it is released.
+ */
 function flagsOf(machine: Machine): string {
   return [
     machine.discardChanges ? 'discard' : '',

@@ -19,7 +19,11 @@ export function defineMachineCommands(program: Command, invocation: Invocation):
     .command('machine')
     .summary('virtual machines')
     .description(
-      'Machines are libvirt domains. Types: simple (not used for desktops), source (where the system is installed), initial (bootable base, made by copying a source), vdi (runs on an overlay of an initial).\nHorizon: initial = golden image or parent VM, vdi = instant or linked clone. Proxmox VE: machine = VM, initial = template, vdi = linked clone.',
+      'Machines are libvirt domains. Types: simple (not used for desktops), source (where ' +
+        'the system is installed), initial (bootable base, made by copying a source), vdi ' +
+        '(runs on an overlay of an initial).\nHorizon: initial = golden image or parent VM, ' +
+        'vdi = instant or linked clone. Proxmox VE: machine = VM, initial = template, vdi = ' +
+        'linked clone.',
     )
   defineMachineCreate(machine, invocation)
   defineLooking(machine, invocation)
@@ -41,7 +45,9 @@ function defineLooking(machine: Command, invocation: Invocation): void {
     .command('list')
     .summary('list machines')
     .description(
-      'Lists machines. POWER is what libvirt says; STATE is ready, maintenance or the job at work; FLAGS: discard (virtual snapshot), on-reboot, renew (moved to a newer generation when released); VIEWERS: who is connected now.',
+      'Lists machines. POWER is what libvirt says; STATE is ready, maintenance or the job at ' +
+        'work; FLAGS: discard (virtual snapshot), on-reboot, renew (moved to a newer ' +
+        'generation when released); VIEWERS: who is connected now.',
     )
     .option('--hypervisor <HYPERVISOR>', 'only on this one')
     .addOption(new Option('--type <TYPE>', 'only of this type').choices(MACHINE_TYPES))
@@ -135,7 +141,8 @@ function defineChanging(machine: Command, invocation: Invocation): void {
     .addArgument(machine.createArgument('<TYPE>').choices(MACHINE_TYPES))
     .summary('change the type')
     .description(
-      'Changes the type. A vdi machine needs a parent, which is an initial machine. Proxmox VE: qm template makes a template in the same way.',
+      'Changes the type. A vdi machine needs a parent, which is an initial machine. Proxmox ' +
+        'VE: qm template makes a template in the same way.',
     )
     .option('--parent <MACHINE>', 'the machine it is made from')
     .option('--no-wait', 'print the job id and do not follow it')
@@ -159,7 +166,9 @@ function defineDiscardChanges(machine: Command, invocation: Invocation): void {
     .argument('<MACHINE>')
     .summary('virtual snapshot: throw changes away at power-off')
     .description(
-      'With on, everything written to the disk is thrown away at power-off. Running machines change at their next start.\nHorizon: refresh or delete at log-off, non-persistent disk. Proxmox VE: rollback to a snapshot at each stop.',
+      'With on, everything written to the disk is thrown away at power-off. Running machines ' +
+        'change at their next start.\nHorizon: refresh or delete at log-off, non-persistent ' +
+        'disk. Proxmox VE: rollback to a snapshot at each stop.',
     )
     .option('--children', 'all machines made from this one, instead of the machine itself')
     .option('--on-reboot', 'a reboot counts as power-off: the broker starts the machine again')

@@ -21,7 +21,9 @@ export function defineMaintenanceCommands(program: Command, invocation: Invocati
     .command('maintenance')
     .summary('do not hand out machines')
     .description(
-      'What is in maintenance is not handed out. Running desktops stay; a waiting thin client shows the reason and gets in by itself when it ends.\nHorizon: enter maintenance mode, disable a desktop pool. Proxmox VE: node maintenance (HA).',
+      'What is in maintenance is not handed out. Running desktops stay; a waiting thin ' +
+        'client shows the reason and gets in by itself when it ends.\nHorizon: enter ' +
+        'maintenance mode, disable a desktop pool. Proxmox VE: node maintenance (HA).',
     )
   for (const state of ['on', 'off'] as const) {
     const command = maintenance

@@ -77,7 +77,8 @@ const OPTIONS: { readonly [Field in keyof PoolPolicy]: () => Option } = {
   schedule: () =>
     new Option(
       '--schedule <ENTRY>',
-      '"0 7 * * 1-5 = spares 5", "0 20 * * * = stop", "… = stop warn" or "… = start"; may be repeated; none: no schedule',
+      '"0 7 * * 1-5 = spares 5", "0 20 * * * = stop", "… = stop warn" or "… = start"; may be ' +
+        'repeated; none: no schedule',
     ).argParser(parseSchedule),
 }
 

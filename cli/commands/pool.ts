@@ -29,14 +29,17 @@ export function definePoolCommands(program: Command, invocation: Invocation): vo
     .command('pool')
     .summary('sets of desktops that are handed out')
     .description(
-      'A pool is a named set of machines under one policy, usually made from one golden machine. People and thin clients claim a desktop of it.\nHorizon: automated desktop pool. Proxmox VE: a pool of linked clones, which something else hands out.',
+      'A pool is a named set of machines under one policy, usually made from one golden ' +
+        'machine. People and thin clients claim a desktop of it.\nHorizon: automated desktop ' +
+        'pool. Proxmox VE: a pool of linked clones, which something else hands out.',
     )
   defineCreate(pool, invocation)
   pool
     .command('list')
     .summary('list pools and their members')
     .description(
-      'Lists every pool with its members: free or assigned to whom, running or stopped. With -o json or yaml the pools only.',
+      'Lists every pool with its members: free or assigned to whom, running or stopped. With ' +
+        '-o json or yaml the pools only.',
     )
     .action(async () => {
       await listPools(invocation)
@@ -63,7 +66,11 @@ function defineCreate(pool: Command, invocation: Invocation): void {
     .argument('<NAME>', 'its name; members are called NAME-1, NAME-2, …')
     .summary('create a pool and build its members')
     .description(
-      'Creates a pool and builds its members from a golden machine, which must be stopped: each has its own name, UUID, MAC and disk, and they are spread over the hypervisors. A member that cannot be built is cleaned up and tried again; the others stay.\nWithout --from it is empty: see "berth pool add". Horizon: add a desktop pool. Proxmox VE: qm clone, many times.',
+      'Creates a pool and builds its members from a golden machine, which must be stopped: ' +
+        'each has its own name, UUID, MAC and disk, and they are spread over the hypervisors. ' +
+        'A member that cannot be built is cleaned up and tried again; the others ' +
+        'stay.\nWithout --from it is empty: see "berth pool add". Horizon: add a desktop pool. ' +
+        'Proxmox VE: qm clone, many times.',
     )
     .option(
       '--from <MACHINE>',
@@ -123,7 +130,8 @@ function defineChanging(pool: Command, invocation: Invocation): void {
     .argument('<N>', 'members', parseInteger(0, 1000))
     .summary('grow or shrink a pool')
     .description(
-      'Growing builds what is missing. Shrinking takes free members; an assigned one goes when it is released, or at once with --force.',
+      'Growing builds what is missing. Shrinking takes free members; an assigned one goes ' +
+        'when it is released, or at once with --force.',
     )
     .option('--force', 'also desktops that somebody has: their viewers are cut')
     .option('--no-wait', 'do not wait until it has that size')
@@ -174,7 +182,10 @@ function defineChanging(pool: Command, invocation: Invocation): void {
 const LONGEST_SHRINKING_MS = 120_000
 const LOOK_EVERY_MS = 300
 
-/** Until no more members are there than wanted, or those that are too many are somebody's. The broker makes the jobs for it by itself. */
+/**
+ * Until no more members are there than wanted, or those that are too many are somebody's. The
+ * broker makes the jobs for it by itself.
+ */
 async function untilShrunk(invocation: Invocation, name: string): Promise<void> {
   const startMs = performance.now()
   while (performance.now() - startMs < LONGEST_SHRINKING_MS) {
@@ -184,7 +195,10 @@ async function untilShrunk(invocation: Invocation, name: string): Promise<void> 
     if (pool.job !== null) await followJobs(invocation.client, [pool.job])
     else if (built.every((member) => member.state === 'assigned')) {
       return void invocation.say(
-        `${built.length - pool.size} more than wanted ${built.length - pool.size === 1 ? 'is' : 'are'} assigned and ${built.length - pool.size === 1 ? 'goes' : 'go'} when released; --force takes ${built.length - pool.size === 1 ? 'it' : 'them'} now.`,
+        `${built.length - pool.size} more than ` +
+          `wanted ${built.length - pool.size === 1 ? 'is' : 'are'} assigned ` +
+          `and ${built.length - pool.size === 1 ? 'goes' : 'go'} when released; --force ` +
+          `takes ${built.length - pool.size === 1 ? 'it' : 'them'} now.`,
       )
     } else await delay(LOOK_EVERY_MS)
   }
@@ -196,7 +210,9 @@ function defineDelete(pool: Command, invocation: Invocation): void {
     .argument('<POOL>')
     .summary('delete a pool and the members it built')
     .description(
-      'Deletes a pool, the members that it built with their disks, and the initial machine that it made for itself. Machines added by hand stay. Refused while somebody has a desktop of it, unless forced.',
+      'Deletes a pool, the members that it built with their disks, and the initial machine ' +
+        'that it made for itself. Machines added by hand stay. Refused while somebody has a ' +
+        'desktop of it, unless forced.',
     )
     .option('--force', 'release the desktops that somebody has: their viewers are cut')
     .option('--keep-machines', 'keep the members as machines')
@@ -212,7 +228,9 @@ function defineDelete(pool: Command, invocation: Invocation): void {
           wait,
         }: { force?: boolean; keepMachines?: boolean; yes?: boolean; wait: boolean },
       ) => {
-        const question = `Delete the pool ${name}${keepMachines === true ? '' : ' with the members it built and their disks'}?`
+        const question =
+          'Delete the ' +
+          `pool ${name}${keepMachines === true ? '' : ' with the members it built and their disks'}?`
         if (yes !== true && !(await confirm(plainLine(question), 'give --yes')))
           throw new CliError('refused', 'Not confirmed; nothing was done.')
         const ref = await invocation.client.send(
@@ -269,7 +287,8 @@ function defineMaintenance(pool: Command, invocation: Invocation): void {
     .argument('<POOL>')
     .summary('hand nothing out, or again')
     .description(
-      'A pool in maintenance hands out no further desktop; those that somebody has stay. "berth maintenance on pool/NAME" does the same.',
+      'A pool in maintenance hands out no further desktop; those that somebody has stay. ' +
+        '"berth maintenance on pool/NAME" does the same.',
     )
     .option('--reason <TEXT>', 'shown to whoever asks for a desktop')
     .action(async (state: string, name: string, { reason }: { reason?: string }) => {

@@ -17,14 +17,19 @@ export function definePortForwardCommand(program: Command, invocation: Invocatio
     )
     .summary('reach a port of a guest')
     .description(
-      "Listens on 127.0.0.1 and carries each connection through the broker and the hypervisor to the guest, also one behind the hypervisor's NAT. Ends with Ctrl-C, when the machine stops, or when the permission ends.\nkubectl: port-forward.",
+      'Listens on 127.0.0.1 and carries each connection through the broker and the ' +
+        "hypervisor to the guest, also one behind the hypervisor's NAT. Ends with Ctrl-C, when " +
+        'the machine stops, or when the permission ends.\nkubectl: port-forward.',
     )
     .action(async (name: string, ports: string) => {
       await forward(invocation, name, parsePorts(ports))
     })
 }
 
-/** The guest starts and has no address yet, nobody listens in it yet, or the broker is away: worth a line. Any other refusal, or a cut with a reason, will not become better. */
+/**
+ * The guest starts and has no address yet, nobody listens in it yet, or the broker is away: worth a
+ * line. Any other refusal, or a cut with a reason, will not become better.
+ */
 function mayPass(error: unknown): boolean {
   if (error instanceof RefusalError)
     return [

@@ -10,7 +10,8 @@ export function defineProviderCommands(program: Command, invocation: Invocation)
     .command('provider')
     .summary('OpenID Connect providers')
     .description(
-      "Login providers that people come from. They stand in the broker's settings.\nProxmox VE: realms of the type openid.",
+      "Login providers that people come from. They stand in the broker's settings.\nProxmox " +
+        'VE: realms of the type openid.',
     )
   provider
     .command('list')
@@ -32,7 +33,9 @@ export function defineProviderCommands(program: Command, invocation: Invocation)
     .argument('[NAME]', 'the provider; needed when there are several')
     .summary('what a login with it needs')
     .description(
-      'Asks a login provider what a login needs, and shows each step: discovery, clock, keys, how the secret is sent, whether it takes the secret, scope and claims. Nothing changes. Exit code 1 when logins would fail.',
+      'Asks a login provider what a login needs, and shows each step: discovery, clock, ' +
+        'keys, how the secret is sent, whether it takes the secret, scope and claims. Nothing ' +
+        'changes. Exit code 1 when logins would fail.',
     )
     .action(async (name: string | undefined) => {
       const answer = await invocation.client.send(

@@ -9,7 +9,10 @@ export function defineRebuildStateCommand(program: Command, invocation: Invocati
     .option('--dry-run', 'only tell what would be made again')
     .summary('make a lost database again from the hypervisors')
     .description(
-      "For the day on which the broker's database is lost: add the hypervisors again, then run this. Machines, generations, pools, grants on pools and assignments are read from the metadata of the domains. What the database has already stays as it is. People, tokens, thin clients and the audit log are not in the domains.",
+      "For the day on which the broker's database is lost: add the hypervisors again, then " +
+        'run this. Machines, generations, pools, grants on pools and assignments are read from ' +
+        'the metadata of the domains. What the database has already stays as it is. People, ' +
+        'tokens, thin clients and the audit log are not in the domains.',
     )
     .action(async ({ dryRun }: { dryRun?: boolean }) => {
       const result = await invocation.client.send(

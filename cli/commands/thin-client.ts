@@ -52,7 +52,9 @@ export function defineThinClientCommands(program: Command, invocation: Invocatio
     .command('thin-client')
     .summary('devices on desks')
     .description(
-      'Devices that boot into a desktop. One that is "unknown" has no desktop, or shows a MAC that another device has: it waits for an administrator.\nHorizon: client device. Proxmox VE has none; the nearest is a VDI client.',
+      'Devices that boot into a desktop. One that is "unknown" has no desktop, or shows a ' +
+        'MAC that another device has: it waits for an administrator.\nHorizon: client device. ' +
+        'Proxmox VE has none; the nearest is a VDI client.',
     )
   const show = (device: ThinClient): void => {
     invocation.output.show(device, () => fieldsOf(FIELDS, device))
@@ -82,7 +84,8 @@ export function defineThinClientCommands(program: Command, invocation: Invocatio
     .option('--pool <POOL>', 'a desktop of this pool instead of a machine')
     .summary('give a device a machine or a pool of its own')
     .description(
-      'Gives the device a fixed machine, or a desktop of a pool; this goes before clients.xml. Horizon: assign a user or device to a desktop.',
+      'Gives the device a fixed machine, or a desktop of a pool; this goes before ' +
+        'clients.xml. Horizon: assign a user or device to a desktop.',
     )
     .action(async (device: string, machine: string | undefined, { pool }: { pool?: string }) => {
       if ((machine === undefined) === (pool === undefined))
@@ -120,7 +123,10 @@ function defineAcceptance(
     .option('--as-new', 'as a device of its own that has the same MAC, for example at one dock')
     .summary('let a device get a key')
     .description(
-      'Gives a key to a device that is refused, for example after its system was reinstalled, at its next contact. "show" lists who asks in its place, by address and the code on the screen; where several do, give the code of the right one. Where nobody does, the MACs and the host name that the device says now are believed.',
+      'Gives a key to a device that is refused, for example after its system was ' +
+        'reinstalled, at its next contact. "show" lists who asks in its place, by address and ' +
+        'the code on the screen; where several do, give the code of the right one. Where ' +
+        'nobody does, the MACs and the host name that the device says now are believed.',
     )
     .action(async (device: string, request: AcceptRequest) => {
       const { id } = await find(invocation, device)
@@ -151,7 +157,8 @@ function defineAcceptance(
     .option('--unaccepted', 'all that nobody has accepted')
     .summary('forget a device')
     .description(
-      'Forgets the device with its key and its fixed machine. If it asks again it is new. Devices that nobody accepts are forgotten by themselves after a day.',
+      'Forgets the device with its key and its fixed machine. If it asks again it is new. ' +
+        'Devices that nobody accepts are forgotten by themselves after a day.',
     )
     .action(
       async (device: string | undefined, { unaccepted = false }: { unaccepted?: boolean }) => {
@@ -192,7 +199,8 @@ function defineOrders(thinClient: Command, invocation: Invocation): void {
     .argument('<DEVICE>', DEVICE)
     .summary('close its viewer and let it ask anew')
     .description(
-      `Closes the viewer; the device asks again at once what to show. The desktop goes on, and whoever is logged in stays so. ${waits}`,
+      'Closes the viewer; the device asks again at once what to show. The desktop goes on, ' +
+        `and whoever is logged in stays so. ${waits}`,
     )
     .action(async (device: string) => {
       await order(invocation, device, 'reconnect', {})
@@ -202,7 +210,8 @@ function defineOrders(thinClient: Command, invocation: Invocation): void {
     .argument('<DEVICE>', DEVICE)
     .summary('restart the device')
     .description(
-      `Restarts the device itself, not the desktop that it shows, unless its setting remote-reboot forbids it. ${waits}`,
+      'Restarts the device itself, not the desktop that it shows, unless its setting ' +
+        `remote-reboot forbids it. ${waits}`,
     )
     .action(async (device: string) => {
       await order(invocation, device, 'reboot', {})

@@ -81,7 +81,8 @@ export function definePasswordCommand(program: Command, invocation: Invocation):
     .command('password')
     .summary('change your password')
     .description(
-      'Changes the password of the account in use. Both passwords are asked for, or read from files; - is standard input, for one of them.',
+      'Changes the password of the account in use. Both passwords are asked for, or read ' +
+        'from files; - is standard input, for one of them.',
     )
     .option('--old-password-file <FILE>', 'file with the present password in its first line')
     .option('--new-password-file <FILE>', 'file with the new one')

@@ -45,7 +45,9 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
     .command('user')
     .summary('people')
     .description(
-      'Accounts of people. Those of a directory or a login provider are made at their first login; "berth help words" has the roles.\nProxmox VE: users. Horizon: users and groups of Active Directory.',
+      'Accounts of people. Those of a directory or a login provider are made at their first ' +
+        'login; "berth help words" has the roles.\nProxmox VE: users. Horizon: users and ' +
+        'groups of Active Directory.',
     )
   const show = (account: User): void => {
     invocation.output.show(account, () => fieldsOf(FIELDS, account))
@@ -143,7 +145,8 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
     .argument('<USER>')
     .summary('what a person may do, and why')
     .description(
-      'Shows every pool and machine on which the person has a permission, with the reasons; also of somebody who has never logged in.',
+      'Shows every pool and machine on which the person has a permission, with the reasons; ' +
+        'also of somebody who has never logged in.',
     )
     .action(async (name: string) => {
       showPermissions(
@@ -206,7 +209,9 @@ export function defineRoleCommands(program: Command, invocation: Invocation): vo
     .command('role')
     .summary('roles of people')
     .description(
-      'Roles: admin may everything, observer reads everything, user is everybody; any other name is what grants make of it. Groups of a directory give roles too, by the settings.\nProxmox VE: groups.',
+      'Roles: admin may everything, observer reads everything, user is everybody; any other ' +
+        'name is what grants make of it. Groups of a directory give roles too, by the ' +
+        'settings.\nProxmox VE: groups.',
     )
   role
     .command('list')

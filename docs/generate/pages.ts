@@ -9,7 +9,10 @@ const FOLDER = 'docs/reference'
 const COMMAND_LINE = `${FOLDER}/cli.md`
 const PLACE = /<!-- generated:([a-z-]+) -->\n[^]*?<!-- \/generated -->/g
 
-/** The pages whose generated parts are not those of the code any more, with the text that they should have. Throws for a name that is no table. */
+/**
+ * The pages whose generated parts are not those of the code any more, with the text that they
+ * should have. Throws for a name that is no table.
+ */
 export function outdated(): Array<[file: string, text: string]> {
   return pages().flatMap((file): Array<[string, string]> => {
     const text = readFileSync(join(ROOT, file), 'utf8')

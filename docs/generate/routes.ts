@@ -26,7 +26,10 @@ function routeFiles(): string[] {
     .map((name) => join(ROOT, 'broker', name))
 }
 
-/** `app.get('/machines', route('All machines', …), …)`: the path, and the first text that `route` is given, there or in a constant. */
+/**
+ * `app.get('/machines', route('All machines', …), …)`: the path, and the first text that `route` is
+ * given, there or in a constant.
+ */
 function summariesIn(file: string): Map<string, string> {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2022, true)
   const constants = new Map<string, string>()
@@ -71,6 +74,9 @@ function words(access: Access): string {
   if (typeof access === 'string') return access
   if ('verb' in access) return `\`${access.verb}\` on the ${access.on}`
   if ('verbByAction' in access)
-    return `${[...new Set(Object.values(access.verbByAction))].map((verb) => `\`${verb}\``).join(', ')} on the ${access.on}, by its action`
+    return (
+      `${[...new Set(Object.values(access.verbByAction))].map((verb) => `\`${verb}\``).join(', ')} ` +
+      `on the ${access.on}, by its action`
+    )
   return 'see' in access ? `any permission on the ${access.see}` : 'user; lists what they may see'
 }

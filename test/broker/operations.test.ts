@@ -36,7 +36,10 @@ interface Sample {
   readonly value: number
 }
 
-/** The text format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/); throws for a line that is none. */
+/**
+ * The text format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/); throws for
+ * a line that is none.
+ */
 function parseMetrics(text: string): {
   samples: Sample[]
   types: Map<string, string>

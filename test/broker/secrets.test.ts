@@ -65,7 +65,9 @@ t.test(
     })
     await admin.succeeded(job)
     await admin.put('/clients-xml', {
-      text: '<thin-clients><client mac="52:54:00:00:00:01"><protocol>SPICE</protocol><machine-name>pc-1</machine-name></client></thin-clients>',
+      text:
+        '<thin-clients><client ' +
+        'mac="52:54:00:00:00:01"><protocol>SPICE</protocol><machine-name>pc-1</machine-name></client></thin-clients>',
     })
     await askAsDevice(t)
     secrets.set(
@@ -105,7 +107,10 @@ async function askAsDevice(t: {
   await ask('f'.repeat(64))
 }
 
-/** In fields and headers where a secret does not belong, of the wrong form, half a body, to addresses that are not there. */
+/**
+ * In fields and headers where a secret does not belong, of the wrong form, half a body, to
+ * addresses that are not there.
+ */
 async function saySecrets(admin: ApiClient): Promise<void> {
   const anybody = new ApiClient(broker.url, broker.ca)
   for (const client of [anybody, admin]) {

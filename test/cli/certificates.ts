@@ -19,7 +19,10 @@ export interface ServerCertificate {
   readonly key: string
 }
 
-/** An authority like the broker's. What it issues has expired in 1971: a pin does not look at clocks, and the client must not either. */
+/**
+ * An authority like the broker's. What it issues has expired in 1971: a pin does not look at
+ * clocks, and the client must not either.
+ */
 export async function makeAuthority(name: string): Promise<TestAuthority> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
   const authority = await x509.X509CertificateGenerator.createSelfSigned(

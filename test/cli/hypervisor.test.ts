@@ -148,7 +148,9 @@ test("--install runs the broker's script over ssh, with the confirmed key only",
   )
   it.cli.file(
     'bin/ssh',
-    '#!/bin/sh\nprintf \'%s\\n\' "$@" > "$HOME/ssh-words"\nfor word; do case $word in UserKnownHostsFile=*) cat "${word#*=}" > "$HOME/ssh-known";; esac; done\ncat > "$HOME/ssh-script"\nexit "${SSH_EXIT:-0}"\n',
+    '#!/bin/sh\nprintf \'%s\\n\' "$@" > "$HOME/ssh-words"\nfor word; do case $word in ' +
+      'UserKnownHostsFile=*) cat "${word#*=}" > "$HOME/ssh-known";; esac; done\ncat > ' +
+      '"$HOME/ssh-script"\nexit "${SSH_EXIT:-0}"\n',
     0o755,
   )
   const words = [

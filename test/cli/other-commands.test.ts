@@ -61,13 +61,17 @@ test('clients.xml: faults as file, line and column', async (t) => {
   )
   t.match(await berth(['clients-xml', 'check', file]), {
     code: 1,
-    stdout: `${file}:3:5: error: There is no machine pc-99.\n${file}:9:1: warning: Twice.\n${file}: refused, 2 clients\n`,
+    stdout:
+      `${file}:3:5: error: There is no machine pc-99.\n${file}:9:1: warning: Twice.\n${file}: ` +
+      `refused, 2 clients\n`,
   })
   broker.on('PUT /clients-xml', refuse('clients_xml_invalid', 'clients.xml was refused.', faults))
   t.match(await berth(['clients-xml', 'load', file]), {
     code: 1,
     stdout: '',
-    stderr: `berth: clients.xml was refused.\n  ${file}:3:5: error: There is no machine pc-99.\n  ${file}:9:1: warning: Twice.\n`,
+    stderr:
+      `berth: clients.xml was refused.\n  ${file}:3:5: error: There is no machine ` +
+      `pc-99.\n  ${file}:9:1: warning: Twice.\n`,
   })
   broker.on(
     'PUT /clients-xml',

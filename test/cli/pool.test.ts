@@ -325,7 +325,8 @@ t.test('apply, diff and export', async (t) => {
   const berth = berthOf(broker)
   const file = cli.file(
     'pools.yaml',
-    'apiVersion: berth/v1\nkind: Pool\nmetadata:\n  name: lab\nspec:\n  from: golden-desktop\n  size: 1\n  retention: PT4H\n',
+    'apiVersion: berth/v1\nkind: Pool\nmetadata:\n  name: lab\nspec:\n  from: ' +
+      'golden-desktop\n  size: 1\n  retention: PT4H\n',
   )
   t.match(await berth(`diff -f ${file}`), {
     code: 1,

@@ -85,7 +85,8 @@ test('completion in a real bash, with names from the broker', async (t) => {
   )
   it.cli.file(
     'complete.bash',
-    'source <(berth completion bash)\nCOMP_WORDS=("$@")\nCOMP_CWORD=$(($# - 1))\n_berth\nprintf "%s\\n" "${COMPREPLY[@]}"\n',
+    'source <(berth completion bash)\nCOMP_WORDS=("$@")\nCOMP_CWORD=$(($# - ' +
+      '1))\n_berth\nprintf "%s\\n" "${COMPREPLY[@]}"\n',
   )
   const complete = async (...words: string[]): Promise<string[]> => {
     const child = spawn('bash', [`${it.cli.folder}/complete.bash`, ...words], {

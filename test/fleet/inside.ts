@@ -45,7 +45,10 @@ export function spawnInside(
   return child
 }
 
-/** nsenter forks the program into the process namespace; each of the two setprivs ties one of them to its parent's life. */
+/**
+ * nsenter forks the program into the process namespace; each of the two setprivs ties one of them
+ * to its parent's life.
+ */
 function insideArgv(pid: number, argv: string[], { env = {}, cwd }: InsideOptions): string[] {
   const variables = { PATH: path, HOME: '/root', LANG: 'C.UTF-8', ...env }
   const dieWithParent = ['setpriv', '--pdeathsig', 'KILL', '--']

@@ -2,7 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** The process that started a fleet. A number alone may be another process's by now; with its start time it is unique. */
+/**
+ * The process that started a fleet. A number alone may be another process's by now; with its start
+ * time it is unique.
+ */
 export type Owner = { pid: number; startTicks: string }
 
 const folderPrefix = 'berth-fleet-'

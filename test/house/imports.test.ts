@@ -2,8 +2,9 @@ import { test } from 'tap'
 import { importsOf, textOf, TYPESCRIPT_FILES } from './tree.js'
 
 /**
- * The broker from the ground up: a room imports itself and those above it in this list. A room is a folder or a file at the broker's root.
- * `http.ts` stands after `users`, whose caller it knows; the routes of every room are its HTTP edge and may import it.
+ * The broker from the ground up: a room imports itself and those above it in this list. A room is a
+ * folder or a file at the broker's root. `http.ts` stands after `users`, whose caller it knows; the
+ * routes of every room are its HTTP edge and may import it.
  */
 const ROOMS = [
   'errors.ts',
@@ -126,7 +127,8 @@ const SEVERAL_PLACES: Readonly<
       'broker/thin-clients/seen.ts',
     ],
     reason:
-      'tables.ts and the filter of events take types; a time is moved on where it stands, and many are noted by one statement',
+      'tables.ts and the filter of events take types; a time is moved on where it stands, ' +
+      'and many are noted by one statement',
   },
   '@fastify/cookie': {
     under: ['broker/app.ts', 'broker/authentication.ts', 'broker/users/session-routes.ts'],

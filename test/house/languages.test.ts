@@ -6,7 +6,10 @@ import { ERRORS } from '../../broker/errors.js'
 import { nodesOf, syntaxOf, textOf, TYPESCRIPT_FILES } from './tree.js'
 
 type Texts = { readonly [key: string]: string | Texts }
-/** Of counted texts each language has the forms that it needs (https://www.unicode.org/cldr/charts/latest/supplemental/language_plural_rules.html). */
+/**
+ * Of counted texts each language has the forms that it needs
+ * (https://www.unicode.org/cldr/charts/latest/supplemental/language_plural_rules.html).
+ */
 const PLURALS: Readonly<Record<string, readonly string[]>> = {
   en: ['one', 'other'],
   lt: ['one', 'few', 'other'],
@@ -64,23 +67,28 @@ test('every refusal of the API has its meaning in Lithuanian', async (t) => {
   )
 })
 
-test('everything that a check of a hypervisor can say has its meaning in Lithuanian, with the same figures in it', async (t) => {
-  const lt = read('lt')
-  const wanted = new Map(
-    Object.entries(FINDINGS).flatMap(
-      ([code, { sentence, advice }]) =>
-        [
-          [`findings.${code}.sentence`, sentence],
-          ...(advice === '' ? [] : [[`findings.${code}.advice`, advice]]),
-        ] as Array<[string, string]>,
-    ),
-  )
-  t.same(
-    [...lt.keys()].filter((key) => key.startsWith('findings.')).sort(),
-    [...wanted.keys()].sort(),
-  )
-  for (const [key, text] of wanted) t.same(placeholders(lt.get(key) ?? ''), placeholders(text), key)
-})
+test(
+  'everything that a check of a hypervisor can say has its meaning in Lithuanian, with the ' +
+    'same figures in it',
+  async (t) => {
+    const lt = read('lt')
+    const wanted = new Map(
+      Object.entries(FINDINGS).flatMap(
+        ([code, { sentence, advice }]) =>
+          [
+            [`findings.${code}.sentence`, sentence],
+            ...(advice === '' ? [] : [[`findings.${code}.advice`, advice]]),
+          ] as Array<[string, string]>,
+      ),
+    )
+    t.same(
+      [...lt.keys()].filter((key) => key.startsWith('findings.')).sort(),
+      [...wanted.keys()].sort(),
+    )
+    for (const [key, text] of wanted)
+      t.same(placeholders(lt.get(key) ?? ''), placeholders(text), key)
+  },
+)
 
 /** The words that stand for a text in the code: itself, or those of a constant with this name. */
 function textsOf(

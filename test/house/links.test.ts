@@ -52,7 +52,10 @@ function isFolder(file: string): boolean {
   return existsSync(join(ROOT, file)) && statSync(join(ROOT, file)).isDirectory()
 }
 
-/** As GitHub makes them of headings: lower case, hyphens for spaces, other signs left out, a number for a second one of the same name. */
+/**
+ * As GitHub makes them of headings: lower case, hyphens for spaces, other signs left out, a number
+ * for a second one of the same name.
+ */
 function anchorsOf(file: string): ReadonlySet<string> {
   const anchors = new Set<string>()
   const counts = new Map<string, number>()

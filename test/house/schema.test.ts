@@ -3,7 +3,10 @@ import { test } from 'tap'
 import { schemaBlocks } from '../../broker/store/open.js'
 import { textOf } from './tree.js'
 
-/** SHA-256 of each block of schema.sql that was released; a database out there has it. A new release adds its block's. */
+/**
+ * SHA-256 of each block of schema.sql that was released; a database out there has it. A new release
+ * adds its block's.
+ */
 const RELEASED: readonly string[] = []
 
 test('released blocks of schema.sql are never edited', async (t) => {

@@ -66,7 +66,10 @@ const PAUSES: Readonly<Record<string, string>> = {
   'test/broker/jobs/simulation.test.ts': 'rests are acts of the random walk',
 }
 
-/** A test waits for a condition (test/support/until.ts), never for a time. Timers of callbacks are something else: they are given a function. */
+/**
+ * A test waits for a condition (test/support/until.ts), never for a time. Timers of callbacks are
+ * something else: they are given a function.
+ */
 test('tests do not sleep', async (t) => {
   for (const file of TYPESCRIPT_FILES.filter(
     (one) => one.endsWith('.test.ts') && !(one in PAUSES),

@@ -223,7 +223,8 @@ async function diskFull(t: Test, host: FleetHost): Promise<void> {
   await host.mustRun([
     'sh',
     '-c',
-    `yes berth | head -c 60M > /var/tmp/raw && qemu-img convert -c -f raw -O qcow2 /var/tmp/raw ${folder}/overlays/big.qcow2`,
+    'yes berth | head -c 60M > /var/tmp/raw && qemu-img convert -c -f raw -O qcow2 ' +
+      `/var/tmp/raw ${folder}/overlays/big.qcow2`,
   ])
   const midway = await line.ask('image_copy', {
     source: { dir: 'overlays', name: 'big.qcow2' },
@@ -341,7 +342,9 @@ async function hostileDescriptors(t: Test, host: FleetHost, line: HelperLine): P
   const fifo = '/var/tmp/trap'
   await host.mustRun(['mkfifo', fifo])
   const text = (parent: string): string =>
-    `# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=${parent}\ncreateType="monolithicFlat"\nRW 2048 FLAT "${fifo}" 0\n`
+    '# Disk ' +
+    `DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=${parent}\ncreateType="monolithicFlat"\nRW ` +
+    `2048 FLAT "${fifo}" 0\n`
   const header = (capacity: bigint): Buffer => {
     const data = Buffer.alloc(64 * 512)
     data.write('KDMV')
@@ -379,7 +382,10 @@ async function hostileDescriptors(t: Test, host: FleetHost, line: HelperLine): P
   await host.mustRun(['rm', fifo])
 }
 
-/** The owner of a file changes it while it is imported, again and again: what root alone can read never gets into the image. */
+/**
+ * The owner of a file changes it while it is imported, again and again: what root alone can read
+ * never gets into the image.
+ */
 async function movingTarget(t: Test, host: FleetHost, line: HelperLine): Promise<void> {
   const path = `${folder}/import/moving.qcow2`
   const secret = 'the-secret-of-root'
@@ -396,7 +402,10 @@ while True:
   await host.mustRun([
     'bash',
     '-c',
-    `for i in $(seq 4096); do echo ${secret}; done > /var/tmp/secret && chmod 600 /var/tmp/secret && qemu-img create -q -f qcow2 /var/tmp/good.qcow2 64K && qemu-img create -q -f qcow2 -F raw -u -b /var/tmp/secret /var/tmp/bad.qcow2 64K && cp /var/tmp/good.qcow2 ${path}`,
+    `for i in $(seq 4096); do echo ${secret}; done > /var/tmp/secret && chmod 600 ` +
+      '/var/tmp/secret && qemu-img create -q -f qcow2 /var/tmp/good.qcow2 64K && qemu-img ' +
+      'create -q -f qcow2 -F raw -u -b /var/tmp/secret /var/tmp/bad.qcow2 64K && cp ' +
+      `/var/tmp/good.qcow2 ${path}`,
   ])
   const swapper = host.spawnInside(['python3', '-c', swap])
   await once(swapper.stdout, 'data')

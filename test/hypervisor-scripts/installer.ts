@@ -107,7 +107,9 @@ async function olderInstall(
   await host.mustRun([
     'bash',
     '-c',
-    `chown berth:berth ${ssh} && chmod 700 ${ssh} && rm ${ssh}/authorized_keys && ln -s /root/victim ${ssh}/authorized_keys && chmod 755 /var/lib/berth/import && chmod 444 ${image}`,
+    `chown berth:berth ${ssh} && chmod 700 ${ssh} && rm ${ssh}/authorized_keys && ln -s ` +
+      `/root/victim ${ssh}/authorized_keys && chmod 755 /var/lib/berth/import && chmod ` +
+      `444 ${image}`,
   ])
   t.match(await runInstaller(host, installer, publicKey, '--from', '10.0.0.0/8'), { code: 0 })
   t.equal(readFileSync(host.path('/root/victim'), 'utf8'), 'precious')

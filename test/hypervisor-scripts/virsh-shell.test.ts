@@ -4,7 +4,8 @@ import { runCommand } from '../fleet/command.js'
 import { ROOT } from '../support/broker-process.js'
 
 const PRIVATE =
-  'for one in /run/libvirt /var/lib/libvirt /var/log/libvirt; do mkdir -p $one; mount -t tmpfs tmpfs $one; done; exec python3 "$@"'
+  'for one in /run/libvirt /var/lib/libvirt /var/log/libvirt; do mkdir -p $one; mount -t ' +
+  'tmpfs tmpfs $one; done; exec python3 "$@"'
 
 t.test('whether a shell has lost libvirtd is seen by its state, not by its words', async (t) => {
   const { code, stdout, stderr } = await runCommand(

@@ -4,7 +4,10 @@ import type { Page } from 'playwright-core'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** What keeps people from using the page, as axe-core finds it by all of its rules: a line for each serious or critical fault; none is good. */
+/**
+ * What keeps people from using the page, as axe-core finds it by all of its rules: a line for each
+ * serious or critical fault; none is good.
+ */
 export async function obstacles(page: Page): Promise<string[]> {
   // Evaluated by the browser's own tools, past the policy of the page, which lets no script in.
   await page.evaluate(AXE)

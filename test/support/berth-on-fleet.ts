@@ -130,7 +130,10 @@ export class BerthOnFleet {
     await this.writeGeneration(name, generation, host)
   }
 
-  /** The source `golden`, the initial `base` of hv1, and `count` machines `pc-1` to `pc-N` on these hosts; nothing is copied yet. */
+  /**
+   * The source `golden`, the initial `base` of hv1, and `count` machines `pc-1` to `pc-N` on these
+   * hosts; nothing is copied yet.
+   */
   async makeDesktops(count: number, hypervisors: readonly string[]): Promise<void> {
     await this.makeSource('golden', 'one')
     const base = { name: 'base', type: 'initial', parent: 'golden', hypervisors: ['hv1'] }

@@ -83,7 +83,9 @@ export class BrokerProcess {
       'clients-xml': this.clientsXml,
       ...this.options.settings,
     }
-    const lists = `public-names: [${JSON.stringify(address)}]\nthin-client-networks: ${JSON.stringify(this.options.thinClientNetworks ?? [])}\n`
+    const lists =
+      'public-names: ' +
+      `[${JSON.stringify(address)}]\nthin-client-networks: ${JSON.stringify(this.options.thinClientNetworks ?? [])}\n`
     writeFileSync(
       join(directory, 'broker.yaml'),
       `${Object.entries(settings)

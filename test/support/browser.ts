@@ -21,7 +21,10 @@ export async function startBrowser(): Promise<Browser> {
   }) // no sandbox: the tests run as root
 }
 
-/** A window of its own, with its own cookies; the broker's certificate is its own CA's. Throws later, by `faultsOf`, what the page complains of. */
+/**
+ * A window of its own, with its own cookies; the broker's certificate is its own CA's. Throws
+ * later, by `faultsOf`, what the page complains of.
+ */
 export async function openWindow(
   browser: Browser,
   { width = 1280, height = 800, dark = false, language = 'en', phone = false }: PageOptions = {},

@@ -20,7 +20,10 @@ export class CarryingLink extends SimulatedLink {
   }
 }
 
-/** Lines first, then frames: offset (8 bytes), length (4 bytes), bytes; the frame of length 0 at the file's end is the last. */
+/**
+ * Lines first, then frames: offset (8 bytes), length (4 bytes), bytes; the frame of length 0 at the
+ * file's end is the last.
+ */
 class HelperStream extends Duplex {
   #received = Buffer.alloc(0)
   #receiving:

@@ -1,4 +1,7 @@
-/** The broker as main.ts starts it, but it ends itself with kill -9 at the step of a job that CRASH_AT names: `kind target step before|after`, `*` for any. */
+/**
+ * The broker as main.ts starts it, but it ends itself with kill -9 at the step of a job that
+ * CRASH_AT names: `kind target step before|after`, `*` for any.
+ */
 import { startBroker } from '../../broker/broker.js'
 import { loadConfig } from '../../broker/config.js'
 import { openLog } from '../../broker/log.js'

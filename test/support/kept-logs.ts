@@ -4,8 +4,9 @@ import { basename, join } from 'node:path'
 let count = 0
 
 /**
- * Returns a new file for the log of something that this process starts, in the folder that `BERTH_LOGS` names: it outlives the test, so that one can read
- * afterwards why that failed. Returns null where nobody asked for it.
+ * Returns a new file for the log of something that this process starts, in the folder that
+ * `BERTH_LOGS` names: it outlives the test, so that one can read afterwards why that failed.
+ * Returns null where nobody asked for it.
  */
 export function keptLog(what: string): string | null {
   const folder = process.env['BERTH_LOGS'] ?? ''

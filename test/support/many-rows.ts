@@ -14,7 +14,10 @@ const AT = 1_750_000_000_000
 
 type Row = Readonly<Record<string, string | number | null>>
 
-/** Writes a house with so many of everything straight into a database that a broker has made: `person-7` has `pc-7` of `pool-7`, and looks at it on the device of that number. */
+/**
+ * Writes a house with so many of everything straight into a database that a broker has made:
+ * `person-7` has `pc-7` of `pool-7`, and looks at it on the device of that number.
+ */
 export function fillHouse(database: Database.Database, house: House): void {
   const numbers = Array.from({ length: house.count }, (_, index) => index)
   database.transaction(() => {

@@ -3,7 +3,10 @@ import type { Scope, Verb } from '../../broker/api/permissions.js'
 import { ApiClient } from './api-client.js'
 import type { SimulatedBroker } from './simulated-broker.js'
 
-/** Puts a person with these roles into the database, and gives a client with a token of his; without scopes it may all that he may. */
+/**
+ * Puts a person with these roles into the database, and gives a client with a token of his; without
+ * scopes it may all that he may.
+ */
 export function addPerson(
   broker: SimulatedBroker,
   name: string,

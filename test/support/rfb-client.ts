@@ -49,7 +49,10 @@ export class RfbClient {
     return this
   }
 
-  /** Asks for the whole screen and waits until all of it was painted; the display may first say something else, such as its size. */
+  /**
+   * Asks for the whole screen and waits until all of it was painted; the display may first say
+   * something else, such as its size.
+   */
   async frame(): Promise<this> {
     this.request(false)
     for (let painted = 0; painted < this.width * this.height;) painted += await this.update()

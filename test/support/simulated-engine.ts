@@ -46,7 +46,10 @@ export interface EngineOptions {
 
 const DATABASE = 'berth.sqlite'
 
-/** What broker.ts makes, without its HTTP side, users and thin clients: it starts in milliseconds, so that a job can be ended by a crash at each of its steps. */
+/**
+ * What broker.ts makes, without its HTTP side, users and thin clients: it starts in milliseconds,
+ * so that a job can be ended by a crash at each of its steps.
+ */
 export class Engine {
   hook: StepHook = () => {}
 

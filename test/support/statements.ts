@@ -3,7 +3,10 @@ import Database from 'better-sqlite3'
 type Methods = Record<'all' | 'get' | 'run', Run>
 type Run = (this: Database.Statement, ...values: unknown[]) => unknown
 
-/** Counts the statements that this process gives to SQLite, to show how much work something makes; call `stop` at the end. */
+/**
+ * Counts the statements that this process gives to SQLite, to show how much work something makes;
+ * call `stop` at the end.
+ */
 export class Statements {
   readonly #texts: string[] = []
   readonly #before = new Map<'all' | 'get' | 'run', Run>()

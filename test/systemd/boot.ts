@@ -12,13 +12,19 @@ export interface BootImage {
   readonly initrd: string
 }
 
-/** How the device is connected. user: QEMU's own network, which reaches what the process that runs QEMU reaches (10.0.2.2 is its loopback). tap: a tap device that exists and is up. */
+/**
+ * How the device is connected. user: QEMU's own network, which reaches what the process that runs
+ * QEMU reaches (10.0.2.2 is its loopback). tap: a tap device that exists and is up.
+ */
 export type BootNetwork =
   { readonly kind: 'user' } | { readonly kind: 'tap'; readonly name: string }
 
 export interface BootOptions {
   readonly image: BootImage
-  /** HOST[:PORT] as the device reaches it, and the CA's fingerprint (`sha256:HEX`); both go to the kernel command line. */
+  /**
+   * HOST[:PORT] as the device reaches it, and the CA's fingerprint (`sha256:HEX`); both go to the
+   * kernel command line.
+   */
   readonly broker: string
   readonly ca: string
   readonly network?: BootNetwork
@@ -63,7 +69,10 @@ export async function bootImage(cacheDirectory?: string): Promise<BootImage> {
   }
 }
 
-/** Switches a thin client on: a whole PC with the built disk, which stays as it is. Nothing is typed; stop() ends it. */
+/**
+ * Switches a thin client on: a whole PC with the built disk, which stays as it is. Nothing is
+ * typed; stop() ends it.
+ */
 export async function bootThinClient(options: BootOptions): Promise<BootedThinClient> {
   const directory = mkdtempSync(join(tmpdir(), 'berth-boot-'))
   const [monitor, serial] = [join(directory, 'qmp'), join(directory, 'serial.log')]

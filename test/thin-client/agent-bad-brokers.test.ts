@@ -236,22 +236,26 @@ test('certificates: nothing is sent to a broker that is not the pinned one', asy
   }
 })
 
-test('trust at first use: the fingerprint is shown and kept; another CA is refused with both, also after a restart', async (t) => {
-  const { broker, directory } = await staged(t)
-  broker.react(waiting({ deviceKey: DEVICE_KEY }))
-  const args = ['--broker', `localhost:${broker.port}`, '--config', '/dev/null']
-  const agent = await agentFor(t, directory, args)
-  await agent.says(`CA ${broker.fingerprint} (trusted at first contact)`)
-  await until(() => broker.questions.length >= 2, { withinMs: 10_000, what: 'a second question' })
-  await broker.close()
-  const other = await startBroker(join(directory, 'other'), { port: broker.port })
-  t.teardown(() => other.close())
-  await agent.says(`expected ${broker.fingerprint}, got ${other.fingerprint}`, 40_000)
-  await agent.stop()
-  const restarted = await agentFor(t, directory, args)
-  await restarted.says(`expected ${broker.fingerprint}, got ${other.fingerprint}`)
-  t.equal(other.questions.length, 0, 'the key was not shown to it')
-})
+test(
+  'trust at first use: the fingerprint is shown and kept; another CA is refused with both, ' +
+    'also after a restart',
+  async (t) => {
+    const { broker, directory } = await staged(t)
+    broker.react(waiting({ deviceKey: DEVICE_KEY }))
+    const args = ['--broker', `localhost:${broker.port}`, '--config', '/dev/null']
+    const agent = await agentFor(t, directory, args)
+    await agent.says(`CA ${broker.fingerprint} (trusted at first contact)`)
+    await until(() => broker.questions.length >= 2, { withinMs: 10_000, what: 'a second question' })
+    await broker.close()
+    const other = await startBroker(join(directory, 'other'), { port: broker.port })
+    t.teardown(() => other.close())
+    await agent.says(`expected ${broker.fingerprint}, got ${other.fingerprint}`, 40_000)
+    await agent.stop()
+    const restarted = await agentFor(t, directory, args)
+    await restarted.says(`expected ${broker.fingerprint}, got ${other.fingerprint}`)
+    t.equal(other.questions.length, 0, 'the key was not shown to it')
+  },
+)
 
 test('a plain-text server, a silent one, none: told, and tried again', async (t) => {
   const directory = t.testdir()

@@ -25,7 +25,10 @@ export interface AgentUnderTest {
   readonly stop: () => Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
-/** Starts the bundled agent as a process of its own. `environment` replaces the whole environment but PATH. `prefix`: a command that runs the rest. */
+/**
+ * Starts the bundled agent as a process of its own. `environment` replaces the whole environment
+ * but PATH. `prefix`: a command that runs the rest.
+ */
 export function startAgent(
   bundle: string,
   args: readonly string[],

@@ -50,49 +50,53 @@ async function stage(t: Test, answers: readonly AskAnswer[], wishes: Wishes = {}
   return { broker, viewers, agent, state, directory }
 }
 
-test('from first contact to the desktop and back: key kept, ticket on standard input only, reports, asked again', async (t) => {
-  const { broker, viewers, agent, state } = await stage(t, [
-    waiting({ deviceKey: DEVICE_KEY, sentence: 'Welcome.' }),
-    ready(),
-  ])
-  const viewer = await viewers.recorded('remote-viewer')
-  t.equal(readFileSync(join(state, 'device-key'), 'utf8'), `${DEVICE_KEY}\n`)
-  t.equal(statSync(join(state, 'device-key')).mode & 0o777, 0o600)
-  t.strictSame(
-    broker.questions.map(({ authorization }) => authorization),
-    [undefined, `Device ${DEVICE_KEY}`],
-  )
-  t.match(broker.questions[0]?.body, { hostname: String, version: /^\d+\.\d+\.\d+/, waitMs: 0 })
-  t.match(broker.questions[0]?.body.macs[0], /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/)
-  t.match(
-    broker.questions[1]?.body,
-    { have: 'm1', waitMs: 240_000 },
-    'the broker may hold the second question',
-  )
-  t.match(viewer.input, `\npassword=${TICKET}\n`)
-  t.equal(viewer.display, ':79')
-  t.notMatch(viewer.processes, TICKET, 'no process shows the ticket in its arguments')
-  t.notMatch(viewer.processes, DEVICE_KEY)
-  t.match(viewer.processes, 'berth-thin-client.mjs', 'the processes were really looked at')
-  await until(() => broker.reports.length > 0, { withinMs: 5000, what: 'a report' })
-  t.match(broker.reports[0], { showing: { protocol: 'spice', title: 'pc-01' } })
-  t.strictSame(readdirSync(state), ['device-key'], 'no other file, no ticket on the disk')
-  process.kill(viewer.pid, 'SIGKILL')
-  const again = await viewers.recorded('remote-viewer', 2)
-  t.ok(isAlive(again.pid))
-  t.strictSame(
-    broker.questions[2]?.body.have,
-    undefined,
-    'after a viewer the answer must come at once',
-  )
-  t.match(broker.questions[2]?.body.note, /remote-viewer was ended by SIGKILL/)
-  t.ok(broker.reports.some(({ showing }) => showing === null))
-  t.strictSame(await agent.stop(), { code: 0, signal: null })
-  t.notOk(isAlive(again.pid), 'the viewer ends with the agent')
-  const said = agent.screen() + agent.log()
-  t.notMatch(said, TICKET)
-  t.notMatch(said, DEVICE_KEY)
-})
+test(
+  'from first contact to the desktop and back: key kept, ticket on standard input only, ' +
+    'reports, asked again',
+  async (t) => {
+    const { broker, viewers, agent, state } = await stage(t, [
+      waiting({ deviceKey: DEVICE_KEY, sentence: 'Welcome.' }),
+      ready(),
+    ])
+    const viewer = await viewers.recorded('remote-viewer')
+    t.equal(readFileSync(join(state, 'device-key'), 'utf8'), `${DEVICE_KEY}\n`)
+    t.equal(statSync(join(state, 'device-key')).mode & 0o777, 0o600)
+    t.strictSame(
+      broker.questions.map(({ authorization }) => authorization),
+      [undefined, `Device ${DEVICE_KEY}`],
+    )
+    t.match(broker.questions[0]?.body, { hostname: String, version: /^\d+\.\d+\.\d+/, waitMs: 0 })
+    t.match(broker.questions[0]?.body.macs[0], /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/)
+    t.match(
+      broker.questions[1]?.body,
+      { have: 'm1', waitMs: 240_000 },
+      'the broker may hold the second question',
+    )
+    t.match(viewer.input, `\npassword=${TICKET}\n`)
+    t.equal(viewer.display, ':79')
+    t.notMatch(viewer.processes, TICKET, 'no process shows the ticket in its arguments')
+    t.notMatch(viewer.processes, DEVICE_KEY)
+    t.match(viewer.processes, 'berth-thin-client.mjs', 'the processes were really looked at')
+    await until(() => broker.reports.length > 0, { withinMs: 5000, what: 'a report' })
+    t.match(broker.reports[0], { showing: { protocol: 'spice', title: 'pc-01' } })
+    t.strictSame(readdirSync(state), ['device-key'], 'no other file, no ticket on the disk')
+    process.kill(viewer.pid, 'SIGKILL')
+    const again = await viewers.recorded('remote-viewer', 2)
+    t.ok(isAlive(again.pid))
+    t.strictSame(
+      broker.questions[2]?.body.have,
+      undefined,
+      'after a viewer the answer must come at once',
+    )
+    t.match(broker.questions[2]?.body.note, /remote-viewer was ended by SIGKILL/)
+    t.ok(broker.reports.some(({ showing }) => showing === null))
+    t.strictSame(await agent.stop(), { code: 0, signal: null })
+    t.notOk(isAlive(again.pid), 'the viewer ends with the agent')
+    const said = agent.screen() + agent.log()
+    t.notMatch(said, TICKET)
+    t.notMatch(said, DEVICE_KEY)
+  },
+)
 
 test('RDP and Horizon: the exact commands', async (t) => {
   const { viewers, agent } = await stage(t, [

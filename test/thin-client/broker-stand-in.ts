@@ -104,7 +104,10 @@ class Conversation {
   }
 }
 
-/** An HTTPS server that says what the test wants, with certificates made as the broker makes them. `directory`: where its CA is kept. */
+/**
+ * An HTTPS server that says what the test wants, with certificates made as the broker makes them.
+ * `directory`: where its CA is kept.
+ */
 export async function startBroker(
   directory: string,
   options: StandInOptions = {},

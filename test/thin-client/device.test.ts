@@ -107,7 +107,8 @@ test('what the kernel says of processes and connections', async (t) => {
   t.equal(hasMark('A=1\0BERTH_VIEWER=x-1\0B=2\0', 'x-1'), true)
   t.equal(hasMark('A=BERTH_VIEWER=x-1\0BERTH_VIEWER=x-12\0', 'x-1'), false)
   const table =
-    '  sl  local_address rem_address   st\n   0: 0100007F:170D 00000000:0000 0A 0\n   1: 0100007F:9C40 0100007F:170D 01 0\n   2: 0100007F:9C41 0100007F:170E 02 0\n'
+    '  sl  local_address rem_address   st\n   0: 0100007F:170D 00000000:0000 0A 0\n   1: ' +
+    '0100007F:9C40 0100007F:170D 01 0\n   2: 0100007F:9C41 0100007F:170E 02 0\n'
   t.equal(seeConnection(0x170d, [table]), 'open')
   t.equal(seeConnection(0x170e, [table]), 'open', 'still connecting')
   t.equal(seeConnection(0x170f, [table, '   0: 0100007F:9C40 0100007F:170F 08 0']), 'over')

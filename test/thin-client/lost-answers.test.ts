@@ -11,7 +11,10 @@ import type { SimulatedBroker } from '../support/simulated-broker.js'
 
 t.setTimeout(240_000)
 
-/** A third of the answers never arrive: the broker has done what was asked, and the line is cut. Gives how many were lost. */
+/**
+ * A third of the answers never arrive: the broker has done what was asked, and the line is cut.
+ * Gives how many were lost.
+ */
 function loseAThird(broker: SimulatedBroker): () => number {
   let [asked, lost] = [0, 0]
   broker.broker.app.server.prependListener(

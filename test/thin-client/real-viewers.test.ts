@@ -13,28 +13,32 @@ import { freePort } from '../support/free-port.js'
 t.setTimeout(900_000)
 const TICKET = '5f1e0c9b7a3d4826'
 
-test('remote-viewer shows a machine by SPICE and TLS on a display that is there; when the machine ends the device asks again', async (t) => {
-  const directory = folder(t)
-  const machine = await startSpiceMachine(t, join(directory, 'spice'), TICKET)
-  const display = await startDisplay(t)
-  const { agent, broker } = await stage(
-    t,
-    directory,
-    [ready({ console: machine.console(TICKET) })],
-    [],
-    { DISPLAY: display },
-  )
-  await seeColour(display, join(directory, 'screen.png'), [512, 384], GREEN)
-  t.ok((await machine.channels()) >= 3)
-  t.notMatch(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }), TICKET)
-  t.equal(broker.questions.length, 1)
-  await machine.qmp.execute('quit').catch(() => undefined)
-  await until(() => broker.questions.length >= 2, {
-    withinMs: 30_000,
-    what: 'the device asks again',
-  })
-  t.notMatch(agent.log(), TICKET)
-})
+test(
+  'remote-viewer shows a machine by SPICE and TLS on a display that is there; when the machine ' +
+    'ends the device asks again',
+  async (t) => {
+    const directory = folder(t)
+    const machine = await startSpiceMachine(t, join(directory, 'spice'), TICKET)
+    const display = await startDisplay(t)
+    const { agent, broker } = await stage(
+      t,
+      directory,
+      [ready({ console: machine.console(TICKET) })],
+      [],
+      { DISPLAY: display },
+    )
+    await seeColour(display, join(directory, 'screen.png'), [512, 384], GREEN)
+    t.ok((await machine.channels()) >= 3)
+    t.notMatch(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }), TICKET)
+    t.equal(broker.questions.length, 1)
+    await machine.qmp.execute('quit').catch(() => undefined)
+    await until(() => broker.questions.length >= 2, {
+      withinMs: 30_000,
+      what: 'the device asks again',
+    })
+    t.notMatch(agent.log(), TICKET)
+  },
+)
 
 test('in an X server of its own', async (t) => {
   const directory = folder(t)
@@ -130,26 +134,33 @@ test('in a Wayland kiosk (cage)', async (t) => {
   })
 })
 
-test('a ticket that is refused leaves no dialog on the screen: the viewer is ended and the device asks for a new one', async (t) => {
-  const directory = folder(t)
-  const machine = await startSpiceMachine(t, join(directory, 'spice'), TICKET)
-  const display = await startDisplay(t)
-  const { agent, broker } = await stage(
-    t,
-    directory,
-    [ready({ console: machine.console('wrong') }), ready({ console: machine.console(TICKET) })],
-    [],
-    { DISPLAY: display },
-  )
-  await seeColour(display, join(directory, 'screen.png'), [512, 384], GREEN, {}, 60_000)
-  t.match(
-    broker.questions[1]?.body.note,
-    /^remote-viewer had no connection to the desktop \(port \d+\) for (10|30) s and was ended/,
-  )
-  await agent.stop()
-})
+test(
+  'a ticket that is refused leaves no dialog on the screen: the viewer is ended and the device ' +
+    'asks for a new one',
+  async (t) => {
+    const directory = folder(t)
+    const machine = await startSpiceMachine(t, join(directory, 'spice'), TICKET)
+    const display = await startDisplay(t)
+    const { agent, broker } = await stage(
+      t,
+      directory,
+      [ready({ console: machine.console('wrong') }), ready({ console: machine.console(TICKET) })],
+      [],
+      { DISPLAY: display },
+    )
+    await seeColour(display, join(directory, 'screen.png'), [512, 384], GREEN, {}, 60_000)
+    t.match(
+      broker.questions[1]?.body.note,
+      /^remote-viewer had no connection to the desktop \(port \d+\) for (10|30) s and was ended/,
+    )
+    await agent.stop()
+  },
+)
 
-/** xrdp on a port of its own with a certificate of its own; gives the port. No session manager runs: its login screen is what is looked at. */
+/**
+ * xrdp on a port of its own with a certificate of its own; gives the port. No session manager runs:
+ * its login screen is what is looked at.
+ */
 async function startXrdp(t: Test, directory: string, port: number): Promise<void> {
   const [key, certificate] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
   execFileSync(

@@ -3,8 +3,9 @@ import { delimiter, join } from 'node:path'
 import { until } from '../support/until.js'
 
 /**
- * A stand-in for a viewer: notes its arguments (one a line), its standard input, its display, and the command lines of every process that is
- * there while it runs; then does what the file `behaviour` says (a line of shell), or waits to be ended. Each run counts one line in `runs`.
+ * A stand-in for a viewer: notes its arguments (one a line), its standard input, its display, and
+ * the command lines of every process that is there while it runs; then does what the file
+ * `behaviour` says (a line of shell), or waits to be ended. Each run counts one line in `runs`.
  */
 const SCRIPT = `#!/bin/bash
 here=$(dirname -- "$(dirname -- "$0")")

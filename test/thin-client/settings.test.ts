@@ -83,7 +83,8 @@ test('addresses of brokers', async (t) => {
 test('the kernel command line', async (t) => {
   const { settings, faults } = readSettings(
     settingsOfKernelCommandLine(
-      `BOOT_IMAGE=/vmlinuz root=/dev/vda quiet berth.broker=10.1.2.3 berth.ca=${CA} berth.horizon-command="view {server}" berthold=1\n`,
+      `BOOT_IMAGE=/vmlinuz root=/dev/vda quiet berth.broker=10.1.2.3 berth.ca=${CA} ` +
+        `berth.horizon-command="view {server}" berthold=1\n`,
     ),
   )
   t.strictSame(settings, {

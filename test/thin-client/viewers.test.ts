@@ -48,20 +48,29 @@ test('SPICE: the configuration goes to standard input, nothing secret to the arg
   )
 })
 
-test('SPICE through the console proxy: the file names it, the connection to it is what counts, and the token is a secret', async (t) => {
-  const command = viewerCommand(
-    { ...SPICE, host: 'token.berth.invalid', proxy: 'http://broker.example.org:8444', usb: false },
-    DEFAULTS,
-    {},
-  )
-  t.match(
-    command.input,
-    /\nhost=token\.berth\.invalid\n.*\nproxy=http:\/\/broker\.example\.org:8444\n/s,
-  )
-  t.match(command.input, /\nproxy=.*\nenable-usbredir=0\nenable-usb-autoshare=0\n/s)
-  t.equal(command.expectConnection?.port, 8444)
-  t.ok(command.secrets.includes('token.berth.invalid'))
-})
+test(
+  'SPICE through the console proxy: the file names it, the connection to it is what counts, ' +
+    'and the token is a secret',
+  async (t) => {
+    const command = viewerCommand(
+      {
+        ...SPICE,
+        host: 'token.berth.invalid',
+        proxy: 'http://broker.example.org:8444',
+        usb: false,
+      },
+      DEFAULTS,
+      {},
+    )
+    t.match(
+      command.input,
+      /\nhost=token\.berth\.invalid\n.*\nproxy=http:\/\/broker\.example\.org:8444\n/s,
+    )
+    t.match(command.input, /\nproxy=.*\nenable-usbredir=0\nenable-usb-autoshare=0\n/s)
+    t.equal(command.expectConnection?.port, 8444)
+    t.ok(command.secrets.includes('token.berth.invalid'))
+  },
+)
 
 test('RDP', async (t) => {
   const whole = [

@@ -24,7 +24,10 @@ export function startFor(
   return child
 }
 
-/** An X server without a screen of its own, with the window manager of a thin client; gives its display, such as `:7`. */
+/**
+ * An X server without a screen of its own, with the window manager of a thin client; gives its
+ * display, such as `:7`.
+ */
 export async function startDisplay(t: Test): Promise<string> {
   const server = startFor(t, 'Xvfb', [
     '-displayfd',

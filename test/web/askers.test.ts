@@ -36,7 +36,8 @@ const clients = async (): Promise<ThinClient[]> =>
   (await broker.admin.get<{ thinClients: ThinClient[] }>('/thin-clients')).thinClients
 
 t.test(
-  'of several that say one MAC the one with the code is accepted; the others are shown on, and one becomes a device of its own with a name',
+  'of several that say one MAC the one with the code is accepted; the others are shown on, ' +
+    'and one becomes a device of its own with a name',
   async (t) => {
     const mac = newMac()
     const stranger = deskAt(mac, STRANGE_ADDRESS)

@@ -167,7 +167,8 @@ t.test(
 )
 
 t.test(
-  'the broker goes away: it is said, with a countdown and a way to hurry; when it is back, so is the screen, and the keys go to it',
+  'the broker goes away: it is said, with a countdown and a way to hurry; when it is back, ' +
+    'so is the screen, and the keys go to it',
   async (t) => {
     const { page, close, machine } = await atHisScreen('carol')
     await screen(page).click()

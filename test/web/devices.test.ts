@@ -107,7 +107,8 @@ t.test('a message to a chosen device, by keyboard; what it says comes back by pu
 })
 
 t.test(
-  'clients.xml: checked while typing, a fault is jumped to, the difference shown, saved; a change meanwhile is noticed; an old text comes back',
+  'clients.xml: checked while typing, a fault is jumped to, the difference shown, saved; a ' +
+    'change meanwhile is noticed; an old text comes back',
   async (t) => {
     const { page, faults, close } = await atPage('/clients-xml')
     const text = page.getByRole('textbox', { name: 'Text of clients.xml' })
@@ -170,7 +171,8 @@ t.test(
 )
 
 t.test(
-  'a restart of the broker is no alarm: who shows a desktop shows it still; a device that gets none is one, here and at the overview',
+  'a restart of the broker is no alarm: who shows a desktop shows it still; a device that ' +
+    'gets none is one, here and at the overview',
   async (t) => {
     const shows = new Desk(broker, newMac())
     await clientsXml(broker, entry(`mac="${shows.macs[0] ?? ''}"`, 'rdp:ts.example.org'))

@@ -26,7 +26,9 @@ const LOOKS = 7
 /** Where the focus is, in words; the functions run in the page. */
 async function focused(page: Page): Promise<string> {
   return await page.evaluate(
-    `(() => { const at = document.activeElement; return at === null ? 'nothing' : at.tagName.toLowerCase() + ' ' + (at.getAttribute('aria-label') ?? at.textContent ?? '').slice(0, 60) })()`,
+    "(() => { const at = document.activeElement; return at === null ? 'nothing' : " +
+      "at.tagName.toLowerCase() + ' ' + (at.getAttribute('aria-label') ?? at.textContent ?? " +
+      "'').slice(0, 60) })()",
   )
 }
 
@@ -61,7 +63,9 @@ async function untilSomewhere(page: Page): Promise<void> {
     'the focus is somewhere',
     async () =>
       await page.evaluate(
-        `(() => { const at = document.activeElement; return at !== null && at !== document.body && at.closest('[role=dialog]') === null && at.getClientRects().length > 0 })()`,
+        '(() => { const at = document.activeElement; return at !== null && at !== ' +
+          "document.body && at.closest('[role=dialog]') === null && at.getClientRects().length " +
+          '> 0 })()',
       ),
   )
 }
@@ -123,7 +127,10 @@ async function gone(dialogue: Locator): Promise<void> {
   await dialogue.waitFor({ state: 'detached' })
 }
 
-/** Opens it three times by the keyboard: closed by Escape, by its button, and by doing it. The focus goes in, stays within, and comes back. */
+/**
+ * Opens it three times by the keyboard: closed by Escape, by its button, and by doing it. The focus
+ * goes in, stays within, and comes back.
+ */
 export async function keepsFocus(t: Test, page: Page, asked: Asked): Promise<void> {
   const { opener, leave = 'Cancel', fill, act, told, done } = asked
   const escaped = await open(page, asked)

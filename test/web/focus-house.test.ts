@@ -22,7 +22,10 @@ t.teardown(async () => {
   await broker.remove()
 })
 
-/** A dialogue of a page: the names of its opener's button, of the menu's item, of what does it; and how the rest is found in the page. */
+/**
+ * A dialogue of a page: the names of its opener's button, of the menu's item, of what does it; and
+ * how the rest is found in the page.
+ */
 interface Row extends Pick<Asked, 'item' | 'fill' | 'act' | 'leave' | 'told'> {
   readonly path: string
   readonly opener: string | RegExp

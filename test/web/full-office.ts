@@ -17,7 +17,10 @@ import { PASSWORD, person } from './pages-office.js'
 export const ROLE = 'chemistry teachers'
 export const LONG_NAME = 'reading-room-by-the-north-window-12'
 
-/** An office in which every long table has lines whose cells are full: pools with people, machines with long names, devices known and strange. */
+/**
+ * An office in which every long table has lines whose cells are full: pools with people, machines
+ * with long names, devices known and strange.
+ */
 export async function fullOffice(): Promise<SimulatedBroker> {
   const broker = await office({ config: { thinClientNetworks: [ipaddr.parseCIDR(TRUSTED)] } })
   const { admin } = broker

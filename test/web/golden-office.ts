@@ -4,7 +4,10 @@ import { office } from '../broker/pools/office.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
 
-/** An office whose golden machine has an initial, `gold`, with one image and populated machines pc-1, pc-2, … on two hypervisors. */
+/**
+ * An office whose golden machine has an initial, `gold`, with one image and populated machines
+ * pc-1, pc-2, … on two hypervisors.
+ */
 export async function goldenOffice(machines: number): Promise<SimulatedBroker> {
   const broker = await office()
   const { admin } = broker

@@ -77,7 +77,8 @@ async function outside(page: Page): Promise<string[]> {
 /** Heads whose words are cut. */
 async function cutHeads(page: Page): Promise<string[]> {
   return await page.evaluate(
-    "[...document.querySelectorAll('.berth-sort > span')].filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth).map(({ textContent }) => textContent)",
+    "[...document.querySelectorAll('.berth-sort > span')].filter(({ scrollWidth, clientWidth " +
+      '}) => scrollWidth > clientWidth).map(({ textContent }) => textContent)',
   )
 }
 

@@ -29,12 +29,14 @@ const maintenance = async (on: boolean): Promise<void> => {
 /** As when another window is put before it: a browser without a screen never hides one. */
 async function hide(page: Page, hidden: boolean): Promise<void> {
   await page.evaluate(
-    `Object.defineProperty(document, 'hidden', { configurable: true, get: () => ${String(hidden)} }); document.dispatchEvent(new Event('visibilitychange'))`,
+    "Object.defineProperty(document, 'hidden', { configurable: true, get: () " +
+      `=> ${String(hidden)} }); document.dispatchEvent(new Event('visibilitychange'))`,
   )
 }
 
 t.test(
-  'any number of windows can be open: one that nobody sees gives its connection back, and is true again when it is looked at',
+  'any number of windows can be open: one that nobody sees gives its connection back, and is ' +
+    'true again when it is looked at',
   async (t) => {
     const first = await windowOf(browser, broker, 'admin', { path: '/pools' })
     let streams = 0

@@ -69,7 +69,10 @@ async function overview(
   }
 }
 
-/** How many pixels of a chart's drawing have any colour, and how many of exactly this one of the page; between two shares of its width. */
+/**
+ * How many pixels of a chart's drawing have any colour, and how many of exactly this one of the
+ * page; between two shares of its width.
+ */
 async function drawn(
   chart: Locator,
   colour: string,
@@ -135,7 +138,8 @@ async function rowsOf(history: Locator): Promise<string[][]> {
 const BLUE = '--pf-t--global--color--brand--default'
 
 t.test(
-  'before the first sample the page says when history begins; the first one comes by push, without a question in between',
+  'before the first sample the page says when history begins; the first one comes by push, ' +
+    'without a question in between',
   async (t) => {
     await until(() => Date.now() % MINUTE_MS > 1_000 && Date.now() % MINUTE_MS < 45_000, {
       withinMs: MINUTE_MS,

@@ -62,7 +62,8 @@ t.test(
     t.notOk(
       (
         await page.evaluate<string>(
-          'JSON.stringify([document.documentElement.outerHTML, { ...localStorage }, { ...sessionStorage }, location.href, history.state])',
+          'JSON.stringify([document.documentElement.outerHTML, { ...localStorage }, { ' +
+            '...sessionStorage }, location.href, history.state])',
         )
       ).includes(token),
     )

@@ -16,7 +16,10 @@ export const DEFAULT_HORIZON_COMMAND = [
   '--protocol=PCOIP',
 ] as const
 
-/** Fills {server} and {pool} into the words of the command; a value never becomes more than its word. The command decides about full screen and monitors. */
+/**
+ * Fills {server} and {pool} into the words of the command; a value never becomes more than its
+ * word. The command decides about full screen and monitors.
+ */
 export function horizonCommand(
   console: HorizonConsole,
   template: readonly string[] = DEFAULT_HORIZON_COMMAND,

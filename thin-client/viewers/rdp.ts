@@ -4,10 +4,10 @@ import type { ViewerCommand } from './command.js'
 type RdpConsole = Extract<Console, { protocol: 'rdp' }>
 
 /**
- * xfreerdp (FreeRDP 2) shows the login screen of the host. The host's certificate is kept at first use and a later change refused (`/cert:tofu`).
- * No password is ever passed: the person types name and password on the host's own login screen, where an empty `/u:` keeps the name of the
- * agent's own user out.
- * `more`: arguments from the settings, put last so that they win.
+ * xfreerdp (FreeRDP 2) shows the login screen of the host. The host's certificate is kept at first
+ * use and a later change refused (`/cert:tofu`). No password is ever passed: the person types name
+ * and password on the host's own login screen, where an empty `/u:` keeps the name of the agent's
+ * own user out. `more`: arguments from the settings, put last so that they win.
  */
 export function rdpCommand(
   console: RdpConsole,

@@ -3,12 +3,16 @@ import type { SpiceConsole } from '../../broker/api/machines.js'
 import { viewerFile } from '../../broker/api/viewer-file.js'
 import type { ViewerCommand } from './command.js'
 
-/** A ticket that has run out opens nothing: a viewer that has not connected by then never will. Slow devices get at least this long. */
+/**
+ * A ticket that has run out opens nothing: a viewer that has not connected by then never will. Slow
+ * devices get at least this long.
+ */
 const MIN_FIRST_CONNECTION_MS = 20_000
 
 /**
- * With a full screen remote-viewer is a kiosk, on every monitor that the display has. Without, its window can be moved; closed, the device asks again.
- * The kiosk needs a window manager (or cage) to fill the screen.
+ * With a full screen remote-viewer is a kiosk, on every monitor that the display has. Without, its
+ * window can be moved; closed, the device asks again. The kiosk needs a window manager (or cage) to
+ * fill the screen.
  */
 export function spiceCommand(console: SpiceConsole, options: ViewerOptions): ViewerCommand {
   const args = [

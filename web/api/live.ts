@@ -9,14 +9,23 @@ const GAP_TIMES = 5
 
 const due = new Map<string, ReturnType<typeof setTimeout>>()
 
-/** A browser gives up after an answer that is none of the stream's, such as that of a server before the broker; then it is opened anew. */
+/**
+ * A browser gives up after an answer that is none of the stream's, such as that of a server before
+ * the broker; then it is opened anew.
+ */
 const REOPEN_MS = 3_000
 /** The broker says something every 15 s: after this silence the line hangs, whatever the browser believes of it. */
 const LONGEST_SILENCE_MS = 40_000
-/** A browser has six connections to a broker for all its tabs: one that nobody looks at gives its own back, so that any number can be open. */
+/**
+ * A browser has six connections to a broker for all its tabs: one that nobody looks at gives its
+ * own back, so that any number can be open.
+ */
 const HIDDEN_PATIENCE_MS = 5_000
 
-/** Keeps what is shown true by the broker's push, as long as somebody is logged in; `mark`: that of his session, null: nobody is. Gives whether the line stands. */
+/**
+ * Keeps what is shown true by the broker's push, as long as somebody is logged in; `mark`: that of
+ * his session, null: nobody is. Gives whether the line stands.
+ */
 export function useLive(mark: string | null): boolean {
   const [connected, setConnected] = useState(true)
   const isLoggedIn = mark !== null
@@ -65,7 +74,8 @@ class Line {
 
   #open(): void {
     this.#close()
-    // Within one stream the browser comes back by itself, and says what it has seen last; a new one is told by its address.
+    // Within one stream the browser comes back by itself, and says what it has seen last; a new one
+    // is told by its address.
     const source = new EventSource(`/api/v1/live?after=${this.#mark}`)
     this.#source = source
     this.#listen()
@@ -142,7 +152,8 @@ function schedule(query: Query): void {
     queryHash,
     setTimeout(() => {
       due.delete(queryHash)
-      // What is being asked for may be older than the change: it is asked for again afterwards, and not given up, or a slow answer would never come.
+      // What is being asked for may be older than the change: it is asked for again afterwards, and
+      // not given up, or a slow answer would never come.
       if (query.state.fetchStatus === 'fetching') schedule(query)
       else void queryClient.invalidateQueries({ queryKey, exact: true })
     }, wait),

@@ -55,7 +55,10 @@ export function useSession(): UseQueryResult<Session | null, ApiError> {
 /** Whose is what this window keeps for itself: what he has typed and begun. */
 const PERSON = 'berth-person'
 
-/** Another person, or nobody: what the last one saw is forgotten. What he had begun is there again when he himself logs in. */
+/**
+ * Another person, or nobody: what the last one saw is forgotten. What he had begun is there again
+ * when he himself logs in.
+ */
 export function beginSession(session: Session | null): void {
   keepFor(session?.name ?? null)
   if (session) knowCsrf(session.csrf)
@@ -81,7 +84,10 @@ async function readSession(): Promise<Session | null> {
   }
 }
 
-/** Something that changes the world; what it changed comes back by push. The same act is not asked for twice at once: a double click is one order. */
+/**
+ * Something that changes the world; what it changed comes back by push. The same act is not asked
+ * for twice at once: a double click is one order.
+ */
 export function useAct<Input, Answer = unknown>(
   act: (input: Input) => Promise<Answer>,
 ): UseMutationResult<Answer, ApiError, Input> {

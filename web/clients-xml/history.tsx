@@ -68,7 +68,10 @@ export function ClientsXmlHistoryPage(): ReactElement {
   )
 }
 
-/** One of them, compared with the file of now; it is restored by the editor, where it is checked and compared once more. */
+/**
+ * One of them, compared with the file of now; it is restored by the editor, where it is checked and
+ * compared once more.
+ */
 export function ClientsXmlVersionPage({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const { id = '' } = useParams()

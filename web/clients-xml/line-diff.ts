@@ -5,10 +5,16 @@ export interface DiffLine {
   /** In the text that it is of, from 1. */ readonly line: number
 }
 
-/** Where the middle is larger than this, it is shown as gone and new as a whole: a finer answer would keep the page busy. */
+/**
+ * Where the middle is larger than this, it is shown as gone and new as a whole: a finer answer
+ * would keep the page busy.
+ */
 const MOST_CELLS = 4_000_000
 
-/** What changes line by line, with the longest common part kept (a table of lengths, after the equal beginning and end are set aside). */
+/**
+ * What changes line by line, with the longest common part kept (a table of lengths, after the equal
+ * beginning and end are set aside).
+ */
 export function lineDiff(before: string, after: string): DiffLine[] {
   const [old, now] = [before.split('\n'), after.split('\n')]
   let head = 0

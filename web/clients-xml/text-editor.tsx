@@ -4,7 +4,10 @@ import { useTranslation } from 'react-i18next'
 import type { Fault } from '../../broker/api/thin-clients.js'
 import './clients-xml.css'
 
-/** A plain text area with numbers of lines: the keyboard, a screen reader and the browser's own search work as everywhere. */
+/**
+ * A plain text area with numbers of lines: the keyboard, a screen reader and the browser's own
+ * search work as everywhere.
+ */
 export function TextEditor({
   text,
   onChange,

@@ -1,6 +1,9 @@
 import type { SCREEN_CLOSES, ScreenClose } from '../../broker/api/consoles.js'
 
-/** The broker's table of closes, held equal to it by its type: the table itself would bring a validator into the page. */
+/**
+ * The broker's table of closes, held equal to it by its type: the table itself would bring a
+ * validator into the page.
+ */
 export const ENDS: {
   readonly [Why in ScreenClose]: Pick<(typeof SCREEN_CLOSES)[Why], 'code' | 'again'>
 } = {
@@ -31,7 +34,10 @@ export function comesBack(end: End): boolean {
 const FIRST_WAIT_MS = 500
 const LONGEST_WAIT_MS = 15_000
 
-/** How long to wait before the next try: twice as long each time, with some chance in it, so that many pages do not come at once. `chance`: from 0 to 1. Pure. */
+/**
+ * How long to wait before the next try: twice as long each time, with some chance in it, so that
+ * many pages do not come at once. `chance`: from 0 to 1. Pure.
+ */
 export function waitBefore(tries: number, chance: number): number {
   return Math.min(FIRST_WAIT_MS * 2 ** Math.min(tries, 10), LONGEST_WAIT_MS) * (0.75 + chance / 2)
 }

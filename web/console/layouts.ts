@@ -54,7 +54,10 @@ const CODES: readonly string[][] = [
     'Slash',
   ],
 ]
-/** A key's levels are written together; `_` alone stands for a key that gives nothing, since it is dead or not there. As in xkeyboard-config's symbols. */
+/**
+ * A key's levels are written together; `_` alone stands for a key that gives nothing, since it is
+ * dead or not there. As in xkeyboard-config's symbols.
+ */
 const US = [
   '`~ 1! 2@ 3# 4$ 5% 6^ 7& 8* 9( 0) -_ =+',
   'qQ wW eE rR tT yY uU iI oO pP [{ ]} \\|',
@@ -112,7 +115,10 @@ export function missingFrom(layout: LayoutName, text: string): string[] {
   )
 }
 
-/** Types one character; what the layout has no key for is sent by its name alone, which guests with such a keyboard understand. */
+/**
+ * Types one character; what the layout has no key for is sent by its name alone, which guests with
+ * such a keyboard understand.
+ */
 export function typeCharacter(to: Sender, character: string, layout: LayoutName): void {
   press(to, keysFor(character, layout) ?? [{ keysym: keysymOf(character), code: '' }])
 }

@@ -3,7 +3,10 @@ import { KEYS, type Sender } from './keys.js'
 
 const HELD: readonly string[] = ['Control', 'Alt', 'Shift']
 
-/** Whether these keys are the way out of a screen, which takes every other key for itself: Ctrl, Alt and Shift together, as in Guacamole. Pure. */
+/**
+ * Whether these keys are the way out of a screen, which takes every other key for itself: Ctrl, Alt
+ * and Shift together, as in Guacamole. Pure.
+ */
 export function isWayOut({
   key,
   ctrlKey,

@@ -6,7 +6,10 @@ import type { Screen as Ticket } from '../../broker/api/consoles.js'
 import type { Session } from '../../broker/api/users.js'
 import { EndingBanner } from '../desktops/ending.js'
 
-/** What he who sits before the screen must know: that it is taken soon, that somebody looks, that he only looks himself, whose screen he has taken. */
+/**
+ * What he who sits before the screen must know: that it is taken soon, that somebody looks, that he
+ * only looks himself, whose screen he has taken.
+ */
 export function Notices({
   machine,
   watchers,

@@ -21,8 +21,8 @@ import { type LayoutName, LAYOUTS, missingFrom, typeText } from './layouts.js'
 const MOST_NAMED = 20
 
 /**
- * A text goes into the guest as keys, one after the other, since its clipboard cannot be reached through this display. `to`: null while the line is broken; what was
- * not typed by then stays here.
+ * A text goes into the guest as keys, one after the other, since its clipboard cannot be reached
+ * through this display. `to`: null while the line is broken; what was not typed by then stays here.
  */
 export function PasteDialogue({
   to,
@@ -100,7 +100,10 @@ interface Typing {
   type(): void
 }
 
-/** The text, and how much of it is typed; null: it is not being typed. `cutAt`: after so many characters the line broke, and the rest is the text now. */
+/**
+ * The text, and how much of it is typed; null: it is not being typed. `cutAt`: after so many
+ * characters the line broke, and the rest is the text now.
+ */
 function useTyping(to: Sender | null, layout: LayoutName, typed: () => void): Typing {
   const [text, setText] = useState('')
   const [done, setDone] = useState<number | null>(null)

@@ -1,6 +1,9 @@
 import type RFB from '@novnc/novnc'
 
-/** fit: as large as the window; actual: dot for dot; resize: the guest is asked to take the window's size, and what remains is fitted. */
+/**
+ * fit: as large as the window; actual: dot for dot; resize: the guest is asked to take the window's
+ * size, and what remains is fitted.
+ */
 export const SCALINGS = ['fit', 'actual', 'resize'] as const
 export type Scaling = (typeof SCALINGS)[number]
 const CHOSEN = 'berth-console-scaling'

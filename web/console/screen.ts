@@ -4,8 +4,9 @@ import { api, ApiError, path } from '../api/client.js'
 import { comesBack, type End, endOf, waitBefore } from './ends.js'
 
 /**
- * connecting: a ticket is asked for, or the socket opens; open: the screen is there; waiting: it broke and is tried again at `at`; ended: it is not tried again by
- * itself; refused: the broker says no; inUse: somebody else has it.
+ * connecting: a ticket is asked for, or the socket opens; open: the screen is there; waiting: it
+ * broke and is tried again at `at`; ended: it is not tried again by itself; refused: the broker
+ * says no; inUse: somebody else has it.
  */
 export type ScreenState =
   | { readonly is: 'connecting' }

@@ -7,7 +7,10 @@ export interface From {
   readonly machinePage: string
 }
 
-/** What a button that leads to one's desktops is made of; one and the same at every drawing, so that it keeps the focus. */
+/**
+ * What a button that leads to one's desktops is made of; one and the same at every drawing, so that
+ * it keeps the focus.
+ */
 export function ToDesktops(props: object): ReactElement {
   return <Link {...props} to="/" />
 }

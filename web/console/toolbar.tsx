@@ -193,12 +193,18 @@ function ScalingMenu({
   )
 }
 
-/** Keys that the browser would keep for itself go to the screen in full screen, where it lets them (the Keyboard Lock API). */
+/**
+ * Keys that the browser would keep for itself go to the screen in full screen, where it lets them
+ * (the Keyboard Lock API).
+ */
 interface WithKeyboard {
   readonly keyboard?: { lock?: () => Promise<void>; unlock?: () => void }
 }
 
-/** The whole document, not the screen alone: what is beside the element that fills the screen is not drawn, and dialogues are. Ends with the page. */
+/**
+ * The whole document, not the screen alone: what is beside the element that fills the screen is not
+ * drawn, and dialogues are. Ends with the page.
+ */
 function FullScreen(): ReactElement | null {
   const { t } = useTranslation()
   const [full, setFull] = useState(false)

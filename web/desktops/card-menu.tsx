@@ -22,7 +22,10 @@ export function useDeeds(offer: Offer): UseMutationResult<void, ApiError, Deed> 
   })
 }
 
-/** What else he may do with it; what is not permitted is not there. What is refused stands in the card (`act`), or in the question that was confirmed. */
+/**
+ * What else he may do with it; what is not permitted is not there. What is refused stands in the
+ * card (`act`), or in the question that was confirmed.
+ */
 export function CardMenu({
   offer,
   opener,

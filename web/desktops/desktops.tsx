@@ -26,7 +26,10 @@ export function Desktops({ session }: { session: Session }): ReactElement {
   )
 }
 
-/** What he has or was granted; the rest, which only an administrator sees, when it is asked for. The address says which. */
+/**
+ * What he has or was granted; the rest, which only an administrator sees, when it is asked for. The
+ * address says which.
+ */
 function Cards({ offers, session }: { offers: readonly Offer[]; session: Session }): ReactElement {
   const { t } = useTranslation()
   const [params, setParams] = useSearchParams()

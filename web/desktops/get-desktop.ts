@@ -35,8 +35,9 @@ export interface GetDesktop {
 }
 
 /**
- * Gets a desktop of a pool: claims, waits in the queue if it must, until it can be opened; then `onReady`. What happens meanwhile is in the offer, by push. A place
- * in the queue that he has already, as after a reload, is kept by itself.
+ * Gets a desktop of a pool: claims, waits in the queue if it must, until it can be opened; then
+ * `onReady`. What happens meanwhile is in the offer, by push. A place in the queue that he has
+ * already, as after a reload, is kept by itself.
  */
 export function useGetDesktop(offer: Offer, onReady: (desktop: Desktop) => void): GetDesktop {
   const [getting, setGetting] = useState<Getting | null>(null)

@@ -12,7 +12,10 @@ import type { Getting } from './get-desktop.js'
 /** The broker looks for what takes its time once in a while, so an estimate is given in steps of this. */
 const ESTIMATE_STEP_S = 5
 
-/** What happens on the way to a desktop, as it happens: each step by the broker's word, and how long the one that is going on may last. */
+/**
+ * What happens on the way to a desktop, as it happens: each step by the broker's word, and how long
+ * the one that is going on may last.
+ */
 export function GetSteps({
   offer,
   getting,

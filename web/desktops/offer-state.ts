@@ -75,7 +75,10 @@ const NEEDS: Readonly<Record<Deed, Verb>> = {
   rebuild: 'rebuild',
 }
 
-/** What he may do with his desktop or machine, and what makes sense now; what is not permitted is not shown at all. Pure. */
+/**
+ * What he may do with his desktop or machine, and what makes sense now; what is not permitted is
+ * not shown at all. Pure.
+ */
 export function deedsOf(offer: Offer): Array<{ readonly deed: Deed; readonly now: boolean }> {
   const { desktop, verbs } = offer
   if (machineOf(offer) === null) return []

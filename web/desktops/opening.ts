@@ -16,7 +16,10 @@ export function chooseWay(way: Way): void {
 
 const VIEWER_FILE_TYPE = 'application/x-virt-viewer'
 
-/** Fetches a ticket for the native viewer and saves it as a file, which remote-viewer opens and deletes. Throws ApiError. */
+/**
+ * Fetches a ticket for the native viewer and saves it as a file, which remote-viewer opens and
+ * deletes. Throws ApiError.
+ */
 export async function saveViewerFile(machine: string, take: boolean): Promise<void> {
   const file = await apiText('POST', path`/machines/${machine}/console`, {
     body: { take },

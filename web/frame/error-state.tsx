@@ -14,8 +14,10 @@ import { pageWays } from './page-ways.js'
 import { refusalWords } from './refusal-words.js'
 
 /**
- * What a refusal says to the reader: in English the broker's own sentence, which names what is wrong and what to do; in another language what the code of the
- * closed list means, and then that sentence. A refused field is called as its form calls it, and what is to be done is told as these pages do it.
+ * What a refusal says to the reader: in English the broker's own sentence, which names what is
+ * wrong and what to do; in another language what the code of the closed list means, and then that
+ * sentence. A refused field is called as its form calls it, and what is to be done is told as these
+ * pages do it.
  */
 export function sentenceOf(t: TFunction, error: ApiError): string {
   if (error.code === 'no_connection') return t('frame.noConnection')

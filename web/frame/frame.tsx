@@ -26,7 +26,10 @@ import { UserMenu } from './user-menu.js'
 
 const MAIN = 'berth-main'
 
-/** What stands around every page: the head, the menu of the house for those who look after it, and the way past both for the keyboard. */
+/**
+ * What stands around every page: the head, the menu of the house for those who look after it, and
+ * the way past both for the keyboard.
+ */
 export function Frame({
   session,
   children,

@@ -24,7 +24,10 @@ export function FaultBoundary({
   )
 }
 
-/** A part that could not be fetched is the usual cause: the broker was renewed while the page was open. What was fetched wrongly is remembered until the page is loaded anew. */
+/**
+ * A part that could not be fetched is the usual cause: the broker was renewed while the page was
+ * open. What was fetched wrongly is remembered until the page is loaded anew.
+ */
 function PageFault({ error }: FallbackProps): ReactElement {
   const { t } = useTranslation()
   return (

@@ -11,7 +11,10 @@ type Page =
   | 'pools'
   | 'thinClients'
 
-/** Where on these pages is done what a command of `berth` does: a page, and a button or word on it. What only the command can do is not here. */
+/**
+ * Where on these pages is done what a command of `berth` does: a page, and a button or word on it.
+ * What only the command can do is not here.
+ */
 export const WAYS: Readonly<
   Record<
     string,
@@ -59,7 +62,10 @@ export const WAYS: Readonly<
 }
 const COMMAND = /(\brun )?["„“]berth ([a-z-]+ [a-z-]+)([^"“”]*)["“”]/g
 
-/** A sentence of the broker, which tells the commands for what is to be done, with the pages' own ways in their places. */
+/**
+ * A sentence of the broker, which tells the commands for what is to be done, with the pages' own
+ * ways in their places.
+ */
 export function pageWays(t: TFunction, sentence: string): string {
   return sentence.replace(
     COMMAND,

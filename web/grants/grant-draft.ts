@@ -3,7 +3,10 @@ import type { Grant, GrantPlace, Verb } from '../../broker/api/permissions.js'
 /** What somebody gets who has nothing there yet. */
 const USUAL: readonly Verb[] = ['start', 'accessConsole', 'release', 'extend']
 
-/** What is being given. `verbs` is null until somebody has chosen: then it is what the subject has there, else what is usual. */
+/**
+ * What is being given. `verbs` is null until somebody has chosen: then it is what the subject has
+ * there, else what is usual.
+ */
 export interface GrantDraft extends GrantPlace {
   readonly verbs: readonly Verb[] | null
 }

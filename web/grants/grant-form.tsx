@@ -17,7 +17,10 @@ import { FormDialogue } from '../parts/form-dialogue.js'
 import { PersonField } from '../parts/person-field.js'
 import { type GrantDraft, grantAt, moved, NEW_GRANT, verbsOf } from './grant-draft.js'
 
-/** Gives a person or a role permissions on a pool or a machine. It shows what the subject has there already, since saving replaces it. */
+/**
+ * Gives a person or a role permissions on a pool or a machine. It shows what the subject has there
+ * already, since saving replaces it.
+ */
 export function GrantForm({
   grant,
   close,

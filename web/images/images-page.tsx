@@ -122,7 +122,10 @@ function Picture({
   )
 }
 
-/** What is asked for stands in the address: ?copy=INITIAL, ?populate=INITIAL&generation=g2, ?import=SOURCE; then the job that it became. */
+/**
+ * What is asked for stands in the address: ?copy=INITIAL, ?populate=INITIAL&generation=g2,
+ * ?import=SOURCE; then the job that it became.
+ */
 function Dialogues({ all }: { all: readonly Machine[] }): ReactElement {
   const [[copy], [populate], [importTo]] = [
     useParam('copy'),

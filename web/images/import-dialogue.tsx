@@ -7,7 +7,10 @@ import { useAct } from '../api/queries.js'
 import { TextField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
 
-/** Takes a disk image that lies on the hypervisor in the place of the machine's disk. Where images may lie there is the hypervisor's own setting, which only it knows. */
+/**
+ * Takes a disk image that lies on the hypervisor in the place of the machine's disk. Where images
+ * may lie there is the hypervisor's own setting, which only it knows.
+ */
 export function ImportDialogue({
   machine,
   begun,

@@ -8,7 +8,10 @@ import { path } from '../api/client.js'
 /** More are told by their number; the table of machines shows them all. */
 const MOST_DOTS = 200
 
-/** connected, assigned, on, off or troubled: what the colour of a dot tells, with the word beside it for those who do not see colours. */
+/**
+ * connected, assigned, on, off or troubled: what the colour of a dot tells, with the word beside it
+ * for those who do not see colours.
+ */
 type DotState = 'connected' | 'assigned' | 'on' | 'off' | 'trouble'
 function dotOf(machine: Machine, desktop: Desktop | undefined): DotState {
   if (machine.power === 'missing' || machine.power === 'crashed') return 'trouble'

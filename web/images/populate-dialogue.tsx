@@ -17,7 +17,10 @@ import { Loaded } from '../parts/loaded.js'
 
 const OFF = ['off', 'missing', 'crashed', 'unknown']
 
-/** *Populate machines*: asks the broker whom it would affect, shows it machine by machine and keeps it true while the question stands. */
+/**
+ * *Populate machines*: asks the broker whom it would affect, shows it machine by machine and keeps
+ * it true while the question stands.
+ */
 export function PopulateDialogue({
   initial,
   begun,
@@ -117,7 +120,9 @@ function ChooseGeneration({
   const ready = (data?.generations ?? []).filter(({ state }) => state === 'ready')
   const options = ready.map(({ name, current, createdAt }) => ({
     value: current ? '' : name,
-    name: `${name}${current ? ` (${t('images.current').toLocaleLowerCase()})` : ''} · ${new Date(createdAt).toLocaleString(i18n.language, { dateStyle: 'medium', timeStyle: 'short' })}`,
+    name:
+      `${name}${current ? ` (${t('images.current').toLocaleLowerCase()})` : ''} ` +
+      `· ${new Date(createdAt).toLocaleString(i18n.language, { dateStyle: 'medium', timeStyle: 'short' })}`,
   }))
   return (
     <ChoiceField

@@ -9,7 +9,10 @@ import { beginSession, useAct } from '../api/queries.js'
 import { ErrorAlert, ErrorState } from '../frame/error-state.js'
 import iconUrl from '../frame/icon.svg'
 
-/** Stands in the place of every page until somebody is logged in; the address stays, so he goes on where he wanted to. */
+/**
+ * Stands in the place of every page until somebody is logged in; the address stays, so he goes on
+ * where he wanted to.
+ */
 export function Login(): ReactElement {
   const { t } = useTranslation()
   const { pathname, search } = useLocation()

@@ -28,7 +28,10 @@ import { ChoiceField } from './fields.js'
 import { PARENT_TYPE } from './machine-wish.js'
 import { useMachines } from './use-machines.js'
 
-/** Domains that hypervisors have and Berth does not know; each host is asked for itself, so that a dead one does not hide the others'. */
+/**
+ * Domains that hypervisors have and Berth does not know; each host is asked for itself, so that a
+ * dead one does not hide the others'.
+ */
 export function AdoptMachine(): ReactElement {
   const { t } = useTranslation()
   const hypervisors = useGet<{ hypervisors: Hypervisor[] }>('/hypervisors', ['hypervisors'])

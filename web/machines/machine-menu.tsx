@@ -10,7 +10,10 @@ import { ReleaseMachine } from './release-machine.js'
 
 const ON = ['running', 'paused', 'suspended', 'shutting-down']
 
-/** Why an act makes no sense for this machine now: a key of the catalogue, or null. The broker decides; this only saves a click. */
+/**
+ * Why an act makes no sense for this machine now: a key of the catalogue, or null. The broker
+ * decides; this only saves a click.
+ */
 function whyNot(
   act: MachineAct,
   machine: Machine,

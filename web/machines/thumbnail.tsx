@@ -7,8 +7,9 @@ import { path } from '../api/client.js'
 const REFRESH_MS = 10_000
 
 /**
- * A small picture of a machine's screen. It is asked for again by time, and only while it is seen and the machine runs: the broker cannot know that a
- * screen has changed, so this is the one thing of these pages that is not kept true by push.
+ * A small picture of a machine's screen. It is asked for again by time, and only while it is seen
+ * and the machine runs: the broker cannot know that a screen has changed, so this is the one thing
+ * of these pages that is not kept true by push.
  */
 export function Thumbnail({
   machine: { name, power },

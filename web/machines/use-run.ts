@@ -26,8 +26,9 @@ const AT_ONCE = 6
 const LISTED = 500
 
 /**
- * Does one thing to many machines and says of each what came of it: the broker's refusal, or the end of its job. `place`: where this window keeps it, so that a reload
- * loses nothing and goes on with what was not asked for yet; null: it is gone with the page.
+ * Does one thing to many machines and says of each what came of it: the broker's refusal, or the
+ * end of its job. `place`: where this window keeps it, so that a reload loses nothing and goes on
+ * with what was not asked for yet; null: it is gone with the page.
  */
 export function useRun(place: string | null = null): {
   readonly run: Run | null

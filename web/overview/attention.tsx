@@ -29,7 +29,10 @@ interface Trouble {
   readonly why: string
 }
 
-/** What somebody should look at, the gravest first; each leads to where it can be mended. What could not be asked for is said too, and hides nothing else. */
+/**
+ * What somebody should look at, the gravest first; each leads to where it can be mended. What could
+ * not be asked for is said too, and hides nothing else.
+ */
 export function Attention(): ReactElement {
   const { t } = useTranslation()
   const hypervisors = useHypervisors()

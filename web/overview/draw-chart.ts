@@ -24,7 +24,10 @@ const SECONDS = [
 const LEAST_SECONDS = 10
 const HATCH_PX = 6
 
-/** Draws a chart into an element, as wide as that is, in the colours of the page, and keeps it so when either changes. To be ended. */
+/**
+ * Draws a chart into an element, as wide as that is, in the colours of the page, and keeps it so
+ * when either changes. To be ended.
+ */
 export function drawChart(
   host: HTMLElement,
   chart: Chart,

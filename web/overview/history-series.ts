@@ -19,7 +19,10 @@ const COLOURS = {
   red: '--pf-t--global--icon--color--status--danger--default',
 } as const
 
-/** area and bars stand on the left scale, of counts; lines of `seconds` have the right one. points: where something was measured, joined where it was so without a break. */
+/**
+ * area and bars stand on the left scale, of counts; lines of `seconds` have the right one. points:
+ * where something was measured, joined where it was so without a break.
+ */
 export interface Line {
   readonly column: Column
   readonly scale: 'count' | 'seconds'

@@ -10,7 +10,11 @@ export interface Action {
   /** Why it cannot be done now. */ readonly description?: string
 }
 
-/** A menu of what can be done. `label` names it for who does not see it; with `text` it is a button with a word, which begins its name, else three dots. `isBusy`: something of it is being done; it waits, and keeps the focus meanwhile. */
+/**
+ * A menu of what can be done. `label` names it for who does not see it; with `text` it is a button
+ * with a word, which begins its name, else three dots. `isBusy`: something of it is being done; it
+ * waits, and keeps the focus meanwhile.
+ */
 export function Actions({
   label,
   text,

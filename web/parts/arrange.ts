@@ -12,7 +12,10 @@ export type Arranged<T> = { readonly row: T } | { readonly group: string; readon
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' }) // pc-2 before pc-10
 
-/** The rows that hold every word of `search` in some column, in order, under the heads of their groups when they have such. */
+/**
+ * The rows that hold every word of `search` in some column, in order, under the heads of their
+ * groups when they have such.
+ */
 export function arrange<T>(
   rows: readonly T[],
   columns: ReadonlyArray<Sortable<T>>,

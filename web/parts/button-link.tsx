@@ -2,7 +2,10 @@ import { Button, type ButtonProps } from '@patternfly/react-core'
 import type { ReactElement } from 'react'
 import { Link } from 'react-router'
 
-/** A link that looks like a button. It is the same element at every drawing, so that it keeps the focus. `from`: what the page that it leads to knows of this one. */
+/**
+ * A link that looks like a button. It is the same element at every drawing, so that it keeps the
+ * focus. `from`: what the page that it leads to knows of this one.
+ */
 export function ButtonLink({
   to,
   from,

@@ -4,7 +4,10 @@ import './card-grid.css'
 
 const GAP = 12
 
-/** Cards beside and below each other, of which only those that are seen are drawn. `height` is that of a card in pixels, `least` its least width. */
+/**
+ * Cards beside and below each other, of which only those that are seen are drawn. `height` is that
+ * of a card in pixels, `least` its least width.
+ */
 export function CardGrid<T>({
   label,
   items,

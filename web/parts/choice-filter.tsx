@@ -6,7 +6,10 @@ type Values = Readonly<Record<string, string>>
 /** Marks a place in the browser's history that was entered from the one before it by `push`. */
 const PUSHED = { pushed: true }
 
-/** Sets several values of the address at once; '' takes one away. Two setters one after another would undo each other. With `push` the browser's Back takes it back. */
+/**
+ * Sets several values of the address at once; '' takes one away. Two setters one after another
+ * would undo each other. With `push` the browser's Back takes it back.
+ */
 export function useSetParams(): (values: Values, how?: 'push') => void {
   const [, setParams] = useSearchParams()
   const { state } = useLocation()
@@ -45,7 +48,10 @@ export function useParam(name: string): readonly [string, (value: string) => voi
   ]
 }
 
-/** A filter beside the search of a table; what is chosen stands in the address. The first option stands for "no filter". */
+/**
+ * A filter beside the search of a table; what is chosen stands in the address. The first option
+ * stands for "no filter".
+ */
 export function ChoiceFilter({
   name,
   label,

@@ -75,7 +75,8 @@ const ROW_HEIGHT = 40
 const OVERSCAN = 12
 
 /**
- * A table that stands 10,000 rows: only what is seen is drawn. Search and order stand in the address, so they can be sent and outlive a reload.
+ * A table that stands 10,000 rows: only what is seen is drawn. Search and order stand in the
+ * address, so they can be sent and outlive a reload.
  */
 export function DataTable<T>(props: DataTableProps<T>): ReactElement {
   const { rows, columns, idOf, groupOf, tools, empty, searchHint, label, prefix = '' } = props
@@ -338,7 +339,10 @@ interface Room {
   readonly measure: Measure
 }
 
-/** How wide the table may be, and words in its head are, in rem. Known before it is painted, so that no column flashes up and goes. */
+/**
+ * How wide the table may be, and words in its head are, in rem. Known before it is painted, so that
+ * no column flashes up and goes.
+ */
 function useRoom(place: RefObject<HTMLElement>): Room {
   const [known, setKnown] = useState<Room>({ room: 0, measure: () => 0 })
   useLayoutEffect(() => {

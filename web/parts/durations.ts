@@ -58,7 +58,10 @@ export function durationTyped(language: string, text: string): string {
   return amounts ? say(language, amounts, 'short') : text
 }
 
-/** What somebody typed as the API takes it: `4 h` is PT4H. What is not understood is left to the broker, which refuses it by name. */
+/**
+ * What somebody typed as the API takes it: `4 h` is PT4H. What is not understood is left to the
+ * broker, which refuses it by name.
+ */
 export function durationIso(text: string): string {
   const amounts = typedAmounts(text)
   if (!amounts) return text.trim()

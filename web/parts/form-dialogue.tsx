@@ -16,7 +16,10 @@ export interface FormDialogueProps {
   readonly children: ReactNode
 }
 
-/** A form over the page; Enter sends it, Escape closes it, and what the broker refuses stands above it with nothing lost. */
+/**
+ * A form over the page; Enter sends it, Escape closes it, and what the broker refuses stands above
+ * it with nothing lost.
+ */
 export function FormDialogue({
   title,
   action,

@@ -6,7 +6,10 @@ import { useGet } from '../api/queries.js'
 
 const DEVICE = 'thin-client:'
 
-/** Whoever has a desktop, as people call him: a device by the name it gives itself. The devices are asked for only where one of these holders is one. */
+/**
+ * Whoever has a desktop, as people call him: a device by the name it gives itself. The devices are
+ * asked for only where one of these holders is one.
+ */
 export function useHolderNames(holders: ReadonlyArray<string | null>): (holder: string) => string {
   const { t } = useTranslation()
   const enabled = holders.some((holder) => holder?.startsWith(DEVICE) === true)

@@ -1,7 +1,10 @@
 /** What only lies over the page for a while: nobody goes back to it. */
 const OVER = '[role=dialog], .pf-v6-c-menu'
 
-/** Where the focus is, and then the nearest things around it that can have it: in this order they take it over. None of them is a part of what lies over the page. */
+/**
+ * Where the focus is, and then the nearest things around it that can have it: in this order they
+ * take it over. None of them is a part of what lies over the page.
+ */
 let place: readonly HTMLElement[] = []
 /** What had the focus last, wherever it was; null: nothing, or the person has left it themselves. */
 let last: HTMLElement | null = null
@@ -10,9 +13,10 @@ let pressing = false
 let lookingLater = false
 
 /**
- * Keeps the keyboard's focus from being lost. A browser drops it to the page as a whole when what had it goes away: a dialogue is closed, a row is deleted, a button
- * is pressed and cannot be pressed again. Then it goes to an open dialogue, else back to where it was in the page, else to what stood around that, else to the
- * heading. To be called once.
+ * Keeps the keyboard's focus from being lost. A browser drops it to the page as a whole when what
+ * had it goes away: a dialogue is closed, a row is deleted, a button is pressed and cannot be
+ * pressed again. Then it goes to an open dialogue, else back to where it was in the page, else to
+ * what stood around that, else to the heading. To be called once.
  */
 export function keepFocus(): void {
   document.addEventListener('focusin', ({ target }) => {

@@ -5,7 +5,10 @@ import { useTranslation } from 'react-i18next'
 import type { ApiError } from '../api/client.js'
 import { ErrorState } from '../frame/error-state.js'
 
-/** Shows what was asked for once it is there; what was there before stays while it is asked for again, also when that fails. */
+/**
+ * Shows what was asked for once it is there; what was there before stays while it is asked for
+ * again, also when that fails.
+ */
 export function Loaded<T>({
   query,
   children,

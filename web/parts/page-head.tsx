@@ -2,7 +2,10 @@ import { Breadcrumb, BreadcrumbItem, Content, Flex, FlexItem, Title } from '@pat
 import { type ReactElement, type ReactNode, useEffect } from 'react'
 import { Link } from 'react-router'
 
-/** The head of a page: where it is, its name (also in the browser's title), a line about it, and what can be done there. */
+/**
+ * The head of a page: where it is, its name (also in the browser's title), a line about it, and
+ * what can be done there.
+ */
 export function PageHead({
   title,
   above,

@@ -4,7 +4,10 @@ import type { User } from '../../broker/api/users.js'
 import { useGet } from '../api/queries.js'
 import { TextField } from './fields.js'
 
-/** The name of a person: those who are known are offered, and one who is not is told to be so; he may still come from a directory. */
+/**
+ * The name of a person: those who are known are offered, and one who is not is told to be so; he
+ * may still come from a directory.
+ */
 export function PersonField({
   label,
   value,

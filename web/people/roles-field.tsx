@@ -13,7 +13,10 @@ import { useTranslation } from 'react-i18next'
 import { useGet } from '../api/queries.js'
 import { rolesIn } from './roles.js'
 
-/** Roles, each a label of its own, as their names may have spaces. Comma and Enter end a name; Backspace takes the last one away. */
+/**
+ * Roles, each a label of its own, as their names may have spaces. Comma and Enter end a name;
+ * Backspace takes the last one away.
+ */
 export function RolesField({
   value,
   onChange,

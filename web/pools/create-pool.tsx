@@ -38,7 +38,10 @@ const NOTHING: Wish = {
 }
 type PartProps = { readonly wish: Wish; readonly set: (part: Partial<Wish>) => void }
 
-/** A pool from a golden machine; the rest of its policy is set on its page afterwards, and starts with what is usual. */
+/**
+ * A pool from a golden machine; the rest of its policy is set on its page afterwards, and starts
+ * with what is usual.
+ */
 export function CreatePool({ close }: { close: () => void }): ReactElement {
   const { t } = useTranslation()
   const go = useNavigate()

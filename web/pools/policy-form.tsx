@@ -19,7 +19,10 @@ import { ScheduleFields } from './schedule-fields.js'
 const NUMBERS = ['min', 'max', 'spares', 'maxPerUser'] as const
 const SWITCHES = ['clipboard', 'fileTransfer', 'usb', 'loginOnAssignment'] as const
 
-/** The whole policy of a pool. Only what was changed is sent, so two who change different things do not undo each other. */
+/**
+ * The whole policy of a pool. Only what was changed is sent, so two who change different things do
+ * not undo each other.
+ */
 export function PolicyForm({ pool, close }: { pool: Pool; close: () => void }): ReactElement {
   const { t, i18n } = useTranslation()
   const [before] = useState(() => draftOf(pool.policy, i18n.language))

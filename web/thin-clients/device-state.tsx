@@ -37,7 +37,10 @@ export function askerLine({ code, address }: Asker): string {
   return `${code} (${address})`
 }
 
-/** It gets nothing until somebody decides: it is not accepted, or it stands there and is given no desktop. One of which nothing is known yet is none of these. */
+/**
+ * It gets nothing until somebody decides: it is not accepted, or it stands there and is given no
+ * desktop. One of which nothing is known yet is none of these.
+ */
 export function waitsForSomebody({
   accepted,
   here,

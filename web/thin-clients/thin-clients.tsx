@@ -14,7 +14,10 @@ import { type Deed, DeedDialogue } from './deed-dialogue.js'
 import { DeviceState, LastSeen, nameOf } from './device-state.js'
 import { UnknownDevices } from './unknown-devices.js'
 
-/** Every device that has asked: what it is told, what it shows, and who sits there. Those that wait for an administrator come first. */
+/**
+ * Every device that has asked: what it is told, what it shows, and who sits there. Those that wait
+ * for an administrator come first.
+ */
 export function ThinClients({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const devices = useGet<{ thinClients: ThinClient[] }>('/thin-clients', [

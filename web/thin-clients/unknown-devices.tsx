@@ -10,7 +10,10 @@ import { askerLine, nameOf, waitsForSomebody } from './device-state.js'
 /** More are in the table below. */
 const MOST_SHOWN = 8
 
-/** Devices that get nothing until somebody decides: not accepted, or with no desktop, or one that asks in the place of a device without its key. */
+/**
+ * Devices that get nothing until somebody decides: not accepted, or with no desktop, or one that
+ * asks in the place of a device without its key.
+ */
 export function UnknownDevices({
   devices,
   onDeed,

@@ -1,7 +1,10 @@
 import type { TFunction } from 'i18next'
 import type { Scope } from '../../broker/api/permissions.js'
 
-/** What a token may be kept to. `admin` is left out: it means all that the account may, as a token without scopes does. */
+/**
+ * What a token may be kept to. `admin` is left out: it means all that the account may, as a token
+ * without scopes does.
+ */
 export const PARTIAL_SCOPES = [
   'observe',
   'start',

@@ -24,7 +24,9 @@ t.test(
       await t.rejects(create({ name }), {
         status: 409,
         code: 'name_taken',
-        message: `There is a hypervisor ${name.toLowerCase()} already, and jobs name both: choose another name for the machine.`,
+        message:
+          `There is a hypervisor ${name.toLowerCase()} already, and jobs name both: choose ` +
+          'another name for the machine.',
       })
     }
     await t.rejects(create({ name: 'hv{n}', count: 3, first: 2 }), {

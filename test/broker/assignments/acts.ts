@@ -3,7 +3,10 @@ import type { NamedAct } from './named-machine.js'
 
 export const PEOPLE = ['ann', 'bob', 'cem', 'dag', 'eve'] as const
 
-/** queue: claims, and waits when all are taken; assign: an administrator does it, of his choice or this member; forbid: the grant is taken away. */
+/**
+ * queue: claims, and waits when all are taken; assign: an administrator does it, of his choice or
+ * this member; forbid: the grant is taken away.
+ */
 export type Act =
   | {
       readonly do:

@@ -95,7 +95,8 @@ t.test(
       (await broker.admin.post<{ job: string }>('/machines/pc/power', { action: 'start' })).job,
     )
     broker.run(
-      "INSERT INTO assignment (machine_id, holder, assigned_at, idle_since) SELECT id, 'thin-client:desk', 1, 1 FROM machine WHERE name = 'pc'",
+      'INSERT INTO assignment (machine_id, holder, assigned_at, idle_since) SELECT id, ' +
+        "'thin-client:desk', 1, 1 FROM machine WHERE name = 'pc'",
     )
     broker.host().seat('pc', ['10.1.1.1'])
     await until(async () => (await desktopOf(broker, 'pc')).phase === 'connected', {

@@ -56,7 +56,8 @@ function assertFair(
 /** What the database says: a desktop has one holder, a holder one desktop of the pool. */
 function assertWhole(t: T, broker: SimulatedBroker, count: number): void {
   const [seen] = broker.rows<{ held: number; machines: number; holders: number }>(
-    'SELECT count(*) AS held, count(DISTINCT machine_id) AS machines, count(DISTINCT holder) AS holders FROM assignment',
+    'SELECT count(*) AS held, count(DISTINCT machine_id) AS machines, count(DISTINCT holder) ' +
+      'AS holders FROM assignment',
   )
   t.same(seen, { held: count, machines: count, holders: count })
 }
@@ -106,7 +107,8 @@ t.test(
 )
 
 t.test(
-  'while machines start a host drops, and the broker is stopped and started: the same holds, and everybody keeps what he was told',
+  'while machines start a host drops, and the broker is stopped and started: the same holds, ' +
+    'and everybody keeps what he was told',
   async (t) => {
     const hosts = Array.from({ length: HOSTS }, (_, index) => new SimulatedHost(`hv${index + 1}`))
     const { broker, people } = await crowd(FEWER_PEOPLE, hosts)

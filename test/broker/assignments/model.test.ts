@@ -1,4 +1,7 @@
-/** A seeded random walk. BERTH_SEEDS=N walks N times (default 5); a failure prints its seed and path, which BERTH_SEED=… and BERTH_PATH=… repeat. */
+/**
+ * A seeded random walk. BERTH_SEEDS=N walks N times (default 5); a failure prints its seed and
+ * path, which BERTH_SEED=… and BERTH_PATH=… repeat.
+ */
 import fc from 'fast-check'
 import t from 'tap'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'

@@ -5,7 +5,10 @@ export type NamedAct =
   | { readonly do: 'dedicate' | 'sit down'; readonly user: string }
   | { readonly do: 'release the named one' }
 
-/** A machine in no pool, that an administrator gives for good and that people at thin clients have by name; with a memory of its own of whose it is. */
+/**
+ * A machine in no pool, that an administrator gives for good and that people at thin clients have
+ * by name; with a memory of its own of whose it is.
+ */
 export class NamedMachine {
   #holder: { user: string; fixed: boolean } | null = null
 

@@ -340,7 +340,10 @@ export class PoolWorld {
     for (const host of down) host.link?.setUp(false)
   }
 
-  /** Until nothing moves: no job runs, and two looks changed nothing. A job that waits for a host that was cut is not waited for. */
+  /**
+   * Until nothing moves: no job runs, and two looks changed nothing. A job that waits for a host
+   * that was cut is not waited for.
+   */
   async #rest(): Promise<void> {
     for (let round = 0; round < 40; round += 1) {
       const before = JSON.stringify(await this.#world())
@@ -430,7 +433,8 @@ export class PoolWorld {
     for (const [user, holding] of lost) {
       if (!expected.has(user))
         this.faults.push(
-          `${user} lost ${holding.machine}${holding.connected ? ' while connected' : ''} after ${holding.idleMs / MINUTE_MS} idle minutes`,
+          `${user} lost ${holding.machine}${holding.connected ? ' while connected' : ''} ` +
+            `after ${holding.idleMs / MINUTE_MS} idle minutes`,
         )
       this.#holdings.delete(user)
       expected.delete(user) // what he is given next is another matter

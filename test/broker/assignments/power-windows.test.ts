@@ -2,7 +2,8 @@ import t from 'tap'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
 import { PoolWorld } from './pool-world.js'
 
-const POLICY = { retention: 'PT20H', timeZone: 'Europe/Vilnius' } as const // two hours before UTC in winter: the walk begins at 02:00 there
+// two hours before UTC in winter: the walk begins at 02:00 there
+const POLICY = { retention: 'PT20H', timeZone: 'Europe/Vilnius' } as const
 
 t.test(
   'the schedule shuts desktops down and starts them; who is connected is warned first, and may stay',
@@ -42,7 +43,8 @@ t.test(
 )
 
 t.test(
-  'who is connected is spared unless the schedule says otherwise, and what a broker missed hours ago it does not do now',
+  'who is connected is spared unless the schedule says otherwise, and what a broker missed ' +
+    'hours ago it does not do now',
   async (t) => {
     const world = await PoolWorld.begin(
       [new SimulatedHost('hv1')],

@@ -8,7 +8,10 @@ interface Waiter {
   orderKnown: boolean
 }
 
-/** Who waits for a desktop in which order, told without looking at the broker's own queue. Times are those in which somebody could have asked. */
+/**
+ * Who waits for a desktop in which order, told without looking at the broker's own queue. Times are
+ * those in which somebody could have asked.
+ */
 export class QueueMemory {
   readonly #waiters = new Map<string, Waiter>()
   #holders = new Set<string>()
@@ -45,12 +48,18 @@ export class QueueMemory {
     this.#change(user, { patient: false })
   }
 
-  /** Whether he is dropped from the queue at once, or only when it is his turn, is the broker's business: his place is not known any more. */
+  /**
+   * Whether he is dropped from the queue at once, or only when it is his turn, is the broker's
+   * business: his place is not known any more.
+   */
   permit(user: string, permitted: boolean): void {
     this.#change(user, { permitted, orderKnown: false, patient: false })
   }
 
-  /** Looks at who has a desktop now, and gives what is wrong. `byHand`: whom an administrator gave one meanwhile; `may`: who may have one. */
+  /**
+   * Looks at who has a desktop now, and gives what is wrong. `byHand`: whom an administrator gave
+   * one meanwhile; `may`: who may have one.
+   */
   look(
     holders: ReadonlySet<string>,
     byHand: ReadonlySet<string>,

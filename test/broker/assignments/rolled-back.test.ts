@@ -27,7 +27,8 @@ t.test('a claim that is rolled back ends nobody’s session, neither then nor la
       )?.[1] ?? 0,
     )
   broker.run(
-    "CREATE TRIGGER full BEFORE INSERT ON event WHEN NEW.action = 'desktop.assign' BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+    "CREATE TRIGGER full BEFORE INSERT ON event WHEN NEW.action = 'desktop.assign' BEGIN " +
+      "SELECT RAISE(ABORT, 'the disk is full'); END",
   )
   const bob = addPerson(broker, 'bob')
   let rolledBack = 0

@@ -7,7 +7,10 @@ import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { desktopOf, office, poolOf } from '../pools/office.js'
 
-/* No answer is not the answer that nobody is there: a QEMU that hangs, or a host that cannot be looked at, costs nobody a desktop. */
+/*
+ * No answer is not the answer that nobody is there: a QEMU that hangs, or a host that cannot be
+ * looked at, costs nobody a desktop.
+ */
 
 const RETENTION = { retention: 'PT2S', disconnectGrace: 'PT0S' }
 const SILENT = new BrokerError('timeout', 'hv1: libvirt did not answer.')

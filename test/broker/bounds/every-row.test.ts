@@ -23,7 +23,8 @@ import { until } from '../../support/until.js'
 import { newMac } from '../thin-clients/desk.js'
 import { flood, openSilent, stillOpen } from './flood.js'
 
-// Every bound of docs/reference/bounds.md is reached, from outside where that is possible, and nobody else notices: the broker's event loop goes on.
+// Every bound of docs/reference/bounds.md is reached, from outside where that is possible, and
+// nobody else notices: the broker's event loop goes on.
 const LOOP_P99_MS = 100
 const LOOP_MAX_MS = 1_000
 const OF_ADDRESS = 200
@@ -61,7 +62,8 @@ function writeEvents(): void {
     hash: string
   }
   const insert = database.prepare(
-    'INSERT INTO event (id, at, actor, address, action, object, result, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO event (id, at, actor, address, action, object, result, detail, hash) VALUES ' +
+      '(?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
   database.transaction(() => {
     let { id, hash } = last
@@ -173,7 +175,8 @@ const ROWS: Readonly<Record<string, (t: Test) => Promise<void>>> = {
         if (answer.toString().startsWith('HTTP/1.1 429 ')) refused += 1
       })
       socket.write(
-        'POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 198.51.100.7\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+        'POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: ' +
+          '198.51.100.7\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
       )
     }
     await until(() => refused === 20, { withinMs: 10_000, what: '20 are refused' })
@@ -227,7 +230,8 @@ const ROWS: Readonly<Record<string, (t: Test) => Promise<void>>> = {
     const sockets = await openSilent(broker, { count: 150, from: '127.0.0.11' })
     for (const socket of sockets)
       socket.write(
-        'POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+        'POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: ' +
+          'application/json\r\nContent-Length: 100\r\n\r\n{',
       )
     for (const socket of sockets) socket.resume()
     await until(() => stillOpen(sockets) === 0, { withinMs: 60_000, what: 'all are closed' })

@@ -19,7 +19,10 @@ export interface Flood {
   readonly leaveAfterMs?: number
 }
 
-/** Sends so many requests, some at once, and gives how often each status came. Connections that are refused count as 0. */
+/**
+ * Sends so many requests, some at once, and gives how often each status came. Connections that are
+ * refused count as 0.
+ */
 export async function flood(broker: BrokerProcess, flood: Flood): Promise<Map<number, number>> {
   const { count, atOnce = 16 } = flood
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce, ca: broker.ca })

@@ -9,7 +9,10 @@ const MIB = 1_048_576
 const DOMAIN_BYTES = 262_144
 const DOCUMENT_BYTES = 65_536
 
-/** How long the thread was kept at most while this was done, in ms; the time that this process had to wait for the machine does not count. */
+/**
+ * How long the thread was kept at most while this was done, in ms; the time that this process had
+ * to wait for the machine does not count.
+ */
 async function longestPause(work: () => Promise<unknown>): Promise<number> {
   const used = (): number => {
     const { user, system } = process.cpuUsage()

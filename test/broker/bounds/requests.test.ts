@@ -25,7 +25,8 @@ async function line(): Promise<{ socket: TLSSocket; said: () => string }> {
 }
 
 const head = (path: string, bytes: number, more = ''): string =>
-  `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${more}Content-Length: ${bytes}\r\n\r\n`
+  `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ` +
+  `application/json\r\n${more}Content-Length: ${bytes}\r\n\r\n`
 
 t.test('a body that does not come is not waited for; a long poll is', async (t) => {
   const desk = new Desk(broker, newMac())

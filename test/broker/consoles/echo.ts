@@ -2,7 +2,10 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-/** A server that gives back what it gets, and ends when its client has ended: what a display or a guest's port is in these tests. */
+/**
+ * A server that gives back what it gets, and ends when its client has ended: what a display or a
+ * guest's port is in these tests.
+ */
 export interface EchoServer {
   readonly port: number
   readonly sockets: Set<Socket>

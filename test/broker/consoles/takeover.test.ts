@@ -97,7 +97,8 @@ t.test(
   async (t) => {
     const broker = await withMachine(t)
     broker.run(
-      "INSERT INTO console_seat SELECT id, 'device', '52:54:00:00:00:01', '10.1.1.1', 'direct', ?, NULL, NULL FROM machine",
+      "INSERT INTO console_seat SELECT id, 'device', '52:54:00:00:00:01', '10.1.1.1', " +
+        "'direct', ?, NULL, NULL FROM machine",
       Date.now() - 5_000,
     )
     await t.rejects(console(broker), {

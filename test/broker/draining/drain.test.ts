@@ -223,7 +223,8 @@ t.test(
       Array<{ holder: string; machine: string; hypervisor: string; power: string }>
     > =>
       broker.rows(
-        'SELECT assignment.holder, machine.name AS machine, machine.hypervisor, machine.power FROM assignment JOIN machine ON machine.id = assignment.machine_id',
+        'SELECT assignment.holder, machine.name AS machine, machine.hypervisor, ' +
+          'machine.power FROM assignment JOIN machine ON machine.id = assignment.machine_id',
       )
     await until(async () => (await have()).length === 6, {
       withinMs: 20_000,

@@ -9,8 +9,9 @@ import { BerthOnFleet, IMAGES, IMPORT_FILE, SMALL } from '../../support/berth-on
 import { differences } from '../hypervisors/domain-corpus.js'
 
 /*
- * Domains that were there before Berth are adopted on a real host, one with its disk where Berth's own are, and everything that destroys is asked for: what Berth
- * has not made stays, byte for byte, and so do the neighbours that nobody has adopted.
+ * Domains that were there before Berth are adopted on a real host, one with its disk where Berth's
+ * own are, and everything that destroys is asked for: what Berth has not made stays, byte for byte,
+ * and so do the neighbours that nobody has adopted.
  */
 
 t.setTimeout(900_000)
@@ -41,7 +42,10 @@ const files = async (): Promise<string> =>
   await host.mustRun([
     'bash',
     '-ec',
-    `sha256sum ${DISKS['legacy']} ${DISKS['desktop']}; stat -c '%n %i %U %a' ${Object.values(DISKS).join(' ')}; cat /run/libvirt/qemu/neighbour.pid; virsh domstate neighbour; python3 -c "import os, sys; print([os.listxattr(p) for p in sys.argv[1:]])" ${Object.values(DISKS).join(' ')}`,
+    `sha256sum ${DISKS['legacy']} ${DISKS['desktop']}; stat -c '%n %i %U ` +
+      `%a' ${Object.values(DISKS).join(' ')}; cat /run/libvirt/qemu/neighbour.pid; virsh ` +
+      'domstate neighbour; python3 -c "import os, sys; print([os.listxattr(p) for p in ' +
+      `sys.argv[1:]])" ${Object.values(DISKS).join(' ')}`,
   ])
 const before = {
   files: await files(),

@@ -188,18 +188,24 @@ t.test('a token of a real console is of no use from another place', async (t) =>
   const answer = await other.run([
     'bash',
     '-c',
-    `exec 3<>/dev/tcp/${berth.fleet.gateway}/${PROXY_PORT}; printf 'CONNECT ${host}:${tlsPort} HTTP/1.0\\r\\n\\r\\n' >&3; head -1 <&3`,
+    `exec 3<>/dev/tcp/${berth.fleet.gateway}/${PROXY_PORT}; printf ` +
+      `'CONNECT ${host}:${tlsPort} HTTP/1.0\\r\\n\\r\\n' >&3; head -1 <&3`,
   ])
   t.match(answer.stdout, /^HTTP\/1\.1 403/)
 })
 
 t.test("a port of a guest behind the host's NAT is reached, and nothing else", async (t) => {
   await inGuest(
-    `modprobe virtio_net; ip link set lo up; ip link set eth0 up; printf '#!/bin/sh\\n[ "$1" = bound ] && ip addr add $ip/24 dev eth0\\n' > /tmp/dhcp; chmod +x /tmp/dhcp; udhcpc -q -n -i eth0 -s /tmp/dhcp > /tmp/log 2>&1; mkdir -p /tmp/www; dd if=/dev/urandom of=/tmp/www/big bs=1M count=8 2>/dev/null; httpd -p 80 -h /tmp/www; httpd -p 22 -h /tmp/www`,
+    `modprobe virtio_net; ip link set lo up; ip link set eth0 up; printf '#!/bin/sh\\n[ "$1" ` +
+      `= bound ] && ip addr add $ip/24 dev eth0\\n' > /tmp/dhcp; chmod +x /tmp/dhcp; udhcpc -q ` +
+      '-n -i eth0 -s /tmp/dhcp > /tmp/log 2>&1; mkdir -p /tmp/www; dd if=/dev/urandom ' +
+      'of=/tmp/www/big bs=1M count=8 2>/dev/null; httpd -p 80 -h /tmp/www; httpd -p 22 -h ' +
+      '/tmp/www',
   )
   // A guest may say anything of itself: the host's own address, and that of another machine.
   await inGuest(
-    `ip addr add ${hv1.address}/32 dev lo; ip addr add ${berth.fleet.gateway}/32 dev lo; ip addr add 192.168.77.200/32 dev eth0`,
+    `ip addr add ${hv1.address}/32 dev lo; ip addr add ${berth.fleet.gateway}/32 dev lo; ip ` +
+      'addr add 192.168.77.200/32 dev eth0',
   )
   const line = await openHelper(hv1, null)
   const { items } = (await line.must('guest_addresses', { domain: 'pc' })) as {

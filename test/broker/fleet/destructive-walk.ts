@@ -13,8 +13,9 @@ import { randomMoment } from '../../support/random-moment.js'
 import { until } from '../../support/until.js'
 
 /*
- * Every operation of docs/reference/destructive-operations.md, to its end, to its failure, cancelled, and with kill -9 in between, each then undone: on what is Berth's, with
- * foreign domains and files of the same names beside it, and on what is not.
+ * Every operation of docs/reference/destructive-operations.md, to its end, to its failure,
+ * cancelled, and with kill -9 in between, each then undone: on what is Berth's, with foreign
+ * domains and files of the same names beside it, and on what is not.
  */
 
 t.setTimeout(900_000)
@@ -27,7 +28,10 @@ const MIB = 1_048_576
 const ENDINGS = ['done', 'failed', 'cancelled', 'killed'] as const
 type Ending = (typeof ENDINGS)[number]
 
-/** What an operation is asked about: a machine of Berth's, or one whose name a foreign domain and foreign files have. */
+/**
+ * What an operation is asked about: a machine of Berth's, or one whose name a foreign domain and
+ * foreign files have.
+ */
 interface Target extends DomainId {
   readonly file: string
   readonly isOurs: boolean
@@ -52,7 +56,10 @@ interface Row {
   /** Where the file lies that it makes or removes; foreign ones have its name everywhere else. */
   readonly dir?: 'images' | 'overlays'
   readonly args?: (target: Target) => object
-  /** What makes it fail where it writes nothing into a file: libvirtd is killed, or what it would change cannot be changed. Else there is no room. */
+  /**
+   * What makes it fail where it writes nothing into a file: libvirtd is killed, or what it would
+   * change cannot be changed. Else there is no room.
+   */
   readonly fails?: 'libvirtd' | ((target: Target) => string)
   /** Of libvirt itself. */
   readonly libvirt?: (link: HypervisorLink, target: Target) => Promise<void>
@@ -188,7 +195,8 @@ const foreignDomains: string[] = []
 /** Byte for byte, with inode, owner, mode and time; the domains with their state and the number of the running QEMU. */
 async function snapshot(): Promise<string> {
   const script = [
-    'for name in $DOMAINS; do virsh dumpxml --inactive --security-info "$name"; virsh domstate "$name"; cat "/run/libvirt/qemu/$name.pid"; done',
+    'for name in $DOMAINS; do virsh dumpxml --inactive --security-info "$name"; virsh ' +
+      'domstate "$name"; cat "/run/libvirt/qemu/$name.pid"; done',
     'xargs -a /root/foreign-files sha256sum --',
     "xargs -a /root/foreign-files stat -c '%n %i %s %a %U %Y' --",
   ].join('\n')
@@ -196,7 +204,10 @@ async function snapshot(): Promise<string> {
 }
 
 const FOREIGN = 'payroll'
-/** As the files of Berth beside which they lie, in every place but that one; and under the names that what it makes has meanwhile. */
+/**
+ * As the files of Berth beside which they lie, in every place but that one; and under the names
+ * that what it makes has meanwhile.
+ */
 function besides({ name, file }: Target, { dir }: Row): string[] {
   return [
     // An overlay has its link among the layers.
@@ -257,7 +268,10 @@ async function prepare(line: HelperLine, link: HypervisorLink, row: Row, target:
     ])
 }
 
-/** What a broker does that takes back what it did: it names the domain by UUID and each file by what it was made for. */
+/**
+ * What a broker does that takes back what it did: it names the domain by UUID and each file by what
+ * it was made for.
+ */
 async function undo(line: HelperLine, link: HypervisorLink, { name, uuid, file }: Target) {
   // A line that was just lost is asked again; any other refusal: it is off, or another one's.
   const isOver = async (): Promise<boolean> =>
@@ -331,7 +345,10 @@ async function untilAnswers(link: HypervisorLink): Promise<void> {
   await until(answers, { withinMs: 30_000, what: 'libvirt answers on the connection' })
 }
 
-/** Asks for one operation by a helper of its own and brings it to the wanted end; gives the answer's code, or how it ended. */
+/**
+ * Asks for one operation by a helper of its own and brings it to the wanted end; gives the answer's
+ * code, or how it ended.
+ */
 async function byHelper(
   name: string,
   args: object,
@@ -372,7 +389,10 @@ async function asked(
   return items[0]?.error?.code ?? 'done'
 }
 
-/** The bytes of a file in two frames; one that is to fail has other bytes, one that is to end early lacks the second. */
+/**
+ * The bytes of a file in two frames; one that is to fail has other bytes, one that is to end early
+ * lacks the second.
+ */
 async function stream(line: HelperLine, ending: Ending): Promise<void> {
   const half = received.length / 2
   const frame = (offset: number, data: Buffer): Buffer => {

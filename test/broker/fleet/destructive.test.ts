@@ -14,7 +14,10 @@ const { host, open, stop } = await lineToHost('destructive')
 t.teardown(stop)
 
 const FOLDER = '/var/lib/berth'
-/** The name that Berth believes to be its machine's, with the UUID of that machine, which does not exist on this host. */
+/**
+ * The name that Berth believes to be its machine's, with the UUID of that machine, which does not
+ * exist on this host.
+ */
 const OURS: DomainId = { name: 'payroll', uuid: 'c0ffee00-0000-4000-8000-00000000000a' }
 /** Who really has the name. */
 const FOREIGN_UUID = 'c0ffee00-0000-4000-8000-00000000000b'
@@ -165,7 +168,8 @@ async function putForeign(link: HypervisorLink): Promise<void> {
   await host.mustRun([
     'bash',
     '-c',
-    `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj /O=Elsewhere/CN=x -days 9 -out ${CERTIFICATE} 2>/dev/null`,
+    'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null ' +
+      `-subj /O=Elsewhere/CN=x -days 9 -out ${CERTIFICATE} 2>/dev/null`,
   ])
 }
 

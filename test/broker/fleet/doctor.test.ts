@@ -83,12 +83,15 @@ t.test('what is wrong on the host is found', async (t) => {
   await host.mustRun([
     'sh',
     '-c',
-    'echo MaxSessions 2 >>/etc/ssh/sshd_config; chmod 777 /var/lib/berth/overlays; chmod 644 /etc/pki/libvirt-spice/server-key.pem; usermod -aG kvm berth; echo "berth ALL=(root) NOPASSWD: /bin/true" >>/etc/sudoers.d/berth',
+    'echo MaxSessions 2 >>/etc/ssh/sshd_config; chmod 777 /var/lib/berth/overlays; chmod 644 ' +
+      '/etc/pki/libvirt-spice/server-key.pem; usermod -aG kvm berth; echo "berth ALL=(root) ' +
+      'NOPASSWD: /bin/true" >>/etc/sudoers.d/berth',
   ])
   await host.mustRun([
     'sh',
     '-c',
-    `cp /var/lib/berth-account/.ssh/authorized_keys /root/keys; cut -d' ' -f4- /root/keys >>/var/lib/berth-account/.ssh/authorized_keys`,
+    "cp /var/lib/berth-account/.ssh/authorized_keys /root/keys; cut -d' ' -f4- /root/keys " +
+      '>>/var/lib/berth-account/.ssh/authorized_keys',
   ])
   writeFileSync(host.path(`${IMAGES}/stray.g7.qcow2`), Buffer.alloc(4_096, 1))
   const found = await check()
@@ -108,7 +111,10 @@ t.test('what is wrong on the host is found', async (t) => {
   await host.mustRun([
     'sh',
     '-c',
-    'cp /root/keys /var/lib/berth-account/.ssh/authorized_keys; sed -i "/MaxSessions 2/d" /etc/ssh/sshd_config; chmod 710 /var/lib/berth/overlays; chmod 640 /etc/pki/libvirt-spice/server-key.pem; gpasswd -d berth kvm; sed -i "/bin.true/d" /etc/sudoers.d/berth',
+    'cp /root/keys /var/lib/berth-account/.ssh/authorized_keys; sed -i "/MaxSessions 2/d" ' +
+      '/etc/ssh/sshd_config; chmod 710 /var/lib/berth/overlays; chmod 640 ' +
+      '/etc/pki/libvirt-spice/server-key.pem; gpasswd -d berth kvm; sed -i "/bin.true/d" ' +
+      '/etc/sudoers.d/berth',
   ])
 })
 

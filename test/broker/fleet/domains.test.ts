@@ -133,7 +133,8 @@ t.test('a connection that comes up again renews no certificate', async (t) => {
       { withinMs: 20_000, what: `displays are to listen on ${address}` },
     )
   }
-  // Until the host is looked at, "auto" is the family of the display address; an address of its own is only found there.
+  // Until the host is looked at, "auto" is the family of the display address; an address of its own
+  // is only found there.
   const ADDRESS = '2001:db8::5'
   await host.mustRun(['ip', 'address', 'add', `${ADDRESS}/128`, 'dev', 'lo'])
   await berth.api.patch('/hypervisors/hv1', { displayAddress: ADDRESS })

@@ -23,7 +23,8 @@ const domains = async (number: number): Promise<string[]> =>
     .sort()
 
 t.test(
-  'a real host is emptied: free desktops are built on the other, a running one stays until its deadline, then the host may be switched off',
+  'a real host is emptied: free desktops are built on the other, a running one stays until ' +
+    'its deadline, then the host may be switched off',
   async (t) => {
     await berth.makeSource('golden', 'one', berth.host(2))
     const { job } = await berth.api.post<{ job: string }>('/pools', {

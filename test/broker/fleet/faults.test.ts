@@ -40,7 +40,10 @@ async function reconnected(): Promise<void> {
     what: 'hv1 is connected anew',
   })
 }
-/** Nothing half-made: no part files, no image without its generation, every machine on the current generation and no lock left. */
+/**
+ * Nothing half-made: no part files, no image without its generation, every machine on the current
+ * generation and no lock left.
+ */
 async function assertWhole(t: T, generation: string): Promise<void> {
   t.equal(await current(), generation)
   const known = (await generations()).map((one) => `base.${one.name}.qcow2`)
@@ -101,7 +104,8 @@ t.test(
   async (t) => {
     for (const step of ['carry', 'who-is-in-use', 'overlay', 'define']) {
       for (const when of ['before', 'after']) {
-        if (when === 'before' && (step === 'overlay' || step === 'define')) continue // batches: their entry is the only point in between
+        // batches: their entry is the only point in between
+        if (when === 'before' && (step === 'overlay' || step === 'define')) continue
         await berth.copy('base')
         const wanted = (await current()) ?? ''
         await berth.broker.stop()
@@ -150,7 +154,10 @@ t.test('the line is cut in the middle of a copy, and heals', async (t) => {
   await hv1.mustRun([
     'bash',
     '-c',
-    `qemu-img create -q -f raw /tmp/big.raw 600M && head -c 300M /dev/urandom | dd of=/tmp/big.raw conv=notrunc status=none && qemu-img convert -f raw -O qcow2 /tmp/big.raw ${IMAGES}/big.qcow2.new && cp ${IMAGES}/golden.qcow2 /tmp/golden.keep && mv ${IMAGES}/big.qcow2.new ${IMAGES}/golden.qcow2 && rm /tmp/big.raw`,
+    'qemu-img create -q -f raw /tmp/big.raw 600M && head -c 300M /dev/urandom | dd ' +
+      'of=/tmp/big.raw conv=notrunc status=none && qemu-img convert -f raw -O qcow2 ' +
+      `/tmp/big.raw ${IMAGES}/big.qcow2.new && cp ${IMAGES}/golden.qcow2 /tmp/golden.keep && ` +
+      `mv ${IMAGES}/big.qcow2.new ${IMAGES}/golden.qcow2 && rm /tmp/big.raw`,
   ])
   const { job } = await berth.api.post<{ job: string }>('/machines/base/copy')
   await until(async () => ((await berth.api.get<Job>(`/jobs/${job}`)).targets[0]?.done ?? 0) > 0, {

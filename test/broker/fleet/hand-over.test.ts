@@ -242,7 +242,8 @@ t.test(
       const name = `built-${point.split(' ')[0] ?? ''}`
       await berth.broker.stop()
       await restarted(`pool-build * ${point}`)
-      await berth.api.post('/pools', { name, from: 'golden', size: 2 }).catch(() => {}) // the answer may be lost with the broker
+      // the answer may be lost with the broker
+      await berth.api.post('/pools', { name, from: 'golden', size: 2 }).catch(() => {})
       await berth.broker.ended(60_000)
       await restarted()
       const { jobs } = await berth.api.get<JobList>('/jobs?limit=50')

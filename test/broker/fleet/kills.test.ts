@@ -11,8 +11,9 @@ import { randomMoment } from '../../support/random-moment.js'
 import { until } from '../../support/until.js'
 
 /*
- * The broker is killed (SIGKILL) at random moments of populates and claims, on a real host with a foreign domain and foreign files. BERTH_KILLS=N kills it N times in
- * each (default 4). Nothing may be lost, doubled or touched.
+ * The broker is killed (SIGKILL) at random moments of populates and claims, on a real host with a
+ * foreign domain and foreign files. BERTH_KILLS=N kills it N times in each (default 4). Nothing may
+ * be lost, doubled or touched.
  */
 
 const KILLS = Number(process.env['BERTH_KILLS'] ?? 4)
@@ -56,7 +57,10 @@ async function putForeign(): Promise<string> {
   return await foreign()
 }
 
-/** At a random moment within so many milliseconds; then it is started again, and everything it had begun comes to an end. */
+/**
+ * At a random moment within so many milliseconds; then it is started again, and everything it had
+ * begun comes to an end.
+ */
 async function killWithin(ms: number): Promise<void> {
   await randomMoment(ms)
   await berth.broker.kill()

@@ -145,7 +145,8 @@ t.test(
     const account = (script: string): Promise<string> =>
       hv1.mustRun(['runuser', '-u', 'berth', '--', 'bash', '-c', script])
     const connect = (path: string): string =>
-      `python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(sys.argv[1]); print(s.recv(12).decode().strip())' ${path} 2>&1 || true`
+      "python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(5); " +
+      `s.connect(sys.argv[1]); print(s.recv(12).decode().strip())' ${path} 2>&1 || true`
     const { path } = (await line.must('display_open', { domain: 'pc' })) as { path: string }
     t.match(path, /^\/run\/berth\/displays\/[0-9a-f]{32}$/)
     t.equal((await hv1.mustRun(['stat', '-c', '%U %a', path])).trim(), 'berth 700')
@@ -176,7 +177,8 @@ t.test(
     const other = hv1.spawnInside([
       'python3',
       '-c',
-      `import socket, time; s = socket.socket(socket.AF_UNIX); s.bind(${JSON.stringify(own)}); s.listen(); time.sleep(60)`,
+      'import socket, time; s = socket.socket(socket.AF_UNIX); ' +
+        `s.bind(${JSON.stringify(own)}); s.listen(); time.sleep(60)`,
     ])
     await until(async () => (await hv1.run(['test', '-S', own])).code === 0, {
       withinMs: 5_000,

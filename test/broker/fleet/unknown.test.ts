@@ -67,7 +67,8 @@ async function qemu(host: FleetHost, machine: string, signal: 'STOP' | 'CONT'): 
 }
 
 t.test(
-  'a QEMU, a libvirtd and a helper that hang, beyond every retention: nobody loses the desktop before them, others go on',
+  'a QEMU, a libvirtd and a helper that hang, beyond every retention: nobody loses the ' +
+    'desktop before them, others go on',
   async (t) => {
     const machines = {
       ann: 'p1-1',

@@ -105,7 +105,9 @@ t.test('the vCPUs are the product of the topology', async (t) => {
   t.equal(topology('linux-rbd', 5), '<topology sockets="1" dies="1" cores="5" threads="1"/>')
 })
 
-const NUMA = `<domain><name>n</name><memory unit='GiB'>2</memory><vcpu>2</vcpu><cpu><numa><cell id='0' cpus='0-1' memory='2' unit='GiB'/></numa></cpu><devices/></domain>`
+const NUMA =
+  "<domain><name>n</name><memory unit='GiB'>2</memory><vcpu>2</vcpu><cpu><numa><cell id='0' " +
+  "cpus='0-1' memory='2' unit='GiB'/></numa></cpu><devices/></domain>"
 const REFUSED: ReadonlyArray<readonly [string, string, DomainPatch, RegExp]> = [
   ['an odd count for two threads', CORPUS.get('windows-sata') ?? '', { vcpus: 3 }, /topology/],
   ['memory of NUMA cells', NUMA, { memoryMib: 4096 }, /NUMA/],
@@ -130,13 +132,15 @@ const REFUSED: ReadonlyArray<readonly [string, string, DomainPatch, RegExp]> = [
   ],
   [
     'a card that is passed through',
-    `<domain><name>h</name><devices><interface type='hostdev'><source><address type='pci'/></source></interface></devices></domain>`,
+    "<domain><name>h</name><devices><interface type='hostdev'><source><address " +
+      "type='pci'/></source></interface></devices></domain>",
     { network: 'network:x' },
     /hostdev/,
   ],
   [
     'a disk that is passed through',
-    `<domain><name>l</name><devices><disk type='block' device='lun'><source dev='/dev/sdx'/><target dev='sda' bus='scsi'/></disk></devices></domain>`,
+    "<domain><name>l</name><devices><disk type='block' device='lun'><source " +
+      "dev='/dev/sdx'/><target dev='sda' bus='scsi'/></disk></devices></domain>",
     { disk: '/x.qcow2' },
     /passed through/,
   ],

@@ -84,7 +84,9 @@ const SHARED: ReadonlyArray<readonly [string, string]> = [
 ]
 for (const [device, named] of SHARED)
   t.test(`for several machines ${named} is named and refused`, async (t) => {
-    const xml = `<domain><devices><disk type='file'><source file='/a'/><target dev='vda'/></disk>${device}</devices></domain>`
+    const xml =
+      "<domain><devices><disk type='file'><source file='/a'/><target " +
+      `dev='vda'/></disk>${device}</devices></domain>`
     t.throws(
       () => {
         refuseShared(xml)

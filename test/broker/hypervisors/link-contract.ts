@@ -41,7 +41,10 @@ const SIZE = 64 * 1_048_576
 /** A fence may only grow on a host: by the clock, as the broker's does. */
 const fence = (): number => Math.floor(Date.now() / 1000)
 
-/** What every line to a hypervisor keeps, the real one and the simulated one. `makeLink` gives a line that is up, and is called once for each part. */
+/**
+ * What every line to a hypervisor keeps, the real one and the simulated one. `makeLink` gives a
+ * line that is up, and is called once for each part.
+ */
 export function linkContract(t: Test, makeLink: () => Promise<LinkUnderTest>): void {
   const part = (name: string, body: (t: Test, it: LinkUnderTest) => Promise<void>): void => {
     void t.test(name, async (t) => {

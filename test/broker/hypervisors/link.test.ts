@@ -19,7 +19,8 @@ t.test('a host that hangs up at any byte of a new connection is tried again at o
   const probe = host.open()
   await probe.link.untilUp(15_000)
   await probe.link.close()
-  // In its first line, after it, in the key exchange, before and after the login, in the helper's channel, in its answers.
+  // In its first line, after it, in the key exchange, before and after the login, in the helper's
+  // channel, in its answers.
   for (const bytes of [0, 3, 40, 400, 1_000, 1_600, 1_900, 2_000, 2_100]) {
     const first = host.accepted + 1
     host.cutAfter = (connection) => (connection === first ? bytes : null)

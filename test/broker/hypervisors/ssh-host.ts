@@ -9,7 +9,10 @@ import { SshLink, type LinkDeps } from '../../../broker/hypervisors/link.js'
 import { fingerprintOf } from '../../../broker/hypervisors/ssh-connection.js'
 import { DEFAULT_DIRECTORIES } from '../../../broker/hypervisors/service.js'
 
-/** An SSH server on loopback with a helper that says hello and answers everything with {}, and the faults that a test wants of it. */
+/**
+ * An SSH server on loopback with a helper that says hello and answers everything with {}, and the
+ * faults that a test wants of it.
+ */
 export class SshHost {
   readonly #connections = new Set<Connection>()
   readonly #sockets = new Set<Socket>()

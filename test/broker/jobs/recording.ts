@@ -24,11 +24,17 @@ export const LOOKS = new Set([
 ])
 
 export interface Watch {
-  /** Before and after each step, and before and after the effect of each call to a host. A fault that it throws is the step's, or the call's. */
+  /**
+   * Before and after each step, and before and after the effect of each call to a host. A fault
+   * that it throws is the step's, or the call's.
+   */
   readonly at: (label: string) => void
 }
 
-/** Calls `watch` at every moment at which a process may end. Each label names one moment: `hv1 image_copy called`, `pc-1 define after`; the second of a kind ends in #2. */
+/**
+ * Calls `watch` at every moment at which a process may end. Each label names one moment: `hv1
+ * image_copy called`, `pc-1 define after`; the second of a kind ends in #2.
+ */
 export function watchMoments(engine: Engine, hosts: readonly SimulatedHost[], watch: Watch): void {
   const seen = new Map<string, number>()
   const at = (label: string): void => {

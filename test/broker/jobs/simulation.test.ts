@@ -1,4 +1,7 @@
-/** A seeded random walk. BERTH_SEEDS=N walks N times (default 8); a failure prints its seed and path, which BERTH_SEED=… and BERTH_PATH=… repeat. */
+/**
+ * A seeded random walk. BERTH_SEEDS=N walks N times (default 8); a failure prints its seed and
+ * path, which BERTH_SEED=… and BERTH_PATH=… repeat.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import t from 'tap'
@@ -243,7 +246,8 @@ class Walk {
       ...(generations.length === 1
         ? []
         : [
-            `generations are left: ${generations.map(({ name, state, machines: count }) => `${name} ${state} ${count}`).join(', ')}`,
+            'generations are ' +
+              `left: ${generations.map(({ name, state, machines: count }) => `${name} ${state} ${count}`).join(', ')}`,
           ]),
     ].map((fault) => `in the end: ${fault}`)
   }

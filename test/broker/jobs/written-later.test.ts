@@ -9,7 +9,8 @@ t.test('a job whose end could not be written is ended later, and holds no lock',
     await broker.remove()
   })
   broker.run(
-    "CREATE TRIGGER full BEFORE UPDATE OF state ON job WHEN NEW.state = 'succeeded' BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+    "CREATE TRIGGER full BEFORE UPDATE OF state ON job WHEN NEW.state = 'succeeded' BEGIN " +
+      "SELECT RAISE(ABORT, 'the disk is full'); END",
   )
   const { job } = await broker.admin.post<{ job: string }>('/machines/golden-desktop/power', {
     action: 'start',

@@ -44,7 +44,10 @@ const everything = (broker: SimulatedBroker): string =>
       broker.rows(`SELECT * FROM ${table} ORDER BY 1`),
     ),
   )
-/** Everything, once nothing more changes by itself: no job is open, every host was looked at after the last one, and no more desktops are started or stopped. */
+/**
+ * Everything, once nothing more changes by itself: no job is open, every host was looked at after
+ * the last one, and no more desktops are started or stopped.
+ */
 async function atRest(broker: SimulatedBroker): Promise<string> {
   let [before, sinceMs] = ['', performance.now()]
   await until(
@@ -190,7 +193,9 @@ t.test('a machine with a name joins and leaves the pools that it names', async (
     diskGib: 1,
   })
   const machine = (pools: string): string =>
-    `apiVersion: vmoperator.jdrupes.org/v1\nkind: VirtualMachine\nmetadata:\n  name: pc\n  namespace: vmop-dev\nspec:\n  image:\n    path: x\n  vm:\n    maximumCpus: 4\n  pools: ${pools}\n`
+    `apiVersion: vmoperator.jdrupes.org/v1\nkind: VirtualMachine\nmetadata:\n  name: pc\n  ` +
+    `namespace: vmop-dev\nspec:\n  image:\n    path: x\n  vm:\n    maximumCpus: 4\n  ` +
+    `pools: ${pools}\n`
   t.match(await apply(broker, `${machine('[test-vms]')}---\n${SEED_POOL}`), {
     changes: [
       { object: 'pool/test-vms' },
@@ -332,7 +337,9 @@ t.test('a change names each field; what a pool was made with stays, and is said'
   })
   await poolOf(broker, 'lab', 1)
   const yaml =
-    'apiVersion: berth/v1\nkind: Pool\nmetadata:\n  name: LAB\n  namespace: other\nspec:\n  from: golden-desktop\n  size: 2\n  retention: PT4H\n  memoryMib: 4096\n  permissions:\n  - user: ann\n    may: [start]\n  - user: Ann\n    may: [release]\n'
+    'apiVersion: berth/v1\nkind: Pool\nmetadata:\n  name: LAB\n  namespace: other\nspec:\n  ' +
+    'from: golden-desktop\n  size: 2\n  retention: PT4H\n  memoryMib: 4096\n  ' +
+    'permissions:\n  - user: ann\n    may: [start]\n  - user: Ann\n    may: [release]\n'
   const dry = await apply(broker, yaml, true)
   t.match(dry, {
     jobs: [],
@@ -527,7 +534,8 @@ t.test(
       [pool('hand', '{ size: 2 }'), /needs the golden machine/],
       [pool('hand', '{ from: golden-desktop, hypervisors: [nowhere] }'), /no hypervisor nowhere/],
       [
-        'apiVersion: vmoperator.jdrupes.org/v1\nkind: VirtualMachine\nmetadata: { name: pc }\nspec: { pools: [first] }\n',
+        'apiVersion: vmoperator.jdrupes.org/v1\nkind: VirtualMachine\nmetadata: { name: pc ' +
+          '}\nspec: { pools: [first] }\n',
         /bob has pc/,
       ],
     ]

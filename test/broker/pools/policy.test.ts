@@ -209,7 +209,8 @@ t.test(
 )
 
 t.test(
-  "who goes when a pool is too large: failed, free and off, free and running; never one that is somebody's or was added by hand",
+  'who goes when a pool is too large: failed, free and off, free and running; never one that ' +
+    "is somebody's or was added by hand",
   async (t) => {
     const members = [
       member(1, { running: true }),

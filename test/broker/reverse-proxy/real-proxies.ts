@@ -47,7 +47,10 @@ http {
 }
 `
 
-/** Debian's own nginx or HAProxy with the file of docs/how-to/reverse-proxy, in a folder of its own. It dies with this process. */
+/**
+ * Debian's own nginx or HAProxy with the file of docs/how-to/reverse-proxy, in a folder of its own.
+ * It dies with this process.
+ */
 export async function startProxy(
   kind: Kind,
   { broker, brokerCa, listen = '127.0.0.1' }: Behind,

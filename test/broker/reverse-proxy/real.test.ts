@@ -14,7 +14,10 @@ import { KINDS, type Proxy, startProxy } from './real-proxies.js'
 t.setTimeout(480_000)
 t.jobs = KINDS.length
 
-/** Past nginx's own 60 s, also when the broker answers up to a fifth earlier, as it does so that not all devices come back at once. */
+/**
+ * Past nginx's own 60 s, also when the broker answers up to a fifth earlier, as it does so that not
+ * all devices come back at once.
+ */
 const LONG_POLL_MS = 80_000
 const PROXY_DEFAULT_MS = 62_000
 const PASSWORD = 'a long password of theirs'

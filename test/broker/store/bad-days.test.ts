@@ -17,7 +17,8 @@ import type { ApiClient } from '../../support/api-client.js'
 import { BrokerProcess } from '../../support/broker-process.js'
 import { until } from '../../support/until.js'
 
-// One broker in a process of its own, on a disk of its own, lives through all of it: each test ends with it working, under the same process id.
+// One broker in a process of its own, on a disk of its own, lives through all of it: each test ends
+// with it working, under the same process id.
 t.setTimeout(360_000)
 const DISK_BYTES = 24 * 1024 * 1024
 const PORT = 18_443

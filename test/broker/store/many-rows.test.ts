@@ -33,7 +33,8 @@ import { fillHouse } from '../../support/many-rows.js'
 import { Statements } from '../../support/statements.js'
 import { permissionsOf } from '../assignments/pool-grants.js'
 
-// What makes a list, or looks after many at once, asks the database as often for a thousand as for ten: else each look of a big house is thousands of questions.
+// What makes a list, or looks after many at once, asks the database as often for a thousand as for
+// ten: else each look of a big house is thousands of questions.
 const FEW = 10
 const MANY = 1_000
 /** Of a big house; a list of so many must not keep everybody else waiting. */

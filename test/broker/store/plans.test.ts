@@ -4,7 +4,8 @@ import t from 'tap'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { ROUTES } from '../api/routes.js'
 
-// Every statement that the broker issues is planned on tables as large as years make them: none may read a large table from end to end.
+// Every statement that the broker issues is planned on tables as large as years make them: none may
+// read a large table from end to end.
 t.setTimeout(600_000)
 const JOBS = 500_000
 const EVENTS = 1_000_000

@@ -7,8 +7,10 @@ import { BrokerProcess } from '../../support/broker-process.js'
 import { until } from '../../support/until.js'
 
 /*
- * The kernel makes a file system read-only under the broker, as ext4 does when it finds a fault (errors=remount-ro): the broker lives on, says so, and loses
- * nothing. Such a file system is mounted again by hand, with the broker stopped; writable-again.test.ts has one that comes back by itself.
+ * The kernel makes a file system read-only under the broker, as ext4 does when it finds a fault
+ * (errors=remount-ro): the broker lives on, says so, and loses nothing. Such a file system is
+ * mounted again by hand, with the broker stopped; writable-again.test.ts has one that comes back by
+ * itself.
  */
 
 t.setTimeout(240_000)

@@ -9,8 +9,10 @@ import { BrokerProcess } from '../../support/broker-process.js'
 import { until } from '../../support/until.js'
 
 /*
- * The broker's file system becomes read-only, and later writable again, while the broker runs. The kernel takes no ext4 back from a fault without unmounting it,
- * and makes none read-only that is being written. But it lets strace answer EROFS (errno(3)) in the place of a file system, for as long as strace runs.
+ * The broker's file system becomes read-only, and later writable again, while the broker runs. The
+ * kernel takes no ext4 back from a fault without unmounting it, and makes none read-only that is
+ * being written. But it lets strace answer EROFS (errno(3)) in the place of a file system, for as
+ * long as strace runs.
  */
 
 t.setTimeout(240_000)

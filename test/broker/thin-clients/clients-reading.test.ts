@@ -12,7 +12,8 @@ const whole = (text: string) => parseClientsXml(text, options.machineExists, opt
 /** Pieces of a file, good ones and such as people and attackers write. */
 const PIECES = [
   '<client mac="52:54:00:00:00:01"><protocol>SPICE</protocol><machine-name>pc-1</machine-name></client>',
-  '<client mac="52:54:00:00:00:02">\n  <protocol>RDP</protocol>\n  <machine-rdp-address>ts</machine-rdp-address>\n</client>',
+  '<client mac="52:54:00:00:00:02">\n  <protocol>RDP</protocol>\n  ' +
+    '<machine-rdp-address>ts</machine-rdp-address>\n</client>',
   '<client ip="10.0.0.1"><protocol>SPICE</protocol><machine-name>gone</machine-name>' +
     '<target><protocol>LOGIN</protocol></target></client>',
   '<client cidr="10.0.0.0/8"><protocol>SPICE</protocol><machine-name>pc-2</machine-name><viewer audio="no"/></client>',

@@ -170,7 +170,8 @@ t.test(
     broker.host().onCall = (call) => {
       calls.push(call)
     }
-    const { notice, over } = await desk.watch(machine, { waitMs: 110_000 }) // a host must have been watched for a minute
+    // a host must have been watched for a minute
+    const { notice, over } = await desk.watch(machine, { waitMs: 110_000 })
     t.match(notice, {
       sentence: /^Your session ends in \d minutes: save your work, or extend it\.$/,
       takenAt: String,

@@ -256,7 +256,8 @@ t.test('who is here is seen, and a device may have a pool of its own', async (t)
 })
 
 t.test(
-  'over a restart of the broker a device that shows its desktop is known to do so; of one that is silent nothing is said',
+  'over a restart of the broker a device that shows its desktop is known to do so; of one ' +
+    'that is silent nothing is said',
   async (t) => {
     const broker = await office(1)
     t.teardown(async () => {

@@ -9,7 +9,10 @@ import { clientsXml, Desk, newMac, TRUSTED } from './desk.js'
 
 export const PASSWORD = 'correct horse battery'
 
-/** A broker with one host, a pool `p` of so many desktops, and thin clients that ask for a login. `targets`: what stands in clients.xml for all. */
+/**
+ * A broker with one host, a pool `p` of so many desktops, and thin clients that ask for a login.
+ * `targets`: what stands in clients.xml for all.
+ */
 export async function peopleOffice(
   options: SimulatedBrokerOptions & {
     readonly size?: number
@@ -64,7 +67,8 @@ export async function look(
   await until(
     () =>
       broker.rows(
-        'SELECT 1 FROM console_seat JOIN machine ON machine.id = machine_id WHERE name = ? AND (connected_at IS NOT NULL) = ?',
+        'SELECT 1 FROM console_seat JOIN machine ON machine.id = machine_id WHERE name = ? ' +
+          'AND (connected_at IS NOT NULL) = ?',
         machine,
         address === null ? 0 : 1,
       ).length === 1,

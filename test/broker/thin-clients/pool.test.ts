@@ -12,7 +12,8 @@ async function claims(broker: Awaited<ReturnType<typeof office>>): Promise<numbe
 }
 
 t.test(
-  'a device whose line names a pool has one of its desktops; the next one waits in the queue, and both go on by themselves',
+  'a device whose line names a pool has one of its desktops; the next one waits in the ' +
+    'queue, and both go on by themselves',
   async (t) => {
     const broker = await office(1)
     t.teardown(async () => {

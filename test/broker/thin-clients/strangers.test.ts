@@ -98,7 +98,8 @@ t.test(
 )
 
 t.test(
-  'a key that an administrator has given goes to nobody else while it is on its way, also not to who is trusted at the same address',
+  'a key that an administrator has given goes to nobody else while it is on its way, also ' +
+    'not to who is trusted at the same address',
   async (t) => {
     const broker = await office()
     t.teardown(async () => {

@@ -104,7 +104,8 @@ t.test('what happens to other machines makes those who wait no work', async (t) 
     await broker.admin.put('/machines/pc-2/maintenance', { on: true, reason })
   await clientsXml(
     broker,
-    `${file(() => 'pc-1')}<client mac="${newMac()}"><protocol>SPICE</protocol><machine-name>pc-3</machine-name></client>`,
+    `${file(() => 'pc-1')}<client ` +
+      `mac="${newMac()}"><protocol>SPICE</protocol><machine-name>pc-3</machine-name></client>`,
   )
   t.same(statements.take(FACTS), [], 'nobody was looked into')
   t.ok(answers.every(({ state }) => state === 'waiting'))

@@ -222,7 +222,8 @@ t.test('a class that logs in at the same moment from one address is let in', asy
   // One hash is made, and given to all: making it is what takes long.
   for (const name of people)
     broker.run(
-      'INSERT INTO account (name, name_key, source, password_hash, created_at) SELECT ?, ?, source, password_hash, created_at FROM account WHERE name = ?',
+      'INSERT INTO account (name, name_key, source, password_hash, created_at) SELECT ?, ?, ' +
+        'source, password_hash, created_at FROM account WHERE name = ?',
       name,
       name,
       'pupil',

@@ -10,7 +10,10 @@ import { ownCertificate } from './own-certificate.js'
 export const CLIENT_SECRET = 'a secret of the client, long enough'
 const SCOPES = 'openid profile groups'
 
-/** A real provider on loopback. Who asks for a login is `who`, without a form; what is said of them stands in `claims`. */
+/**
+ * A real provider on loopback. Who asks for a login is `who`, without a form; what is said of them
+ * stands in `claims`.
+ */
 export interface OpenIdProvider {
   readonly issuer: string
   readonly ca: string
@@ -93,7 +96,10 @@ interface Page {
   readonly headers: Record<string, string | string[] | undefined>
 }
 
-/** A browser without pictures: it keeps the cookies of each host, follows redirects until one leaves for `until`, and sends forms. */
+/**
+ * A browser without pictures: it keeps the cookies of each host, follows redirects until one leaves
+ * for `until`, and sends forms.
+ */
 export class Walker {
   readonly #cookies = new Map<string, Map<string, string>>()
   constructor(readonly cas: readonly string[]) {}

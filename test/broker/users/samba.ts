@@ -30,8 +30,9 @@ export interface SambaDomain {
 }
 
 /**
- * A real Active Directory domain controller, Samba's, in a folder of its own, of which only the LDAP server runs. Its ports cannot be chosen, so it
- * listens on a loopback address of its own. Needs root; it dies with this process.
+ * A real Active Directory domain controller, Samba's, in a folder of its own, of which only the
+ * LDAP server runs. Its ports cannot be chosen, so it listens on a loopback address of its own.
+ * Needs root; it dies with this process.
  */
 export async function startSamba(): Promise<SambaDomain> {
   const folder = mkdtempSync(join(tmpdir(), 'berth-samba-'))

@@ -12,9 +12,11 @@ import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { BASE, ROOT_DN, ROOT_PASSWORD, startSlapd } from './slapd.js'
 
 const person = (uid: string, more: string): string =>
-  `dn: uid=${uid},ou=people,${BASE}\nobjectClass: inetOrgPerson\nuid: ${uid}\nsn: x\ncn: ${uid}\nuserPassword: secret of ${uid}\n${more}\n`
+  `dn: uid=${uid},ou=people,${BASE}\nobjectClass: inetOrgPerson\nuid: ${uid}\nsn: ` +
+  `x\ncn: ${uid}\nuserPassword: secret of ${uid}\n${more}\n`
 const group = (cn: string, ...members: string[]): string =>
-  `dn: cn=${cn},ou=groups,${BASE}\nobjectClass: groupOfNames\ncn: ${cn}\n${members.map((member) => `member: ${member},${BASE}`).join('\n')}\n`
+  `dn: cn=${cn},ou=groups,${BASE}\nobjectClass: ` +
+  `groupOfNames\ncn: ${cn}\n${members.map((member) => `member: ${member},${BASE}`).join('\n')}\n`
 const LDIF = [
   `dn: ${BASE}\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: Example\n`,
   ...['people', 'groups'].map(
@@ -29,7 +31,8 @@ const LDIF = [
   group('outer', 'cn=inner,ou=groups', 'cn=circle,ou=groups'),
   group('circle', 'cn=outer,ou=groups'),
   group('others', 'uid=bob,ou=people'),
-  `dn: cn=posix,ou=groups,${BASE}\nobjectClass: posixGroup\ncn: posix\ngidNumber: 5000\nmemberUid: bob\nmemberUid: twin1\n`,
+  `dn: cn=posix,ou=groups,${BASE}\nobjectClass: posixGroup\ncn: posix\ngidNumber: ` +
+    `5000\nmemberUid: bob\nmemberUid: twin1\n`,
 ].join('\n')
 
 const log = pino({ level: 'silent' })
@@ -166,7 +169,8 @@ t.test(
   'a server that ends the connection after StartTLS hears no password in the clear',
   async (t) => {
     const heard: Buffer[] = []
-    // It agrees to encrypt (an extended response that says success), and then hangs up; whoever comes back in the clear is heard.
+    // It agrees to encrypt (an extended response that says success), and then hangs up; whoever
+    // comes back in the clear is heard.
     const thief = createServer((socket) => {
       socket.on('error', () => undefined)
       socket.once('data', (data) => {
@@ -327,7 +331,8 @@ t.test(
     for (const name of everybody.slice(0, 20)) t.match(await ask(name, 'secret'), { status: 503 })
     t.same(
       broker.rows(
-        "SELECT * FROM login_failure WHERE (failures > 1 AND subject = 'account:alice') OR (failures > 0 AND subject LIKE 'account:pupil%')",
+        "SELECT * FROM login_failure WHERE (failures > 1 AND subject = 'account:alice') OR " +
+          "(failures > 0 AND subject LIKE 'account:pupil%')",
       ),
       [],
       "an outage counts as nobody's failure",

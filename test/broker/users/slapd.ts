@@ -33,7 +33,10 @@ export interface Slapd {
   remove: () => Promise<void>
 }
 
-/** Debian's own OpenLDAP server in a folder of its own, as nobody, on ports of its own, with this LDIF in it. It dies with this process. */
+/**
+ * Debian's own OpenLDAP server in a folder of its own, as nobody, on ports of its own, with this
+ * LDIF in it. It dies with this process.
+ */
 export async function startSlapd(ldif: string): Promise<Slapd> {
   const folder = mkdtempSync(join(tmpdir(), 'berth-slapd-'))
   mkdirSync(join(folder, 'db'))
