@@ -6,7 +6,10 @@ import { BerthOnFleet, ipv6Of } from '../../support/berth-on-fleet.js'
 import { ROOT } from '../../support/broker-process.js'
 import { until } from '../../support/until.js'
 
-/* Broker, hypervisor, desk and guest reach each other by IPv6 only. That the hypervisor is up says that it was installed and is connected in that way. */
+/*
+ * Broker, hypervisor, desk and guest reach each other by IPv6 only. That the hypervisor is up says
+ * that it was installed and is connected in that way.
+ */
 
 t.setTimeout(600_000)
 const berth = await BerthOnFleet.start({ hosts: 1, name: 'ipv6', ipv6: true })
@@ -21,7 +24,8 @@ const GUEST = 'fd00:77::50'
 await hv1.mustRun([
   'bash',
   '-ec',
-  `printf '%s' "<network><name>inside</name><bridge name='virbr7'/><ip family='ipv6' address='fd00:77::1' prefix='64'/></network>" > /tmp/net.xml
+  `printf '%s' "<network><name>inside</name><bridge name='virbr7'/>
+<ip family='ipv6' address='fd00:77::1' prefix='64'/></network>" > /tmp/net.xml
   virsh net-define /tmp/net.xml; virsh net-start inside`,
 ])
 await berth.makeSource('pc', 'one')

@@ -7,8 +7,9 @@ import { ROOT } from '../../support/broker-process.js'
 import { until } from '../../support/until.js'
 
 /*
- * A real guest with a network that lies, on a bridge of a real hypervisor: it answers for the addresses of others, and its agent says that it has them. Each of
- * those others really answers on the port that is asked for, so that one address that counted would be reached.
+ * A real guest with a network that lies, on a bridge of a real hypervisor: it answers for the
+ * addresses of others, and its agent says that it has them. Each of those others really answers on
+ * the port that is asked for, so that one address that counted would be reached.
  */
 
 t.setTimeout(900_000)
@@ -46,7 +47,9 @@ S(("::", ${PORT}), H).serve_forever()`
 await bash(`
 for one in all default eth0; do echo 0 > /proc/sys/net/ipv4/conf/$one/rp_filter; done
 network() {
-  printf '%s' "<network><name>$1</name><forward mode='nat'/><bridge name='$2'/><ip address='$3.1' netmask='255.255.255.0'><dhcp><range start='$3.10' end='$3.99'/></dhcp></ip>$4</network>" > /tmp/net.xml
+  printf '%s' "<network><name>$1</name><forward mode='nat'/><bridge name='$2'/>
+<ip address='$3.1' netmask='255.255.255.0'>
+<dhcp><range start='$3.10' end='$3.99'/></dhcp></ip>$4</network>" > /tmp/net.xml
   virsh net-define /tmp/net.xml; virsh net-start "$1"
   echo 0 > /proc/sys/net/ipv4/conf/$2/rp_filter
 }
