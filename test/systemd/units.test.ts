@@ -49,7 +49,7 @@ for (const [unit, threshold] of [
   })
 }
 
-test('the broker runs with the /proc that its unit leaves it', async (t) => {
+test('the broker runs with the /proc that its unit leaves it, and runs nothing that it could have written', async (t) => {
   t.match(readFileSync(join(UNITS, 'berth-broker.service'), 'utf8'), /^ProcSubset=pid$/m)
   const directory = t.testdir()
   const port = await freePort()
@@ -64,7 +64,15 @@ test('the broker runs with the /proc that its unit leaves it', async (t) => {
     }),
   )
   cpSync(join(ROOT, 'clients.xml.example'), join(directory, 'clients.xml'))
-  const mount = 'mount -t proc -o subset=pid,hidepid=invisible proc /proc && exec "$@"'
+  const noExec = /^NoExecPaths=(.*)$/m
+    .exec(readFileSync(join(UNITS, 'berth-broker.service'), 'utf8'))?.[1]
+    ?.replaceAll('-/', '/')
+  t.equal(noExec, '/var /tmp /run /etc')
+  const mount = `mount -t proc -o subset=pid,hidepid=invisible proc /proc
+    for path in ${noExec ?? ''}; do
+      mount --bind "$path" "$path" && mount -o remount,bind,noexec "$path" || exit 1
+    done
+    exec "$@"`
   const broker = spawn(
     'unshare',
     [
