@@ -1,5 +1,5 @@
 import { Bullseye, Spinner } from '@patternfly/react-core'
-import { lazy, type ReactElement, Suspense } from 'react'
+import { type ReactElement, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Navigate, Route, Routes, useLocation } from 'react-router'
 import type { Session } from '../broker/api/users.js'
@@ -8,20 +8,19 @@ import { useSession } from './api/queries.js'
 import { ConnectionBanner } from './frame/connection-banner.js'
 import { ErrorState } from './frame/error-state.js'
 import { Frame } from './frame/frame.js'
+import { lazyPart } from './frame/lazy-part.js'
 import { NothingHere } from './frame/nothing-here.js'
 import { FaultBoundary } from './frame/page-fault.js'
 import { Login } from './login/login.js'
 
 // The person's page comes first and alone; the house's pages and the console are loaded when they are opened.
-const Desktops = lazy(async () => ({ default: (await import('./desktops/desktops.js')).Desktops }))
-const ConsolePage = lazy(async () => ({
-  default: (await import('./console/console-page.js')).ConsolePage,
-}))
-const ConfirmDevice = lazy(async () => ({
-  default: (await import('./login/confirm-device.js')).ConfirmDevice,
-}))
-const Tokens = lazy(async () => ({ default: (await import('./tokens/tokens.js')).Tokens }))
-const HousePages = lazy(async () => ({ default: (await import('./house-pages.js')).HousePages }))
+const Desktops = lazyPart(async () => (await import('./desktops/desktops.js')).Desktops)
+const ConsolePage = lazyPart(async () => (await import('./console/console-page.js')).ConsolePage)
+const ConfirmDevice = lazyPart(
+  async () => (await import('./login/confirm-device.js')).ConfirmDevice,
+)
+const Tokens = lazyPart(async () => (await import('./tokens/tokens.js')).Tokens)
+const HousePages = lazyPart(async () => (await import('./house-pages.js')).HousePages)
 
 /** Whether he looks after the house, or only uses it. */
 export function isOfTheHouse(session: Session): boolean {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
+import { build } from 'esbuild'
 import { defineConfig, type Plugin } from 'vite'
 
 const OUTPUT = join(import.meta.dirname, '../dist/pages')
@@ -24,10 +25,43 @@ function compressed(): Plugin {
   }
 }
 
+/**
+ * The script that stands before all others: bundled by itself, since one that shares its parts with
+ * them would fail with them.
+ */
+function firstLoad(): Plugin {
+  const name = 'first-load.js'
+  return {
+    name: 'first-load',
+    apply: 'build',
+    async buildStart() {
+      const { outputFiles } = await build({
+        entryPoints: [join(import.meta.dirname, 'frame/first-load.ts')],
+        bundle: true,
+        minify: true,
+        write: false,
+        format: 'iife',
+        target: 'es2022',
+      })
+      this.emitFile({ type: 'asset', name, source: outputFiles[0]?.text ?? '' })
+    },
+    transformIndexHtml: {
+      order: 'post',
+      handler: (_, { bundle }) => {
+        const file = Object.values(bundle ?? {}).find(
+          (one) => one.type === 'asset' && one.names.includes(name),
+        )
+        if (!file) throw new Error(`${name} was not made`)
+        return [{ tag: 'script', attrs: { src: `/${file.fileName}` }, injectTo: 'head-prepend' }]
+      },
+    },
+  }
+}
+
 // Vite asks for a default export, the one exception to named exports.
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [react(), compressed()],
+  plugins: [react(), firstLoad(), compressed()],
   // No data: URLs: the policy of the pages lets scripts and styles come from files only.
   build: {
     outDir: OUTPUT,

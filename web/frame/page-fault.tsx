@@ -8,6 +8,7 @@ import {
 import type { ReactElement, ReactNode } from 'react'
 import { ErrorBoundary, type FallbackProps } from 'react-error-boundary'
 import { useTranslation } from 'react-i18next'
+import { PartMissing } from './lazy-part.js'
 
 /** Shows a fault of a page instead of nothing at all. Another `place` is another try. */
 export function FaultBoundary({
@@ -25,15 +26,21 @@ export function FaultBoundary({
 }
 
 /**
- * A part that could not be fetched is the usual cause: the broker was renewed while the page was
- * open. What was fetched wrongly is remembered until the page is loaded anew.
+ * What could not be fetched is remembered by the browser until the page is reloaded, so only that
+ * helps.
  */
 function PageFault({ error }: FallbackProps): ReactElement {
   const { t } = useTranslation()
+  const isMissing = error instanceof PartMissing
+  const fault = error instanceof Error ? error.message : String(error)
   return (
-    <EmptyState status="danger" headingLevel="h1" titleText={t('frame.pageFault')}>
+    <EmptyState
+      status="danger"
+      headingLevel="h1"
+      titleText={t(isMissing ? 'frame.partMissing' : 'frame.pageFault')}
+    >
       <EmptyStateBody>
-        {t('frame.pageFaultWhy', { fault: error instanceof Error ? error.message : String(error) })}
+        {isMissing ? t('frame.partMissingWhy') : t('frame.pageFaultWhy', { fault })}
       </EmptyStateBody>
       <EmptyStateFooter>
         <EmptyStateActions>

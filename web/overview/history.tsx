@@ -9,20 +9,19 @@ import {
   ToggleGroup,
   ToggleGroupItem,
 } from '@patternfly/react-core'
-import { lazy, type ReactElement, Suspense, useState } from 'react'
+import { type ReactElement, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
 import type { History as HistoryAnswer } from '../../broker/api/history.js'
 import { useGet } from '../api/queries.js'
+import { lazyPart } from '../frame/lazy-part.js'
 import { Loaded } from '../parts/loaded.js'
 import { HistoryTable } from './history-table.js'
 import { timeText } from './history-words.js'
 import '../parts/history.css'
 import './history.css'
 
-const HistoryCharts = lazy(async () => ({
-  default: (await import('./history-charts.js')).HistoryCharts,
-}))
+const HistoryCharts = lazyPart(async () => (await import('./history-charts.js')).HistoryCharts)
 const SPANS = ['day', 'week'] as const
 
 /** What the last day or week was like, as charts or as a table; both choices stand in the address. */
