@@ -213,17 +213,14 @@ function answerError(
       { err: error, route: request.routeOptions.url },
       'request was answered with a fault of something else',
     )
-  const message =
-    code === 'internal'
-      ? 'The broker has a fault; its log has the details under this request id.'
-      : known
-        ? error.message
-        : sentence(error)
+  const message = code === 'internal' ? INTERNAL_FAULT : known ? error.message : sentence(error)
   const details = known ? error.details : undefined
   void reply
     .code(known ? status : ERRORS[code].status)
     .send({ code, message, requestId: request.id, ...(details === undefined ? {} : { details }) })
 }
+
+const INTERNAL_FAULT = 'The broker has a fault; its log has the details under this request id.'
 
 /** Validation faults name the field. */
 function sentence(error: FastifyError): string {

@@ -266,39 +266,37 @@ export class Claims extends EventEmitter<{
     wish: AssignWish,
     except: readonly string[] = [],
   ): Promise<string | null> {
-    const hosts = this.deps.hosts.usable()
-    const kept = pool.policy.onRelease === 'keep' || pool.policy.onExpiry === 'keep'
-    const own =
-      kept && wish.machineId === undefined
-        ? await this.#keptForHim(
-            tx,
-            pool,
-            holder,
-            hosts.map((host) => host.hypervisor),
-          )
-        : null
-    const machineId =
-      wish.machineId ??
-      own ??
-      (await bestCandidate(tx, pool.id, hosts, 1, except))?.machine_id ??
-      (await bestCandidate(tx, pool.id, hosts, 2, except))?.machine_id ??
-      (pool.policy.onExpiry === 'keep' ? await this.#takeExpired(tx, pool) : null)
-    if (machineId === null || machineId === undefined) return null
-    if (
-      !(await enterDesktop(
-        tx,
-        machineId,
-        'assigned',
-        own === machineId ? { unclean: null } : {},
-        this.deps.now(),
-        ['free'],
-      ))
-    ) {
+    const own = wish.machineId === undefined ? await this.#keptFor(tx, pool, holder) : null
+    const machineId = wish.machineId ?? own ?? (await this.#bestOf(tx, pool, except))
+    if (machineId === null) return null
+    const change = own === machineId ? { unclean: null } : {}
+    if (!(await enterDesktop(tx, machineId, 'assigned', change, this.deps.now(), ['free']))) {
       if (wish.machineId === undefined) return null
       throw await this.#notFree(tx, machineId, pool)
     }
     await this.#insert(tx, machineId, pool.id, holder, by, wish, pool.name)
     return machineId
+  }
+
+  /** What the holder had last, where the pool keeps that for them. */
+  async #keptFor(tx: Claiming, pool: PoolWithPolicy, holder: string): Promise<string | null> {
+    if (pool.policy.onRelease !== 'keep' && pool.policy.onExpiry !== 'keep') return null
+    const hosts = this.deps.hosts.usable().map((host) => host.hypervisor)
+    return await this.#keptForHim(tx, pool, holder, hosts)
+  }
+
+  /** The clean ones first, then those that are cleaned before they are given, then what is kept for somebody whose time is over. */
+  async #bestOf(
+    tx: Claiming,
+    pool: PoolWithPolicy,
+    except: readonly string[],
+  ): Promise<string | null> {
+    const hosts = this.deps.hosts.usable()
+    for (const claimable of [1, 2] as const) {
+      const best = await bestCandidate(tx, pool.id, hosts, claimable, except)
+      if (best) return best.machine_id
+    }
+    return pool.policy.onExpiry === 'keep' ? await this.#takeExpired(tx, pool) : null
   }
 
   /** Why a desktop that was asked for by name cannot be given. */
@@ -487,26 +485,8 @@ export class Claims extends EventEmitter<{
         .select(['holder', 'fixed', 'connected'])
         .where('machine_id', '=', machine.id)
         .executeTakeFirst()
-      if (held && held.fixed === 1 && held.holder === holder) return holder
-      if (held?.fixed === 1)
-        throw new BrokerError(
-          'assigned',
-          `${machine.name} is ${shownHolder(held.holder)}'s: release it first with "berth release ${machine.name}".`,
-        )
-      const unknown = held && held.holder !== holder ? this.#unknownUse(machine.id) : null
-      if (held && unknown !== null)
-        throw new BrokerError(
-          'assigned',
-          `It is not known whether ${shownHolder(held.holder)} is connected ` +
-            `to ${machine.name}: ${unknown} Release it first with "berth ` +
-            `release ${machine.name} --force".`,
-        )
-      if (held && held.connected === 1 && held.holder !== holder)
-        throw new BrokerError(
-          'assigned',
-          `${shownHolder(held.holder)} is connected to ${machine.name}: release it first ` +
-            `with "berth release ${machine.name} --force".`,
-        )
+      if (held?.fixed === 1 && held.holder === holder) return holder
+      if (held) this.#refuseOther(machine, held, holder)
       await tx.deleteFrom('assignment').where('machine_id', '=', machine.id).execute()
       await this.#insert(
         tx,
@@ -521,6 +501,27 @@ export class Claims extends EventEmitter<{
     })
     if (before !== holder) this.emit('ended', machine.id)
     this.emit('changed', machine.id)
+  }
+
+  /** Throws `assigned` where the machine is another one's for good, or another one may be connected. */
+  #refuseOther(
+    { id, name }: { readonly id: string; readonly name: string },
+    held: { readonly holder: string; readonly fixed: number; readonly connected: number },
+    holder: string,
+  ): void {
+    const who = shownHolder(held.holder)
+    const first = `release it first with "berth release ${name}`
+    if (held.fixed === 1) throw new BrokerError('assigned', `${name} is ${who}'s: ${first}".`)
+    if (held.holder === holder) return
+    const unknown = this.#unknownUse(id)
+    if (unknown !== null)
+      throw new BrokerError(
+        'assigned',
+        `It is not known whether ${who} is connected to ${name}: ${unknown} ` +
+          `${first.replace('release', 'Release')} --force".`,
+      )
+    if (held.connected === 1)
+      throw new BrokerError('assigned', `${who} is connected to ${name}: ${first} --force".`)
   }
 
   /**

@@ -65,11 +65,10 @@ async function offerOf(
   )
   const machine = mine?.desktop.machine ?? (kind === 'machine' ? name : null)
   const facts = (kind === 'pool' ? pools.get(name) : undefined) ?? (await machineFacts(deps, name))
-  const verbs = [
-    ...((machine === null
-      ? onPools.get(name)
-      : await deps.permissions.on(person, 'machine', machine)) ?? []),
-  ]
+  const given =
+    machine === null ? onPools.get(name) : await deps.permissions.on(person, 'machine', machine)
+  const verbs = [...(given ?? [])]
+  const mayKnow = mine !== undefined || verbs.includes('takeConsole') || verbs.includes('assign')
   const startMs = await deps.startTimes.expectedMs({
     ...(kind === 'pool' ? { poolId: facts.id } : {}),
     ...(facts.hypervisor === null ? {} : { hypervisor: facts.hypervisor }),
@@ -92,14 +91,7 @@ async function offerOf(
     queue: facts.queue,
     connected: sessions
       .filter((session) => session.machine === machine && !session.watching)
-      .map((session) =>
-        connection(
-          session,
-          person,
-          mine !== undefined ||
-            verbs.some((verb: Verb) => verb === 'takeConsole' || verb === 'assign'),
-        ),
-      ),
+      .map((session) => connection(session, person, mayKnow)),
   }
 }
 

@@ -227,12 +227,9 @@ const CARDS = ['network', 'bridge', 'direct', 'user', 'internal', 'ethernet']
 
 function deviceShared(device: XmlElement): string[] {
   const type = attribute(device, 'type')
-  const source = at(device, 'source')
   switch (device.name) {
     case 'hostdev':
-      return [
-        `the host device (${[type, attribute(device, 'mode')].filter((word) => word !== '').join(' ')})`,
-      ]
+      return [`the host device (${`${type} ${attribute(device, 'mode')}`.trim()})`]
     case 'filesystem':
       return at(device, 'readonly') ? [] : [`the writable directory ${targetDir(device)}`]
     case 'interface':
@@ -242,9 +239,7 @@ function deviceShared(device: XmlElement): string[] {
     case 'shmem':
       return [`the shared memory ${attribute(device, 'name')}`]
     case 'memory':
-      return source && textIn(at(source, 'path')) !== ''
-        ? [`the memory module on ${textIn(at(source, 'path'))}`]
-        : []
+      return memoryShared(device)
     case 'lease':
       return ['the lease']
     case 'pstore':
@@ -254,6 +249,11 @@ function deviceShared(device: XmlElement): string[] {
     default:
       return CHARACTER.includes(device.name) ? characterShared(device, type) : []
   }
+}
+
+function memoryShared(module: XmlElement): string[] {
+  const path = textIn(at(module, 'source', 'path'))
+  return path === '' ? [] : [`the memory module on ${path}`]
 }
 
 function targetDir(filesystem: XmlElement): string {

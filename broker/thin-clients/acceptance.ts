@@ -31,16 +31,16 @@ export function acceptanceOf(
   const there = askers.filter((one) => address === undefined || one.address === address)
   if (there.length > 1) throw doubt(subject, askers)
   const [only] = there
-  const itself = subject.accepted && subject.here && ownAddress && !asNew
+  const isItself = subject.accepted && subject.here && ownAddress && !asNew
   if (only === undefined) {
-    if (itself) return { kind: 'itself' }
+    if (isItself) return { kind: 'itself' }
     if (asNew || !ownAddress) throw nobodyAsks(subject.id, address)
     // It has not asked lately: its own address is what the administrator sees.
     return { kind: 'for', asker: `address:${subject.address}` }
   }
   // One that asks from where the known device is has lost its key; from elsewhere it may be anybody.
-  if (itself && address === undefined && only.address !== subject.address)
-    throw doubt(subject, askers)
+  const isElsewhere = address === undefined && only.address !== subject.address
+  if (isItself && isElsewhere) throw doubt(subject, askers)
   return { kind: 'for', asker: `code:${only.code}` }
 }
 

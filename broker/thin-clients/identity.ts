@@ -207,7 +207,8 @@ export class Identities {
     const named = row.accept_until > now
     const late = now - row.key_given_at > KEY_LOST_AFTER_MS
     const wasGiven = same && row.key_hash !== null
-    if (!wasGiven && !(trusted && !named && (late || row.address === caller.address))) return null
+    const mayBeFirst = trusted && !named && (late || row.address === caller.address)
+    if (!wasGiven && !mayBeFirst) return null
     const key = same ? this.#onTheirWay.get(row.key_hash ?? '') : undefined
     return key === undefined
       ? await this.#giveKey(row, caller, {}, false)
