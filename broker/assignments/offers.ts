@@ -60,19 +60,15 @@ async function offerOf(
   { held, sessions, granted, verbs: onPools, pools }: Known,
 ): Promise<Offer> {
   const { kind, name, state } = choice
-  const mine = held.find(({ desktop }) =>
-    kind === 'pool' ? desktop.pool === name : desktop.machine === name,
-  )
-  const machine = mine?.desktop.machine ?? (kind === 'machine' ? name : null)
-  const facts = (kind === 'pool' ? pools.get(name) : undefined) ?? (await machineFacts(deps, name))
+  const isPool = kind === 'pool'
+  const mine = held.find(({ desktop }) => (isPool ? desktop.pool : desktop.machine) === name)
+  const machine = mine?.desktop.machine ?? (isPool ? null : name)
+  const facts = (isPool ? pools.get(name) : undefined) ?? (await machineFacts(deps, name))
   const given =
     machine === null ? onPools.get(name) : await deps.permissions.on(person, 'machine', machine)
   const verbs = [...(given ?? [])]
   const mayKnow = mine !== undefined || verbs.includes('takeConsole') || verbs.includes('assign')
-  const startMs = await deps.startTimes.expectedMs({
-    ...(kind === 'pool' ? { poolId: facts.id } : {}),
-    ...(facts.hypervisor === null ? {} : { hypervisor: facts.hypervisor }),
-  })
+  const startMs = await expectedMs(deps, facts, isPool)
   return {
     kind,
     name,
@@ -84,15 +80,32 @@ async function offerOf(
     free: facts.free,
     waiting: facts.waiting,
     startMs,
-    power: (mine?.desktop.power as Offer['power']) ?? facts.power,
-    desktop: mine?.desktop ?? null,
-    step: mine?.step ?? null,
-    takenFor: mine?.takenFor ?? null,
+    ...desktopOf(mine, facts),
     queue: facts.queue,
     connected: sessions
       .filter((session) => session.machine === machine && !session.watching)
       .map((session) => connection(session, person, mayKnow)),
   }
+}
+
+async function expectedMs(
+  { startTimes }: OffersDeps,
+  { id, hypervisor }: OfferFacts,
+  isPool: boolean,
+): Promise<Offer['startMs']> {
+  return await startTimes.expectedMs({
+    ...(isPool ? { poolId: id } : {}),
+    ...(hypervisor === null ? {} : { hypervisor }),
+  })
+}
+
+function desktopOf(
+  mine: Held | undefined,
+  { power }: OfferFacts,
+): Pick<Offer, 'power' | 'desktop' | 'step' | 'takenFor'> {
+  if (!mine) return { power, desktop: null, step: null, takenFor: null }
+  const { desktop, step, takenFor } = mine
+  return { power: desktop.power as Offer['power'], desktop, step, takenFor }
 }
 
 /**

@@ -330,19 +330,23 @@ class Restore {
       .where('holder', '=', assignment.holder)
       .where('pool_id', pool === null ? 'is' : '=', pool?.id ?? null)
       .executeTakeFirst()
-    if (pool !== null && twice) {
-      this.result.warnings.push(
-        `${domain.name} says that it is ${assignment.holder.replace(/^user:/, '')}'s, who ` +
-          `has another desktop of ${assignment.pool ?? ''}: it is stopped and free again.`,
-      )
-      await this.tx
-        .updateTable('desktop')
-        .set({ state: 'cleaning', unclean: 'stop' })
-        .where('machine_id', '=', domain.uuid)
-        .execute()
-      return
-    }
-    await this.#insert(domain, pool?.id ?? null, assignment)
+    if (pool !== null && twice) await this.#free(domain, assignment)
+    else await this.#insert(domain, pool?.id ?? null, assignment)
+  }
+
+  async #free(
+    { name, uuid }: Found['domain'],
+    { holder, pool }: NonNullable<MachineRecord['assignment']>,
+  ): Promise<void> {
+    this.result.warnings.push(
+      `${name} says that it is ${holder.replace(/^user:/, '')}'s, who ` +
+        `has another desktop of ${pool ?? ''}: it is stopped and free again.`,
+    )
+    await this.tx
+      .updateTable('desktop')
+      .set({ state: 'cleaning', unclean: 'stop' })
+      .where('machine_id', '=', uuid)
+      .execute()
   }
 
   async #insert(

@@ -108,24 +108,14 @@ export class Entrance {
       take,
       mayTake,
     })
-    if (step === 'give') return false
-    if (step === 'take') return true
+    if (step === 'give' || step === 'take') return step === 'take'
     if (step === 'forbid')
       throw new BrokerError(
         'forbidden',
         `You may not take the console of ${machine.name} from somebody else.`,
       )
-    const known =
-      occupant && login(['takeConsole', 'assign']) && (await this.deps.mayKnow(asker, machine.id))
-    const who = known
-      ? `${occupant.holder ? actorName(occupant.holder) : 'A viewer that was given no ticket here'} ` +
-        `(${occupant.address}, since ${new Date(occupant.sinceMs).toISOString()})`
-      : 'Somebody else'
-    throw new BrokerError(
-      'console_in_use',
-      `${who} ${occupant?.connected === false ? 'is just opening' : 'has'} the console ` +
-        `of ${machine.name}: wait until it is closed, or take it over.`,
-    )
+    const mayKnow = login(['takeConsole', 'assign']) && (await this.deps.mayKnow(asker, machine.id))
+    throw inUse(machine.name, occupant, mayKnow)
   }
 
   /** What the one who is cut is told: the name only where he may know it. */
@@ -164,4 +154,18 @@ export class Entrance {
         })
     })
   }
+}
+
+function inUse(name: string, occupant: Occupant | null, mayKnow: boolean): BrokerError {
+  const who = occupant && mayKnow ? occupantShown(occupant) : 'Somebody else'
+  const has = occupant?.connected === false ? 'is just opening' : 'has'
+  return new BrokerError(
+    'console_in_use',
+    `${who} ${has} the console of ${name}: wait until it is closed, or take it over.`,
+  )
+}
+
+function occupantShown({ holder, address, sinceMs }: Occupant): string {
+  const who = holder ? actorName(holder) : 'A viewer that was given no ticket here'
+  return `${who} (${address}, since ${new Date(sinceMs).toISOString()})`
 }

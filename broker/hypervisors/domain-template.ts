@@ -231,7 +231,7 @@ function deviceShared(device: XmlElement): string[] {
     case 'hostdev':
       return [`the host device (${`${type} ${attribute(device, 'mode')}`.trim()})`]
     case 'filesystem':
-      return at(device, 'readonly') ? [] : [`the writable directory ${targetDir(device)}`]
+      return filesystemShared(device)
     case 'interface':
       return cardShared(device)
     case 'tpm':
@@ -241,14 +241,17 @@ function deviceShared(device: XmlElement): string[] {
     case 'memory':
       return memoryShared(device)
     case 'lease':
-      return ['the lease']
     case 'pstore':
-      return ['the pstore']
+      return [`the ${device.name}`]
     case 'audio':
       return type === 'file' ? ['the sound file'] : []
     default:
       return CHARACTER.includes(device.name) ? characterShared(device, type) : []
   }
+}
+
+function filesystemShared(filesystem: XmlElement): string[] {
+  return at(filesystem, 'readonly') ? [] : [`the writable directory ${targetDir(filesystem)}`]
 }
 
 function memoryShared(module: XmlElement): string[] {

@@ -216,19 +216,17 @@ export class Machines {
         memory_mib: patch.memoryMib ?? row.memory_mib,
         vcpus: patch.vcpus ?? row.vcpus,
         network: patch.network ?? row.network,
-        ...(patch.domainXml === undefined ? {} : { domain_xml: patch.domainXml }),
         ...(type === row.type ? {} : { disk: this.#diskAs(type, row) }),
       }
-      if (patch.domainXml !== undefined) {
-        await refuseSharedTemplate(tx, patch.domainXml, 1, row.id)
-        Object.assign(change, hardwareOf(patch, patch.domainXml))
+      const { domainXml } = patch
+      if (domainXml !== undefined) {
+        await refuseSharedTemplate(tx, domainXml, 1, row.id)
+        Object.assign(change, hardwareOf(patch, domainXml), { domain_xml: domainXml })
       }
       this.#refuseImpossible({ ...row, ...change }, current, asked)
       await tx.updateTable('machine').set(change).where('id', '=', row.id).execute()
-      await recordEvent(tx, by, 'machine.change', `machine:${name}`, {
-        ...patch,
-        ...(patch.domainXml === undefined ? {} : { domainXml: 'given' }),
-      })
+      const said = domainXml === undefined ? patch : { ...patch, domainXml: 'given' }
+      await recordEvent(tx, by, 'machine.change', `machine:${name}`, said)
       return { id: row.id, job: await this.#redefine(tx, [row], by, asked, Object.keys(change)) }
     })
     return await this.#answer([id], job)

@@ -215,16 +215,26 @@ async function partsOf(
   for (;;) {
     const begin = matched(ELEMENT_BEGIN, text, at)
     if (!begin) break
-    const [, kind = '', slash] = begin.groups
-    const to = slash === '/' ? begin.end : endOf(text, kind, begin.end)
-    if (to === null || count(text.slice(at, to), MARKS) > MOST_IN_ONE) return { parts, end: at }
-    parts.push({ kind: kind === 'client' ? 'client' : 'default', from: at, to })
-    at = pastBetween(text, to)
+    const part = partAt(text, at, begin)
+    if (part === null) return { parts, end: at }
+    parts.push(part)
+    at = pastBetween(text, part.to)
     await turn.passed()
   }
   const end = matched(ROOT_END, text, at)
   const isWhole = end !== null && pastBetween(text, end.end) === text.length
   return { parts, end: isWhole ? null : at }
+}
+
+/** Null: it does not end, or has so much in it that it is unusual. */
+function partAt(
+  text: string,
+  from: number,
+  { groups: [, kind = '', slash], end }: NonNullable<ReturnType<typeof matched>>,
+): Part | null {
+  const to = slash === '/' ? end : endOf(text, kind, end)
+  if (to === null || count(text.slice(from, to), MARKS) > MOST_IN_ONE) return null
+  return { kind: kind === 'client' ? 'client' : 'default', from, to }
 }
 
 /** Where the next element begins: past white space and comments. */

@@ -197,18 +197,13 @@ export class Identities {
    * where it might have been the first, too, and after a while.
    */
   async #again({ caller, trusted, rows }: Newcomer): Promise<Identity | null> {
-    const row = rows.find((one) => one.accepted === 1 && one.believed === 1 && one.key_shown === 0)
+    const row = rows.find(isKeyOnItsWay)
     if (!row) return null
     const same = row.asker === askerOf(caller)
     // One of its cards is not known: another device at the same dock, unless its claim says that it is the same.
     if (!(same && caller.claim !== null) && freeMacs({ caller, rows }).length > 0) return null
-    const now = this.deps.now()
-    // An administrator has said who of them it is: nobody else, also not who asked first or stands beside it.
-    const named = row.accept_until > now
-    const late = now - row.key_given_at > KEY_LOST_AFTER_MS
     const wasGiven = same && row.key_hash !== null
-    const mayBeFirst = trusted && !named && (late || row.address === caller.address)
-    if (!wasGiven && !mayBeFirst) return null
+    if (!wasGiven && !(trusted && mayBeFirst(row, caller.address, this.deps.now()))) return null
     const key = same ? this.#onTheirWay.get(row.key_hash ?? '') : undefined
     return key === undefined
       ? await this.#giveKey(row, caller, {}, false)
@@ -496,4 +491,25 @@ async function tooMany(queries: Queries, address: string): Promise<string | null
     ? 'Too many unknown devices have asked. Ask the administrator to run "berth thin-client ' +
         'remove --unaccepted", or to accept those that are theirs.'
     : null
+}
+
+function isKeyOnItsWay(row: {
+  readonly accepted: number
+  readonly believed: number
+  readonly key_shown: number
+}): boolean {
+  return row.accepted === 1 && row.believed === 1 && row.key_shown === 0
+}
+
+/**
+ * Whether one that comes from here may be who asked first. Once an administrator has said who of
+ * them it is, it is nobody else, also not who asked first or stands beside it.
+ */
+function mayBeFirst(
+  row: { readonly accept_until: number; readonly key_given_at: number; readonly address: string },
+  address: string,
+  now: number,
+): boolean {
+  if (row.accept_until > now) return false
+  return now - row.key_given_at > KEY_LOST_AFTER_MS || row.address === address
 }
