@@ -21,14 +21,14 @@ export interface State {
   readonly note: string | undefined
   /**
    * Nobody sits before a desktop: it has just been switched on, or the person has closed the
-   * viewer. The broker logs him out then.
+   * viewer. The broker logs them out then.
    */
   readonly ended: boolean
   /** Counts the viewers: what is still answered to an earlier one is of no use. */
   readonly run: number
   /** Names the last notice that was shown over the viewer. */
   readonly notice: string | undefined
-  /** The viewer is being ended so that the device asks anew: whoever is logged in stays so. */
+  /** The viewer is being ended so that the device asks again: whoever is logged in stays so. */
   readonly reconnecting: boolean
   /** The last orders that were taken. The broker repeats one whose outcome it has not heard; it is not done twice. */
   readonly taken: readonly string[]
@@ -292,14 +292,14 @@ function onReported(
   random: number,
 ): Next {
   const order = answer?.order
-  const anew = isNewReconnect(before, order)
+  const isReconnect = isNewReconnect(before, order)
   const state = {
     ...before,
     taken: withTaken(before, order),
-    reconnecting: before.reconnecting || anew,
+    reconnecting: before.reconnecting || isReconnect,
   }
   const obey = obedience(order)
-  const over = answer?.over ?? (anew ? RECONNECTED : null)
+  const over = answer?.over ?? (isReconnect ? RECONNECTED : null)
   if (over !== null)
     return { state, steps: [...obey, { do: 'show', sentence: over }, { do: 'end-viewer' }] }
   const notice = answer === null ? state.notice : answer.notice?.id

@@ -30,7 +30,7 @@ export type Claimed =
       readonly queue: { place: number; since: number; sentence: string; nextFreeAt: number | null }
     }
 
-/** `moved`: in place of another desktop, for which he has not asked. */
+/** `moved`: in place of another desktop, for which they have not asked. */
 export interface AssignWish {
   readonly byAdministrator: boolean
   readonly fixed: boolean
@@ -81,7 +81,7 @@ export class Claims extends EventEmitter<{
   }
 
   /**
-   * Gives the holder (`user:NAME`, `thin-client:ID`) his desktop of the pool: the one he has, or
+   * Gives the holder (`user:NAME`, `thin-client:ID`) their desktop of the pool: the one they have, or
    * the best free one. Throws `pool_exhausted` when all are taken and `queue` is false,
    * `maintenance`, `too_many_desktops`.
    */
@@ -114,8 +114,8 @@ export class Claims extends EventEmitter<{
   }
 
   /**
-   * For the head of the queue, as `claim`. dropped: he waits no more, since he has as many desktops
-   * as he may; none: there is none for him yet.
+   * For the head of the queue, as `claim`. dropped: they wait no more, since they have as many desktops
+   * as they may; none: there is none for them yet.
    */
   async claimForWaiter(
     poolId: string,
@@ -217,9 +217,9 @@ export class Claims extends EventEmitter<{
   }
 
   /**
-   * The desktop that he has already: it counts as used now, and is made ready again unless it runs.
+   * The desktop that they have already: it counts as used now, and is made ready again unless it runs.
    * Gives whether that has to begin; who asks again and again, as a waiting screen does, changes
-   * nothing. (One whose host is away the keeper exchanges, as long as he has not worked on it.)
+   * nothing. (One whose host is away the keeper exchanges, as long as they have not worked on it.)
    */
   async #again(
     tx: Queries,
@@ -285,7 +285,10 @@ export class Claims extends EventEmitter<{
     return await this.#keptForHim(tx, pool, holder, hosts)
   }
 
-  /** The clean ones first, then those that are cleaned before they are given, then what is kept for somebody whose time is over. */
+  /**
+   * The clean ones first, then those that are cleaned before they are given, then what is kept for
+   * somebody whose time is over.
+   */
   async #bestOf(
     tx: Claiming,
     pool: PoolWithPolicy,
@@ -360,7 +363,7 @@ export class Claims extends EventEmitter<{
         'assigned',
         `${machine.name} is somebody's already: release it first with "berth release ${machine.name}".`,
       )
-    // Also of whom an administrator gives one out of turn: else it would be his turn once more.
+    // Also of whom an administrator gives one out of turn: else it would be their turn once more.
     const since = poolId === null ? null : await leaveQueue(tx, poolId, holder)
     tx.effects.given.push({ hypervisor: machine.hypervisor, memoryMib: machine.memory_mib })
     // Who was given one unasked has not waited, and does not count as one who got it at once.
@@ -377,7 +380,7 @@ export class Claims extends EventEmitter<{
     })
   }
 
-  /** What a pool that keeps desktops still has from his last time. */
+  /** What a pool that keeps desktops still has from their last time. */
   async #keptForHim(
     tx: Queries,
     pool: PoolWithPolicy,
@@ -402,7 +405,7 @@ export class Claims extends EventEmitter<{
 
   /**
    * Of a pool that keeps expired desktops for their holders: the one that expired first goes to who
-   * needs it. It is stopped before he sees it.
+   * needs it. It is stopped before they see it.
    */
   async #takeExpired(tx: Claiming, pool: PoolWithPolicy): Promise<string | null> {
     const rows = await tx
@@ -622,7 +625,7 @@ export class Claims extends EventEmitter<{
 
   /**
    * The holder gets another desktop; what was wrong with this one stands in `because`. False when
-   * there is no other: then he keeps it and waits.
+   * there is no other: then they keep it and wait.
    */
   async move(machineId: string, because: string, failed: boolean, by: Actor): Promise<boolean> {
     const to = await this.#committed(async (tx) => {

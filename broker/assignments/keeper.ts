@@ -199,7 +199,7 @@ export class Keeper {
     else if (step.do === 'rest') await this.#rest(row.id)
   }
 
-  /** Where there is no other desktop, he keeps this one, and it is tried again after a while. */
+  /** Where there is no other desktop, they keep this one, and it is tried again after a while. */
   async #move(
     row: { id: string; name: string; pool_id: string | null },
     { because, failed, orStart }: Extract<Step, { do: 'move' }>,

@@ -17,7 +17,7 @@ export interface OffersDeps extends ChoicesDeps {
   readonly desktops: (holder: string) => Promise<Desktop[]>
 }
 
-/** What is known of a desktop that he has, besides what everybody is told of it. */
+/** What is known of a desktop that they have, besides what everybody is told of it. */
 interface Held {
   readonly desktop: Desktop
   readonly step: Offer['step']
@@ -25,8 +25,8 @@ interface Held {
 }
 
 /**
- * What a person may use, for his page: as `choicesOf`, with his desktop of it, his place in the
- * queue, and what he may do.
+ * What a person may use, for their page: as `choicesOf`, with their desktop of it, their place in the
+ * queue, and what they may do.
  */
 export async function offersFor(deps: OffersDeps, person: Caller): Promise<Offer[]> {
   const choices = await choicesOf(deps, person, [])
@@ -109,8 +109,8 @@ function desktopOf(
 }
 
 /**
- * Of others' doings on a machine that is not his he is told that there are some, and not whose,
- * unless he may take its screen over.
+ * Of others' doings on a machine that is not theirs they are told that there are some, and not whose,
+ * unless they may take its screen over.
  */
 function connection(
   { holder, address, since }: Session,

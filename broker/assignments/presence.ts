@@ -17,8 +17,8 @@ export interface PresenceDeps {
 }
 
 /**
- * Writes who is connected and who shut his desktop down into the assignments, as the hosts tell it;
- * also after a restart, when it is told anew.
+ * Writes who is connected and who shut their desktop down into the assignments, as the hosts tell it;
+ * also after a restart, when it is told again.
  */
 export class Presence {
   #stopped = false

@@ -36,9 +36,8 @@ export async function chainOldRows(store: Store): Promise<void> {
 }
 
 /**
- * Computes every hash anew. Finds a row that was changed, put in or taken out; `head`, a hash that
- * was logged or exported earlier, also shows when the end was cut off or everything was written
- * anew.
+ * Computes every hash again. Finds a row that was changed, put in or taken out; `head`, a hash that
+ * was logged or exported earlier, also shows when the end was cut off or everything was rewritten.
  */
 export async function verifyChain(queries: Queries, head?: string): Promise<AuditVerified> {
   const anchor = (await anchorOf(queries)) ?? BEGINNING

@@ -22,9 +22,9 @@ export interface EntranceDeps {
   readonly hypervisors: Hypervisors
   readonly tunnels: Tunnels
   readonly now: () => number
-  /** Whether he may cut somebody else's console (verb takeConsole); who may, is told whose it is. */
+  /** Whether they may cut somebody else's console (verb takeConsole); who may, is told whose it is. */
   readonly mayTake: (asker: Holder, machineId: string) => Promise<boolean>
-  /** Whether he may see who has a console. */
+  /** Whether they may see who has a console. */
   readonly mayKnow: (asker: Holder, machineId: string) => Promise<boolean>
 }
 
@@ -118,7 +118,7 @@ export class Entrance {
     throw inUse(machine.name, occupant, mayKnow)
   }
 
-  /** What the one who is cut is told: the name only where he may know it. */
+  /** What the one who is cut is told: the name only where they may know it. */
   async takenReason(from: Occupant, by: Asker, machineId: string): Promise<string> {
     const known = from.holder !== null && (await this.deps.mayKnow(from.holder, machineId))
     return known ? `the console was taken over by ${actorName(by)}` : 'the console was taken over'

@@ -21,7 +21,7 @@ import { listenOf } from './listen.js'
 import type { HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import { scanHostKey } from './ssh-connection.js'
 
-/** A link that can be told to connect anew, with the settings as they are then. */
+/** A link that can be told to connect again, with the settings as they are then. */
 export type ManagedLink = HypervisorLink & { reconnect(): void }
 export type OpenLink = (
   name: string,

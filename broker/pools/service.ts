@@ -318,7 +318,7 @@ export class Pools extends EventEmitter<{
     if (viewers.length > 0)
       throw new BrokerError(
         'assigned',
-        `Somebody is connected to ${machine.name}: wait until he has left.`,
+        `Somebody is connected to ${machine.name}: wait until they have left.`,
       )
     await tx.deleteFrom('assignment').where('machine_id', '=', machine.id).execute()
   }

@@ -10,7 +10,7 @@ export type Target =
   | { readonly protocol: 'pool'; readonly pool: string }
   | LoginTarget
 
-/** A person logs in and gets his desktop. `pools`: those that may be chosen; empty: all that he may use. */
+/** A person logs in and gets their desktop. `pools`: those that may be chosen; empty: all that they may use. */
 export interface LoginTarget {
   readonly protocol: 'login'
   readonly pools: readonly string[]
@@ -326,7 +326,7 @@ export class Reader {
     if (other !== undefined)
       return this.#error(
         node,
-        `protocol LOGIN takes no <${other}>: what a person gets is his own, and <desktop-pool> limits it`,
+        `protocol LOGIN takes no <${other}>: what a person gets is their own, and <desktop-pool> limits it`,
       )
     return { protocol: 'login', pools }
   }

@@ -74,11 +74,11 @@ interface Newcomer {
 }
 
 /**
- * Who is this device? A MAC is a label that anybody can write on himself: at first contact, from a
+ * Who is this device? A MAC is a label that anybody can write on themselves: at first contact, from a
  * configured network, it gets a key, and from then on the key alone counts, whatever cards it has.
  * Until the key is shown for the first time it is on its way, and is given again to the same
  * device, since an answer may be lost. Whoever asks with the MACs of a known device and without its
- * key stays unknown until an administrator accepts him, by the code on his screen.
+ * key stays unknown until an administrator accepts them, by the code on their screen.
  */
 export class Identities {
   /** Keys that are on their way, by their hashes, which alone are kept: after a restart another one is given. */

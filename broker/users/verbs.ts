@@ -138,7 +138,7 @@ function inScope(scopes: readonly Scope[] | null, verb: Verb): boolean {
   )
 }
 
-/** A person sees what at least one verb of his account applies to, if the token may look or do something there. */
+/** A person sees what at least one verb of their account applies to, if the token may look or do something there. */
 export function seesIt(
   person: Person,
   object: ObjectOfGrants,
