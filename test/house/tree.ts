@@ -8,6 +8,7 @@ const NOT_OURS = new Set([
   'dist',
   'demo-out',
   'bench-out',
+  'test-logs',
   '.git',
   '.cache',
   '.tap',
