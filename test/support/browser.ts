@@ -38,6 +38,7 @@ export async function openWindow(
     timezoneId: 'UTC',
   })
   const page = await context.newPage()
+  retryWhenNetworksChange(page)
   const faults: string[] = []
   page.on('pageerror', (error) => {
     faults.push(String(error))
@@ -57,6 +58,22 @@ export async function loaded(page: Page): Promise<void> {
     withinMs: 15_000,
     what: `${page.url()} is loaded`,
   })
+}
+
+/**
+ * Other tests make hypervisors with networks of their own meanwhile, and Chromium drops what it
+ * loads whenever the machine's networks change.
+ */
+function retryWhenNetworksChange(page: Page): void {
+  const goto = page.goto.bind(page)
+  page.goto = async (url, options) => {
+    for (;;)
+      try {
+        return await goto(url, options)
+      } catch (error) {
+        if (!String(error).includes('ERR_NETWORK_CHANGED')) throw error
+      }
+  }
 }
 
 /** Types name and password into the login page and waits until it is gone. */

@@ -240,7 +240,7 @@ t.test(
       await route.abort()
     })
     await page.goto(`${broker.url}/pools`)
-    await page.getByText('This page has a fault').waitFor()
+    await page.getByText('A part of this page is missing').waitFor()
     t.ok(await page.getByRole('link', { name: 'Hypervisors' }).isVisible())
     await page.unroute(/\/assets\/house-pages/)
     await page.getByRole('button', { name: 'Reload the page' }).click()
