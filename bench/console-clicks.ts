@@ -106,7 +106,7 @@ async function backToCard(page: Page, machine: string): Promise<void> {
   await settled(page, machine)
 }
 
-/** The page has loaded, and he has had time to look at it. */
+/** The page has loaded, and they have had time to look at it. */
 async function settled(page: Page, machine: string): Promise<void> {
   await openButton(page, machine).waitFor()
   await loaded(page)

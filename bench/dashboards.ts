@@ -220,7 +220,7 @@ async function costOf(
   await delay(SETTLE_MS)
   const sum = (figure: (page: DashboardPage) => number): number =>
     pages.reduce((total, page) => total + figure(page), 0)
-  const counted = (): number[] => [
+  const counted = (): Six => [
     processorMs(pid),
     performance.now(),
     sum((page) => page.bytes),
@@ -229,15 +229,11 @@ async function costOf(
     sum((page) => page.faults),
   ]
   const before = counted()
-  const [, fromMs = 0] = before
-  const changedMs =
-    changing > 0
-      ? await changeMachines(api, way, Math.min(changing, forMs / CHANGE_EVERY_MS), fromMs)
-      : []
+  const [, fromMs] = before
+  const most = Math.min(changing, forMs / CHANGE_EVERY_MS)
+  const changedMs = most > 0 ? await changeMachines(api, way, most, fromMs) : []
   await delay(Math.max(0, fromMs + forMs - performance.now()))
-  const [usedMs = 0, tookMs = 1, bytes = 0, questions = 0, givenUp = 0, faults = 0] = counted().map(
-    (value, index) => value - (before[index] ?? 0),
-  )
+  const [usedMs, tookMs, bytes, questions, givenUp, faults] = differences(before, counted())
   if (changing > 0) await delay(ARRIVE_MS)
   for (const page of pages) page.rest()
   return {
@@ -248,6 +244,12 @@ async function costOf(
     faults,
     ages: agesOf(pages, changedMs),
   }
+}
+
+type Six = [number, number, number, number, number, number]
+
+function differences(before: Six, after: Six): Six {
+  return after.map((value, index) => value - (before[index] ?? 0)) as Six
 }
 
 /** Starts (push) or powers off (poll) a machine every second; gives when each order was accepted. */

@@ -41,6 +41,14 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
+function faultIn(unknown: readonly string[], runs: number, minutes: number): string | null {
+  if (unknown.length > 0)
+    return `${unknown.join(', ')} is not a measurement; there are ${Object.keys(MEASUREMENTS).join(', ')}.`
+  if (!Number.isInteger(runs) || runs < 1) return '--runs takes a whole number from 1 on.'
+  const isTime = minutes >= 1 && minutes <= 24 * 60
+  return isTime ? null : '--minutes takes a number from 1 to 1440.'
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -53,14 +61,7 @@ async function main(): Promise<number> {
   })
   const unknown = positionals.filter((name) => !Object.hasOwn(MEASUREMENTS, name))
   const [runs, minutes] = [Number(values.runs), Number(values.minutes)]
-  const wrong =
-    unknown.length > 0
-      ? `${unknown.join(', ')} is not a measurement; there are ${Object.keys(MEASUREMENTS).join(', ')}.`
-      : !Number.isInteger(runs) || runs < 1
-        ? '--runs takes a whole number from 1 on.'
-        : !(minutes >= 1 && minutes <= 24 * 60)
-          ? '--minutes takes a number from 1 to 1440.'
-          : null
+  const wrong = faultIn(unknown, runs, minutes)
   if (wrong !== null) {
     process.stderr.write(`bench: ${wrong}\n`)
     return EXIT.usage

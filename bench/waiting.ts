@@ -70,13 +70,23 @@ export async function measureWaiting(
     })
     await makeMachines(broker.api, count)
     await broker.api.put('/clients-xml', { text: clientsXml(count) })
-    await broker.loopDelay()
-    const agent = new Agent({
-      keepAlive: true,
-      ca: broker.ca,
-      maxSockets: Number.POSITIVE_INFINITY,
-    })
-    const crowd = new Crowd()
+    return report(count, quietMs, { ...(await watch(broker, count, quietMs, log)), bareBytes })
+  } finally {
+    await broker.stop()
+  }
+}
+
+/** From the first contact of all to the change that concerns all. */
+async function watch(
+  broker: SimulatedBroker,
+  count: number,
+  quietMs: number,
+  log: (line: string) => void,
+): Promise<Omit<Seen, 'bareBytes'>> {
+  await broker.loopDelay()
+  const agent = new Agent({ keepAlive: true, ca: broker.ca, maxSockets: Number.POSITIVE_INFINITY })
+  const crowd = new Crowd()
+  try {
     const devices = makeDevices(broker, agent, count)
     log(`${count} thin clients ask for the first time …`)
     const first = await firstContact(devices, crowd)
@@ -97,22 +107,20 @@ export async function measureWaiting(
     const toldMs = await tellAll(broker, crowd, count)
     const loopAll = await broker.loopDelay()
     const { rssBytes } = memoryOf(broker.pid)
-    crowd.stop()
-    agent.destroy()
-    return report(count, quietMs, {
+    return {
       firstMs: first.ms,
       lockedOut: first.lockedOut,
       share,
       one,
       toldMs,
       rssBytes,
-      bareBytes,
       lost: crowd.lost,
       loop: { 'first contact': loopFirst, quiet: loopQuiet, one: loopOne, all: loopAll },
       load: loadavg()[0] ?? 0,
-    })
+    }
   } finally {
-    await broker.stop()
+    crowd.stop()
+    agent.destroy()
   }
 }
 

@@ -5,7 +5,7 @@ import type { ObjectKind, Verb } from './api/permissions.js'
  * logged in. person: the same, but not by a token with scopes. observer: whoever reads everything.
  * admin: an administrator. see: whoever sees the pool or machine that `:name` names. verb: whoever
  * has this permission on it; verbByAction: the permission depends on the body's `action`. list:
- * whoever is logged in; the answer's list of this name holds what he may see, also beside `see`.
+ * whoever is logged in; the answer's list of this name holds what they may see, also beside `see`.
  */
 export type Access =
   'public' | 'device' | 'user' | 'person' | 'observer' | 'admin' | ObjectAccess | ListAccess
@@ -129,7 +129,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'PATCH /pools/:name': { verb: 'admin', on: 'pool' },
   'DELETE /pools/:name': 'admin',
   'PUT /pools/:name/maintenance': { verb: 'admin', on: 'pool' },
-  // Whoever may put machines into a pool could give himself any machine.
+  // Whoever may put machines into a pool could give themselves any machine.
   'POST /pools/:name/members': 'admin',
   'DELETE /pools/:name/members/:machine': 'admin',
   'POST /pools/:name/claim': { verb: 'start', on: 'pool' },

@@ -202,10 +202,8 @@ function answerError(
 ): void {
   const error = storeFault(thrown) ?? thrown
   const known = error instanceof BrokerError
-  const status = known ? error.statusCode : (error.statusCode ?? 500)
-  const code = known
-    ? error.code
-    : (FASTIFY_CODES[error.code] ?? (status < 500 ? 'invalid_request' : 'internal'))
+  const status = error.statusCode ?? 500
+  const code = known ? error.code : codeOf(error, status)
   if (code === 'internal')
     request.log.error({ err: error, route: request.routeOptions.url }, 'request failed')
   else if (status >= 500)
@@ -213,17 +211,18 @@ function answerError(
       { err: error, route: request.routeOptions.url },
       'request was answered with a fault of something else',
     )
-  const message =
-    code === 'internal'
-      ? 'The broker has a fault; its log has the details under this request id.'
-      : known
-        ? error.message
-        : sentence(error)
+  const message = code === 'internal' ? INTERNAL_FAULT : known ? error.message : sentence(error)
   const details = known ? error.details : undefined
   void reply
     .code(known ? status : ERRORS[code].status)
     .send({ code, message, requestId: request.id, ...(details === undefined ? {} : { details }) })
 }
+
+function codeOf({ code }: FastifyError, status: number): keyof typeof ERRORS {
+  return FASTIFY_CODES[code] ?? (status < 500 ? 'invalid_request' : 'internal')
+}
+
+const INTERNAL_FAULT = 'The broker has a fault; its log has the details under this request id.'
 
 /** Validation faults name the field. */
 function sentence(error: FastifyError): string {

@@ -45,8 +45,8 @@ async function attempts({ log, what, work, retries = 0, signal }: BackgroundWork
       return
     } catch (error) {
       countFailure(what, error)
-      const isWaiting = isStoreFault(error) && retries > 0 && waiting < MOST_WAITING
-      const isLast = (!isWaiting && tries >= retries) || signal?.aborted === true
+      const isWaiting = retries > 0 && mayWait(error)
+      const isLast = signal?.aborted === true || (!isWaiting && tries >= retries)
       if (isWaiting) waits += 1
       else tries += 1
       // Where everything waits for one disk, one line for each is enough.
@@ -56,6 +56,11 @@ async function attempts({ log, what, work, retries = 0, signal }: BackgroundWork
       await pause(tries + waits - 1, isWaiting)
     }
   }
+}
+
+/** Whether the database is what failed: then a try is not used up, unless too many wait for it. */
+function mayWait(error: unknown): boolean {
+  return isStoreFault(error) && waiting < MOST_WAITING
 }
 
 async function pause(before: number, isWaiting: boolean): Promise<void> {

@@ -41,12 +41,10 @@ export class ReverseProxies {
     }
     // Without a client's address the request is the proxy's own, such as a question whether the broker is well.
     headers['x-forwarded-for'] = this.#client(said['x-forwarded-for'] ?? '') ?? peer
-    const host = hostOf(
-      lastOf(said['x-forwarded-host'] ?? '') || (headers.host ?? ''),
-      lastOf(said['x-forwarded-port'] ?? ''),
-    )
+    const { host: own = '' } = headers
+    const host = hostOf(lastOf(said['x-forwarded-host']) || own, lastOf(said['x-forwarded-port']))
     if (host !== '') headers['x-forwarded-host'] = host
-    const protocol = lastOf(said['x-forwarded-proto'] ?? '').toLowerCase()
+    const protocol = lastOf(said['x-forwarded-proto']).toLowerCase()
     headers['x-forwarded-proto'] = ['http', 'ws'].includes(protocol) ? 'http' : 'https'
   }
 
@@ -90,7 +88,7 @@ function lineOf(value: string | string[] | undefined): string {
   return [value ?? ''].flat().join(',')
 }
 
-function lastOf(line: string): string {
+function lastOf(line = ''): string {
   return line.split(',').at(-1)?.trim() ?? ''
 }
 

@@ -172,24 +172,24 @@ export function loginFaults(
       names.add(name)
     }
   }
-  for (const directory of settings.directories) {
-    if (!directory['start-tls'] && directory.urls.some((url) => url.startsWith('ldap://')))
-      faults.push([
-        'directories',
-        `${directory.name}: passwords are not sent in the clear: use ldaps:// or set start-tls`,
-      ])
-    if ((directory['bind-dn'] === '') !== (directory['bind-password-file'] === ''))
-      faults.push([
-        'directories',
-        `${directory.name}: bind-dn and bind-password-file are given together or not at all`,
-      ])
-    if (directory['user-filter'] !== '' && !directory['user-filter'].includes('{user}'))
-      faults.push(['directories', `${directory.name}: user-filter has no {user}`])
-    if (directory['group-filter'] !== '' && !/\{(dn|user)\}/.test(directory['group-filter']))
-      faults.push(['directories', `${directory.name}: group-filter has no {dn} and no {user}`])
-  }
+  for (const directory of settings.directories)
+    for (const fault of directoryFaults(directory))
+      faults.push(['directories', `${directory.name}: ${fault}`])
   for (const address of settings['trusted-proxy']?.addresses ?? [])
     if (!isNetwork(address))
       faults.push(['trusted-proxy', `"${address}" is not an address or a network`])
+  return faults
+}
+
+function directoryFaults(directory: DirectorySettings): string[] {
+  const { 'user-filter': userFilter, 'group-filter': groupFilter } = directory
+  const faults: string[] = []
+  if (!directory['start-tls'] && directory.urls.some((url) => url.startsWith('ldap://')))
+    faults.push('passwords are not sent in the clear: use ldaps:// or set start-tls')
+  if ((directory['bind-dn'] === '') !== (directory['bind-password-file'] === ''))
+    faults.push('bind-dn and bind-password-file are given together or not at all')
+  if (userFilter !== '' && !userFilter.includes('{user}')) faults.push('user-filter has no {user}')
+  if (groupFilter !== '' && !/\{(dn|user)\}/.test(groupFilter))
+    faults.push('group-filter has no {dn} and no {user}')
   return faults
 }

@@ -18,7 +18,7 @@ function reasonOf({ kind, sentence, offered }: IdentityFault, trust: Trust): str
     case 'other-ca':
       return (
         `its certificate authority is ${offered}, pinned is ${showTrust(trust)}; if the broker ` +
-        'was set up anew or has another authority, run "berth login" with its new fingerprint.'
+        'was set up again or has another authority, run "berth login" with its new fingerprint.'
       )
     case 'not-signed':
       return 'its certificate is not signed by the authority that it shows.'

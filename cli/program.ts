@@ -28,6 +28,36 @@ import { OUTPUT_FORMATS, type OutputFormat } from './output.js'
 import { plainLine } from './plain-text.js'
 import { ownVersion } from './version.js'
 
+/** In the order of the help. */
+const COMMANDS = [
+  defineLoginCommands,
+  defineHypervisorCommands,
+  defineMachineCommands,
+  definePoolCommands,
+  defineDesktopCommands,
+  defineConnectCommand,
+  definePortForwardCommand,
+  defineSessionCommands,
+  defineImageCommands,
+  defineMaintenanceCommands,
+  defineApplyCommands,
+  defineThinClientCommands,
+  defineClientsXmlCommands,
+  defineJobCommands,
+  defineTokenCommands,
+  defineUserCommands,
+  defineRoleCommands,
+  defineGrantCommands,
+  defineDirectoryCommands,
+  defineProviderCommands,
+  defineAuditCommands,
+  defineHistoryCommand,
+  defineRebuildStateCommand,
+  definePasswordCommand,
+  defineCompletionCommands,
+  defineHelpCommands,
+]
+
 /**
  * The whole command tree. Errors of the command line are thrown as CommanderError; what they say is
  * already on standard error.
@@ -60,31 +90,6 @@ export function buildProgram(): Command {
       'after',
       `\nTopics: berth help ${HELP_TOPICS.map((topic) => topic.name).join(' | ')}`,
     )
-  defineLoginCommands(program, invocation)
-  defineHypervisorCommands(program, invocation)
-  defineMachineCommands(program, invocation)
-  definePoolCommands(program, invocation)
-  defineDesktopCommands(program, invocation)
-  defineConnectCommand(program, invocation)
-  definePortForwardCommand(program, invocation)
-  defineSessionCommands(program, invocation)
-  defineImageCommands(program, invocation)
-  defineMaintenanceCommands(program, invocation)
-  defineApplyCommands(program, invocation)
-  defineThinClientCommands(program, invocation)
-  defineClientsXmlCommands(program, invocation)
-  defineJobCommands(program, invocation)
-  defineTokenCommands(program, invocation)
-  defineUserCommands(program, invocation)
-  defineRoleCommands(program, invocation)
-  defineGrantCommands(program, invocation)
-  defineDirectoryCommands(program, invocation)
-  defineProviderCommands(program, invocation)
-  defineAuditCommands(program, invocation)
-  defineHistoryCommand(program, invocation)
-  defineRebuildStateCommand(program, invocation)
-  definePasswordCommand(program, invocation)
-  defineCompletionCommands(program, invocation)
-  defineHelpCommands(program, invocation)
+  for (const define of COMMANDS) define(program, invocation)
   return program
 }

@@ -149,8 +149,7 @@ export class Agent {
         this.launch(step.console, step.viewer)
         return
       case 'report':
-        if (step.showing === 'nothing') this.reportNothing()
-        else void this.reportWhatRuns(step)
+        this.report(step)
         return
       case 'notify':
         this.notify(step.sentence)
@@ -161,11 +160,20 @@ export class Agent {
         )
         return
       case 'end-viewer':
-        this.viewer?.process.end()
+        this.endViewer()
         return
       case 'exit':
         this.finish(step.ok)
     }
+  }
+
+  private report(step: Extract<Step, { do: 'report' }>): void {
+    if (step.showing === 'nothing') this.reportNothing()
+    else void this.reportWhatRuns(step)
+  }
+
+  private endViewer(): void {
+    this.viewer?.process.end()
   }
 
   private async ask({ have, waitMs, note, ended }: Extract<Step, { do: 'ask' }>): Promise<void> {

@@ -73,6 +73,11 @@ function faultOf(schema: TSchema, value: unknown, place: string): BadAnswer {
   )
 }
 
+function hostOf(console: Console): string {
+  if (console.protocol === 'rdp') return console.address
+  return console.protocol === 'horizon' ? console.server : console.host
+}
+
 function checkConsole(console: Console): void {
   for (const [field, value] of Object.entries(console)) {
     // A line break in a value would begin a new key of the viewer's configuration; only PEM text
@@ -80,12 +85,7 @@ function checkConsole(console: Console): void {
     if (typeof value === 'string' && field !== 'ca' && /\p{Cc}/u.test(value))
       throw new BadAnswer(`its answer has a control character in console/${field}`)
   }
-  const host =
-    console.protocol === 'rdp'
-      ? console.address
-      : console.protocol === 'horizon'
-        ? console.server
-        : console.host
+  const host = hostOf(console)
   if (!/^\[?[A-Za-z0-9:][A-Za-z0-9.:_/\]-]*$/.test(host))
     throw new BadAnswer('its answer names a console host that is not an address')
   if (console.protocol === 'horizon' && console.desktopPool.startsWith('-'))

@@ -189,7 +189,7 @@ function post(call: Post): Promise<Reply> {
     })
     outgoing.once('error', (error: NodeJS.ErrnoException) => {
       // The broker closed a kept connection just as it was used again: nothing was answered, so the
-      // same question goes out anew.
+      // same question goes out again.
       if (outgoing.reusedSocket && error.code === 'ECONNRESET') end(() => resolve(post(call)))
       else end(() => reject(error))
     })

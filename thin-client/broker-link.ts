@@ -22,7 +22,7 @@ interface Line {
 }
 
 /**
- * The broker in use: found anew for each question, connected only when it or its CA has changed;
+ * The broker in use: found again for each question, connected only when it or its CA has changed;
  * holds the key of the device.
  */
 export class BrokerLink {

@@ -1,6 +1,6 @@
 import type { AskAnswer, Choice, LoginWays } from '../broker/api/thin-clients.js'
 
-/** What a person can do at the screen: log in, choose a desktop, or leave while he waits for it. */
+/** What a person can do at the screen: log in, choose a desktop, or leave while they wait for it. */
 export type Form =
   | { readonly kind: 'login'; readonly ways: LoginWays }
   | { readonly kind: 'choose'; readonly choices: readonly Choice[] }

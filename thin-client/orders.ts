@@ -66,8 +66,8 @@ export class OrderTaker {
         return {
           outcome: 'done',
           sentence: this.deps.viewerRuns()
-            ? 'The viewer was closed, and the device asks anew.'
-            : 'No viewer was open; the device asks anew.',
+            ? 'The viewer was closed, and the device asks again.'
+            : 'No viewer was open; the device asks again.',
         }
       case 'reboot':
         return await this.reboot()

@@ -66,7 +66,7 @@ function trustPeer(socket: TLSSocket, broker: BrokerAddress, pins: PinKeeper): v
   if (fault !== null)
     throw new Error(
       fault.kind === 'other-ca'
-        ? `${fault.sentence}. If the broker was installed anew or has another CA, set "ca=" or ` +
+        ? `${fault.sentence}. If the broker was reinstalled or has another CA, set "ca=" or ` +
             'remove the file "ca" of the state directory'
         : fault.sentence,
     )

@@ -21,14 +21,14 @@ export interface State {
   readonly note: string | undefined
   /**
    * Nobody sits before a desktop: it has just been switched on, or the person has closed the
-   * viewer. The broker logs him out then.
+   * viewer. The broker logs them out then.
    */
   readonly ended: boolean
   /** Counts the viewers: what is still answered to an earlier one is of no use. */
   readonly run: number
   /** Names the last notice that was shown over the viewer. */
   readonly notice: string | undefined
-  /** The viewer is being ended so that the device asks anew: whoever is logged in stays so. */
+  /** The viewer is being ended so that the device asks again: whoever is logged in stays so. */
   readonly reconnecting: boolean
   /** The last orders that were taken. The broker repeats one whose outcome it has not heard; it is not done twice. */
   readonly taken: readonly string[]
@@ -292,37 +292,32 @@ function onReported(
   random: number,
 ): Next {
   const order = answer?.order
-  const anew = order?.kind === 'reconnect' && !before.taken.includes(order.id)
+  const isReconnect = isNewReconnect(before, order)
   const state = {
     ...before,
     taken: withTaken(before, order),
-    reconnecting: before.reconnecting || anew,
+    reconnecting: before.reconnecting || isReconnect,
   }
   const obey = obedience(order)
-  if (answer !== null && answer.over !== null)
-    return { state, steps: [...obey, { do: 'show', sentence: answer.over }, { do: 'end-viewer' }] }
-  if (anew)
-    return {
-      state,
-      steps: [
-        ...obey,
-        { do: 'show', sentence: 'The administrator lets this device connect anew.' },
-        { do: 'end-viewer' },
-      ],
-    }
+  const over = answer?.over ?? (isReconnect ? RECONNECTED : null)
+  if (over !== null)
+    return { state, steps: [...obey, { do: 'show', sentence: over }, { do: 'end-viewer' }] }
   const notice = answer === null ? state.notice : answer.notice?.id
-  const news: Step[] =
-    answer !== null && answer.notice !== null && notice !== state.notice
-      ? [{ do: 'notify', sentence: answer.notice.sentence }]
-      : []
-  const pauseMs = jittered(
-    Math.max(
-      MIN_PAUSE_MS,
-      notice === state.notice && order === undefined ? REPORT_EVERY_MS - tookMs : 0,
-    ),
-    random,
-  )
+  const isNews = notice !== state.notice
+  const restMs = isNews || order !== undefined ? 0 : REPORT_EVERY_MS - tookMs
+  const pauseMs = jittered(Math.max(MIN_PAUSE_MS, restMs), random)
+  const news = isNews ? notification(answer) : []
   return { state: { ...state, notice }, steps: [...obey, ...news, { do: 'pause', pauseMs }] }
+}
+
+function isNewReconnect({ taken }: State, order: DeviceOrder | undefined): boolean {
+  return order?.kind === 'reconnect' && !taken.includes(order.id)
+}
+
+const RECONNECTED = 'The administrator lets this device connect again.'
+
+function notification(answer: ReportAnswer | null): Step[] {
+  return answer?.notice ? [{ do: 'notify', sentence: answer.notice.sentence }] : []
 }
 
 /** To reconnect is already done by a device that shows nothing: it has just asked. */
@@ -341,49 +336,48 @@ function whileShowing(state: State, event: AgentEvent, random: number): Next {
     case 'pause-over':
       return { state, steps: [reportOf(state)] }
     case 'reported':
-      return event.run === state.run
-        ? onReported(state, event.answer, event.tookMs, random)
-        : stay(state)
-    case 'report-failed':
-      return event.run === state.run ? onReported(state, null, event.tookMs, random) : stay(state)
+    case 'report-failed': {
+      const answer = event.type === 'reported' ? event.answer : null
+      return event.run === state.run ? onReported(state, answer, event.tookMs, random) : stay(state)
+    }
     case 'viewer-missing':
       return onViewerTrouble(
         { ...state, note: event.sentence.slice(0, MAX_NOTE_LENGTH) },
         event.sentence,
         random,
       )
-    case 'viewer-ended': {
-      const note = event.ok ? undefined : event.sentence.slice(0, MAX_NOTE_LENGTH)
-      const viewerPauseMs = event.ranMs >= GOOD_RUN_MS ? 0 : state.viewerPauseMs
-      const after = {
-        ...state,
-        note,
-        viewerPauseMs,
-        ended: event.ok && !state.reconnecting,
-        reconnecting: false,
-      }
-      if (!state.once && !state.reconnecting && event.ranMs < QUICK_END_MS)
-        return onViewerTrouble(after, event.sentence, random)
-      if (state.once && !state.reconnecting)
-        return {
-          state: { ...after, phase: 'ended' },
-          steps: [
-            { do: 'report', showing: 'nothing' },
-            { do: 'exit', ok: event.ok },
-          ],
-        }
-      const asked = ask(after)
-      return {
-        state: asked.state,
-        steps: [
-          { do: 'show', sentence: event.sentence },
-          { do: 'report', showing: 'nothing' },
-          ...asked.steps,
-        ],
-      }
-    }
+    case 'viewer-ended':
+      return onViewerEnded(state, event, random)
     default:
       return stay(state)
+  }
+}
+
+function onViewerEnded(
+  state: State,
+  { ok, sentence, ranMs }: Extract<AgentEvent, { type: 'viewer-ended' }>,
+  random: number,
+): Next {
+  const after = {
+    ...state,
+    note: ok ? undefined : sentence.slice(0, MAX_NOTE_LENGTH),
+    viewerPauseMs: ranMs >= GOOD_RUN_MS ? 0 : state.viewerPauseMs,
+    ended: ok && !state.reconnecting,
+    reconnecting: false,
+  }
+  const nothingShown: Step = { do: 'report', showing: 'nothing' }
+  if (!state.reconnecting) {
+    if (state.once)
+      return {
+        state: { ...after, phase: 'ended' },
+        steps: [nothingShown, { do: 'exit', ok }],
+      }
+    if (ranMs < QUICK_END_MS) return onViewerTrouble(after, sentence, random)
+  }
+  const asked = ask(after)
+  return {
+    state: asked.state,
+    steps: [{ do: 'show', sentence }, nothingShown, ...asked.steps],
   }
 }
 

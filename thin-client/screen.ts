@@ -45,20 +45,26 @@ function indented(line: string): string {
 
 /** Writes a clean page to a terminal, and one plain line elsewhere; a sentence that stays is not written again. */
 export function screenOn(write: (text: string) => void, terminal: boolean): Screen {
-  let shown: { sentence: string; sinceMs: number; facts: string; form: string } | undefined
-  return {
-    show: (sentence, facts, nowMs, form = []) => {
-      const sinceMs = shown?.sentence === sentence ? shown.sinceMs : nowMs
-      const factsText = JSON.stringify(facts)
-      const sameSentence = shown?.sentence === sentence
-      const sameFacts = shown?.facts === factsText
-      const sameForm = shown?.form === form.join('\n')
-      shown = { sentence, sinceMs, facts: factsText, form: form.join('\n') }
-      if (terminal && !(sameSentence && sameFacts && sameForm))
-        write(pageOf(sentence, facts, sinceMs, form))
-      if (!terminal && !sameFacts && facts.trust !== '') write(`${printable(facts.trust)}\n`)
-      if (!terminal && !sameSentence) write(`${clockTime(nowMs)} ${printable(sentence)}\n`)
-    },
+  return { show: terminal ? pages(write) : lines(write) }
+}
+
+function pages(write: (text: string) => void): Screen['show'] {
+  let shown = { sentence: '', sinceMs: 0, page: '' }
+  return (sentence, facts, nowMs, form = []) => {
+    const sinceMs = shown.sentence === sentence ? shown.sinceMs : nowMs
+    const page = pageOf(sentence, facts, sinceMs, form)
+    if (page !== shown.page) write(page)
+    shown = { sentence, sinceMs, page }
+  }
+}
+
+function lines(write: (text: string) => void): Screen['show'] {
+  let shown = { sentence: '', facts: '' }
+  return (sentence, facts, nowMs) => {
+    const factsText = JSON.stringify(facts)
+    if (factsText !== shown.facts && facts.trust !== '') write(`${printable(facts.trust)}\n`)
+    if (sentence !== shown.sentence) write(`${clockTime(nowMs)} ${printable(sentence)}\n`)
+    shown = { sentence, facts: factsText }
   }
 }
 

@@ -25,7 +25,7 @@ export const SYSTEM_FILES: SystemFiles = {
   resolvConf: '/etc/resolv.conf',
 }
 
-/** Reads every source anew, so that a corrected file is found without a restart. Throws SettingsFault. */
+/** Reads every source again, so that a corrected file is found without a restart. Throws SettingsFault. */
 export function loadSettings(command: RunCommand, files: SystemFiles): Settings {
   const file = parseConfigurationFile(readConfiguration(command), command.configurationPath)
   const flags = readSettings(command.written)

@@ -22,7 +22,7 @@ const ConfirmDevice = lazyPart(
 const Tokens = lazyPart(async () => (await import('./tokens/tokens.js')).Tokens)
 const HousePages = lazyPart(async () => (await import('./house-pages.js')).HousePages)
 
-/** Whether he looks after the house, or only uses it. */
+/** Whether they look after the house, or only use it. */
 export function isOfTheHouse(session: Session): boolean {
   return session.role !== 'user'
 }

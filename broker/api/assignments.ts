@@ -44,7 +44,7 @@ export const Desktop = strictObject({
   warning: nullable(strictObject({ at: Instant, sentence: Type.String(), takenAt: Instant })),
   notice: Type.String({
     description:
-      'What an administrator has said to those who are on a hypervisor that he empties; may be empty',
+      'What an administrator has said to those who are on a hypervisor that they empty; may be empty',
   }),
   watchedBy: Type.Array(Type.String(), {
     description: 'Who looks at its screen now without having it',

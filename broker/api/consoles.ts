@@ -30,7 +30,7 @@ export const Session = strictObject({
   via: oneOf(['direct', 'proxy', 'browser'] as const),
   since: Instant,
   watching: Type.Boolean({
-    description: 'He only looks: he has not the screen, and does not count as connected',
+    description: 'They only look: they do not have the screen, and do not count as connected',
   }),
 })
 export type Session = Static<typeof Session>
@@ -119,7 +119,7 @@ export const SCREEN_CLOSES = {
     code: 4003,
     again: false,
     meaning:
-      'He may not have it any more: released, expired, logged out, or the permission was taken away',
+      'They may not have it any more: released, expired, logged out, or the permission was taken away',
   },
   machineOff: { code: 4004, again: false, meaning: 'The machine went off, or is off' },
   hostAway: { code: 4005, again: true, meaning: 'The hypervisor cannot be reached' },

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Instant, MacAddress, nullable, oneOf, strictObject } from './common.js'
 
-/** message: show a text; reconnect: close the viewer and ask anew; reboot: restart the device. */
+/** message: show a text; reconnect: close the viewer and ask again; reboot: restart the device. */
 export const ORDER_KINDS = ['message', 'reconnect', 'reboot'] as const
 export type OrderKind = (typeof ORDER_KINDS)[number]
 /**

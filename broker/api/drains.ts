@@ -4,7 +4,7 @@ import { Duration } from './pools.js'
 
 /**
  * What becomes of a machine on a hypervisor that is emptied. rest: it is off, and stays; holder:
- * somebody has it, and it waits until he leaves; job: a job works on it, or it is made ready;
+ * somebody has it, and it waits until they leave; job: a job works on it, or it is made ready;
  * unknown: its power is not known; move: a pool's own member, deleted here and built elsewhere;
  * stop: free, and shut down; take: its holder's time is over; by-hand: it runs and is not Berth's
  * to stop.
@@ -32,7 +32,7 @@ export const DrainMachine = strictObject({
   until: nullable(
     Type.String({
       format: 'date-time',
-      description: "When it is no longer its holder's; null while he is connected, or for ever",
+      description: "When it is no longer its holder's; null while they are connected, or for ever",
     }),
   ),
 })

@@ -24,7 +24,7 @@ export const LiveQuery = strictObject({
   after: Type.Optional(
     Type.String({
       maxLength: 100,
-      description: 'As the header Last-Event-ID, for a stream that is opened anew',
+      description: 'As the header Last-Event-ID, for a stream that is reopened',
     }),
   ),
 })

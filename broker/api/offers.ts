@@ -25,7 +25,7 @@ export const Connection = strictObject({
 })
 export type Connection = Static<typeof Connection>
 
-/** A pool or machine that a person may use: one card of his page. */
+/** A pool or machine that a person may use: one card of their page. */
 export const Offer = strictObject({
   kind: oneOf(['pool', 'machine'] as const),
   name: Name,
@@ -34,7 +34,8 @@ export const Offer = strictObject({
     description: 'Of the maintenance, or what is done to a desktop, for the reader',
   }),
   own: Type.Boolean({
-    description: 'Granted to him or held by him; false: he only may because he may everything',
+    description:
+      'Granted to them or held by them; false: they only may because they may everything',
   }),
   image: nullable(
     Type.String({
@@ -43,7 +44,8 @@ export const Offer = strictObject({
     }),
   ),
   verbs: Type.Array(Verb, {
-    description: 'What he may do with his desktop, or with the pool or machine while he has none',
+    description:
+      'What they may do with their desktop, or with the pool or machine while they have none',
   }),
   free: nullable(Type.Integer({ description: 'Of a pool: desktops that nobody has' })),
   waiting: nullable(Type.Integer({ description: 'Of a pool: who wait for one' })),

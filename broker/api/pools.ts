@@ -23,7 +23,7 @@ export const Retention = Type.String({
 
 /**
  * keep: left as it is for its last holder, and stopped before anybody else gets it; stop: shut
- * down, its disk stays; rebuild: its disk is made anew from the current generation.
+ * down, its disk stays; rebuild: its disk is recreated from the current generation.
  */
 export const CLEANINGS = ['keep', 'stop', 'rebuild'] as const
 export const Cleaning = oneOf(CLEANINGS)
@@ -218,7 +218,7 @@ export const Pool = strictObject({
         {
           state: oneOf(['yours', 'free', 'full', 'maintenance'] as const, {
             description:
-              'yours: he has a desktop of it; free: he can have one at once; full: he would ' +
+              'yours: they have a desktop of it; free: they can have one at once; full: they would ' +
               'wait; maintenance: not handed out',
           }),
           machine: nullable(Name),

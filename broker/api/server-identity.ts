@@ -58,7 +58,7 @@ export function connectionOptions(host: string, trust: Trust): ConnectionOptions
   }
 }
 
-/** Made anew when the system's list has changed. */
+/** Made again when the system's list has changed. */
 function contextOfSystem(): SecureContext {
   const path = [process.env['SSL_CERT_FILE'], ...SYSTEM_BUNDLES].find(
     (one) => one !== undefined && existsSync(one),
@@ -95,7 +95,7 @@ export function shownBy(socket: TLSSocket, host: string): ShownIdentity {
 
 /**
  * Why this peer is not the broker, or null. Pinned: each certificate up to the pinned one is signed
- * by the next, which is a CA's; what comes after it does not matter, so a CA may be signed anew by
+ * by the next, which is a CA's; what comes after it does not matter, so a CA may be signed again by
  * another. Dates are not looked at then: a thin client whose clock has lost its battery would be
  * locked out, and a pin names one CA whatever the time. Pure.
  */

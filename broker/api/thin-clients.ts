@@ -7,7 +7,7 @@ import { SpiceConsole } from './machines.js'
 /**
  * ready: show `console`; starting: the machine is being started; maintenance: not handed out, the
  * sentence says why; waiting: something else is missing (hypervisor away, in use, being populated);
- * login: a person has to log in, in one of the `ways`; choose: he may use several desktops, those
+ * login: a person has to log in, in one of the `ways`; choose: they may use several desktops, those
  * of `choices`; unknown: this device has no desktop or is not accepted.
  */
 export const ASK_STATES = [
@@ -63,8 +63,8 @@ export const Console = Type.Union([SpiceConsole, RdpConsole, HorizonConsole])
 export type Console = Static<typeof Console>
 
 /**
- * How a person can log in at a thin client. `providers`: OpenID Connect, by a code that he confirms
- * in any browser; `code`: a code that he confirms on Berth's own page.
+ * How a person can log in at a thin client. `providers`: OpenID Connect, by a code that they confirm
+ * in any browser; `code`: a code that they confirm on Berth's own page.
  */
 export const LoginWays = strictObject({
   password: Type.Boolean(),
@@ -73,7 +73,7 @@ export const LoginWays = strictObject({
 })
 export type LoginWays = Static<typeof LoginWays>
 /**
- * What a person may open. yours: he has a desktop of it; free: he can have it at once; full: he
+ * What a person may open. yours: they have a desktop of it; free: they can have it at once; full: they
  * would wait; maintenance: not handed out.
  */
 export const Choice = strictObject({
@@ -228,7 +228,7 @@ const UserCode = Type.String({
   description: 'As it stands on the screen; case, spaces and dashes do not matter',
 })
 export const CodeLook = strictObject({ code: UserCode })
-/** `confirm` false: it is not his, and nobody is logged in by it. */
+/** `confirm` false: it is not theirs, and nobody is logged in by it. */
 export const CodeAnswer = strictObject({ code: UserCode, confirm: Type.Boolean() })
 /** The thin client that shows a code. */
 export const CodeDevice = strictObject({

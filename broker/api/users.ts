@@ -4,7 +4,7 @@ import { PersonName, RoleName, Scope } from './permissions.js'
 
 export const Role = oneOf(['admin', 'observer', 'user'] as const, {
   description:
-    'admin may everything, observer looks at everything and changes nothing, user has what grants give him',
+    'admin may everything, observer looks at everything and changes nothing, user has what grants give them',
 })
 export type Role = Static<typeof Role>
 const Password = Type.String({ minLength: 1, maxLength: 1024 })

@@ -29,9 +29,9 @@ function stateOf(pool: Pool, mine: string | undefined): Pick<Choice, 'state' | '
 const MOST_MACHINES = 40
 
 /**
- * What a person may open, at a thin client or on his page: pools whose desktops he may start and
- * open, and machines in no pool, or given to him by hand, that he may open. `only`: names of pools
- * that bound the choice; empty: no bound. His own come first.
+ * What a person may open, at a thin client or on their page: pools whose desktops they may start and
+ * open, and machines in no pool, or given to them by hand, that they may open. `only`: names of pools
+ * that bound the choice; empty: no bound. Their own come first.
  */
 export async function choicesOf(
   deps: ChoicesDeps,

@@ -30,7 +30,7 @@ export type Claimed =
       readonly queue: { place: number; since: number; sentence: string; nextFreeAt: number | null }
     }
 
-/** `moved`: in place of another desktop, for which he has not asked. */
+/** `moved`: in place of another desktop, for which they have not asked. */
 export interface AssignWish {
   readonly byAdministrator: boolean
   readonly fixed: boolean
@@ -81,7 +81,7 @@ export class Claims extends EventEmitter<{
   }
 
   /**
-   * Gives the holder (`user:NAME`, `thin-client:ID`) his desktop of the pool: the one he has, or
+   * Gives the holder (`user:NAME`, `thin-client:ID`) their desktop of the pool: the one they have, or
    * the best free one. Throws `pool_exhausted` when all are taken and `queue` is false,
    * `maintenance`, `too_many_desktops`.
    */
@@ -114,8 +114,8 @@ export class Claims extends EventEmitter<{
   }
 
   /**
-   * For the head of the queue, as `claim`. dropped: he waits no more, since he has as many desktops
-   * as he may; none: there is none for him yet.
+   * For the head of the queue, as `claim`. dropped: they wait no more, since they have as many desktops
+   * as they may; none: there is none for them yet.
    */
   async claimForWaiter(
     poolId: string,
@@ -217,9 +217,9 @@ export class Claims extends EventEmitter<{
   }
 
   /**
-   * The desktop that he has already: it counts as used now, and is made ready again unless it runs.
+   * The desktop that they have already: it counts as used now, and is made ready again unless it runs.
    * Gives whether that has to begin; who asks again and again, as a waiting screen does, changes
-   * nothing. (One whose host is away the keeper exchanges, as long as he has not worked on it.)
+   * nothing. (One whose host is away the keeper exchanges, as long as they have not worked on it.)
    */
   async #again(
     tx: Queries,
@@ -266,39 +266,40 @@ export class Claims extends EventEmitter<{
     wish: AssignWish,
     except: readonly string[] = [],
   ): Promise<string | null> {
-    const hosts = this.deps.hosts.usable()
-    const kept = pool.policy.onRelease === 'keep' || pool.policy.onExpiry === 'keep'
-    const own =
-      kept && wish.machineId === undefined
-        ? await this.#keptForHim(
-            tx,
-            pool,
-            holder,
-            hosts.map((host) => host.hypervisor),
-          )
-        : null
-    const machineId =
-      wish.machineId ??
-      own ??
-      (await bestCandidate(tx, pool.id, hosts, 1, except))?.machine_id ??
-      (await bestCandidate(tx, pool.id, hosts, 2, except))?.machine_id ??
-      (pool.policy.onExpiry === 'keep' ? await this.#takeExpired(tx, pool) : null)
-    if (machineId === null || machineId === undefined) return null
-    if (
-      !(await enterDesktop(
-        tx,
-        machineId,
-        'assigned',
-        own === machineId ? { unclean: null } : {},
-        this.deps.now(),
-        ['free'],
-      ))
-    ) {
+    const own = wish.machineId === undefined ? await this.#keptFor(tx, pool, holder) : null
+    const machineId = wish.machineId ?? own ?? (await this.#bestOf(tx, pool, except))
+    if (machineId === null) return null
+    const change = own === machineId ? { unclean: null } : {}
+    if (!(await enterDesktop(tx, machineId, 'assigned', change, this.deps.now(), ['free']))) {
       if (wish.machineId === undefined) return null
       throw await this.#notFree(tx, machineId, pool)
     }
     await this.#insert(tx, machineId, pool.id, holder, by, wish, pool.name)
     return machineId
+  }
+
+  /** What the holder had last, where the pool keeps that for them. */
+  async #keptFor(tx: Claiming, pool: PoolWithPolicy, holder: string): Promise<string | null> {
+    if (pool.policy.onRelease !== 'keep' && pool.policy.onExpiry !== 'keep') return null
+    const hosts = this.deps.hosts.usable().map((host) => host.hypervisor)
+    return await this.#keptForHim(tx, pool, holder, hosts)
+  }
+
+  /**
+   * The clean ones first, then those that are cleaned before they are given, then what is kept for
+   * somebody whose time is over.
+   */
+  async #bestOf(
+    tx: Claiming,
+    pool: PoolWithPolicy,
+    except: readonly string[],
+  ): Promise<string | null> {
+    const hosts = this.deps.hosts.usable()
+    for (const claimable of [1, 2] as const) {
+      const best = await bestCandidate(tx, pool.id, hosts, claimable, except)
+      if (best) return best.machine_id
+    }
+    return pool.policy.onExpiry === 'keep' ? await this.#takeExpired(tx, pool) : null
   }
 
   /** Why a desktop that was asked for by name cannot be given. */
@@ -362,7 +363,7 @@ export class Claims extends EventEmitter<{
         'assigned',
         `${machine.name} is somebody's already: release it first with "berth release ${machine.name}".`,
       )
-    // Also of whom an administrator gives one out of turn: else it would be his turn once more.
+    // Also of whom an administrator gives one out of turn: else it would be their turn once more.
     const since = poolId === null ? null : await leaveQueue(tx, poolId, holder)
     tx.effects.given.push({ hypervisor: machine.hypervisor, memoryMib: machine.memory_mib })
     // Who was given one unasked has not waited, and does not count as one who got it at once.
@@ -379,7 +380,7 @@ export class Claims extends EventEmitter<{
     })
   }
 
-  /** What a pool that keeps desktops still has from his last time. */
+  /** What a pool that keeps desktops still has from their last time. */
   async #keptForHim(
     tx: Queries,
     pool: PoolWithPolicy,
@@ -404,7 +405,7 @@ export class Claims extends EventEmitter<{
 
   /**
    * Of a pool that keeps expired desktops for their holders: the one that expired first goes to who
-   * needs it. It is stopped before he sees it.
+   * needs it. It is stopped before they see it.
    */
   async #takeExpired(tx: Claiming, pool: PoolWithPolicy): Promise<string | null> {
     const rows = await tx
@@ -487,26 +488,8 @@ export class Claims extends EventEmitter<{
         .select(['holder', 'fixed', 'connected'])
         .where('machine_id', '=', machine.id)
         .executeTakeFirst()
-      if (held && held.fixed === 1 && held.holder === holder) return holder
-      if (held?.fixed === 1)
-        throw new BrokerError(
-          'assigned',
-          `${machine.name} is ${shownHolder(held.holder)}'s: release it first with "berth release ${machine.name}".`,
-        )
-      const unknown = held && held.holder !== holder ? this.#unknownUse(machine.id) : null
-      if (held && unknown !== null)
-        throw new BrokerError(
-          'assigned',
-          `It is not known whether ${shownHolder(held.holder)} is connected ` +
-            `to ${machine.name}: ${unknown} Release it first with "berth ` +
-            `release ${machine.name} --force".`,
-        )
-      if (held && held.connected === 1 && held.holder !== holder)
-        throw new BrokerError(
-          'assigned',
-          `${shownHolder(held.holder)} is connected to ${machine.name}: release it first ` +
-            `with "berth release ${machine.name} --force".`,
-        )
+      if (held?.fixed === 1 && held.holder === holder) return holder
+      if (held) this.#refuseOther(machine, held, holder)
       await tx.deleteFrom('assignment').where('machine_id', '=', machine.id).execute()
       await this.#insert(
         tx,
@@ -521,6 +504,27 @@ export class Claims extends EventEmitter<{
     })
     if (before !== holder) this.emit('ended', machine.id)
     this.emit('changed', machine.id)
+  }
+
+  /** Throws `assigned` where the machine is another one's for good, or another one may be connected. */
+  #refuseOther(
+    { id, name }: { readonly id: string; readonly name: string },
+    held: { readonly holder: string; readonly fixed: number; readonly connected: number },
+    holder: string,
+  ): void {
+    const who = shownHolder(held.holder)
+    const first = `release it first with "berth release ${name}`
+    if (held.fixed === 1) throw new BrokerError('assigned', `${name} is ${who}'s: ${first}".`)
+    if (held.holder === holder) return
+    const unknown = this.#unknownUse(id)
+    if (unknown !== null)
+      throw new BrokerError(
+        'assigned',
+        `It is not known whether ${who} is connected to ${name}: ${unknown} ` +
+          `${first.replace('release', 'Release')} --force".`,
+      )
+    if (held.connected === 1)
+      throw new BrokerError('assigned', `${who} is connected to ${name}: ${first} --force".`)
   }
 
   /**
@@ -621,7 +625,7 @@ export class Claims extends EventEmitter<{
 
   /**
    * The holder gets another desktop; what was wrong with this one stands in `because`. False when
-   * there is no other: then he keeps it and waits.
+   * there is no other: then they keep it and wait.
    */
   async move(machineId: string, because: string, failed: boolean, by: Actor): Promise<boolean> {
     const to = await this.#committed(async (tx) => {

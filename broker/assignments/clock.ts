@@ -16,7 +16,7 @@ export interface FairClockDeps {
 }
 
 /**
- * Time that counts against a person is time in which he could have come: while the broker or the
+ * Time that counts against a person is time in which they could have come: while the broker or the
  * host is away it stands still. Instead of remembering pauses, the times from which it is counted
  * are moved on by them; so a restart changes nothing, and a clock that jumps takes nothing from
  * anybody.
@@ -55,8 +55,8 @@ export class FairClock {
     await store.transaction().execute(async (tx) => {
       if (unfair !== 0) {
         await tx.updateTable('assignment').set(moved(unfair)).execute()
-        // Who waits keeps his place: no clock puts a newcomer before him, and no absence of the
-        // broker's counts as his own.
+        // Who waits keeps their place: no clock puts a newcomer before them, and no absence of the
+        // broker's counts as their own.
         await tx
           .updateTable('waiter')
           .set({

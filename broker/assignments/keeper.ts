@@ -39,6 +39,13 @@ const LOOK_EVERY_MS = 5_000
 const REST_MS = 30_000
 const MACHINES_AT_ONCE = 500
 
+/** Of the drain of a machine's host, if there is one. */
+interface DrainTimes {
+  readonly began_at: number | null
+  readonly deadline: number | null
+  readonly warned_at: number | null
+}
+
 /**
  * Carries out what claims and releases wished: desktops are made ready, cleaned, taken when their
  * time is over, given to those who wait. A crash is only a pause.
@@ -170,23 +177,29 @@ export class Keeper {
         busy: row.job_id !== null,
         unclean: row.unclean,
         startsFailed: row.starts_failed,
-        hostLeaves:
-          row.began_at === null
-            ? 'no'
-            : (hostEmptiedAt(row) ?? Infinity) <= this.deps.now()
-              ? 'over'
-              : 'soon',
+        hostLeaves: this.#leaves(row),
       }
-      const step = nextStep(seen, row.started_at !== null || row.fixed === 1)
-      if (step.do === 'ready') await this.#ready(row.id)
-      else if (step.do === 'clean') await this.deps.cleaner.clean(row.id)
-      else if (step.do === 'start') await this.#start(row)
-      else if (step.do === 'move') await this.#move(row, step)
-      else if (step.do === 'rest') await this.#rest(row.id)
+      await this.#goOn(nextStep(seen, row.started_at !== null || row.fixed === 1), row)
     }
   }
 
-  /** Where there is no other desktop, he keeps this one, and it is tried again after a while. */
+  #leaves(drain: DrainTimes): Seen['hostLeaves'] {
+    if (drain.began_at === null) return 'no'
+    return (hostEmptiedAt(drain) ?? Infinity) <= this.deps.now() ? 'over' : 'soon'
+  }
+
+  async #goOn(
+    step: Step,
+    row: { id: string; name: string; pool_id: string | null },
+  ): Promise<void> {
+    if (step.do === 'ready') await this.#ready(row.id)
+    else if (step.do === 'clean') await this.deps.cleaner.clean(row.id)
+    else if (step.do === 'start') await this.#start(row)
+    else if (step.do === 'move') await this.#move(row, step)
+    else if (step.do === 'rest') await this.#rest(row.id)
+  }
+
+  /** Where there is no other desktop, they keep this one, and it is tried again after a while. */
   async #move(
     row: { id: string; name: string; pool_id: string | null },
     { because, failed, orStart }: Extract<Step, { do: 'move' }>,

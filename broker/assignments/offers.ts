@@ -17,7 +17,7 @@ export interface OffersDeps extends ChoicesDeps {
   readonly desktops: (holder: string) => Promise<Desktop[]>
 }
 
-/** What is known of a desktop that he has, besides what everybody is told of it. */
+/** What is known of a desktop that they have, besides what everybody is told of it. */
 interface Held {
   readonly desktop: Desktop
   readonly step: Offer['step']
@@ -25,8 +25,8 @@ interface Held {
 }
 
 /**
- * What a person may use, for his page: as `choicesOf`, with his desktop of it, his place in the
- * queue, and what he may do.
+ * What a person may use, for their page: as `choicesOf`, with their desktop of it, their place in the
+ * queue, and what they may do.
  */
 export async function offersFor(deps: OffersDeps, person: Caller): Promise<Offer[]> {
   const choices = await choicesOf(deps, person, [])
@@ -60,20 +60,15 @@ async function offerOf(
   { held, sessions, granted, verbs: onPools, pools }: Known,
 ): Promise<Offer> {
   const { kind, name, state } = choice
-  const mine = held.find(({ desktop }) =>
-    kind === 'pool' ? desktop.pool === name : desktop.machine === name,
-  )
-  const machine = mine?.desktop.machine ?? (kind === 'machine' ? name : null)
-  const facts = (kind === 'pool' ? pools.get(name) : undefined) ?? (await machineFacts(deps, name))
-  const verbs = [
-    ...((machine === null
-      ? onPools.get(name)
-      : await deps.permissions.on(person, 'machine', machine)) ?? []),
-  ]
-  const startMs = await deps.startTimes.expectedMs({
-    ...(kind === 'pool' ? { poolId: facts.id } : {}),
-    ...(facts.hypervisor === null ? {} : { hypervisor: facts.hypervisor }),
-  })
+  const isPool = kind === 'pool'
+  const mine = held.find(({ desktop }) => (isPool ? desktop.pool : desktop.machine) === name)
+  const machine = mine?.desktop.machine ?? (isPool ? null : name)
+  const facts = (isPool ? pools.get(name) : undefined) ?? (await machineFacts(deps, name))
+  const given =
+    machine === null ? onPools.get(name) : await deps.permissions.on(person, 'machine', machine)
+  const verbs = [...(given ?? [])]
+  const mayKnow = mine !== undefined || verbs.includes('takeConsole') || verbs.includes('assign')
+  const startMs = await expectedMs(deps, facts, isPool)
   return {
     kind,
     name,
@@ -85,27 +80,37 @@ async function offerOf(
     free: facts.free,
     waiting: facts.waiting,
     startMs,
-    power: (mine?.desktop.power as Offer['power']) ?? facts.power,
-    desktop: mine?.desktop ?? null,
-    step: mine?.step ?? null,
-    takenFor: mine?.takenFor ?? null,
+    ...desktopOf(mine, facts),
     queue: facts.queue,
     connected: sessions
       .filter((session) => session.machine === machine && !session.watching)
-      .map((session) =>
-        connection(
-          session,
-          person,
-          mine !== undefined ||
-            verbs.some((verb: Verb) => verb === 'takeConsole' || verb === 'assign'),
-        ),
-      ),
+      .map((session) => connection(session, person, mayKnow)),
   }
 }
 
+async function expectedMs(
+  { startTimes }: OffersDeps,
+  { id, hypervisor }: OfferFacts,
+  isPool: boolean,
+): Promise<Offer['startMs']> {
+  return await startTimes.expectedMs({
+    ...(isPool ? { poolId: id } : {}),
+    ...(hypervisor === null ? {} : { hypervisor }),
+  })
+}
+
+function desktopOf(
+  mine: Held | undefined,
+  { power }: OfferFacts,
+): Pick<Offer, 'power' | 'desktop' | 'step' | 'takenFor'> {
+  if (!mine) return { power, desktop: null, step: null, takenFor: null }
+  const { desktop, step, takenFor } = mine
+  return { power: desktop.power as Offer['power'], desktop, step, takenFor }
+}
+
 /**
- * Of others' doings on a machine that is not his he is told that there are some, and not whose,
- * unless he may take its screen over.
+ * Of others' doings on a machine that is not theirs they are told that there are some, and not whose,
+ * unless they may take its screen over.
  */
 function connection(
   { holder, address, since }: Session,

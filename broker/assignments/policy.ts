@@ -65,8 +65,8 @@ function reasonOfLate(held: Times, now: number, releaseAfterMs: number): string 
 }
 
 /**
- * When the desktop is no longer its holder's: the last of all his doings plus the retention; null
- * while he is connected, or for ever.
+ * When the desktop is no longer its holder's: the last of all their doings plus the retention; null
+ * while they are connected, or for ever.
  */
 export function expiresAt(held: Times, policy: PoolPolicy | null): number | null {
   if (policy === null || held.fixed === 1 || held.connected === 1) return null
@@ -231,7 +231,7 @@ const AWAY_TOO_LONG_MS = 10_000
 const STARTS = 2
 
 /**
- * One step towards a desktop that runs and is clean. `begun`: its holder has worked on it since he
+ * One step towards a desktop that runs and is clean. `begun`: its holder has worked on it since they
  * got it, so it is not changed for another one by itself.
  */
 export function nextStep(seen: Seen, begun: boolean): Step {

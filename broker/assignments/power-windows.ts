@@ -20,7 +20,7 @@ export interface PowerWindowsDeps {
   readonly wallClock: () => number
 }
 
-/** From the warning of a person who is connected to the moment his desktop is shut down. */
+/** From the warning of a person who is connected to the moment their desktop is shut down. */
 const WARN_MS = 10 * 60_000
 
 /**
@@ -62,7 +62,7 @@ export class PowerWindows {
   async #stop(pool: PoolWithPolicy, connected: 'spare' | 'warn'): Promise<void> {
     const stopAt = this.deps.now() + WARN_MS
     for (const row of await this.#held(pool.id)) {
-      // Of whom it is not known whether he is connected, he counts as connected.
+      // Of whom it is not known whether they are connected, they count as connected.
       const gone = row.connected === 0 && this.deps.hosts.unknownUse(row.machine_id) === null
       if (gone) await this.#shutdown(row)
       else if (connected === 'warn') {

@@ -17,8 +17,8 @@ export interface PresenceDeps {
 }
 
 /**
- * Writes who is connected and who shut his desktop down into the assignments, as the hosts tell it;
- * also after a restart, when it is told anew.
+ * Writes who is connected and who shut their desktop down into the assignments, as the hosts tell it;
+ * also after a restart, when it is told again.
  */
 export class Presence {
   #stopped = false
@@ -152,14 +152,7 @@ export class Presence {
       ])
       .where('machine_id', '=', machineId)
       .executeTakeFirst()
-    if (
-      !held ||
-      held.pool_id === null ||
-      held.wanted === 1 ||
-      held.wanted_power !== 'on' ||
-      held.discard_on_reboot === 1
-    )
-      return
+    if (!held || held.pool_id === null || !wasToRun(held)) return
     const pool = await poolById(store, held.pool_id)
     if (pool?.policy.onShutdown === 'restart') {
       await store
@@ -180,4 +173,13 @@ export class Presence {
       })
     }
   }
+}
+
+/** Whether nobody has asked for the machine to go off, and it does not start again by itself. */
+function wasToRun(held: {
+  readonly wanted: number
+  readonly wanted_power: string | null
+  readonly discard_on_reboot: number
+}): boolean {
+  return held.wanted === 0 && held.wanted_power === 'on' && held.discard_on_reboot === 0
 }

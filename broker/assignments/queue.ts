@@ -76,7 +76,7 @@ export async function headOfQueue(
   return head?.holder ?? null
 }
 
-/** Gives since when he has waited; null when he did not. */
+/** Gives since when they have waited; null when they did not. */
 export async function leaveQueue(
   queries: Queries,
   poolId: string,

@@ -9,6 +9,7 @@ import type { Observer } from '../machines/observer.js'
 import { addMember, refreshMembers } from '../pools/store.js'
 import type { Queries, Store } from '../store/open.js'
 import { nameKey } from '../users/names.js'
+import type { DesktopRow } from '../store/tables.js'
 import { type MachineRecord, type PoolRecord, readRecord } from './records.js'
 
 export interface RebuildDeps {
@@ -289,11 +290,7 @@ class Restore {
   /** One that was being cleaned, or of which that is not known, is cleaned again: nobody gets what another one left. */
   async #desktop({ hypervisor, domain, record }: Found): Promise<void> {
     for (const pool of record.pools) {
-      const row = await this.tx
-        .selectFrom('pool')
-        .select('id')
-        .where('name', '=', pool.name)
-        .executeTakeFirst()
+      const row = await this.#poolOf(pool.name)
       if (row)
         await addMember(
           this.tx,
@@ -305,21 +302,10 @@ class Restore {
     }
     const { desktop } = record
     if (!desktop || !this.result.machines.includes(domain.name)) return
-    const state =
-      desktop.state === 'cleaning' || desktop.state === 'failed' ? desktop.state : ('free' as const)
-    const unclean =
-      desktop.unclean ??
-      (desktop.state === 'free' && desktop.fresh === 1
-        ? null
-        : desktop.state === 'assigned'
-          ? null
-          : 'stop')
     await this.tx
       .updateTable('desktop')
       .set({
-        state:
-          state === 'free' && unclean !== null && record.assignment === null ? 'cleaning' : state,
-        unclean,
+        ...stateAfterRebuild(desktop, record.assignment !== null),
         last_holder: desktop.lastHolder,
         fresh: desktop.fresh,
         used_at: desktop.usedAt,
@@ -328,42 +314,52 @@ class Restore {
       .execute()
   }
 
+  /** Undefined when there is none of this name. */
+  async #poolOf(name: string): Promise<{ id: string } | undefined> {
+    return await this.tx.selectFrom('pool').select('id').where('name', '=', name).executeTakeFirst()
+  }
+
   async #assignment({ domain, record }: Found): Promise<void> {
     const { assignment } = record
     if (!assignment || !this.result.machines.includes(domain.name)) return
-    const pool =
-      assignment.pool === null
-        ? null
-        : ((await this.tx
-            .selectFrom('pool')
-            .select('id')
-            .where('name', '=', assignment.pool)
-            .executeTakeFirst()) ?? null)
-    if (assignment.pool !== null && pool === null) return
+    const pool = assignment.pool === null ? null : await this.#poolOf(assignment.pool)
+    if (pool === undefined) return
     const twice = await this.tx
       .selectFrom('assignment')
       .select('machine_id')
       .where('holder', '=', assignment.holder)
       .where('pool_id', pool === null ? 'is' : '=', pool?.id ?? null)
       .executeTakeFirst()
-    if (pool !== null && twice) {
-      this.result.warnings.push(
-        `${domain.name} says that it is ${assignment.holder.replace(/^user:/, '')}'s, who ` +
-          `has another desktop of ${assignment.pool ?? ''}: it is stopped and free again.`,
-      )
-      await this.tx
-        .updateTable('desktop')
-        .set({ state: 'cleaning', unclean: 'stop' })
-        .where('machine_id', '=', domain.uuid)
-        .execute()
-      return
-    }
+    if (pool !== null && twice) await this.#free(domain, assignment)
+    else await this.#insert(domain, pool?.id ?? null, assignment)
+  }
+
+  async #free(
+    { name, uuid }: Found['domain'],
+    { holder, pool }: NonNullable<MachineRecord['assignment']>,
+  ): Promise<void> {
+    this.result.warnings.push(
+      `${name} says that it is ${holder.replace(/^user:/, '')}'s, who ` +
+        `has another desktop of ${pool ?? ''}: it is stopped and free again.`,
+    )
+    await this.tx
+      .updateTable('desktop')
+      .set({ state: 'cleaning', unclean: 'stop' })
+      .where('machine_id', '=', uuid)
+      .execute()
+  }
+
+  async #insert(
+    domain: Found['domain'],
+    poolId: string | null,
+    assignment: NonNullable<MachineRecord['assignment']>,
+  ): Promise<void> {
     const now = this.deps.now()
     await this.tx
       .insertInto('assignment')
       .values({
         machine_id: domain.uuid,
-        pool_id: pool?.id ?? null,
+        pool_id: poolId,
         holder: assignment.holder,
         by_administrator: assignment.byAdministrator,
         fixed: assignment.fixed,
@@ -386,4 +382,15 @@ class Restore {
       .execute()
     this.result.assignments.push(`${domain.name} ${assignment.holder.replace(/^user:/, '')}`)
   }
+}
+
+/** One that was being cleaned, or whose state is not known, is cleaned again. */
+function stateAfterRebuild(
+  { state, unclean, fresh }: NonNullable<MachineRecord['desktop']>,
+  isAssigned: boolean,
+): Pick<DesktopRow, 'state' | 'unclean'> {
+  const isClean = (state === 'free' && fresh === 1) || state === 'assigned'
+  const left = unclean ?? (isClean ? null : 'stop')
+  if (state === 'cleaning' || state === 'failed') return { state, unclean: left }
+  return { state: left !== null && !isAssigned ? 'cleaning' : 'free', unclean: left }
 }

@@ -100,11 +100,12 @@ export class Assignments {
       }
       if (left <= 0 || signal.aborted) return answer
       await this.untilChange(null, Math.min(left, ASK_AGAIN_MS), signal)
-      if (signal.aborted) return answer // he has gone, perhaps to leave the queue: to ask once more would put him back
+      // they have gone, perhaps to leave the queue: to ask once more would put them back
+      if (signal.aborted) return answer
     }
   }
 
-  /** Gives the place in the queue up; a desktop that he was given meanwhile stays his. */
+  /** Gives the place in the queue up; a desktop that they were given meanwhile stays theirs. */
   async leaveQueue(poolName: string, holder: string): Promise<void> {
     const pool = await requirePool(this.deps.store, poolName)
     await leaveQueue(this.deps.store, pool.id, holder)
@@ -244,7 +245,10 @@ export class Assignments {
     return await this.#whenReady(holder, machine.id, wish.waitMs ?? 0, signal)
   }
 
-  /** A person of a directory may be given a desktop before his first login; a name that was mistyped looks the same. */
+  /**
+   * A person of a directory may be given a desktop before their first login; a name that was
+   * mistyped looks the same.
+   */
   async warningsAbout(user: string): Promise<string[]> {
     const account = await this.deps.store
       .selectFrom('account')
@@ -294,7 +298,7 @@ export class Assignments {
     return await this.desktopOf(machineName)
   }
 
-  /** The disk is made anew from the current generation; what is on it is lost. Also mends a failed desktop. */
+  /** The disk is recreated from the current generation; what is on it is lost. Also mends a failed desktop. */
   async rebuild(machineName: string, by: Actor): Promise<void> {
     const machine = await requireMachine(this.deps.store, machineName)
     if (machine.parent_id === null)
@@ -492,7 +496,7 @@ export class Assignments {
       throw new BrokerError('busy', 'Another thin client was quicker.')
   }
 
-  /** A ticket was given to who has the machine; with `holder`, only if it is he who has it. */
+  /** A ticket was given to who has the machine; with `holder`, only if it is they who have it. */
   async noteTicket(machineId: string, holder?: string): Promise<void> {
     const now = this.deps.now()
     await this.deps.store

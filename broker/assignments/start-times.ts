@@ -3,7 +3,7 @@ import type { Store } from '../store/open.js'
 /** So many starts tell what the next one takes; older ones were of another image or host. */
 const STARTS_COUNTED = 15
 const JOBS_LOOKED_AT = 300
-/** Looked up anew no more often than this. */
+/** Looked up again no more often than this. */
 const KEPT_MS = 20_000
 const START = '"action":"start"'
 

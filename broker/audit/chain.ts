@@ -36,34 +36,40 @@ export async function chainOldRows(store: Store): Promise<void> {
 }
 
 /**
- * Computes every hash anew. Finds a row that was changed, put in or taken out; `head`, a hash that
- * was logged or exported earlier, also shows when the end was cut off or everything was written
- * anew.
+ * Computes every hash again. Finds a row that was changed, put in or taken out; `head`, a hash that
+ * was logged or exported earlier, also shows when the end was cut off or everything was rewritten.
  */
 export async function verifyChain(queries: Queries, head?: string): Promise<AuditVerified> {
-  const anchor = await anchorOf(queries)
-  let previous = anchor?.hash ?? NO_ROW
-  let last: { id: number; hash: string } | null = null
-  let isAnchored = anchor === null
+  const anchor = (await anchorOf(queries)) ?? BEGINNING
+  let last: AuditVerified['head'] = null
+  let isAnchored = anchor === BEGINNING
   let events = 0
-  let headSeen = head === undefined
-  for (;;) {
-    const rows = await eventsAfter(queries, last?.id ?? anchor?.id ?? -1, ROWS_AT_A_TIME)
+  let isHeadSeen = head === undefined
+  for await (const rows of pagesAfter(queries, anchor.id))
     for (const row of rows) {
-      const hash = chainHash(previous, row)
+      const hash = chainHash((last ?? anchor).hash, row)
       if (hash !== row.hash) return broken(events, last, { id: row.id, message: changed(row.id) })
-      if (hash === head) headSeen = true
-      if (anchor !== null && namesAnchor(row, anchor)) isAnchored = true
-      previous = hash
+      isHeadSeen ||= hash === head
+      isAnchored ||= namesAnchor(row, anchor)
       last = { id: row.id, hash }
       events += 1
     }
-    if (rows.length < ROWS_AT_A_TIME) break
+  if (!isAnchored) return broken(events, last, { id: anchor.id, message: BEGINNING_LOST })
+  if (!isHeadSeen) return broken(events, last, { id: 0, message: END_LOST })
+  return { good: true, events, head: last, fault: null }
+}
+
+/** Of a log of which nothing was removed. */
+const BEGINNING: Anchor = { id: -1, hash: NO_ROW }
+
+async function* pagesAfter(queries: Queries, id: number) {
+  for (let after: number | undefined = id; after !== undefined;) {
+    const rows = await eventsAfter(queries, after, ROWS_AT_A_TIME)
+    yield rows
+    if (rows.length < ROWS_AT_A_TIME) return
+    after = rows.at(-1)?.id
     await nextTurn() // millions of rows are no reason for others to wait
   }
-  if (!isAnchored) return broken(events, last, { id: anchor?.id ?? 0, message: BEGINNING_LOST })
-  if (!headSeen) return broken(events, last, { id: 0, message: END_LOST })
-  return { good: true, events, head: last, fault: null }
 }
 
 const BEGINNING_LOST =

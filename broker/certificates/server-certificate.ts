@@ -9,7 +9,7 @@ import type { Authority } from './authority.js'
 
 /**
  * The HTTPS certificate: the configured one, or one of the broker's CA for its public names, made
- * anew when these change. The chain ends with the CA.
+ * again when these change. The chain ends with the CA.
  */
 export async function serverCertificate(
   config: Config,

@@ -22,9 +22,9 @@ export interface EntranceDeps {
   readonly hypervisors: Hypervisors
   readonly tunnels: Tunnels
   readonly now: () => number
-  /** Whether he may cut somebody else's console (verb takeConsole); who may, is told whose it is. */
+  /** Whether they may cut somebody else's console (verb takeConsole); who may, is told whose it is. */
   readonly mayTake: (asker: Holder, machineId: string) => Promise<boolean>
-  /** Whether he may see who has a console. */
+  /** Whether they may see who has a console. */
   readonly mayKnow: (asker: Holder, machineId: string) => Promise<boolean>
 }
 
@@ -108,27 +108,17 @@ export class Entrance {
       take,
       mayTake,
     })
-    if (step === 'give') return false
-    if (step === 'take') return true
+    if (step === 'give' || step === 'take') return step === 'take'
     if (step === 'forbid')
       throw new BrokerError(
         'forbidden',
         `You may not take the console of ${machine.name} from somebody else.`,
       )
-    const known =
-      occupant && login(['takeConsole', 'assign']) && (await this.deps.mayKnow(asker, machine.id))
-    const who = known
-      ? `${occupant.holder ? actorName(occupant.holder) : 'A viewer that was given no ticket here'} ` +
-        `(${occupant.address}, since ${new Date(occupant.sinceMs).toISOString()})`
-      : 'Somebody else'
-    throw new BrokerError(
-      'console_in_use',
-      `${who} ${occupant?.connected === false ? 'is just opening' : 'has'} the console ` +
-        `of ${machine.name}: wait until it is closed, or take it over.`,
-    )
+    const mayKnow = login(['takeConsole', 'assign']) && (await this.deps.mayKnow(asker, machine.id))
+    throw inUse(machine.name, occupant, mayKnow)
   }
 
-  /** What the one who is cut is told: the name only where he may know it. */
+  /** What the one who is cut is told: the name only where they may know it. */
   async takenReason(from: Occupant, by: Asker, machineId: string): Promise<string> {
     const known = from.holder !== null && (await this.deps.mayKnow(from.holder, machineId))
     return known ? `the console was taken over by ${actorName(by)}` : 'the console was taken over'
@@ -164,4 +154,18 @@ export class Entrance {
         })
     })
   }
+}
+
+function inUse(name: string, occupant: Occupant | null, mayKnow: boolean): BrokerError {
+  const who = occupant && mayKnow ? occupantShown(occupant) : 'Somebody else'
+  const has = occupant?.connected === false ? 'is just opening' : 'has'
+  return new BrokerError(
+    'console_in_use',
+    `${who} ${has} the console of ${name}: wait until it is closed, or take it over.`,
+  )
+}
+
+function occupantShown({ holder, address, sinceMs }: Occupant): string {
+  const who = holder ? actorName(holder) : 'A viewer that was given no ticket here'
+  return `${who} (${address}, since ${new Date(sinceMs).toISOString()})`
 }

@@ -79,13 +79,13 @@ export interface Wish {
 }
 /**
  * give: a ticket beside whoever is there; take: cut the other one; refuse: somebody else has it;
- * forbid: he may not take it.
+ * forbid: they may not take it.
  */
 export type ConsoleStep = 'give' | 'take' | 'refuse' | 'forbid'
 
 /**
- * The same person may replace his own console, from wherever he is. A viewer that nobody knows is
- * his own when it comes from his address.
+ * The same person may replace their own console, from wherever they are. A viewer that nobody knows is
+ * their own when it comes from their address.
  */
 export function consoleStep(occupant: Occupant | null, wish: Wish): ConsoleStep {
   if (occupant === null) return 'give'
@@ -108,7 +108,7 @@ export function seatChange(
   return seat.connectedAt === null && holds(seat, now) ? 'opened' : null
 }
 
-/** As the audit log names him. */
+/** As the audit log names them. */
 export function actorName(holder: Holder): string {
   return holder.kind === 'device' ? `thin-client:${holder.name}` : holder.name
 }

@@ -27,7 +27,7 @@ export interface PresenceEvents {
 
 /**
  * Joins what QEMU says (which addresses are connected) with what the broker knows (to whom the last
- * ticket was given). The seats are in the database, the viewers are asked anew after a restart: who
+ * ticket was given). The seats are in the database, the viewers are asked again after a restart: who
  * left meanwhile is noted at the first look.
  */
 export class Presence {

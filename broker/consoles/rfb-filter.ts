@@ -1,4 +1,4 @@
-/** What the broker lets a viewer do. viewOnly: he only looks. clipboard: text may go to the guest. */
+/** What the broker lets a viewer do. viewOnly: they only look. clipboard: text may go to the guest. */
 export interface RfbRules {
   readonly viewOnly: boolean
   readonly clipboard: boolean

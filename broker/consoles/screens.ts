@@ -237,7 +237,7 @@ export class Screens {
       )
   }
 
-  /** Cuts whoever has the screen, in whatever way he has it, and makes his tickets worthless. */
+  /** Cuts whoever has the screen, in whatever way they have it, and makes their tickets worthless. */
   async #takeFrom(
     machine: ConsoleMachine,
     from: Occupant,

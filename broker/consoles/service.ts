@@ -42,9 +42,9 @@ export interface ConsolesDeps {
   readonly listenAddress: string
   /** By which viewers reach the broker when the question does not tell. */
   readonly publicName: string
-  /** Whether he may cut somebody else's console (verb takeConsole); who may, is told whose it is. */
+  /** Whether they may cut somebody else's console (verb takeConsole); who may, is told whose it is. */
   readonly mayTake: (asker: Holder, machineId: string) => Promise<boolean>
-  /** Whether he may see who has a console. */
+  /** Whether they may see who has a console. */
   readonly mayKnow: (asker: Holder, machineId: string) => Promise<boolean>
   /** Throws while the machine still shows its last holder's doings, or is another one's. */
   readonly refuseNotReady: (asker: Asker, machine: ConsoleMachine) => Promise<void>
@@ -76,7 +76,7 @@ export interface ConsoleOptions {
    * token with scopes); absent: everything.
    */
   readonly loginVerbs?: ReadonlySet<string>
-  /** The host name by which he reaches the broker, for the proxy's address. */
+  /** The host name by which they reach the broker, for the proxy's address. */
   readonly brokerHost?: string
 }
 export interface ConsoleMachine {
@@ -213,7 +213,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
 
   /**
    * Ends every console of a machine, and what is carried to it: at release, or when a permission
-   * ends. With `holder`, only when it is his. What the broker carries ends at once. Rejects when
+   * ends. With `holder`, only when it is theirs. What the broker carries ends at once. Rejects when
    * the hypervisor cannot be asked to cut a direct viewer; repeat it then.
    */
   async revoke(machine: ConsoleMachine, by: Actor = BERTH, holder?: Holder): Promise<void> {

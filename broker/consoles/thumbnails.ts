@@ -4,7 +4,7 @@ import type { ConsoleMachine } from './service.js'
 
 export interface ThumbnailsDeps {
   readonly hypervisors: Hypervisors
-  /** Who is connected to the machine with a screen of his own now; empty: nobody. */
+  /** Who is connected to the machine with a screen of their own now; empty: nobody. */
   readonly connected: (machine: string) => Promise<readonly string[]>
   /** Monotonic, in ms. */
   readonly now: () => number
@@ -21,7 +21,7 @@ export class Thumbnails {
   constructor(readonly deps: ThumbnailsDeps) {}
 
   /**
-   * A PNG. Nobody's work is looked at without his knowledge: while somebody else is connected there
+   * A PNG. Nobody's work is looked at without their knowledge: while somebody else is connected there
    * is no picture, and who must see the screen opens it to watch, which is told. Throws
    * `console_in_use`, `machine_off` and what the hypervisor says.
    */

@@ -1,9 +1,11 @@
 import type { Desktop } from '../api/assignments.js'
 import type { DesktopState } from '../api/pools.js'
+import type { PowerState } from '../api/machines.js'
 import { reasonInUse } from '../assignments/policy.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
 import { poolById } from '../pools/store.js'
+import type { Use } from '../occupancy/occupancy.js'
 import type { Store } from '../store/open.js'
 import { compareNames } from '../natural-order.js'
 import type { MachineFacts } from './policy.js'
@@ -64,16 +66,8 @@ export async function machinesOn(deps: FactsDeps, hypervisor: string): Promise<S
     .map((row): Seen => {
       const assigned = assignments.get(row.id) ?? null
       const held = desktops.get(row.name) ?? null
-      const inUse = reasonInUse(
-        assigned,
-        // Of a machine whose host is away the step says so.
-        row.power === 'unknown'
-          ? { viewers: observer.occupancy.viewers(row.id), unknown: null }
-          : observer.occupancy.use(row.id),
-        row.power === 'unknown' ? 'running' : row.power,
-        now(),
-        releaseAfterMs,
-      )
+      const { power, use } = powerAndUse(observer, row)
+      const inUse = reasonInUse(assigned, use, power, now(), releaseAfterMs)
       return {
         id: row.id,
         name: row.name,
@@ -92,6 +86,16 @@ export async function machinesOn(deps: FactsDeps, hypervisor: string): Promise<S
       }
     })
     .sort((a, b) => compareNames(a.name, b.name))
+}
+
+/** Of a machine whose host is away the step says so. */
+function powerAndUse(
+  { occupancy }: Observer,
+  { id, power }: { readonly id: string; readonly power: PowerState },
+): { power: PowerState; use: Use } {
+  return power === 'unknown'
+    ? { power: 'running', use: { viewers: occupancy.viewers(id), unknown: null } }
+    : { power, use: occupancy.use(id) }
 }
 
 type Movable = MachineFacts['movable']

@@ -14,7 +14,7 @@ export interface MachineFacts {
   readonly holder: string | null
   /** Why it is not known who uses it, or null. */
   readonly unknown: string | null
-  /** It is its holder's for good, or by name: nobody else gets it when he leaves. */
+  /** It is its holder's for good, or by name: nobody else gets it when they leave. */
   readonly kept: boolean
   /** As a member of a pool. */
   readonly desktop: DesktopState | null
@@ -64,13 +64,13 @@ export function drainSentence(facts: MachineFacts, step: DrainStep): string {
       facts.power === 'unknown' || facts.unknown === null
         ? 'Its hypervisor does not answer: it goes on when it is back.'
         : `It stays until it is known who is connected: ${facts.unknown.replace(/\.$/, '')}.`,
-    move: 'Its pool deletes it here and builds it anew elsewhere.',
+    move: 'Its pool deletes it here and rebuilds it elsewhere.',
     stop:
       holder === null
         ? 'It is free, and is shut down.'
-        : `${who} was warned; it is shut down, and stays his.`,
-    take: `${who} was warned; it is taken from him.`,
-    holder: `${who} has it: it stays until he leaves.`,
+        : `${who} was warned; it is shut down, and stays theirs.`,
+    take: `${who} was warned; it is taken from them.`,
+    holder: `${who} has it: it stays until they leave.`,
     job: job === null ? 'It is being made ready.' : `Job ${job} works on it.`,
     'by-hand': `It is a ${type} machine and runs: shut it down yourself, or let it run elsewhere.`,
   }
@@ -94,7 +94,7 @@ const LEAST_WARNING_MS = 60_000
 
 /**
  * What the clock demands of a drain with a deadline; pure. Nobody loses anything sooner than a
- * minute after he was first told.
+ * minute after they were first told.
  */
 export function deadlineStep(
   {

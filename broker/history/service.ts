@@ -65,7 +65,7 @@ export class HouseHistory {
     this.#answers.set(span, { from, answer })
     answer.catch(() => {
       this.#answers.delete(span)
-    }) // who asks next tries anew
+    }) // who asks next tries again
     return await answer
   }
 

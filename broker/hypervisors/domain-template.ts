@@ -227,14 +227,11 @@ const CARDS = ['network', 'bridge', 'direct', 'user', 'internal', 'ethernet']
 
 function deviceShared(device: XmlElement): string[] {
   const type = attribute(device, 'type')
-  const source = at(device, 'source')
   switch (device.name) {
     case 'hostdev':
-      return [
-        `the host device (${[type, attribute(device, 'mode')].filter((word) => word !== '').join(' ')})`,
-      ]
+      return [`the host device (${`${type} ${attribute(device, 'mode')}`.trim()})`]
     case 'filesystem':
-      return at(device, 'readonly') ? [] : [`the writable directory ${targetDir(device)}`]
+      return filesystemShared(device)
     case 'interface':
       return cardShared(device)
     case 'tpm':
@@ -242,18 +239,24 @@ function deviceShared(device: XmlElement): string[] {
     case 'shmem':
       return [`the shared memory ${attribute(device, 'name')}`]
     case 'memory':
-      return source && textIn(at(source, 'path')) !== ''
-        ? [`the memory module on ${textIn(at(source, 'path'))}`]
-        : []
+      return memoryShared(device)
     case 'lease':
-      return ['the lease']
     case 'pstore':
-      return ['the pstore']
+      return [`the ${device.name}`]
     case 'audio':
       return type === 'file' ? ['the sound file'] : []
     default:
       return CHARACTER.includes(device.name) ? characterShared(device, type) : []
   }
+}
+
+function filesystemShared(filesystem: XmlElement): string[] {
+  return at(filesystem, 'readonly') ? [] : [`the writable directory ${targetDir(filesystem)}`]
+}
+
+function memoryShared(module: XmlElement): string[] {
+  const path = textIn(at(module, 'source', 'path'))
+  return path === '' ? [] : [`the memory module on ${path}`]
 }
 
 function targetDir(filesystem: XmlElement): string {

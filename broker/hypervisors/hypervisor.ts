@@ -103,7 +103,7 @@ export interface LinkEvents {
   readonly onEvent: (event: HelperEvent) => void
 }
 
-/** Settings a link needs; read anew at each connection. */
+/** Settings a link needs; read again at each connection. */
 export interface LinkSettings {
   readonly name: string
   readonly address: string

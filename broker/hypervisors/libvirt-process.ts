@@ -1,7 +1,7 @@
 /**
  * The process that carries libvirt's native, blocking calls for some hypervisors, so that a stuck
  * libvirtd never stops the broker. It is told over IPC what to do: { id, uri, method, args } -> {
- * id, result } or { id, error }. A broken connection is dropped and opened anew by the next call.
+ * id, result } or { id, error }. A broken connection is dropped and reopened by the next call.
  */
 import { DomainGetXMLDescFlags, Hypervisor } from 'libvirt'
 import type { PowerState } from '../api/machines.js'

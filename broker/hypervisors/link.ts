@@ -95,7 +95,7 @@ export class SshLink implements HypervisorLink {
     return this.#status
   }
 
-  /** Tries again now, with the settings as they are now; a line that is up is built anew. */
+  /** Tries again now, with the settings as they are now; a connection that is up is replaced. */
   reconnect(): void {
     this.#again = true
     this.#attempt?.abort()

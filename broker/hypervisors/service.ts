@@ -21,7 +21,7 @@ import { listenOf } from './listen.js'
 import type { HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import { scanHostKey } from './ssh-connection.js'
 
-/** A link that can be told to connect anew, with the settings as they are then. */
+/** A link that can be told to connect again, with the settings as they are then. */
 export type ManagedLink = HypervisorLink & { reconnect(): void }
 export type OpenLink = (
   name: string,
@@ -463,11 +463,7 @@ function toApi(
   machines: number,
   drain: Hypervisor['drain'],
 ): Hypervisor {
-  const maintenance = row.maintenance === 1
   const facts = status?.facts ?? null
-  // A host that is up and cannot be looked at says so in the place where one that is away does.
-  const linkReason =
-    status?.state === 'up' ? troubleOf(observation, unready) : (status?.reason ?? '')
   return {
     name: row.name,
     address: row.address,
@@ -475,18 +471,10 @@ function toApi(
     displayAddress: row.display_address,
     listenAddress: listenOf(row),
     listenAddressSetting: row.listen_address,
-    state: maintenance ? 'maintenance' : (status?.state ?? 'connecting'),
-    reason: maintenance
-      ? [row.maintenance_reason || 'Put in maintenance.', linkReason].filter(Boolean).join(' ')
-      : linkReason,
+    ...stateOf(row, status, observation, unready),
     since: new Date(status?.sinceMs ?? row.created_at).toISOString(),
-    observed: {
-      current: status?.state === 'up' && observation.current,
-      at:
-        observation.ageMs === null ? null : new Date(Date.now() - observation.ageMs).toISOString(),
-      reason: observation.reason,
-    },
-    maintenance,
+    observed: observedIn(status, observation),
+    maintenance: row.maintenance === 1,
     drain,
     hostKeyFingerprint: row.host_key_fingerprint,
     virtType: row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting,
@@ -504,6 +492,30 @@ function toApi(
       helper: facts.helper_version,
     },
     machines,
+  }
+}
+
+/** A host that is up and cannot be looked at says so in the place where one that is away does. */
+function stateOf(
+  row: HypervisorRow,
+  status: LinkStatus | undefined,
+  observation: Observation,
+  unready: string | null,
+): Pick<Hypervisor, 'state' | 'reason'> {
+  const reason = status?.state === 'up' ? troubleOf(observation, unready) : (status?.reason ?? '')
+  if (row.maintenance !== 1) return { state: status?.state ?? 'connecting', reason }
+  const why = row.maintenance_reason || 'Put in maintenance.'
+  return { state: 'maintenance', reason: [why, reason].filter(Boolean).join(' ') }
+}
+
+function observedIn(
+  status: LinkStatus | undefined,
+  { current, ageMs, reason }: Observation,
+): Hypervisor['observed'] {
+  return {
+    current: status?.state === 'up' && current,
+    at: ageMs === null ? null : new Date(Date.now() - ageMs).toISOString(),
+    reason,
   }
 }
 

@@ -79,7 +79,7 @@ async function streamJob(
   reply.raw.end()
 }
 
-/** A person without a role in the house sees the jobs that he has asked for himself. */
+/** A person without a role in the house sees the jobs that they have asked for themselves. */
 function ownOnly(by: Caller): { createdBy?: string } {
   return by.role === 'user' ? { createdBy: by.actor } : {}
 }
@@ -92,7 +92,7 @@ async function visibleJob(jobs: JobRunner, id: string, by: Caller): Promise<Job>
 
 /**
  * Every event holds the whole job, so its id is the mark of what it shows: who comes back with the
- * last one he has seen (`Last-Event-ID`) hears of it again only when the job has changed meanwhile,
+ * last one they have seen (`Last-Event-ID`) hears of it again only when the job has changed meanwhile,
  * or has ended.
  */
 function follow(

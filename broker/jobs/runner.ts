@@ -8,6 +8,7 @@ import { BrokerError, sentenceOf } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
 import type { JobRow } from '../store/tables.js'
 import { doneBefore, JobContext, type StepHook } from './context.js'
+import { failuresIn, stateAtEnd } from './ending.js'
 import { enterState, insertJob, type JobFilter, type NewJob, readJobs, setTarget } from './store.js'
 
 export interface JobKind<I> {
@@ -328,25 +329,10 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
         .select('state')
         .where('job_id', '=', id)
         .execute()
-      const failed = targets.filter((target) => target.state === 'failed').length
-      const good = targets.filter(
-        (target) => target.state === 'done' || target.state === 'skipped',
-      ).length
-      const state =
-        cancelled && (fault !== undefined || targets.some((target) => target.state === 'cancelled'))
-          ? 'cancelled'
-          : fault !== undefined
-            ? 'failed'
-            : failed === 0
-              ? 'succeeded'
-              : good > 0
-                ? 'partly'
-                : 'failed'
+      const states = targets.map((target) => target.state)
+      const state = stateAtEnd(states, fault !== undefined, cancelled)
       if (state === 'cancelled') await enterState(tx, id, 'cancelling')
-      await enterState(tx, id, state, {
-        message:
-          message !== '' ? message : failed > 0 ? `${failed} of ${targets.length} failed.` : '',
-      })
+      await enterState(tx, id, state, { message: message || failuresIn(states) })
     })
     this.#running.delete(id)
     this.#progress.delete(id)

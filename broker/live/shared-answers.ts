@@ -31,7 +31,7 @@ interface Kept {
 
 /**
  * Answers a list that many ask for at one moment from one reading of the database, put into words
- * and compressed once; one who names what he has already (If-None-Match) is told that it is still
+ * and compressed once; one who names what they have already (If-None-Match) is told that it is still
  * so. Any change ends what is kept. To be called after access is enforced: it comes after
  * permission. `now`: milliseconds of a clock that only goes forward.
  */
@@ -77,7 +77,7 @@ export function shareAnswers(
     return await encoded(request, reply, answer)
   })
 
-  // One who went away before his answer was ready leaves nobody waiting.
+  // One who went away before their answer was ready leaves nobody waiting.
   app.addHook('onResponse', async (request) => {
     made.get(request)?.give(null)
   })

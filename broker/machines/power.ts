@@ -68,13 +68,7 @@ export class Power {
         await link.resumeDomain(domainOf(machine))
         return 'It was paused and goes on.'
       }
-      if (!hasDisk(machine)) {
-        const first =
-          machine.type === 'vdi'
-            ? 'populate its initial machine'
-            : `run "berth image copy ${machine.name}"`
-        throw new BrokerError('no_generation', `${machine.name} has no disk yet: ${first} first.`)
-      }
+      refuseNoDisk(machine)
       // A host that lost its power leaves the throw-away layer behind, which blocks the next start (libvirt issue 684).
       if (machine.discard_changes === 1 && power !== 'shutting-down')
         await link.request('transient_clear', {
@@ -197,4 +191,11 @@ export class Power {
 /** Before what a host would do; what it has begun is not cut off. */
 function refuseIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw new BrokerError('cancelled', 'The job was cancelled.')
+}
+
+function refuseNoDisk(machine: MachineRow): void {
+  if (hasDisk(machine)) return
+  const { name, type } = machine
+  const first = type === 'vdi' ? 'populate its initial machine' : `run "berth image copy ${name}"`
+  throw new BrokerError('no_generation', `${name} has no disk yet: ${first} first.`)
 }

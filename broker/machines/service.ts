@@ -209,41 +209,33 @@ export class Machines {
       const type = patch.type ?? row.type
       refuseUnmanaged(name, row.disk, type)
       if (type !== row.type || patch.parent !== undefined) await refuseTypeChange(tx, row, type)
-      const given =
-        patch.parent === undefined
-          ? type === row.type
-            ? await nameOf(tx, row.parent_id)
-            : undefined
-          : (patch.parent ?? undefined)
-      const parent = await parentFor(tx, type, given)
+      const parent = await parentFor(tx, type, await parentAfter(tx, row, patch, type))
       const change = {
         type,
         parent_id: parent?.id ?? null,
         memory_mib: patch.memoryMib ?? row.memory_mib,
         vcpus: patch.vcpus ?? row.vcpus,
         network: patch.network ?? row.network,
-        ...(patch.domainXml === undefined ? {} : { domain_xml: patch.domainXml }),
-        ...(type === row.type
-          ? {}
-          : {
-              disk: PARENT_TYPE[type]
-                ? null
-                : (row.disk ?? diskOf(row, this.deps.hypervisors.row(row.hypervisor))),
-            }),
+        ...(type === row.type ? {} : { disk: this.#diskAs(type, row) }),
       }
-      if (patch.domainXml !== undefined) {
-        await refuseSharedTemplate(tx, patch.domainXml, 1, row.id)
-        Object.assign(change, hardwareOf(patch, patch.domainXml))
+      const { domainXml } = patch
+      if (domainXml !== undefined) {
+        await refuseSharedTemplate(tx, domainXml, 1, row.id)
+        Object.assign(change, hardwareOf(patch, domainXml), { domain_xml: domainXml })
       }
       this.#refuseImpossible({ ...row, ...change }, current, asked)
       await tx.updateTable('machine').set(change).where('id', '=', row.id).execute()
-      await recordEvent(tx, by, 'machine.change', `machine:${name}`, {
-        ...patch,
-        ...(patch.domainXml === undefined ? {} : { domainXml: 'given' }),
-      })
+      const said = domainXml === undefined ? patch : { ...patch, domainXml: 'given' }
+      await recordEvent(tx, by, 'machine.change', `machine:${name}`, said)
       return { id: row.id, job: await this.#redefine(tx, [row], by, asked, Object.keys(change)) }
     })
     return await this.#answer([id], job)
+  }
+
+  /** What stands on an image has its disk from that. */
+  #diskAs(type: MachineType, row: MachineRow): string | null {
+    if (PARENT_TYPE[type]) return null
+    return row.disk ?? diskOf(row, this.deps.hypervisors.row(row.hypervisor))
   }
 
   /** Names who depends on it and refuses, unless forced: then they are deleted too. */
@@ -507,14 +499,26 @@ export class Machines {
 
 type Hardware = Pick<MachineCreate, 'memoryMib' | 'vcpus' | 'network' | 'firmware'>
 
-/** What was not asked for is as the domain XML of one's own has it. */
+/** The name that was asked for; without one the parent stays, unless the type changes. */
+async function parentAfter(
+  tx: Queries,
+  row: MachineRow,
+  { parent }: MachinePatch,
+  type: MachineType,
+): Promise<string | undefined> {
+  if (parent !== undefined) return parent ?? undefined
+  return type === row.type ? await nameOf(tx, row.parent_id) : undefined
+}
+
+/** What was not asked for is as the given domain XML has it. */
 function hardwareOf(wish: Hardware, template: string | undefined) {
-  const own = template === undefined ? null : parseDomainXml(template)
+  const own: Partial<ReturnType<typeof parseDomainXml>> =
+    template === undefined ? {} : parseDomainXml(template)
   return {
-    memory_mib: wish.memoryMib ?? own?.memoryMib ?? 2048,
-    vcpus: wish.vcpus ?? own?.vcpus ?? 2,
-    network: wish.network ?? own?.network ?? 'network:default',
-    firmware: own?.firmware ?? wish.firmware ?? 'bios',
+    memory_mib: wish.memoryMib ?? own.memoryMib ?? 2048,
+    vcpus: wish.vcpus ?? own.vcpus ?? 2,
+    network: wish.network ?? own.network ?? 'network:default',
+    firmware: own.firmware ?? wish.firmware ?? 'bios',
   }
 }
 

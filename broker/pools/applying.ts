@@ -108,38 +108,30 @@ export class Applying {
       fields,
     }
     if (change.action === 'none') return change
-    const { namespace, from, size, settings, policy } = wanted
+    const { size, policy } = wanted
     let poolId = id
-    if (!pool) {
-      poolId = this.#note(
-        await this.pools.createIn(
-          this.tx,
-          {
-            name,
-            ...settings,
-            policy,
-            ...(namespace === undefined ? {} : { namespace }),
-            ...(from === undefined ? {} : { from }),
-            ...(size === undefined ? {} : { size }),
-          },
-          this.by,
-        ),
-      )
-    } else if (fields.some(({ field }) => field !== 'permissions' && field !== 'members')) {
-      this.#note(
-        await this.pools.changeIn(
-          this.tx,
-          name,
-          { policy, ...(size === undefined || size === pool.size ? {} : { size }) },
-          this.by,
-        ),
-      )
+    if (!pool) poolId = await this.#create(wanted)
+    else if (fields.some(({ field }) => field !== 'permissions' && field !== 'members')) {
+      const patch = { policy, ...(size === undefined || size === pool.size ? {} : { size }) }
+      this.#note(await this.pools.changeIn(this.tx, name, patch, this.by))
     }
     this.onTouched(poolId)
     if (wanted.permissions !== undefined)
       await this.#setGrants({ kind: 'pool', id: poolId, name }, wanted.permissions)
     if (wanted.members !== undefined) await this.#setMembers({ id: poolId, name }, wanted.members)
     return change
+  }
+
+  async #create({ name, namespace, from, size, settings, policy }: WantedPool): Promise<string> {
+    const wish = {
+      name,
+      ...settings,
+      policy,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(from === undefined ? {} : { from }),
+      ...(size === undefined ? {} : { size }),
+    }
+    return this.#note(await this.pools.createIn(this.tx, wish, this.by))
   }
 
   #note({ id, job }: Wished): string {

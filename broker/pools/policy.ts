@@ -74,7 +74,7 @@ export function retentionEnd(retention: string, idleSince: number): number {
 }
 
 /**
- * Nobody loses his desktop sooner than this after the policy was changed, or than the whole new
+ * Nobody loses their desktop sooner than this after the policy was changed, or than the whole new
  * retention where that is shorter: there is time for the warning.
  */
 const LEAST_AFTER_CHANGE_MS = 15 * 60_000

@@ -1,3 +1,4 @@
+import type { Job } from '../api/jobs.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
@@ -81,11 +82,7 @@ async function removeOne(
         await deps.machines.remove(row.name, true, BERTH),
       )
       if (job.state === 'cancelled') return await keepAfterAll(deps, machine)
-      if (job.state !== 'succeeded')
-        throw new BrokerError(
-          'hypervisor_refused',
-          job.targets.find((target) => target.state === 'failed')?.message ?? job.message,
-        )
+      if (job.state !== 'succeeded') throw failureOf(job)
       return
     } catch (error) {
       // Another job, a start perhaps, works on it: then it is deleted after that.
@@ -176,4 +173,9 @@ async function forgetPool(
     }
     await recordEvent(tx, BERTH, 'pool.deleted', `pool:${pool.name}`)
   })
+}
+
+function failureOf({ targets, message }: Job): BrokerError {
+  const failed = targets.find((target) => target.state === 'failed')
+  return new BrokerError('hypervisor_refused', failed?.message ?? message)
 }

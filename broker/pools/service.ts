@@ -15,6 +15,7 @@ import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
 import { requireMachine } from '../machines/store.js'
 import type { Queries, Store } from '../store/open.js'
+import type { MachineRow } from '../store/tables.js'
 import type { BuildInput } from './build-job.js'
 import {
   changedPolicy,
@@ -97,28 +98,13 @@ export class Pools extends EventEmitter<{
   /** As `create`, inside the caller's transaction; then `woke` is to be called. */
   async createIn(tx: Queries, wish: PoolCreate, by: Actor): Promise<Wished> {
     const golden = wish.from === undefined ? null : await requireMachine(tx, wish.from)
-    const size = wish.size ?? wish.policy?.min ?? (golden ? 1 : 0)
-    if (size > 0 && !golden)
-      throw new BrokerError(
-        'invalid_request',
-        `A pool that builds ${size} members needs the golden machine they are made from: give "from", or a size of 0.`,
-      )
+    const size = firstSize(wish, golden)
     const policy = checkedPolicy({ ...defaultPolicy(), min: size, ...wish.policy })
     const hardware: Hardware = {
       ...(golden && golden.type !== 'initial' ? { golden: golden.name } : {}),
       ...given(wish, ['memoryMib', 'vcpus', 'network', 'discardChanges']),
     }
-    const taken = await tx
-      .selectFrom('pool')
-      .select('name')
-      .where('name', '=', wish.name)
-      .executeTakeFirst()
-    if (taken)
-      throw new BrokerError(
-        'name_taken',
-        `There is a pool ${taken.name} already: choose another name, or change its size with ` +
-          `"berth pool resize ${taken.name} N".`,
-      )
+    await refuseTaken(tx, wish.name)
     const id = randomUUID()
     const now = this.deps.now()
     const hypervisors = await Promise.all(
@@ -332,7 +318,7 @@ export class Pools extends EventEmitter<{
     if (viewers.length > 0)
       throw new BrokerError(
         'assigned',
-        `Somebody is connected to ${machine.name}: wait until he has left.`,
+        `Somebody is connected to ${machine.name}: wait until they have left.`,
       )
     await tx.deleteFrom('assignment').where('machine_id', '=', machine.id).execute()
   }
@@ -605,4 +591,30 @@ function changedFields(one: PoolPolicy, other: PoolPolicy): Partial<PoolPolicy> 
       ([name, value]) => JSON.stringify(value) !== JSON.stringify(other[name as keyof PoolPolicy]),
     ),
   )
+}
+
+/** How many members it builds at first. Throws `invalid_request` where they could be made from nothing. */
+function firstSize({ size: wished, policy }: PoolCreate, golden: MachineRow | null): number {
+  const size = wished ?? policy?.min ?? (golden ? 1 : 0)
+  if (size > 0 && !golden)
+    throw new BrokerError(
+      'invalid_request',
+      `A pool that builds ${size} members needs the golden machine they are made from: ` +
+        'give "from", or a size of 0.',
+    )
+  return size
+}
+
+async function refuseTaken(queries: Queries, name: string): Promise<void> {
+  const taken = await queries
+    .selectFrom('pool')
+    .select('name')
+    .where('name', '=', name)
+    .executeTakeFirst()
+  if (taken)
+    throw new BrokerError(
+      'name_taken',
+      `There is a pool ${taken.name} already: choose another name, or change its size with ` +
+        `"berth pool resize ${taken.name} N".`,
+    )
 }

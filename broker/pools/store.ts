@@ -105,7 +105,7 @@ export async function enterDesktop(
 }
 
 /**
- * Writes what claims look at anew, after the power, the maintenance or the state of a machine
+ * Writes what claims look at again, after the power, the maintenance or the state of a machine
  * changed. One statement: between reading and writing the state could change, and a free desktop
  * would never be given again.
  */
@@ -201,7 +201,7 @@ export async function addMember(
   await refreshMembers(queries, [machine.id])
 }
 
-/** Somebody was let in who had no assignment: what he left is cleared away before anybody gets the desktop. */
+/** Somebody was let in who had no assignment: what they left is cleared away before anybody gets the desktop. */
 export async function markVisited(queries: Queries, machineId: string): Promise<void> {
   const { numUpdatedRows } = await queries
     .updateTable('desktop')

@@ -22,8 +22,8 @@ export function seesWhole(verbs: ReadonlySet<Verb>, reader: boolean): boolean {
 }
 
 /**
- * What somebody may know of a pool. `verbs`: what he may do with it; `reader`: he reads everything;
- * `machine`: his own desktop of it. Pure.
+ * What somebody may know of a pool. `verbs`: what they may do with it; `reader`: they read everything;
+ * `machine`: their own desktop of it. Pure.
  */
 export function poolFor(
   pool: Pool,
@@ -45,7 +45,7 @@ export function poolFor(
   }
 }
 
-/** A pool that can still grow makes one for who comes. What he has stays his in maintenance. */
+/** A pool that can still grow makes one for who comes. What they have stays theirs in maintenance. */
 function stateFor(pool: Pool, machine: string | null): 'yours' | 'free' | 'full' | 'maintenance' {
   if (machine !== null) return 'yours'
   if (pool.maintenance) return 'maintenance'
@@ -55,7 +55,7 @@ function stateFor(pool: Pool, machine: string | null): 'yours' | 'free' | 'full'
 }
 
 /**
- * Pools as this caller may see them. Those that he may not see at all are left as they are: the
+ * Pools as this caller may see them. Those that they may not see at all are left as they are: the
  * table of access takes them out.
  */
 export async function poolsFor(

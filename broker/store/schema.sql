@@ -249,8 +249,8 @@ CREATE TABLE console_seat (
 CREATE TABLE device_login ( -- the person who is logged in at a thin client
   thin_client_id TEXT PRIMARY KEY REFERENCES thin_client (id) ON DELETE CASCADE,
   account TEXT NOT NULL REFERENCES account (name) ON DELETE CASCADE,
-  since INTEGER NOT NULL, seen_at INTEGER NOT NULL, -- when he last did something there, or was shown a desktop
-  choice_kind TEXT, choice TEXT, -- the pool or machine that he chose
+  since INTEGER NOT NULL, seen_at INTEGER NOT NULL, -- when they last did something there, or were shown a desktop
+  choice_kind TEXT, choice TEXT, -- the pool or machine that they chose
   -- the desktop for which the device was last given a ticket, and when
   machine_id TEXT REFERENCES machine (id) ON DELETE SET NULL, ticket_at INTEGER,
   ends TEXT -- NULL: it lasts; else why it is over, until its viewer is gone

@@ -27,21 +27,27 @@ export function acceptanceOf(
   { code, address, asNew = false }: AcceptRequest,
 ): Acceptance {
   if (code !== undefined) return byCode(askers, code)
-  const ownAddress = address === undefined || address === subject.address
   const there = askers.filter((one) => address === undefined || one.address === address)
   if (there.length > 1) throw doubt(subject, askers)
   const [only] = there
-  const itself = subject.accepted && subject.here && ownAddress && !asNew
-  if (only === undefined) {
-    if (itself) return { kind: 'itself' }
-    if (asNew || !ownAddress) throw nobodyAsks(subject.id, address)
-    // It has not asked lately: its own address is what the administrator sees.
-    return { kind: 'for', asker: `address:${subject.address}` }
-  }
+  if (only === undefined) return ofNobody(subject, address, asNew)
   // One that asks from where the known device is has lost its key; from elsewhere it may be anybody.
-  if (itself && address === undefined && only.address !== subject.address)
-    throw doubt(subject, askers)
+  const isElsewhere = address === undefined && only.address !== subject.address
+  if (isElsewhere && subject.accepted && subject.here && !asNew) throw doubt(subject, askers)
   return { kind: 'for', asker: `code:${only.code}` }
+}
+
+/** Nobody asks in its place: it is meant itself. */
+function ofNobody(
+  subject: AcceptedSubject,
+  address: string | undefined,
+  asNew: boolean,
+): Acceptance {
+  const isOwnAddress = address === undefined || address === subject.address
+  if (asNew || !isOwnAddress) throw nobodyAsks(subject.id, address)
+  if (subject.accepted && subject.here) return { kind: 'itself' }
+  // It has not asked lately: its own address is what the administrator sees.
+  return { kind: 'for', asker: `address:${subject.address}` }
 }
 
 function nobodyAsks(id: string, address: string | undefined): BrokerError {

@@ -55,7 +55,7 @@ export class Askers {
 
   /**
    * The code on the screen of who asks in the place of this device. Nobody can make a claim that
-   * gives a code of his choice.
+   * gives a code of their choice.
    */
   code(deviceId: string, caller: Pick<Caller, 'claim' | 'address'>): string {
     return spelled(

@@ -208,23 +208,38 @@ async function partsOf(
 ): Promise<{ readonly parts: Part[]; readonly end: number | null }> {
   const parts: Part[] = []
   if (DECLARATION.test(text)) return { parts, end: 0 }
-  let at = matched(BETWEEN, text, matched(BEGIN, text, 0)?.end ?? 0)?.end ?? 0
-  const root = matched(ROOT_BEGIN, text, at)
-  if (!root) return { parts, end: at }
-  at = matched(BETWEEN, text, root.end)?.end ?? root.end
+  const rootAt = pastBetween(text, matched(BEGIN, text, 0)?.end ?? 0)
+  const root = matched(ROOT_BEGIN, text, rootAt)
+  if (!root) return { parts, end: rootAt }
+  let at = pastBetween(text, root.end)
   for (;;) {
     const begin = matched(ELEMENT_BEGIN, text, at)
     if (!begin) break
-    const [, kind = '', slash] = begin.groups
-    const to = slash === '/' ? begin.end : endOf(text, kind, begin.end)
-    if (to === null || count(text.slice(at, to), MARKS) > MOST_IN_ONE) return { parts, end: at }
-    parts.push({ kind: kind === 'client' ? 'client' : 'default', from: at, to })
-    at = matched(BETWEEN, text, to)?.end ?? to
+    const part = partAt(text, at, begin)
+    if (part === null) return { parts, end: at }
+    parts.push(part)
+    at = pastBetween(text, part.to)
     await turn.passed()
   }
   const end = matched(ROOT_END, text, at)
-  const whole = end !== null && matched(BETWEEN, text, end.end)?.end === text.length
-  return { parts, end: whole ? null : at }
+  const isWhole = end !== null && pastBetween(text, end.end) === text.length
+  return { parts, end: isWhole ? null : at }
+}
+
+/** Null: it does not end, or has so much in it that it is unusual. */
+function partAt(
+  text: string,
+  from: number,
+  { groups: [, kind = '', slash], end }: NonNullable<ReturnType<typeof matched>>,
+): Part | null {
+  const to = slash === '/' ? end : endOf(text, kind, end)
+  if (to === null || count(text.slice(from, to), MARKS) > MOST_IN_ONE) return null
+  return { kind: kind === 'client' ? 'client' : 'default', from, to }
+}
+
+/** Where the next element begins: past white space and comments. */
+function pastBetween(text: string, at: number): number {
+  return matched(BETWEEN, text, at)?.end ?? at
 }
 
 /** Where the element ends; null: it does not, or holds what is unusual. An end that stands in a comment is none. */

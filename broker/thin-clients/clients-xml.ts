@@ -10,7 +10,7 @@ export type Target =
   | { readonly protocol: 'pool'; readonly pool: string }
   | LoginTarget
 
-/** A person logs in and gets his desktop. `pools`: those that may be chosen; empty: all that he may use. */
+/** A person logs in and gets their desktop. `pools`: those that may be chosen; empty: all that they may use. */
 export interface LoginTarget {
   readonly protocol: 'login'
   readonly pools: readonly string[]
@@ -267,9 +267,7 @@ export class Reader {
   }
 
   #target(node: XmlNode): Target | null {
-    const written = this.#child(node, 'protocol')
-    const protocol =
-      written === null ? null : (PROTOCOL_NAMES.get(written.toLowerCase()) ?? written)
+    const protocol = this.#protocol(node)
     if (protocol === 'LOGIN') return this.#loginTarget(node)
     const pool = this.#child(node, 'desktop-pool')
     if (pool !== null && protocol === null)
@@ -281,7 +279,17 @@ export class Reader {
         node,
         `the protocol "${shown(protocol)}" is unknown: write SPICE, RDP, vmView or LOGIN`,
       )
-    const wanted = PROTOCOLS[protocol as keyof typeof PROTOCOLS]
+    return this.#targetBy(node, protocol as keyof typeof PROTOCOLS)
+  }
+
+  /** As it is written in these messages, however it was written in the file. */
+  #protocol(node: XmlNode): string | null {
+    const written = this.#child(node, 'protocol')
+    return written === null ? null : (PROTOCOL_NAMES.get(written.toLowerCase()) ?? written)
+  }
+
+  #targetBy(node: XmlNode, protocol: keyof typeof PROTOCOLS): Target | null {
+    const wanted = PROTOCOLS[protocol]
     const value = this.#child(node, wanted)
     if (value === null) return this.#error(node, `protocol ${protocol} needs <${wanted}>`)
     if (protocol === 'RDP')
@@ -318,7 +326,7 @@ export class Reader {
     if (other !== undefined)
       return this.#error(
         node,
-        `protocol LOGIN takes no <${other}>: what a person gets is his own, and <desktop-pool> limits it`,
+        `protocol LOGIN takes no <${other}>: what a person gets is their own, and <desktop-pool> limits it`,
       )
     return { protocol: 'login', pools }
   }

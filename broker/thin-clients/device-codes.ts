@@ -37,8 +37,8 @@ interface HandleState {
 }
 
 /**
- * Logins at thin clients that a person confirms on a page of Berth: the device shows a code, he
- * types it where he is logged in. Kept in the table of logins that were begun, with the device in
+ * Logins at thin clients that a person confirms on a page of Berth: the device shows a code, they
+ * type it where they are logged in. Kept in the table of logins that were begun, with the device in
  * the place of the provider: one row for the code, one for the device's handle, both by their
  * hashes. A device has one at a time.
  */

@@ -33,8 +33,8 @@ const TELL_END_MS = 60_000
 const SEEN_STEP_MS = 20_000
 
 /**
- * Who is logged in at which thin client: one person at a device, and he at no other. An end is
- * recorded first; then the viewer that he left there is ended, again and again until that succeeds.
+ * Who is logged in at which thin client: one person at a device, and at no other. An end is
+ * recorded first; then the viewer that they left there is ended, again and again until that succeeds.
  * `onChange`: a device is told something else from now on.
  */
 export class DeviceLogins {
@@ -120,11 +120,11 @@ export class DeviceLogins {
     return ended && performance.now() - ended.atMs < TELL_END_MS ? ended.sentence : null
   }
 
-  /** Logs him in here, and out wherever else he was; his choice comes with him. */
+  /** Logs them in here, and out wherever else they were; their choice comes with them. */
   async begin(device: ThinClientRow, account: AccountRow): Promise<void> {
     const now = this.deps.now()
     const by = { actor: account.name, address: device.address }
-    await this.end(device.id, 'Somebody has logged in anew.', by)
+    await this.end(device.id, 'Somebody has logged in again.', by)
     const left = await this.deps.store.transaction().execute(async (tx) => {
       const others = await tx
         .selectFrom('device_login')
@@ -237,7 +237,7 @@ export class DeviceLogins {
       .executeTakeFirst()
   }
 
-  /** Nobody looks any more at what he had opened there; then the login is forgotten. */
+  /** Nobody looks any more at what they had opened there; then the login is forgotten. */
   async #finish(row: DeviceLoginRow & { ends: string }, by: Actor): Promise<void> {
     const { store, consoles, log } = this.deps
     this.#ended.set(row.thin_client_id, { sentence: row.ends, atMs: performance.now() })
@@ -276,7 +276,7 @@ export class DeviceLogins {
     this.onChange(row.thin_client_id)
   }
 
-  /** The desktop is not his any more. */
+  /** The desktop is no longer theirs. */
   async #endOf(machineId: string, because: string): Promise<void> {
     const rows = await this.deps.store
       .selectFrom('device_login')

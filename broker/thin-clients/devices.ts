@@ -20,7 +20,7 @@ import type { Askers } from './askers.js'
 import { allMacs, believe, type DeviceMac, macsOf } from './device-macs.js'
 import type { DeviceLogins } from './device-logins.js'
 import type { Orders, Wish } from './orders.js'
-import { NOT_ASKED, type SeenDevices } from './seen.js'
+import { NOT_ASKED, type Seen, type SeenDevices } from './seen.js'
 
 export interface DevicesDeps {
   readonly store: Store
@@ -244,30 +244,36 @@ export class Devices {
   }
 
   #toApi(row: ListedRow, macs: readonly DeviceMac[], person: string | null): ThinClient {
-    const seen = this.deps.seen.of(row.id)
-    const hostname = seen?.hostname ?? row.hostname
+    const seen = this.deps.seen.of(row.id) ?? neverSeen(row)
     return {
       id: row.id,
       mac: row.mac,
       macs: [...macs],
       name: row.name,
       askers: this.#undecided(row),
-      address: seen?.address ?? row.address,
-      hostname,
-      version: seen?.version ?? row.version,
-      state: seen?.state ?? null,
-      sentence: seen?.sentence ?? NOT_ASKED,
-      machine: seen?.machine ?? null,
+      address: seen.address,
+      hostname: seen.hostname,
+      version: seen.version,
+      state: seen.state,
+      sentence: seen.sentence,
+      machine: seen.machine,
       assigned: row.assigned,
       assignedPool: row.assigned_pool,
       here: this.deps.seen.isHere(row.id),
       person,
       accepted: row.accepted === 1,
-      showing: seen?.showing ?? null,
-      note: [seen?.note, row.note, unbelieved(row, macs, hostname)].filter(Boolean).join(' '),
+      showing: seen.showing,
+      note: [seen.note, row.note, unbelieved(row, macs, seen.hostname)].filter(Boolean).join(' '),
       firstSeen: new Date(row.first_seen).toISOString(),
-      lastSeen: new Date(Math.max(row.last_seen, seen?.lastSeenMs ?? 0)).toISOString(),
+      lastSeen: new Date(Math.max(row.last_seen, seen.lastSeenMs)).toISOString(),
     }
+  }
+}
+
+function neverSeen({ address, hostname, version }: ThinClientRow): Seen {
+  return {
+    ...{ state: null, sentence: NOT_ASKED, machine: null, showing: null, note: '', lastSeenMs: 0 },
+    ...{ address, hostname, version, macs: [] },
   }
 }
 

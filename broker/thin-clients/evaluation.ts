@@ -181,15 +181,12 @@ export class Evaluations {
     const { device, newKey } = identity
     const targets = [...(await ownTargetsOf(this.deps.store, device)), ...(entry?.targets ?? [])]
     const opened = await this.#open(targets, { ...device, address })
-    const { ways, choices, person, console, state } = opened
+    const { ways, choices, person, state } = opened
     return {
       machine: opened.machine?.name ?? null,
       answer: {
         ...toAnswer(device.id, state, opened.sentence, { ways, choices, person }),
-        ...(console ? { console } : {}),
-        ...(person === undefined ? {} : { person }),
-        ...(ways ? { ways } : {}),
-        ...(choices ? { choices } : {}),
+        ...whatOpened(opened),
         ...(newKey === null ? {} : { deviceKey: newKey }),
         ...(state === 'ready' ? { viewer: entry?.viewer ?? DEFAULT_VIEWER_OPTIONS } : {}),
       },
@@ -265,5 +262,19 @@ function toAnswer(
     askAgainMs: askAgainMs(state),
     mark: markOf(state, sentence, more),
     brokerTimeMs: Date.now(),
+  }
+}
+
+function whatOpened({
+  console,
+  person,
+  ways,
+  choices,
+}: Opened): Pick<AskAnswer, 'console' | 'person' | 'ways' | 'choices'> {
+  return {
+    ...(console ? { console } : {}),
+    ...(person === undefined ? {} : { person }),
+    ...(ways ? { ways } : {}),
+    ...(choices ? { choices } : {}),
   }
 }

@@ -74,11 +74,11 @@ interface Newcomer {
 }
 
 /**
- * Who is this device? A MAC is a label that anybody can write on himself: at first contact, from a
+ * Who is this device? A MAC is a label that anybody can write on themselves: at first contact, from a
  * configured network, it gets a key, and from then on the key alone counts, whatever cards it has.
  * Until the key is shown for the first time it is on its way, and is given again to the same
  * device, since an answer may be lost. Whoever asks with the MACs of a known device and without its
- * key stays unknown until an administrator accepts him, by the code on his screen.
+ * key stays unknown until an administrator accepts them, by the code on their screen.
  */
 export class Identities {
   /** Keys that are on their way, by their hashes, which alone are kept: after a restart another one is given. */
@@ -197,17 +197,13 @@ export class Identities {
    * where it might have been the first, too, and after a while.
    */
   async #again({ caller, trusted, rows }: Newcomer): Promise<Identity | null> {
-    const row = rows.find((one) => one.accepted === 1 && one.believed === 1 && one.key_shown === 0)
+    const row = rows.find(isKeyOnItsWay)
     if (!row) return null
     const same = row.asker === askerOf(caller)
     // One of its cards is not known: another device at the same dock, unless its claim says that it is the same.
     if (!(same && caller.claim !== null) && freeMacs({ caller, rows }).length > 0) return null
-    const now = this.deps.now()
-    // An administrator has said who of them it is: nobody else, also not who asked first or stands beside it.
-    const named = row.accept_until > now
-    const late = now - row.key_given_at > KEY_LOST_AFTER_MS
     const wasGiven = same && row.key_hash !== null
-    if (!wasGiven && !(trusted && !named && (late || row.address === caller.address))) return null
+    if (!wasGiven && !(trusted && mayBeFirst(row, caller.address, this.deps.now()))) return null
     const key = same ? this.#onTheirWay.get(row.key_hash ?? '') : undefined
     return key === undefined
       ? await this.#giveKey(row, caller, {}, false)
@@ -495,4 +491,25 @@ async function tooMany(queries: Queries, address: string): Promise<string | null
     ? 'Too many unknown devices have asked. Ask the administrator to run "berth thin-client ' +
         'remove --unaccepted", or to accept those that are theirs.'
     : null
+}
+
+function isKeyOnItsWay(row: {
+  readonly accepted: number
+  readonly believed: number
+  readonly key_shown: number
+}): boolean {
+  return row.accepted === 1 && row.believed === 1 && row.key_shown === 0
+}
+
+/**
+ * Whether one that comes from here may be who asked first. Once an administrator has said who of
+ * them it is, it is nobody else, also not who asked first or stands beside it.
+ */
+function mayBeFirst(
+  row: { readonly accept_until: number; readonly key_given_at: number; readonly address: string },
+  address: string,
+  now: number,
+): boolean {
+  if (row.accept_until > now) return false
+  return now - row.key_given_at > KEY_LOST_AFTER_MS || row.address === address
 }

@@ -17,7 +17,7 @@ function isHis(login: LoginTimes, seat: Seat): boolean {
 
 /**
  * Why a person's login at a thin client is over, for its screen; null: it lasts. `seat`: of the
- * desktop that he opened there. What was not seen since `startedAt`, because the broker was away,
+ * desktop that they opened there. What was not seen since `startedAt`, because the broker was away,
  * counts from then on. Pure.
  */
 export function loginOver(

@@ -30,11 +30,11 @@ export interface OpeningDeps {
 
 /** For whom a desktop is opened: a thin client itself, or the person who is logged in at it. */
 export interface Opener {
-  /** As assignments name him: `thin-client:ID`, `user:KEY`. */
+  /** As assignments name them: `thin-client:ID`, `user:KEY`. */
   readonly holder: string
   readonly actor: Actor
   readonly asker: Asker
-  /** What he may do with a machine; clients.xml permits everything to the device itself. */
+  /** What they may do with a machine; clients.xml permits everything to the device itself. */
   readonly may: (verb: Verb, machine: string) => Promise<boolean>
 }
 

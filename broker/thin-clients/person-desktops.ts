@@ -39,7 +39,7 @@ export class PersonDesktops {
 
   constructor(readonly deps: PersonDesktopsDeps) {}
 
-  /** What a device with this target is told: to let somebody log in, to let him choose, or his desktop. */
+  /** What a device with this target is told: to let somebody log in, to let them choose, or their desktop. */
   async open(pools: readonly string[], device: ThinClientRow): Promise<Opened> {
     const { logins } = this.deps
     const login = await logins.of(device)
@@ -172,7 +172,7 @@ export class PersonDesktops {
     this.#begun.set(device.id, now)
   }
 
-  /** Throws `unauthenticated` when nobody is logged in there, and `not_found` for what he may not have. */
+  /** Throws `unauthenticated` when nobody is logged in there, and `not_found` for what they may not have. */
   async choose(
     device: ThinClientRow,
     target: LoginTarget,
@@ -255,7 +255,7 @@ export class PersonDesktops {
     return { password: own !== undefined, code: true, providers }
   }
 
-  /** The one that he chose, as long as he may have it; else all. */
+  /** The one that they chose, as long as they may have it; else all. */
   async #choices({ row, person }: DeviceLogin, pools: readonly string[]): Promise<Choice[]> {
     if (row.choice !== null && row.choice_kind !== null) {
       const chosen = { kind: row.choice_kind, name: row.choice }

@@ -16,7 +16,7 @@ export interface Caller extends Actor, Person {
   readonly login?: string
 }
 
-/** How the caller showed who he is. */
+/** How the caller showed who they are. */
 export type Login = Pick<Caller, 'address' | 'scopes' | 'token' | 'expiresAt' | 'login'>
 
 export async function rolesOf(queries: Queries, account: string): Promise<string[]> {

@@ -20,7 +20,7 @@ export interface PermissionsDeps {
 export class Permissions {
   constructor(readonly deps: PermissionsDeps) {}
 
-  /** What the person may do with it; null when he may not see it, or there is none. */
+  /** What the person may do with it; null when they may not see it, or there is none. */
   async on(person: Person, kind: ObjectKind, name: string): Promise<ReadonlySet<Verb> | null> {
     // In this order, so that what does not exist takes as long as what must not be seen.
     const grants = await this.grantsOf(person)
@@ -48,8 +48,8 @@ export class Permissions {
   }
 
   /**
-   * Throws `not_found` for what he may not see as for what does not exist, and `forbidden` for what
-   * he sees and may not do.
+   * Throws `not_found` for what they may not see as for what does not exist, and `forbidden` for what
+   * they see and may not do.
    */
   async require(person: Person, verb: Verb, kind: ObjectKind, name: string): Promise<void> {
     const verbs = await this.on(person, kind, name)
@@ -74,7 +74,7 @@ export class Permissions {
     return all.filter((item) => names.has(nameOf(item)))
   }
 
-  /** The grants that name the person, one of his roles, or everybody. */
+  /** The grants that name the person, one of their roles, or everybody. */
   async grantsOf({ key, roles }: Pick<Person, 'key' | 'roles'>): Promise<GrantOn[]> {
     const rows = await this.deps.store
       .selectFrom('permission_grant')

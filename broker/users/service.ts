@@ -169,11 +169,14 @@ export class Users {
     const answer = await this.deps.directories.login(name, password, account?.source ?? null)
     if (answer.kind === 'could-not-say') throw answer.fault
     if (answer.kind === 'refused') return answer
-    if (answer.kind === 'wrong') return null
+    return answer.kind === 'wrong' ? null : await this.#arriveIfMay(answer.person, address)
+  }
+
+  /** Null: another account has the name, or it is disabled. To a stranger that is a wrong password. */
+  async #arriveIfMay(person: Arrival, address: string): Promise<AccountRow | null> {
     try {
-      return await this.#arrive(answer.person, address)
+      return await this.#arrive(person, address)
     } catch (error) {
-      // Another account has the name, or it is disabled: to a stranger that is a wrong password.
       if (error instanceof BrokerError && ['forbidden', 'invalid_request'].includes(error.code))
         return null
       throw error

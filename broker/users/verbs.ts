@@ -76,14 +76,22 @@ export function reasonsOn(
 ): Reason[] {
   const mine = grants.filter((grant) => isFor(person, grant))
   const reasons: Reason[] = []
-  const own = object.kind === 'pool' || object.pools.length === 0
-  if (own)
+  if (object.kind === 'pool' || object.pools.length === 0)
     for (const grant of mine)
       if (grant.objectKind === object.kind && grant.objectId === object.id)
         reasons.push({ verbs: expand(grant.verbs), grant })
-  if (object.kind === 'pool') return reasons
+  return object.kind === 'pool' ? reasons : [...reasons, ...reasonsByPools(person, object, mine)]
+}
+
+/** What the pools of a machine give on it: all to who has it by that pool, and a part of it to the others. */
+function reasonsByPools(
+  person: Pick<Person, 'key'>,
+  object: Facts,
+  grants: readonly GrantOn[],
+): Reason[] {
   const held = object.holder?.user === person.key ? object.holder : null
-  for (const grant of mine) {
+  const reasons: Reason[] = []
+  for (const grant of grants) {
     if (grant.objectKind !== 'pool' || !object.pools.includes(grant.objectId)) continue
     const verbs = held?.pool === grant.objectId ? expand(grant.verbs) : onEveryMember(grant.verbs)
     if (verbs.size > 0) reasons.push({ verbs, grant })
@@ -130,7 +138,7 @@ function inScope(scopes: readonly Scope[] | null, verb: Verb): boolean {
   )
 }
 
-/** A person sees what at least one verb of his account applies to, if the token may look or do something there. */
+/** A person sees what at least one verb of their account applies to, if the token may look or do something there. */
 export function seesIt(
   person: Person,
   object: ObjectOfGrants,

@@ -71,7 +71,7 @@ export function defineDesktopCommands(program: Command, invocation: Invocation):
   program
     .command('rebuild')
     .argument('<MACHINE>')
-    .summary('make the disk of a desktop anew')
+    .summary('rebuild the disk of a desktop')
     .description(
       "Recreates the disk of a pool's member from the current generation; what is on it is " +
         'lost. Also repairs a member that failed.',

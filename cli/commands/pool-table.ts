@@ -74,7 +74,7 @@ function countsOf(pool: Pool): string {
     .join(', ')
 }
 
-/** Whether who asks has a desktop of it, or can have one; null: he may not. */
+/** Whether who asks has a desktop of it, or can have one; null: they may not. */
 function forYou({ forYou: seen }: Pool): string | null {
   if (!seen) return null
   return {

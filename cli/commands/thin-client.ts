@@ -197,7 +197,7 @@ function defineOrders(thinClient: Command, invocation: Invocation): void {
   thinClient
     .command('reconnect')
     .argument('<DEVICE>', DEVICE)
-    .summary('close its viewer and let it ask anew')
+    .summary('close its viewer and let it ask again')
     .description(
       'Closes the viewer; the device asks again at once what to show. The desktop goes on, ' +
         `and whoever is logged in stays so. ${waits}`,

@@ -64,7 +64,7 @@ def _display_path(host: Host, name: str) -> str:
     raise Failure(
         "libvirt",
         f"{name} has no VNC display on a socket: give it <graphics type='vnc'><listen type='socket'/>"
-        "</graphics> and start it anew.",
+        "</graphics> and start it again.",
     )
 
 

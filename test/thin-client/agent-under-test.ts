@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { ROOT } from '../support/broker-process.js'
 import { until } from '../support/until.js'
 
-/** Makes the bundle anew and gives its path: what is tested is the file that is installed. */
+/** Makes the bundle again and gives its path: what is tested is the file that is installed. */
 export async function bundleAgent(directory: string): Promise<string> {
   const { stdout } = await promisify(execFile)(join(ROOT, 'thin-client/bundle'), [
     join(directory, 'berth-thin-client.mjs'),

@@ -166,7 +166,7 @@ test('to reconnect: the viewer is closed, the device asks at once, and nobody is
   one.broker.tell(QUIET)
   t.match(await outcome(one), {
     outcome: 'done',
-    sentence: 'The viewer was closed, and the device asks anew.',
+    sentence: 'The viewer was closed, and the device asks again.',
   })
   t.ok(isAlive((await one.viewers.recorded('remote-viewer', 2)).pid))
   t.match(one.broker.questions.at(-1)?.body, { ended: undefined, have: undefined })

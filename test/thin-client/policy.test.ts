@@ -274,7 +274,7 @@ const TABLE: readonly Row[] = [
     becomes: { phase: 'showing', reconnecting: true, taken: ['o2'] },
     steps: [
       { do: 'obey', order: RECONNECT },
-      show('The administrator lets this device connect anew.'),
+      show('The administrator lets this device connect again.'),
       { do: 'end-viewer' },
     ],
   },

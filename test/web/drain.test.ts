@@ -58,7 +58,7 @@ t.test(
     await page.getByRole('button', { name: `Empty ${host}` }).click()
     const dialogue = page.getByRole('dialog')
     await dialogue.getByText(`These stay until they leave: ann (${mine})`).waitFor()
-    await dialogue.getByText(/^Deleted there and built anew elsewhere/).waitFor()
+    await dialogue.getByText(/^Deleted there and rebuilt elsewhere/).waitFor()
     t.equal(broker.rows('SELECT 1 FROM drain').length, 0, 'nothing is done before it is confirmed')
     await dialogue.getByRole('button', { name: `Empty ${host}` }).click()
     await page.getByText(/^1 of \d left$/).waitFor({ timeout: 20_000 })

@@ -49,7 +49,7 @@ export async function fullOffice(): Promise<SimulatedBroker> {
   await admin.post('/pools/desks/assign', { user: 'alexandra.wolkenstein-rodriguez' })
   await admin.put(`/machines/${LONG_NAME}/maintenance`, {
     on: true,
-    reason: 'the cables of the north window are laid anew',
+    reason: 'the cables of the north window are laid again',
   })
   const desk = new Desk(broker, newMac())
   await clientsXml(broker, entry(`mac="${desk.macs[0] ?? ''}"`, 'spice:desks-3'))

@@ -243,7 +243,7 @@ t.test(
     await page.getByText('A part of this page is missing').waitFor()
     t.ok(await page.getByRole('link', { name: 'Hypervisors' }).isVisible())
     await page.unroute(/\/assets\/house-pages/)
-    await page.getByRole('button', { name: 'Load the page anew' }).click()
+    await page.getByRole('button', { name: 'Reload the page' }).click()
     await row(page, 'lab').waitFor()
     t.match(page.url(), /\/pools$/)
     await close()

@@ -129,7 +129,7 @@ t.test(
     const confirm = dialogue.getByRole('button', { name: 'Populate machines' })
     t.ok(await confirm.isDisabled(), 'nobody knows yet')
     tell()
-    await dialogue.getByText(/already: (its disk is|their disks are) made anew from it/).waitFor()
+    await dialogue.getByText(/already: (its disk is|their disks are) recreated from it/).waitFor()
     t.ok(await confirm.isEnabled())
     const options = await dialogue.getByRole('option').allTextContents()
     t.ok(
@@ -142,7 +142,7 @@ t.test(
     await page.getByRole('heading', { name: 'Images', level: 1 }).waitFor()
     t.equal(search(), '')
     await page.goForward()
-    await dialogue.getByText(/made anew from it/).waitFor()
+    await dialogue.getByText(/recreated from it/).waitFor()
     await page.goBack()
     await page.getByRole('button', { name: 'Copy disk from source: gold' }).click()
     await dialogue.getByRole('button', { name: 'Cancel' }).click()

@@ -35,7 +35,7 @@ const untilAt = async (page: Page, path: string): Promise<void> => {
 }
 
 t.test(
-  'every page of the menu comes by a click, without loading anew, and the menu shows which one it is',
+  'every page of the menu comes by a click, without loading again, and the menu shows which one it is',
   async (t) => {
     const { page, faults } = await atHome({ height: 1_000 })
     await page.evaluate('window.sameDocument = true')

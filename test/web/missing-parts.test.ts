@@ -39,7 +39,7 @@ async function withMissing(
 const STYLED = `[...document.querySelectorAll('link[rel=stylesheet]')].every(({ sheet }) => sheet !== null)`
 const WHOLE = `document.querySelector('#login-name') !== null && ${STYLED}`
 
-/** Waits until the page says so; one that is just loaded anew says nothing. */
+/** Waits until the page says so; one that is just reloaded says nothing. */
 async function untilTrue(page: Page, what: string): Promise<void> {
   await until(async () => (await page.evaluate(what).catch(() => false)) === true, {
     withinMs: 20_000,
@@ -93,7 +93,7 @@ t.test(
       .waitFor({ timeout: 30_000 })
     t.ok(failed() >= 3, `it was tried ${failed()} times`)
     await context.unrouteAll()
-    await page.getByRole('button', { name: 'Load the page anew' }).click()
+    await page.getByRole('button', { name: 'Reload the page' }).click()
     await page.getByRole('button', { name: 'Get a desktop' }).waitFor({ timeout: 30_000 })
   },
 )
@@ -103,6 +103,6 @@ t.test('the same where the page has no script at all', async (t) => {
   await page.goto(it.broker.url)
   await page.getByRole('alert').getByText('could not be fetched').waitFor({ timeout: 30_000 })
   await context.unrouteAll()
-  await page.getByRole('button', { name: 'Load the page anew' }).click()
+  await page.getByRole('button', { name: 'Reload the page' }).click()
   await page.locator('#login-name').waitFor({ timeout: 20_000 })
 })

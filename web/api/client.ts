@@ -65,16 +65,9 @@ export async function apiText(
   return await (await request(method, path, options)).text()
 }
 
-async function request(
-  method: string,
-  path: string,
-  { body, background, signal, accept, mark, withinMs = PATIENCE_MS }: ApiOptions,
-): Promise<Response> {
-  const headers: Record<string, string> = { accept: accept ?? 'application/json' }
-  if (body !== undefined) headers['content-type'] = 'application/json'
-  if (method !== 'GET') headers['x-berth-csrf'] = csrf
-  if (background === true) headers['x-berth-background'] = '1'
-  if (mark !== undefined) headers['if-none-match'] = mark
+async function request(method: string, path: string, options: ApiOptions): Promise<Response> {
+  const { body, signal, withinMs = PATIENCE_MS } = options
+  const headers = headersOf(method, options)
   let response: Response
   try {
     response = await fetch(`/api/v1${path}`, {
@@ -91,6 +84,18 @@ async function request(
   }
   if (!response.ok && response.status !== 304) throw await refusal(response)
   return response
+}
+
+function headersOf(
+  method: string,
+  { body, background, accept, mark }: ApiOptions,
+): Record<string, string> {
+  const headers: Record<string, string> = { accept: accept ?? 'application/json' }
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  if (method !== 'GET') headers['x-berth-csrf'] = csrf
+  if (background === true) headers['x-berth-background'] = '1'
+  if (mark !== undefined) headers['if-none-match'] = mark
+  return headers
 }
 
 async function refusal(response: Response): Promise<ApiError> {

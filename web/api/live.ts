@@ -11,7 +11,7 @@ const due = new Map<string, ReturnType<typeof setTimeout>>()
 
 /**
  * A browser gives up after an answer that is none of the stream's, such as that of a server before
- * the broker; then it is opened anew.
+ * the broker; then it is reopened.
  */
 const REOPEN_MS = 3_000
 /** The broker says something every 15 s: after this silence the line hangs, whatever the browser believes of it. */
@@ -24,7 +24,7 @@ const HIDDEN_PATIENCE_MS = 5_000
 
 /**
  * Keeps what is shown true by the broker's push, as long as somebody is logged in; `mark`: that of
- * his session, null: nobody is. Gives whether the line stands.
+ * their session, null: nobody is. Gives whether the line stands.
  */
 export function useLive(mark: string | null): boolean {
   const [connected, setConnected] = useState(true)

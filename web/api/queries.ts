@@ -52,12 +52,12 @@ export function useSession(): UseQueryResult<Session | null, ApiError> {
   return useQuery<Session | null, ApiError>({ queryKey: SESSION_KEY, queryFn: readSession })
 }
 
-/** Whose is what this window keeps for itself: what he has typed and begun. */
+/** Whose is what this window keeps for itself: what they have typed and begun. */
 const PERSON = 'berth-person'
 
 /**
- * Another person, or nobody: what the last one saw is forgotten. What he had begun is there again
- * when he himself logs in.
+ * Another person, or nobody: what the last one saw is forgotten. What they had begun is there again
+ * when they log in themselves.
  */
 export function beginSession(session: Session | null): void {
   keepFor(session?.name ?? null)

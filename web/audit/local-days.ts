@@ -1,7 +1,7 @@
 const DAY = /^(\d{4})-(\d\d)-(\d\d)$/
 
 /**
- * A day as the reader means it, in his own time: the instant at which it begins, or at which it has
+ * A day as the reader means it, in their own time: the instant at which it begins, or at which it has
  * ended. What is no day stays as it is.
  */
 export function instantOf(text: string, end: 'begin' | 'end'): string {

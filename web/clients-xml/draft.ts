@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react'
 import type { ClientsXmlCheck } from '../../broker/api/thin-clients.js'
 import { api, ApiError } from '../api/client.js'
 
-/** What somebody has typed and not saved; `base`: the text that he began with, and its name. */
+/** What somebody has typed and not saved; `base`: the text that they began with, and its name. */
 export interface Draft {
   readonly base: string
   readonly etag: string

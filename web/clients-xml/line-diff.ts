@@ -37,27 +37,42 @@ export function lineDiff(before: string, after: string): DiffLine[] {
 
 function middle(old: readonly string[], now: readonly string[], offset: number): DiffLine[] {
   const [rows, columns] = [old.length, now.length]
-  const width = columns + 1
-  const lengths = rows * columns > MOST_CELLS ? null : new Uint32Array((rows + 1) * width)
-  const at = (row: number, column: number): number => lengths?.[row * width + column] ?? 0
-  if (lengths)
-    for (let row = rows - 1; row >= 0; row--)
-      for (let column = columns - 1; column >= 0; column--)
-        lengths[row * width + column] =
-          old[row] === now[column]
-            ? at(row + 1, column + 1) + 1
-            : Math.max(at(row + 1, column), at(row, column + 1))
+  const common = commonLengths(old, now)
   const lines: DiffLine[] = []
   for (let [row, column] = [0, 0]; row < rows || column < columns;) {
-    if (lengths && row < rows && column < columns && old[row] === now[column]) {
-      lines.push({ kind: 'same', text: now[column] ?? '', line: offset + column + 1 })
+    const isInside = row < rows && column < columns
+    if (common && isInside && old[row] === now[column]) {
+      lines.push(diffLine('same', now[column], offset + ++column))
       row++
-      column++
-    } else if (row < rows && (column >= columns || at(row + 1, column) >= at(row, column + 1)))
-      lines.push({ kind: 'gone', text: old[row] ?? '', line: offset + ++row })
-    else lines.push({ kind: 'new', text: now[column] ?? '', line: offset + ++column })
+    } else if (
+      isInside ? !common || common(row + 1, column) >= common(row, column + 1) : row < rows
+    )
+      lines.push(diffLine('gone', old[row], offset + ++row))
+    else lines.push(diffLine('new', now[column], offset + ++column))
   }
   return lines
+}
+
+function diffLine(kind: DiffLine['kind'], text = '', line: number): DiffLine {
+  return { kind, text, line }
+}
+
+/** How many lines both have in common from a row and a column on; null where that would be too much to count. */
+function commonLengths(
+  old: readonly string[],
+  now: readonly string[],
+): ((row: number, column: number) => number) | null {
+  if (old.length * now.length > MOST_CELLS) return null
+  const width = now.length + 1
+  const lengths = new Uint32Array((old.length + 1) * width)
+  const at = (row: number, column: number): number => lengths[row * width + column] ?? 0
+  for (let row = old.length - 1; row >= 0; row--)
+    for (let column = now.length - 1; column >= 0; column--)
+      lengths[row * width + column] =
+        old[row] === now[column]
+          ? at(row + 1, column + 1) + 1
+          : Math.max(at(row + 1, column), at(row, column + 1))
+  return at
 }
 
 /** Only what changes, with a few lines around; null stands for lines that are left out. */

@@ -7,8 +7,8 @@ import type { Session } from '../../broker/api/users.js'
 import { EndingBanner } from '../desktops/ending.js'
 
 /**
- * What he who sits before the screen must know: that it is taken soon, that somebody looks, that he
- * only looks himself, whose screen he has taken.
+ * What the person before the screen must know: that it is taken soon, that somebody looks, that they
+ * only look themselves, whose screen they have taken.
  */
 export function Notices({
   machine,

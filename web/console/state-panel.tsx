@@ -21,7 +21,7 @@ interface PanelProps {
   readonly take: () => void
 }
 
-/** In the place of the screen while there is none: what is going on, and what he can do. */
+/** In the place of the screen while there is none: what is going on, and what they can do. */
 export function StatePanel({
   state,
   machine,

@@ -22,7 +22,7 @@ import { ToWhereFrom, useBackName } from './to-desktops.js'
 
 interface ToolbarProps {
   readonly machine: string
-  /** Keys go to it; null: he only looks, or there is no screen. */
+  /** Keys go to it; null: they only look, or there is no screen. */
   readonly rfb: RFB | null
   readonly mayPaste: boolean
   readonly scaling: Scaling

@@ -23,7 +23,7 @@ export function useDeeds(offer: Offer): UseMutationResult<void, ApiError, Deed> 
 }
 
 /**
- * What else he may do with it; what is not permitted is not there. What is refused stands in the
+ * What else they may do with it; what is not permitted is not there. What is refused stands in the
  * card (`act`), or in the question that was confirmed.
  */
 export function CardMenu({
@@ -123,7 +123,7 @@ async function carryOut(offer: Offer, deed: Deed): Promise<void> {
     case 'rebuild':
       await api('POST', path`/machines/${machine}/${deed}`)
       return
-    // It was asked whether he means it, also while he is connected.
+    // It was asked whether they mean it, also while they are connected.
     case 'release':
       await api('POST', path`/machines/${machine}/release`, { body: { force: true } })
   }

@@ -27,7 +27,7 @@ export function Desktops({ session }: { session: Session }): ReactElement {
 }
 
 /**
- * What he has or was granted; the rest, which only an administrator sees, when it is asked for. The
+ * What they have or were granted; the rest, which only an administrator sees, when it is asked for. The
  * address says which.
  */
 function Cards({ offers, session }: { offers: readonly Offer[]; session: Session }): ReactElement {

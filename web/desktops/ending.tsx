@@ -10,7 +10,7 @@ import { timeLeft } from './countdown.js'
 import { OFFERS, OFFERS_TOPICS } from './get-desktop.js'
 import { machineOf } from './offer-state.js'
 
-/** title: what is taken and why; left: in how long. `extend`: the way to keep it, where there is one and he may. */
+/** title: what is taken and why; left: in how long. `extend`: the way to keep it, where there is one and they may. */
 interface End {
   readonly title: string
   readonly left: string
@@ -77,7 +77,7 @@ export function Ending({ offer }: { offer: Offer }): ReactElement | null {
   )
 }
 
-/** The same for him who works at the screen of `machine`. */
+/** The same for the person who works at the screen of `machine`. */
 export function EndingBanner({ machine }: { machine: string }): ReactElement | null {
   const { t } = useTranslation()
   const offers = useGet<OfferList>(OFFERS, OFFERS_TOPICS)

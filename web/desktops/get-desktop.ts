@@ -21,7 +21,7 @@ const WAIT_MS = 50_000
 const LINE_BROKE_MS = 2_000
 const PASSING: readonly string[] = ['no_connection', 'shutting_down']
 
-/** since: when it was asked for; queue: his place, and when the next may become free. */
+/** since: when it was asked for; queue: their place, and when the next may become free. */
 export interface Getting {
   readonly since: number
   readonly queue: ClaimAnswer['queue']
@@ -36,7 +36,7 @@ export interface GetDesktop {
 
 /**
  * Gets a desktop of a pool: claims, waits in the queue if it must, until it can be opened; then
- * `onReady`. What happens meanwhile is in the offer, by push. A place in the queue that he has
+ * `onReady`. What happens meanwhile is in the offer, by push. A place in the queue that they have
  * already, as after a reload, is kept by itself.
  */
 export function useGetDesktop(offer: Offer, onReady: (desktop: Desktop) => void): GetDesktop {
@@ -113,7 +113,10 @@ export function useGetDesktop(offer: Offer, onReady: (desktop: Desktop) => void)
   }
 }
 
-/** Null: it was given up. Throws ApiError; a line that broke is none, since his place in the queue is kept a while. */
+/**
+ * Null: it was given up. Throws ApiError; a line that broke is none, since their place in the queue
+ * is kept a while.
+ */
 async function claimUntilReady(
   pool: string,
   signal: AbortSignal,

@@ -18,7 +18,7 @@ import { useOpener } from './opener.js'
 import { OpenerDialogues } from './opener-dialogues.js'
 import { SystemPicture, systemOf } from './system-picture.js'
 
-/** A pool or machine: what it is, how it stands, and the one thing that he most likely wants. */
+/** A pool or machine: what it is, how it stands, and the one thing that they most likely want. */
 export function OfferCard({ offer }: { offer: Offer }): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()

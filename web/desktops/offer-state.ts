@@ -48,7 +48,7 @@ function machineState(t: TFunction, { power, connected, state }: Offer): Shown {
   }
 }
 
-/** The machine that a card's doings are about; null: he has none yet. */
+/** The machine that a card's doings are about; null: they have none yet. */
 export function machineOf({ kind, name, desktop }: Offer): string | null {
   return desktop?.machine ?? (kind === 'machine' ? name : null)
 }
@@ -76,7 +76,7 @@ const NEEDS: Readonly<Record<Deed, Verb>> = {
 }
 
 /**
- * What he may do with his desktop or machine, and what makes sense now; what is not permitted is
+ * What they may do with their desktop or machine, and what makes sense now; what is not permitted is
  * not shown at all. Pure.
  */
 export function deedsOf(offer: Offer): Array<{ readonly deed: Deed; readonly now: boolean }> {

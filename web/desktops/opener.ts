@@ -10,13 +10,13 @@ export interface Opener {
   readonly way: Way
   readonly pending: boolean
   readonly error: ApiError | null
-  /** A machine of his own is started before it is opened: since when, or null. */
+  /** A machine of their own is started before it is opened: since when, or null. */
   readonly startingSince: number | null
-  /** Somebody else has the screen: his sentence, and how to go on. Null: nobody. */
+  /** Somebody else has the screen: their sentence, and how to go on. Null: nobody. */
   readonly inUse: { readonly machine: string; readonly sentence: string } | null
   /** The ways by RDP of this machine are shown. */
   readonly rdpOf: string | null
-  /** `way`: it is remembered as the one that he wants. */
+  /** `way`: it is remembered as the one that they want. */
   open(way: Way, machine?: string): void
   /** Starts the machine, then opens it. */
   startAndOpen(): void
@@ -81,7 +81,7 @@ export function useOpener(offer: Offer, show: (machine: string) => void): Opener
   }
 }
 
-/** A machine that is his by name is switched on by a job; its power, and the end of the job, come by push. */
+/** A machine that is theirs by name is switched on by a job; its power, and the end of the job, come by push. */
 function useStart(
   offer: Offer,
   onRunning: () => void,

@@ -10,7 +10,7 @@ export class PartMissing extends Error {
 
 /**
  * As React's `lazy`, for a part that is fetched when it is first shown: where that fails, the page
- * is loaded anew by itself before anybody is told. Throws `PartMissing`.
+ * is reloaded by itself before anybody is told. Throws `PartMissing`.
  */
 export function lazyPart<Props>(
   fetchPart: () => Promise<ComponentType<Props>>,

@@ -6,7 +6,7 @@ const COUNTS_FOR_MS = 60_000
 
 /**
  * A script or a style of the pages could not be fetched. What failed is remembered by the browser
- * until the page is loaded anew, so that is done, twice at most. Settles only when it was of no
+ * until the page is reloaded, so that is done, twice at most. Settles only when it was of no
  * use, or the broker does not answer: a page that says so is better than the browser's own.
  */
 export async function reloadAgain(): Promise<void> {

@@ -21,7 +21,7 @@ import { chooseLanguage, type Language, LANGUAGES } from '../language/catalogue.
 import { PasswordDialogue } from '../login/password-dialogue.js'
 import { chosenTheme, chooseTheme, type Theme, THEMES } from './theme.js'
 
-/** Who is logged in, and what is his own affair: language, light or dark, password, the way out. */
+/** Who is logged in, and what is their own affair: language, light or dark, password, the way out. */
 export function UserMenu({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)

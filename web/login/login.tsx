@@ -10,8 +10,8 @@ import { ErrorAlert, ErrorState } from '../frame/error-state.js'
 import iconUrl from '../frame/icon.svg'
 
 /**
- * Stands in the place of every page until somebody is logged in; the address stays, so he goes on
- * where he wanted to.
+ * Stands in the place of every page until somebody is logged in; the address stays, so they go on
+ * where they wanted to.
  */
 export function Login(): ReactElement {
   const { t } = useTranslation()

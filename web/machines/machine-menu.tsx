@@ -26,20 +26,17 @@ function whyNot(
   | 'discardsAlready'
   | 'discardsNothing'
   | null {
-  const on = ON.includes(machine.power)
-  if (act.kind === 'power')
-    return act.action === 'start'
-      ? machine.power === 'running'
-        ? 'isOn'
-        : null
-      : on || machine.power === 'unknown'
-        ? null
-        : 'isOff'
+  if (act.kind === 'power') return whyNoPower(act.action === 'start', machine.power)
   if (act.kind === 'maintenance')
     return act.on === machine.maintenance ? (act.on ? 'inMaintenance' : 'notInMaintenance') : null
   if (act.kind !== 'discard') return null
   if (machine.type !== 'vdi') return 'onlyVdi'
   return act.on === machine.discardChanges ? (act.on ? 'discardsAlready' : 'discardsNothing') : null
+}
+
+function whyNoPower(isStart: boolean, power: Machine['power']): 'isOn' | 'isOff' | null {
+  if (isStart) return power === 'running' ? 'isOn' : null
+  return ON.includes(power) || power === 'unknown' ? null : 'isOff'
 }
 
 export interface MachineMenuProps {

@@ -7,7 +7,7 @@ import { useAct } from '../api/queries.js'
 import { Confirm } from '../parts/confirm.js'
 import { Affected } from './act-dialogue.js'
 
-/** Takes a machine back from who has it, also while he is connected; says so before. */
+/** Takes a machine back from who has it, also while they are connected; says so before. */
 export function ReleaseMachine({
   machine,
   desktop,

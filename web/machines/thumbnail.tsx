@@ -58,7 +58,7 @@ function usePicture(name: string, wanted: boolean): string | null {
         signal: gone.signal,
         headers: { 'x-berth-background': '1' },
       })
-      if (response.status === 403) clearInterval(timer) // he may not see it, and hears the same each time
+      if (response.status === 403) clearInterval(timer) // they may not see it, and hear the same each time
       setUrl(response.ok ? URL.createObjectURL(await response.blob()) : null)
     }
     const ask = (): void => {

@@ -11,7 +11,7 @@ export function useMachines() {
   return useGet<MachineList>('/machines', ['machines'])
 }
 
-/** Who has which machine, by the machine's name, each called as people call him; empty until it is known. */
+/** Who has which machine, by the machine's name, each called as people call them; empty until it is known. */
 export function useDesktops(): ReadonlyMap<string, Desktop> {
   const { data } = useGet<DesktopList>('/desktops', ['desktops'])
   const desktops = data?.desktops ?? NOBODY

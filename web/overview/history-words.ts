@@ -49,34 +49,41 @@ export function summaryText(
   history: History,
   { key }: Chart,
 ): string {
-  const at = (index: number): string => timeText(language, startOf(history, index), history.span)
+  if (key === 'sessions') return sessionsText(t, language, history)
+  return key === 'waits' ? waitsText(t, language, history) : startsText(t, language, history)
+}
+
+function sessionsText(t: TFunction, language: string, history: History): string {
   const now = newest(history)
-  if (key === 'sessions') {
-    const [most, assigned] = [peakOf(history.sessionsMost), peakOf(history.assignedMost)]
-    return t('houseHistory.summaries.sessions', {
-      now: history.sessionsMost[now] ?? 0,
-      assigned: history.assignedMost[now] ?? 0,
-      most: most?.value ?? 0,
-      at: at(most?.index ?? now),
-      mostAssigned: assigned?.value ?? 0,
-    })
-  }
-  if (key === 'waits') {
-    const [most, longest] = [
-      peakOf(history.waitingMost),
-      Math.max(
-        peakOf(history.longestWaitSeconds)?.value ?? 0,
-        peakOf(history.waitedMostSeconds)?.value ?? 0,
-      ),
-    ]
-    return longest === 0
-      ? t('houseHistory.summaries.noWaits')
-      : t('houseHistory.summaries.waits', {
-          most: most?.value ?? 0,
-          at: at(most?.index ?? now),
-          longest: durationText(language, longest),
-        })
-  }
+  const [most, assigned] = [peakOf(history.sessionsMost), peakOf(history.assignedMost)]
+  return t('houseHistory.summaries.sessions', {
+    now: history.sessionsMost[now] ?? 0,
+    assigned: history.assignedMost[now] ?? 0,
+    most: most?.value ?? 0,
+    at: peakTime(language, history, most),
+    mostAssigned: assigned?.value ?? 0,
+  })
+}
+
+function waitsText(t: TFunction, language: string, history: History): string {
+  const most = peakOf(history.waitingMost)
+  const longest = Math.max(
+    peakOf(history.longestWaitSeconds)?.value ?? 0,
+    peakOf(history.waitedMostSeconds)?.value ?? 0,
+  )
+  if (longest === 0) return t('houseHistory.summaries.noWaits')
+  return t('houseHistory.summaries.waits', {
+    most: most?.value ?? 0,
+    at: peakTime(language, history, most),
+    longest: durationText(language, longest),
+  })
+}
+
+function peakTime(language: string, history: History, peak: ReturnType<typeof peakOf>): string {
+  return timeText(language, startOf(history, peak?.index ?? newest(history)), history.span)
+}
+
+function startsText(t: TFunction, language: string, history: History): string {
   const count = history.starts.reduce<number>((sum, value) => sum + (value ?? 0), 0)
   const medians = history.startMedianSeconds.filter((value) => value !== null)
   if (medians.length === 0) return t('houseHistory.summaries.startsAlone', { count })

@@ -139,7 +139,7 @@ export function DataTable<T>(props: DataTableProps<T>): ReactElement {
   )
 }
 
-/** What a search or a filter hides is not chosen any more: nobody does something to what he does not see. */
+/** What a search or a filter hides is not chosen any more: nobody does something to what they do not see. */
 function useOnlyShown<T>(
   { idOf, selected, onSelect }: DataTableProps<T>,
   lines: ReadonlyArray<Arranged<T>>,

@@ -7,7 +7,7 @@ import { useGet } from '../api/queries.js'
 const DEVICE = 'thin-client:'
 
 /**
- * Whoever has a desktop, as people call him: a device by the name it gives itself. The devices are
+ * Whoever has a desktop, as people call them: a device by the name it gives itself. The devices are
  * asked for only where one of these holders is one.
  */
 export function useHolderNames(holders: ReadonlyArray<string | null>): (holder: string) => string {
@@ -28,7 +28,7 @@ export function useHolderNames(holders: ReadonlyArray<string | null>): (holder: 
   }, [data, t])
 }
 
-/** The same rows, each with its holder as people call him. */
+/** The same rows, each with its holder as people call them. */
 export function useNamedHolders<T extends { readonly holder: string | null }>(
   rows: readonly T[],
 ): readonly T[] {

@@ -5,7 +5,7 @@ import { useGet } from '../api/queries.js'
 import { TextField } from './fields.js'
 
 /**
- * The name of a person: those who are known are offered, and one who is not is told to be so; he
+ * The name of a person: those who are known are offered, and one who is not is told to be so; they
  * may still come from a directory.
  */
 export function PersonField({

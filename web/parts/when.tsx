@@ -8,7 +8,7 @@ const STEPS: ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]> = [
   ['second', 1_000],
 ]
 
-/** The time now, anew every `everyMs` while the page is seen; nothing is asked of the broker for it. */
+/** The time now, again every `everyMs` while the page is seen; nothing is asked of the broker for it. */
 export function useNow(everyMs: number): number {
   const [now, setNow] = useState(Date.now())
   useEffect(() => {

@@ -15,7 +15,7 @@ import { PersonState } from './people.js'
 import { PersonTokens } from './person-tokens.js'
 import { PersonActions } from './person-actions.js'
 
-/** One person: what is known of him, what he has, and what he may do and why. */
+/** One person: what is known of them, what they have, and what they may do and why. */
 export function PersonPage({ session }: { session: Session }): ReactElement {
   const { name = '' } = useParams()
   const user = useGet<User>(path`/users/${name}`, ['people'])

@@ -174,7 +174,7 @@ t.test(
 )
 
 t.test(
-  "6: an expired desktop that its holder asks for again is his anew, and not the next one's",
+  "6: an expired desktop that its holder asks for again is his again, and not the next one's",
   async (t) => {
     const broker = await place(t, 1, { retention: 'PT1H', onExpiry: 'keep' })
     await everyone(broker)
@@ -184,7 +184,7 @@ t.test(
     t.match(await claim(broker, 'ann'), { desktop: { machine: 'p-1' } })
     t.ok(
       Date.parse((await desktopOf(broker, 'p-1')).expiresAt ?? '') > Date.now() + 3_000_000,
-      'its time began anew',
+      'its time began again',
     )
     await t.rejects(claim(broker, 'bob'), { code: 'pool_exhausted' })
   },
@@ -278,7 +278,7 @@ t.test(
     t.match((await claim(broker, 'bob')).desktop, { machine: 'p-1' })
     await until(() => (broker.host().domains.get('p-1')?.boots ?? 0) > bootsOfAnn, {
       withinMs: 10_000,
-      what: 'it was started anew for bob',
+      what: 'it was started again for bob',
     })
   },
 )
@@ -311,7 +311,7 @@ t.test(
     )
     await until(async () => (await show(broker, 'p')).members.length === 2, {
       withinMs: 60_000,
-      what: 'the pool made what it lost anew',
+      what: 'the pool made what it lost again',
     })
   },
 )

@@ -316,7 +316,7 @@ t.test('what cannot move is shut down or named; domains of others too', async (t
   await untilEmpty(broker, 'hv1')
 })
 
-t.test('a desktop that is kept for its last holder is not built anew', async (t) => {
+t.test('a desktop that is kept for its last holder is not built again', async (t) => {
   const broker = await place(t, 2, { onRelease: 'keep' })
   const mine = await claim(broker, 'ann')
   const host = hostOf(broker, mine)

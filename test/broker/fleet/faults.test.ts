@@ -37,7 +37,7 @@ async function reconnected(): Promise<void> {
   await hv1.restart('sshd')
   await until(async () => (await berth.untilHypervisor('hv1', 'up')).since !== since, {
     withinMs: 30_000,
-    what: 'hv1 is connected anew',
+    what: 'hv1 is connected again',
   })
 }
 /**

@@ -34,13 +34,13 @@ function held(): { files: number; libvirtFiles: number; libvirtThreads: number }
     libvirtThreads: readdirSync(`/proc/${carrier}/task`).length,
   }
 }
-async function anew({ link }: LinkUnderTest): Promise<void> {
+async function again({ link }: LinkUnderTest): Promise<void> {
   const { sinceMs } = link.status()
   ;(link as SshLink).reconnect()
   await until(() => link.status().state === 'up' && link.status().sinceMs !== sinceMs, {
     withinMs: 30_000,
     everyMs: 5,
-    what: 'the line is made anew',
+    what: 'the line is made again',
   })
   await link.listDomains()
 }
@@ -48,9 +48,9 @@ async function anew({ link }: LinkUnderTest): Promise<void> {
 t.test('fifty reconnects leave no file, connection or thread behind', async (t) => {
   const line = open()
   await line.link.untilUp(30_000)
-  for (let round = 0; round < 5; round += 1) await anew(line)
+  for (let round = 0; round < 5; round += 1) await again(line)
   const before = held()
-  for (let round = 0; round < 50; round += 1) await anew(line)
+  for (let round = 0; round < 50; round += 1) await again(line)
   const slack = 4 // what the last one has not given back yet
   await until(
     () => {

@@ -37,7 +37,7 @@ async function labelsOf(scenario: Scenario, start: Moment): Promise<string[]> {
 /** The fault of this moment: a step's fault, a call that is refused again and again, or an answer that is lost once. */
 function faultAt(wanted: string): (label: string) => void {
   const [call = wanted] = wanted.split(' called')
-  // a stream that ends is a lost line: it is opened anew for 90 s
+  // a stream that ends is a lost line: it is reopened for 90 s
   const again = wanted.includes(' called') && !wanted.includes(' file_')
   return (label) => {
     if (

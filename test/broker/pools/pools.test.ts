@@ -262,7 +262,7 @@ t.test(
     await untilMembers(broker, 'p', ['assigned running'])
     await until(() => (broker.host().domains.get('p-1')?.boots ?? 0) > boots, {
       withinMs: 20_000,
-      what: 'it was started anew',
+      what: 'it was started again',
     })
     t.same(broker.rows('SELECT unclean FROM desktop'), [{ unclean: null }])
   },

@@ -68,10 +68,10 @@ t.test('a key whose answer was lost is given again, to the same device', async (
   t.match(await desk.ask(), { device, deviceKey }, 'an older agent, by MAC and address')
   desk.key = null
   desk.claim = 'ab'.repeat(32)
-  const anew = await desk.ask()
-  t.match(anew, { device, deviceKey: /^[0-9a-f]{64}$/ }, 'switched on again meanwhile')
+  const again = await desk.ask()
+  t.match(again, { device, deviceKey: /^[0-9a-f]{64}$/ }, 'switched on again meanwhile')
   desk.key = null
-  t.match(await desk.ask(), { device, deviceKey: anew.deviceKey }, 'by its claim')
+  t.match(await desk.ask(), { device, deviceKey: again.deviceKey }, 'by its claim')
   await broker.stop()
   await broker.start()
   desk.key = null

@@ -110,7 +110,7 @@ t.test('a login whose screen shows no desktop ends after the stated time', async
   t.match(await listed(broker, busy), { person: 'alice' }, 'who is connected stays')
 })
 
-t.test('a device that is switched on anew, or is removed, has nobody logged in', async (t) => {
+t.test('a device that is switched on again, or is removed, has nobody logged in', async (t) => {
   const broker = await peopleOffice()
   t.teardown(async () => {
     await broker.remove()
