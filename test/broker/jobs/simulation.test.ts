@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import t from 'tap'
+import type { Job } from '../../../broker/api/jobs.js'
 import { BERTH } from '../../../broker/audit/store.js'
 import { BrokerError } from '../../../broker/errors.js'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
@@ -217,7 +218,6 @@ class Walk {
       )
     ).flat()
     const order = await this.#bringInOrder()
-    await this.engine.remove()
     return [
       ...this.seen,
       ...lost,
@@ -229,16 +229,20 @@ class Walk {
   async #bringInOrder(): Promise<string[]> {
     const { machines, images } = this.engine
     const { machines: left } = { machines: await machines.list({ type: 'vdi' }) }
-    for (const { name } of left)
-      await this.engine
-        .ended(await machines.power(name, { action: 'poweroff' }, BERTH))
-        .catch(() => {})
+    const powerOff = async (name: string): Promise<Job> =>
+      await this.engine.ended(
+        await this.#whenFree(async () => await machines.power(name, { action: 'poweroff' }, BERTH)),
+      )
+    for (const { name } of left) await powerOff(name).catch(() => {})
     await this.engine.idle()
-    for (const name of ['src', 'gold'])
-      await this.engine.ended(await machines.power(name, { action: 'poweroff' }, BERTH))
-    await this.engine.succeeded(await images.copy('gold', undefined, BERTH))
+    for (const name of ['src', 'gold']) await powerOff(name)
+    await this.engine.succeeded(
+      await this.#whenFree(async () => await images.copy('gold', undefined, BERTH)),
+    )
     if (left.length > 0)
-      await this.engine.succeeded(await images.populate('gold', { force: true }, BERTH))
+      await this.engine.succeeded(
+        await this.#whenFree(async () => await images.populate('gold', { force: true }, BERTH)),
+      )
     await this.engine.idle()
     const generations = await images.generations('gold')
     return [
@@ -250,6 +254,21 @@ class Walk {
               `left: ${generations.map(({ name, state, machines: count }) => `${name} ${state} ${count}`).join(', ')}`,
           ]),
     ].map((fault) => `in the end: ${fault}`)
+  }
+
+  /** What was released meanwhile is renewed by jobs of the broker's own, which are waited for. */
+  async #whenFree(wish: () => Promise<string>): Promise<string> {
+    for (let tries = 0; ; tries += 1)
+      try {
+        return await wish()
+      } catch (error) {
+        if (!(error instanceof BrokerError && error.code === 'busy') || tries === 10) throw error
+        await this.engine.idle()
+      }
+  }
+
+  async remove(): Promise<void> {
+    await this.engine.remove()
   }
 
   async #rules(): Promise<string[]> {
@@ -265,12 +284,16 @@ t.test(
       fc.array(ACT, { minLength: 6, maxLength: 22 }),
       async (acts) => {
         const walk = await Walk.begin()
-        for (const act of acts) {
-          await walk.act(act)
-          await delay(1)
+        try {
+          for (const act of acts) {
+            await walk.act(act)
+            await delay(1)
+          }
+          const faults = await walk.end()
+          if (faults.length > 0) throw new Error(faults.join('\n'))
+        } finally {
+          await walk.remove()
         }
-        const faults = await walk.end()
-        if (faults.length > 0) throw new Error(faults.join('\n'))
       },
     )
     const seed = process.env['BERTH_SEED']
