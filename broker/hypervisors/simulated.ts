@@ -607,11 +607,13 @@ function makeOverlay(
   { name, base, fresh, owner }: NewOverlay,
   operation: string | undefined,
 ): void {
+  if (!host.images.has(base)) throw refusal('not_found', `there is no image ${base}`)
   ownOf(host, 'overlays', name, owner)
+  const made = host.marks.get(`overlays/${name}`)?.operation
+  const isMadeByThis = operation !== undefined && made === operation
+  if ((isMadeByThis || !fresh) && host.overlays.get(name) === base) return
   if (host.domains.get(name.replace(/\.qcow2$/, ''))?.running)
     throw refusal('in_use', `a running machine has ${name} open`)
-  if (!host.images.has(base)) throw refusal('not_found', `there is no image ${base}`)
-  if (!fresh && host.overlays.get(name) === base) return
   host.overlays.set(name, base)
   host.marks.set(`overlays/${name}`, { owner, operation, result: {} })
 }

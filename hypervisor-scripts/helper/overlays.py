@@ -134,9 +134,13 @@ def _make(host: Host, request: Request, templates: Templates, item: Item) -> Non
     template = templates.on(base)
     with writing(overlays, name, request) as locked:
         must_hold(locked, overlays, name, request)
-        own(overlays, name, item["owner"])
+        mark = own(overlays, name, item["owner"])
         must_be_link(host, name)
-        if not item["fresh"] and _stands_on(host, name, base):
+        # Made by this very operation, whose answer was lost: the machine may run on it by now.
+        again = (
+            mark is not None and mark.operation is not None and mark.operation == request.operation
+        )
+        if (again or not item["fresh"]) and _stands_on(host, name, base):
             _link(host, name)
             return
         if open_in_use(host, "overlays", name):
