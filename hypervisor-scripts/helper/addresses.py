@@ -1,12 +1,15 @@
 """Addresses of a guest that this host can vouch for.
 
-A guest may say anything of itself, so what its agent says is only a hint: an address counts when a DHCP server of libvirt leased
-it to the domain's MAC, or when the host's own neighbour table has it at that MAC. The host's own addresses never count.
+A guest may say anything of itself, so what its agent says is only a hint: an address counts when a
+DHCP server of libvirt leased it to the domain's MAC, or when the host's own neighbour table has it
+at that MAC. The host's own addresses never count.
 
-A neighbour table believes whoever speaks: a guest that says "10.9.0.5 is at my MAC" is written into it, while connections to
-10.9.0.5 go by the host's routes to somebody else. So an address counts only where the host's route to it ends, without a
-gateway, on the bridge of that very card: what connects to it then stays among the guest's own neighbours. Of those, what libvirt
-has leased to another MAC does not count either, nor, where libvirt has leased it to nobody, what another MAC answers for, too.
+A neighbour table believes whoever speaks: a guest that says "10.9.0.5 is at my MAC" is written into
+it, while connections to 10.9.0.5 go by the host's routes to somebody else. So an address counts
+only where the host's route to it ends, without a gateway, on the bridge of that very card: what
+connects to it then stays among the guest's own neighbours. Of those, what libvirt has leased to
+another MAC does not count either, nor, where libvirt has leased it to nobody, what another MAC
+answers for, too.
 """
 
 import ipaddress
@@ -25,7 +28,8 @@ from virsh import COMMAND
 
 Result = Dict[str, Any]
 
-# " vnet0      52:54:00:aa:bb:cc    ipv4         192.168.122.10/24"; the agent leaves name and MAC of later lines as "-".
+# " vnet0      52:54:00:aa:bb:cc    ipv4         192.168.122.10/24"; the agent leaves name and MAC
+# of later lines as "-".
 LINE = re.compile(r"\s*\S+\s+(-|[0-9a-f]{2}(?::[0-9a-f]{2}){5})\s+ipv[46]\s+([0-9a-f.:]+)/\d+\s*")
 # "2026-11-29 01:47:38  52:54:00:24:ff:15  ipv4  192.168.77.10/24  pc  01:52:…" of virsh net-dhcp-leases.
 LEASE = re.compile(
@@ -38,7 +42,9 @@ MOST_HINTS = 16
 
 
 def guest_addresses(host: Host, request: Request) -> Result:
-    """Gives {items: [{address, source}]}; source is lease, arp or agent. Raises not_found when the domain is not running."""
+    """Gives {items: [{address, source}]}; source is lease, arp or agent. Raises not_found when
+    the domain is not running.
+    """
     name = request.args["domain"]
     cards = _cards(host, request, name)
     others = set(_own(request)) | _leased_to_others(host, set(cards))
@@ -58,7 +64,9 @@ def guest_addresses(host: Host, request: Request) -> Result:
 
 
 def _cards(host: Host, request: Request, name: str) -> Dict[str, str]:
-    """On which device of the host each of the domain's MACs is: the bridge of its card, or the card where it is on none."""
+    """On which device of the host each of the domain's MACs is: the bridge of its card, or the
+    card where it is on none.
+    """
     lines = command(host, name, "domiflist {domain}").splitlines()
     if not command(host, name, "domstate {domain}").strip().startswith(("running", "paused")):
         raise Failure("not_found", f"The domain {name} is not running.")
@@ -157,7 +165,9 @@ def _is_usable(text: str, others: Set[str]) -> bool:
 
 
 def proven(request: Request, hints: List[str], cards: Dict[str, str]) -> List[str]:
-    """Those that the neighbour table has at one of the cards, on its device, and for which nobody else there answers."""
+    """Those that the neighbour table has at one of the cards, on its device, and for which
+    nobody else there answers.
+    """
     devices = {
         device: [text for text in hints if on_link(request, text, device)]
         for device in set(cards.values())

@@ -1,8 +1,9 @@
 """Who else answers for an address of a guest.
 
-The kernel keeps one neighbour for an address, and it is whoever spoke last: a guest that speaks for a neighbour's address,
-which no DHCP server knows, stands there in its place. So everybody on the bridge is asked, and an address for which another MAC
-answers, too, is nobody's. This is what a host does before it gives itself an address (RFC 5227, RFC 4862), seen from outside.
+The kernel keeps one neighbour for an address, and it is whoever spoke last: a guest that speaks for
+a neighbour's address, which no DHCP server knows, stands there in its place. So everybody on the
+bridge is asked, and an address for which another MAC answers, too, is nobody's. This is what a host
+does before it gives itself an address (RFC 5227, RFC 4862), seen from outside.
 """
 
 import contextlib
@@ -107,7 +108,8 @@ class ArpQuestion(Question):
     def send(self, text: str) -> None:
         own = self.socket.getsockname()[4]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
-            # With an address of this host: a question without one would tell a guest that just starts that its address is taken.
+            # With an address of this host: a question without one would tell a guest that just
+            # starts that its address is taken.
             way.connect((text, DISCARD_PORT))
             sender = socket.inet_aton(way.getsockname()[0])
         words = (1, ETHERTYPE_IPV4, 6, 4, ARP_REQUEST, own, sender, NO_MAC, socket.inet_aton(text))

@@ -1,10 +1,12 @@
 """Keeps images from all but root and QEMU, and generations from being written by anybody.
 
-libvirt makes QEMU's user the owner of whatever a machine stands on when it starts (dynamic_ownership, its security_dac.c), and
-never takes that back for a backing file, which others may use. An owner may change the mode and write, so a QEMU that is broken
-into could change the golden image of everybody. A generation never changes, so it gets the kernel's immutable flag: then libvirt
-cannot give it away (it notes that and goes on), and no mistake of root's writes it either. With SELinux libvirt must be able to
-label it, and SELinux itself keeps QEMU from writing; file systems without the flag, such as NFS, stay as libvirt leaves them.
+libvirt makes QEMU's user the owner of whatever a machine stands on when it starts
+(dynamic_ownership, its security_dac.c), and never takes that back for a backing file, which others
+may use. An owner may change the mode and write, so a QEMU that is broken into could change the
+golden image of everybody. A generation never changes, so it gets the kernel's immutable flag: then
+libvirt cannot give it away (it notes that and goes on), and no mistake of root's writes it either.
+With SELinux libvirt must be able to label it, and SELinux itself keeps QEMU from writing; file
+systems without the flag, such as NFS, stay as libvirt leaves them.
 """
 
 import errno
@@ -61,8 +63,8 @@ def is_sealed(handle: int) -> bool:
 
 
 def close_generations(images: Directory) -> None:
-    """Closes those that an older Berth left open, that libvirt gave to QEMU, whose maker was killed before it could, or whose
-    group is no longer QEMU's.
+    """Closes those that an older Berth left open, that libvirt gave to QEMU, whose maker was killed
+    before it could, or whose group is no longer QEMU's.
 
     Only what carries Berth's mark and is read-only already: sources are written by their machines.
     """

@@ -62,7 +62,8 @@ def _name(number: int) -> str:
 
 
 def _is_writable(path: str) -> bool:
-    # root may write anywhere but on a read-only or broken file system: only trying tells. The file has no name and is gone at once.
+    # root may write anywhere but on a read-only or broken file system: only trying tells. The file
+    # has no name and is gone at once.
     try:
         with tempfile.TemporaryFile(dir=path) as handle:
             handle.write(b"berth")

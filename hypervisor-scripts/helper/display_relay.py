@@ -1,9 +1,10 @@
 """A way from the broker's account to the VNC display of one domain.
 
-libvirt gives that display a socket that only root and QEMU reach. So the helper listens on a socket of its own with a
-random name, which the broker's account alone may open, for one connection and a few seconds; then it carries the bytes.
-Where the display's socket is, libvirt says; that the domain's own QEMU listens there, and not somebody else whose socket a
-forged definition names, the kernel says.
+libvirt gives that display a socket that only root and QEMU reach. So the helper listens on a socket
+of its own with a random name, which the broker's account alone may open, for one connection and a
+few seconds; then it carries the bytes. Where the display's socket is, libvirt says; that the
+domain's own QEMU listens there, and not somebody else whose socket a forged definition names, the
+kernel says.
 """
 
 import os

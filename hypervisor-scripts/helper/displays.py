@@ -31,7 +31,9 @@ def spice_channels(
 
 
 def running_names(host: Host) -> List[str]:
-    """The running domains that the broker can know. Another name could mean something to virsh, such as "a; destroy b"."""
+    """The running domains that the broker can know. Another name could mean something to virsh,
+    such as "a; destroy b".
+    """
     names = [line.strip() for line in host.shells.run("list --name").splitlines()]
     return [name for name in names if DOMAIN_NAME.fullmatch(name)]
 

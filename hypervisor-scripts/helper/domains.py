@@ -55,7 +55,8 @@ def command(host: Host, name: str, words: str, **more: Any) -> str:
 def identify(host: Host, name: str, uuid: str, strict: bool = True) -> bool:
     """Whether this host has the domain; raises Failure('foreign') when name and UUID are not of one domain.
 
-    Whatever changes a domain asks here first and then names it by UUID: another one that has its name by now is not meant.
+    Whatever changes a domain asks here first and then names it by UUID: another one that has its
+    name by now is not meant.
     """
     try:
         found = host.shells.run(f"domname {uuid}").strip()
@@ -80,7 +81,9 @@ def identify(host: Host, name: str, uuid: str, strict: bool = True) -> bool:
 
 
 def exists(host: Host, uuid: str) -> bool:
-    """Whether libvirt has the domain. virsh gives no codes, and what it says is not read: why a command failed is looked up."""
+    """Whether libvirt has the domain. virsh gives no codes, and what it says is not read: why a
+    command failed is looked up.
+    """
     return uuid in host.shells.run("list --all --uuid").split()
 
 

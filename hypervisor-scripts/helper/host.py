@@ -45,7 +45,9 @@ class Directory:
         return f"{self.path}/{name}"
 
     def parts(self) -> int:
-        """The handle of the directory, closed to all but root, in which files are written before they have their name."""
+        """The handle of the directory, closed to all but root, in which files are written before
+        they have their name.
+        """
         with self._lock:
             if self._parts is None:
                 self._parts = self._open_parts()

@@ -63,7 +63,9 @@ def sshd(host: Host, request: Request) -> Result:
 
 
 def libvirt(host: Host, request: Request) -> Result:
-    """{libvirt, qemu}: versions as libvirt says them; qemu is null where it knows none. Raises libvirt when it is silent."""
+    """{libvirt, qemu}: versions as libvirt says them; qemu is null where it knows none. Raises
+    libvirt when it is silent.
+    """
     text = host.shells.run("version")
     found = {
         key: re.search(pattern, text)

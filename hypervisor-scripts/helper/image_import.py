@@ -30,7 +30,9 @@ INSPECT_TIMEOUT_MS = 60_000
 
 
 def open_import(host: Host, path: str) -> int:
-    """Opens a regular file of the import directory, and nothing else: no link, no device, no FIFO, nothing elsewhere."""
+    """Opens a regular file of the import directory, and nothing else: no link, no device, no
+    FIFO, nothing elsewhere.
+    """
     host.load_settings()
     allowed = os.path.realpath(host.import_directory)
     try:

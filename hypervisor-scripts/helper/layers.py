@@ -20,7 +20,9 @@ LAYER_MARK = ".TRANSIENT-"
 
 
 def layer_of(name: str, domain: Optional[str] = None) -> str:
-    """The throw-away layer that libvirt lays on an overlay: by default for the machine that the overlay is named after."""
+    """The throw-away layer that libvirt lays on an overlay: by default for the machine that the
+    overlay is named after.
+    """
     return f'{name}{LAYER_MARK}{domain or name[: -len(".qcow2")]}'
 
 

@@ -1,9 +1,10 @@
 """Overlays of vdi machines, and the throw-away layers that libvirt lays on them.
 
-With `<transient/>` libvirt 9 makes its layer DISK.TRANSIENT-DOMAIN beside the disk's path *as the domain XML names it*,
-without following links (tried with libvirt 9.0 and QEMU 7.2). So a domain whose disk is transient/NAME, a symbolic link to
-overlays/NAME, writes its throw-away layer into the transient directory, which may be another and faster disk.
-A layer that a crash left behind blocks the next start ("already exists"), so it is removed here.
+With `<transient/>` libvirt 9 makes its layer DISK.TRANSIENT-DOMAIN beside the disk's path *as the
+domain XML names it*, without following links (tried with libvirt 9.0 and QEMU 7.2). So a domain
+whose disk is transient/NAME, a symbolic link to overlays/NAME, writes its throw-away layer into the
+transient directory, which may be another and faster disk. A layer that a crash left behind blocks
+the next start ("already exists"), so it is removed here.
 """
 
 import os

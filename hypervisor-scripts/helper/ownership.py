@@ -1,9 +1,10 @@
 """Which files of this host Berth made, and for what.
 
-Every file that Berth makes carries a mark before it has its name: an extended attribute that only root can set (as
-libvirt itself remembers the owners of images). Nothing is removed or replaced whose mark does not name this very file and
-the machine or generation for which the broker asks. The mark goes with a file that is renamed in place, survives every
-kill -9, and is not on what somebody else put under the same name; a copy made by hand under another name is not Berth's.
+Every file that Berth makes carries a mark before it has its name: an extended attribute that only
+root can set (as libvirt itself remembers the owners of images). Nothing is removed or replaced
+whose mark does not name this very file and the machine or generation for which the broker asks. The
+mark goes with a file that is renamed in place, survives every kill -9, and is not on what somebody
+else put under the same name; a copy made by hand under another name is not Berth's.
 """
 
 import errno
@@ -123,7 +124,9 @@ def own(directory: Directory, name: str, owner: str) -> Optional[Mark]:
 
 
 def files_adopt(host: Host, request: Any) -> Dict[str, Any]:
-    """Marks files that an older Berth made, each when it is proven to be what the broker takes it for. Gives {items}."""
+    """Marks files that an older Berth made, each when it is proven to be what the broker takes
+    it for. Gives {items}.
+    """
     items: List[Dict[str, Any]] = []
     for item in request.args["items"]:
         request.stop_if_cancelled()

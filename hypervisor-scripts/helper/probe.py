@@ -1,9 +1,9 @@
 """Whether guests really run under KVM.
 
-/dev/kvm may exist and guests hang or crawl under it: where the machine is itself a guest without nested virtualisation, KVM
-may be emulated in software. So something is booted: a boot sector of 512 bytes that writes to QEMU's isa-debug-exit
-device, which ends QEMU with a known exit code. It is booted under emulation too, since a slow start alone may only mean
-a busy host.
+/dev/kvm may exist and guests hang or crawl under it: where the machine is itself a guest without
+nested virtualisation, KVM may be emulated in software. So something is booted: a boot sector of 512
+bytes that writes to QEMU's isa-debug-exit device, which ends QEMU with a known exit code. It is
+booted under emulation too, since a slow start alone may only mean a busy host.
 """
 
 import os
@@ -19,7 +19,8 @@ TIMEOUT_MS = 10_000
 # mov dx, 0x501; mov al, 0x10; out dx, al; hlt
 BOOT_SECTOR = (b"\xba\x01\x05\xb0\x10\xee\xf4").ljust(510, b"\0") + b"\x55\xaa"
 EXIT_CODE = (0x10 << 1) | 1  # isa-debug-exit: (value << 1) | 1
-# KVM on hardware boots the sector in 0.2 s, about as fast as emulation. KVM in software was seen to take 60 times as long.
+# KVM on hardware boots the sector in 0.2 s, about as fast as emulation. KVM in software was seen to
+# take 60 times as long.
 QUICK_MS = 1000
 SLOWER_THAN_EMULATION = 5
 # Where even the oldest CPU model of QEMU lacks something, KVM does not stand on real hardware.

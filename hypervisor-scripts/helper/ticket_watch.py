@@ -1,8 +1,8 @@
 """Burns a ticket once its viewer has settled, or its time has passed.
 
-A viewer opens about eight channels, each with the ticket. Burned at the first one, most of the others would be refused;
-not burned at all, a second viewer could use the same ticket. So: a new viewer is there, and its number of channels has not
-changed for 1.5 s.
+A viewer opens about eight channels, each with the ticket. Burned at the first one, most of the
+others would be refused; not burned at all, a second viewer could use the same ticket. So: a new
+viewer is there, and its number of channels has not changed for 1.5 s.
 """
 
 import threading

@@ -12,10 +12,12 @@ check_host() {
         fail 'Python is older than 3.9; use a newer release of this system.'
     command -v libvirtd >/dev/null || command -v virtqemud >/dev/null ||
         fail 'libvirt is not installed; install libvirt-daemon-system (Debian, Ubuntu) or libvirt-daemon-kvm (RHEL).'
-    command -v virsh >/dev/null || fail 'virsh is missing; install libvirt-clients (Debian, Ubuntu) or libvirt-client (RHEL).'
+    command -v virsh >/dev/null ||
+        fail 'virsh is missing; install libvirt-clients (Debian, Ubuntu) or libvirt-client (RHEL).'
     command -v qemu-system-x86_64 >/dev/null || [[ -x /usr/libexec/qemu-kvm ]] ||
         fail 'QEMU is not installed; install qemu-system-x86 (Debian, Ubuntu) or qemu-kvm (RHEL).'
-    command -v qemu-img >/dev/null || fail 'qemu-img is missing; install qemu-utils (Debian, Ubuntu) or qemu-img (RHEL).'
+    command -v qemu-img >/dev/null ||
+        fail 'qemu-img is missing; install qemu-utils (Debian, Ubuntu) or qemu-img (RHEL).'
     for program in sudo visudo openssl setpriv prlimit useradd usermod ip; do
         command -v "${program}" >/dev/null || fail "${program} is missing; install it."
     done
@@ -31,7 +33,8 @@ check_roots() {
         [[ -d "${root}" ]] || continue
         mode="$(stat -c %a -- "${root}")"
         ((8#${mode} & 1)) ||
-            fail "QEMU cannot enter ${root} (mode ${mode}), which the broker has for itself where it runs on this host; pass another directory with --root."
+            fail "QEMU cannot enter ${root} (mode ${mode}), which the broker has for itself \
+where it runs on this host; pass another directory with --root."
     done
 }
 
@@ -42,16 +45,19 @@ check_sshd() {
     settings="$("${sshd}" -T -C "user=${account},host=localhost,addr=127.0.0.1" 2>"${work_folder}/sshd")" ||
         fail "sshd refuses its own settings: $(head -n 1 -- "${work_folder}/sshd")"
     grep -qxE 'allowtcpforwarding (yes|all|local)' <<<"${settings}" ||
-        fail "sshd forbids port forwarding; set 'AllowTcpForwarding yes' for user ${account} in /etc/ssh/sshd_config and restart sshd."
+        fail "sshd forbids port forwarding; set 'AllowTcpForwarding yes' for user ${account} \
+in /etc/ssh/sshd_config and restart sshd."
     grep -qxE 'allowstreamlocalforwarding (yes|all|local)' <<<"${settings}" ||
-        fail "sshd forbids forwarding to sockets; set 'AllowStreamLocalForwarding yes' for user ${account} in /etc/ssh/sshd_config and restart sshd."
+        fail "sshd forbids forwarding to sockets; set 'AllowStreamLocalForwarding yes' for \
+user ${account} in /etc/ssh/sshd_config and restart sshd."
     if grep -qx 'disableforwarding yes' <<<"${settings}"; then
         fail "sshd forbids all forwarding; remove 'DisableForwarding yes' from /etc/ssh/sshd_config and restart sshd."
     fi
     grep -qx 'pubkeyauthentication yes' <<<"${settings}" ||
         fail "sshd refuses keys; set 'PubkeyAuthentication yes' in /etc/ssh/sshd_config and restart sshd."
     grep -qE '^authorizedkeysfile (.* )?(%h/)?\.ssh/authorized_keys( |$)' <<<"${settings}" ||
-        fail "sshd does not read .ssh/authorized_keys; add it to AuthorizedKeysFile in /etc/ssh/sshd_config and restart sshd."
+        fail "sshd does not read .ssh/authorized_keys; add it to AuthorizedKeysFile in \
+/etc/ssh/sshd_config and restart sshd."
     if grep -q '^allowusers ' <<<"${settings}" && ! grep -qE "^allowusers ${account}(@|\$)" <<<"${settings}"; then
         fail "sshd lets only some users in; add ${account} to AllowUsers in /etc/ssh/sshd_config and restart sshd."
     fi

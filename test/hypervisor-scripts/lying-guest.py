@@ -64,7 +64,9 @@ import socket, struct
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0))
 mac = bytes.fromhex("{GUEST.replace(':', '')}")
 for claimed in {[TRUE, FAR, BEYOND, BESIDE, FIXED]!r}:
-    arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + socket.inet_aton(claimed) + bytes(6) + socket.inet_aton("192.168.122.1")
+    asked = socket.inet_aton("192.168.122.1")
+    arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + socket.inet_aton(claimed)
+    arp += bytes(6) + asked
     s.send(b"\\xff" * 6 + mac + b"\\x08\\x06" + arp)
 """
     subprocess.run(

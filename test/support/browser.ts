@@ -67,11 +67,11 @@ export async function loaded(page: Page): Promise<void> {
 function retryWhenNetworksChange(page: Page): void {
   const goto = page.goto.bind(page)
   page.goto = async (url, options) => {
-    for (;;)
+    for (let tries = 1; ; tries += 1)
       try {
         return await goto(url, options)
       } catch (error) {
-        if (!String(error).includes('ERR_NETWORK_CHANGED')) throw error
+        if (tries === 10 || !String(error).includes('ERR_NETWORK_CHANGED')) throw error
       }
   }
 }
