@@ -9,6 +9,7 @@ import type { Observer } from '../broker/machines/observer.js'
 import { defaultPolicy } from '../broker/pools/policy.js'
 import { Occupancy } from '../broker/occupancy/occupancy.js'
 import { openStore, type Store } from '../broker/store/open.js'
+import { inTransaction } from '../broker/store/transaction.js'
 import { ROOT } from '../test/support/broker-process.js'
 import type { BenchOptions, Places } from './places.js'
 import { median, milliseconds, type Report } from './report.js'
@@ -136,7 +137,7 @@ function hostsOf(store: Store): Hosts {
 
 async function fill(store: Store, size: number): Promise<void> {
   const now = Date.now()
-  await store.transaction().execute(async (tx) => {
+  await inTransaction(store, async (tx) => {
     for (let index = 0; index < HOSTS; index += 1) {
       await tx
         .insertInto('hypervisor')

@@ -6,6 +6,7 @@ import { enterDesktop, poolById, type PoolWithPolicy, requirePool } from '../poo
 import { uncleanAfter } from '../pools/policy.js'
 import { GroupedWrites } from '../store/grouped-writes.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { AssignmentRow } from '../store/tables.js'
 import type { Hosts } from './hosts.js'
 import { expiresAt, shownHolder } from './policy.js'
@@ -680,7 +681,7 @@ export class Claims extends EventEmitter<{
 
   /** The holder wants more time; also a session that was warned goes on from now. */
   async extend(machine: { id: string; name: string }, by: Actor): Promise<void> {
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const now = this.deps.now()
       const held = await tx
         .selectFrom('assignment')

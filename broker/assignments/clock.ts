@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 
 const LAST_LOOK = 'assignments-last-look'
 /** Less is the noise of timers. */
@@ -52,7 +53,7 @@ export class FairClock {
       passed === 0 ? (before === null ? 0 : Math.round(this.now() - before)) : this.#step()
     const away = this.deps.hypervisors().filter((name) => !this.deps.isObserved(name))
     const unknown = this.deps.unknownMachines()
-    await store.transaction().execute(async (tx) => {
+    await inTransaction(store, async (tx) => {
       if (unfair !== 0) {
         await tx.updateTable('assignment').set(moved(unfair)).execute()
         // Who waits keeps their place: no clock puts a newcomer before them, and no absence of the

@@ -8,6 +8,7 @@ import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
 import { Rounds } from '../rounds.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { Turn } from '../turn.js'
 import type { Claims } from './claims.js'
 import type { Cleaner } from './cleaner.js'
@@ -298,7 +299,7 @@ export class Keeper {
     takenAt: number,
     sentence: string,
   ): Promise<void> {
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await tx
         .updateTable('assignment')
         .set({ warned_for: takenAt })

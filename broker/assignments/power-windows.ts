@@ -5,6 +5,7 @@ import type { Machines } from '../machines/service.js'
 import { dueEntries } from '../pools/schedule.js'
 import { type PoolWithPolicy, readPool } from '../pools/store.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { Claims } from './claims.js'
 import type { Hosts } from './hosts.js'
 import { shownHolder } from './policy.js'
@@ -66,7 +67,7 @@ export class PowerWindows {
       const gone = row.connected === 0 && this.deps.hosts.unknownUse(row.machine_id) === null
       if (gone) await this.#shutdown(row)
       else if (connected === 'warn') {
-        await this.deps.store.transaction().execute(async (tx) => {
+        await inTransaction(this.deps.store, async (tx) => {
           await tx
             .updateTable('assignment')
             .set({ stop_at: stopAt })

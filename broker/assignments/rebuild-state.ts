@@ -8,6 +8,7 @@ import { freeMac, ownerOf, takeMacs } from '../machines/macs.js'
 import type { Observer } from '../machines/observer.js'
 import { addMember, refreshMembers } from '../pools/store.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { nameKey } from '../users/names.js'
 import type { DesktopRow } from '../store/tables.js'
 import { type MachineRecord, type PoolRecord, readRecord } from './records.js'
@@ -37,22 +38,19 @@ export async function rebuildState(deps: RebuildDeps, dryRun: boolean, by: Actor
   const found: Found[] = []
   for (const hypervisor of deps.hypervisors.names())
     found.push(...(await readHost(deps, hypervisor, result)))
-  await deps.store
-    .transaction()
-    .execute(async (tx) => {
-      const restore = new Restore(tx, deps, result)
-      await restore.all(found)
-      if (!dryRun)
-        await recordEvent(tx, by, 'state.rebuild', 'berth', {
-          machines: result.machines.length,
-          pools: result.pools.length,
-          assignments: result.assignments.length,
-        })
-      else throw new DryRun()
-    })
-    .catch((error: unknown) => {
-      if (!(error instanceof DryRun)) throw error
-    })
+  await inTransaction(deps.store, async (tx) => {
+    const restore = new Restore(tx, deps, result)
+    await restore.all(found)
+    if (!dryRun)
+      await recordEvent(tx, by, 'state.rebuild', 'berth', {
+        machines: result.machines.length,
+        pools: result.pools.length,
+        assignments: result.assignments.length,
+      })
+    else throw new DryRun()
+  }).catch((error: unknown) => {
+    if (!(error instanceof DryRun)) throw error
+  })
   if (!dryRun)
     for (const hypervisor of new Set(found.map((one) => one.hypervisor)))
       await deps.observer.lookNow(hypervisor)

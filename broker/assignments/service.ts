@@ -9,6 +9,7 @@ import { requireMachine } from '../machines/store.js'
 import { enterDesktop, markVisited, poolById, poolsOf, requirePool } from '../pools/store.js'
 import { Rounds } from '../rounds.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { nameKey, personName } from '../users/names.js'
 import type { AssignWish, Claims, ReleaseWish } from './claims.js'
 import type { Hosts } from './hosts.js'
@@ -277,7 +278,7 @@ export class Assignments {
       .select(['machine.id', 'machine.name'])
       .where('holder', '=', holder)
       .execute()
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await tx.deleteFrom('waiter').where('holder', '=', holder).execute()
       await tx
         .updateTable('desktop')
@@ -308,7 +309,7 @@ export class Assignments {
       )
     const change = { unclean: 'rebuild' as const, tries: 0, retry_at: 0 }
     const now = this.deps.now()
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const desktop = await tx
         .selectFrom('desktop')
         .select('state')
@@ -421,7 +422,7 @@ export class Assignments {
     if (reason !== null)
       throw new BrokerError('busy', `Another thin client or person uses this machine (${reason}).`)
     const now = this.deps.now()
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const member = await tx
         .selectFrom('pool_member')
         .innerJoin('pool', 'pool.id', 'pool_member.pool_id')

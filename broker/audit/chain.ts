@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { AuditVerified } from '../api/users.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { eventsAfter } from './events.js'
 import { type Anchor, anchorOf } from './retention.js'
 import { chainHash, NO_ROW } from './store.js'
@@ -11,7 +12,7 @@ const HEAD_EVERY_MS = 5_000
 
 /** Rows from before there was a chain get their hashes, once. Later a row without one is a fault. */
 export async function chainOldRows(store: Store): Promise<void> {
-  await store.transaction().execute(async (tx) => {
+  await inTransaction(store, async (tx) => {
     if (
       !(await tx
         .selectFrom('setting')

@@ -1,4 +1,5 @@
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { BERTH, recordEvent } from './store.js'
 
 /** So many rows go in one transaction: a few dozen milliseconds. */
@@ -19,7 +20,7 @@ export interface Anchor {
  */
 export async function pruneEvents(store: Store, before: number): Promise<number> {
   for (let removed = 0; ;) {
-    const count = await store.transaction().execute((tx) => pruneSome(tx, before))
+    const count = await inTransaction(store, (tx) => pruneSome(tx, before))
     removed += count
     if (count < ROWS_AT_A_TIME) return removed
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Queries } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { AuditAction } from './actions.js'
 
 /**
@@ -63,7 +64,7 @@ export async function recordEvent(
   }
   if (queries.isTransaction) await append(queries, row)
   else
-    await queries.transaction().execute(async (tx) => {
+    await inTransaction(queries, async (tx) => {
       await append(tx, row)
     })
 }

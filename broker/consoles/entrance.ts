@@ -4,6 +4,7 @@ import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { type DisplayItem, lookOf } from '../machines/displays.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import {
   actorName,
   consoleStep,
@@ -133,7 +134,7 @@ export class Entrance {
   ): Promise<void> {
     const holder = { kind: asker.kind, name: asker.name }
     const by = { actor: actorName(asker), address: asker.address }
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const before = await seatOf(tx, machine.id) // presence may have noted something meanwhile
       const same = before !== null && sameHolder(before.holder, holder)
       await putSeat(tx, machine.id, {

@@ -4,6 +4,7 @@ import type { Holder } from '../api/machines.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { actorName, holds, plainAddress, type Seat, seatChange } from './policy.js'
 import { noteSeat, openSeats, seatsOf, seatOf } from './store.js'
 import type { Open, Tunnels } from './tunnels.js'
@@ -141,7 +142,7 @@ export class Presence {
     now: number,
   ): Promise<void> {
     const opened = change === 'opened'
-    const noted = await this.deps.store.transaction().execute(async (tx) => {
+    const noted = await inTransaction(this.deps.store, async (tx) => {
       if (
         !(await noteSeat(
           tx,

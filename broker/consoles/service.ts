@@ -11,6 +11,7 @@ import type { DesktopFeatures } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { ConsoleProxy } from './console-proxy.js'
 import { Entrance } from './entrance.js'
 import {
@@ -239,7 +240,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
           )
             throw error
         })
-      connected = await this.deps.store.transaction().execute(async (tx) => {
+      connected = await inTransaction(this.deps.store, async (tx) => {
         const now = await seatOf(tx, machine.id) // presence may have noted its end meanwhile
         if (!now || !seat) return false
         await removeSeat(tx, machine.id)

@@ -3,6 +3,7 @@ import type { Actor } from '../audit/store.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { CHECK_JOB, type CheckInput } from './check-job.js'
 
 export interface DoctorDeps {
@@ -19,7 +20,7 @@ export class Doctor {
   async check(hypervisor: string, by: Actor): Promise<string> {
     this.deps.hypervisors.row(hypervisor)
     const { jobs, store } = this.deps
-    const job = await store.transaction().execute(async (tx) => {
+    const job = await inTransaction(store, async (tx) => {
       const running = await tx
         .selectFrom('job')
         .select('id')

@@ -11,6 +11,7 @@ import { Rounds } from '../rounds.js'
 import type { DrainRow } from '../store/tables.js'
 import { type FactsDeps, machinesOn, type Seen } from './facts.js'
 import { deadlineStep, drainStep, isLeft } from './policy.js'
+import { inTransaction } from '../store/transaction.js'
 
 export interface DrainKeeperDeps extends FactsDeps {
   readonly claims: Claims
@@ -129,7 +130,7 @@ export class DrainKeeper {
   }
 
   async #warn(drain: DrainRow, held: readonly Seen[]): Promise<void> {
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await tx
         .updateTable('drain')
         .set({ warned_at: this.deps.now() })
@@ -147,7 +148,7 @@ export class DrainKeeper {
 
   async #noteEmpty(drain: DrainRow, empty: boolean): Promise<void> {
     if (empty === (drain.empty_at !== null)) return
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await tx
         .updateTable('drain')
         .set({ empty_at: empty ? this.deps.now() : null })

@@ -13,6 +13,7 @@ import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError, sentenceOf } from '../errors.js'
 import type { Observation, Occupancy } from '../occupancy/occupancy.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { HypervisorRow } from '../store/tables.js'
 import { mapInTurns } from '../turn.js'
 import { figuresOfHosts, type HostFigures } from './figures.js'
@@ -182,7 +183,7 @@ export class Hypervisors extends EventEmitter<{
       maintenance_reason: '',
       created_at: Date.now(),
     }
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const machine = await tx
         .selectFrom('machine')
         .select('name')
@@ -328,7 +329,7 @@ export class Hypervisors extends EventEmitter<{
    */
   async remove(name: string, force: boolean, by: Actor): Promise<void> {
     this.row(name)
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const machines = await tx
         .selectFrom('machine')
         .select('name')
@@ -379,7 +380,7 @@ export class Hypervisors extends EventEmitter<{
     detail: unknown,
     within: (tx: Queries) => Promise<void> = async () => {},
   ): Promise<void> {
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await tx.updateTable('hypervisor').set(change).where('name', '=', name).execute()
       await recordEvent(tx, by, action, `hypervisor:${name}`, detail)
       await within(tx)

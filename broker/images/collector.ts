@@ -5,6 +5,7 @@ import type { Hypervisors } from '../hypervisors/service.js'
 import type { StepHook } from '../jobs/context.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { GenerationRow } from '../store/tables.js'
 import { markOldDisks, markOldImages } from './old-files.js'
 import { copiesOf, unusedGenerations } from './store.js'
@@ -138,7 +139,7 @@ export async function collectGenerations(deps: CollectDeps, initialId: string): 
 
 async function collectUnused(deps: CollectDeps, initialId: string): Promise<void> {
   // In one transaction: from then on no populate is given them, and none that was given one before is overlooked.
-  const unused = await deps.store.transaction().execute(async (tx) => {
+  const unused = await inTransaction(deps.store, async (tx) => {
     const rows = await unusedGenerations(tx, initialId)
     for (const { id } of rows)
       await tx.updateTable('generation').set({ state: 'collecting' }).where('id', '=', id).execute()

@@ -4,6 +4,7 @@ import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { carryImage } from './carry.js'
 import { collectGenerations } from './collector.js'
 import { refuseWhatIsInTheWay } from './in-the-way.js'
@@ -47,7 +48,7 @@ export function copyJob(deps: ImageDeps): JobKind<CopyInput> {
       })
       const image = await writeGeneration(deps, context)
       await context.step(initial.name, 'activate', async () => {
-        await deps.store.transaction().execute(async (tx) => {
+        await inTransaction(deps.store, async (tx) => {
           await activateGeneration(tx, generation, image)
           await recordCopy(tx, generation.id, source.hypervisor)
         })

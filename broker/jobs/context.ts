@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { TargetState } from '../api/jobs.js'
 import { BrokerError, sentenceOf } from '../errors.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { setTarget } from './store.js'
 
 /** Called before a step acts and after its result is durable; a test may end the process there. */
@@ -107,7 +108,7 @@ export class JobContext<I> {
   /** Enters a result for several targets of one batch at once. */
   async record(targets: readonly string[], step: string, result: unknown): Promise<void> {
     const at = Date.now()
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       for (const target of targets) {
         await tx
           .insertInto('job_step')

@@ -6,6 +6,7 @@ import { type Job, JOB_ENDED } from '../api/jobs.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError, sentenceOf } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { JobRow } from '../store/tables.js'
 import { doneBefore, JobContext, type StepHook } from './context.js'
 import { failuresIn, stateAtEnd } from './ending.js'
@@ -109,7 +110,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
 
   async cancel(id: string, by: Actor): Promise<Job> {
     const job = await this.get(id)
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       // Also one that has not begun is ended by its own undo: what its creation reserved is taken back.
       if (!(await enterState(tx, id, 'cancelling')))
         throw new BrokerError(
@@ -164,7 +165,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
    * clock, so that it also grows past a database that was lost or taken back from a backup.
    */
   async #nextFence(): Promise<number> {
-    return await this.deps.store.transaction().execute(async (tx) => {
+    return await inTransaction(this.deps.store, async (tx) => {
       const last = await tx
         .selectFrom('setting')
         .select('value')
@@ -215,7 +216,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     const abort = new AbortController()
     this.#running.set(row.id, abort) // before the state is read: a cancel that comes now finds it
     const lease = { owner: this.#owner, leaseUntil: Date.now() + LEASE_MS }
-    const state = await this.deps.store.transaction().execute(async (tx) => {
+    const state = await inTransaction(this.deps.store, async (tx) => {
       const entered = (await enterState(tx, row.id, 'running', lease))
         ? 'running'
         : (await enterState(tx, row.id, 'cancelling', lease))
@@ -310,7 +311,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
       .select('machine_id')
       .where('job_id', '=', id)
       .execute()
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const message = fault === undefined ? '' : sentenceOf(fault)
       // A job that returned in spite of a cancel has done everything.
       if (cancelled && fault !== undefined) await endCancelled(tx, id)

@@ -13,6 +13,7 @@ import {
 import { refuseIfLocked } from '../jobs/store.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { mapInTurns } from '../turn.js'
 import { diskOf, newMachineId } from './definition.js'
 import { toJobMachine } from './jobs.js'
@@ -43,7 +44,7 @@ export class GoldenImages {
       throw new BrokerError('invalid_request', `${name} has no source: name one with --source.`)
     const source = await requireType(this.deps.store, given, ['source', 'simple', 'vdi'])
     for (const machine of [source, initial]) await this.deps.observer.requireOff(machine.name)
-    const job = await this.deps.store.transaction().execute(async (tx) => {
+    const job = await inTransaction(this.deps.store, async (tx) => {
       await refuseIfLocked(tx, [source.id, initial.id])
       const generation = await reserveGeneration(tx, initial, source.name, newMachineId())
       const homes = await tx
@@ -94,7 +95,7 @@ export class GoldenImages {
     const initial = await requireType(this.deps.store, name, ['initial'])
     if (this.deps.hypervisors.link(initial.hypervisor).status().state === 'up')
       await this.deps.observer.requireOff(initial.name)
-    const job = await this.deps.store.transaction().execute(async (tx) => {
+    const job = await inTransaction(this.deps.store, async (tx) => {
       const generation = await requireGeneration(tx, initial, request.generation)
       const rows = (await childrenOf(tx, initial.id)).filter(
         (row) => row.type === 'vdi' && (only?.includes(row.id) ?? true),
@@ -179,7 +180,8 @@ export class GoldenImages {
           'place. Create a machine and import the image there.',
       )
     await this.deps.observer.requireOff(name)
-    const job = await this.deps.store.transaction().execute(
+    const job = await inTransaction(
+      this.deps.store,
       async (tx) =>
         await this.deps.jobs.create(
           tx,

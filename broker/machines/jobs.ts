@@ -11,6 +11,7 @@ import { copiesOf } from '../images/store.js'
 import { endFailed, type JobContext, TAKEN_BACK } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { severalAtOnce } from '../several-at-once.js'
 import type { MachineRow, MachineUpdate } from '../store/tables.js'
 import {
@@ -237,7 +238,7 @@ async function unmake(
         { kind: 'image', name: `${name}.qcow2`, owner, made_by: madeBy },
       ]
     : []
-  await deps.store.transaction().execute(async (tx) => {
+  await inTransaction(deps.store, async (tx) => {
     await deps.leftovers.note(tx, hypervisor, made)
     await tx.deleteFrom('machine').where('id', '=', machine.id).execute()
   })
@@ -406,7 +407,7 @@ async function forgetMachine(
         `Its images on ${where.join(', ')} could not be removed: try again when that answers.`,
       )
   }
-  await deps.store.transaction().execute(async (tx) => {
+  await inTransaction(deps.store, async (tx) => {
     await also(tx)
     await tx.updateTable('machine').set({ parent_id: null }).where('parent_id', '=', id).execute()
     await tx.deleteFrom('machine').where('id', '=', id).execute()

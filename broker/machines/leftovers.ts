@@ -7,6 +7,7 @@ import type { BatchItem } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { severalAtOnce } from '../several-at-once.js'
 import type { LeftoverRow } from '../store/tables.js'
 
@@ -149,7 +150,7 @@ export class Leftovers {
   }
 
   async #done(row: LeftoverRow, stays: string | null): Promise<void> {
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await tx.deleteFrom('leftover').where('id', '=', row.id).execute()
       const action = stays === null ? 'hypervisor.leftover-removed' : 'hypervisor.leftover-kept'
       await recordEvent(tx, BERTH, action, `hypervisor:${row.hypervisor}`, {

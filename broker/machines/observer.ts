@@ -9,6 +9,7 @@ import type { HelperEvent } from '../hypervisors/helper-channel.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { CarriedViewers, Look, Occupancy } from '../occupancy/occupancy.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { type DisplayItem, lookOf, REQUEST_MARGIN_MS, WHOLE_FACTOR } from './displays.js'
 
 export interface ObserverDeps {
@@ -234,7 +235,7 @@ export class Observer extends EventEmitter<{
   ): Promise<Machine[]> {
     const powers = new Map(domains.map(({ uuid, power }) => [uuid, power]))
     const changes: Array<{ id: string; power: PowerState; before: PowerState }> = []
-    const machines = await this.deps.store.transaction().execute(async (tx) => {
+    const machines = await inTransaction(this.deps.store, async (tx) => {
       const rows = await machinesOf(tx, of)
       const now: Machine[] = []
       for (const row of rows) {

@@ -8,6 +8,7 @@ import type { JobKind } from '../jobs/runner.js'
 import { severalAtOnce } from '../several-at-once.js'
 import { defineMachine } from './definition.js'
 import { groupByHypervisor, type JobMachine, type MachineJobDeps } from './jobs.js'
+import { inTransaction } from '../store/transaction.js'
 
 export interface PopulateInput {
   readonly initial: { readonly id: string; readonly name: string }
@@ -296,7 +297,7 @@ async function makeOverlays(
       `${hypervisor}: ${item?.error?.message ?? 'the overlay was not made'}`,
     )
   }
-  await deps.store.transaction().execute(async (tx) => {
+  await inTransaction(deps.store, async (tx) => {
     for (const { id } of made) {
       await tx
         .updateTable('machine')

@@ -16,6 +16,7 @@ import { refuseShared } from '../hypervisors/domain-template.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { MachineRow, NewMachine } from '../store/tables.js'
 import { adoptedDisk, notesOn, refuseUnmanaged } from './adoption.js'
 import {
@@ -104,7 +105,7 @@ export class Machines {
     for (const hypervisor of new Set(places.map((place) => place.hypervisor)))
       this.deps.hypervisors.virtType(hypervisor)
     const ownDisk = wish.type === 'simple' || wish.type === 'source'
-    const created = await this.deps.store.transaction().execute(async (tx) => {
+    const created = await inTransaction(this.deps.store, async (tx) => {
       const parent = await parentFor(tx, wish.type, wish.parent)
       await refuseSharedTemplate(tx, wish.domainXml, places.length)
       const rows: Array<ReturnType<typeof newRow>> = []
@@ -170,7 +171,7 @@ export class Machines {
       wanted_power: null,
       created_at: Date.now(),
     }
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const parent = await parentFor(tx, type, wish.parent)
       const mac = domain.mac || (await freeMac(tx))
       await this.#insert(tx, { ...row, mac, parent_id: parent?.id ?? null }, [mac, ...domain.macs])
@@ -204,7 +205,7 @@ export class Machines {
   ): Promise<{ machines: Machine[]; job: string }> {
     const asked = ASKED.filter((what) => patch[what] !== undefined)
     const current = await this.#definitionOf(await requireMachine(this.deps.store, name))
-    const { id, job } = await this.deps.store.transaction().execute(async (tx) => {
+    const { id, job } = await inTransaction(this.deps.store, async (tx) => {
       const row = await requireMachine(tx, name)
       const type = patch.type ?? row.type
       refuseUnmanaged(name, row.disk, type)
@@ -250,7 +251,7 @@ export class Machines {
     const holders = force ? null : await this.deps.holdersOf([machine.id])
     if (holders !== null)
       throw new BrokerError('assigned', `${holders}: release it first, or use --force.`)
-    const job = await this.deps.store.transaction().execute(async (tx) => {
+    const job = await inTransaction(this.deps.store, async (tx) => {
       const row = await requireMachine(tx, name)
       const children = await childrenOf(tx, row.id)
       if (children.length > 0 && !force) {
@@ -292,7 +293,7 @@ export class Machines {
   }
 
   async power(name: string, request: PowerRequest, by: Actor): Promise<string> {
-    const job = await this.deps.store.transaction().execute(async (tx) => {
+    const job = await inTransaction(this.deps.store, async (tx) => {
       const rows = await machineOrChildren(tx, name, request.children ?? false)
       const input: PowerInput = {
         action: request.action,
@@ -315,7 +316,7 @@ export class Machines {
     children: boolean,
     by: Actor,
   ): Promise<Machine[]> {
-    const rows = await this.deps.store.transaction().execute(async (tx) => {
+    const rows = await inTransaction(this.deps.store, async (tx) => {
       const rows = await machineOrChildren(tx, name, children)
       for (const row of rows)
         await tx
@@ -342,7 +343,7 @@ export class Machines {
     const current = new Map<string, string | null>()
     for (const row of await machineOrChildren(this.deps.store, name, wish.children ?? false))
       current.set(row.id, await this.#definitionOf(row))
-    const { rows, job } = await this.deps.store.transaction().execute(async (tx) => {
+    const { rows, job } = await inTransaction(this.deps.store, async (tx) => {
       const rows = await machineOrChildren(tx, name, wish.children ?? false)
       const other = rows.find((row) => row.type !== 'vdi')
       if (other)

@@ -2,6 +2,7 @@ import { stringify } from 'yaml'
 import type { ApplyResult, PoolPolicy } from '../api/pools.js'
 import type { Actor } from '../audit/store.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { mapInTurns } from '../turn.js'
 import { Applying, madeWith } from './applying.js'
 import { membersByHand, poolGrants } from './as-documents.js'
@@ -35,19 +36,16 @@ export class Documents {
     for (const pool of wanted.pools)
       if (!known.has(pool.name.toLowerCase())) await pools.requireGoldenOff(pool)
     const touched = new Set<string>()
-    const result = await store
-      .transaction()
-      .execute(async (tx) => {
-        const result = await new Applying(tx, pools, by, (id) => {
-          touched.add(id)
-        }).all(wanted)
-        if (dryRun) throw new DryRun({ ...result, jobs: [] })
-        return result
-      })
-      .catch((error: unknown) => {
-        if (error instanceof DryRun) return error.result
-        throw error
-      })
+    const result = await inTransaction(store, async (tx) => {
+      const result = await new Applying(tx, pools, by, (id) => {
+        touched.add(id)
+      }).all(wanted)
+      if (dryRun) throw new DryRun({ ...result, jobs: [] })
+      return result
+    }).catch((error: unknown) => {
+      if (error instanceof DryRun) return error.result
+      throw error
+    })
     if (!dryRun) for (const id of touched) pools.woke(id)
     return result
   }

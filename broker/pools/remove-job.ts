@@ -6,6 +6,7 @@ import type { JobKind } from '../jobs/runner.js'
 import { finished, OTHER_JOB_TRIES, type PoolJobDeps } from './build-job.js'
 import { forgetGrants } from '../users/grants.js'
 import { enterDesktop } from './store.js'
+import { inTransaction } from '../store/transaction.js'
 
 /** `forget`: the pool itself goes too; `initial`: the initial that it made for itself. */
 export interface RemoveInput {
@@ -154,7 +155,7 @@ async function forgetPool(
             .executeTakeFirst()
     if (row) await removeOne(deps, context, row)
   }
-  await deps.store.transaction().execute(async (tx) => {
+  await inTransaction(deps.store, async (tx) => {
     const members = await tx
       .selectFrom('pool_member')
       .select('machine_id')

@@ -15,6 +15,7 @@ import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
 import { requireMachine } from '../machines/store.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { MachineRow } from '../store/tables.js'
 import type { BuildInput } from './build-job.js'
 import {
@@ -83,9 +84,10 @@ export class Pools extends EventEmitter<{
 
   async create(wish: PoolCreate, by: Actor): Promise<{ pool: Pool; job: string | null }> {
     await this.requireGoldenOff(wish)
-    const { id, job } = await this.deps.store
-      .transaction()
-      .execute(async (tx) => await this.createIn(tx, wish, by))
+    const { id, job } = await inTransaction(
+      this.deps.store,
+      async (tx) => await this.createIn(tx, wish, by),
+    )
     return await this.#answer(id, job)
   }
 
@@ -151,9 +153,10 @@ export class Pools extends EventEmitter<{
     patch: PoolPatch,
     by: Actor,
   ): Promise<{ pool: Pool; job: string | null }> {
-    const { id, job } = await this.deps.store
-      .transaction()
-      .execute(async (tx) => await this.changeIn(tx, name, patch, by))
+    const { id, job } = await inTransaction(
+      this.deps.store,
+      async (tx) => await this.changeIn(tx, name, patch, by),
+    )
     return await this.#answer(id, job)
   }
 
@@ -225,7 +228,7 @@ export class Pools extends EventEmitter<{
    * names the job that is at it.
    */
   async remove(name: string, keepMachines: boolean, by: Actor): Promise<string> {
-    const job = await this.deps.store.transaction().execute(async (tx) => {
+    const job = await inTransaction(this.deps.store, async (tx) => {
       const pool = await requirePool(tx, name)
       const running = await tx
         .selectFrom('job')
@@ -249,7 +252,7 @@ export class Pools extends EventEmitter<{
     by: Actor,
   ): Promise<Pool> {
     const pool = await requirePool(this.deps.store, name)
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await tx
         .updateTable('pool')
         .set({ maintenance: on ? 1 : 0, maintenance_reason: on ? (reason ?? '') : '' })
@@ -265,9 +268,10 @@ export class Pools extends EventEmitter<{
 
   /** A machine that exists becomes a member by hand; it may be in several pools. */
   async add(name: string, machineName: string, by: Actor): Promise<Pool> {
-    const { id } = await this.deps.store
-      .transaction()
-      .execute(async (tx) => await this.addIn(tx, name, machineName, by))
+    const { id } = await inTransaction(
+      this.deps.store,
+      async (tx) => await this.addIn(tx, name, machineName, by),
+    )
     return (await this.#answer(id, null)).pool
   }
 
@@ -325,9 +329,10 @@ export class Pools extends EventEmitter<{
 
   /** Takes a machine out of the pool; it is not deleted. One that somebody has through this pool is refused. */
   async take(name: string, machineName: string, by: Actor): Promise<Pool> {
-    const { id } = await this.deps.store
-      .transaction()
-      .execute(async (tx) => await this.takeIn(tx, name, machineName, by))
+    const { id } = await inTransaction(
+      this.deps.store,
+      async (tx) => await this.takeIn(tx, name, machineName, by),
+    )
     return (await this.#answer(id, null)).pool
   }
 
@@ -441,18 +446,16 @@ export class Pools extends EventEmitter<{
     wish: { build: readonly number[] } | { remove: readonly string[] },
     by: Actor,
   ): Promise<string> {
-    const job = await this.deps.store
-      .transaction()
-      .execute(async (tx) =>
-        'build' in wish
-          ? await this.#build(tx, pool, wish.build, by)
-          : await this.#remove(
-              tx,
-              pool,
-              { keepMachines: false, forget: false, machines: wish.remove },
-              by,
-            ),
-      )
+    const job = await inTransaction(this.deps.store, async (tx) =>
+      'build' in wish
+        ? await this.#build(tx, pool, wish.build, by)
+        : await this.#remove(
+            tx,
+            pool,
+            { keepMachines: false, forget: false, machines: wish.remove },
+            by,
+          ),
+    )
     this.deps.jobs.wake()
     return job
   }
@@ -463,7 +466,7 @@ export class Pools extends EventEmitter<{
     wish: { remove: readonly string[] },
     by: Actor,
   ): Promise<string | null> {
-    const job = await this.deps.store.transaction().execute(async (tx) => {
+    const job = await inTransaction(this.deps.store, async (tx) => {
       const busy = await tx
         .selectFrom('job')
         .select('id')

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { Turn } from '../turn.js'
 import type { Queries, Store } from './open.js'
+import { inTransaction } from './transaction.js'
 
 /** So many share a commit, for so long as others can wait for the connection. */
 const MOST_AT_ONCE = 32
@@ -47,12 +48,12 @@ export class GroupedWrites {
   async #commit(writes: readonly Write[]): Promise<void> {
     const [only] = writes
     if (only && writes.length === 1) {
-      await this.store.transaction().execute(only.work).then(only.done, only.failed)
+      await inTransaction(this.store, only.work).then(only.done, only.failed)
       return
     }
     const outcomes: Array<() => void> = []
     try {
-      await this.store.transaction().execute(async (tx) => {
+      await inTransaction(this.store, async (tx) => {
         const turn = new Turn()
         for (const write of writes) {
           outcomes.push(await attempt(tx, write))

@@ -2,6 +2,7 @@ import type { ClientsXmlVersion, ClientsXmlVersionText } from '../api/thin-clien
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 
 const MOST_KEPT = 50
 
@@ -20,7 +21,7 @@ export class ClientsXmlVersions {
    * somebody touched the file.
    */
   async keep({ text, etag, clients }: NewVersion, by: Actor): Promise<void> {
-    await this.store.transaction().execute(async (tx) => {
+    await inTransaction(this.store, async (tx) => {
       const last = await tx
         .selectFrom('clients_xml_version')
         .select('etag')

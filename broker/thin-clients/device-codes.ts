@@ -8,6 +8,7 @@ import type { Caller } from '../users/caller.js'
 import type { LoginLimits } from '../users/login-limits.js'
 import { secretHash } from '../users/tokens.js'
 import { lettersOf, randomCode, spelled } from './shown-code.js'
+import { inTransaction } from '../store/transaction.js'
 
 export interface DeviceCodesDeps extends ChoicesDeps {
   readonly limits: LoginLimits
@@ -52,7 +53,7 @@ export class DeviceCodes {
     const expiresAt = now() + CODE_MS
     const code: CodeState = { handle: secretHash(handle), pools, since: now() }
     const kept: HandleState = { answer: null }
-    await store.transaction().execute(async (tx) => {
+    await inTransaction(store, async (tx) => {
       await tx
         .deleteFrom('login_flow')
         .where('kind', 'in', ['code', 'code-handle'])
@@ -139,7 +140,7 @@ export class DeviceCodes {
         'You may use no desktop at this thin client: ask an administrator.',
       )
     const answered: HandleState = { answer: { account: confirm ? person.actor : null } }
-    await store.transaction().execute(async (tx) => {
+    await inTransaction(store, async (tx) => {
       const { numDeletedRows } = await tx
         .deleteFrom('login_flow')
         .where('hash', '=', hash)

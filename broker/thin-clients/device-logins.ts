@@ -6,6 +6,7 @@ import type { Seat } from '../consoles/policy.js'
 import type { Consoles } from '../consoles/service.js'
 import { seatOf } from '../consoles/store.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { AccountRow, DeviceLoginRow, ThinClientRow } from '../store/tables.js'
 import { type Caller, callerFor } from '../users/caller.js'
 import { isSeatOf, loginOver } from './login-policy.js'
@@ -125,7 +126,7 @@ export class DeviceLogins {
     const now = this.deps.now()
     const by = { actor: account.name, address: device.address }
     await this.end(device.id, 'Somebody has logged in again.', by)
-    const left = await this.deps.store.transaction().execute(async (tx) => {
+    const left = await inTransaction(this.deps.store, async (tx) => {
       const others = await tx
         .selectFrom('device_login')
         .selectAll()
@@ -261,7 +262,7 @@ export class DeviceLogins {
       )
       return
     }
-    await store.transaction().execute(async (tx) => {
+    await inTransaction(store, async (tx) => {
       const { numDeletedRows } = await tx
         .deleteFrom('device_login')
         .where('thin_client_id', '=', row.thin_client_id)

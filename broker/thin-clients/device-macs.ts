@@ -1,5 +1,6 @@
 import { recordEvent } from '../audit/store.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { ThinClientRow } from '../store/tables.js'
 import type { Caller } from './askers.js'
 import { normalMac } from './clients-xml.js'
@@ -118,7 +119,7 @@ export async function noteMacs(
     .filter((mac) => !known.some((one) => one.mac === mac))
     .slice(0, Math.max(0, MOST_MACS - known.length))
   if (fresh.length === 0) return known
-  await store.transaction().execute(async (tx) => {
+  await inTransaction(store, async (tx) => {
     for (const mac of fresh)
       await tx
         .insertInto('thin_client_mac')

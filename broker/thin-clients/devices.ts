@@ -13,6 +13,7 @@ import { requireMachine } from '../machines/store.js'
 import { requirePool } from '../pools/store.js'
 import type { Assignments } from '../assignments/service.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { ThinClientRow } from '../store/tables.js'
 import { mapInTurns } from '../turn.js'
 import { acceptanceOf } from './acceptance.js'
@@ -152,7 +153,7 @@ export class Devices {
       .select('id')
       .where('accepted', '=', 0)
       .execute()
-    await store.transaction().execute(async (tx) => {
+    await inTransaction(store, async (tx) => {
       await tx.deleteFrom('thin_client').where('accepted', '=', 0).execute()
       if (rows.length > 0)
         await recordEvent(tx, by, 'thin-client.remove-unaccepted', 'thin-clients', {
@@ -173,7 +174,7 @@ export class Devices {
   async remove(id: string, by: Actor): Promise<void> {
     const row = await this.#row(id)
     await this.deps.logins.end(id, 'This device was removed.', by)
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await tx.deleteFrom('thin_client').where('id', '=', id).execute()
       await recordEvent(tx, by, 'thin-client.remove', `thin-client:${id}`, { mac: row.mac })
     })
@@ -187,7 +188,7 @@ export class Devices {
     const seen = this.deps.seen.of(row.id)
     const macs = seen?.macs ?? [row.mac]
     const hostname = seen?.hostname ?? row.hostname
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await tx
         .deleteFrom('thin_client_mac')
         .where('thin_client_id', '=', row.id)
@@ -226,7 +227,7 @@ export class Devices {
     detail: unknown,
   ): Promise<ThinClient> {
     await this.#row(id)
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await tx.updateTable('thin_client').set(change).where('id', '=', id).execute()
       await recordEvent(tx, by, action, `thin-client:${id}`, detail)
     })

@@ -4,6 +4,7 @@ import { recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { GroupedWrites } from '../store/grouped-writes.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { ThinClientRow } from '../store/tables.js'
 import { type Askers, askerOf, type Caller } from './askers.js'
 import {
@@ -144,7 +145,7 @@ export class Identities {
   async #meet(device: ThinClientRow, caller: Caller): Promise<Known> {
     const { store, now } = this.deps
     if (device.believed_hostname === null) {
-      await store.transaction().execute(async (tx) => {
+      await inTransaction(store, async (tx) => {
         await believe(tx, device, caller, now())
       })
       return await this.#known(device.id, null, caller)
@@ -339,7 +340,7 @@ export class Identities {
       key_hash: keyHash(key),
       accepted: 1,
     }
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await tx
         .updateTable('thin_client')
         .set({ accept_for: null, accept_as_new: 0 })
@@ -380,7 +381,7 @@ export class Identities {
       address: caller.address,
       ...(row.key_hash === null ? { mac: row.said_mac, hostname: caller.hostname } : {}),
     }
-    const won = await store.transaction().execute(async (tx) => {
+    const won = await inTransaction(store, async (tx) => {
       const { numUpdatedRows } = await tx
         .updateTable('thin_client')
         .set(given)

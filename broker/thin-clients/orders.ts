@@ -10,6 +10,7 @@ import {
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { ThinClientOrderRow, ThinClientRow } from '../store/tables.js'
 
 export interface OrdersDeps {
@@ -99,7 +100,7 @@ export class Orders {
       sent_at: null,
       finished_at: null,
     }
-    const known = await this.deps.store.transaction().execute(async (tx) => {
+    const known = await inTransaction(this.deps.store, async (tx) => {
       const open = await tx
         .selectFrom('thin_client_order')
         .selectAll()

@@ -1,6 +1,7 @@
 import { subnetOf } from '../addresses.js'
 import { recordEvent } from '../audit/store.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { ThinClientRow } from '../store/tables.js'
 import type { Caller } from './askers.js'
 
@@ -37,7 +38,7 @@ export class Strangers {
   }
 
   async #write(device: ThinClientRow, address: string, asked: number, day: number): Promise<void> {
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const row = await tx
         .selectFrom('thin_client')
         .select(['strangers', 'strangers_day'])

@@ -2,6 +2,7 @@ import type { User, UserCreate, UserPatch } from '../api/users.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { AccountRow } from '../store/tables.js'
 import { mapInTurns } from '../turn.js'
 import type { LoginLimits } from './login-limits.js'
@@ -50,7 +51,7 @@ export class Accounts {
   async create(wish: UserCreate, by: Actor): Promise<User> {
     const name = personName(wish.name)
     const passwordHash = await hashPassword(wish.password)
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const taken = await tx
         .selectFrom('account')
         .select(['name', 'source'])
@@ -89,7 +90,7 @@ export class Accounts {
 
   /** Disabling ends all logins at once. Throws `last_administrator`. */
   async change(name: string, patch: UserPatch, by: Actor): Promise<User> {
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const account = await requireAccount(tx, name)
       const before = {
         displayName: account.display_name,
@@ -125,7 +126,7 @@ export class Accounts {
 
   /** With its tokens, sessions and grants: who later gets the name begins with nothing. Throws `last_administrator`. */
   async remove(name: string, by: Actor): Promise<void> {
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const account = await requireAccount(tx, name)
       const roles = await rolesGivenHere(tx, account.name)
       await tx.deleteFrom('account').where('name', '=', account.name).execute()
@@ -146,7 +147,7 @@ export class Accounts {
   /** An administrator sets a new password; all logins end, and a lock is lifted. */
   async resetPassword(name: string, newPassword: string, by: Actor): Promise<void> {
     const passwordHash = await hashPassword(newPassword)
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const account = await requireAccount(tx, name)
       if (account.source !== 'local')
         throw new BrokerError(
@@ -172,7 +173,7 @@ export class Accounts {
   }
 
   async logOut(name: string, by: Actor): Promise<void> {
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       const account = await requireAccount(tx, name)
       const programs = await endAll(tx, account.name)
       await recordEvent(tx, by, 'account.log-out', `account:${account.name}`, { programs })

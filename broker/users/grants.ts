@@ -13,6 +13,7 @@ import { Value } from '@sinclair/typebox/value'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { nameKey, personName } from './names.js'
 import {
   type AllObjectFacts,
@@ -72,15 +73,13 @@ export class Grants {
   /** Replaces what the subject may do with the object. The person need not have logged in yet. Throws `not_found`. */
   async set(wish: GrantSet, by: Actor): Promise<Grant> {
     const on = { ...(await this.#facts(wish)), kind: wish.kind }
-    return await this.deps.store
-      .transaction()
-      .execute(async (tx) => await setGrant(tx, on, wish, by))
+    return await inTransaction(this.deps.store, async (tx) => await setGrant(tx, on, wish, by))
   }
 
   /** Throws `not_found`, also when there was none. */
   async remove(where: GrantPlace, by: Actor): Promise<void> {
     const on = { ...(await this.#facts(where)), kind: where.kind }
-    await this.deps.store.transaction().execute(async (tx) => {
+    await inTransaction(this.deps.store, async (tx) => {
       await removeGrant(tx, on, where, by)
     })
   }

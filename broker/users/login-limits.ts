@@ -1,6 +1,7 @@
 import { siteOf, subnetOf } from '../addresses.js'
 import { BrokerError } from '../errors.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { nameKey } from './names.js'
 
 /**
@@ -60,7 +61,7 @@ export class LoginLimits {
    */
   async begin(name: string, origin: Origin, guessed: Guessed = 'account'): Promise<void> {
     const now = this.now()
-    await this.store.transaction().execute(async (tx) => {
+    await inTransaction(this.store, async (tx) => {
       const subjects = subjectsOf(guessed, name, origin)
       const rows = await tx
         .selectFrom('login_failure')

@@ -5,6 +5,7 @@ import type { ProviderTest } from '../api/users.js'
 import { BrokerError, sentenceOf } from '../errors.js'
 import type { ProviderSettings } from '../login-settings.js'
 import type { Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { type Arrival, rolesOfGroups } from './arrivals.js'
 import { claimAt, groupsOf } from './claims.js'
 import { checkProvider } from './provider-check.js'
@@ -350,7 +351,7 @@ export class Providers {
 
   /** Gives what was kept, once. */
   async #take(secret: string, kind: 'redirect' | 'device', provider: string): Promise<unknown> {
-    return await this.deps.store.transaction().execute(async (tx) => {
+    return await inTransaction(this.deps.store, async (tx) => {
       const row = await tx
         .selectFrom('login_flow')
         .selectAll()

@@ -7,6 +7,7 @@ import type { Role } from '../api/users.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import type { SteadyClock } from '../steady-clock.js'
 import type { AccountRow } from '../store/tables.js'
 import { writePrivate } from '../store/private-file.js'
@@ -81,7 +82,7 @@ export class Users {
     const password = randomBytes(18).toString('base64url')
     if (!existsSync(passwordFile)) writePrivate(passwordFile, `${password}\n`)
     const passwordHash = await hashPassword(password)
-    await this.store.transaction().execute(async (tx) => {
+    await inTransaction(this.store, async (tx) => {
       await tx
         .insertInto('account')
         .values({
@@ -119,7 +120,7 @@ export class Users {
     account: AccountRow,
     address: string,
   ): Promise<{ token: string; expiresAt: string; role: Role }> {
-    return await this.store.transaction().execute(async (tx) => {
+    return await inTransaction(this.store, async (tx) => {
       const { token, expiresAt } = await this.tokens.forLogin(tx, account.name)
       const { role } = await callerFor(tx, account, { address, token: '', scopes: null, expiresAt })
       return { token, expiresAt: new Date(expiresAt).toISOString(), role }
@@ -184,7 +185,7 @@ export class Users {
   }
 
   async #arrive(person: Arrival, address: string): Promise<AccountRow> {
-    return await this.store.transaction().execute(async (tx) => {
+    return await inTransaction(this.store, async (tx) => {
       const account = await arrive(tx, person, address)
       if (person.missing !== null)
         await recordEvent(
@@ -224,9 +225,7 @@ export class Users {
 
   /** The caller of a request that the trusted proxy has passed on. Not each request is a login worth an event. */
   async callerOfProxy(person: Arrival, address: string): Promise<Caller> {
-    const account = await this.store
-      .transaction()
-      .execute(async (tx) => await arrive(tx, person, address))
+    const account = await inTransaction(this.store, async (tx) => await arrive(tx, person, address))
     return await callerFor(this.store, account, {
       address,
       token: '',
@@ -254,7 +253,7 @@ export class Users {
     )
     if (right === null) throw new BrokerError('unauthenticated', 'The old password is wrong.')
     const passwordHash = await hashPassword(newPassword)
-    await this.store.transaction().execute(async (tx) => {
+    await inTransaction(this.store, async (tx) => {
       await tx
         .updateTable('account')
         .set({ password_hash: passwordHash })
@@ -311,7 +310,7 @@ export class Users {
   }
 
   async #noteLogin(account: AccountRow, address: string): Promise<void> {
-    await this.store.transaction().execute(async (tx: Queries) => {
+    await inTransaction(this.store, async (tx: Queries) => {
       await tx
         .updateTable('account')
         .set({ last_login_at: Date.now() })

@@ -24,6 +24,7 @@ import type { OwnSite } from './own-site.js'
 import type { Providers } from './providers.js'
 import type { Users } from './service.js'
 import { csrfToken, endLogins } from './sessions.js'
+import { inTransaction } from '../store/transaction.js'
 
 export interface SessionRoutesDeps {
   readonly users: Users
@@ -94,7 +95,7 @@ function endRoutes(app: App, deps: SessionRoutesDeps): void {
   app.delete('/session', route('Log out', {}, { 200: SessionEnd }), async (request, reply) => {
     const secret = request.cookies[SESSION_COOKIE] ?? ''
     const provider = await sessions.provider(secret)
-    await users.store.transaction().execute(async (tx) => {
+    await inTransaction(users.store, async (tx) => {
       await sessions.end(tx, secret)
       await recordEvent(tx, callerOf(request), 'logout', `account:${callerOf(request).actor}`)
     })
@@ -112,7 +113,7 @@ function endRoutes(app: App, deps: SessionRoutesDeps): void {
     '/sessions',
     route('Log out everywhere: all browsers and all logins', {}, { 204: NoContent }),
     async (request, reply) => {
-      await users.store.transaction().execute(async (tx) => {
+      await inTransaction(users.store, async (tx) => {
         await endLogins(tx, callerOf(request).actor)
         await recordEvent(
           tx,
@@ -254,7 +255,7 @@ async function begin(
   provider: string,
 ): Promise<Session> {
   const { users } = deps
-  const { secret, expiresAt } = await users.store.transaction().execute(async (tx) => {
+  const { secret, expiresAt } = await inTransaction(users.store, async (tx) => {
     const old = request.cookies[SESSION_COOKIE]
     if (old !== undefined) await users.deps.sessions.end(tx, old)
     return await users.deps.sessions.begin(tx, account.name, provider, request.ip)

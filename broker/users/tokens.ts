@@ -4,6 +4,7 @@ import type { Token, TokenCreate } from '../api/users.js'
 import { recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
+import { inTransaction } from '../store/transaction.js'
 import { type Caller, callerFor } from './caller.js'
 
 export const LOGIN_TOKEN_MS = 12 * 3_600_000
@@ -114,7 +115,7 @@ export class Tokens {
       )
     const wished = Date.now() + (wish.validForMs ?? this.longestMs)
     const bound = by.scopes === null ? null : by.expiresAt
-    return await this.store.transaction().execute(async (tx) => {
+    return await inTransaction(this.store, async (tx) => {
       const taken = await tx
         .selectFrom('token')
         .select('name')
@@ -175,7 +176,7 @@ export class Tokens {
 
   /** A token with scopes revokes itself only. Throws `not_found`. */
   async revoke(by: Caller, name: string): Promise<void> {
-    await this.store.transaction().execute(async (tx) => {
+    await inTransaction(this.store, async (tx) => {
       const { numDeletedRows } = await tx
         .deleteFrom('token')
         .where('account', '=', by.actor)
@@ -199,7 +200,7 @@ export async function revokeOf(
   token: string,
   by: Caller,
 ): Promise<void> {
-  await store.transaction().execute(async (tx) => {
+  await inTransaction(store, async (tx) => {
     const rows = await tx
       .selectFrom('token')
       .select(['hash', 'name'])

@@ -5,6 +5,7 @@ import type { History } from '../../broker/api/history.js'
 import { DAY_MS, lastMinute, MINUTE_MS, type Sample } from '../../broker/history/policy.js'
 import { putSample } from '../../broker/history/store.js'
 import { openStore } from '../../broker/store/open.js'
+import { inTransaction } from '../../broker/store/transaction.js'
 import { obstacles } from '../support/accessibility.js'
 import { logIn, openWindow, type PageOptions, startBrowser } from '../support/browser.js'
 import { SimulatedBroker } from '../support/simulated-broker.js'
@@ -26,7 +27,7 @@ t.teardown(async () => {
 async function writeWeek(): Promise<void> {
   const store = openStore(join(broker.directory, 'data', 'berth.sqlite'))
   const end = lastMinute(Date.now()) - 60 * MINUTE_MS
-  await store.transaction().execute(async (tx) => {
+  await inTransaction(store, async (tx) => {
     for (let at = end - 7 * DAY_MS; at <= end; at += MINUTE_MS) {
       const hoursAgo = (end - at) / 3_600_000
       if (hoursAgo > 6 && hoursAgo < 9) continue

@@ -4,10 +4,11 @@ import { verifyChain } from '../../../broker/audit/chain.js'
 import { BERTH, recordEvent } from '../../../broker/audit/store.js'
 import { pruneJobs } from '../../../broker/jobs/store.js'
 import { openStore, type Store } from '../../../broker/store/open.js'
+import { inTransaction } from '../../../broker/store/transaction.js'
 
 async function withEvents(count: number): Promise<Store> {
   const store = openStore(':memory:')
-  await store.transaction().execute(async (tx) => {
+  await inTransaction(store, async (tx) => {
     for (let number = 1; number <= count; number++)
       await recordEvent(tx, BERTH, 'state.rebuild', `event:${number}`)
   })

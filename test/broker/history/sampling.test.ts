@@ -10,6 +10,7 @@ import {
   samplesSince,
 } from '../../../broker/history/store.js'
 import { openStore, type Store } from '../../../broker/store/open.js'
+import { inTransaction } from '../../../broker/store/transaction.js'
 
 const NOON = Date.UTC(2026, 10, 21, 12)
 const QUIET: Omit<Sample, 'at'> = {
@@ -77,7 +78,7 @@ t.test(
 t.test('eight days are kept; what is older goes in small parts', async (t) => {
   const { store, clock, history } = house(t)
   const old = NOON - KEPT_MS - DAY_MS
-  await store.transaction().execute(async (tx) => {
+  await inTransaction(store, async (tx) => {
     for (let minute = 0; minute < 500; minute++)
       await putSample(tx, { ...QUIET, at: old + minute * MINUTE_MS })
   })

@@ -6,6 +6,7 @@ import Database from 'better-sqlite3'
 import { sql } from 'kysely'
 import t from 'tap'
 import { openStore } from '../../../broker/store/open.js'
+import { inTransaction } from '../../../broker/store/transaction.js'
 import { storeFault } from '../../../broker/store/faults.js'
 import { until } from '../../support/until.js'
 
@@ -44,7 +45,7 @@ t.test(
     await Promise.all([
       ...Array.from({ length: 4_000 }, () => store.selectFrom('setting').selectAll().execute()),
       ...Array.from({ length: 500 }, (_, number) =>
-        store.transaction().execute((tx) =>
+        inTransaction(store, (tx) =>
           tx
             .insertInto('setting')
             .values({ name: `n${number}`, value: '' })
@@ -67,7 +68,7 @@ t.test('a lock of another program is waited for, and the event loop turns meanwh
   let turns = 0
   const timer = setInterval(() => turns++, 5)
   const writes = [1, 2, 3].map((number) =>
-    store.transaction().execute(async (tx) => {
+    inTransaction(store, async (tx) => {
       await tx
         .insertInto('setting')
         .values({ name: `w${number}`, value: '' })
@@ -127,7 +128,7 @@ t.test(
     await store.connection().execute(async (db) => {
       await sql`pragma max_page_count = ${sql.raw(String(pages))}`.execute(db)
     })
-    const fill = store.transaction().execute(async (tx) => {
+    const fill = inTransaction(store, async (tx) => {
       for (let number = 0; number < 200; number++)
         await tx
           .insertInto('setting')
@@ -159,9 +160,9 @@ t.test(
 t.test('a database that may not be written tells so, and goes on when it may', async (t) => {
   const store = openStore(join(directory, 'read-only.sqlite'))
   const write = (): Promise<unknown> =>
-    store
-      .transaction()
-      .execute((tx) => tx.insertInto('setting').values({ name: 'ro', value: '' }).execute())
+    inTransaction(store, (tx) =>
+      tx.insertInto('setting').values({ name: 'ro', value: '' }).execute(),
+    )
   await sql`pragma query_only = on`.execute(store)
   t.equal(storeFault(await write().catch((error: unknown) => error))?.code, 'store_unwritable')
   t.ok(await store.selectFrom('setting').selectAll().execute(), 'reading goes on')

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test as T } from 'tap'
 import { migrate, openStore, schemaBlocks } from '../../../broker/store/open.js'
+import { inTransaction } from '../../../broker/store/transaction.js'
 
 const fileOf = (t: T): string => join(t.testdir({}), 'berth.sqlite')
 const versionOf = (path: string): number => {
@@ -190,11 +191,10 @@ t.test('writes are told with their table, and only those that changed a row', as
   )
   t.same(
     await during(
-      store
-        .transaction()
-        .execute(
-          async (tx) => await tx.insertInto('setting').values({ name: 'two', value: '' }).execute(),
-        ),
+      inTransaction(
+        store,
+        async (tx) => await tx.insertInto('setting').values({ name: 'two', value: '' }).execute(),
+      ),
     ),
     ['setting'],
   )

@@ -7,6 +7,7 @@ import t from 'tap'
 import { chainOldRows, verifyChain } from '../../../broker/audit/chain.js'
 import { recordEvent } from '../../../broker/audit/store.js'
 import { openStore } from '../../../broker/store/open.js'
+import { inTransaction } from '../../../broker/store/transaction.js'
 import { SimulatedBroker, temporaryDirectory } from '../../support/simulated-broker.js'
 
 interface Exported {
@@ -31,18 +32,15 @@ t.test('many at once make one chain; a change, a gap and a cut show', async (t) 
   await Promise.all(
     Array.from({ length: 300 }, async (_, index) => {
       if (index % 3 === 0)
-        await store.transaction().execute(async (tx) => {
+        await inTransaction(store, async (tx) => {
           await recordEvent(tx, BY, 'state.rebuild', `n:${index}`, { index })
         })
       else if (index % 3 === 1) await recordEvent(store, BY, 'state.rebuild', `n:${index}`)
       else
-        await store
-          .transaction()
-          .execute(async (tx) => {
-            await recordEvent(tx, BY, 'state.rebuild', `n:${index}`)
-            throw new Error('taken back')
-          })
-          .catch(() => undefined)
+        await inTransaction(store, async (tx) => {
+          await recordEvent(tx, BY, 'state.rebuild', `n:${index}`)
+          throw new Error('taken back')
+        }).catch(() => undefined)
     }),
   )
   const whole = await verifyChain(store)
