@@ -70,7 +70,7 @@ export class Engine {
   static async start(options: EngineOptions): Promise<Engine> {
     const directory = options.directory ?? temporaryDirectory()
     const log = options.log ?? pino({ level: 'silent' })
-    const store = openStore(join(directory, DATABASE))
+    const store = await openStore(join(directory, DATABASE))
     const occupancy = new Occupancy({
       monotonicMs: options.monotonicMs ?? (() => performance.now()),
       maxAgeMs: 120_000,
