@@ -119,6 +119,7 @@ const SEVERAL_PLACES: Readonly<
     under: ['broker/store'],
     reason: 'the database, and the lock of the data directory',
   },
+  pg: { under: ['broker/store'], reason: 'PostgreSQL, the other database' },
   kysely: {
     under: [
       'broker/store',

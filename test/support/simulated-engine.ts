@@ -16,6 +16,7 @@ import { copyJob } from '../../broker/images/copy-job.js'
 import { importJob } from '../../broker/images/import-job.js'
 import type { StepHook } from '../../broker/jobs/context.js'
 import { JobRunner } from '../../broker/jobs/runner.js'
+import { SQLITE_FILE } from '../../broker/foundation.js'
 import { Changes } from '../../broker/live/changes.js'
 import { GoldenImages } from '../../broker/machines/golden-images.js'
 import { defineJob, deleteJob, powerJob } from '../../broker/machines/jobs.js'
@@ -29,6 +30,7 @@ import { Machines } from '../../broker/machines/service.js'
 import { openStore, type Store } from '../../broker/store/open.js'
 import { targetsOf } from './api-client.js'
 import { CarryingLink } from './carrying-link.js'
+import { databaseIn, dropDatabaseIn } from './database.js'
 import { FINGERPRINT, temporaryDirectory } from './simulated-broker.js'
 import { until } from './until.js'
 
@@ -43,8 +45,6 @@ export interface EngineOptions {
   /** Who waits may have a desktop; without it, everybody. */
   readonly mayHave?: (store: Store) => HandingOutDeps['mayHave']
 }
-
-const DATABASE = 'berth.sqlite'
 
 /**
  * What broker.ts makes, without its HTTP side, users and thin clients: it starts in milliseconds,
@@ -70,7 +70,7 @@ export class Engine {
   static async start(options: EngineOptions): Promise<Engine> {
     const directory = options.directory ?? temporaryDirectory()
     const log = options.log ?? pino({ level: 'silent' })
-    const store = await openStore(join(directory, DATABASE))
+    const store = await openStore(await databaseIn(directory))
     const occupancy = new Occupancy({
       monotonicMs: options.monotonicMs ?? (() => performance.now()),
       maxAgeMs: 120_000,
@@ -252,7 +252,7 @@ export class Engine {
   /** What a power cut would leave on the disk at this moment, in a directory of its own. */
   copyOfDisk(): string {
     const copy = temporaryDirectory()
-    for (const file of [DATABASE, `${DATABASE}-wal`])
+    for (const file of [SQLITE_FILE, `${SQLITE_FILE}-wal`])
       if (existsSync(join(this.directory, file)))
         copyFileSync(join(this.directory, file), join(copy, file))
     return copy
@@ -271,6 +271,7 @@ export class Engine {
 
   async remove(): Promise<void> {
     await this.stop()
+    await dropDatabaseIn(this.directory)
     rmSync(this.directory, { recursive: true, force: true })
   }
 }

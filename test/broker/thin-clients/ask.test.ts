@@ -16,7 +16,11 @@ t.test('a machine that is off is started, then shown with a fresh ticket each ti
   await clientsXml(broker, entry(`mac="${desk.macs[0] ?? ''}"`, 'spice:pc-1'))
   t.match(await desk.ask(), { state: 'starting', sentence: 'pc-1 is being started.' })
   const ready = await desk.ask(10_000)
-  t.equal(broker.rows("SELECT id FROM job WHERE kind = 'power'").length, 1, 'it is started once')
+  t.equal(
+    (await broker.rows("SELECT id FROM job WHERE kind = 'power'")).length,
+    1,
+    'it is started once',
+  )
   const shown = ready.state === 'ready' ? ready : await desk.askUntil('ready')
   t.match(shown, {
     console: {
@@ -156,7 +160,7 @@ t.test('of many devices that ask for one machine at once, one gets it', async (t
   for (let round = 0; round < 3; round++) {
     const answers = await Promise.all(desks.map(async (desk) => await desk.ask()))
     t.equal(answers.filter((answer) => answer.state === 'ready').length, 1)
-    broker.run('UPDATE assignment SET ticket_at = 1') // as if its owner had gone
+    await broker.run('UPDATE assignment SET ticket_at = 1') // as if its owner had gone
   }
 })
 
