@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { PostgresAdapter, sql } from 'kysely'
 import { BrokerError } from '../errors.js'
 import { Turn } from '../turn.js'
+import { storeFault } from './faults.js'
 import type { Queries, Store } from './open.js'
 import type { Tables } from './tables.js'
 import { inTransaction } from './transaction.js'
@@ -113,13 +114,26 @@ async function copyTable(
   let count = 0
   for await (const rows of pagesOf(from, table, key)) {
     const values = table === 'machine' ? rows.map(withoutReferences) : rows
-    await to
-      .insertInto(table)
-      .values(values)
-      .execute()
+    await to.insertInto(table).values(values).execute()
     count += rows.length
   }
   return count
+}
+
+async function insertAll(to: Queries, table: Table, rows: readonly Row[]): Promise<void> {
+  try {
+    await to
+      .insertInto(table)
+      .values(rows as never)
+      .execute()
+  } catch (cause) {
+    if (storeFault(cause) !== null || !(cause instanceof Error)) throw cause
+    throw new BrokerError(
+      'internal',
+      `A row of ${table} does not fit into the other database (${cause.message}): nothing was moved.`,
+      { cause },
+    )
+  }
 }
 
 /** All rows in the order of their key, some at a time. */

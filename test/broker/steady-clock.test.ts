@@ -188,6 +188,7 @@ t.test('while the clock may be wrong, no job and no event is too old', async (t)
   await store
     .insertInto('event')
     .values({
+      id: 1,
       at: time.wall,
       actor: 'ann',
       address: '',

@@ -1,6 +1,6 @@
 /**
  * The database of a test: SQLite, or PostgreSQL where BERTH_TEST_STORE is the URL of a server's
- * database (test/with-postgresql starts one for a run).
+ * database (`test/postgresql with` starts one for a run).
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 import { SQLITE_FILE } from '../../broker/foundation.js'
+import { openStore } from '../../broker/store/open.js'
+import { until } from './until.js'
 
 const SERVER = process.env['BERTH_TEST_STORE'] ?? ''
 export const IS_POSTGRESQL = SERVER !== ''
@@ -19,11 +21,43 @@ export interface OutsideDatabase {
   close(): Promise<void>
 }
 
+/** A database with the newest schema, of which those of the tests are copies: that is quicker. */
+const TEMPLATE = 'berth_template'
+/** https://www.postgresql.org/docs/15/errcodes-appendix.html */
+const NO_SUCH_DATABASE = '3D000'
+const IN_USE = '55006'
+const TAKEN: readonly unknown[] = ['42P04', '23505']
+
 /** The URL of a new database on the server of this run. */
 async function createDatabase(): Promise<string> {
   const name = `test_${randomBytes(8).toString('hex')}`
+  return await until(
+    async () => {
+      try {
+        await onServer(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE} STRATEGY file_copy`)
+        return urlOf(name)
+      } catch (error) {
+        const { code } = error as { code?: string }
+        if (code === NO_SUCH_DATABASE) await createTemplate()
+        else if (code !== IN_USE) throw error
+        return null // somebody else is copying it, or it is there now
+      }
+    },
+    { withinMs: 30_000, everyMs: 5, what: 'the database is there' },
+  )
+}
+
+async function createTemplate(): Promise<void> {
+  const name = `${TEMPLATE}_${randomBytes(4).toString('hex')}`
   await onServer(`CREATE DATABASE ${name}`)
-  return urlOf(name)
+  await (await openStore(urlOf(name))).destroy()
+  try {
+    await onServer(`ALTER DATABASE ${name} RENAME TO ${TEMPLATE}`)
+  } catch (error) {
+    // Another process was quicker.
+    if (!TAKEN.includes((error as { code?: unknown }).code)) throw error
+    await onServer(`DROP DATABASE ${name} WITH (FORCE)`)
+  }
 }
 
 /**
