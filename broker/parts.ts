@@ -8,6 +8,7 @@ import { assembleConsoles, type ConsoleParts } from './consoles/assembly.js'
 import { assembleDoctor } from './doctor/assembly.js'
 import type { Doctor } from './doctor/service.js'
 import { assembleDraining, type Draining } from './draining/assembly.js'
+import { Events } from './events/bus.js'
 import type { Foundation } from './foundation.js'
 import { assembleHistory, type HistoryParts } from './history/assembly.js'
 import { assembleHypervisors, type HypervisorParts } from './hypervisors/assembly.js'
@@ -40,6 +41,7 @@ interface Desktops extends MachineParts, ConsoleParts {
 
 /** What each folder gives to the whole. */
 export interface Parts extends Hosting, Desktops, ThinClientParts, HistoryParts {
+  readonly events: Events
   readonly people: People
   readonly headLog: HeadLog
 }
@@ -50,7 +52,8 @@ const monotonicMs = (): number => performance.now()
 export async function assembleParts(deps: PartsDeps): Promise<Parts> {
   const { config, log, hook, foundation } = deps
   const { store, changes, authority } = foundation
-  const ground = { store, changes, authority, config, log, ...(hook ? { hook } : {}) }
+  const events = new Events(log)
+  const ground = { store, events, changes, authority, config, log, ...(hook ? { hook } : {}) }
   const facts = { facts: objectFacts(store), allFacts: allObjectFacts(store) }
   const people = await assemblePeople({ ...ground, ...facts })
   await chainOldRows(store)
@@ -69,12 +72,14 @@ export async function assembleParts(deps: PartsDeps): Promise<Parts> {
     ...desktops,
     ...thinClientParts,
     ...assembleHistory({ ...ground, clock: people.clock }),
+    events,
     people,
     headLog,
   }
 }
 
 interface Ground extends Pick<Foundation, 'store' | 'changes' | 'authority'> {
+  readonly events: Events
   readonly config: Config
   readonly log: Logger
   readonly hook?: StepHook
@@ -116,11 +121,10 @@ function assembleDesktops(hosting: Ground & Hosting, people: People): Desktops {
     watchersOf: (machineId) => consoleParts.consoles.watchers(machineId),
   })
   const draining = assembleDraining({ ...working, handingOut, now: steadyNow })
-  const { assignments, claims } = handingOut
+  const { assignments } = handingOut
   const consoleParts: ConsoleParts = assembleConsoles({
     ...working,
     ...consoleAnswers({ store, permissions, assignments }),
-    claims,
     now: steadyNow,
     loginLives: async (login) => await sessions.lives(login),
   })

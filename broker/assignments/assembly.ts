@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Changes } from '../live/changes.js'
@@ -25,6 +26,7 @@ import { Assignments } from './service.js'
 
 export interface HandingOutDeps {
   readonly store: Store
+  readonly events: Events
   readonly changes: Changes
   readonly hypervisors: Hypervisors
   readonly observer: Observer
@@ -64,10 +66,13 @@ export function assembleHandingOut(deps: HandingOutDeps): HandingOut {
   const windows = new PowerWindows({ ...fair, claims, wallClock: deps.now })
   const keeper = new Keeper({ ...fair, claims, cleaner, windows })
   const presence = new Presence({ ...fair, claims })
-  const mirror = new Mirror({ ...fair, claims, pools })
+  const mirror = new Mirror(fair)
   const poolKeeper = new PoolKeeper({ ...fair, pools })
   registerJobs(fair, assignments)
-  connect({ ...deps, pools, claims, mirror })
+  deps.changes.subscribe((topics) => {
+    // What a machine's metadata says of these has no event of its own.
+    if (topics.includes('grants') || topics.includes('generations')) mirror.sweepSoon()
+  })
   return {
     pools,
     documents: new Documents({ ...deps, pools }),
@@ -109,25 +114,4 @@ function registerJobs(fair: ReturnType<typeof withFairTime>, assignments: Assign
       },
     }),
   )
-}
-
-function connect({
-  pools,
-  claims,
-  mirror,
-  observer,
-  changes,
-}: Pick<HandingOut, 'pools' | 'claims' | 'mirror'> &
-  Pick<HandingOutDeps, 'observer' | 'changes'>): void {
-  claims.on('freed', (poolId) => {
-    pools.emit('change', poolId)
-  })
-  claims.on('changed', (machineId) => {
-    pools.emit('member', machineId)
-  })
-  observer.setMaxListeners(0)
-  changes.subscribe((topics) => {
-    // What a machine's metadata says of these has no event of its own.
-    if (topics.includes('grants') || topics.includes('generations')) mirror.sweepSoon()
-  })
 }

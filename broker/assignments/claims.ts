@@ -1,7 +1,7 @@
-import { EventEmitter } from 'node:events'
 import type { Cleaning } from '../api/pools.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import { enterDesktop, poolById, type PoolWithPolicy, requirePool } from '../pools/store.js'
 import { uncleanAfter } from '../pools/policy.js'
 import { GroupedWrites } from '../store/grouped-writes.js'
@@ -16,6 +16,7 @@ import { bestCandidate } from './selection.js'
 /** `now`: of the fair clock. */
 export interface ClaimsDeps {
   readonly store: Store
+  readonly events: Events
   readonly hosts: Hosts
   readonly now: () => number
 }
@@ -60,25 +61,14 @@ const CLAIM: AssignWish = { byAdministrator: false, fixed: false }
 
 /**
  * Who has which desktop of a pool. Each wish is done whole or not at all: two people never get the
- * same, and one person never two of one pool. Emits `changed` (machine id), `ended` (machine id:
- * its holder has it no more) and `freed` (pool id); for those who measure `claimed` (result, ms),
- * `prepared` (ms) and `released` (reason).
+ * same, and one person never two of one pool.
  */
-export class Claims extends EventEmitter<{
-  changed: [string]
-  ended: [string]
-  freed: [string]
-  claimed: [string, number]
-  prepared: [number]
-  released: [string]
-}> {
+export class Claims {
   /** A class or a hospital claims within minutes: those that come at one moment share the wait for the disk. */
   readonly #writes: GroupedWrites
 
   constructor(readonly deps: ClaimsDeps) {
-    super()
     this.#writes = new GroupedWrites(deps.store)
-    this.setMaxListeners(0)
   }
 
   /**
@@ -98,19 +88,20 @@ export class Claims extends EventEmitter<{
       async (tx) =>
         await this.#claimIn(tx, await requirePool(tx, poolName), holder, by, queue, wish),
     ).catch((error: unknown) => {
-      this.emit(
-        'claimed',
+      this.deps.events.publish(
+        'claimAnswered',
         error instanceof BrokerError ? error.code : 'internal',
         performance.now() - startMs,
       )
       throw error
     })
-    this.emit(
-      'claimed',
+    this.deps.events.publish(
+      'claimAnswered',
       claimed.machineId === null ? 'queued' : 'given',
       performance.now() - startMs,
     )
-    if (claimed.machineId !== null && claimed.changed) this.emit('changed', claimed.machineId)
+    if (claimed.machineId !== null && claimed.changed)
+      this.deps.events.publish('assignmentChanged', claimed.machineId)
     return claimed
   }
 
@@ -147,7 +138,7 @@ export class Claims extends EventEmitter<{
       },
     )
     if (typeof outcome === 'string') return outcome
-    this.emit('changed', outcome.given)
+    this.deps.events.publish('assignmentChanged', outcome.given)
     return 'given'
   }
 
@@ -166,8 +157,8 @@ export class Claims extends EventEmitter<{
       return { result, effects }
     })
     for (const machineId of effects.ended) {
-      this.emit('ended', machineId)
-      this.emit('released', 'expired')
+      this.deps.events.publish('assignmentEnded', machineId)
+      this.deps.events.publish('assignmentReleased', 'expired')
     }
     return result
   }
@@ -503,8 +494,8 @@ export class Claims extends EventEmitter<{
       )
       return held?.holder ?? holder
     })
-    if (before !== holder) this.emit('ended', machine.id)
-    this.emit('changed', machine.id)
+    if (before !== holder) this.deps.events.publish('assignmentEnded', machine.id)
+    this.deps.events.publish('assignmentChanged', machine.id)
   }
 
   /** Throws `assigned` where the machine is another one's for good, or another one may be connected. */
@@ -574,10 +565,10 @@ export class Claims extends EventEmitter<{
       )
       return held.pool_id
     })
-    this.emit('changed', machine.id)
-    this.emit('ended', machine.id)
-    this.emit('released', wish.because)
-    if (poolId !== null) this.emit('freed', poolId)
+    this.deps.events.publish('assignmentChanged', machine.id)
+    this.deps.events.publish('assignmentEnded', machine.id)
+    this.deps.events.publish('assignmentReleased', wish.because)
+    if (poolId !== null) this.deps.events.publish('poolFreed', poolId)
   }
 
   /** Deletes the assignment and says what happens to the desktop before the next person gets it. */
@@ -673,9 +664,9 @@ export class Claims extends EventEmitter<{
       return given
     })
     if (to === null) return false
-    this.emit('changed', machineId)
-    this.emit('ended', machineId)
-    this.emit('changed', to)
+    this.deps.events.publish('assignmentChanged', machineId)
+    this.deps.events.publish('assignmentEnded', machineId)
+    this.deps.events.publish('assignmentChanged', to)
     return true
   }
 
@@ -706,7 +697,7 @@ export class Claims extends EventEmitter<{
         .execute()
       await recordEvent(tx, by, 'desktop.extend', `machine:${machine.name}`)
     })
-    this.emit('changed', machine.id)
+    this.deps.events.publish('assignmentChanged', machine.id)
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
@@ -5,6 +6,7 @@ import type { HostLoad } from './selection.js'
 
 export interface HostsDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
   readonly observer: Observer
   readonly now: () => number
@@ -23,12 +25,12 @@ export class Hosts {
   constructor(readonly deps: HostsDeps) {}
 
   start(): void {
-    const { observer, hypervisors, now } = this.deps
+    const { events, hypervisors, now } = this.deps
     for (const name of hypervisors.names()) this.#awaySince.set(name, now())
-    observer.on('looked', (name) => {
+    events.subscribe('hypervisorSeen', (name) => {
       this.#awaySince.delete(name)
     })
-    hypervisors.on('change', (name) => {
+    events.subscribe('hypervisorChanged', (name) => {
       if (this.isUp(name)) return
       if (!this.#awaySince.has(name)) this.#awaySince.set(name, now())
     })

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { PoolPolicy } from '../api/pools.js'
 import { BERTH, recordEvent } from '../audit/store.js'
+import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import { hasDisk } from '../machines/disks.js'
@@ -21,6 +22,7 @@ import { leaveQueue, livePools, waitersOf } from './queue.js'
 
 export interface KeeperDeps {
   readonly store: Store
+  readonly events: Events
   readonly claims: Claims
   readonly cleaner: Cleaner
   readonly hosts: Hosts
@@ -38,6 +40,16 @@ export interface KeeperDeps {
 
 const LOOK_EVERY_MS = 5_000
 const REST_MS = 30_000
+const WAKING = [
+  'assignmentChanged',
+  'poolFreed',
+  'powerChanged',
+  'maintenanceChanged',
+  'hypervisorSeen',
+  'hypervisorChanged',
+  'jobReleased',
+  'drainTold',
+] as const
 const MACHINES_AT_ONCE = 500
 
 /** Of the drain of a machine's host, if there is one. */
@@ -72,24 +84,11 @@ export class Keeper {
   }
 
   start(): void {
-    const { claims, observer, jobs, hypervisors } = this.deps
-    claims.on('changed', () => {
-      this.wake()
-    })
-    claims.on('freed', () => {
-      this.wake()
-    })
-    observer.on('power', (id) => {
+    const { events } = this.deps
+    events.subscribe('powerChanged', (id) => {
       this.#switched.add(id)
-      this.wake()
     })
-    observer.on('looked', () => {
-      this.wake()
-    })
-    jobs.on('released', () => {
-      this.wake()
-    })
-    hypervisors.on('change', () => {
+    events.subscribeAll(WAKING, () => {
       this.wake()
     })
     this.#rounds.start()
@@ -229,7 +228,6 @@ export class Keeper {
       .where('machine_id', '=', machineId)
       .where('wanted', '=', 1)
       .executeTakeFirst()
-    if (held?.started_at === null) this.deps.claims.emit('prepared', now - held.assigned_at)
     await this.deps.store
       .updateTable('assignment')
       .set((eb) => ({
@@ -241,7 +239,9 @@ export class Keeper {
       .where('machine_id', '=', machineId)
       .where('wanted', '=', 1)
       .execute()
-    this.deps.claims.emit('changed', machineId)
+    if (held?.started_at === null)
+      this.deps.events.publish('desktopPrepared', now - held.assigned_at)
+    this.deps.events.publish('assignmentChanged', machineId)
   }
 
   async #start(machine: { id: string; name: string }): Promise<void> {
@@ -256,7 +256,7 @@ export class Keeper {
         return null
       })
     if (job === null) return void this.#starting.delete(machine.id)
-    this.deps.claims.emit('changed', machine.id)
+    this.deps.events.publish('assignmentChanged', machine.id)
     this.deps.jobs
       .ended(job)
       .then(async ({ state }) => {
@@ -311,7 +311,7 @@ export class Keeper {
         sentence,
       })
     })
-    this.deps.claims.emit('changed', held.machine_id)
+    this.deps.events.publish('assignmentChanged', held.machine_id)
   }
 
   async #take(

@@ -3,6 +3,7 @@ import type { ClaimAnswer, Desktop } from '../api/assignments.js'
 import type { Cleaning } from '../api/pools.js'
 import { type Actor, BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { Observer } from '../machines/observer.js'
 import type { GoldenImages } from '../machines/golden-images.js'
 import { requireMachine } from '../machines/store.js'
@@ -21,6 +22,7 @@ import { renewReleased } from './renewals.js'
 
 export interface AssignmentsDeps {
   readonly store: Store
+  readonly events: Events
   readonly claims: Claims
   readonly hosts: Hosts
   readonly observer: Observer
@@ -51,9 +53,10 @@ export class Assignments {
     const wake = (): void => {
       this.#renewals.wake()
     }
-    this.deps.observer.on('viewers', wake)
-    this.deps.observer.on('power', wake)
-    this.deps.claims.on('changed', wake)
+    this.deps.events.subscribeAll(
+      ['viewersChanged', 'powerChanged', 'maintenanceChanged', 'assignmentChanged'],
+      wake,
+    )
     this.#renewals.start()
   }
 
@@ -167,15 +170,16 @@ export class Assignments {
       const done = (): void => {
         clearTimeout(timer)
         signal.removeEventListener('abort', done)
-        this.deps.claims.off('changed', look)
+        end()
         resolve()
       }
-      const look = (changed: string): void => {
-        if (machineId === null || changed === machineId) done()
-      }
+      const { events } = this.deps
+      const end =
+        machineId === null
+          ? events.subscribe('assignmentChanged', done)
+          : events.subscribeAbout('assignmentChanged', machineId, done)
       const timer = setTimeout(done, withinMs)
       signal.addEventListener('abort', done)
-      this.deps.claims.on('changed', look)
     })
   }
 
@@ -336,7 +340,7 @@ export class Assignments {
         before: desktop.state,
       })
     })
-    this.deps.claims.emit('changed', machine.id)
+    this.deps.events.publish('assignmentChanged', machine.id)
   }
 
   /** Throws `assigned` while somebody has a desktop of the pool; with force the deletion releases them. */

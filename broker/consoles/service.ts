@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { ConsoleWay, Session } from '../api/consoles.js'
@@ -6,6 +5,7 @@ import type { Holder, SpiceConsole } from '../api/machines.js'
 import { type Actor, BERTH, recordEvent } from '../audit/store.js'
 import { spiceSubject } from '../certificates/authority.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import { isHidden } from '../hypervisors/listen.js'
 import type { DesktopFeatures } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
@@ -32,6 +32,7 @@ import { type Carried, type Cut, Tunnels } from './tunnels.js'
 
 export interface ConsolesDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
   readonly observer: Observer
   readonly log: Logger
@@ -85,27 +86,14 @@ export interface ConsoleMachine {
   readonly name: string
   readonly hypervisor: string
 }
-export interface Taken {
-  readonly machineId: string
-  readonly from: Holder | null
-  readonly by: Asker
-}
-export interface ConsoleEvents {
-  taken: [Taken]
-  opened: [string, Holder | null]
-  closed: [string, Holder | null]
-  revoked: [string]
-  watched: [string]
-}
 
 const CHECK_STAY_EVERY_MS = 30_000
 
 /**
  * Consoles: one interactive viewer a machine, who has it, tickets, takeover, and the connections
- * that the broker carries. Emits `taken`, `opened` and `closed` (machine id, holder), `revoked` and
- * `watched` (machine id; somebody began or ended to look at its screen).
+ * that the broker carries.
  */
-export class Consoles extends EventEmitter<ConsoleEvents> {
+export class Consoles {
   readonly tunnels: Tunnels
   readonly tokens: ProxyTokens
   readonly presence: Presence
@@ -119,8 +107,6 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   #checkAgain = false
 
   constructor(readonly deps: ConsolesDeps) {
-    super()
-    this.setMaxListeners(0)
     this.tokens = new ProxyTokens(() => performance.now())
     this.tunnels = new Tunnels(deps.now)
     this.tunnels.on('change', (machineId) => {
@@ -131,21 +117,8 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
       ...deps,
       tunnels: this.tunnels,
       entrance: this.#entrance,
-      onTaken: (machineId, from, by) => {
-        this.emit('taken', { machineId, from: from.holder, by })
-      },
     })
-    this.presence = new Presence(
-      { ...deps, tunnels: this.tunnels },
-      {
-        onOpened: (machineId, holder) => {
-          this.emit('opened', machineId, holder)
-        },
-        onClosed: (machineId, holder) => {
-          this.emit('closed', machineId, holder)
-        },
-      },
-    )
+    this.presence = new Presence({ ...deps, tunnels: this.tunnels })
     this.#proxy = new ConsoleProxy({
       tokens: this.tokens,
       tunnels: this.tunnels,
@@ -162,7 +135,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   async start(): Promise<void> {
     this.presence.start()
     this.screens.start()
-    this.deps.observer.on('power', (machineId, power) => {
+    this.deps.events.subscribe('powerChanged', (machineId, power) => {
       if (power === 'off' || power === 'missing' || power === 'crashed')
         this.#cut(machineId, { why: 'machineOff', reason: 'the machine stopped' })
     })
@@ -204,7 +177,12 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
         console.proxy === undefined ? 'direct' : 'proxy',
         cut,
       )
-      if (cut) this.emit('taken', { machineId: machine.id, from: cut.holder, by: asker })
+      if (cut)
+        this.deps.events.publish('consoleTaken', {
+          machineId: machine.id,
+          from: cut.holder,
+          by: asker,
+        })
       await this.deps.onTicket(asker, machine.id)
       return cut
         ? { ...console, taken: { from: cut.holder, since: new Date(cut.sinceMs).toISOString() } }
@@ -250,8 +228,9 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
         return now.connectedAt !== null
       })
     })
-    if (seat !== null && connected) this.emit('closed', machine.id, seat.holder)
-    this.emit('revoked', machine.id)
+    if (seat !== null && connected)
+      this.deps.events.publish('consoleClosed', machine.id, seat.holder)
+    this.deps.events.publish('consoleRevoked', machine.id)
   }
 
   /**
@@ -330,7 +309,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     if (watchers === (this.#watched.get(machineId) ?? '')) return
     if (watchers === '') this.#watched.delete(machineId)
     else this.#watched.set(machineId, watchers)
-    this.emit('watched', machineId)
+    this.deps.events.publish('consoleWatched', machineId)
   }
 
   #cut(machineId: string, cut: Cut, holder?: Holder): void {

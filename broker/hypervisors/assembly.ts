@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Authority } from '../certificates/authority.js'
 import type { Config } from '../config.js'
+import type { Events } from '../events/bus.js'
 import type { Changes } from '../live/changes.js'
 import type { Occupancy } from '../occupancy/occupancy.js'
 import type { Store } from '../store/open.js'
@@ -15,6 +16,7 @@ import type { HypervisorRow } from '../store/tables.js'
 
 export interface HypervisorPartsDeps {
   readonly store: Store
+  readonly events: Events
   readonly config: Config
   readonly log: Logger
   readonly authority: Authority
@@ -32,7 +34,7 @@ export interface HypervisorParts {
 
 /** Lines to the hosts. None is open yet. */
 export async function assembleHypervisors(deps: HypervisorPartsDeps): Promise<HypervisorParts> {
-  const { config, log, key, changes } = deps
+  const { config, log, key, changes, events } = deps
   await removeOrphanedSockets()
   const processes = new LibvirtProcesses(config.libvirtProcesses)
   const toRealHost: OpenLink = (name, settings, events) =>
@@ -44,7 +46,7 @@ export async function assembleHypervisors(deps: HypervisorPartsDeps): Promise<Hy
       if (!deps.openLink) await prepareReal(deps, hypervisors, link, row)
     },
   })
-  hypervisors.on('change', () => {
+  events.subscribe('hypervisorChanged', () => {
     for (const topic of ['hypervisors', 'machines'] as const) changes.note(topic)
   })
   return { hypervisors, processes }

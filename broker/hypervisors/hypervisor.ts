@@ -2,7 +2,8 @@ import type { Duplex } from 'node:stream'
 import type { Directories } from '../api/hypervisors.js'
 import type { PowerState } from '../api/machines.js'
 import type { Contact, ContactStage, Visited } from './contact.js'
-import type { HelperEvent, RequestOptions } from './helper-channel.js'
+import type { HelperEvent } from '../events/map.js'
+import type { RequestOptions } from './helper-channel.js'
 
 /** A domain as libvirt lists it. */
 export interface DomainState {

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type {
@@ -11,13 +10,13 @@ import type {
 import type { AuditAction } from '../audit/actions.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError, sentenceOf } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { Observation, Occupancy } from '../occupancy/occupancy.js'
 import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { HypervisorRow } from '../store/tables.js'
 import { mapInTurns } from '../turn.js'
 import { figuresOfHosts, type HostFigures } from './figures.js'
-import type { HelperEvent } from './helper-channel.js'
 import { listenOf } from './listen.js'
 import type { HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
 import { scanHostKey } from './ssh-connection.js'
@@ -32,6 +31,7 @@ export type OpenLink = (
 
 export interface HypervisorsDeps {
   readonly store: Store
+  readonly events: Events
   readonly log: Logger
   readonly occupancy: Occupancy
   readonly openLink: OpenLink
@@ -48,25 +48,15 @@ const DEFAULT_MAX_STARTS = 2
 const FIRST_RETRY_MS = 1_000
 const LAST_RETRY_MS = 60_000
 
-/**
- * The hypervisors and their lines. Emits `up` when a host is ready to work, `event` for what it
- * pushes, `change` when its state changes.
- */
-export class Hypervisors extends EventEmitter<{
-  up: [string]
-  event: [string, HelperEvent]
-  change: [string]
-}> {
+/** The hypervisors and their lines. */
+export class Hypervisors {
   readonly #rows = new Map<string, HypervisorRow>()
   readonly #links = new Map<string, ManagedLink>()
   readonly #preparing = new Map<string, AbortController>()
   /** Why a host that is up cannot be worked with yet. */
   readonly #unready = new Map<string, string>()
 
-  constructor(readonly deps: HypervisorsDeps) {
-    super()
-    this.setMaxListeners(0)
-  }
+  constructor(readonly deps: HypervisorsDeps) {}
 
   async start(): Promise<void> {
     for (const row of await this.deps.store.selectFrom('hypervisor').selectAll().execute())
@@ -297,7 +287,7 @@ export class Hypervisors extends EventEmitter<{
         await within(tx)
       },
     )
-    this.emit('change', name)
+    this.deps.events.publish('hypervisorChanged', name)
     return await this.show(name)
   }
 
@@ -369,7 +359,7 @@ export class Hypervisors extends EventEmitter<{
     this.#preparing.get(name)?.abort()
     this.#preparing.delete(name)
     await link?.close()
-    this.emit('change', name)
+    this.deps.events.publish('hypervisorChanged', name)
   }
 
   async #update(
@@ -409,7 +399,7 @@ export class Hypervisors extends EventEmitter<{
       name,
       this.deps.openLink(name, settings, {
         onEvent: (event) => {
-          this.emit('event', name, event)
+          this.deps.events.publish('hypervisorSaid', name, event)
         },
         onStatus: (status) => {
           this.#onStatus(name, status)
@@ -429,14 +419,14 @@ export class Hypervisors extends EventEmitter<{
       try {
         await this.deps.prepare(link, this.row(name))
         if (lost.aborted) return
-        if (this.#unready.delete(name)) this.emit('change', name)
-        this.emit('up', name)
+        if (this.#unready.delete(name)) this.deps.events.publish('hypervisorChanged', name)
+        this.deps.events.publish('hypervisorReady', name)
         return
       } catch (error) {
         if (lost.aborted) return
         this.deps.log.error({ err: error, hypervisor: name }, 'hypervisor could not be made ready')
         this.#unready.set(name, sentenceOf(error))
-        this.emit('change', name)
+        this.deps.events.publish('hypervisorChanged', name)
       }
       await delay(waitMs, undefined, { signal: lost, ref: false }).catch(() => {}) // the line was lost
     }
@@ -446,7 +436,7 @@ export class Hypervisors extends EventEmitter<{
     this.#preparing.get(name)?.abort()
     this.#preparing.delete(name)
     this.#unready.delete(name)
-    this.emit('change', name)
+    this.deps.events.publish('hypervisorChanged', name)
     if (state !== 'up') return
     const lost = new AbortController()
     this.#preparing.set(name, lost)

@@ -5,6 +5,7 @@ import { countFailure } from '../background.js'
 import { type Job, JOB_ENDED } from '../api/jobs.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError, sentenceOf } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { JobRow } from '../store/tables.js'
@@ -20,6 +21,7 @@ export interface JobKind<I> {
 
 export interface RunnerDeps {
   readonly store: Store
+  readonly events: Events
   readonly log: Logger
   readonly hook?: StepHook
 }
@@ -28,14 +30,12 @@ const LEASE_MS = 30_000
 const LOOK_EVERY_MS = 1_000
 const TAKE_UP_AFTER_MS = 5_000
 
-/**
- * Runs queued jobs, resumes those that a dead broker left, and tells who listens. Emits `released`
- * with the ids of machines that a job has let go.
- */
-export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
+/** Runs queued jobs, resumes those that a dead broker left, and tells who listens. */
+export class JobRunner {
   readonly #kinds = new Map<string, JobKind<never>>()
   readonly #running = new Map<string, AbortController>()
   readonly #progress = new Map<string, Map<string, { done: number; total: number }>>()
+  /** Of single jobs, by their ids: whoever follows one wakes for that one alone. */
   readonly #changes = new EventEmitter().setMaxListeners(0)
   readonly #owner = randomUUID()
   #timer: NodeJS.Timeout | undefined
@@ -46,10 +46,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   /** Jobs of this broker that failed to write down what became of them. */
   readonly #abandoned = new Set<string>()
 
-  constructor(readonly deps: RunnerDeps) {
-    super()
-    this.setMaxListeners(0)
-  }
+  constructor(readonly deps: RunnerDeps) {}
 
   register<I>(kind: JobKind<I>): void {
     this.#kinds.set(kind.kind, kind)
@@ -338,8 +335,8 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     this.#running.delete(id)
     this.#progress.delete(id)
     this.#changes.emit(id)
-    this.emit(
-      'released',
+    this.deps.events.publish(
+      'jobReleased',
       locks.map((lock) => lock.machine_id),
     )
   }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config.js'
+import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { Collector } from '../images/collector.js'
 import { copyJob } from '../images/copy-job.js'
@@ -22,6 +23,7 @@ import { Machines } from './service.js'
 
 export interface MachinePartsDeps {
   readonly store: Store
+  readonly events: Events
   readonly config: Config
   readonly log: Logger
   readonly hypervisors: Hypervisors
@@ -49,7 +51,7 @@ export interface MachineParts {
 
 /** Machines and their images; their jobs are registered. Nothing is looked at yet. */
 export function assembleMachines(deps: MachinePartsDeps): MachineParts {
-  const { hypervisors, config } = deps
+  const { config, events } = deps
   const observer = new Observer({
     ...deps,
     everyMs: config.observeEveryMs,
@@ -57,10 +59,10 @@ export function assembleMachines(deps: MachinePartsDeps): MachineParts {
   })
   const observed = { ...deps, observer }
   const machines = new Machines({ ...observed, shutdownTimeoutMs: config.shutdownTimeoutMs })
-  const endings = new Endings({ hypervisors, monotonicMs: () => performance.now() })
+  const endings = new Endings({ events, monotonicMs: () => performance.now() })
   const leftovers = new Leftovers(deps)
   registerJobs(observed, leftovers)
-  tellOfLooks(observer, deps.changes)
+  tellOfLooks(deps)
   return {
     observer,
     machines,
@@ -94,12 +96,11 @@ function registerJobs(
 }
 
 /** What looks at the hosts show, pages show. */
-function tellOfLooks(observer: Observer, changes: Changes): void {
-  for (const event of ['looked', 'unseen'] as const)
-    observer.on(event, () => {
-      changes.noteSeldom('hypervisors')
-    })
-  observer.on('viewers', () => {
+function tellOfLooks({ events, changes }: MachinePartsDeps): void {
+  events.subscribeAll(['hypervisorSeen', 'hypervisorUnseen'], () => {
+    changes.noteSeldom('hypervisors')
+  })
+  events.subscribe('viewersChanged', () => {
     for (const topic of ['machines', 'sessions'] as const) changes.note(topic)
   })
 }

@@ -11,6 +11,7 @@ import type {
 } from '../api/machines.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import { domainXml, parseDomainXml } from '../hypervisors/domain-xml.js'
 import { refuseShared } from '../hypervisors/domain-template.js'
 import type { Hypervisors } from '../hypervisors/service.js'
@@ -49,6 +50,7 @@ import {
 
 export interface MachinesDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
   readonly jobs: JobRunner
   readonly observer: Observer
@@ -330,7 +332,7 @@ export class Machines {
       })
       return rows
     })
-    for (const row of rows) this.deps.observer.emit('power', row.id, row.power, row.power)
+    for (const { id } of rows) this.deps.events.publish('maintenanceChanged', id)
     return await this.#list({ ids: rows.map((row) => row.id) })
   }
 

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import { randomUUID } from 'node:crypto'
 import type { Static } from '@sinclair/typebox'
 import type {
@@ -11,6 +10,7 @@ import type {
 } from '../api/pools.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
 import { requireMachine } from '../machines/store.js'
@@ -32,6 +32,7 @@ import { addMember, type PoolWithPolicy, removeMember, requirePool } from './sto
 
 export interface PoolsDeps {
   readonly store: Store
+  readonly events: Events
   readonly jobs: JobRunner
   readonly observer: Observer
   readonly now: () => number
@@ -54,19 +55,10 @@ export interface Wished {
 
 /**
  * What callers may ask of pools. Each wish is recorded in one transaction; jobs and the keeper make
- * it true. Emits `change` (pool id) and `member` (machine id).
+ * it true.
  */
-export class Pools extends EventEmitter<{
-  /** Something of this pool: its definition, or who may have what of it. */
-  change: [string]
-  /** What it is to be, by its policy and settings. */
-  definition: [string]
-  member: [string]
-}> {
-  constructor(readonly deps: PoolsDeps) {
-    super()
-    this.setMaxListeners(0)
-  }
+export class Pools {
+  constructor(readonly deps: PoolsDeps) {}
 
   async list(): Promise<Pool[]> {
     return await listPools(this.deps.store, {})
@@ -228,7 +220,7 @@ export class Pools extends EventEmitter<{
    * names the job that is at it.
    */
   async remove(name: string, keepMachines: boolean, by: Actor): Promise<string> {
-    const job = await inTransaction(this.deps.store, async (tx) => {
+    const { id, job } = await inTransaction(this.deps.store, async (tx) => {
       const pool = await requirePool(tx, name)
       const running = await tx
         .selectFrom('job')
@@ -237,12 +229,13 @@ export class Pools extends EventEmitter<{
         .where('subject', '=', pool.name)
         .where('finished_at', 'is', null)
         .executeTakeFirst()
-      if (running) return running.id
+      if (running) return { id: pool.id, job: running.id }
       await tx.updateTable('pool').set({ state: 'deleting' }).where('id', '=', pool.id).execute()
       await recordEvent(tx, by, 'pool.delete', `pool:${pool.name}`, { keepMachines })
-      return await this.#remove(tx, pool, { keepMachines, forget: true, machines: null }, by)
+      const wish = { keepMachines, forget: true, machines: null }
+      return { id: pool.id, job: await this.#remove(tx, pool, wish, by) }
     })
-    this.woke(name)
+    this.woke(id)
     return job
   }
 
@@ -495,8 +488,7 @@ export class Pools extends EventEmitter<{
   /** A wish about this pool was recorded: those who carry it out look now. */
   woke(id: string): void {
     this.deps.jobs.wake()
-    this.emit('change', id)
-    this.emit('definition', id)
+    this.deps.events.publish('poolChanged', id)
   }
 
   async #toApi(id: string): Promise<Pool> {

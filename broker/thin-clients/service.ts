@@ -6,6 +6,7 @@ import type { Claims } from '../assignments/claims.js'
 import type { Assignments } from '../assignments/service.js'
 import type { Consoles } from '../consoles/service.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { Reply } from '../http.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
@@ -41,6 +42,7 @@ import { SeenDevices } from './seen.js'
 
 export interface ThinClientsDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
   readonly observer: Observer
   readonly machines: Machines
@@ -73,6 +75,16 @@ const QUESTIONS: AllowanceRules = {
   aMinute: 60,
   sentence: 'This device asks too often: once a second will do.',
 }
+
+/** After these, a device that shows the machine, or is to, may be told something else. */
+const ABOUT_A_MACHINE = [
+  'powerChanged',
+  'maintenanceChanged',
+  'viewersChanged',
+  'assignmentChanged',
+  'drainTold',
+  'consoleWatched',
+] as const
 
 /** What should this thin client do now? */
 export class ThinClients {
@@ -152,32 +164,20 @@ export class ThinClients {
   }
 
   start(): void {
-    const { observer, hypervisors, clientsXml, jobs, claims, pools } = this.deps
-    jobs.on('released', (machineIds) => {
+    const { events } = this.deps
+    events.subscribe('jobReleased', (machineIds) => {
       for (const id of machineIds) this.#parking.tell(`machine:${id}`)
     })
-    observer.on('power', (id) => {
+    events.subscribeAll(ABOUT_A_MACHINE, (id) => {
       this.#parking.tell(`machine:${id}`)
     })
-    observer.on('viewers', (id) => {
-      this.#parking.tell(`machine:${id}`)
+    events.subscribeAll(['poolChanged', 'poolFreed'], (id) => {
+      this.#parking.tell(`pool:${id}`)
     })
-    this.deps.consoles.on('watched', (id) => {
-      this.#parking.tell(`machine:${id}`)
-    })
-    claims.on('changed', (id) => {
-      this.#parking.tell(`machine:${id}`)
-    })
-    claims.on('freed', (poolId) => {
-      this.#parking.tell(`pool:${poolId}`)
-    })
-    pools.on('change', (poolId) => {
-      this.#parking.tell(`pool:${poolId}`)
-    })
-    hypervisors.on('change', (name) => {
+    events.subscribe('hypervisorChanged', (name) => {
       this.#parking.tell(`hypervisor:${name}`)
     })
-    clientsXml.on('reload', () => {
+    events.subscribe('clientsXmlLoaded', () => {
       inBackground({
         log: this.deps.log,
         what: 'thin-clients.reload',

@@ -25,6 +25,7 @@ const ROOMS = [
   'store',
   'background.ts',
   'rounds.ts',
+  'events',
   'audit',
   'certificates',
   'users',

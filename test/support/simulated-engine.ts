@@ -9,6 +9,7 @@ import {
   type HandingOutDeps,
 } from '../../broker/assignments/assembly.js'
 import { BERTH } from '../../broker/audit/store.js'
+import { Events } from '../../broker/events/bus.js'
 import { Hypervisors } from '../../broker/hypervisors/service.js'
 import { SimulatedHost } from '../../broker/hypervisors/simulated.js'
 import { Collector } from '../../broker/images/collector.js'
@@ -57,6 +58,7 @@ export class Engine {
     readonly options: EngineOptions,
     readonly directory: string,
     readonly store: Store,
+    readonly events: Events,
     readonly hypervisors: Hypervisors,
     readonly observer: Observer,
     readonly jobs: JobRunner,
@@ -71,6 +73,7 @@ export class Engine {
     const directory = options.directory ?? temporaryDirectory()
     const log = options.log ?? pino({ level: 'silent' })
     const store = openStore(join(directory, DATABASE))
+    const events = new Events(log)
     const occupancy = new Occupancy({
       monotonicMs: options.monotonicMs ?? (() => performance.now()),
       maxAgeMs: 120_000,
@@ -78,6 +81,7 @@ export class Engine {
     const hypervisors = new Hypervisors({
       occupancy,
       store,
+      events,
       log,
       prepare: async () => {},
       openLink: (name, settings, events) =>
@@ -85,15 +89,17 @@ export class Engine {
     })
     const observer = new Observer({
       store,
+      events,
       hypervisors,
       occupancy,
       log,
       everyMs: 60_000,
       displayTimeoutMs: 2_000,
     })
-    const endings = new Endings({ hypervisors, monotonicMs: () => performance.now() })
+    const endings = new Endings({ events, monotonicMs: () => performance.now() })
     const jobs = new JobRunner({
       store,
+      events,
       log,
       hook: (point) => {
         engine.hook(point)
@@ -101,6 +107,7 @@ export class Engine {
     })
     const machines = new Machines({
       store,
+      events,
       hypervisors,
       jobs,
       observer,
@@ -117,6 +124,7 @@ export class Engine {
     })
     const handingOut = assembleHandingOut({
       store,
+      events,
       changes: new Changes(),
       hypervisors,
       observer,
@@ -134,18 +142,19 @@ export class Engine {
     })
     const collector = new Collector({
       store,
+      events,
       hypervisors,
-      jobs,
       log,
       hook: (point) => {
         engine.hook(point)
       },
     })
-    const leftovers = new Leftovers({ store, hypervisors, log })
+    const leftovers = new Leftovers({ store, events, hypervisors, log })
     const engine = new Engine(
       options,
       directory,
       store,
+      events,
       hypervisors,
       observer,
       jobs,

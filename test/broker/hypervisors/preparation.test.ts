@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { BERTH } from '../../../broker/audit/store.js'
 import { BrokerError } from '../../../broker/errors.js'
+import { Events } from '../../../broker/events/bus.js'
 import { Hypervisors } from '../../../broker/hypervisors/service.js'
 import { SimulatedHost, SimulatedLink } from '../../../broker/hypervisors/simulated.js'
 import { Occupancy } from '../../../broker/occupancy/occupancy.js'
@@ -16,8 +17,10 @@ t.test('a host that could not be made ready says so, and is made ready later', a
   const store = openStore(join(directory, 'berth.sqlite'))
   const host = new SimulatedHost('hv1')
   let tries = 0
+  const events = new Events(pino({ level: 'silent' }))
   const hypervisors = new Hypervisors({
     store,
+    events,
     log: pino({ level: 'silent' }),
     occupancy: new Occupancy({ monotonicMs: () => performance.now(), maxAgeMs: 60_000 }),
     openLink: (_name, settings, events) => new SimulatedLink(host, { settings, events }),
@@ -27,7 +30,7 @@ t.test('a host that could not be made ready says so, and is made ready later', a
     },
   })
   const ready: string[] = []
-  hypervisors.on('up', (name) => {
+  events.subscribe('hypervisorReady', (name) => {
     ready.push(name)
   })
   await hypervisors.add(

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { HelperEvent } from '../../../broker/hypervisors/helper-channel.js'
+import type { HelperEvent } from '../../../broker/events/map.js'
 import type { LinkStatus } from '../../../broker/hypervisors/hypervisor.js'
 import { SimulatedHost, SimulatedLink } from '../../../broker/hypervisors/simulated.js'
 import { FINGERPRINT } from '../../support/simulated-broker.js'
