@@ -16,7 +16,9 @@ import type { OpenLink } from './hypervisors/service.js'
 import type { StepHook } from './jobs/context.js'
 import { JobRunner } from './jobs/runner.js'
 import { assembleMachines, type MachineParts } from './machines/assembly.js'
+import { FairClock } from './occupancy/fair-clock.js'
 import { Occupancy } from './occupancy/occupancy.js'
+import { Usage } from './occupancy/usage.js'
 import { assembleThinClients, type ThinClientParts } from './thin-clients/assembly.js'
 import { assemblePeople, type People } from './users/assembly.js'
 
@@ -30,6 +32,8 @@ export interface PartsDeps {
 
 interface Hosting extends HypervisorParts {
   readonly occupancy: Occupancy
+  readonly fairClock: FairClock
+  readonly usage: Usage
   readonly jobs: JobRunner
   readonly doctor: Doctor
 }
@@ -90,13 +94,21 @@ async function assembleHosting(
   { openLink, foundation }: PartsDeps,
   ground: Ground,
 ): Promise<Hosting> {
-  const occupancy = new Occupancy({ monotonicMs, maxAgeMs: ground.config.observationAgeMs })
+  const { store, config } = ground
+  const occupancy = new Occupancy({ monotonicMs, maxAgeMs: config.observationAgeMs })
+  const fairClock = new FairClock({ store, now: Date.now, monotonicMs })
+  const usage = new Usage({
+    store,
+    occupancy,
+    now: () => fairClock.now(),
+    releaseAfterMs: config.releaseAfterMs,
+  })
   const { key } = foundation
   const parts = await assembleHypervisors({ ...ground, key, occupancy, openLink })
   const jobs = new JobRunner(ground)
   const areHostsSimulated = openLink !== undefined
   const doctor = assembleDoctor({ ...ground, ...parts, jobs, areHostsSimulated })
-  return { ...parts, occupancy, jobs, doctor }
+  return { ...parts, occupancy, fairClock, usage, jobs, doctor }
 }
 
 /** Machines, who has them, and their screens: each of these asks the others. */
@@ -107,22 +119,18 @@ function assembleDesktops(hosting: Ground & Hosting, people: People): Desktops {
   const machineParts = assembleMachines({
     ...hosting,
     ...machineAnswers(store),
-    inUse: async (id) => await handingOut.assignments.inUse(id),
-    inUseOf: async (ids) => await handingOut.assignments.inUseOf(ids),
   })
   const working = { ...hosting, ...machineParts }
-  const handingOut: HandingOut = assembleHandingOut({
+  const handingOut = assembleHandingOut({
     ...working,
     releaseAfterMs: config.releaseAfterMs,
     graceMs: config.observationGraceMs,
     now: Date.now,
-    monotonicMs,
     mayHave: queueAnswer(store, permissions),
-    watchersOf: (machineId) => consoleParts.consoles.watchers(machineId),
   })
   const draining = assembleDraining({ ...working, handingOut, now: steadyNow })
   const { assignments } = handingOut
-  const consoleParts: ConsoleParts = assembleConsoles({
+  const consoleParts = assembleConsoles({
     ...working,
     ...consoleAnswers({ store, permissions, assignments }),
     now: steadyNow,

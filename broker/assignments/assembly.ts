@@ -7,6 +7,8 @@ import type { GoldenImages } from '../machines/golden-images.js'
 import type { Endings } from '../machines/endings.js'
 import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
+import type { FairClock } from '../occupancy/fair-clock.js'
+import type { Usage } from '../occupancy/usage.js'
 import { buildJob } from '../pools/build-job.js'
 import { Documents } from '../pools/documents.js'
 import { PoolKeeper } from '../pools/keeper.js'
@@ -15,10 +17,8 @@ import { Pools } from '../pools/service.js'
 import type { Store } from '../store/open.js'
 import { Claims } from './claims.js'
 import { Cleaner } from './cleaner.js'
-import { FairClock } from './clock.js'
 import { Hosts } from './hosts.js'
 import { Keeper } from './keeper.js'
-import type { WatchersOf } from './listing.js'
 import { Mirror } from './mirror.js'
 import { PowerWindows } from './power-windows.js'
 import { Presence } from './presence.js'
@@ -35,12 +35,12 @@ export interface HandingOutDeps {
   readonly goldenImages: GoldenImages
   readonly jobs: JobRunner
   readonly log: Logger
+  readonly fairClock: FairClock
+  readonly usage: Usage
   readonly releaseAfterMs: number
   readonly graceMs: number
   readonly now: () => number
-  readonly monotonicMs: () => number
   readonly mayHave: (holder: string, poolId: string) => Promise<boolean>
-  readonly watchersOf: WatchersOf
 }
 
 export interface HandingOut {
@@ -92,16 +92,8 @@ export function assembleHandingOut(deps: HandingOutDeps): HandingOut {
 
 /** The same with a `now` that stands still while the broker or a host is away. */
 function withFairTime(deps: HandingOutDeps) {
-  const { hypervisors, observer } = deps
-  const clock: FairClock = new FairClock({
-    ...deps,
-    isObserved: (name) => hosts.isObserved(name),
-    hypervisors: () => hypervisors.names(),
-    unknownMachines: () => observer.occupancy.faulty(),
-  })
-  const fair = { ...deps, images: deps.goldenImages, now: () => clock.now() }
-  const hosts: Hosts = new Hosts(fair)
-  return { ...fair, hosts, clock }
+  const fair = { ...deps, images: deps.goldenImages, now: () => deps.fairClock.now() }
+  return { ...fair, hosts: new Hosts(fair) }
 }
 
 function registerJobs(fair: ReturnType<typeof withFairTime>, assignments: Assignments): void {

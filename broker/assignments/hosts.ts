@@ -1,6 +1,7 @@
 import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
+import type { Unwatched } from '../occupancy/fair-clock.js'
 import type { Store } from '../store/open.js'
 import type { HostLoad } from './selection.js'
 
@@ -49,6 +50,15 @@ export class Hosts {
   /** Watched now: it is up, and what was last seen of it is not too old. */
   isObserved(name: string): boolean {
     return this.isUp(name) && this.deps.observer.occupancy.observation(name).current
+  }
+
+  /** What is not watched now: who works there cannot be seen to come or go. */
+  unwatched(): Unwatched {
+    const { hypervisors, observer } = this.deps
+    return {
+      hypervisors: hypervisors.names().filter((name) => !this.isObserved(name)),
+      machines: observer.occupancy.faulty(),
+    }
   }
 
   /** Watched for the grace time without a break, so that what it shows can be acted upon. */

@@ -2,18 +2,16 @@ import type { Logger } from 'pino'
 import type { PoolPolicy } from '../api/pools.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import type { Events } from '../events/bus.js'
-import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import { hasDisk } from '../machines/disks.js'
-import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
+import type { FairClock } from '../occupancy/fair-clock.js'
 import { Rounds } from '../rounds.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import { Turn } from '../turn.js'
 import type { Claims } from './claims.js'
 import type { Cleaner } from './cleaner.js'
-import type { FairClock } from './clock.js'
 import { expiring } from './expiring.js'
 import type { Hosts } from './hosts.js'
 import { due, hostEmptiedAt, nextStep, type Seen, type Step } from './policy.js'
@@ -26,12 +24,10 @@ export interface KeeperDeps {
   readonly claims: Claims
   readonly cleaner: Cleaner
   readonly hosts: Hosts
-  readonly clock: FairClock
+  readonly fairClock: FairClock
   readonly windows: PowerWindows
   readonly machines: Machines
   readonly jobs: JobRunner
-  readonly observer: Observer
-  readonly hypervisors: Hypervisors
   readonly log: Logger
   readonly now: () => number
   /** Whether who waits may still have a desktop of the pool. Answered by those who know permissions. */
@@ -110,7 +106,7 @@ export class Keeper {
 
   async #look(all: boolean): Promise<void> {
     if (all) {
-      const before = await this.deps.clock.look()
+      const before = await this.deps.fairClock.look(this.deps.hosts.unwatched())
       await this.deps.windows.look(before)
       await this.#reap()
     }

@@ -3,13 +3,13 @@ import { BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Events } from '../events/bus.js'
 import type { Machines } from '../machines/service.js'
+import { shownHolder } from '../occupancy/policy.js'
 import { dueEntries } from '../pools/schedule.js'
 import { type PoolWithPolicy, readPool } from '../pools/store.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { Claims } from './claims.js'
 import type { Hosts } from './hosts.js'
-import { shownHolder } from './policy.js'
 
 /** `now`: the fair clock's, for times of assignments; `wallClock`: for the schedule. */
 export interface PowerWindowsDeps {

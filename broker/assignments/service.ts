@@ -7,6 +7,8 @@ import type { Events } from '../events/bus.js'
 import type { Observer } from '../machines/observer.js'
 import type { GoldenImages } from '../machines/golden-images.js'
 import { requireMachine } from '../machines/store.js'
+import { shownHolder } from '../occupancy/policy.js'
+import type { Usage } from '../occupancy/usage.js'
 import { enterDesktop, markVisited, poolById, poolsOf, requirePool } from '../pools/store.js'
 import { Rounds } from '../rounds.js'
 import type { Queries, Store } from '../store/open.js'
@@ -14,10 +16,9 @@ import { inTransaction } from '../store/transaction.js'
 import { nameKey, personName } from '../users/names.js'
 import type { AssignWish, Claims, ReleaseWish } from './claims.js'
 import type { Hosts } from './hosts.js'
-import { reasonsInUse } from './in-use.js'
-import { listDesktops, type WatchersOf } from './listing.js'
+import { listDesktops } from './listing.js'
 import { leaveQueue } from './queue.js'
-import { hostEmptiedAt, shownHolder, warningOf } from './policy.js'
+import { hostEmptiedAt, warningOf } from './policy.js'
 import { renewReleased } from './renewals.js'
 
 export interface AssignmentsDeps {
@@ -28,9 +29,9 @@ export interface AssignmentsDeps {
   readonly observer: Observer
   readonly goldenImages: GoldenImages
   readonly log: Logger
+  readonly usage: Usage
   readonly releaseAfterMs: number
   readonly now: () => number
-  readonly watchersOf: WatchersOf
 }
 
 const LOOK_EVERY_MS = 5_000
@@ -42,7 +43,7 @@ export class Assignments {
 
   constructor(readonly deps: AssignmentsDeps) {
     this.#renewals = new Rounds({
-      look: () => renewReleased({ ...deps, inUseOf: async (ids) => await this.inUseOf(ids) }),
+      look: () => renewReleased(deps),
       everyMs: LOOK_EVERY_MS,
       log: deps.log,
       failed: 'renewing released machines failed',
@@ -62,16 +63,6 @@ export class Assignments {
 
   async stop(): Promise<void> {
     await this.#renewals.stop()
-  }
-
-  /** Why the machine counts as in use now, or null. */
-  async inUse(machineId: string): Promise<string | null> {
-    return (await this.inUseOf([machineId])).get(machineId) ?? null
-  }
-
-  /** The same of many, by their ids; one that is not in use is missing. */
-  async inUseOf(machineIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    return await reasonsInUse(this.deps, machineIds)
   }
 
   /** A desktop of the pool for this holder, or a place in the queue; waits up to `waitMs` until it can be opened. */
@@ -131,7 +122,7 @@ export class Assignments {
         this.deps.store,
         { holder, machineId },
         this.deps.now(),
-        this.deps.watchersOf,
+        this.deps.observer.occupancy,
       )
       const left = until - performance.now()
       if (desktop && (desktop.phase !== 'preparing' || left <= 0 || signal.aborted)) return desktop
@@ -184,7 +175,12 @@ export class Assignments {
   }
 
   async desktops(filter: { holder?: string } = {}): Promise<Desktop[]> {
-    return await listDesktops(this.deps.store, filter, this.deps.now(), this.deps.watchersOf)
+    return await listDesktops(
+      this.deps.store,
+      filter,
+      this.deps.now(),
+      this.deps.observer.occupancy,
+    )
   }
 
   async desktopOf(machineName: string): Promise<Desktop> {
@@ -193,7 +189,7 @@ export class Assignments {
       this.deps.store,
       { machineId: machine.id },
       this.deps.now(),
-      this.deps.watchersOf,
+      this.deps.observer.occupancy,
     )
     if (!desktop) throw new BrokerError('not_found', `Nobody has ${machine.name}.`)
     return desktop
@@ -422,7 +418,7 @@ export class Assignments {
       .where('machine_id', '=', machineId)
       .executeTakeFirst()
     const mine = held?.holder === holder
-    const reason = held === undefined || mine ? null : await this.inUse(machineId)
+    const reason = held === undefined || mine ? null : await this.deps.usage.reason(machineId)
     if (reason !== null)
       throw new BrokerError('busy', `Another thin client or person uses this machine (${reason}).`)
     const now = this.deps.now()

@@ -101,7 +101,6 @@ export class Consoles {
   readonly #entrance: Entrance
   readonly #proxy: ConsoleProxy
   #proxyPort = 0
-  readonly #watched = new Map<string, string>()
   #timer: NodeJS.Timeout | undefined
   #checking: Promise<void> | undefined
   #checkAgain = false
@@ -282,34 +281,21 @@ export class Consoles {
       })
   }
 
-  /** Who looks at a machine's screen now without having it. */
-  watchers(machineId: string): string[] {
-    return [
-      ...new Set(
-        this.tunnels
-          .of(machineId)
-          .filter(({ kind }) => kind === 'watch')
-          .map(({ holder }) => actorName(holder)),
-      ),
-    ]
-  }
-
   /** A browser's screen and a forwarded port are seen by nobody but the broker. */
   #noteCarried(machineId: string): void {
-    const at = (kind: Carried['kind']): string[] => [
+    const { observer, events } = this.deps
+    const open = this.tunnels.of(machineId)
+    const addresses = (kind: Carried['kind']): string[] => [
       ...new Set(
-        this.tunnels
-          .of(machineId)
-          .filter((one) => one.kind === kind)
-          .map(({ address }) => plainAddress(address)),
+        open.filter((one) => one.kind === kind).map(({ address }) => plainAddress(address)),
       ),
     ]
-    this.deps.observer.noteCarried(machineId, { screens: at('screen'), forwards: at('forward') })
-    const watchers = this.watchers(machineId).join()
-    if (watchers === (this.#watched.get(machineId) ?? '')) return
-    if (watchers === '') this.#watched.delete(machineId)
-    else this.#watched.set(machineId, watchers)
-    this.deps.events.publish('consoleWatched', machineId)
+    const screens = addresses('screen')
+    observer.noteCarried(machineId, { screens, forwards: addresses('forward') })
+    const watching = open.filter(({ kind }) => kind === 'watch')
+    const watchers = [...new Set(watching.map(({ holder }) => actorName(holder)))]
+    if (observer.occupancy.noteWatchers(machineId, watchers))
+      events.publish('consoleWatched', machineId)
   }
 
   #cut(machineId: string, cut: Cut, holder?: Holder): void {

@@ -19,6 +19,7 @@ import { mapInTurns } from '../turn.js'
 import { figuresOfHosts, type HostFigures } from './figures.js'
 import { listenOf } from './listen.js'
 import type { HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
+import type { Findings } from './prepare.js'
 import { scanHostKey } from './ssh-connection.js'
 
 /** A link that can be told to connect again, with the settings as they are then. */
@@ -36,7 +37,7 @@ export interface HypervisorsDeps {
   readonly occupancy: Occupancy
   readonly openLink: OpenLink
   /** Makes the host ready each time its line comes up (certificate, kind of virtualisation). */
-  readonly prepare: (link: HypervisorLink, row: HypervisorRow) => Promise<void>
+  readonly prepare: (link: HypervisorLink, row: HypervisorRow, findings: Findings) => Promise<void>
 }
 
 export const DEFAULT_DIRECTORIES: Directories = {
@@ -291,28 +292,6 @@ export class Hypervisors {
     return await this.show(name)
   }
 
-  /** Records what a probe found. */
-  async setVirtType(name: string, virtType: 'kvm' | 'qemu'): Promise<void> {
-    const row = this.row(name)
-    await this.deps.store
-      .updateTable('hypervisor')
-      .set({ virt_type: virtType })
-      .where('name', '=', name)
-      .execute()
-    this.#rows.set(name, { ...row, virt_type: virtType })
-  }
-
-  /** Where its displays listen, as was found when its line came up. */
-  async setListen(name: string, address: string): Promise<void> {
-    const row = this.row(name)
-    await this.deps.store
-      .updateTable('hypervisor')
-      .set({ listen_found: address })
-      .where('name', '=', name)
-      .execute()
-    this.#rows.set(name, { ...row, listen_found: address })
-  }
-
   /**
    * Forgets the hypervisor; what lies on the host stays. Its machines must be gone, or are
    * forgotten too with `force`.
@@ -378,6 +357,15 @@ export class Hypervisors {
     this.#rows.set(name, { ...this.row(name), ...change })
   }
 
+  /** Records what was found on the host when its line came up. */
+  async #found(
+    name: string,
+    found: Partial<Pick<HypervisorRow, 'virt_type' | 'listen_found'>>,
+  ): Promise<void> {
+    await this.deps.store.updateTable('hypervisor').set(found).where('name', '=', name).execute()
+    this.#rows.set(name, { ...this.row(name), ...found })
+  }
+
   #open(row: HypervisorRow): void {
     const { name } = row
     this.#rows.set(name, row)
@@ -417,7 +405,10 @@ export class Hypervisors {
       const link = this.#links.get(name)
       if (!link) return
       try {
-        await this.deps.prepare(link, this.row(name))
+        await this.deps.prepare(link, this.row(name), {
+          virtType: (type) => this.#found(name, { virt_type: type }),
+          listen: (address) => this.#found(name, { listen_found: address }),
+        })
         if (lost.aborted) return
         if (this.#unready.delete(name)) this.deps.events.publish('hypervisorChanged', name)
         this.deps.events.publish('hypervisorReady', name)

@@ -9,6 +9,7 @@ import type { StepHook } from '../jobs/context.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Changes } from '../live/changes.js'
 import type { Occupancy } from '../occupancy/occupancy.js'
+import type { Usage } from '../occupancy/usage.js'
 import type { Store } from '../store/open.js'
 import type { DomainExtrasOf } from './definition.js'
 import { Endings } from './endings.js'
@@ -34,9 +35,7 @@ export interface MachinePartsDeps {
   readonly extrasOf: DomainExtrasOf
   /** Who has one of these machines, in words; null: nobody. Answered by those who hand machines out. */
   readonly holdersOf: (machineIds: readonly string[]) => Promise<string | null>
-  /** Why a machine counts as in use now, or null. Answered by those who hand machines out. */
-  readonly inUse: (machineId: string) => Promise<string | null>
-  readonly inUseOf: (machineIds: readonly string[]) => Promise<ReadonlyMap<string, string>>
+  readonly usage: Usage
 }
 
 export interface MachineParts {

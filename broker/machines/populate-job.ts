@@ -5,6 +5,7 @@ import { whatIsInTheWay } from '../images/in-the-way.js'
 import { markOldDisks } from '../images/old-files.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
+import type { Usage } from '../occupancy/usage.js'
 import { severalAtOnce } from '../several-at-once.js'
 import { defineMachine } from './definition.js'
 import { groupByHypervisor, type JobMachine, type MachineJobDeps } from './jobs.js'
@@ -26,8 +27,7 @@ export interface PopulateInput {
 
 export interface PopulateDeps extends MachineJobDeps {
   readonly images: ImageDeps
-  /** Why a machine counts as in use now, or null. Answered by those who hand machines out. */
-  readonly inUse: (machineId: string) => Promise<string | null>
+  readonly usage: Usage
 }
 
 /** One request to the helper carries so many overlays. */
@@ -175,7 +175,7 @@ async function setApart(
     await deps.observer.lookNow(hypervisor)
     const reasons: Record<string, string> = {}
     for (const { id } of machines) {
-      const reason = await deps.inUse(id)
+      const reason = await deps.usage.reason(id)
       if (reason !== null) reasons[id] = reason
     }
     return reasons

@@ -10,6 +10,7 @@ import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Machines } from '../machines/service.js'
+import type { Usage } from '../occupancy/usage.js'
 import { strictest } from '../pools/policy.js'
 import { poolsOf, requirePool } from '../pools/store.js'
 import type { Store } from '../store/open.js'
@@ -22,6 +23,7 @@ export interface OpeningDeps {
   readonly hypervisors: Hypervisors
   readonly machines: Machines
   readonly assignments: Assignments
+  readonly usage: Usage
   readonly jobs: JobRunner
   readonly log: Logger
   readonly horizonServer: string

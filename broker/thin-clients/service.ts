@@ -11,6 +11,7 @@ import type { Reply } from '../http.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
+import type { Usage } from '../occupancy/usage.js'
 import { OneAtATime } from '../one-at-a-time.js'
 import type { Machines } from '../machines/service.js'
 import type { Pools } from '../pools/service.js'
@@ -47,6 +48,7 @@ export interface ThinClientsDeps {
   readonly observer: Observer
   readonly machines: Machines
   readonly assignments: Assignments
+  readonly usage: Usage
   readonly claims: Claims
   readonly pools: Pools
   readonly jobs: JobRunner

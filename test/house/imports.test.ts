@@ -124,6 +124,7 @@ const SEVERAL_PLACES: Readonly<
     under: [
       'broker/store',
       'broker/audit/events.ts',
+      'broker/occupancy/fair-clock.ts',
       'broker/assignments',
       'broker/thin-clients/seen.ts',
     ],

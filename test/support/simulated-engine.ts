@@ -20,6 +20,7 @@ import { JobRunner } from '../../broker/jobs/runner.js'
 import { Changes } from '../../broker/live/changes.js'
 import { GoldenImages } from '../../broker/machines/golden-images.js'
 import { defineJob, deleteJob, powerJob } from '../../broker/machines/jobs.js'
+import { FairClock } from '../../broker/occupancy/fair-clock.js'
 import { Occupancy } from '../../broker/occupancy/occupancy.js'
 import { Endings } from '../../broker/machines/endings.js'
 import { Leftovers } from '../../broker/machines/leftovers.js'
@@ -27,6 +28,7 @@ import { Observer } from '../../broker/machines/observer.js'
 import { populateJob } from '../../broker/machines/populate-job.js'
 import { Power } from '../../broker/machines/power.js'
 import { Machines } from '../../broker/machines/service.js'
+import { Usage } from '../../broker/occupancy/usage.js'
 import { openStore, type Store } from '../../broker/store/open.js'
 import { targetsOf } from './api-client.js'
 import { CarryingLink } from './carrying-link.js'
@@ -64,6 +66,7 @@ export class Engine {
     readonly jobs: JobRunner,
     readonly machines: Machines,
     readonly images: GoldenImages,
+    readonly usage: Usage,
     readonly handingOut: HandingOut,
     readonly collector: Collector,
     readonly leftovers: Leftovers,
@@ -74,10 +77,11 @@ export class Engine {
     const log = options.log ?? pino({ level: 'silent' })
     const store = openStore(join(directory, DATABASE))
     const events = new Events(log)
-    const occupancy = new Occupancy({
-      monotonicMs: options.monotonicMs ?? (() => performance.now()),
-      maxAgeMs: 120_000,
-    })
+    const monotonicMs = options.monotonicMs ?? (() => performance.now())
+    const releaseAfterMs = options.releaseAfterMs ?? 300_000
+    const occupancy = new Occupancy({ monotonicMs, maxAgeMs: 120_000 })
+    const fairClock = new FairClock({ store, now: options.now ?? Date.now, monotonicMs })
+    const usage = new Usage({ store, occupancy, now: () => fairClock.now(), releaseAfterMs })
     const hypervisors = new Hypervisors({
       occupancy,
       store,
@@ -119,8 +123,7 @@ export class Engine {
       hypervisors,
       jobs,
       observer,
-      inUse: async () => null,
-      inUseOf: async () => new Map(),
+      usage,
     })
     const handingOut = assembleHandingOut({
       store,
@@ -133,11 +136,11 @@ export class Engine {
       goldenImages: images,
       jobs,
       log,
-      releaseAfterMs: options.releaseAfterMs ?? 300_000,
+      fairClock,
+      usage,
+      releaseAfterMs,
       graceMs: 60_000,
       now: options.now ?? Date.now,
-      monotonicMs: options.monotonicMs ?? (() => performance.now()),
-      watchersOf: () => [],
       mayHave: options.mayHave?.(store) ?? (async () => true),
     })
     const collector = new Collector({
@@ -160,6 +163,7 @@ export class Engine {
       jobs,
       machines,
       images,
+      usage,
       handingOut,
       collector,
       leftovers,
@@ -176,7 +180,7 @@ export class Engine {
   }
 
   #registerJobs(): void {
-    const { store, hypervisors, observer, jobs, handingOut, leftovers } = this
+    const { store, hypervisors, observer, jobs, usage, leftovers } = this
     const images = {
       store,
       link: (name: string) => hypervisors.link(name),
@@ -201,7 +205,7 @@ export class Engine {
       populateJob({
         ...machineJobs,
         images,
-        inUse: async (id) => await handingOut.assignments.inUse(id),
+        usage,
       }),
     )
   }
