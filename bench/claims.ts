@@ -81,7 +81,7 @@ async function claimTimes(
   rounds: number,
 ): Promise<{ claims: number[]; releases: number[]; throughput: number }> {
   const directory = mkdtempSync(join(ROOT, 'bench-out', 'claims-'))
-  const store = openStore(join(directory, 'berth.sqlite'))
+  const store = await openStore(join(directory, 'berth.sqlite'))
   try {
     await fill(store, size)
     const claims = new Claims({

@@ -13,6 +13,7 @@ import {
   ProviderSettings,
   ProxySettings,
 } from './login-settings.js'
+import { placeFault } from './store/place.js'
 import { explainFaults } from './validation.js'
 
 explainFaults()
@@ -26,6 +27,17 @@ const Settings = strictObject({
   'data-dir': Type.String({
     default: '/var/lib/berth',
     description: 'Database, keys, certificates; mode 0700',
+  }),
+  store: Type.String({
+    default: 'sqlite',
+    description:
+      'Where the database is: sqlite, in data-dir, or the URL of a PostgreSQL database, such as ' +
+      'postgresql://berth@db.example.org/berth or postgresql:///berth?host=/run/postgresql; see ' +
+      'docs/how-to/postgresql.md',
+  }),
+  'store-password-file': Type.String({
+    default: '',
+    description: "A file with the password of store's PostgreSQL user; empty: none is needed",
   }),
   'listen-address': Type.String({
     default: '::',
@@ -186,6 +198,9 @@ export const SETTINGS: ReadonlyArray<{ name: string; default: string; meaning: s
 
 export interface Config {
   readonly dataDir: string
+  /** The URL of a PostgreSQL database; null: SQLite, in the data directory. */
+  readonly store: string | null
+  readonly storePasswordFile: string
   readonly listenAddress: string
   readonly listenPort: number
   readonly publicNames: readonly string[]
@@ -283,6 +298,7 @@ function faultsOfMeaning(settings: Settings): Array<[keyof Settings, string]> {
       faults.push(['thin-client-networks', `"${network}" is not a network such as 10.1.0.0/16`])
   }
   faults.push(...proxyFaults(settings))
+  faults.push(...storeFaults(settings))
   if ((settings['tls-certificate'] === '') !== (settings['tls-key'] === ''))
     faults.push(['tls-key', 'tls-certificate and tls-key are given together or not at all'])
   if (durationMs(settings['token-lifetime']) < 60_000)
@@ -292,6 +308,16 @@ function faultsOfMeaning(settings: Settings): Array<[keyof Settings, string]> {
     faults.push(['display-timeout', 'it is between PT0.05S and PT1M'])
   faults.push(...loginFaults(settings, (text) => networkOf(text) !== null))
   return faults
+}
+
+function storeFaults({
+  store,
+  'store-password-file': file,
+}: Settings): Array<[keyof Settings, string]> {
+  if (store === 'sqlite')
+    return file === '' ? [] : [['store-password-file', 'SQLite has no password: leave it out']]
+  const fault = placeFault(store)
+  return fault === null ? [] : [['store', fault]]
 }
 
 /** Whom everybody is trusted to be, may say that they are anybody. */
@@ -314,6 +340,8 @@ function proxyFaults(settings: Settings): Array<[keyof Settings, string]> {
 function toConfig(settings: Settings): Config {
   return {
     dataDir: settings['data-dir'],
+    store: settings.store === 'sqlite' ? null : settings.store,
+    storePasswordFile: settings['store-password-file'],
     listenAddress: settings['listen-address'],
     listenPort: settings['listen-port'],
     publicNames: settings['public-names'].length > 0 ? settings['public-names'] : [hostname()],

@@ -144,7 +144,7 @@ t.test(
 t.test('a clock that is set on ends no wait after wrong passwords', async (t) => {
   const time = { wall: 100 * DAY_MS, monotonic: 5_000 }
   const clock = new SteadyClock({ wallMs: () => time.wall, monotonicMs: () => time.monotonic })
-  const store = openStore(':memory:', () => undefined)
+  const store = await openStore(':memory:')
   t.teardown(async () => {
     await store.destroy()
   })
@@ -178,7 +178,7 @@ t.test('the broker counts the waits of failed logins by that clock', async (t) =
 t.test('while the clock may be wrong, no job and no event is too old', async (t) => {
   const time = { wall: 100 * DAY_MS, monotonic: 5_000 }
   const clock = new SteadyClock({ wallMs: () => time.wall, monotonicMs: () => time.monotonic })
-  const store = openStore(':memory:', () => undefined)
+  const store = await openStore(':memory:')
   t.teardown(async () => {
     await store.destroy()
   })

@@ -75,7 +75,7 @@ export class Engine {
   static async start(options: EngineOptions): Promise<Engine> {
     const directory = options.directory ?? temporaryDirectory()
     const log = options.log ?? pino({ level: 'silent' })
-    const store = openStore(join(directory, DATABASE))
+    const store = await openStore(join(directory, DATABASE))
     const events = new Events(log)
     const monotonicMs = options.monotonicMs ?? (() => performance.now())
     const releaseAfterMs = options.releaseAfterMs ?? 300_000

@@ -25,7 +25,7 @@ t.teardown(async () => {
 
 /** A working week, minute by minute, up to an hour ago; with a night in which the broker did not run. */
 async function writeWeek(): Promise<void> {
-  const store = openStore(join(broker.directory, 'data', 'berth.sqlite'))
+  const store = await openStore(join(broker.directory, 'data', 'berth.sqlite'))
   const end = lastMinute(Date.now()) - 60 * MINUTE_MS
   await inTransaction(store, async (tx) => {
     for (let at = end - 7 * DAY_MS; at <= end; at += MINUTE_MS) {

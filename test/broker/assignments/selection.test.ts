@@ -95,7 +95,7 @@ t.test('it is a total order', async (t) => {
 
 t.test('what the database gives is the first of that order', async (t) => {
   const directory = temporaryDirectory()
-  const store = openStore(join(directory, 'berth.sqlite'))
+  const store = await openStore(join(directory, 'berth.sqlite'))
   t.teardown(async () => {
     await store.destroy()
     rmSync(directory, { recursive: true })

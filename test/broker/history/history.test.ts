@@ -23,7 +23,7 @@ t.teardown(async () => {
 
 /** What a broker would enter of the minutes up to now, were they over; taken from the database of the running one. */
 async function seenSince(from: number): Promise<Sample[]> {
-  const store = openStore(join(broker.directory, 'data', 'berth.sqlite'))
+  const store = await openStore(join(broker.directory, 'data', 'berth.sqlite'))
   for (let now = from; now <= Date.now() + MINUTE_MS; now += MINUTE_MS) {
     await store.deleteFrom('history_minute').where('at', '=', lastMinute(now)).execute()
     await new HouseHistory({ store, log: pino({ level: 'silent' }), now: () => now }).sample()

@@ -14,7 +14,7 @@ import { until } from '../../support/until.js'
 
 t.test('a host that could not be made ready says so, and is made ready later', async (t) => {
   const directory = temporaryDirectory()
-  const store = openStore(join(directory, 'berth.sqlite'))
+  const store = await openStore(join(directory, 'berth.sqlite'))
   const host = new SimulatedHost('hv1')
   let tries = 0
   const events = new Events(pino({ level: 'silent' }))

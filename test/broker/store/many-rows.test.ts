@@ -49,10 +49,10 @@ t.teardown(() => {
   statements.stop()
 })
 
-function houseOf(t: Test, count: number): Store {
+async function houseOf(t: Test, count: number): Promise<Store> {
   const directory = mkdtempSync(join(tmpdir(), 'berth-rows-'))
   const path = join(directory, 'berth.sqlite')
-  const store = openStore(path)
+  const store = await openStore(path)
   const database = new Database(path)
   fillHouse(database, { count, hosts: count, generations: count })
   database.close()
@@ -160,7 +160,7 @@ const LISTS: Readonly<Record<string, (store: Store) => Promise<number>>> = {
 }
 
 t.test('no list asks the database once for each of its rows', async (t) => {
-  const [few, many] = [houseOf(t, FEW), houseOf(t, MANY)]
+  const [few, many] = [await houseOf(t, FEW), await houseOf(t, MANY)]
   for (const [what, list] of Object.entries(LISTS)) {
     statements.take()
     t.ok((await list(few)) >= FEW, `${what}: ten`)
@@ -173,7 +173,7 @@ t.test('no list asks the database once for each of its rows', async (t) => {
 })
 
 t.test('while a long list is made, others go on', async (t) => {
-  const store = houseOf(t, VERY_MANY)
+  const store = await houseOf(t, VERY_MANY)
   const pauses = monitorEventLoopDelay({ resolution: 1 })
   const ofOnePool: typeof LISTS = {
     'members of a pool': async () => {
