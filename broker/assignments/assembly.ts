@@ -75,7 +75,7 @@ export function assembleHandingOut(deps: HandingOutDeps): HandingOut {
   })
   return {
     pools,
-    documents: new Documents({ ...deps, pools }),
+    documents: new Documents(fair),
     claims,
     assignments,
     keeper,

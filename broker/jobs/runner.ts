@@ -7,7 +7,7 @@ import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError, sentenceOf } from '../errors.js'
 import type { Events } from '../events/bus.js'
 import type { Queries, Store } from '../store/open.js'
-import { inTransaction } from '../store/transaction.js'
+import { afterCommit, inTransaction } from '../store/transaction.js'
 import type { JobRow } from '../store/tables.js'
 import { doneBefore, JobContext, type StepHook } from './context.js'
 import { failuresIn, stateAtEnd } from './ending.js'
@@ -53,8 +53,8 @@ export class JobRunner {
   }
 
   /**
-   * Records the wish, inside the caller's transaction; call `wake` when it is committed. `noun`:
-   * what its subject is, for the audit log. Throws `busy`.
+   * Records the wish, inside the caller's transaction; it is looked at when that is committed.
+   * `noun`: what its subject is, for the audit log. Throws `busy`.
    */
   async create(
     queries: Queries,
@@ -67,6 +67,9 @@ export class JobRunner {
     await recordEvent(queries, by, `job.${job.kind}`, `${noun}:${job.subject}`, {
       job: id,
       targets: job.targets.length,
+    })
+    afterCommit(queries, () => {
+      this.wake()
     })
     return id
   }

@@ -77,7 +77,6 @@ export class GoldenImages {
         by,
       )
     })
-    this.deps.jobs.wake()
     return job
   }
 
@@ -133,7 +132,6 @@ export class GoldenImages {
         by,
       )
     })
-    this.deps.jobs.wake()
     return job
   }
 
@@ -194,7 +192,6 @@ export class GoldenImages {
           by,
         ),
     )
-    this.deps.jobs.wake()
     return job
   }
 

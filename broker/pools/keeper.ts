@@ -18,7 +18,8 @@ import {
   wantedSize,
 } from './policy.js'
 import { scheduledSpares } from './schedule.js'
-import { memberNumber, type Pools } from './service.js'
+import { memberNumber } from './member-jobs.js'
+import type { Pools } from './service.js'
 import { type PoolWithPolicy, readPool, refreshMembers } from './store.js'
 
 export interface PoolKeeperDeps {
