@@ -1,4 +1,4 @@
-import { type Actor, recordEvent } from '../audit/store.js'
+import { type Actor } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Events } from '../events/bus.js'
 import { shownHolder } from '../occupancy/policy.js'
@@ -6,7 +6,7 @@ import { poolById, type PoolWithPolicy, requirePool } from '../pools/store.js'
 import { GroupedWrites } from '../store/grouped-writes.js'
 import type { Queries, Store } from '../store/open.js'
 import type { AssignmentRow } from '../store/tables.js'
-import { afterCommit, inTransaction } from '../store/transaction.js'
+import { afterCommit } from '../store/transaction.js'
 import { endAssignment, type ReleaseWish, untouched } from './ending.js'
 import { exhausted } from './exhausted.js'
 import { type AssignWish, CLAIM, Giving } from './giving.js'
@@ -262,36 +262,6 @@ export class Claims {
       async (tx) =>
         await moveHolder(this.deps, this.#giving, tx, { machineId, because, failed, by }),
     )
-  }
-
-  /** The holder wants more time; also a session that was warned goes on from now. */
-  async extend(machine: { id: string; name: string }, by: Actor): Promise<void> {
-    await inTransaction(this.deps.store, async (tx) => {
-      const now = this.deps.now()
-      const held = await tx
-        .selectFrom('assignment')
-        .select(['session_at', 'connected'])
-        .where('machine_id', '=', machine.id)
-        .executeTakeFirst()
-      if (!held)
-        throw new BrokerError(
-          'not_found',
-          `Nobody has ${machine.name}: there is nothing to extend.`,
-        )
-      await tx
-        .updateTable('assignment')
-        .set({
-          extended_at: now,
-          idle_since: now,
-          warned_for: null,
-          stop_at: null,
-          ...(held.connected === 1 ? { session_at: now } : {}),
-        })
-        .where('machine_id', '=', machine.id)
-        .execute()
-      await recordEvent(tx, by, 'desktop.extend', `machine:${machine.name}`)
-    })
-    this.deps.events.publish('assignmentChanged', machine.id)
   }
 }
 
