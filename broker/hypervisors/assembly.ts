@@ -9,7 +9,8 @@ import { LibvirtProcesses } from './libvirt-processes.js'
 import { SshLink } from './link.js'
 import type { OwnKey } from './own-key.js'
 import { prepareHost } from './prepare.js'
-import { Hypervisors, type OpenLink } from './service.js'
+import type { OpenLink } from './hypervisor.js'
+import { Hypervisors } from './service.js'
 import { removeOrphanedSockets } from './socket-forward.js'
 
 export interface HypervisorPartsDeps {

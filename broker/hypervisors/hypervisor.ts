@@ -112,3 +112,11 @@ export interface LinkSettings {
   readonly hostKeyFingerprint: string
   readonly directories: Directories
 }
+
+/** A link that can be told to connect again, with the settings as they are then. */
+export type ManagedLink = HypervisorLink & { reconnect(): void }
+export type OpenLink = (
+  name: string,
+  settings: () => LinkSettings,
+  events: LinkEvents,
+) => ManagedLink

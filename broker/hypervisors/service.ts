@@ -1,34 +1,34 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type {
-  Capacity,
-  Directories,
-  Hypervisor,
-  HypervisorAdd,
-  HypervisorPatch,
-} from '../api/hypervisors.js'
+import type { Hypervisor, HypervisorAdd, HypervisorPatch } from '../api/hypervisors.js'
 import type { AuditAction } from '../audit/actions.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError } from '../errors.js'
 import type { Events } from '../events/bus.js'
-import type { Observation, Occupancy } from '../occupancy/occupancy.js'
+import type { Occupancy } from '../occupancy/occupancy.js'
 import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { HypervisorRow } from '../store/tables.js'
 import { mapInTurns } from '../turn.js'
 import { figuresOfHosts, type HostFigures } from './figures.js'
-import { listenOf } from './listen.js'
-import type { HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
+import type {
+  HypervisorLink,
+  LinkSettings,
+  LinkStatus,
+  ManagedLink,
+  OpenLink,
+} from './hypervisor.js'
 import type { Findings } from './prepare.js'
+import { Readying } from './readying.js'
+import { shownHypervisor } from './shown.js'
 import { scanHostKey } from './ssh-connection.js'
-
-/** A link that can be told to connect again, with the settings as they are then. */
-export type ManagedLink = HypervisorLink & { reconnect(): void }
-export type OpenLink = (
-  name: string,
-  settings: () => LinkSettings,
-  events: LinkEvents,
-) => ManagedLink
+import {
+  deleteHypervisor,
+  insertHypervisor,
+  linkSettings,
+  newHypervisor,
+  refuseTwin,
+  requireVirtType,
+} from './store.js'
 
 export interface HypervisorsDeps {
   readonly store: Store
@@ -40,24 +40,23 @@ export interface HypervisorsDeps {
   readonly prepare: (link: HypervisorLink, row: HypervisorRow, findings: Findings) => Promise<void>
 }
 
-export const DEFAULT_DIRECTORIES: Directories = {
-  images: '/var/lib/berth/images',
-  overlays: '/var/lib/berth/overlays',
-  transient: '/var/lib/berth/transient',
-}
-const DEFAULT_MAX_STARTS = 2
-const FIRST_RETRY_MS = 1_000
-const LAST_RETRY_MS = 60_000
-
 /** The hypervisors and their lines. */
 export class Hypervisors {
   readonly #rows = new Map<string, HypervisorRow>()
   readonly #links = new Map<string, ManagedLink>()
-  readonly #preparing = new Map<string, AbortController>()
-  /** Why a host that is up cannot be worked with yet. */
-  readonly #unready = new Map<string, string>()
+  readonly #readying: Readying
 
-  constructor(readonly deps: HypervisorsDeps) {}
+  constructor(readonly deps: HypervisorsDeps) {
+    this.#readying = new Readying({
+      ...deps,
+      prepare: async (name) => {
+        await deps.prepare(this.link(name), this.row(name), {
+          virtType: (type) => this.#found(name, { virt_type: type }),
+          listen: (address) => this.#found(name, { listen_found: address }),
+        })
+      },
+    })
+  }
 
   async start(): Promise<void> {
     for (const row of await this.deps.store.selectFrom('hypervisor').selectAll().execute())
@@ -65,7 +64,7 @@ export class Hypervisors {
   }
 
   async stop(): Promise<void> {
-    for (const preparing of this.#preparing.values()) preparing.abort()
+    this.#readying.stop()
     await Promise.all(
       [...this.#links.values()].map(async (link) => {
         await link.close()
@@ -97,14 +96,7 @@ export class Hypervisors {
 
   /** The kind of virtualisation its guests run under; throws while it has not been probed. */
   virtType(name: string): 'kvm' | 'qemu' {
-    const row = this.row(name)
-    const type = row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting
-    if (!type)
-      throw new BrokerError(
-        'hypervisor_unreachable',
-        `It is not known yet whether ${name} runs guests under kvm: wait until it is up, or set --virt-type.`,
-      )
-    return type
+    return requireVirtType(this.row(name))
   }
 
   async show(name: string): Promise<Hypervisor> {
@@ -123,11 +115,11 @@ export class Hypervisors {
   }
 
   #toApi(name: string, { machines, drains }: HostFigures): Hypervisor {
-    return toApi(
+    return shownHypervisor(
       this.row(name),
       this.#links.get(name)?.status(),
       this.deps.occupancy.observation(name),
-      this.#unready.get(name) ?? null,
+      this.#readying.whyNot(name),
       machines.get(name) ?? 0,
       drains.get(name) ?? null,
     )
@@ -142,55 +134,9 @@ export class Hypervisors {
 
   async add(wish: HypervisorAdd, by: Actor): Promise<Hypervisor> {
     const port = wish.port ?? 22
-    if (this.#rows.has(wish.name))
-      throw new BrokerError(
-        'name_taken',
-        `There is a hypervisor ${wish.name} already: choose another name.`,
-      )
-    const twin = [...this.#rows.values()].find(
-      (row) => row.address === wish.address && row.port === port,
-    )
-    if (twin)
-      throw new BrokerError(
-        'name_taken',
-        `${wish.address} port ${port} is the hypervisor ${twin.name} already.`,
-      )
-    const directories = { ...DEFAULT_DIRECTORIES, ...wish.directories }
-    const row: HypervisorRow = {
-      name: wish.name,
-      address: wish.address,
-      port,
-      display_address: wish.displayAddress ?? wish.address,
-      listen_address: wish.listenAddress ?? 'auto',
-      listen_found: null,
-      host_key_fingerprint: wish.fingerprint,
-      virt_type_setting: wish.virtType ?? 'auto',
-      virt_type: null,
-      images_dir: directories.images,
-      overlays_dir: directories.overlays,
-      transient_dir: directories.transient,
-      max_starts: wish.maxStarts ?? DEFAULT_MAX_STARTS,
-      maintenance: 0,
-      maintenance_reason: '',
-      created_at: Date.now(),
-    }
-    await inTransaction(this.deps.store, async (tx) => {
-      const machine = await tx
-        .selectFrom('machine')
-        .select('name')
-        .where('name', '=', row.name)
-        .executeTakeFirst()
-      if (machine)
-        throw new BrokerError(
-          'name_taken',
-          `There is a machine ${machine.name} already, and jobs name both: choose another name for the hypervisor.`,
-        )
-      await tx.insertInto('hypervisor').values(row).execute()
-      await recordEvent(tx, by, 'hypervisor.add', `hypervisor:${row.name}`, {
-        address: row.address,
-        fingerprint: row.host_key_fingerprint,
-      })
-    })
+    refuseTwin([...this.#rows.values()], wish, port)
+    const row = newHypervisor(wish, port)
+    await insertHypervisor(this.deps.store, row, by)
     this.#open(row)
     return await this.show(row.name)
   }
@@ -253,19 +199,15 @@ export class Hypervisors {
   async hostKeys(
     name: string,
   ): Promise<{ pinned: string; offered: string | null; reason?: string }> {
-    const row = this.row(name)
-    try {
-      return {
-        pinned: row.host_key_fingerprint,
-        offered: (await scanHostKey(row.address, row.port)).fingerprint,
-      }
-    } catch (error) {
-      return {
-        pinned: row.host_key_fingerprint,
+    const { address, port, host_key_fingerprint: pinned } = this.row(name)
+    return await scanHostKey(address, port).then(
+      ({ fingerprint }) => ({ pinned, offered: fingerprint }),
+      (error: unknown) => ({
+        pinned,
         offered: null,
         reason: error instanceof Error ? error.message.slice(0, 200) : '',
-      }
-    }
+      }),
+    )
   }
 
   /** Its end is also the end of a drain. `within`: what else the same transaction records. */
@@ -298,45 +240,11 @@ export class Hypervisors {
    */
   async remove(name: string, force: boolean, by: Actor): Promise<void> {
     this.row(name)
-    await inTransaction(this.deps.store, async (tx) => {
-      const machines = await tx
-        .selectFrom('machine')
-        .select('name')
-        .where('hypervisor', '=', name)
-        .limit(6)
-        .execute()
-      if (machines.length > 0 && !force) {
-        throw new BrokerError(
-          'has_dependants',
-          `${name} still has machines (${machines
-            .map((machine) => machine.name)
-            .slice(0, 5)
-            .join(
-              ', ',
-            )}${machines.length > 5 ? ', …' : ''}): delete them first, or use --force to forget them.`,
-        )
-      }
-      await tx
-        .updateTable('machine')
-        .set({ parent_id: null, generation_id: null, wanted_generation_id: null })
-        .where('hypervisor', '=', name)
-        .execute()
-      await tx
-        .updateTable('machine')
-        .set({ parent_id: null, generation_id: null, wanted_generation_id: null })
-        .where('parent_id', 'in', (eb) =>
-          eb.selectFrom('machine').select('id').where('hypervisor', '=', name),
-        )
-        .execute()
-      await tx.deleteFrom('machine').where('hypervisor', '=', name).execute()
-      await tx.deleteFrom('hypervisor').where('name', '=', name).execute()
-      await recordEvent(tx, by, 'hypervisor.remove', `hypervisor:${name}`, { force })
-    })
+    await deleteHypervisor(this.deps.store, name, force, by)
     const link = this.#links.get(name)
     this.#links.delete(name)
     this.#rows.delete(name)
-    this.#preparing.get(name)?.abort()
-    this.#preparing.delete(name)
+    this.#readying.end(name)
     await link?.close()
     this.deps.events.publish('hypervisorChanged', name)
   }
@@ -369,20 +277,7 @@ export class Hypervisors {
   #open(row: HypervisorRow): void {
     const { name } = row
     this.#rows.set(name, row)
-    const settings = (): LinkSettings => {
-      const now = this.row(name)
-      return {
-        name,
-        address: now.address,
-        port: now.port,
-        hostKeyFingerprint: now.host_key_fingerprint,
-        directories: {
-          images: now.images_dir,
-          overlays: now.overlays_dir,
-          transient: now.transient_dir,
-        },
-      }
-    }
+    const settings = (): LinkSettings => linkSettings(this.row(name))
     this.#links.set(
       name,
       this.deps.openLink(name, settings, {
@@ -396,127 +291,9 @@ export class Hypervisors {
     )
   }
 
-  /**
-   * A host that is up is worked with when it is prepared; what fails is tried again, and shown,
-   * until the line is lost.
-   */
-  async #makeReady(name: string, lost: AbortSignal): Promise<void> {
-    for (let waitMs = FIRST_RETRY_MS; !lost.aborted; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
-      const link = this.#links.get(name)
-      if (!link) return
-      try {
-        await this.deps.prepare(link, this.row(name), {
-          virtType: (type) => this.#found(name, { virt_type: type }),
-          listen: (address) => this.#found(name, { listen_found: address }),
-        })
-        if (lost.aborted) return
-        if (this.#unready.delete(name)) this.deps.events.publish('hypervisorChanged', name)
-        this.deps.events.publish('hypervisorReady', name)
-        return
-      } catch (error) {
-        if (lost.aborted) return
-        this.deps.log.error({ err: error, hypervisor: name }, 'hypervisor could not be made ready')
-        this.#unready.set(name, sentenceOf(error))
-        this.deps.events.publish('hypervisorChanged', name)
-      }
-      await delay(waitMs, undefined, { signal: lost, ref: false }).catch(() => {}) // the line was lost
-    }
-  }
-
   #onStatus(name: string, { state }: LinkStatus): void {
-    this.#preparing.get(name)?.abort()
-    this.#preparing.delete(name)
-    this.#unready.delete(name)
+    this.#readying.end(name)
     this.deps.events.publish('hypervisorChanged', name)
-    if (state !== 'up') return
-    const lost = new AbortController()
-    this.#preparing.set(name, lost)
-    this.#makeReady(name, lost.signal).catch((error: unknown) => {
-      this.deps.log.error({ err: error, hypervisor: name }, 'preparing a hypervisor failed')
-    })
-  }
-}
-
-function toApi(
-  row: HypervisorRow,
-  status: LinkStatus | undefined,
-  observation: Observation,
-  unready: string | null,
-  machines: number,
-  drain: Hypervisor['drain'],
-): Hypervisor {
-  const facts = status?.facts ?? null
-  return {
-    name: row.name,
-    address: row.address,
-    port: row.port,
-    displayAddress: row.display_address,
-    listenAddress: listenOf(row),
-    listenAddressSetting: row.listen_address,
-    ...stateOf(row, status, observation, unready),
-    since: new Date(status?.sinceMs ?? row.created_at).toISOString(),
-    observed: observedIn(status, observation),
-    maintenance: row.maintenance === 1,
-    drain,
-    hostKeyFingerprint: row.host_key_fingerprint,
-    virtType: row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting,
-    virtTypeSetting: row.virt_type_setting,
-    directories: {
-      images: row.images_dir,
-      overlays: row.overlays_dir,
-      transient: row.transient_dir,
-    },
-    maxStarts: row.max_starts,
-    capacity: facts && capacityOf(facts),
-    versions: facts && {
-      libvirt: facts.libvirt_version ?? 'unknown',
-      qemu: facts.qemu_version ?? 'unknown',
-      helper: facts.helper_version,
-    },
-    machines,
-  }
-}
-
-/** A host that is up and cannot be looked at says so in the place where one that is away does. */
-function stateOf(
-  row: HypervisorRow,
-  status: LinkStatus | undefined,
-  observation: Observation,
-  unready: string | null,
-): Pick<Hypervisor, 'state' | 'reason'> {
-  const reason = status?.state === 'up' ? troubleOf(observation, unready) : (status?.reason ?? '')
-  if (row.maintenance !== 1) return { state: status?.state ?? 'connecting', reason }
-  const why = row.maintenance_reason || 'Put in maintenance.'
-  return { state: 'maintenance', reason: [why, reason].filter(Boolean).join(' ') }
-}
-
-function observedIn(
-  status: LinkStatus | undefined,
-  { current, ageMs, reason }: Observation,
-): Hypervisor['observed'] {
-  return {
-    current: status?.state === 'up' && current,
-    at: ageMs === null ? null : new Date(Date.now() - ageMs).toISOString(),
-    reason,
-  }
-}
-
-function troubleOf({ current, reason }: Observation, unready: string | null): string {
-  if (unready !== null) return `It is not ready to be worked with, and is tried again: ${unready}`
-  if (reason === '') return ''
-  return current
-    ? `It was not to be seen just now. ${reason}`
-    : `What happens on it is not known, so everything on it counts as in use. ${reason}`
-}
-
-function capacityOf(facts: NonNullable<LinkStatus['facts']>): Capacity {
-  const { images, overlays } = facts.directories
-  return {
-    cores: facts.cores,
-    memoryMib: facts.memory_mib,
-    memoryFreeMib: facts.memory_free_mib,
-    imagesFreeBytes: images.free_bytes,
-    imagesTotalBytes: images.total_bytes,
-    overlaysFreeBytes: overlays.free_bytes,
+    if (state === 'up') this.#readying.begin(name)
   }
 }

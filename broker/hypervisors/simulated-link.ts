@@ -4,8 +4,14 @@ import { BrokerError } from '../errors.js'
 import type { Contact, ContactStage, Visited } from './contact.js'
 import { parseDomainXml } from './domain-xml.js'
 import type { RequestOptions } from './helper-channel.js'
-import type { DomainId, DomainState, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
-import type { ManagedLink } from './service.js'
+import type {
+  DomainId,
+  DomainState,
+  LinkEvents,
+  LinkSettings,
+  LinkStatus,
+  ManagedLink,
+} from './hypervisor.js'
 import type { SimulatedDomain, SimulatedHost } from './simulated.js'
 import { identified, noDomain, powerOf, refusal } from './simulated-domains.js'
 import { type Args, factsOf, OPS } from './simulated-operations.js'
