@@ -16,7 +16,7 @@ import { actorName, type Occupant, sameHolder, TICKET_SECONDS } from './policy.j
 import { RfbFilter } from './rfb-filter.js'
 import { carryScreen, closeScreen, type ScreenEnd, ticketFrom } from './screen-carry.js'
 import { type ScreenPass, ScreenTickets } from './screen-tickets.js'
-import type { Asker, ConsoleMachine } from './service.js'
+import type { Asker, ConsoleMachine } from './asker.js'
 import { seatOf } from './store.js'
 import type { Carried, Cut, Tunnels } from './tunnels.js'
 import { keepAlive } from './upgrades.js'

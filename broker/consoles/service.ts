@@ -1,32 +1,23 @@
-import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
-import type { ConsoleWay, Session } from '../api/consoles.js'
+import type { Session } from '../api/consoles.js'
 import type { Holder, SpiceConsole } from '../api/machines.js'
 import { type Actor, BERTH, recordEvent } from '../audit/store.js'
-import { spiceSubject } from '../certificates/authority.js'
 import { BrokerError } from '../errors.js'
 import type { Events } from '../events/bus.js'
-import { isHidden } from '../hypervisors/listen.js'
 import type { DesktopFeatures } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
+import type { Asker, ConsoleMachine, ConsoleOptions } from './asker.js'
 import { ConsoleProxy } from './console-proxy.js'
 import { Entrance } from './entrance.js'
-import {
-  actorName,
-  isLoopback,
-  type Occupant,
-  plainAddress,
-  sameHolder,
-  type Stay,
-  TICKET_SECONDS,
-} from './policy.js'
+import { actorName, plainAddress, sameHolder, type Stay } from './policy.js'
 import { endOverstaying } from './overstaying.js'
 import { Presence } from './presence.js'
 import { ProxyTokens } from './proxy-tokens.js'
 import { Screens } from './screens.js'
+import { SpiceTickets } from './spice-tickets.js'
 import { removeSeat, seatOf } from './store.js'
 import { type Carried, type Cut, Tunnels } from './tunnels.js'
 
@@ -65,28 +56,6 @@ export interface ConsolesDeps {
   readonly protocols: (machineId: string) => Promise<readonly string[]>
 }
 
-/** A person or a thin client that asks, and from where. `login`: by which login, where that may end. */
-export interface Asker extends Holder {
-  readonly address: string
-  readonly login?: string
-}
-export interface ConsoleOptions {
-  readonly take?: boolean
-  readonly via?: ConsoleWay
-  /**
-   * What the login that asks may do with the machine, where that is less than its account may (a
-   * token with scopes); absent: everything.
-   */
-  readonly loginVerbs?: ReadonlySet<string>
-  /** The host name by which they reach the broker, for the proxy's address. */
-  readonly brokerHost?: string
-}
-export interface ConsoleMachine {
-  readonly id: string
-  readonly name: string
-  readonly hypervisor: string
-}
-
 const CHECK_STAY_EVERY_MS = 30_000
 
 /**
@@ -100,6 +69,7 @@ export class Consoles {
   readonly screens: Screens
   readonly #entrance: Entrance
   readonly #proxy: ConsoleProxy
+  readonly #tickets: SpiceTickets
   #proxyPort = 0
   #timer: NodeJS.Timeout | undefined
   #checking: Promise<void> | undefined
@@ -116,6 +86,14 @@ export class Consoles {
       ...deps,
       tunnels: this.tunnels,
       entrance: this.#entrance,
+    })
+    this.#tickets = new SpiceTickets({
+      ...deps,
+      tunnels: this.tunnels,
+      tokens: this.tokens,
+      screenTickets: this.screens.tickets,
+      entrance: this.#entrance,
+      proxyPort: () => this.#proxyPort,
     })
     this.presence = new Presence({ ...deps, tunnels: this.tunnels })
     this.#proxy = new ConsoleProxy({
@@ -165,11 +143,11 @@ export class Consoles {
     options: ConsoleOptions = {},
   ): Promise<SpiceConsole> {
     return await this.#entrance.inTurn(machine.id, async () => {
-      this.#refuseImpossible(machine, options.via ?? 'auto')
+      this.#tickets.refuseImpossible(machine, options.via ?? 'auto')
       await this.deps.refuseNotReady(asker, machine)
       const { occupant } = await this.#entrance.find(machine)
       const cut = (await this.#entrance.decide(machine, asker, occupant, options)) ? occupant : null
-      const console = await this.#ticket(machine, asker, options, cut)
+      const console = await this.#tickets.give(machine, asker, options, cut)
       await this.#entrance.noteTicket(
         machine,
         asker,
@@ -304,118 +282,5 @@ export class Consoles {
     this.tokens.revoke(which)
     this.screens.tickets.revoke(which)
     this.tunnels.cut(which, cut)
-  }
-
-  /** Before anything is done: a way that is not there. */
-  #refuseImpossible(machine: ConsoleMachine, via: ConsoleWay): void {
-    const hidden = isHidden(this.deps.hypervisors.row(machine.hypervisor))
-    if (via === 'direct' && hidden)
-      throw new BrokerError(
-        'console_unreachable',
-        `The displays of ${machine.hypervisor} listen on its loopback only: use --via proxy.`,
-      )
-    if (this.#proxyPort === 0 && (via === 'proxy' || hidden))
-      throw new BrokerError(
-        'console_unreachable',
-        'The broker has no console proxy: set console-proxy-port in its settings.',
-      )
-  }
-
-  async #ticket(
-    machine: ConsoleMachine,
-    asker: Asker,
-    options: ConsoleOptions,
-    cut: Occupant | null,
-  ): Promise<SpiceConsole> {
-    const hypervisor = this.deps.hypervisors.row(machine.hypervisor)
-    const { usb } = await this.deps.features(machine.id)
-    const way = options.via ?? 'auto'
-    const password = randomBytes(32).toString('base64url')
-    this.tokens.revoke(
-      (pass) => pass.machineId === machine.id && (cut !== null || !sameHolder(pass.holder, asker)),
-    )
-    this.screens.tickets.revoke(
-      (pass) => pass.machineId === machine.id && !pass.watching && !sameHolder(pass.holder, asker),
-    )
-    const { tls_port: tlsPort, listen } = await this.deps.hypervisors
-      .link(machine.hypervisor)
-      .request<{ tls_port: number; listen: string }>('ticket', {
-        domain: machine.name,
-        uuid: machine.id,
-        password,
-        ttl_seconds: TICKET_SECONDS,
-        connected: cut ? 'disconnect' : 'keep',
-        // What cannot be opened then replaces nobody's password and cuts nobody.
-        reachable: way === 'direct' || this.#proxyPort === 0,
-      })
-      .catch((error: unknown) => {
-        if (error instanceof BrokerError && error.code === 'console_unreachable')
-          throw this.#hidden(machine, error)
-        if (error instanceof BrokerError && error.code === 'not_found')
-          throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`, {
-            cause: error,
-          })
-        throw error
-      })
-    if (cut) {
-      const reason = await this.#entrance.takenReason(cut, asker, machine.id)
-      this.tunnels.cut(
-        (one) =>
-          one.machineId === machine.id &&
-          one.kind !== 'forward' &&
-          one.kind !== 'watch' &&
-          !sameHolder(one.holder, asker),
-        { why: 'taken', reason },
-      )
-    }
-    const console: SpiceConsole = {
-      protocol: 'spice',
-      host: hypervisor.display_address,
-      tlsPort,
-      password,
-      ca: this.deps.ca,
-      hostSubject: spiceSubject(hypervisor.name),
-      title: machine.name,
-      ticketSeconds: TICKET_SECONDS,
-      usb,
-    }
-    const hidden = isLoopback(listen) || isLoopback(hypervisor.display_address)
-    if (way === 'direct' || (way === 'auto' && !hidden)) return console
-    return {
-      ...console,
-      ...this.#throughProxy(machine, asker, listen, tlsPort, options.brokerHost),
-    }
-  }
-
-  #hidden({ name, hypervisor }: ConsoleMachine, cause: BrokerError): BrokerError {
-    const what = `The display of ${name} listens on the loopback of ${hypervisor} only`
-    return new BrokerError(
-      'console_unreachable',
-      this.#proxyPort === 0
-        ? `${what}, and the broker has no console proxy: set console-proxy-port in its settings.`
-        : `${what}: use --via proxy.`,
-      { cause },
-    )
-  }
-
-  #throughProxy(
-    machine: ConsoleMachine,
-    asker: Asker,
-    listen: string,
-    port: number,
-    brokerHost = this.deps.publicName,
-  ): { host: string; proxy: string } {
-    const displayHost = listen === '0.0.0.0' ? '127.0.0.1' : listen === '::' ? '::1' : listen
-    const host = this.tokens.issue({
-      machineId: machine.id,
-      hypervisor: machine.hypervisor,
-      displayHost,
-      port,
-      address: asker.address,
-      holder: { kind: asker.kind, name: asker.name },
-    })
-    const isBareIpv6 = brokerHost.includes(':') && !brokerHost.startsWith('[')
-    const proxyHost = isBareIpv6 ? `[${brokerHost}]` : brokerHost
-    return { host, proxy: `http://${proxyHost}:${this.#proxyPort}` }
   }
 }
