@@ -1,4 +1,4 @@
-import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely'
+import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import { mustBeRepeated, StoreAway } from './faults.js'
 import type { StoreLock } from './postgresql-lock.js'
@@ -50,6 +50,9 @@ export class PreparedPool implements PostgresPool {
 }
 
 class PreparedClient implements PostgresPoolClient {
+  // Kysely's other form of it, with a cursor, is for streams: nothing is streamed.
+  readonly query = (async (text: string, values: readonly unknown[]) =>
+    await this.#tried(text, values)) as unknown as PostgresPoolClient['query']
   #isInTransaction = false
 
   constructor(
@@ -57,36 +60,29 @@ class PreparedClient implements PostgresPoolClient {
     readonly names: Map<string, string>,
   ) {}
 
-  query<R>(text: unknown, values?: readonly unknown[]): never
-  async query<R>(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<R>> {
-    for (let time = 1; ; time++) {
-      try {
-        return await this.#ask<R>(text, values)
-      } catch (error) {
-        if (this.#isInTransaction || !mustBeRepeated(error) || time === MOST_TRIES)
-          throw awayUnlessAnswered(error)
-      }
-    }
-  }
-
   release(): void {
     this.#isInTransaction = false
     this.client.release()
   }
 
-  async #ask<R>(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<R>> {
-    if (text === BEGIN) this.#isInTransaction = true
-    try {
-      const name = this.#nameOf(text, values.length)
-      const result = await this.client.query({
-        text,
-        values: [...values],
-        ...(name ? { name } : {}),
-      })
-      return result as unknown as PostgresQueryResult<R>
-    } finally {
-      if (ENDS.includes(text)) this.#isInTransaction = false
+  async #tried(text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
+    // Of a transaction only the whole can be repeated, its commit included.
+    const isAlone = !this.#isInTransaction && text !== BEGIN
+    for (let time = 1; ; time++) {
+      try {
+        return await this.#ask(text, values)
+      } catch (error) {
+        if (!isAlone || !mustBeRepeated(error) || time === MOST_TRIES)
+          throw awayUnlessAnswered(error)
+      }
     }
+  }
+
+  async #ask(text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
+    if (text === BEGIN) this.#isInTransaction = true
+    if (ENDS.includes(text)) this.#isInTransaction = false
+    const name = this.#nameOf(text, values.length)
+    return await this.client.query({ text, values: [...values], ...(name ? { name } : {}) })
   }
 
   #nameOf(text: string, values: number): string | null {

@@ -26,7 +26,8 @@ import { type OnWrite, TellingDriver } from './written-tables.js'
 const CONNECT_MS = 5_000
 /** A statement takes milliseconds: what lasts so long has met a lock, or a server that hangs. */
 const STATEMENT_MS = 30_000
-const { builtins } = pg.types
+/** https://www.postgresql.org/docs/15/catalog-pg-type.html: OIDs of types that come as other texts than numbers. */
+const [BOOL, INT8, NUMERIC] = [16, 20, 1700]
 
 type Options = StoreOptions & { readonly onWrite: OnWrite }
 
@@ -47,7 +48,7 @@ export async function openPostgresql(url: string, options: Options): Promise<Sto
     await migrate(store, postgresqlMigrations())
   } catch (error) {
     await store.destroy()
-    throw error instanceof StoreAway ? notReached(url, error) : error
+    throw notOpened(url, error)
   }
   queueTransactions(store)
   return store
@@ -69,10 +70,11 @@ function connectionSettings(url: string, passwordFile: string): pg.ClientConfig 
 }
 
 /** Numbers and flags as SQLite gives them. */
-function getTypeParser(type: number, format?: 'text' | 'binary'): unknown {
-  if (type === builtins.INT8 || type === builtins.NUMERIC) return Number
-  if (type === builtins.BOOL) return (text: string) => (text === 't' ? 1 : 0)
-  return pg.types.getTypeParser(type, format as 'text')
+const getTypeParser: pg.CustomTypesConfig['getTypeParser'] = (type, format) => {
+  const number: number = type
+  if (number === INT8 || number === NUMERIC) return Number
+  if (number === BOOL) return (text: string) => (text === 't' ? 1 : 0)
+  return pg.types.getTypeParser(type, format) as (text: string) => unknown
 }
 
 /**
@@ -104,11 +106,14 @@ function isPlain(locale: string): boolean {
   return locale === 'C' || locale === 'POSIX'
 }
 
-function notReached(url: string, error: StoreAway): BrokerError {
-  const why = error.cause instanceof Error ? error.cause.message : error.code
+/** One sentence for whoever starts the broker. */
+function notOpened(url: string, error: unknown): unknown {
+  if (!(error instanceof StoreAway || error instanceof pg.DatabaseError)) return error
+  const { message } = error.cause instanceof Error ? error.cause : error
   return new BrokerError(
     'internal',
-    `The database ${shownPlace(url)} cannot be reached (${why}): start it, or correct "store" in the settings.`,
+    `The database ${shownPlace(url)} cannot be used (${message}): ` +
+      'see to the server, or correct "store" in the settings.',
     { cause: error },
   )
 }

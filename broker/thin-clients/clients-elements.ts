@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
-import { DEFAULT_VIEWER_OPTIONS, type Fault, type ViewerOptions } from '../api/thin-clients.js'
+import type { Fault } from '../api/clients-xml.js'
+import { DEFAULT_VIEWER_OPTIONS, type ViewerOptions } from '../api/thin-clients.js'
 import { nodesOf, offsetOf, textOf, type XmlNode } from '../xml/xml.js'
 import { type ClientEntry, type FoundEntries, normalMac, type Target } from './clients-entry.js'
 import type { FoundFault } from './clients-faults.js'

@@ -1,4 +1,4 @@
-import { type Fault } from '../api/thin-clients.js'
+import type { Fault } from '../api/clients-xml.js'
 import { nodesOf, parseXml, placesIn, type XmlNode } from '../xml/xml.js'
 import type { ClientEntry, FoundEntries, FoundEntry } from './clients-entry.js'
 import { Reader } from './clients-elements.js'

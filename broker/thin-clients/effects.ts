@@ -1,4 +1,4 @@
-import type { DeviceEffect } from '../api/thin-clients.js'
+import type { DeviceEffect } from '../api/clients-xml.js'
 import { Turn } from '../turn.js'
 import type { Target } from './clients-entry.js'
 import type { ClientsFile } from './clients-xml.js'

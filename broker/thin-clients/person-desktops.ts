@@ -1,4 +1,5 @@
-import type { Choice, ChooseRequest, LoginWays } from '../api/thin-clients.js'
+import type { ChooseRequest } from '../api/device-logins.js'
+import type { Choice, LoginWays } from '../api/thin-clients.js'
 import { BrokerError } from '../errors.js'
 import type { AccountRow, ThinClientRow } from '../store/tables.js'
 import type { Providers } from '../users/providers.js'

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { PoolPolicy } from '../../broker/api/pools.js'
 import { AUDIT_ACTIONS } from '../../broker/audit/actions.js'
-import { SETTINGS } from '../../broker/config.js'
+import { SETTINGS } from '../../broker/settings.js'
 import { ERRORS } from '../../broker/errors.js'
 import { LOGIN_SETTINGS } from '../../broker/login-settings.js'
 import { Metrics, type MetricsDeps } from '../../broker/metrics.js'

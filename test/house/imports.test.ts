@@ -21,6 +21,7 @@ const ROOMS = [
   'validation.ts',
   'xml',
   'login-settings.ts',
+  'settings.ts',
   'config.ts',
   'store',
   'background.ts',
@@ -120,6 +121,7 @@ const SEVERAL_PLACES: Readonly<
     under: ['broker/store'],
     reason: 'the database, and the lock of the data directory',
   },
+  pg: { under: ['broker/store'], reason: 'PostgreSQL, the other database' },
   kysely: {
     under: [
       'broker/store',

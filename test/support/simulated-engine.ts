@@ -17,9 +17,12 @@ import { copyJob } from '../../broker/images/copy-job.js'
 import { importJob } from '../../broker/images/import-job.js'
 import type { StepHook } from '../../broker/jobs/context.js'
 import { JobRunner } from '../../broker/jobs/runner.js'
+import { SQLITE_FILE } from '../../broker/foundation.js'
 import { Changes } from '../../broker/live/changes.js'
 import { GoldenImages } from '../../broker/machines/golden-images.js'
-import { defineJob, deleteJob, powerJob } from '../../broker/machines/jobs.js'
+import { defineJob } from '../../broker/machines/define-job.js'
+import { deleteJob } from '../../broker/machines/delete-job.js'
+import { powerJob } from '../../broker/machines/jobs.js'
 import { FairClock } from '../../broker/occupancy/fair-clock.js'
 import { Occupancy } from '../../broker/occupancy/occupancy.js'
 import { Endings } from '../../broker/machines/endings.js'
@@ -32,6 +35,7 @@ import { Usage } from '../../broker/occupancy/usage.js'
 import { openStore, type Store } from '../../broker/store/open.js'
 import { targetsOf } from './api-client.js'
 import { CarryingLink } from './carrying-link.js'
+import { databaseIn, dropDatabaseIn } from './database.js'
 import { FINGERPRINT, temporaryDirectory } from './simulated-broker.js'
 import { until } from './until.js'
 
@@ -46,8 +50,6 @@ export interface EngineOptions {
   /** Who waits may have a desktop; without it, everybody. */
   readonly mayHave?: (store: Store) => HandingOutDeps['mayHave']
 }
-
-const DATABASE = 'berth.sqlite'
 
 /**
  * What broker.ts makes, without its HTTP side, users and thin clients: it starts in milliseconds,
@@ -75,7 +77,7 @@ export class Engine {
   static async start(options: EngineOptions): Promise<Engine> {
     const directory = options.directory ?? temporaryDirectory()
     const log = options.log ?? pino({ level: 'silent' })
-    const store = await openStore(join(directory, DATABASE))
+    const store = await openStore(await databaseIn(directory))
     const events = new Events(log)
     const monotonicMs = options.monotonicMs ?? (() => performance.now())
     const releaseAfterMs = options.releaseAfterMs ?? 300_000
@@ -265,7 +267,7 @@ export class Engine {
   /** What a power cut would leave on the disk at this moment, in a directory of its own. */
   copyOfDisk(): string {
     const copy = temporaryDirectory()
-    for (const file of [DATABASE, `${DATABASE}-wal`])
+    for (const file of [SQLITE_FILE, `${SQLITE_FILE}-wal`])
       if (existsSync(join(this.directory, file)))
         copyFileSync(join(this.directory, file), join(copy, file))
     return copy
@@ -284,6 +286,7 @@ export class Engine {
 
   async remove(): Promise<void> {
     await this.stop()
+    await dropDatabaseIn(this.directory)
     rmSync(this.directory, { recursive: true, force: true })
   }
 }

@@ -135,7 +135,7 @@ t.test(
       assignments: ['devpool-1 alice@example.org'],
       warnings: [],
     })
-    t.same(broker.rows('SELECT * FROM machine'), [], 'a dry run changes nothing')
+    t.same(await broker.rows('SELECT * FROM machine'), [], 'a dry run changes nothing')
     t.same(await broker.admin.post<Rebuilt>('/rebuild-state', {}), told)
     t.same(await world(broker), before)
     t.same(
@@ -169,5 +169,5 @@ t.test('a desktop that was not clean is not handed out by a database made again'
   await loseDatabase(broker)
   await broker.admin.post('/rebuild-state', {})
   await untilMembers(broker, 'devpool', ['free off'])
-  t.same(broker.rows('SELECT unclean FROM desktop'), [{ unclean: null }])
+  t.same(await broker.rows('SELECT unclean FROM desktop'), [{ unclean: null }])
 })

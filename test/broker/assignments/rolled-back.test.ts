@@ -26,11 +26,11 @@ t.test('a claim that is rolled back ends nobody’s session, neither then nor la
         (await broker.admin.raw('GET', '/metrics')).text,
       )?.[1] ?? 0,
     )
-  broker.run(
+  await broker.run(
     "CREATE TRIGGER full BEFORE INSERT ON event WHEN NEW.action = 'desktop.assign' BEGIN " +
       "SELECT RAISE(ABORT, 'the disk is full'); END",
   )
-  const bob = addPerson(broker, 'bob')
+  const bob = await addPerson(broker, 'bob')
   let rolledBack = 0
   await until(
     async () => {
@@ -42,9 +42,9 @@ t.test('a claim that is rolled back ends nobody’s session, neither then nor la
     { withinMs: 20_000, what: 'her time is over, and his claim fails' },
   )
   t.equal(await metric(), 0, 'hers was not ended')
-  t.match(broker.rows('SELECT holder FROM assignment'), [{ holder: 'user:ann' }])
-  broker.run('DROP TRIGGER full')
+  t.match(await broker.rows('SELECT holder FROM assignment'), [{ holder: 'user:ann' }])
+  await broker.run('DROP TRIGGER full')
   await bob.post('/pools/p/claim')
   t.equal(await metric(), 1, 'now it was, once')
-  t.match(broker.rows('SELECT holder FROM assignment'), [{ holder: 'user:bob' }])
+  t.match(await broker.rows('SELECT holder FROM assignment'), [{ holder: 'user:bob' }])
 })

@@ -11,6 +11,7 @@ import {
 } from '../../../broker/history/store.js'
 import { openStore, type Store } from '../../../broker/store/open.js'
 import { inTransaction } from '../../../broker/store/transaction.js'
+import { emptyDatabase } from '../../support/database.js'
 
 const NOON = Date.UTC(2026, 10, 21, 12)
 const QUIET: Omit<Sample, 'at'> = {
@@ -33,7 +34,7 @@ interface House {
 /** A store with a history of its own, whose clock stands at noon; `again` is the same after a restart. */
 async function house(t: Test): Promise<House & { again: () => HouseHistory }> {
   const tables: string[] = []
-  const store = await openStore(':memory:', {
+  const store = await openStore(await emptyDatabase(), {
     onWrite: (table) => {
       tables.push(table)
     },

@@ -1,5 +1,4 @@
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { pino } from 'pino'
 import t from 'tap'
 import { BERTH } from '../../../broker/audit/store.js'
@@ -12,10 +11,11 @@ import { Occupancy } from '../../../broker/occupancy/occupancy.js'
 import { openStore } from '../../../broker/store/open.js'
 import { temporaryDirectory } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
+import { databaseIn } from '../../support/database.js'
 
 t.test('a host that could not be made ready says so, and is made ready later', async (t) => {
   const directory = temporaryDirectory()
-  const store = await openStore(join(directory, 'berth.sqlite'))
+  const store = await openStore(await databaseIn(directory))
   const host = new SimulatedHost('hv1')
   let tries = 0
   const events = new Events(pino({ level: 'silent' }))

@@ -9,6 +9,7 @@ import { sqliteBlocks } from '../../../broker/store/migrations.js'
 import { openStore } from '../../../broker/store/open.js'
 import { inTransaction } from '../../../broker/store/transaction.js'
 import { SimulatedBroker, temporaryDirectory } from '../../support/simulated-broker.js'
+import { emptyDatabase } from '../../support/database.js'
 
 interface Exported {
   readonly id: number
@@ -24,7 +25,7 @@ interface Exported {
 const BY = { actor: 'alice', address: '10.0.0.1' }
 
 t.test('many at once make one chain; a change, a gap and a cut show', async (t) => {
-  const store = await openStore(':memory:')
+  const store = await openStore(await emptyDatabase())
   t.teardown(async () => {
     await store.destroy()
   })

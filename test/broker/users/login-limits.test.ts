@@ -1,10 +1,11 @@
 import t, { type Test } from 'tap'
 import { openStore, type Store } from '../../../broker/store/open.js'
 import { LoginLimits } from '../../../broker/users/login-limits.js'
+import { emptyDatabase } from '../../support/database.js'
 
 /** The limits on a store of their own, in memory. */
 async function start(t: Test): Promise<{ store: Store; limits: LoginLimits }> {
-  const store = await openStore(':memory:')
+  const store = await openStore(await emptyDatabase())
   t.teardown(async () => {
     await store.destroy()
   })
