@@ -42,7 +42,8 @@ export class Giving {
 
   /**
    * The desktop that they have already: it counts as used now, and is made ready again unless it runs.
-   * Who asks again and again, as a waiting screen does, changes nothing. (One whose host is away the keeper exchanges, as long as they have not worked on it.)
+   * Who asks again and again, as a waiting screen does, changes nothing. (One whose host is away the
+   * keeper exchanges, as long as they have not worked on it.)
    */
   async again(
     tx: Queries,

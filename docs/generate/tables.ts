@@ -1,4 +1,5 @@
-import { EventEmitter } from 'node:events'
+import { pino } from 'pino'
+import { Events } from '../../broker/events/bus.js'
 import { PoolPolicy } from '../../broker/api/pools.js'
 import { AUDIT_ACTIONS } from '../../broker/audit/actions.js'
 import { SETTINGS } from '../../broker/settings.js'
@@ -78,7 +79,9 @@ function loginSettings(name: keyof typeof LOGIN_SETTINGS): string {
 
 /** Only their names are asked for, so nothing stands behind them. */
 function metrics() {
-  return new Metrics({ claims: new EventEmitter() } as unknown as MetricsDeps).descriptions()
+  return new Metrics({
+    events: new Events(pino({ level: 'silent' })),
+  } as MetricsDeps).descriptions()
 }
 
 function fieldsOf(properties: object): Array<[string, Described]> {
