@@ -4,14 +4,15 @@ import type { Logger } from 'pino'
 import { countFailure } from '../background.js'
 import { type Job, JOB_ENDED } from '../api/jobs.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError } from '../errors.js'
 import type { Events } from '../events/bus.js'
 import type { Queries, Store } from '../store/open.js'
 import { afterCommit, inTransaction } from '../store/transaction.js'
 import type { JobRow } from '../store/tables.js'
-import { doneBefore, JobContext, type StepHook } from './context.js'
-import { failuresIn, stateAtEnd } from './ending.js'
-import { enterState, insertJob, type JobFilter, type NewJob, readJobs, setTarget } from './store.js'
+import { JobContext, type StepHook } from './context.js'
+import { enterState, insertJob, type JobFilter, type NewJob, noSuchJob, readJobs } from './store.js'
+import { jobsToTake, nextFence } from './taking.js'
+import { writeEnd } from './write-end.js'
 
 export interface JobKind<I> {
   readonly kind: string
@@ -76,7 +77,7 @@ export class JobRunner {
 
   /** Takes up what a crash left, then looks for work by timer and by signal. */
   async start(): Promise<void> {
-    this.#fence = await this.#nextFence()
+    this.#fence = await nextFence(this.deps.store)
     this.#timer = setInterval(() => {
       this.wake()
     }, LOOK_EVERY_MS)
@@ -159,28 +160,6 @@ export class JobRunner {
     await this.#looking
   }
 
-  /**
-   * The number of this broker process, by which a host refuses an older one. All its jobs share it:
-   * a host knows only the highest number it has seen, and jobs run side by side. It follows the
-   * clock, so that it also grows past a database that was lost or taken back from a backup.
-   */
-  async #nextFence(): Promise<number> {
-    return await inTransaction(this.deps.store, async (tx) => {
-      const last = await tx
-        .selectFrom('setting')
-        .select('value')
-        .where('name', '=', 'fence')
-        .executeTakeFirst()
-      const value = String(Math.max(Number(last?.value ?? 0) + 1, Math.floor(Date.now() / 1000)))
-      await tx
-        .insertInto('setting')
-        .values({ name: 'fence', value })
-        .onConflict((oc) => oc.column('name').doUpdateSet({ value }))
-        .execute()
-      return Number(value)
-    })
-  }
-
   readonly #progressOf = (jobId: string, target: string): { done: number; total: number } =>
     this.#progress.get(jobId)?.get(target) ?? { done: 0, total: 0 }
 
@@ -192,19 +171,7 @@ export class JobRunner {
       .set({ lease_until: now + LEASE_MS })
       .where('owner', '=', this.#owner)
       .execute()
-    const rows = await this.deps.store
-      .selectFrom('job')
-      .selectAll()
-      .where('state', 'in', ['queued', 'running', 'cancelling'])
-      .where((eb) =>
-        eb.or([
-          eb('owner', 'is', null),
-          eb('owner', '!=', this.#owner),
-          eb('id', 'in', ['', ...this.#abandoned]),
-        ]),
-      )
-      .orderBy('created_at')
-      .execute()
+    const rows = await jobsToTake(this.deps.store, this.#owner, [...this.#abandoned])
     for (const row of rows) await this.#take(row)
   }
 
@@ -312,28 +279,7 @@ export class JobRunner {
       .where('job_id', '=', id)
       .execute()
     await inTransaction(this.deps.store, async (tx) => {
-      const message = fault === undefined ? '' : sentenceOf(fault)
-      // A job that returned in spite of a cancel has done everything.
-      if (cancelled && fault !== undefined) await endCancelled(tx, id)
-      else
-        await tx
-          .updateTable('job_target')
-          .set({
-            state: fault === undefined ? 'done' : 'failed',
-            ...(message === '' ? {} : { message }),
-          })
-          .where('job_id', '=', id)
-          .where('state', 'in', ['pending', 'running'])
-          .execute()
-      const targets = await tx
-        .selectFrom('job_target')
-        .select('state')
-        .where('job_id', '=', id)
-        .execute()
-      const states = targets.map((target) => target.state)
-      const state = stateAtEnd(states, fault !== undefined, cancelled)
-      if (state === 'cancelled') await enterState(tx, id, 'cancelling')
-      await enterState(tx, id, state, { message: message || failuresIn(states) })
+      await writeEnd(tx, id, fault, cancelled)
     })
     this.#running.delete(id)
     this.#progress.delete(id)
@@ -349,32 +295,4 @@ export class JobRunner {
     this.#progress.set(id, known)
     return known
   }
-}
-
-/** Each target that is left says what was done with it and that the rest was not. */
-async function endCancelled(tx: Queries, id: string): Promise<void> {
-  const left = await tx
-    .selectFrom('job_target')
-    .leftJoin('job_step', (join) =>
-      join
-        .onRef('job_step.job_id', '=', 'job_target.job_id')
-        .onRef('job_step.target', '=', 'job_target.name'),
-    )
-    .select(['job_target.name', 'job_step.step'])
-    .where('job_target.job_id', '=', id)
-    .where('job_target.state', 'in', ['pending', 'running'])
-    .orderBy('job_step.at')
-    .execute()
-  const steps = new Map<string, string[]>()
-  for (const { name, step } of left)
-    steps.set(name, [...(steps.get(name) ?? []), ...(step === null ? [] : [step])])
-  for (const [name, done] of steps)
-    await setTarget(tx, id, name, { state: 'cancelled', message: doneBefore(done) })
-}
-
-export function noSuchJob(id: string): BrokerError {
-  return new BrokerError(
-    'not_found',
-    `There is no job ${id}: "berth job list" shows the recent ones.`,
-  )
 }

@@ -9,7 +9,7 @@ import type { HelperEvent } from '../events/map.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { CarriedViewers, Look, Occupancy } from '../occupancy/occupancy.js'
 import type { Queries, Store } from '../store/open.js'
-import { inTransaction } from '../store/transaction.js'
+import { afterCommit, inTransaction } from '../store/transaction.js'
 import { type DisplayItem, lookOf, REQUEST_MARGIN_MS, WHOLE_FACTOR } from './displays.js'
 
 export interface ObserverDeps {
@@ -227,8 +227,7 @@ export class Observer {
     of: { readonly id: string } | { readonly hypervisor: string },
   ): Promise<Machine[]> {
     const powers = new Map(domains.map(({ uuid, power }) => [uuid, power]))
-    const changes: Array<{ id: string; power: PowerState; before: PowerState }> = []
-    const machines = await inTransaction(this.deps.store, async (tx) => {
+    return await inTransaction(this.deps.store, async (tx) => {
       const rows = await machinesOf(tx, of)
       const now: Machine[] = []
       for (const row of rows) {
@@ -239,13 +238,12 @@ export class Observer {
         this.#writtenBy.set(row.id, listing)
         if (power === row.power) continue
         await this.#writePower(tx, row, power)
-        changes.push({ id: row.id, power, before: row.power })
+        afterCommit(tx, () => {
+          this.deps.events.publish('powerChanged', row.id, power, row.power)
+        })
       }
       return now
     })
-    for (const { id, power, before } of changes)
-      this.deps.events.publish('powerChanged', id, power, before)
-    return machines
   }
 
   async #writePower(tx: Queries, { id, name }: Machine, power: PowerState): Promise<void> {
