@@ -1,4 +1,4 @@
-import { type Actor } from '../audit/store.js'
+import type { Actor } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Events } from '../events/bus.js'
 import { shownHolder } from '../occupancy/policy.js'

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino'
-import type { PoolPolicy } from '../api/pools.js'
-import { BERTH, recordEvent } from '../audit/store.js'
+import { BERTH } from '../audit/store.js'
 import type { Events } from '../events/bus.js'
 import type { JobRunner } from '../jobs/runner.js'
 import { hasDisk } from '../machines/disks.js'
@@ -8,15 +7,13 @@ import type { Machines } from '../machines/service.js'
 import type { FairClock } from '../occupancy/fair-clock.js'
 import { Rounds } from '../rounds.js'
 import type { Store } from '../store/open.js'
-import { inTransaction } from '../store/transaction.js'
-import { Turn } from '../turn.js'
 import type { Claims } from './claims.js'
 import type { Cleaner } from './cleaner.js'
-import { expiring } from './expiring.js'
 import type { Hosts } from './hosts.js'
-import { due, hostEmptiedAt, nextStep, type Seen, type Step } from './policy.js'
+import { hostEmptiedAt, nextStep, type Seen, type Step } from './policy.js'
 import type { PowerWindows } from './power-windows.js'
 import { leaveQueue, livePools, waitersOf } from './queue.js'
+import { Reaper } from './reaper.js'
 
 export interface KeeperDeps {
   readonly store: Store
@@ -68,7 +65,10 @@ export class Keeper {
   /** Machines that do not start and for which there is no other: tried again then. */
   readonly #restingUntil = new Map<string, number>()
 
+  readonly #reaper: Reaper
+
   constructor(readonly deps: KeeperDeps) {
+    this.#reaper = new Reaper(deps)
     this.#rounds = new Rounds({
       look: async (all) => {
         await this.#look(all)
@@ -108,7 +108,7 @@ export class Keeper {
     if (all) {
       const before = await this.deps.fairClock.look(this.deps.hosts.unwatched())
       await this.deps.windows.look(before)
-      await this.#reap()
+      await this.#reaper.look()
     }
     const switched = [...this.#switched]
     this.#switched.clear()
@@ -272,62 +272,6 @@ export class Keeper {
         this.#starting.delete(machine.id)
         this.wake()
       })
-  }
-
-  /**
-   * Takes what has expired, and warns before a session is cut. Only where the host has been watched
-   * long enough to know who is connected.
-   */
-  async #reap(): Promise<void> {
-    const { store, now, hosts } = this.deps
-    const turn = new Turn()
-    for (const { held, policy } of await expiring(store)) {
-      await turn.passed()
-      if (!hosts.isMachineSettled({ id: held.machine_id, hypervisor: held.hypervisor })) continue
-      const next = due(held, policy, now())
-      if (next.do === 'warn') await this.#warn(held, next.takenAt, next.sentence)
-      else if (next.do === 'take') await this.#take(held, next.because, policy)
-    }
-  }
-
-  async #warn(
-    held: { machine_id: string; name: string; holder: string },
-    takenAt: number,
-    sentence: string,
-  ): Promise<void> {
-    await inTransaction(this.deps.store, async (tx) => {
-      await tx
-        .updateTable('assignment')
-        .set({ warned_for: takenAt })
-        .where('machine_id', '=', held.machine_id)
-        .execute()
-      await recordEvent(tx, BERTH, 'desktop.warn', `machine:${held.name}`, {
-        holder: held.holder,
-        takenAt: new Date(takenAt).toISOString(),
-        sentence,
-      })
-    })
-    this.deps.events.publish('assignmentChanged', held.machine_id)
-  }
-
-  async #take(
-    held: { machine_id: string; name: string },
-    because: 'expired' | 'session',
-    policy: PoolPolicy,
-  ): Promise<void> {
-    const session = because === 'session'
-    await this.deps.claims
-      .release({ id: held.machine_id, name: held.name }, BERTH, {
-        force: session,
-        because: session ? 'its longest session ended' : 'its time was over',
-        how: policy.onExpiry,
-        still: (now) =>
-          due(now, policy, this.deps.now()).do === 'take' &&
-          this.deps.hosts.unknownUse(held.machine_id) === null,
-      })
-      .catch((error: unknown) => {
-        this.deps.log.info({ err: error, machine: held.name }, 'a desktop was not taken after all')
-      }) // its holder came back in this moment
   }
 
   /** The head of each queue gets what became free. */

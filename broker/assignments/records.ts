@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { nullable } from '../api/common.js'
-import { type DomainMetadata } from '../hypervisors/domain-xml.js'
+import type { DomainMetadata } from '../hypervisors/domain-xml.js'
 import { generationName } from '../images/store.js'
 import { shownHolder } from '../occupancy/policy.js'
 import type { Queries } from '../store/open.js'
