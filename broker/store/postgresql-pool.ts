@@ -29,6 +29,8 @@ export class PreparedPool implements PostgresPool {
     this.#pool = new pg.Pool({ ...settings, max: MOST_CONNECTIONS })
     // A connection that nobody uses was lost: whoever asks next gets another one, or hears that there is none.
     this.#pool.on('error', () => {})
+    // One that is in use: its statement fails, which is where that is said.
+    this.#pool.on('connect', (client) => client.on('error', () => {}))
   }
 
   async connect(): Promise<PostgresPoolClient> {

@@ -12,6 +12,7 @@ import {
   sql,
 } from 'kysely'
 import pg from 'pg'
+import { parseIntoClientConfig } from 'pg-connection-string'
 import { BrokerError } from '../errors.js'
 import { StoreAway } from './faults.js'
 import { migrate, postgresqlMigrations } from './migrations.js'
@@ -56,7 +57,7 @@ export async function openPostgresql(url: string, options: Options): Promise<Sto
 
 function connectionSettings(url: string, passwordFile: string): pg.ClientConfig {
   return {
-    connectionString: url,
+    ...parseIntoClientConfig(url),
     ...(passwordFile === ''
       ? {}
       : { password: () => readFileSync(passwordFile, 'utf8').replace(/\r?\n$/, '') }),

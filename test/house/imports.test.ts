@@ -122,6 +122,7 @@ const SEVERAL_PLACES: Readonly<
     reason: 'the database, and the lock of the data directory',
   },
   pg: { under: ['broker/store'], reason: 'PostgreSQL, the other database' },
+  'pg-connection-string': { under: ['broker/store'], reason: 'its URL' },
   kysely: {
     under: [
       'broker/store',

@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Desktop } from '../../../broker/api/assignments.js'
 import { parseDomainXml, readMetadata } from '../../../broker/hypervisors/domain-xml.js'
 import { readRecord } from '../../../broker/assignments/records.js'
+import { dropDatabaseIn } from '../../support/database.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { office, poolOf, show, untilMembers } from '../pools/office.js'
@@ -36,6 +37,7 @@ async function loseDatabase(broker: SimulatedBroker): Promise<void> {
   const data = join(broker.directory, 'data')
   for (const file of readdirSync(data))
     if (file.startsWith('berth.sqlite') || file === 'admin-password') rmSync(join(data, file))
+  await dropDatabaseIn(data)
   rmSync(join(broker.directory, 'token'))
   for (const host of broker.hosts.values()) host.link = undefined
   await broker.start()

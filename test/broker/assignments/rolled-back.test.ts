@@ -1,7 +1,21 @@
 import t from 'tap'
+import { IS_POSTGRESQL } from '../../support/database.js'
 import { addPerson } from '../../support/people.js'
 import { until } from '../../support/until.js'
 import { office, poolOf } from '../pools/office.js'
+
+const FILL_THE_DISK = IS_POSTGRESQL
+  ? [
+      "CREATE FUNCTION refuse() RETURNS TRIGGER AS $$ BEGIN RAISE EXCEPTION 'the disk is full'; END $$ " +
+        'LANGUAGE plpgsql',
+      'CREATE TRIGGER no_room BEFORE INSERT ON event FOR EACH ROW ' +
+        "WHEN (NEW.action = 'desktop.assign') EXECUTE FUNCTION refuse()",
+    ]
+  : [
+      "CREATE TRIGGER no_room BEFORE INSERT ON event WHEN NEW.action = 'desktop.assign' BEGIN " +
+        "SELECT RAISE(ABORT, 'the disk is full'); END",
+    ]
+const EMPTY_IT = IS_POSTGRESQL ? 'DROP TRIGGER no_room ON event' : 'DROP TRIGGER no_room'
 
 t.test('a claim that is rolled back ends nobody’s session, neither then nor later', async (t) => {
   const broker = await office({
@@ -26,10 +40,7 @@ t.test('a claim that is rolled back ends nobody’s session, neither then nor la
         (await broker.admin.raw('GET', '/metrics')).text,
       )?.[1] ?? 0,
     )
-  await broker.run(
-    "CREATE TRIGGER full BEFORE INSERT ON event WHEN NEW.action = 'desktop.assign' BEGIN " +
-      "SELECT RAISE(ABORT, 'the disk is full'); END",
-  )
+  for (const statement of FILL_THE_DISK) await broker.run(statement)
   const bob = await addPerson(broker, 'bob')
   let rolledBack = 0
   await until(
@@ -43,7 +54,7 @@ t.test('a claim that is rolled back ends nobody’s session, neither then nor la
   )
   t.equal(await metric(), 0, 'hers was not ended')
   t.match(await broker.rows('SELECT holder FROM assignment'), [{ holder: 'user:ann' }])
-  await broker.run('DROP TRIGGER full')
+  await broker.run(EMPTY_IT)
   await bob.post('/pools/p/claim')
   t.equal(await metric(), 1, 'now it was, once')
   t.match(await broker.rows('SELECT holder FROM assignment'), [{ holder: 'user:bob' }])

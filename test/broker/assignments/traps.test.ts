@@ -267,6 +267,9 @@ t.test(
       code: 'pool_exhausted',
       message: /being made ready, in maintenance, failed/,
     })
+    const tried = async (): Promise<boolean> =>
+      (await broker.rows("SELECT 1 FROM desktop WHERE state = 'cleaning' AND tries = 1")).length > 0
+    await until(tried, { withinMs: 10_000, what: 'its cleaning has failed once' })
     await broker.run("UPDATE desktop SET tries = 2, retry_at = 0 WHERE state = 'cleaning'")
     const { members } = await until(
       async () => {

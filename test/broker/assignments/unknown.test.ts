@@ -5,7 +5,7 @@ import type { Machine } from '../../../broker/api/machines.js'
 import { BrokerError } from '../../../broker/errors.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
-import { desktopOf, office, poolOf } from '../pools/office.js'
+import { desktopOf, office, poolOf, untilMembers } from '../pools/office.js'
 
 /*
  * No answer is not the answer that nobody is there: a QEMU that hangs, or a host that cannot be
@@ -152,11 +152,7 @@ t.test('a paused machine has viewers too', async (t) => {
 t.test('populate renews what is known to be free, and spares what is not known', async (t) => {
   const broker = await place(t, 2, { spares: 2 })
   const host = broker.host()
-  for (const name of ['p-1', 'p-2'])
-    await broker.admin.succeeded(
-      (await broker.admin.post<{ job: string }>(`/machines/${name}/power`, { action: 'start' }))
-        .job,
-    )
+  await untilMembers(broker, 'p', ['free running', 'free running'])
   host.hung.add('p-1')
   const copied = await broker.admin.post<{ job: string }>('/machines/p-golden/copy', {})
   await broker.admin.succeeded(copied.job)

@@ -160,6 +160,10 @@ t.test(
       withinMs: 5_000,
       what: 'the display is left',
     })
+    await until(async () => (await actions(it)).length === 3, {
+      withinMs: 5_000,
+      what: 'its end is written down',
+    })
     t.same(await actions(it), ['alice console.ticket', 'alice console.open', 'alice console.close'])
   },
 )
