@@ -57,7 +57,7 @@ export function assembleConsoles(deps: ConsolePartsDeps): ConsoleParts {
 
 function follow(consoles: Consoles, { events, changes, log }: ConsolePartsDeps): void {
   changes.onWrite((table, kind) => {
-    // Its first question waits behind the transaction that writes: there is one connection.
+    // Told after the commit, so that it sees what was written.
     if (mayTakeAway(table, kind) && consoles.tunnels.size > 0) consoles.checkSoon()
   })
   events.subscribe('consoleWatched', () => {
