@@ -9,6 +9,7 @@ import {
   type HandingOutDeps,
 } from '../../broker/assignments/assembly.js'
 import { BERTH } from '../../broker/audit/store.js'
+import { Events } from '../../broker/events/bus.js'
 import { Hypervisors } from '../../broker/hypervisors/service.js'
 import { SimulatedHost } from '../../broker/hypervisors/simulated.js'
 import { Collector } from '../../broker/images/collector.js'
@@ -19,7 +20,10 @@ import { JobRunner } from '../../broker/jobs/runner.js'
 import { SQLITE_FILE } from '../../broker/foundation.js'
 import { Changes } from '../../broker/live/changes.js'
 import { GoldenImages } from '../../broker/machines/golden-images.js'
-import { defineJob, deleteJob, powerJob } from '../../broker/machines/jobs.js'
+import { defineJob } from '../../broker/machines/define-job.js'
+import { deleteJob } from '../../broker/machines/delete-job.js'
+import { powerJob } from '../../broker/machines/jobs.js'
+import { FairClock } from '../../broker/occupancy/fair-clock.js'
 import { Occupancy } from '../../broker/occupancy/occupancy.js'
 import { Endings } from '../../broker/machines/endings.js'
 import { Leftovers } from '../../broker/machines/leftovers.js'
@@ -27,6 +31,7 @@ import { Observer } from '../../broker/machines/observer.js'
 import { populateJob } from '../../broker/machines/populate-job.js'
 import { Power } from '../../broker/machines/power.js'
 import { Machines } from '../../broker/machines/service.js'
+import { Usage } from '../../broker/occupancy/usage.js'
 import { openStore, type Store } from '../../broker/store/open.js'
 import { targetsOf } from './api-client.js'
 import { CarryingLink } from './carrying-link.js'
@@ -57,11 +62,13 @@ export class Engine {
     readonly options: EngineOptions,
     readonly directory: string,
     readonly store: Store,
+    readonly events: Events,
     readonly hypervisors: Hypervisors,
     readonly observer: Observer,
     readonly jobs: JobRunner,
     readonly machines: Machines,
     readonly images: GoldenImages,
+    readonly usage: Usage,
     readonly handingOut: HandingOut,
     readonly collector: Collector,
     readonly leftovers: Leftovers,
@@ -71,13 +78,16 @@ export class Engine {
     const directory = options.directory ?? temporaryDirectory()
     const log = options.log ?? pino({ level: 'silent' })
     const store = await openStore(await databaseIn(directory))
-    const occupancy = new Occupancy({
-      monotonicMs: options.monotonicMs ?? (() => performance.now()),
-      maxAgeMs: 120_000,
-    })
+    const events = new Events(log)
+    const monotonicMs = options.monotonicMs ?? (() => performance.now())
+    const releaseAfterMs = options.releaseAfterMs ?? 300_000
+    const occupancy = new Occupancy({ monotonicMs, maxAgeMs: 120_000 })
+    const fairClock = new FairClock({ store, now: options.now ?? Date.now, monotonicMs })
+    const usage = new Usage({ store, occupancy, now: () => fairClock.now(), releaseAfterMs })
     const hypervisors = new Hypervisors({
       occupancy,
       store,
+      events,
       log,
       prepare: async () => {},
       openLink: (name, settings, events) =>
@@ -85,15 +95,17 @@ export class Engine {
     })
     const observer = new Observer({
       store,
+      events,
       hypervisors,
       occupancy,
       log,
       everyMs: 60_000,
       displayTimeoutMs: 2_000,
     })
-    const endings = new Endings({ hypervisors, monotonicMs: () => performance.now() })
+    const endings = new Endings({ events, monotonicMs: () => performance.now() })
     const jobs = new JobRunner({
       store,
+      events,
       log,
       hook: (point) => {
         engine.hook(point)
@@ -101,6 +113,7 @@ export class Engine {
     })
     const machines = new Machines({
       store,
+      events,
       hypervisors,
       jobs,
       observer,
@@ -112,11 +125,11 @@ export class Engine {
       hypervisors,
       jobs,
       observer,
-      inUse: async () => null,
-      inUseOf: async () => new Map(),
+      usage,
     })
     const handingOut = assembleHandingOut({
       store,
+      events,
       changes: new Changes(),
       hypervisors,
       observer,
@@ -125,32 +138,34 @@ export class Engine {
       goldenImages: images,
       jobs,
       log,
-      releaseAfterMs: options.releaseAfterMs ?? 300_000,
+      fairClock,
+      usage,
+      releaseAfterMs,
       graceMs: 60_000,
       now: options.now ?? Date.now,
-      monotonicMs: options.monotonicMs ?? (() => performance.now()),
-      watchersOf: () => [],
       mayHave: options.mayHave?.(store) ?? (async () => true),
     })
     const collector = new Collector({
       store,
+      events,
       hypervisors,
-      jobs,
       log,
       hook: (point) => {
         engine.hook(point)
       },
     })
-    const leftovers = new Leftovers({ store, hypervisors, log })
+    const leftovers = new Leftovers({ store, events, hypervisors, log })
     const engine = new Engine(
       options,
       directory,
       store,
+      events,
       hypervisors,
       observer,
       jobs,
       machines,
       images,
+      usage,
       handingOut,
       collector,
       leftovers,
@@ -167,7 +182,7 @@ export class Engine {
   }
 
   #registerJobs(): void {
-    const { store, hypervisors, observer, jobs, handingOut, leftovers } = this
+    const { store, hypervisors, observer, jobs, usage, leftovers } = this
     const images = {
       store,
       link: (name: string) => hypervisors.link(name),
@@ -192,7 +207,7 @@ export class Engine {
       populateJob({
         ...machineJobs,
         images,
-        inUse: async (id) => await handingOut.assignments.inUse(id),
+        usage,
       }),
     )
   }

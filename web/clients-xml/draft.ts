@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react'
-import type { ClientsXmlCheck } from '../../broker/api/thin-clients.js'
+import type { ClientsXmlCheck } from '../../broker/api/clients-xml.js'
 import { api, ApiError } from '../api/client.js'
 
 /** What somebody has typed and not saved; `base`: the text that they began with, and its name. */

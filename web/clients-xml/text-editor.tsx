@@ -1,7 +1,7 @@
 import { Button } from '@patternfly/react-core'
 import { type ReactElement, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Fault } from '../../broker/api/thin-clients.js'
+import type { Fault } from '../../broker/api/clients-xml.js'
 import './clients-xml.css'
 
 /**

@@ -7,7 +7,6 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { choicesOf } from '../../../broker/assignments/choices.js'
 import { expiring } from '../../../broker/assignments/expiring.js'
-import { reasonsInUse } from '../../../broker/assignments/in-use.js'
 import { listDesktops } from '../../../broker/assignments/listing.js'
 import { allObjectFacts, objectFacts } from '../../../broker/assignments/object-facts.js'
 import { offersFor } from '../../../broker/assignments/offers.js'
@@ -18,6 +17,7 @@ import { listGenerations } from '../../../broker/images/store.js'
 import { readJobs } from '../../../broker/jobs/store.js'
 import { listMachines, requireMachine } from '../../../broker/machines/store.js'
 import { stayAnswer } from '../../../broker/may-stay.js'
+import { Usage } from '../../../broker/occupancy/usage.js'
 import { Documents } from '../../../broker/pools/documents.js'
 import { listMembers, listPools } from '../../../broker/pools/listing.js'
 import { requirePool } from '../../../broker/pools/store.js'
@@ -89,7 +89,7 @@ const LISTS: Readonly<Record<string, (store: Store) => Promise<number>>> = {
     return (await poolsFor({ store, permissions: permissionsOf(store) }, person, pools)).length
   },
   'pools as documents': async (store) => {
-    const documents = new Documents({ store, pools: null as never })
+    const documents = new Documents({ store } as never)
     return (await documents.export()).split('kind: Pool').length - 1
   },
   'what an administrator may choose': async (store) =>
@@ -113,7 +113,8 @@ const LISTS: Readonly<Record<string, (store: Store) => Promise<number>>> = {
     (await listGenerations(store, await requireMachine(store, 'base'))).length,
   hypervisors: async (store) => (await figuresOfHosts(store)).machines.size,
   machines: async (store) => (await listMachines(store, () => nobody, { type: 'vdi' })).length,
-  desktops: async (store) => (await listDesktops(store, {}, Date.now(), () => [])).length,
+  desktops: async (store) =>
+    (await listDesktops(store, {}, Date.now(), { watchers: () => [] })).length,
   people: async (store) => {
     const limits = new LoginLimits(store, Date.now)
     return (await new Accounts({ store, limits, releaseDesktops: async () => {} }).list()).length
@@ -131,14 +132,10 @@ const LISTS: Readonly<Record<string, (store: Store) => Promise<number>>> = {
   },
   'desktops that expire': async (store) => (await expiring(store)).length,
   'machines in use': async (store) => {
-    const observer = { occupancy: { use: () => ({ viewers: ['10.0.0.1'], unknown: null }) } }
+    const occupancy = { use: () => ({ viewers: ['10.0.0.1'], unknown: null }) }
+    const usage = new Usage({ store, occupancy, now: Date.now, releaseAfterMs: 1 })
     const ids = await store.selectFrom('machine').select('id').where('type', '=', 'vdi').execute()
-    return (
-      await reasonsInUse(
-        { store, observer: observer as never, now: Date.now, releaseAfterMs: 1 },
-        ids.map(({ id }) => id),
-      )
-    ).size
+    return (await usage.reasons(ids.map(({ id }) => id))).size
   },
   'consoles that may stay': async (store) => {
     let asked = 0

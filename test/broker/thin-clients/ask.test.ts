@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
-import type { AskAnswer, ClientsXmlCheck } from '../../../broker/api/thin-clients.js'
+import type { ClientsXmlCheck } from '../../../broker/api/clients-xml.js'
+import type { AskAnswer } from '../../../broker/api/thin-clients.js'
 import { BrokerError } from '../../../broker/errors.js'
 import { until } from '../../support/until.js'
 import { clientsXml, Desk, entry, newMac, office } from './desk.js'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { CodeDevice } from '../../../broker/api/thin-clients.js'
+import type { CodeDevice } from '../../../broker/api/device-logins.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { ApiClient, ApiFault } from '../../support/api-client.js'
 import { until } from '../../support/until.js'
