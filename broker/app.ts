@@ -75,7 +75,36 @@ const FASTIFY_CODES: Readonly<Record<string, keyof typeof ERRORS>> = {
 
 /** Builds the HTTP side; what it may do comes in `deps`. Nothing listens yet. */
 export async function buildApp(deps: AppDeps): Promise<App> {
-  const app = Fastify({
+  const app = serverFor(deps)
+  explainFaults()
+  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.decorateRequest('caller', null)
+  app.decorateRequest('verbs', null)
+  const closeConnections = boundConnections(app.server, deps.connections)
+  app.addHook('preClose', async () => {
+    closeConnections()
+  })
+  takeForwarded(app, deps.proxies)
+  boundRequests(app, deps.connections)
+  boundBodies(app)
+  secureAnswers(app)
+  await app.register(cookie) // before the check of access, which reads them
+  enforceAccess(app, deps)
+  refuseNul(app)
+  shareAnswers(app, deps.changes)
+  headAnswers(app)
+  app.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text across sites without asking
+  app.setErrorHandler<FastifyError | BrokerError>(answerError)
+  await servePages(app)
+  await limitRates(app)
+  await describeApi(app, deps.version)
+  logAnswers(app)
+  await serveRoutes(app, deps)
+  return app
+}
+
+function serverFor(deps: AppDeps): App {
+  return Fastify({
     loggerInstance: deps.log,
     https: {
       ...deps.tls,
@@ -100,25 +129,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
       answerError(error, request, reply)
     },
   }) as unknown as App
-  explainFaults()
-  app.setValidatorCompiler(TypeBoxValidatorCompiler)
-  app.decorateRequest('caller', null)
-  app.decorateRequest('verbs', null)
-  const closeConnections = boundConnections(app.server, deps.connections)
-  app.addHook('preClose', async () => {
-    closeConnections()
-  })
-  takeForwarded(app, deps.proxies)
-  boundRequests(app, deps.connections)
-  boundBodies(app)
-  secureAnswers(app)
-  await app.register(cookie) // before the check of access, which reads them
-  enforceAccess(app, deps)
-  refuseNul(app)
-  shareAnswers(app, deps.changes)
-  headAnswers(app)
-  app.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text across sites without asking
-  app.setErrorHandler<FastifyError | BrokerError>(answerError)
+}
+
+/** What no route answers is a page, or is not there. */
+async function servePages(app: App): Promise<void> {
   const pageFor = await serveWebPages(app)
   app.setNotFoundHandler(
     (request, reply) =>
@@ -131,16 +145,22 @@ export async function buildApp(deps: AppDeps): Promise<App> {
         requestId: request.id,
       }),
   )
+}
+
+async function limitRates(app: App): Promise<void> {
   await app.register(rateLimit, {
     global: false,
     keyGenerator: (request) => subnetOf(request.ip),
     errorResponseBuilder: (_request, context) =>
       new BrokerError('too_many_requests', `Too many attempts: try again in ${context.after}.`),
   })
+}
+
+async function describeApi(app: App, version: string): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Berth', version: deps.version, description: errorTable() },
+      info: { title: 'Berth', version, description: errorTable() },
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer' },
@@ -150,6 +170,9 @@ export async function buildApp(deps: AppDeps): Promise<App> {
       security: [{ bearer: [] }, { session: [] }],
     },
   })
+}
+
+function logAnswers(app: App): void {
   app.addHook('onResponse', async (request, reply) => {
     request.log.debug(
       {
@@ -163,10 +186,13 @@ export async function buildApp(deps: AppDeps): Promise<App> {
       'request answered',
     )
   })
-  for (const add of deps.rootRoutes) add(app)
+}
+
+async function serveRoutes(app: App, { rootRoutes, routes }: AppDeps): Promise<void> {
+  for (const add of rootRoutes) add(app)
   await app.register(
     async (api) => {
-      for (const add of deps.routes) add(api as unknown as App)
+      for (const add of routes) add(api as unknown as App)
       const openapi = new KeptText('application/json; charset=utf-8', () =>
         JSON.stringify(app.swagger()),
       )
@@ -181,7 +207,6 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     },
     { prefix: '/api/v1' },
   )
-  return app
 }
 
 /** The first that reads a request: who sent it, to which name, by which protocol. */
