@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Instant, Name, nullable, oneOf, strictObject } from './common.js'
-import { Duration } from './pools.js'
+import { Duration } from './pool-policy.js'
 
 /**
  * What becomes of a machine on a hypervisor that is emptied. rest: it is off, and stays; holder:

@@ -1,4 +1,4 @@
-import type { Cleaning } from '../api/pools.js'
+import type { Cleaning } from '../api/pool-policy.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import type { Events } from '../events/bus.js'
 import { shownHolder } from '../occupancy/policy.js'

@@ -1,4 +1,4 @@
-import type { PoolPolicy } from '../api/pools.js'
+import type { PoolPolicy } from '../api/pool-policy.js'
 import { readPool } from '../pools/store.js'
 import type { Store } from '../store/open.js'
 import type { AssignmentRow } from '../store/tables.js'

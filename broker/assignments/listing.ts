@@ -1,6 +1,6 @@
 import type { Desktop } from '../api/assignments.js'
 import type { PowerState } from '../api/machines.js'
-import type { PoolPolicy } from '../api/pools.js'
+import type { PoolPolicy } from '../api/pool-policy.js'
 import type { Occupancy } from '../occupancy/occupancy.js'
 import { shownHolder } from '../occupancy/policy.js'
 import type { Queries } from '../store/open.js'

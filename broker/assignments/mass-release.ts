@@ -1,4 +1,4 @@
-import type { Cleaning } from '../api/pools.js'
+import type { Cleaning } from '../api/pool-policy.js'
 import { type Actor, BERTH } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { shownHolder } from '../occupancy/policy.js'

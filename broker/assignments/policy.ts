@@ -1,6 +1,6 @@
 import type { Desktop, Phase } from '../api/assignments.js'
 import type { PowerState } from '../api/machines.js'
-import type { PoolPolicy } from '../api/pools.js'
+import type { PoolPolicy } from '../api/pool-policy.js'
 import { DEAD } from '../occupancy/policy.js'
 import { milliseconds, retentionEnd } from '../pools/policy.js'
 import type { AssignmentRow } from '../store/tables.js'

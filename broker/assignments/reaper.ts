@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { PoolPolicy } from '../api/pools.js'
+import type { PoolPolicy } from '../api/pool-policy.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import type { Events } from '../events/bus.js'
 import type { Store } from '../store/open.js'

@@ -1,4 +1,5 @@
-import type { PoolPatch, PoolPolicy } from '../api/pools.js'
+import type { PoolPatch } from '../api/pools.js'
+import type { PoolPolicy } from '../api/pool-policy.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Queries } from '../store/open.js'

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
-import type { ApplyResult, PoolPolicy } from '../api/pools.js'
+import type { ApplyResult } from '../api/pools.js'
+import type { PoolPolicy } from '../api/pool-policy.js'
 import type { Actor } from '../audit/store.js'
 import { inTransaction } from '../store/transaction.js'
 import { mapInTurns } from '../turn.js'

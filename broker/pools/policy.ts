@@ -1,9 +1,10 @@
 import { Value } from '@sinclair/typebox/value'
 import { Cron } from 'croner'
-import { type Cleaning, type DesktopState, PoolPolicy, type PoolPolicyPatch } from '../api/pools.js'
+import type { DesktopState } from '../api/pools.js'
+import { type Cleaning, PoolPolicy, type PoolPolicyPatch } from '../api/pool-policy.js'
 import { durationMs } from '../config.js'
 
-/** The defaults of api/pools.ts. */
+/** The defaults of api/pool-policy.ts. */
 export function defaultPolicy(): PoolPolicy {
   return Value.Default(PoolPolicy, {}) as PoolPolicy
 }

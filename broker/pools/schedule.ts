@@ -1,5 +1,5 @@
 import { Cron } from 'croner'
-import type { PoolPolicy, Schedule } from '../api/pools.js'
+import type { PoolPolicy, Schedule } from '../api/pool-policy.js'
 
 /** A broker that was away does not do in the evening what it missed in the morning. */
 const LATE_AT_MOST_MS = 15 * 60_000

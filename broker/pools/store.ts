@@ -1,4 +1,5 @@
-import type { DesktopState, PoolPolicy } from '../api/pools.js'
+import type { DesktopState } from '../api/pools.js'
+import type { PoolPolicy } from '../api/pool-policy.js'
 import { BrokerError } from '../errors.js'
 import type { Queries } from '../store/open.js'
 import type { DesktopRow, PoolRow } from '../store/tables.js'

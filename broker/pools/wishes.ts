@@ -1,4 +1,4 @@
-import type { PoolPolicy } from '../api/pools.js'
+import type { PoolPolicy } from '../api/pool-policy.js'
 import { BrokerError } from '../errors.js'
 import type { Events } from '../events/bus.js'
 import type { JobRunner } from '../jobs/runner.js'

@@ -6,7 +6,7 @@ import {
   type PoolPolicy,
   type PoolPolicyPatch,
   type Schedule,
-} from '../../broker/api/pools.js'
+} from '../../broker/api/pool-policy.js'
 import { parseInteger } from '../quantities.js'
 
 const ON_OFF = ['on', 'off'] as const

@@ -1,10 +1,5 @@
-import {
-  Pool,
-  PoolDetail,
-  type PoolMember,
-  PoolList,
-  type PoolPolicy,
-} from '../../broker/api/pools.js'
+import { Pool, PoolDetail, type PoolMember, PoolList } from '../../broker/api/pools.js'
+import type { PoolPolicy } from '../../broker/api/pool-policy.js'
 import { apiPath } from '../broker-client.js'
 import { inParallel } from '../follow-job.js'
 import type { Invocation } from '../invocation.js'

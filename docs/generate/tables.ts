@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { Events } from '../../broker/events/bus.js'
-import { PoolPolicy } from '../../broker/api/pools.js'
+import { PoolPolicy } from '../../broker/api/pool-policy.js'
 import { AUDIT_ACTIONS } from '../../broker/audit/actions.js'
 import { SETTINGS } from '../../broker/settings.js'
 import { ERRORS } from '../../broker/errors.js'

@@ -1,4 +1,4 @@
-import type { PoolPolicy, Schedule } from '../../broker/api/pools.js'
+import type { PoolPolicy, Schedule } from '../../broker/api/pool-policy.js'
 import { durationIso, durationTyped } from '../parts/durations.js'
 
 export const DURATIONS = ['retention', 'disconnectGrace', 'coolDown', 'maxSession'] as const

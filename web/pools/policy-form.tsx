@@ -1,13 +1,13 @@
 import { Button, FormFieldGroup, FormFieldGroupHeader } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import type { Pool } from '../../broker/api/pools.js'
 import {
   CLEANINGS,
-  type Pool,
   type PoolPolicy,
   PROTOCOLS,
   SHUTDOWN_ANSWERS,
-} from '../../broker/api/pools.js'
+} from '../../broker/api/pool-policy.js'
 import { api, path } from '../api/client.js'
 import { useAct } from '../api/queries.js'
 import { CheckField, ChoiceField, ManyField, TextField } from '../parts/fields.js'

@@ -1,7 +1,7 @@
 import { Button } from '@patternfly/react-core'
 import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Schedule } from '../../broker/api/pools.js'
+import type { Schedule } from '../../broker/api/pool-policy.js'
 import { ChoiceField, TextField } from '../parts/fields.js'
 
 const DEEDS = ['spares', 'start', 'stop'] as const

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { PowerState } from '../../../broker/api/machines.js'
-import type { PoolPolicyPatch } from '../../../broker/api/pools.js'
+import type { PoolPolicyPatch } from '../../../broker/api/pool-policy.js'
 import {
   due,
   expiresAt,

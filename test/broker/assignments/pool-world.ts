@@ -1,5 +1,5 @@
 import { queueAnswer } from '../../../broker/answers.js'
-import type { PoolPolicyPatch } from '../../../broker/api/pools.js'
+import type { PoolPolicyPatch } from '../../../broker/api/pool-policy.js'
 import { BERTH } from '../../../broker/audit/store.js'
 import { BrokerError } from '../../../broker/errors.js'
 import type { SimulatedHost } from '../../../broker/hypervisors/simulated.js'

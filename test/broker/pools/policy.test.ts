@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { PoolPolicyPatch } from '../../../broker/api/pools.js'
+import type { PoolPolicyPatch } from '../../../broker/api/pool-policy.js'
 import {
   changedPolicy,
   defaultPolicy,

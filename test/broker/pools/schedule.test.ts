@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Schedule } from '../../../broker/api/pools.js'
+import type { Schedule } from '../../../broker/api/pool-policy.js'
 import { defaultPolicy } from '../../../broker/pools/policy.js'
 import { dueEntries, scheduledSpares } from '../../../broker/pools/schedule.js'
 
