@@ -1,35 +1,18 @@
 import { BERTH } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Job } from '../api/jobs.js'
-import type { Hypervisors } from '../hypervisors/service.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
-import type { JobKind, JobRunner } from '../jobs/runner.js'
-import type { GoldenImages } from '../machines/golden-images.js'
-import type { Machines } from '../machines/service.js'
+import type { JobKind } from '../jobs/runner.js'
 import { requireMachine } from '../machines/store.js'
-import type { Store } from '../store/open.js'
 import type { MachineRow } from '../store/tables.js'
 import { placeMembers } from './policy.js'
 import type { Hardware } from './wishes.js'
 import { addMember, enterDesktop, poolById, type PoolWithPolicy } from './store.js'
-
-export interface BuildInput {
-  readonly pool: { readonly id: string; readonly name: string }
-  readonly names: readonly string[]
-}
-export interface PoolJobDeps {
-  readonly store: Store
-  readonly hypervisors: Hypervisors
-  readonly machines: Machines
-  readonly images: GoldenImages
-  readonly jobs: JobRunner
-  readonly now: () => number
-}
+import { type BuildInput, type PoolJobDeps, unlocked, finished } from './following.js'
+import { ensureInitial, ensureImage } from './build-image.js'
 
 const FIRST_RETRY_MS = 30_000
 const LAST_RETRY_MS = 30 * 60_000
-/** Another job was quicker, so often. */
-export const OTHER_JOB_TRIES = 20
 
 /**
  * Makes the golden image where the pool has none yet, then the members that are missing. It looks
@@ -68,82 +51,6 @@ export function buildJob(deps: PoolJobDeps): JobKind<BuildInput> {
       )
       if (finished.every(Boolean)) await waitBeforeNext(deps, pool, 0)
     },
-  }
-}
-
-/** The name of the pool's initial machine; made from the golden machine where there is none. */
-async function ensureInitial(
-  deps: PoolJobDeps,
-  context: JobContext<BuildInput>,
-  pool: PoolWithPolicy,
-): Promise<string> {
-  const hardware = JSON.parse(pool.hardware) as Hardware
-  const current = (await poolById(deps.store, pool.id))?.initial_id ?? null
-  if (current !== null)
-    return (
-      await deps.store
-        .selectFrom('machine')
-        .select('name')
-        .where('id', '=', current)
-        .executeTakeFirstOrThrow()
-    ).name
-  const golden = await requireMachine(deps.store, hardware.golden ?? '')
-  const name = `${pool.name}-golden`
-  const parent = golden.type === 'source' || golden.type === 'simple' ? { parent: golden.name } : {}
-  const wish = {
-    type: 'initial' as const,
-    memoryMib: golden.memory_mib,
-    vcpus: golden.vcpus,
-    network: golden.network,
-    firmware: golden.firmware,
-    ...parent,
-    ...(golden.domain_xml === null || golden.adopted === 1 ? {} : { domainXml: golden.domain_xml }),
-  }
-  const { job } = await deps.machines.createNamed(
-    wish,
-    [{ name, hypervisor: golden.hypervisor }],
-    BERTH,
-    async (tx, [machine]) => {
-      await tx
-        .updateTable('pool')
-        .set({ initial_id: machine?.id ?? null, initial_made: 1 })
-        .where('id', '=', pool.id)
-        .execute()
-    },
-  )
-  await follow(deps.jobs, context, job)
-  return name
-}
-
-/**
- * Waits for a job that another call, or this one before a crash, began; then copies the golden disk
- * unless there is an image. Another pool may be made from the same golden machine at this moment:
- * then it is copied after that.
- */
-async function ensureImage(
-  deps: PoolJobDeps,
-  context: JobContext<BuildInput>,
-  initial: string,
-  hardware: Hardware,
-): Promise<void> {
-  const row = await requireMachine(deps.store, initial)
-  const golden =
-    hardware.golden === undefined ? row : await requireMachine(deps.store, hardware.golden)
-  for (let tries = 0; ; tries += 1) {
-    await unlocked(deps, context, [row.id, golden.id])
-    const ready = await deps.store
-      .selectFrom('generation')
-      .select('id')
-      .where('initial_id', '=', row.id)
-      .where('current', '=', 1)
-      .executeTakeFirst()
-    if (ready) return
-    const job = await deps.images.copy(initial, hardware.golden, BERTH).catch((error: unknown) => {
-      if (!(error instanceof BrokerError && error.code === 'busy') || tries >= OTHER_JOB_TRIES)
-        throw error
-      return null
-    })
-    if (job !== null) return await follow(deps.jobs, context, job)
   }
 }
 
@@ -285,56 +192,6 @@ async function rowsOf(deps: PoolJobDeps, context: JobContext<BuildInput>): Promi
         .selectAll()
         .where('name', 'in', [...names])
         .execute()
-}
-
-/** Waits until no job works on these machines. */
-async function unlocked(
-  deps: PoolJobDeps,
-  context: JobContext<BuildInput>,
-  ids: readonly string[],
-): Promise<void> {
-  const locks =
-    ids.length === 0
-      ? []
-      : await deps.store
-          .selectFrom('job_lock')
-          .select('job_id')
-          .distinct()
-          .where('machine_id', 'in', [...ids])
-          .execute()
-  for (const { job_id } of locks) await finished(deps.jobs, context, job_id)
-}
-
-/** Follows a job of another room to its end; a cancel of this one cancels that one. */
-export async function finished(
-  jobs: JobRunner,
-  context: JobContext<never> | JobContext<BuildInput>,
-  id: string,
-): Promise<Job> {
-  const cancel = (): void => {
-    jobs.cancel(id, BERTH).catch(() => {})
-  } // it may have ended meanwhile
-  if (context.signal.aborted) cancel()
-  context.signal.addEventListener('abort', cancel)
-  try {
-    return await jobs.ended(id)
-  } finally {
-    context.signal.removeEventListener('abort', cancel)
-  }
-}
-
-/** As `finished`; throws when it did not succeed. */
-export async function follow(
-  jobs: JobRunner,
-  context: JobContext<never> | JobContext<BuildInput>,
-  id: string,
-): Promise<void> {
-  const job = await finished(jobs, context, id)
-  if (job.state !== 'succeeded')
-    throw new BrokerError(
-      job.state === 'cancelled' ? 'cancelled' : 'hypervisor_refused',
-      job.targets.find((target) => target.state === 'failed')?.message ?? job.message,
-    )
 }
 
 /** The sentences of members that failed in a job of another room are those of this job's targets. */

@@ -2,7 +2,7 @@ import type { Actor } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Queries } from '../store/open.js'
-import type { BuildInput } from './build-job.js'
+import type { BuildInput } from './following.js'
 import type { RemoveInput } from './remove-job.js'
 import type { PoolWithPolicy } from './store.js'
 

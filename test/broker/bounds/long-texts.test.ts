@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readDocuments } from '../../../broker/pools/document-forms.js'
+import { readDocuments } from '../../../broker/pools/document-reading.js'
 import { ClientsReading } from '../../../broker/thin-clients/clients-reading.js'
 import { parseTree } from '../../../broker/xml/tree.js'
 

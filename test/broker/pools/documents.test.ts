@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import type { ApplyResult } from '../../../broker/api/pools.js'
-import { readDocuments } from '../../../broker/pools/document-forms.js'
+import { readDocuments } from '../../../broker/pools/document-reading.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { office, poolOf, show } from './office.js'
