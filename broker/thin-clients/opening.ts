@@ -1,9 +1,9 @@
 import type { Logger } from 'pino'
 import type { SpiceConsole } from '../api/machines.js'
 import type { Verb } from '../api/permissions.js'
-import type { AskAnswer, Choice, Console, LoginWays } from '../api/thin-clients.js'
+import type { Console } from '../api/thin-clients.js'
 import type { Assignments } from '../assignments/service.js'
-import { type Actor, recordEvent } from '../audit/store.js'
+import { recordEvent } from '../audit/store.js'
 import type { Asker, ConsoleMachine } from '../consoles/asker.js'
 import { directRdp } from '../consoles/paths.js'
 import { BrokerError } from '../errors.js'
@@ -17,6 +17,7 @@ import type { Store } from '../store/open.js'
 import type { Target } from './clients-entry.js'
 import { machineFacts } from './machine-facts.js'
 import { type MachineFacts, nextStep, type PoolFacts, type Step, wayTo } from './policy.js'
+import type { Opener, Opened, Act } from './opened.js'
 
 export interface OpeningDeps {
   readonly store: Store
@@ -28,42 +29,6 @@ export interface OpeningDeps {
   readonly log: Logger
   readonly horizonServer: string
   readonly console: (machine: ConsoleMachine, asker: Asker) => Promise<SpiceConsole>
-}
-
-/** For whom a desktop is opened: a thin client itself, or the person who is logged in at it. */
-export interface Opener {
-  /** As assignments name them: `thin-client:ID`, `user:KEY`. */
-  readonly holder: string
-  readonly actor: Actor
-  readonly asker: Asker
-  /** What they may do with a machine; clients.xml permits everything to the device itself. */
-  readonly may: (verb: Verb, machine: string) => Promise<boolean>
-}
-
-/**
- * What a device is told about its desktop. `wakers`: what may change that; `lookAgainMs`: it may
- * change without a word. `login`: it is a person's desktop that is to be shown.
- */
-export interface Opened {
-  readonly state: AskAnswer['state']
-  readonly sentence: string
-  readonly console: Console | null
-  readonly machine: { readonly id: string; readonly name: string } | null
-  readonly wakers: string[]
-  readonly lookAgainMs?: number
-  /**
-   * Given where neither time nor anything without an event changes it: what does besides the
-   * wakers, and is worth no word to those who wait.
-   */
-  readonly steadyUnder?: readonly string[]
-  readonly login?: { readonly pools: readonly string[] }
-  readonly person?: string
-  readonly ways?: LoginWays
-  readonly choices?: Choice[]
-}
-
-type Act = Pick<Opened, 'state' | 'sentence' | 'console' | 'login' | 'lookAgainMs'> & {
-  readonly machine?: MachineFacts | null
 }
 
 const START_FAILURE_COUNTS_MS = 15_000

@@ -10,7 +10,8 @@ import { choicesOf, type ChoicesDeps, mayHave } from '../assignments/choices.js'
 import type { LoginTarget, Target } from './clients-entry.js'
 import type { BegunCode, DeviceCodes } from './device-codes.js'
 import type { DeviceLogin, DeviceLogins } from './device-logins.js'
-import type { Opened, Opener, Opening } from './opening.js'
+import type { Opening } from './opening.js'
+import type { Opened, Opener } from './opened.js'
 
 export interface PersonDesktopsDeps extends ChoicesDeps {
   readonly users: Users
