@@ -1,12 +1,21 @@
 import type { Generated, Insertable, Selectable, Updateable } from 'kysely'
-import type { ORDER_STATES, OrderKind } from '../api/device-orders.js'
 import type { JobState, TargetState } from '../api/jobs.js'
-import type { MachineType, PowerState } from '../api/machines.js'
-import type { ObjectKind, SubjectKind } from '../api/permissions.js'
-import type { DesktopState } from '../api/pools.js'
-
-/** SQLite has no booleans: 0 or 1. */
-export type Flag = 0 | 1
+import type { Flag } from './flag.js'
+import type { AccountTable, TokenTable, GrantTable } from './user-tables.js'
+import type {
+  HypervisorTable,
+  LeftoverTable,
+  MachineMacTable,
+  MachineTable,
+  GenerationTable,
+} from './machine-tables.js'
+import type { PoolTable, DesktopTable, AssignmentTable } from './pool-tables.js'
+import type {
+  ThinClientTable,
+  ThinClientMacTable,
+  ThinClientOrderTable,
+  DeviceLoginTable,
+} from './thin-client-tables.js'
 
 export interface Tables {
   setting: { name: string; value: string }
@@ -124,124 +133,6 @@ interface ConsoleSeatTable {
   disconnected_at: number | null
 }
 
-interface AccountTable {
-  name: string
-  name_key: string
-  source: string
-  subject: string | null
-  password_hash: string | null
-  display_name: Generated<string>
-  disabled: Generated<Flag>
-  created_at: number
-  last_login_at: number | null
-}
-
-interface TokenTable {
-  hash: string
-  account: string
-  name: string
-  kind: 'login' | 'program'
-  scopes: string | null
-  created_at: number
-  expires_at: number | null
-  last_used_at: number | null
-}
-
-interface GrantTable {
-  object_kind: ObjectKind
-  object_id: string
-  subject_kind: SubjectKind
-  subject_key: string
-  subject: string
-  machine_id: string | null
-  verbs: string
-  created_at: number
-}
-
-interface HypervisorTable {
-  name: string
-  address: string
-  port: number
-  display_address: string
-  /** What was set; auto: as is found to be right. */
-  listen_address: Generated<string>
-  listen_found: string | null
-  host_key_fingerprint: string
-  virt_type_setting: 'auto' | 'kvm' | 'qemu'
-  virt_type: 'kvm' | 'qemu' | null
-  images_dir: string
-  overlays_dir: string
-  transient_dir: string
-  max_starts: number
-  maintenance: Generated<Flag>
-  maintenance_reason: Generated<string>
-  created_at: number
-}
-
-interface LeftoverTable {
-  id: Generated<number>
-  hypervisor: string
-  kind: 'domain' | 'image' | 'overlay'
-  name: string
-  /** The UUID of the domain, or for whom the file was made. */
-  owner: string
-  /** Only what this operation made is removed; null: whatever was made for the owner. */
-  made_by: string | null
-  noted_at: number
-  /** Why the last try did not succeed; empty before the first. */
-  fault: Generated<string>
-}
-interface MachineMacTable {
-  /** In lower case. */
-  mac: string
-  machine_id: string
-}
-
-interface MachineTable {
-  id: string
-  name: string
-  type: MachineType
-  hypervisor: string
-  parent_id: string | null
-  disk: string | null
-  generation_id: string | null
-  wanted_generation_id: string | null
-  maintenance: Generated<Flag>
-  maintenance_reason: Generated<string>
-  discard_changes: Generated<Flag>
-  discard_on_reboot: Generated<Flag>
-  memory_mib: number
-  vcpus: number
-  network: string
-  firmware: 'bios' | 'uefi'
-  mac: string
-  serial: string
-  domain_xml: string | null
-  adopted: Generated<Flag>
-  power: Generated<PowerState>
-  power_reason: Generated<string>
-  power_since: number
-  wanted_power: 'on' | null
-  created_at: number
-  /** 1: its disk was made by a Berth that did not mark its files. */
-  unmarked: Generated<Flag>
-}
-
-interface GenerationTable {
-  id: string
-  initial_id: string
-  number: number
-  source_name: string | null
-  state: 'copying' | 'ready' | 'collecting' | 'failed'
-  current: Generated<Flag>
-  file: string
-  bytes: number | null
-  virtual_bytes: number | null
-  sha256: string | null
-  method: string | null
-  created_at: number
-}
-
 interface JobTable {
   id: string
   kind: string
@@ -256,119 +147,6 @@ interface JobTable {
   created_at: number
   started_at: number | null
   finished_at: number | null
-}
-
-interface PoolTable {
-  id: string
-  name: string
-  namespace: Generated<string>
-  initial_id: string | null
-  initial_made: Generated<Flag>
-  policy: string
-  hardware: string
-  hypervisors: string
-  size: number
-  spares: number
-  state: 'active' | 'deleting'
-  maintenance: Generated<Flag>
-  maintenance_reason: Generated<string>
-  needed_at: number
-  retry_at: Generated<number>
-  tries: Generated<number>
-  created_at: number
-}
-
-interface DesktopTable {
-  machine_id: string
-  state: DesktopState
-  reason: Generated<string>
-  since: number
-  unclean: 'stop' | 'rebuild' | null
-  last_holder: string | null
-  fresh: Generated<Flag>
-  used_at: Generated<number>
-  tries: Generated<number>
-  retry_at: Generated<number>
-}
-
-interface AssignmentTable {
-  machine_id: string
-  pool_id: string | null
-  holder: string
-  by_administrator: Generated<Flag>
-  fixed: Generated<Flag>
-  wanted: Generated<Flag>
-  connected: Generated<Flag>
-  assigned_at: number
-  started_at: number | null
-  ticket_at: number | null
-  connected_at: number | null
-  disconnected_at: number | null
-  extended_at: number | null
-  session_at: number | null
-  idle_since: number
-  stop_at: Generated<number | null>
-  warned_for: number | null
-  starts_failed: Generated<number>
-}
-
-interface ThinClientTable {
-  id: string
-  mac: string
-  name: Generated<string>
-  key_hash: string | null
-  key_shown: Flag
-  asker: string
-  key_given_at: number
-  accepted: Flag
-  accept_for: Generated<string | null>
-  accept_until: Generated<number>
-  accept_as_new: Generated<Flag>
-  address: string
-  hostname: string
-  believed_hostname: string | null
-  version: string
-  assigned_machine_id: Generated<string | null>
-  assigned_pool_id: Generated<string | null>
-  note: Generated<string>
-  strangers_day: Generated<number>
-  strangers: Generated<number>
-  first_seen: number
-  last_seen: number
-}
-
-interface ThinClientMacTable {
-  thin_client_id: string
-  mac: string
-  believed: Flag
-  first_seen: number
-}
-
-interface ThinClientOrderTable {
-  id: string
-  thin_client_id: string
-  kind: OrderKind
-  text: string
-  seconds: number
-  ordered_by: string
-  state: (typeof ORDER_STATES)[number]
-  sentence: string
-  created_at: number
-  expires_at: number
-  sent_at: number | null
-  finished_at: number | null
-}
-
-interface DeviceLoginTable {
-  thin_client_id: string
-  account: string
-  since: number
-  seen_at: number
-  choice_kind: 'pool' | 'machine' | null
-  choice: string | null
-  machine_id: string | null
-  ticket_at: number | null
-  ends: string | null
 }
 
 export type AccountRow = Selectable<AccountTable>
