@@ -1,4 +1,3 @@
-import { BrokerError } from '../errors.js'
 import {
   at,
   attribute,
@@ -13,14 +12,15 @@ import {
 import {
   type DomainMetadata,
   isOurs,
-  mebibytesOf,
   METADATA_URI,
   networkOf,
   parseDomain,
   sourceOf,
   systemDisk,
   writeDomain,
+  refuse,
 } from './domain-reading.js'
+import { setMemory, setVcpus } from './domain-capacity.js'
 
 /**
  * What is to be different in a domain that exists. What is absent stays as libvirt has it, and so
@@ -81,13 +81,6 @@ export function patchTree(domain: XmlElement, patch: DomainPatch): void {
   if (metadata !== undefined) setMetadata(domain, metadata)
 }
 
-function refuse(domain: XmlElement, sentence: string): never {
-  throw new BrokerError(
-    'invalid_request',
-    `${textIn(at(domain, 'name')) || 'The domain'} ${sentence}`,
-  )
-}
-
 function setVirtType(domain: XmlElement, type: string, processor?: XmlElement): void {
   if (attribute(domain, 'type') === type) return
   domain.attributes['type'] = type
@@ -97,98 +90,6 @@ function setVirtType(domain: XmlElement, type: string, processor?: XmlElement): 
   )
   remove(domain, (child) => child.name === 'cpu')
   domain.children.push({ ...processor, children: [...processor.children, ...kept] })
-}
-
-function setMemory(domain: XmlElement, mib: number): void {
-  const memory = ensure(domain, 'memory')
-  const before = mebibytesOf(memory)
-  if (before === mib) return
-  refuseMemory(domain, mib)
-  const current = at(domain, 'currentMemory')
-  const follows = current !== undefined && mebibytesOf(current) === before
-  for (const one of [
-    memory,
-    ...(current && (follows || mebibytesOf(current) > mib) ? [current] : []),
-  ]) {
-    one.attributes['unit'] = 'MiB'
-    one.children = [String(mib)]
-  }
-}
-
-/** Throws when so much memory does not fit to the rest of the domain. */
-function refuseMemory(domain: XmlElement, mib: number): void {
-  if (at(domain, 'cpu', 'numa'))
-    refuse(domain, 'has NUMA cells, which share out its memory: change it with "virsh edit".')
-  if (elementsOf(at(domain, 'devices'), 'memory').length > 0)
-    refuse(domain, 'has memory modules: change its memory with "virsh edit".')
-  const most = at(domain, 'maxMemory')
-  if (most && mebibytesOf(most) < mib)
-    refuse(domain, `may have at most ${mebibytesOf(most)} MiB (maxMemory).`)
-  const limit = at(domain, 'memtune', 'hard_limit')
-  if (limit && mebibytesOf(limit) < mib)
-    refuse(
-      domain,
-      `may use at most ${mebibytesOf(limit)} MiB of the host (memtune hard_limit), QEMU's own included.`,
-    )
-}
-
-const TOPOLOGY = ['sockets', 'dies', 'clusters', 'cores', 'threads'] as const
-
-function setVcpus(domain: XmlElement, count: number): void {
-  const vcpu = ensure(domain, 'vcpu')
-  if (Number(textIn(vcpu) || 1) === count) return
-  if (at(domain, 'vcpus'))
-    refuse(domain, 'lists its vCPUs one by one (<vcpus>): change them with "virsh edit".')
-  if (at(domain, 'cpu', 'numa'))
-    refuse(domain, 'has NUMA cells, which share out its vCPUs: change them with "virsh edit".')
-  const pinned = elementsOf(at(domain, 'cputune')).some((one) =>
-    numbersOf(attribute(one, one.name === 'vcpupin' ? 'vcpu' : 'vcpus')).some((id) => id >= count),
-  )
-  if (pinned)
-    refuse(
-      domain,
-      `has settings in <cputune> for vCPUs that it would no longer have: change them with "virsh edit".`,
-    )
-  setTopology(domain, count)
-  vcpu.children = [String(count)]
-  if (Number(attribute(vcpu, 'current')) > count) delete vcpu.attributes['current']
-}
-
-/** "0-3,5" and the like, as far as it is needed: the ends of its ranges. */
-function numbersOf(set: string): number[] {
-  return (set.match(/\d+/g) ?? []).map(Number)
-}
-
-/** The count must be the product of the topology: cores follow it, and where they cannot the sockets do. */
-function setTopology(domain: XmlElement, count: number): void {
-  const topology = at(domain, 'cpu', 'topology')
-  if (!topology) return
-  const of = (part: string): number => Number(attribute(topology, part) || 1)
-  if (TOPOLOGY.reduce((product, part) => product * of(part), 1) === count) return
-  const follows = (part: 'cores' | 'sockets'): boolean => {
-    const rest = TOPOLOGY.filter((one) => one !== part).reduce(
-      (product, one) => product * of(one),
-      1,
-    )
-    if (count % rest !== 0) return false
-    topology.attributes[part] = String(count / rest)
-    return true
-  }
-  if (follows('cores') || follows('sockets')) return
-  const { threads, cores, sockets } = {
-    threads: of('threads'),
-    cores: of('cores'),
-    sockets: of('sockets'),
-  }
-  if (count % threads !== 0 || of('dies') * of('clusters') !== 1)
-    refuse(
-      domain,
-      `has a CPU topology of ${sockets} sockets, ${cores} cores and ${threads} threads, into ` +
-        `which ${count} vCPUs do not fit: choose another number, or change the topology with ` +
-        '"virsh edit".',
-    )
-  topology.attributes['sockets'] = '1'
-  topology.attributes['cores'] = String(count / threads)
 }
 
 /** Kinds of cards that are bound to something else than a network of the host. */

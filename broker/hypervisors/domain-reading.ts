@@ -258,3 +258,11 @@ export function mebibytesOf(size: XmlElement | undefined): number {
   const unit = UNITS[attribute(size, 'unit').toLowerCase() || 'kib'] ?? 1024
   return Math.round((Number(textIn(size) || 0) * unit) / 1_048_576)
 }
+
+/** Throws `invalid_request`; the sentence begins with the domain's name. */
+export function refuse(domain: XmlElement, sentence: string): never {
+  throw new BrokerError(
+    'invalid_request',
+    `${textIn(at(domain, 'name')) || 'The domain'} ${sentence}`,
+  )
+}

@@ -1,73 +1,33 @@
-import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Duplex } from 'node:stream'
-import type { Logger } from 'pino'
-import type { Client } from 'ssh2'
 import { BrokerError, sentenceOf } from '../errors.js'
 import { type Contact, type ContactStage, tryContact, visit, type Visited } from './contact.js'
-import { HelperChannel, type RequestOptions } from './helper-channel.js'
+import type { HelperChannel, RequestOptions } from './helper-channel.js'
 import { parseDomainXml } from './domain-xml.js'
-import type {
-  DomainId,
-  DomainState,
-  HostFacts,
-  HypervisorLink,
-  LinkEvents,
-  LinkSettings,
-  LinkStatus,
-} from './hypervisor.js'
-import { SocketForward } from './socket-forward.js'
-import type { LibvirtProcesses } from './libvirt-processes.js'
-import { openForward, openHelper, openSocket, openSsh } from './ssh-connection.js'
+import type { DomainId, DomainState, HostFacts, HypervisorLink, LinkStatus } from './hypervisor.js'
+import {
+  CALL_TIMEOUT_MS,
+  closeForward,
+  type Line,
+  type LineEnd,
+  type LinkDeps,
+  type NewLine,
+  openLine,
+  PATIENCE,
+} from './line.js'
+import { openForward, openHelper, openSocket } from './ssh-connection.js'
 
-export interface LinkDeps {
-  readonly settings: () => LinkSettings
-  readonly privateKey: string
-  readonly processes: Pick<LibvirtProcesses, 'call' | 'release'>
-  readonly patience?: Partial<Patience>
-  readonly events: LinkEvents
-  readonly log: Logger
-}
-
-/** What one connection consists of; all of it ends together. */
-interface Line {
-  readonly ssh: Client
-  readonly helper: HelperChannel
-  readonly forward: SocketForward
-  /**
-   * Ends, or rejects with what ssh2 says, when any of it is gone; kept from its beginning, so that
-   * nothing is missed.
-   */
-  readonly gone: Promise<unknown>
-}
-
-/** How long the parts of a living line may take. */
-interface Patience {
-  readonly channelMs: number
-  readonly helloMs: number
-  readonly factsEveryMs: number
-  /** A helper that lives answers a ping at once, whatever else it does. */
-  readonly pingMs: number
-}
-
-const PATIENCE: Patience = {
-  channelMs: 20_000,
-  helloMs: 15_000,
-  factsEveryMs: 30_000,
-  pingMs: 15_000,
-}
 const MISSED_PINGS = 2
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 30_000
 const DISPLAY_WITHIN_MS = 10_000
-const CALL_TIMEOUT_MS = 15_000
 const START_TIMEOUT_MS = 60_000
 
 /** The line to a real hypervisor: one SSH connection, kept up with backoff and jitter until `close`. */
 export class SshLink implements HypervisorLink {
   readonly #abort = new AbortController()
   readonly #ended: Promise<void>
-  readonly #patience: Patience
+  readonly #end: LineEnd
   #line: Line | undefined
   #status: LinkStatus = {
     state: 'connecting',
@@ -87,7 +47,7 @@ export class SshLink implements HypervisorLink {
     readonly name: string,
     readonly deps: LinkDeps,
   ) {
-    this.#patience = { ...PATIENCE, ...deps.patience }
+    this.#end = { name, deps, patience: { ...PATIENCE, ...deps.patience } }
     this.#ended = this.#keepUp()
   }
 
@@ -220,7 +180,10 @@ export class SshLink implements HypervisorLink {
       const startedMs = performance.now()
       const attempt = (this.#attempt = new AbortController())
       try {
-        const line = await this.#connect(AbortSignal.any([this.#abort.signal, attempt.signal]))
+        const line = await openLine(
+          this.#end,
+          AbortSignal.any([this.#abort.signal, attempt.signal]),
+        )
         this.#attempt = undefined
         await this.#live(line)
         this.#setStatus('unreachable', 'The line was lost; connecting again.')
@@ -252,54 +215,8 @@ export class SshLink implements HypervisorLink {
     this.#wake = undefined
   }
 
-  async #connect(signal: AbortSignal): Promise<Line & { facts: HostFacts }> {
-    const settings = this.deps.settings()
-    const ssh = await openSsh(settings, this.deps.privateKey, signal)
-    const sshGone = once(ssh, 'close')
-    sshGone.catch(() => {}) // who serves the line sees it
-    const giveUp = (): void => {
-      ssh.destroy()
-    }
-    signal.addEventListener('abort', giveUp)
-    ssh.once('close', () => {
-      signal.removeEventListener('abort', giveUp)
-    })
-    try {
-      const helper = new HelperChannel(this.name, await openHelper(ssh, this.#patience.channelMs))
-      const gone = Promise.race([sshGone, once(helper, 'close')])
-      gone.catch(() => {})
-      helper.on('event', (event) => {
-        this.deps.events.onEvent(event)
-      })
-      await helper.hello(this.#patience.helloMs)
-      const facts = await helper.request<HostFacts>('configure', settings.directories)
-      const forward = await SocketForward.open(ssh)
-      try {
-        await this.deps.processes.call(
-          this.name,
-          forward.libvirtUri,
-          'list',
-          [],
-          CALL_TIMEOUT_MS,
-          () => {
-            forward.cut()
-          },
-        )
-        await helper.request('ping', {}, { timeoutMs: this.#patience.pingMs }) // it may have died meanwhile
-        signal.throwIfAborted()
-      } catch (error) {
-        await this.#closeForward(forward)
-        throw error
-      }
-      return { ssh, helper, forward, facts, gone }
-    } catch (error) {
-      ssh.destroy()
-      throw error
-    }
-  }
-
   /** Serves the line until it is gone. */
-  async #live(line: Line & { facts: HostFacts }): Promise<void> {
+  async #live(line: NewLine): Promise<void> {
     this.#line = line
     this.#setStatus('up', '', line.facts)
     const ended = new AbortController()
@@ -311,13 +228,8 @@ export class SshLink implements HypervisorLink {
       this.#line = undefined
       line.ssh.destroy()
       line.helper.close()
-      await this.#closeForward(line.forward)
+      await closeForward(this.#end, line.forward)
     }
-  }
-
-  async #closeForward(forward: SocketForward): Promise<void> {
-    await forward.close()
-    await this.deps.processes.release(this.name, forward.libvirtUri)
   }
 
   /**
@@ -326,11 +238,11 @@ export class SshLink implements HypervisorLink {
    */
   async #watchHelper(helper: HelperChannel, ended: AbortSignal): Promise<void> {
     for (let missed = 0; !ended.aborted;) {
-      await delay(this.#patience.factsEveryMs, undefined, { signal: ended, ref: false }).catch(
+      await delay(this.#end.patience.factsEveryMs, undefined, { signal: ended, ref: false }).catch(
         () => {},
       )
       if (ended.aborted) return
-      const lives = await helper.request('ping', {}, { timeoutMs: this.#patience.pingMs }).then(
+      const lives = await helper.request('ping', {}, { timeoutMs: this.#end.patience.pingMs }).then(
         () => true,
         () => false,
       )
