@@ -1,4 +1,5 @@
-import { CHECKS, type CheckId, type Finding, type FindingResult } from '../api/checks.js'
+import { CHECKS, type CheckId, type Finding } from '../api/checks.js'
+import type { FindingResult } from '../api/finding-meaning.js'
 import type { TargetState } from '../api/jobs.js'
 import { sentenceOf } from '../errors.js'
 import type { Contact, ContactStage, Visit } from '../hypervisors/contact.js'

@@ -1,4 +1,5 @@
-import { type Finding, FINDING_RESULTS, type FindingCode, FINDINGS } from '../api/checks.js'
+import { type Finding, type FindingCode, FINDINGS } from '../api/checks.js'
+import { FINDING_RESULTS } from '../api/finding-meaning.js'
 
 /** One thing that a check says, before it is put into words. */
 export interface Said {

@@ -1,6 +1,7 @@
 import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Finding, FindingResult } from '../../broker/api/checks.js'
+import type { Finding } from '../../broker/api/checks.js'
+import type { FindingResult } from '../../broker/api/finding-meaning.js'
 import type { JobTarget } from '../../broker/api/jobs.js'
 import { pageWays } from '../frame/page-ways.js'
 import { type Feeling, StateLabel } from '../parts/state-label.js'
