@@ -1,32 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import type { Static } from '@sinclair/typebox'
-import type { RebuildResult } from '../api/assignments.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { parseDomainXml, readMetadata } from '../hypervisors/domain-xml.js'
-import type { Hypervisors } from '../hypervisors/service.js'
-import { freeMac, ownerOf, takeMacs } from '../machines/macs.js'
-import type { Observer } from '../machines/observer.js'
 import { addMember, refreshMembers } from '../pools/store.js'
-import type { Queries, Store } from '../store/open.js'
+import type { Queries } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import { nameKey } from '../users/names.js'
 import type { DesktopRow } from '../store/tables.js'
-import { type MachineRecord, type PoolRecord, readRecord } from './records.js'
-
-export interface RebuildDeps {
-  readonly store: Store
-  readonly hypervisors: Hypervisors
-  readonly observer: Observer
-  readonly now: () => number
-}
-
-interface Found {
-  readonly hypervisor: string
-  readonly xml: string
-  readonly domain: ReturnType<typeof parseDomainXml>
-  readonly record: MachineRecord
-}
-type Result = Static<typeof RebuildResult>
+import { MachineRestore } from './rebuild-machines.js'
+import { type Found, readHost, type RebuildDeps, type Result } from './rebuild-reading.js'
+import type { MachineRecord, PoolRecord } from './records.js'
 
 /**
  * Makes machines, generations, pools, grants and assignments of a lost database again from what the
@@ -59,31 +40,6 @@ export async function rebuildState(deps: RebuildDeps, dryRun: boolean, by: Actor
 
 class DryRun extends Error {}
 
-async function readHost(
-  { hypervisors }: RebuildDeps,
-  hypervisor: string,
-  result: Result,
-): Promise<Found[]> {
-  const link = hypervisors.link(hypervisor)
-  if (link.status().state !== 'up') {
-    result.warnings.push(`${hypervisor} does not answer: what is on it was not looked at.`)
-    return []
-  }
-  const found: Found[] = []
-  for (const { name } of await link.listDomains()) {
-    const xml = await link.domainXml(name)
-    const metadata = readMetadata(xml)
-    const record = readRecord(metadata?.record)
-    if (record) found.push({ hypervisor, xml, domain: parseDomainXml(xml), record })
-    else if (metadata)
-      result.warnings.push(
-        `${name} on ${hypervisor} is Berth's, but carries no record that this version reads: ` +
-          'adopt it with "berth machine adopt".',
-      )
-  }
-  return found
-}
-
 /** Restores in the order in which one thing refers to another. */
 class Restore {
   constructor(
@@ -93,10 +49,7 @@ class Restore {
   ) {}
 
   async all(found: readonly Found[]): Promise<void> {
-    for (const one of found) await this.#machine(one)
-    for (const one of found) await this.#parent(one)
-    for (const one of found) await this.#generations(one)
-    for (const one of found) await this.#standsOn(one)
+    await new MachineRestore(this.tx, this.deps, this.result).all(found)
     for (const one of found)
       for (const pool of [...one.record.usedBy, ...one.record.pools]) await this.#pool(pool)
     for (const one of found) await this.#desktop(one)
@@ -104,129 +57,6 @@ class Restore {
     const ids = found.map((one) => one.domain.uuid)
     for (let from = 0; from < ids.length; from += 500)
       await refreshMembers(this.tx, ids.slice(from, from + 500))
-  }
-
-  async #machine({ hypervisor, xml, domain, record }: Found): Promise<void> {
-    const known = await this.tx
-      .selectFrom('machine')
-      .select('name')
-      .where((eb) => eb.or([eb('id', '=', domain.uuid), eb('name', '=', domain.name)]))
-      .executeTakeFirst()
-    if (known) return
-    const disk = record.type === 'vdi' || record.type === 'initial' ? null : record.disk
-    const mac = domain.mac || record.mac || (await freeMac(this.tx))
-    const twin = await ownerOf(this.tx, [mac, ...domain.macs])
-    if (twin)
-      this.result.warnings.push(
-        `${domain.name} has the MAC address ${twin.mac} of ${twin.name}: give one of them another with "virsh edit".`,
-      )
-    await this.tx
-      .insertInto('machine')
-      .values({
-        id: domain.uuid,
-        name: domain.name,
-        type: record.type,
-        hypervisor,
-        parent_id: null,
-        disk,
-        generation_id: null,
-        wanted_generation_id: null,
-        maintenance: record.maintenance,
-        maintenance_reason: record.maintenanceReason,
-        discard_changes: domain.transient ? 1 : 0,
-        discard_on_reboot: domain.destroyOnReboot ? 1 : 0,
-        memory_mib: domain.memoryMib,
-        vcpus: domain.vcpus,
-        network: domain.network,
-        firmware: domain.firmware,
-        mac,
-        serial: domain.serial || domain.name,
-        domain_xml: record.ownXml ? xml : null,
-        adopted: record.adopted,
-        power_since: this.deps.now(),
-        wanted_power: null,
-        created_at: this.deps.now(),
-      })
-      .execute()
-    if (!twin)
-      await takeMacs(this.tx, { id: domain.uuid, name: domain.name }, [mac, ...domain.macs])
-    this.result.machines.push(domain.name)
-  }
-
-  async #parent({ domain, record }: Found): Promise<void> {
-    if (record.parent === null) return
-    const parent = await this.tx
-      .selectFrom('machine')
-      .select('id')
-      .where('name', '=', record.parent)
-      .executeTakeFirst()
-    if (parent)
-      await this.tx
-        .updateTable('machine')
-        .set({ parent_id: parent.id })
-        .where('id', '=', domain.uuid)
-        .where('parent_id', 'is', null)
-        .execute()
-    else
-      this.result.warnings.push(
-        `${domain.name} was made from ${record.parent}, which was not found.`,
-      )
-  }
-
-  async #generations({ domain, record }: Found): Promise<void> {
-    for (const one of record.generations) {
-      const known = await this.tx
-        .selectFrom('generation')
-        .select('id')
-        .where('initial_id', '=', domain.uuid)
-        .where('number', '=', one.number)
-        .executeTakeFirst()
-      if (known) continue
-      const id = randomUUID()
-      await this.tx
-        .insertInto('generation')
-        .values({
-          id,
-          initial_id: domain.uuid,
-          number: one.number,
-          source_name: one.source,
-          state: 'ready',
-          current: one.current,
-          file: one.file,
-          bytes: one.bytes,
-          virtual_bytes: one.virtualBytes,
-          sha256: one.sha256,
-          method: one.method,
-          created_at: one.createdAt,
-        })
-        .execute()
-      for (const hypervisor of one.on.filter((name) =>
-        this.deps.hypervisors.names().includes(name),
-      ))
-        await this.tx
-          .insertInto('generation_copy')
-          .values({ generation_id: id, hypervisor })
-          .execute()
-      this.result.generations.push(`${domain.name} g${one.number}`)
-    }
-  }
-
-  async #standsOn({ domain, record }: Found): Promise<void> {
-    if (record.generation === null || record.type !== 'vdi') return
-    const row = await this.tx
-      .selectFrom('machine')
-      .innerJoin('generation', 'generation.initial_id', 'machine.parent_id')
-      .select('generation.id')
-      .where('machine.id', '=', domain.uuid)
-      .where('generation.number', '=', Number(record.generation.slice(1)))
-      .executeTakeFirst()
-    if (row)
-      await this.tx
-        .updateTable('machine')
-        .set({ generation_id: row.id })
-        .where('id', '=', domain.uuid)
-        .where('generation_id', 'is', null)
-        .execute()
   }
 
   async #pool(record: PoolRecord): Promise<void> {

@@ -14,7 +14,8 @@ import { NameParams } from '../api/common.js'
 import { OfferList } from '../api/offers.js'
 import { abortedWith, type App, callerOf, NoContent, route } from '../http.js'
 import { offersFor, type OffersDeps } from './offers.js'
-import { type RebuildDeps, rebuildState } from './rebuild-state.js'
+import type { RebuildDeps } from './rebuild-reading.js'
+import { rebuildState } from './rebuild-state.js'
 import type { Assignments } from './service.js'
 
 export function assignmentRoutes(
