@@ -5,10 +5,10 @@ import type { ProviderTest } from '../api/users.js'
 import { BrokerError } from '../errors.js'
 import type { ProviderSettings } from '../login-settings.js'
 import type { Store } from '../store/open.js'
-import { inTransaction } from '../store/transaction.js'
 import { type Arrival, rolesOfGroups } from './arrivals.js'
 import { claimAt, groupsOf } from './claims.js'
 import { loginFault } from './login-fault.js'
+import { keepFlow, takeFlow } from './login-flows.js'
 import { checkProvider } from './provider-check.js'
 import { isNoAnswer, isRefusedClient, openProvider } from './provider-connection.js'
 import { networkReason } from './provider-faults.js'
@@ -78,7 +78,8 @@ export class Providers {
       code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',
     })
-    await this.#keep(
+    await keepFlow(
+      this.deps.store,
       `${state}.${browserSecret}`,
       'redirect',
       name,
@@ -99,7 +100,7 @@ export class Providers {
   ): Promise<{ person: Arrival; returnTo: string }> {
     const provider = this.#provider(name)
     const state = new URLSearchParams(query).get('state') ?? ''
-    const kept = (await this.#take(`${state}.${browserSecret}`, 'redirect', name)) as {
+    const kept = (await takeFlow(this.deps, `${state}.${browserSecret}`, 'redirect', name)) as {
       nonce: string
       verifier: string
       redirectUri: string
@@ -141,7 +142,14 @@ export class Providers {
       const begun = await oidc.initiateDeviceAuthorization(config, { scope: provider.scope })
       const handle = randomBytes(32).toString('base64url')
       const expiresAt = this.deps.now() + Math.min(begun.expires_in * 1000, 2 * FLOW_MS)
-      await this.#keep(handle, 'device', name, { deviceCode: begun.device_code }, expiresAt)
+      await keepFlow(
+        this.deps.store,
+        handle,
+        'device',
+        name,
+        { deviceCode: begun.device_code },
+        expiresAt,
+      )
       return {
         userCode: begun.user_code,
         verificationUri: begun.verification_uri,
@@ -176,7 +184,7 @@ export class Providers {
       const tokens = await oidc.genericGrantRequest(config, DEVICE_GRANT, {
         device_code: deviceCode,
       })
-      await this.#take(handle, 'device', row.provider)
+      await takeFlow(this.deps, handle, 'device', row.provider)
       return await this.#person(provider, config, tokens)
     } catch (error) {
       if (
@@ -185,7 +193,7 @@ export class Providers {
       )
         return null
       if (error instanceof oidc.ResponseBodyError && !isNoAnswer(error) && !isRefusedClient(error))
-        await this.#take(handle, 'device', row.provider)
+        await takeFlow(this.deps, handle, 'device', row.provider)
       throw this.#fault(provider, error)
     }
   }
@@ -283,41 +291,5 @@ export class Providers {
     if (error instanceof BrokerError) return error
     this.deps.log.warn({ err: error, provider: provider.name }, 'a login with a provider failed')
     return loginFault(provider, error)
-  }
-
-  async #keep(
-    secret: string,
-    kind: 'redirect' | 'device',
-    provider: string,
-    state: unknown,
-    expiresAt: number,
-  ): Promise<void> {
-    await this.deps.store
-      .insertInto('login_flow')
-      .values({
-        hash: secretHash(secret),
-        kind,
-        provider,
-        state: JSON.stringify(state),
-        expires_at: expiresAt,
-      })
-      .execute()
-  }
-
-  /** Gives what was kept, once. */
-  async #take(secret: string, kind: 'redirect' | 'device', provider: string): Promise<unknown> {
-    return await inTransaction(this.deps.store, async (tx) => {
-      const row = await tx
-        .selectFrom('login_flow')
-        .selectAll()
-        .where('hash', '=', secretHash(secret))
-        .where('kind', '=', kind)
-        .where('provider', '=', provider)
-        .where('expires_at', '>', this.deps.now())
-        .executeTakeFirst()
-      if (!row) return null
-      await tx.deleteFrom('login_flow').where('hash', '=', row.hash).execute()
-      return JSON.parse(row.state) as unknown
-    })
   }
 }
