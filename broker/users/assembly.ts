@@ -3,6 +3,8 @@ import { type Config, dataFile } from '../config.js'
 import { SteadyClock } from '../steady-clock.js'
 import type { Store } from '../store/open.js'
 import { Directories } from './directories.js'
+import { forgetExpired } from './expiry.js'
+import { createFirstAdministrator } from './first-administrator.js'
 import { Grants } from './grants.js'
 import { type AllObjectFacts, type ObjectFacts, Permissions } from './permissions.js'
 import { Providers } from './providers.js'
@@ -39,8 +41,11 @@ export async function assemblePeople(deps: PeopleDeps): Promise<People> {
   const { tokenLifetimeMs } = config
   const users = new Users({ store, log, directories, sessions, clock, tokenLifetimeMs })
   const providers = new Providers({ store, log, settings: config.oidcProviders, now })
-  const madeAdministrator = await users.createFirstAdministrator(dataFile(config, 'admin-password'))
-  await users.forgetExpired()
+  const madeAdministrator = await createFirstAdministrator(
+    store,
+    dataFile(config, 'admin-password'),
+  )
+  await forgetExpired({ store, sessions, clock })
   return {
     clock,
     users,

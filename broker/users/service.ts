@@ -1,24 +1,22 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
 import type { Role } from '../api/users.js'
-import { BERTH, recordEvent } from '../audit/store.js'
+import { recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { SteadyClock } from '../steady-clock.js'
 import type { AccountRow } from '../store/tables.js'
-import { writePrivate } from '../store/private-file.js'
 import { type Arrival, arrive } from './arrivals.js'
 import { type Caller, callerFor } from './caller.js'
 import type { Directories, LoginAnswer } from './directories.js'
-import { FORGET_MS, LoginLimits, type Origin } from './login-limits.js'
+import { forgetExpired } from './expiry.js'
+import { LoginLimits, type Origin } from './login-limits.js'
 import { nameKey } from './names.js'
 import { hashPassword, isPassword } from './passwords.js'
 import { endAll, type Sessions } from './sessions.js'
-import { LOGIN_TOKEN_MS, Tokens } from './tokens.js'
+import { Tokens } from './tokens.js'
 
 export interface UsersDeps {
   readonly store: Store
@@ -37,7 +35,6 @@ const REFUSAL_STEP_MS = 250
 /** In the audit log, for a name that no account has. */
 const UNKNOWN_NAME = '(unknown name)'
 const FORGET_EVERY_MS = 10 * 60_000
-const SLACK_MS = 60_000
 
 type Refused = Extract<LoginAnswer, { kind: 'refused' }>
 
@@ -59,7 +56,7 @@ export class Users {
       inBackground({
         log: this.deps.log,
         what: 'logins.forget-expired',
-        work: () => this.forgetExpired(),
+        work: () => forgetExpired(this.deps),
       })
     }, FORGET_EVERY_MS)
     this.#timer.unref()
@@ -67,44 +64,6 @@ export class Users {
 
   stop(): void {
     clearInterval(this.#timer)
-  }
-
-  /**
-   * Makes the account `admin` when there is none yet; its random password goes into a file that
-   * only the broker's user may read.
-   */
-  async createFirstAdministrator(passwordFile: string): Promise<boolean> {
-    const { count } = await this.store
-      .selectFrom('account')
-      .select((eb) => eb.fn.countAll<number>().as('count'))
-      .executeTakeFirstOrThrow()
-    if (count > 0) return false
-    const password = randomBytes(18).toString('base64url')
-    if (!existsSync(passwordFile)) writePrivate(passwordFile, `${password}\n`)
-    const passwordHash = await hashPassword(password)
-    await inTransaction(this.store, async (tx) => {
-      await tx
-        .insertInto('account')
-        .values({
-          name: 'admin',
-          name_key: 'admin',
-          source: 'local',
-          subject: null,
-          password_hash: passwordHash,
-          created_at: Date.now(),
-          last_login_at: null,
-        })
-        .execute()
-      await tx
-        .insertInto('account_role')
-        .values({ account: 'admin', role: 'admin', source: 'local' })
-        .execute()
-      await recordEvent(tx, BERTH, 'account.create', 'account:admin', {
-        after: { source: 'local', roles: ['admin'] },
-      })
-    })
-    writePrivate(passwordFile, `${password}\n`)
-    return true
   }
 
   /** A token for a name and a password. */
@@ -267,46 +226,6 @@ export class Users {
   /** The name as its account has it; a name that no account has is given back as it is. */
   async canonicalName(name: string): Promise<string> {
     return (await this.#accountNamed(name))?.name ?? name
-  }
-
-  /** What has expired is of no use to anybody; while the clock may be wrong, nothing is removed for that. */
-  async forgetExpired(): Promise<void> {
-    const { clock, sessions } = this.deps
-    const now = clock.now()
-    await this.store
-      .deleteFrom('login_failure')
-      .where('last_at', '<', now - FORGET_MS)
-      .execute()
-    if (!clock.isSettled()) return
-    await this.#shorten(now)
-    await this.store.deleteFrom('token').where('expires_at', '<', now).execute()
-    await this.store
-      .deleteFrom('web_session')
-      .where((eb) =>
-        eb.or([
-          eb('expires_at', '<', now),
-          eb('seen_at', '<', now - sessions.limits.sessionIdleMs),
-        ]),
-      )
-      .execute()
-    await this.store.deleteFrom('login_flow').where('expires_at', '<', now).execute()
-  }
-
-  /** Logins that began while the clock was ahead would last longer than any may. */
-  async #shorten(now: number): Promise<void> {
-    const { sessionLengthMs } = this.deps.sessions.limits
-    const latest = { session: now + sessionLengthMs, token: now + LOGIN_TOKEN_MS }
-    await this.store
-      .updateTable('web_session')
-      .set({ expires_at: latest.session, seen_at: now })
-      .where('expires_at', '>', latest.session + SLACK_MS)
-      .execute()
-    await this.store
-      .updateTable('token')
-      .set({ expires_at: latest.token })
-      .where('kind', '=', 'login')
-      .where('expires_at', '>', latest.token + SLACK_MS)
-      .execute()
   }
 
   async #noteLogin(account: AccountRow, address: string): Promise<void> {
