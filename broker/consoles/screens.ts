@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
 import type { Screen, ScreenClose, ScreenRequest } from '../api/consoles.js'
@@ -12,13 +11,13 @@ import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
 import type { Entrance, EntranceWish } from './entrance.js'
-import { actorName, type Occupant, sameHolder, TICKET_SECONDS } from './policy.js'
+import { actorName, TICKET_SECONDS } from './policy.js'
 import { RfbFilter } from './rfb-filter.js'
 import { carryScreen, closeScreen, type ScreenEnd, ticketFrom } from './screen-carry.js'
 import { type ScreenPass, ScreenTickets } from './screen-tickets.js'
 import type { Asker, ConsoleMachine } from './asker.js'
-import { seatOf } from './store.js'
-import type { Carried, Cut, Tunnels } from './tunnels.js'
+import { moveHere, takeSeat, whyEnded, yieldSeat } from './screen-seat.js'
+import type { Carried, Tunnels } from './tunnels.js'
 import { keepAlive } from './upgrades.js'
 
 export interface ScreensDeps {
@@ -45,8 +44,6 @@ const CLOSE_OF: Partial<Record<ErrorCode, ScreenClose>> = {
   hypervisor_refused: 'unreachable',
   too_many_connections: 'tooMany',
 }
-/** How long is looked for the reason why a display ended. */
-const LOOK_WITHIN_MS = 3_000
 
 /** Screens in a browser: a ticket, then a WebSocket on which the broker carries the machine's VNC display. */
 export class Screens {
@@ -58,7 +55,7 @@ export class Screens {
 
   start(): void {
     this.deps.events.subscribe('viewersChanged', (machineId) => {
-      this.#yield(machineId).catch((error: unknown) => {
+      yieldSeat(this.deps, machineId).catch((error: unknown) => {
         this.deps.log.error({ err: error }, 'a screen could not be given to another viewer')
       })
     })
@@ -96,7 +93,12 @@ export class Screens {
       }))
         ? occupant
         : null
-      if (cut) await this.#takeFrom(machine, cut, asker, spice)
+      if (cut)
+        await takeSeat({ ...this.deps, tickets: this.tickets }, machine, {
+          from: cut,
+          by: asker,
+          spice,
+        })
       await entrance.noteTicket(machine, asker, 'browser', cut)
       if (cut)
         this.deps.events.publish('consoleTaken', {
@@ -178,7 +180,7 @@ export class Screens {
     try {
       await entrance.inTurn(machine.id, async () => {
         display = await hypervisors.link(machine.hypervisor).openDisplay(machine.name)
-        if (!pass.watching) await this.#moveHere(machine, webSocket)
+        if (!pass.watching) await moveHere(this.deps, machine, webSocket)
       })
       if (display === undefined || webSocket.readyState !== webSocket.OPEN) return
       if (pass.watching) await this.#noteWatching(machine, asker, true)
@@ -242,66 +244,6 @@ export class Screens {
       )
   }
 
-  /** Cuts whoever has the screen, in whatever way they have it, and makes their tickets worthless. */
-  async #takeFrom(
-    machine: ConsoleMachine,
-    from: Occupant,
-    by: Asker,
-    spice: boolean,
-  ): Promise<void> {
-    const { entrance, hypervisors, tunnels } = this.deps
-    if (spice)
-      await hypervisors
-        .link(machine.hypervisor)
-        .request('disconnect', { domain: machine.name, uuid: machine.id })
-    const cut: Cut = { why: 'taken', reason: await entrance.takenReason(from, by, machine.id) }
-    this.tickets.revoke(
-      (pass) => pass.machineId === machine.id && !pass.watching && !sameHolder(pass.holder, by),
-    )
-    tunnels.cut(
-      (one) =>
-        one.machineId === machine.id &&
-        one.kind !== 'forward' &&
-        one.kind !== 'watch' &&
-        !sameHolder(one.holder, by),
-      cut,
-    )
-  }
-
-  /** The same person's other viewers end when this one begins: one seat a machine. */
-  async #moveHere(machine: ConsoleMachine, webSocket: WebSocket): Promise<void> {
-    const { entrance, hypervisors, tunnels } = this.deps
-    const mine = tunnels
-      .of(machine.id)
-      .filter(({ kind }) => kind === 'screen')
-      .at(-1)
-    tunnels.cut((one) => one.machineId === machine.id && one.kind === 'screen' && one !== mine, {
-      why: 'taken',
-      reason: 'the screen was opened elsewhere',
-    })
-    const { atDisplay } = await entrance.find(machine)
-    if (atDisplay.length > 0 && webSocket.readyState === webSocket.OPEN)
-      await hypervisors
-        .link(machine.hypervisor)
-        .request('disconnect', { domain: machine.name, uuid: machine.id })
-  }
-
-  /** A SPICE viewer that has come with a later ticket has the seat now. */
-  async #yield(machineId: string): Promise<void> {
-    const { observer, store, tunnels } = this.deps
-    if (
-      observer.occupancy.atDisplay(machineId).length === 0 ||
-      !tunnels.of(machineId).some(({ kind }) => kind === 'screen')
-    )
-      return
-    const seat = await seatOf(store, machineId)
-    if (seat === null || seat.via === 'browser') return
-    tunnels.cut(
-      (one) => one.machineId === machineId && one.kind === 'screen' && one.since < seat.ticketAt,
-      { why: 'taken', reason: 'the screen was opened elsewhere' },
-    )
-  }
-
   async #noteWatching(machine: ConsoleMachine, asker: Asker, begins: boolean): Promise<void> {
     await recordEvent(
       this.deps.store,
@@ -315,22 +257,6 @@ export class Screens {
   async #sayWhy(machine: ConsoleMachine, end: ScreenEnd, webSocket: WebSocket): Promise<void> {
     if (end.by === 'viewer' || webSocket.readyState !== webSocket.OPEN) return
     if (end.by === 'fault') closeScreen(webSocket, 'refused', end.sentence)
-    else closeScreen(webSocket, ...(await this.#whyEnded(machine)))
-  }
-
-  async #whyEnded(machine: ConsoleMachine): Promise<[ScreenClose, string]> {
-    const away: [ScreenClose, string] = [
-      'hostAway',
-      `The connection to ${machine.hypervisor} was lost.`,
-    ]
-    if (this.deps.hypervisors.link(machine.hypervisor).status().state !== 'up') return away
-    const power = await Promise.race([
-      this.deps.observer.powerNow(machine),
-      delay(LOOK_WITHIN_MS, 'unknown' as const),
-    ]).catch(() => 'unknown' as const)
-    if (power === 'unknown') return away
-    return power === 'running' || power === 'paused'
-      ? ['ended', 'The display has ended the connection.']
-      : ['machineOff', `${machine.name} went off.`]
+    else closeScreen(webSocket, ...(await whyEnded(this.deps, machine)))
   }
 }
