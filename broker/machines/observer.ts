@@ -10,7 +10,7 @@ import type { Hypervisors } from '../hypervisors/service.js'
 import type { CarriedViewers, Look, Occupancy } from '../occupancy/occupancy.js'
 import type { Queries, Store } from '../store/open.js'
 import { afterCommit, inTransaction } from '../store/transaction.js'
-import { type DisplayItem, lookOf, REQUEST_MARGIN_MS, WHOLE_FACTOR } from './displays.js'
+import { hasQemu, lookAtDisplays, type Machine } from './displays.js'
 
 export interface ObserverDeps {
   readonly store: Store
@@ -23,17 +23,8 @@ export interface ObserverDeps {
   readonly displayTimeoutMs: number
 }
 
-interface Machine {
-  readonly id: string
-  readonly name: string
-  readonly power: PowerState
-}
-
 /** Events come in swarms: one look answers all that came within this time. */
 const GATHER_MS = 60
-
-/** States in which there is no QEMU, and so nobody at its display. */
-const WITHOUT_QEMU: readonly PowerState[] = ['off', 'missing']
 
 /**
  * Keeps what the database says of power, and the occupancy of viewers, equal to what libvirt and
@@ -144,7 +135,7 @@ export class Observer {
     const startMs = occupancy.deps.monotonicMs()
     const domains = await link.listDomains()
     const machines = await this.#notePower(listing, domains, { hypervisor })
-    const looks = await this.#lookAtDisplays(link, machines)
+    const looks = await lookAtDisplays(link, machines, this.deps.displayTimeoutMs)
     const faults = await this.#noteFaults(looks, machines)
     for (const id of occupancy.noteLook(hypervisor, looks, startMs))
       this.deps.events.publish('viewersChanged', id)
@@ -152,25 +143,6 @@ export class Observer {
       throw new BrokerError('timeout', 'None of its machines says who is connected to it.')
     await this.#noteSeen(hypervisor)
     this.deps.events.publish('hypervisorSeen', hypervisor)
-  }
-
-  /** Who is connected to each of the machines; those without a QEMU have nobody. */
-  async #lookAtDisplays(
-    link: HypervisorLink,
-    machines: readonly Machine[],
-  ): Promise<Map<string, Look>> {
-    const asked = machines.filter(hasQemu)
-    const timeoutMs = this.deps.displayTimeoutMs
-    const { items } =
-      asked.length === 0
-        ? { items: [] }
-        : await link.request<{ items: DisplayItem[] }>(
-            'displays',
-            { domains: asked.map(({ name }) => name), timeout_ms: timeoutMs },
-            { timeoutMs: timeoutMs * WHOLE_FACTOR + REQUEST_MARGIN_MS },
-          )
-    const byName = new Map(items.map((item) => [item.name, lookOf(item)]))
-    return new Map(machines.map(({ id, name }) => [id, byName.get(name) ?? { viewers: [] }]))
   }
 
   /**
@@ -302,10 +274,6 @@ export class Observer {
     for (const machine of machines)
       this.deps.events.publish('powerChanged', machine.id, 'unknown', machine.power)
   }
-}
-
-function hasQemu({ power }: Machine): boolean {
-  return !WITHOUT_QEMU.includes(power)
 }
 
 async function machinesOf(
