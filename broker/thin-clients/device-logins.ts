@@ -1,15 +1,15 @@
 import type { Logger } from 'pino'
 import type { Choice } from '../api/thin-clients.js'
-import { type Actor, BERTH, recordEvent } from '../audit/store.js'
+import { type Actor, BERTH } from '../audit/store.js'
 import type { Seat } from '../consoles/policy.js'
 import type { Consoles } from '../consoles/service.js'
 import { seatOf } from '../consoles/store.js'
 import type { Events } from '../events/bus.js'
 import type { Store } from '../store/open.js'
-import { inTransaction } from '../store/transaction.js'
 import type { AccountRow, DeviceLoginRow, ThinClientRow } from '../store/tables.js'
 import { type Caller, callerFor } from '../users/caller.js'
 import { isSeatOf, loginOver } from './login-policy.js'
+import { recordLogin, recordLogout } from './login-records.js'
 import { loginsWithSeats } from './logins-with-seats.js'
 
 export interface DeviceLoginsDeps {
@@ -126,41 +126,7 @@ export class DeviceLogins {
     const now = this.deps.now()
     const by = { actor: account.name, address: device.address }
     await this.end(device.id, 'Somebody has logged in again.', by)
-    const left = await inTransaction(this.deps.store, async (tx) => {
-      const others = await tx
-        .selectFrom('device_login')
-        .selectAll()
-        .where('account', '=', account.name)
-        .where('thin_client_id', '!=', device.id)
-        .where('ends', 'is', null)
-        .execute()
-      await tx
-        .updateTable('device_login')
-        .set({ ends: 'You have logged in at another thin client.' })
-        .where('account', '=', account.name)
-        .where('ends', 'is', null)
-        .execute()
-      const values = {
-        account: account.name,
-        since: now,
-        seen_at: now,
-        choice_kind: others[0]?.choice_kind ?? null,
-        choice: others[0]?.choice ?? null,
-        machine_id: null,
-        ticket_at: null,
-        ends: null,
-      }
-      await tx
-        .insertInto('device_login')
-        .values({ thin_client_id: device.id, ...values })
-        .onConflict((oc) => oc.column('thin_client_id').doUpdateSet(values))
-        .execute()
-      await recordEvent(tx, by, 'thin-client.login', `thin-client:${device.id}`, {
-        mac: device.mac,
-        ...(others[0] ? { before: others[0].thin_client_id } : {}),
-      })
-      return others
-    })
+    const left = await recordLogin(this.deps.store, device, account, now)
     this.#ended.delete(device.id)
     for (const row of left)
       await this.#finish({ ...row, ends: 'You have logged in at another thin client.' }, by)
@@ -262,18 +228,7 @@ export class DeviceLogins {
       )
       return
     }
-    await inTransaction(store, async (tx) => {
-      const { numDeletedRows } = await tx
-        .deleteFrom('device_login')
-        .where('thin_client_id', '=', row.thin_client_id)
-        .where('since', '=', row.since)
-        .executeTakeFirst()
-      if (numDeletedRows === 1n)
-        await recordEvent(tx, by, 'thin-client.logout', `thin-client:${row.thin_client_id}`, {
-          person: row.account,
-          because: row.ends,
-        })
-    })
+    await recordLogout(store, row, by)
     this.onChange(row.thin_client_id)
   }
 

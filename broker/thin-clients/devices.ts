@@ -1,7 +1,6 @@
 import type { OrderState } from '../api/device-orders.js'
 import type {
   AcceptRequest,
-  Asker,
   AssignRequest,
   ThinClient,
   ThinClientDetail,
@@ -18,10 +17,11 @@ import type { ThinClientRow } from '../store/tables.js'
 import { mapInTurns } from '../turn.js'
 import { acceptanceOf } from './acceptance.js'
 import type { Askers } from './askers.js'
-import { allMacs, believe, type DeviceMac, macsOf } from './device-macs.js'
+import { allMacs, believe, macsOf } from './device-macs.js'
+import { toApi } from './device-view.js'
 import type { DeviceLogins } from './device-logins.js'
 import type { Orders, Wish } from './orders.js'
-import { NOT_ASKED, type Seen, type SeenDevices } from './seen.js'
+import type { SeenDevices } from './seen.js'
 
 export interface DevicesDeps {
   readonly store: Store
@@ -41,11 +41,6 @@ export interface DevicesDeps {
 /** An accepted device that does not come for its key by then must be accepted again. */
 const ACCEPTED_FOR_MS = 24 * 3_600_000
 
-type ListedRow = ThinClientRow & {
-  readonly assigned: string | null
-  readonly assigned_pool: string | null
-}
-
 /** The thin clients as an administrator sees and changes them. */
 export class Devices {
   constructor(readonly deps: DevicesDeps) {}
@@ -54,7 +49,7 @@ export class Devices {
     const people = await this.deps.logins.names()
     const macs = await allMacs(this.deps.store)
     return await mapInTurns(await this.#rows().execute(), (row) =>
-      this.#toApi(row, macs.get(row.id) ?? [], people.get(row.id) ?? null),
+      toApi(this.deps, row, macs.get(row.id) ?? [], people.get(row.id) ?? null),
     )
   }
 
@@ -64,7 +59,7 @@ export class Devices {
     if (!row) throw noSuch(id)
     const people = await this.deps.logins.names()
     return {
-      ...this.#toApi(row, await macsOf(this.deps.store, id), people.get(id) ?? null),
+      ...toApi(this.deps, row, await macsOf(this.deps.store, id), people.get(id) ?? null),
       orders: await this.deps.orders.of(id),
       gets: await this.deps.gets(row),
     }
@@ -236,60 +231,6 @@ export class Devices {
     if (!found) throw new BrokerError('not_found', `The thin client ${id} was removed meanwhile.`)
     return found
   }
-
-  /** Those that ask and wait for a decision: one that has been accepted comes for its key by itself. */
-  #undecided(row: ListedRow): Asker[] {
-    const askers = this.deps.askers.of(row.id)
-    if (row.accept_for === null || row.accept_until <= this.deps.now()) return askers
-    return askers.filter(({ code }) => row.accept_for !== `code:${code}`)
-  }
-
-  #toApi(row: ListedRow, macs: readonly DeviceMac[], person: string | null): ThinClient {
-    const seen = this.deps.seen.of(row.id) ?? neverSeen(row)
-    return {
-      id: row.id,
-      mac: row.mac,
-      macs: [...macs],
-      name: row.name,
-      askers: this.#undecided(row),
-      address: seen.address,
-      hostname: seen.hostname,
-      version: seen.version,
-      state: seen.state,
-      sentence: seen.sentence,
-      machine: seen.machine,
-      assigned: row.assigned,
-      assignedPool: row.assigned_pool,
-      here: this.deps.seen.isHere(row.id),
-      person,
-      accepted: row.accepted === 1,
-      showing: seen.showing,
-      note: [seen.note, row.note, unbelieved(row, macs, seen.hostname)].filter(Boolean).join(' '),
-      firstSeen: new Date(row.first_seen).toISOString(),
-      lastSeen: new Date(Math.max(row.last_seen, seen.lastSeenMs)).toISOString(),
-    }
-  }
-}
-
-function neverSeen({ address, hostname, version }: ThinClientRow): Seen {
-  return {
-    ...{ state: null, sentence: NOT_ASKED, machine: null, showing: null, note: '', lastSeenMs: 0 },
-    ...{ address, hostname, version, macs: [] },
-  }
-}
-
-/** What clients.xml may not mean the device by, although it says so. */
-function unbelieved(row: ThinClientRow, macs: readonly DeviceMac[], hostname: string): string {
-  if (row.accepted === 0 || row.believed_hostname === null) return ''
-  const other = hostname.toLowerCase() !== row.believed_hostname
-  const said = [
-    ...macs.filter(({ believed }) => !believed).map(({ mac }) => `the MAC ${mac}`),
-    ...(other && hostname !== '' ? [`the host name ${hostname}`] : []),
-  ]
-  return said.length === 0
-    ? ''
-    : `It also says ${said.join(', ')}, which gives it nothing by clients.xml until you run ` +
-        `"berth thin-client accept ${row.id}".`
 }
 
 function sameName(one: string, other: string): boolean {

@@ -18,7 +18,6 @@ import type { Machines } from '../machines/service.js'
 import type { Pools } from '../pools/service.js'
 import type { Store } from '../store/open.js'
 import type { ThinClientRow } from '../store/tables.js'
-import { Turn } from '../turn.js'
 import type { Permissions } from '../users/permissions.js'
 import type { Providers } from '../users/providers.js'
 import type { Users } from '../users/service.js'
@@ -29,12 +28,12 @@ import type { ClientsFile } from './clients-xml.js'
 import { DeviceCodes } from './device-codes.js'
 import { DeviceLogins } from './device-logins.js'
 import { Devices } from './devices.js'
-import { effectsOf, inWords } from './effects.js'
+import { entryOf, targetsInWords } from './device-entry.js'
+import { effectsOf } from './effects.js'
 import { Askers } from './askers.js'
-import { believedMacs, macsOf, normalMacs } from './device-macs.js'
-import { deviceTopic, Evaluations, ownTargetsOf, type Place, type Question } from './evaluation.js'
+import { normalMacs } from './device-macs.js'
+import { deviceTopic, Evaluations, type Place, type Question } from './evaluation.js'
 import { Identities, type Networks } from './identity.js'
-import { entryFor } from './match.js'
 import { Opening } from './opening.js'
 import { Orders } from './orders.js'
 import { Parking, type Poll } from './parking.js'
@@ -42,6 +41,7 @@ import { ACCOUNTS, PersonDesktops } from './person-desktops.js'
 import { ReportPoll, type ReportPollDeps } from './report-poll.js'
 import { acceptedSeekers } from './seekers.js'
 import { SeenDevices } from './seen.js'
+import { wakeOnChanges, wakeThoseMeantOtherwise } from './waking.js'
 
 export interface ThinClientsDeps {
   readonly store: Store
@@ -79,16 +79,6 @@ const QUESTIONS: AllowanceRules = {
   aMinute: 60,
   sentence: 'This device asks too often: once a second will do.',
 }
-
-/** After these, a device that shows the machine, or is to, may be told something else. */
-const ABOUT_A_MACHINE = [
-  'powerChanged',
-  'maintenanceChanged',
-  'viewersChanged',
-  'assignmentChanged',
-  'drainTold',
-  'consoleWatched',
-] as const
 
 /** What should this thin client do now? */
 export class ThinClients {
@@ -143,7 +133,7 @@ export class ThinClients {
       seen: this.#seen,
       orders: this.orders,
       logins: this.logins,
-      gets: async (device) => await this.#gets(device),
+      gets: async (device) => await targetsInWords(deps, device, this.#seen.of(device.id)),
     })
     const refuseStopping = (): void => {
       this.#refuseStopping()
@@ -169,23 +159,12 @@ export class ThinClients {
 
   start(): void {
     const { events } = this.deps
-    events.subscribe('jobReleased', (machineIds) => {
-      for (const id of machineIds) this.#parking.tell(`machine:${id}`)
-    })
-    events.subscribeAll(ABOUT_A_MACHINE, (id) => {
-      this.#parking.tell(`machine:${id}`)
-    })
-    events.subscribeAll(['poolChanged', 'poolFreed'], (id) => {
-      this.#parking.tell(`pool:${id}`)
-    })
-    events.subscribe('hypervisorChanged', (name) => {
-      this.#parking.tell(`hypervisor:${name}`)
-    })
+    wakeOnChanges(events, this.#parking)
     events.subscribe('clientsXmlLoaded', () => {
       inBackground({
         log: this.deps.log,
         what: 'thin-clients.reload',
-        work: () => this.#wakeThoseMeantOtherwise(),
+        work: () => wakeThoseMeantOtherwise(this.#parking, this.deps.clientsXml.current),
       })
     })
     this.#parking.start()
@@ -265,16 +244,6 @@ export class ThinClients {
     return performance.now() + waitMs * (1 - Math.random() * POLL_JITTER)
   }
 
-  /** Another clients.xml is in force: those for whom it says something else look again. */
-  async #wakeThoseMeantOtherwise(): Promise<void> {
-    const file = this.deps.clientsXml.current
-    const turn = new Turn()
-    for (const poll of this.#parking.parked()) {
-      if (poll instanceof AskPoll && !poll.isAlikeUnder(file)) this.#parking.wake(poll)
-      await turn.passed()
-    }
-  }
-
   /** The device that shows its key. Throws `device_unknown`. */
   async deviceAt({ key, address }: Place): Promise<ThinClientRow> {
     const device = await this.#identities.byKey(key)
@@ -289,12 +258,7 @@ export class ThinClients {
   /** The same, at which people may log in. Throws also `invalid_request`. */
   async loginPlace(place: Place): Promise<{ device: ThinClientRow; target: LoginTarget }> {
     const device = await this.deviceAt(place)
-    const macs = believedMacs(await macsOf(this.deps.store, device.id), normalMacs(place.macs))
-    const entry = entryFor(this.deps.clientsXml.current, {
-      macs,
-      hostname: device.believed_hostname ?? '',
-      address: place.address,
-    })
+    const entry = await entryOf(this.deps, device, normalMacs(place.macs), place.address)
     const target = entry?.targets.find((one) => one.protocol === 'login')
     if (!target)
       throw new BrokerError(
@@ -326,18 +290,5 @@ export class ThinClients {
   async #effects(then: ClientsFile): Promise<DeviceEffect[]> {
     const seekers = await acceptedSeekers(this.deps.store, (id) => this.#seen.of(id))
     return await effectsOf(seekers, this.deps.clientsXml.current, then)
-  }
-
-  async #gets(device: ThinClientRow): Promise<string[]> {
-    const seen = this.#seen.of(device.id)
-    const macs = await macsOf(this.deps.store, device.id)
-    const entry = entryFor(this.deps.clientsXml.current, {
-      macs: believedMacs(macs, seen?.macs ?? [device.mac]),
-      hostname: device.believed_hostname ?? '',
-      address: seen?.address ?? device.address,
-    })
-    return [...(await ownTargetsOf(this.deps.store, device)), ...(entry?.targets ?? [])].map(
-      inWords,
-    )
   }
 }
