@@ -13,6 +13,7 @@ import { Occupancy } from '../broker/occupancy/occupancy.js'
 import { openStore, type Store } from '../broker/store/open.js'
 import { inTransaction } from '../broker/store/transaction.js'
 import { ROOT } from '../test/support/broker-process.js'
+import { PostgresqlServer } from '../test/support/postgresql-server.js'
 import type { BenchOptions, Places } from './places.js'
 import { median, milliseconds, type Report } from './report.js'
 
@@ -22,7 +23,7 @@ const MOST_GROWTH = 2
 
 /**
  * A claim and a release, in the broker's own store on this machine's disk, against the bare
- * transactions of SQLite; and what the size of a pool costs.
+ * transactions of SQLite; what the size of a pool costs; and the same on PostgreSQL.
  */
 export async function measureClaims(
   _places: Places,
@@ -31,8 +32,10 @@ export async function measureClaims(
   const rounds = small ? 200 : 3_000
   const sizes = small ? ([100, 1_000] as const) : ([100, 10_000] as const)
   log('Claiming from a small pool and from a large one …')
-  const few = await claimTimes(sizes[0], rounds)
-  const many = await claimTimes(sizes[1], rounds)
+  const few = await onSqlite(sizes[0], rounds)
+  const many = await onSqlite(sizes[1], rounds)
+  log('Claiming on PostgreSQL …')
+  const postgresql = await onPostgresql(sizes[0], rounds)
   const bare = bareTimes(sizes[0], rounds)
   const rate = 1_000 / (median(few.claims) + median(few.releases))
   const throughput = few.throughput
@@ -45,7 +48,8 @@ export async function measureClaims(
       'it is answered; those that come at one moment share the wait for the disk. The other ' +
       'side of the first line is two bare transactions of SQLite with one guarded UPDATE and ' +
       'one INSERT each, on the same disk. One after another that ' +
-      `is ${Math.round(rate).toLocaleString('en')} claim+release a second.`,
+      `is ${Math.round(rate).toLocaleString('en')} claim+release a second. PostgreSQL 15 is on the ` +
+      'same machine, by its unix socket, with its own settings (fsync and synchronous_commit on).',
     comparisons: [
       {
         what: 'claim + release, each awaited',
@@ -71,17 +75,70 @@ export async function measureClaims(
         target: `≤ ${MOST_GROWTH}`,
         met: median(many.claims) / median(few.claims) <= MOST_GROWTH,
       },
+      ...besideSqlite(postgresql, few),
     ],
   }
 }
 
-/** Milliseconds of each claim and each release in a pool of this size, half of it taken. */
-async function claimTimes(
-  size: number,
-  rounds: number,
-): Promise<{ claims: number[]; releases: number[]; throughput: number }> {
+interface Times {
+  readonly claims: number[]
+  readonly releases: number[]
+  /** Claims with their releases a second, 32 at a time. */
+  readonly throughput: number
+}
+
+function besideSqlite(postgresql: Times, sqlite: Times): Report['comparisons'] {
+  const [theirs, ours] = [postgresql, sqlite].map(
+    ({ claims, releases }) => median(claims) + median(releases),
+  ) as [number, number]
+  return [
+    {
+      what: 'claim + release, each awaited: PostgreSQL against SQLite',
+      berth: milliseconds(theirs),
+      otherSide: milliseconds(ours),
+      ratio: theirs / ours,
+      target: '',
+      met: null,
+    },
+    {
+      what: 'claim + release a second, 32 at a time: PostgreSQL against SQLite',
+      berth: Math.round(postgresql.throughput).toLocaleString('en'),
+      otherSide: Math.round(sqlite.throughput).toLocaleString('en'),
+      ratio: postgresql.throughput / sqlite.throughput,
+      target: '',
+      met: null,
+    },
+  ]
+}
+
+async function onSqlite(size: number, rounds: number): Promise<Times> {
   const directory = mkdtempSync(join(ROOT, 'bench-out', 'claims-'))
-  const store = await openStore(join(directory, 'berth.sqlite'))
+  try {
+    return await claimTimes(join(directory, 'berth.sqlite'), size, rounds)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function onPostgresql(size: number, rounds: number): Promise<Times> {
+  const server = new PostgresqlServer().start(
+    '-cfsync=on',
+    '-csynchronous_commit=on',
+    '-cfull_page_writes=on',
+  )
+  try {
+    return await claimTimes(await server.create('claims'), size, rounds)
+  } finally {
+    server.remove()
+  }
+}
+
+/**
+ * Milliseconds of each claim and each release in a pool of this size, half of it taken, in the
+ * database at `where`.
+ */
+async function claimTimes(where: string, size: number, rounds: number): Promise<Times> {
+  const store = await openStore(where)
   try {
     await fill(store, size)
     const claims = new Claims({
@@ -106,7 +163,6 @@ async function claimTimes(
     return { ...times, throughput: (rounds / (performance.now() - startMs)) * 1_000 }
   } finally {
     await store.destroy()
-    rmSync(directory, { recursive: true, force: true })
   }
 }
 

@@ -11,7 +11,7 @@ import {
   ProviderSettings,
   ProxySettings,
 } from './login-settings.js'
-import { placeFault } from './store/place.js'
+import { placeFault } from './database-place.js'
 import { explainFaults } from './validation.js'
 explainFaults()
 import { Settings } from './settings.js'

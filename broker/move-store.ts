@@ -5,7 +5,7 @@ import { SQLITE_FILE } from './foundation.js'
 import { lockDataDirectory } from './store/data-directory.js'
 import { copyStore, type Moved } from './store/move.js'
 import { openStore, type Store } from './store/open.js'
-import { placeFault, shownPlace } from './store/place.js'
+import { placeFault, shownPlace } from './database-place.js'
 
 export interface MoveOptions {
   readonly config: Config

@@ -16,7 +16,7 @@ export const Settings = strictObject({
     default: 'sqlite',
     description:
       'Where the database is: sqlite, in data-dir, or the URL of a PostgreSQL database, such as ' +
-      'postgresql://berth@db.example.org/berth or postgresql:///berth?host=/run/postgresql; see ' +
+      'postgresql:///berth?host=/run/postgresql&user=berth-broker; see ' +
       'docs/how-to/postgresql.md',
   }),
   'store-password-file': Type.String({

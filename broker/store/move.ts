@@ -114,7 +114,7 @@ async function copyTable(
   let count = 0
   for await (const rows of pagesOf(from, table, key)) {
     const values = table === 'machine' ? rows.map(withoutReferences) : rows
-    await to.insertInto(table).values(values).execute()
+    await insertAll(to, table, values)
     count += rows.length
   }
   return count
@@ -122,10 +122,7 @@ async function copyTable(
 
 async function insertAll(to: Queries, table: Table, rows: readonly Row[]): Promise<void> {
   try {
-    await to
-      .insertInto(table)
-      .values(rows as never)
-      .execute()
+    await to.insertInto(table).values(rows).execute()
   } catch (cause) {
     if (storeFault(cause) !== null || !(cause instanceof Error)) throw cause
     throw new BrokerError(

@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
-import { isPostgresql } from './place.js'
+import { isPostgresql } from '../database-place.js'
 import { openPostgresql } from './postgresql.js'
 import { openSqlite } from './sqlite.js'
 import type { Tables } from './tables.js'

@@ -185,7 +185,7 @@ t.test(
       },
     })
     told.length = 0 // the migrations' own list
-  const write = async (tx: Queries, name: string): Promise<void> => {
+    const write = async (tx: Queries, name: string): Promise<void> => {
       await tx.insertInto('setting').values({ name, value: '' }).execute()
     }
     await inTransaction(store, async (tx) => {

@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import t from 'tap'
 import { isStoreFault, storeFault } from '../../../broker/store/faults.js'
@@ -152,6 +151,11 @@ t.test(
     await put(one, 'count', '0')
     const effects: string[] = []
     let runs = 0
+    // The first two have both read before one of them writes.
+    let bothHaveRead = (): void => {}
+    const met = new Promise<void>((resolve) => {
+      bothHaveRead = resolve
+    })
     const add = async (store: Store): Promise<void> => {
       await inTransaction(store, async (tx) => {
         runs += 1
@@ -160,7 +164,8 @@ t.test(
           .select('value')
           .where('name', '=', 'count')
           .executeTakeFirstOrThrow()
-        await delay(5)
+        if (runs === 2) bothHaveRead()
+        await met
         await tx
           .updateTable('setting')
           .set({ value: String(Number(row.value) + 1) })
@@ -199,20 +204,34 @@ t.test('transactions of one store never meet, and a thousand at once are all don
   await store.destroy()
 })
 
+/** Statements that wait for a lock. */
+async function waiting(): Promise<number> {
+  return (await server.run('deadlock', 'SELECT 1 FROM pg_locks WHERE NOT granted')).length
+}
+
 t.test('a statement that a deadlock ended is done again', async (t) => {
   const store = await openStore(await server.create('deadlock'))
   for (const name of ['a', 'b']) await put(store, name)
   let tries = 0
+  let hasFirst = (): void => {}
+  const first = new Promise<void>((resolve) => {
+    hasFirst = resolve
+  })
   const slow = inTransaction(store, async (tx) => {
     tries += 1
     const touch = async (name: string): Promise<void> => {
       await tx.updateTable('setting').set({ value: 'tx' }).where('name', '=', name).execute()
     }
     await touch('a')
-    await delay(300)
+    hasFirst()
+    // On another connection; both wait for each other then.
+    await until(async () => (await waiting()) > 0, {
+      withinMs: 10_000,
+      what: 'the other one waits',
+    })
     await touch('b')
   })
-  await delay(100)
+  await first
   // Takes b first and then waits for a.
   const alone = sql`
     WITH first AS (UPDATE setting SET value = 'alone' WHERE name = 'b' RETURNING name)
