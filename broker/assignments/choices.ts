@@ -2,7 +2,9 @@ import type { Verb } from '../api/permissions.js'
 import type { Pool } from '../api/pools.js'
 import type { Choice } from '../api/thin-clients.js'
 import { listPools } from '../pools/listing.js'
+import type { Flag } from '../store/flag.js'
 import type { Store } from '../store/open.js'
+import type { MachineRow } from '../store/tables.js'
 import type { Caller } from '../users/caller.js'
 import type { Permissions } from '../users/permissions.js'
 import { compareNames } from '../natural-order.js'
@@ -130,21 +132,24 @@ async function machineChoices(
   for (const row of [...found.values()].slice(0, MOST_MACHINES)) {
     if ((await deps.permissions.on(person, 'machine', row.name))?.has('accessConsole') !== true)
       continue
-    const state =
-      row.maintenance === 1
-        ? 'maintenance'
-        : held.has(row.name)
-          ? 'yours'
-          : row.connected === 1
-            ? 'full'
-            : 'free'
-    const sentence = {
-      maintenance: `in maintenance${row.maintenance_reason === '' ? '' : `: ${row.maintenance_reason}`}`,
-      yours: 'yours',
-      free: row.power === 'running' ? 'it runs' : 'it is off',
-      full: 'somebody else uses it',
-    }[state]
-    choices.push({ kind: 'machine', name: row.name, state, sentence })
+    choices.push({ kind: 'machine', name: row.name, ...machineState(row, held.has(row.name)) })
   }
   return choices
+}
+
+function machineState(
+  row: Pick<MachineRow, 'power' | 'maintenance' | 'maintenance_reason'> & {
+    readonly connected: Flag | null
+  },
+  mine: boolean,
+): Pick<Choice, 'state' | 'sentence'> {
+  const state =
+    row.maintenance === 1 ? 'maintenance' : mine ? 'yours' : row.connected === 1 ? 'full' : 'free'
+  const sentence = {
+    maintenance: `in maintenance${row.maintenance_reason === '' ? '' : `: ${row.maintenance_reason}`}`,
+    yours: 'yours',
+    free: row.power === 'running' ? 'it runs' : 'it is off',
+    full: 'somebody else uses it',
+  }[state]
+  return { state, sentence }
 }

@@ -112,6 +112,31 @@ export function readRecord(text: string | undefined): MachineRecord | null {
 }
 
 async function recordOf(queries: Queries, machine: MachineRow): Promise<MachineRecord> {
+  const { parent, generation } = await originOf(queries, machine)
+  return {
+    v: 1,
+    type: machine.type,
+    parent: parent?.name ?? null,
+    disk: machine.disk,
+    generation: generation ? generationName(generation) : null,
+    mac: machine.mac,
+    adopted: machine.adopted,
+    ownXml: machine.domain_xml !== null,
+    maintenance: machine.maintenance,
+    maintenanceReason: machine.maintenance_reason,
+    generations: machine.type === 'initial' ? await generationsOf(queries, machine.id) : [],
+    pools: await poolRecords(queries, { member: machine.id }),
+    usedBy: machine.type === 'initial' ? await poolRecords(queries, { initial: machine.id }) : [],
+    desktop: await desktopOf(queries, machine.id),
+    assignment: await assignmentOf(queries, machine.id),
+  }
+}
+
+/** What it was made from, and which generation its disk stands on. */
+async function originOf(
+  queries: Queries,
+  machine: Pick<MachineRow, 'parent_id' | 'generation_id'>,
+): Promise<{ parent?: { name: string } | undefined; generation?: { number: number } | undefined }> {
   const parent =
     machine.parent_id === null
       ? undefined
@@ -128,51 +153,44 @@ async function recordOf(queries: Queries, machine: MachineRow): Promise<MachineR
           .select('number')
           .where('id', '=', machine.generation_id)
           .executeTakeFirst()
+  return { parent, generation }
+}
+
+async function desktopOf(queries: Queries, machineId: string): Promise<MachineRecord['desktop']> {
   const desktop = await queries
     .selectFrom('desktop')
     .selectAll()
-    .where('machine_id', '=', machine.id)
+    .where('machine_id', '=', machineId)
     .executeTakeFirst()
+  if (!desktop) return null
+  return {
+    state: desktop.state,
+    unclean: desktop.unclean,
+    lastHolder: desktop.last_holder,
+    fresh: desktop.fresh,
+    usedAt: desktop.used_at,
+  }
+}
+
+async function assignmentOf(
+  queries: Queries,
+  machineId: string,
+): Promise<MachineRecord['assignment']> {
   const held = await queries
     .selectFrom('assignment')
     .leftJoin('pool', 'pool.id', 'assignment.pool_id')
     .selectAll('assignment')
     .select('pool.name as pool')
-    .where('machine_id', '=', machine.id)
+    .where('machine_id', '=', machineId)
     .executeTakeFirst()
+  if (!held) return null
   return {
-    v: 1,
-    type: machine.type,
-    parent: parent?.name ?? null,
-    disk: machine.disk,
-    generation: generation ? generationName(generation) : null,
-    mac: machine.mac,
-    adopted: machine.adopted,
-    ownXml: machine.domain_xml !== null,
-    maintenance: machine.maintenance,
-    maintenanceReason: machine.maintenance_reason,
-    generations: machine.type === 'initial' ? await generationsOf(queries, machine.id) : [],
-    pools: await poolRecords(queries, { member: machine.id }),
-    usedBy: machine.type === 'initial' ? await poolRecords(queries, { initial: machine.id }) : [],
-    desktop: desktop
-      ? {
-          state: desktop.state,
-          unclean: desktop.unclean,
-          lastHolder: desktop.last_holder,
-          fresh: desktop.fresh,
-          usedAt: desktop.used_at,
-        }
-      : null,
-    assignment: held
-      ? {
-          pool: held.pool,
-          holder: held.holder,
-          byAdministrator: held.by_administrator,
-          fixed: held.fixed,
-          assignedAt: held.assigned_at,
-          startedAt: held.started_at,
-        }
-      : null,
+    pool: held.pool,
+    holder: held.holder,
+    byAdministrator: held.by_administrator,
+    fixed: held.fixed,
+    assignedAt: held.assigned_at,
+    startedAt: held.started_at,
   }
 }
 
@@ -243,16 +261,19 @@ async function poolRecords(
       maintenanceReason: row.maintenance_reason,
       createdAt: row.created_at,
       built: row.built,
-      grants: (
-        await queries
-          .selectFrom('permission_grant')
-          .selectAll()
-          .where('object_kind', '=', 'pool')
-          .where('object_id', '=', row.id)
-          .orderBy('subject_kind')
-          .orderBy('subject_key')
-          .execute()
-      ).map((grant) => [grant.subject_kind, grant.subject, grant.verbs]),
+      grants: await grantsOf(queries, row.id),
     })),
   )
+}
+
+async function grantsOf(queries: Queries, poolId: string): Promise<PoolRecord['grants']> {
+  const rows = await queries
+    .selectFrom('permission_grant')
+    .selectAll()
+    .where('object_kind', '=', 'pool')
+    .where('object_id', '=', poolId)
+    .orderBy('subject_kind')
+    .orderBy('subject_key')
+    .execute()
+  return rows.map((grant) => [grant.subject_kind, grant.subject, grant.verbs])
 }

@@ -18,9 +18,38 @@ export async function makeOverlays(
 ): Promise<JobMachine[]> {
   if (batch.length === 0) return []
   const { generation } = context.input
+  const items = await createOverlays(deps, context, hypervisor, batch)
+  const made = batch.filter(
+    (machine) => items.find((item) => item.name === `${machine.name}.qcow2`)?.ok,
+  )
+  for (const machine of batch.filter((one) => !made.includes(one))) {
+    const item = items.find((one) => one.name === `${machine.name}.qcow2`)
+    await context.end(
+      machine.name,
+      'failed',
+      `${hypervisor}: ${item?.error?.message ?? 'the overlay was not made'}`,
+    )
+  }
+  await noteOverlays(deps, generation.id, made)
+  if (made.length > 0)
+    await context.record(
+      made.map(({ name }) => name),
+      'overlay',
+      null,
+    )
+  return made
+}
+
+/** One request for all; what it says of each of them. */
+async function createOverlays(
+  deps: Pick<MachineJobDeps, 'hypervisors'>,
+  context: JobContext<OnGeneration>,
+  hypervisor: string,
+  batch: readonly JobMachine[],
+): Promise<BatchItem[]> {
   const items = batch.map(({ id, name }) => ({
     name: `${name}.qcow2`,
-    base: generation.file,
+    base: context.input.generation.file,
     fresh: true,
     owner: id,
   }))
@@ -44,31 +73,21 @@ export async function makeOverlays(
         },
       ),
   )
-  const made = batch.filter(
-    (machine) => result.items.find((item) => item.name === `${machine.name}.qcow2`)?.ok,
-  )
-  for (const machine of batch.filter((one) => !made.includes(one))) {
-    const item = result.items.find((one) => one.name === `${machine.name}.qcow2`)
-    await context.end(
-      machine.name,
-      'failed',
-      `${hypervisor}: ${item?.error?.message ?? 'the overlay was not made'}`,
-    )
-  }
+  return result.items
+}
+
+async function noteOverlays(
+  deps: Pick<MachineJobDeps, 'store'>,
+  generationId: string,
+  made: readonly JobMachine[],
+): Promise<void> {
   await inTransaction(deps.store, async (tx) => {
     for (const { id } of made) {
       await tx
         .updateTable('machine')
-        .set({ generation_id: generation.id, wanted_generation_id: null })
+        .set({ generation_id: generationId, wanted_generation_id: null })
         .where('id', '=', id)
         .execute()
     }
   })
-  if (made.length > 0)
-    await context.record(
-      made.map(({ name }) => name),
-      'overlay',
-      null,
-    )
-  return made
 }

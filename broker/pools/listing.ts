@@ -46,7 +46,15 @@ export async function listMembers(
   pool: PoolWithPolicy,
   use: (machineId: string) => Use,
 ): Promise<PoolMember[]> {
-  const rows = await queries
+  const rows = await memberRows(queries, pool.id)
+  const members = await mapInTurns(rows, (row) => toApi(row, use(row.id).viewers.length > 0))
+  return members.sort((a, b) => compareNames(a.machine, b.machine))
+}
+
+type MemberRow = Awaited<ReturnType<typeof memberRows>>[number]
+
+function memberRows(queries: Queries, poolId: string) {
+  return queries
     .selectFrom('pool_member')
     .innerJoin('machine', 'machine.id', 'pool_member.machine_id')
     .innerJoin('desktop', 'desktop.machine_id', 'machine.id')
@@ -71,34 +79,33 @@ export async function listMembers(
       'assignment.fixed',
       'holding.policy as holding_policy',
     ])
-    .where('pool_member.pool_id', '=', pool.id)
+    .where('pool_member.pool_id', '=', poolId)
     .execute()
+}
+
+function toApi(row: MemberRow, connected: boolean): PoolMember {
   const instant = (ms: number): string => new Date(ms).toISOString()
-  const members = await mapInTurns(rows, (row): PoolMember => {
-    const connected = use(row.id).viewers.length > 0
-    const retention =
-      row.holding_policy === null
+  const retention =
+    row.holding_policy === null
+      ? null
+      : (JSON.parse(row.holding_policy) as { retention: string }).retention
+  return {
+    machine: row.name,
+    hypervisor: row.hypervisor,
+    state: row.state,
+    reason: row.reason,
+    since: instant(row.since),
+    power: row.power,
+    generation: row.number === null ? null : generationName({ number: row.number }),
+    renewPending: row.wanted_generation_id !== null,
+    holder: row.holder === null ? null : row.holder.replace(/^user:/, ''),
+    connected,
+    expiresAt:
+      row.idle_since === null || retention === null || connected || row.fixed === 1
         ? null
-        : (JSON.parse(row.holding_policy) as { retention: string }).retention
-    return {
-      machine: row.name,
-      hypervisor: row.hypervisor,
-      state: row.state,
-      reason: row.reason,
-      since: instant(row.since),
-      power: row.power,
-      generation: row.number === null ? null : generationName({ number: row.number }),
-      renewPending: row.wanted_generation_id !== null,
-      holder: row.holder === null ? null : row.holder.replace(/^user:/, ''),
-      connected,
-      expiresAt:
-        row.idle_since === null || retention === null || connected || row.fixed === 1
-          ? null
-          : instant(retentionEnd(retention, row.idle_since)),
-      lastUsedAt: row.used_at === 0 ? null : instant(row.used_at),
-      maintenance: row.maintenance === 1,
-      built: row.built === 1,
-    }
-  })
-  return members.sort((a, b) => compareNames(a.machine, b.machine))
+        : instant(retentionEnd(retention, row.idle_since)),
+    lastUsedAt: row.used_at === 0 ? null : instant(row.used_at),
+    maintenance: row.maintenance === 1,
+    built: row.built === 1,
+  }
 }

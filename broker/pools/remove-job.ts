@@ -116,46 +116,8 @@ async function forgetPool(
   pool: { id: string; name: string },
   initial: string | null,
 ): Promise<void> {
-  const left = await deps.store
-    .selectFrom('machine')
-    .select('name')
-    .where(
-      'id',
-      'in',
-      context.input.machines.length === 0
-        ? ['']
-        : context.input.machines.map((machine) => machine.id),
-    )
-    .execute()
-  if (left.length > 0)
-    throw new BrokerError(
-      'has_dependants',
-      `${left.map((row) => row.name).join(', ')} could not be deleted: delete the pool again when that is mended.`,
-    )
-  if (initial !== null) {
-    const others = await deps.store
-      .selectFrom('machine')
-      .select('name')
-      .where('parent_id', '=', initial)
-      .limit(1)
-      .executeTakeFirst()
-    const usedBy = await deps.store
-      .selectFrom('pool')
-      .select('name')
-      .where('initial_id', '=', initial)
-      .where('id', '!=', pool.id)
-      .limit(1)
-      .executeTakeFirst()
-    const row =
-      others || usedBy
-        ? undefined
-        : await deps.store
-            .selectFrom('machine')
-            .select(['id', 'name'])
-            .where('id', '=', initial)
-            .executeTakeFirst()
-    if (row) await removeOne(deps, context, row)
-  }
+  await refuseLeft(deps, context)
+  if (initial !== null) await removeInitial(deps, context, pool, initial)
   await inTransaction(deps.store, async (tx) => {
     const members = await tx
       .selectFrom('pool_member')
@@ -175,6 +137,56 @@ async function forgetPool(
     }
     await recordEvent(tx, BERTH, 'pool.deleted', `pool:${pool.name}`)
   })
+}
+
+async function refuseLeft(deps: RemoveDeps, context: JobContext<RemoveInput>): Promise<void> {
+  const left = await deps.store
+    .selectFrom('machine')
+    .select('name')
+    .where(
+      'id',
+      'in',
+      context.input.machines.length === 0
+        ? ['']
+        : context.input.machines.map((machine) => machine.id),
+    )
+    .execute()
+  if (left.length > 0)
+    throw new BrokerError(
+      'has_dependants',
+      `${left.map((row) => row.name).join(', ')} could not be deleted: delete the pool again when that is mended.`,
+    )
+}
+
+/** The pool's initial machine, unless something else is made from it. */
+async function removeInitial(
+  deps: RemoveDeps,
+  context: JobContext<RemoveInput>,
+  pool: { readonly id: string },
+  initial: string,
+): Promise<void> {
+  const others = await deps.store
+    .selectFrom('machine')
+    .select('name')
+    .where('parent_id', '=', initial)
+    .limit(1)
+    .executeTakeFirst()
+  const usedBy = await deps.store
+    .selectFrom('pool')
+    .select('name')
+    .where('initial_id', '=', initial)
+    .where('id', '!=', pool.id)
+    .limit(1)
+    .executeTakeFirst()
+  const row =
+    others || usedBy
+      ? undefined
+      : await deps.store
+          .selectFrom('machine')
+          .select(['id', 'name'])
+          .where('id', '=', initial)
+          .executeTakeFirst()
+  if (row) await removeOne(deps, context, row)
 }
 
 function failureOf({ targets, message }: Job): BrokerError {

@@ -100,42 +100,7 @@ export class Orders {
       sent_at: null,
       finished_at: null,
     }
-    const known = await inTransaction(this.deps.store, async (tx) => {
-      const open = await tx
-        .selectFrom('thin_client_order')
-        .selectAll()
-        .where('thin_client_id', '=', device.id)
-        .where('state', 'in', ['pending', 'sent'])
-        .execute()
-      const same = wish.kind === 'message' ? undefined : open.find(({ kind }) => kind === wish.kind)
-      if (same) return same
-      if (open.length >= MOST_OPEN)
-        throw new BrokerError(
-          'too_many_requests',
-          `${open.length} orders already wait for ${device.mac}: wait until it has taken them, or two minutes.`,
-        )
-      await tx.insertInto('thin_client_order').values(row).execute()
-      const kept = tx
-        .selectFrom('thin_client_order')
-        .select('id')
-        .where('thin_client_id', '=', device.id)
-        .orderBy('created_at', 'desc')
-        .limit(MOST_KEPT)
-      await tx
-        .deleteFrom('thin_client_order')
-        .where('thin_client_id', '=', device.id)
-        .where('state', 'not in', ['pending', 'sent'])
-        .where('id', 'not in', kept)
-        .execute()
-      await recordEvent(
-        tx,
-        by,
-        `thin-client.${wish.kind}`,
-        `thin-client:${device.id}`,
-        wish.kind === 'message' ? { text: row.text, seconds: row.seconds } : {},
-      )
-      return null
-    })
+    const known = await insertUnlessOpen(this.deps.store, device, row, by)
     if (known) return toApi(known)
     this.#expireAt(row.expires_at)
     this.#gives += 1
@@ -267,6 +232,51 @@ export class Orders {
         .execute()
     }
   }
+}
+
+/** Gives the open order of the same kind, where there is one that is not a message; null: it is inserted. */
+async function insertUnlessOpen(
+  store: Store,
+  device: ThinClientRow,
+  row: ThinClientOrderRow,
+  by: Actor,
+): Promise<ThinClientOrderRow | null> {
+  return await inTransaction(store, async (tx) => {
+    const open = await tx
+      .selectFrom('thin_client_order')
+      .selectAll()
+      .where('thin_client_id', '=', device.id)
+      .where('state', 'in', ['pending', 'sent'])
+      .execute()
+    const same = row.kind === 'message' ? undefined : open.find(({ kind }) => kind === row.kind)
+    if (same) return same
+    if (open.length >= MOST_OPEN)
+      throw new BrokerError(
+        'too_many_requests',
+        `${open.length} orders already wait for ${device.mac}: wait until it has taken them, or two minutes.`,
+      )
+    await tx.insertInto('thin_client_order').values(row).execute()
+    const kept = tx
+      .selectFrom('thin_client_order')
+      .select('id')
+      .where('thin_client_id', '=', device.id)
+      .orderBy('created_at', 'desc')
+      .limit(MOST_KEPT)
+    await tx
+      .deleteFrom('thin_client_order')
+      .where('thin_client_id', '=', device.id)
+      .where('state', 'not in', ['pending', 'sent'])
+      .where('id', 'not in', kept)
+      .execute()
+    await recordEvent(
+      tx,
+      by,
+      `thin-client.${row.kind}`,
+      `thin-client:${device.id}`,
+      row.kind === 'message' ? { text: row.text, seconds: row.seconds } : {},
+    )
+    return null
+  })
 }
 
 function toApi(row: ThinClientOrderRow): OrderState {
