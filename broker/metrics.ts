@@ -30,7 +30,8 @@ export class Metrics {
 
   constructor({ store, hypervisors, occupancy, events, sessions }: MetricsDeps) {
     collectDefaultMetrics({ register: this.#registry, prefix: 'berth_' })
-    addMachines(this.#registry, store, hypervisors)
+    addMachines(this.#registry, store)
+    addHypervisors(this.#registry, hypervisors)
     addObservations(this.#registry, hypervisors, occupancy)
     addPools(this.#registry, store)
     addConsoles(this.#registry, sessions)
@@ -53,7 +54,7 @@ export class Metrics {
   }
 }
 
-function addMachines(registry: Registry, store: Store, hypervisors: Hypervisors): void {
+function addMachines(registry: Registry, store: Store): void {
   gauge(
     registry,
     'berth_machines',
@@ -83,6 +84,9 @@ function addMachines(registry: Registry, store: Store, hypervisors: Hypervisors)
       for (const { kind, state, count } of rows) set({ kind, state }, count)
     },
   )
+}
+
+function addHypervisors(registry: Registry, hypervisors: Hypervisors): void {
   gauge(
     registry,
     'berth_hypervisor_up',

@@ -96,13 +96,18 @@ class Restore {
         created_at: record.createdAt,
       })
       .execute()
-    for (const [kind, subject, verbs] of record.grants) {
+    await this.#grants(id, record.grants, now)
+    this.result.pools.push(record.name)
+  }
+
+  async #grants(poolId: string, grants: PoolRecord['grants'], now: number): Promise<void> {
+    for (const [kind, subject, verbs] of grants) {
       if (kind === 'user' || kind === 'role')
         await this.tx
           .insertInto('permission_grant')
           .values({
             object_kind: 'pool',
-            object_id: id,
+            object_id: poolId,
             subject_kind: kind,
             subject_key: kind === 'user' ? nameKey(subject) : subject,
             subject,
@@ -112,7 +117,6 @@ class Restore {
           })
           .execute()
     }
-    this.result.pools.push(record.name)
   }
 
   /** One that was being cleaned, or of which that is not known, is cleaned again: nobody gets what another one left. */

@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws'
 import { ByteSocket } from '../api/byte-socket.js'
 import { recordEvent } from '../audit/store.js'
+import type { Store } from '../store/open.js'
 import { actorName } from './policy.js'
 import { connectToGuest } from './guest-ports.js'
 import { keepAlive } from './upgrades.js'
@@ -25,18 +26,9 @@ export async function forwardPort(
   let cut: (cut: Cut) => void = () => {
     gone = true
   }
-  const out = consoles.tunnels.admit(
-    {
-      machineId: machine.id,
-      holder: { kind: asker.kind, name: asker.name },
-      address: asker.address,
-      kind: 'forward',
-      ...(asker.login === undefined ? {} : { login: asker.login }),
-    },
-    (why) => {
-      cut(why)
-    },
-  )
+  const out = admit(consoles, machine, asker, (why) => {
+    cut(why)
+  })
   try {
     const { stream, address } = await connectToGuest(hypervisors, machine, port)
     stream.on('error', () => {})
@@ -44,13 +36,7 @@ export async function forwardPort(
       stream.destroy()
     }
     if (gone) stream.destroy()
-    await recordEvent(
-      store,
-      { actor: actorName(asker), address: asker.address },
-      'machine.port-forward',
-      `machine:${machine.name}`,
-      { port, guest: address },
-    )
+    await noteForward(store, machine, asker, { port, guest: address })
     const webSocket = stream.destroyed ? null : await accept()
     if (!webSocket) {
       stream.destroy()
@@ -71,4 +57,37 @@ export async function forwardPort(
     out()
     throw error
   }
+}
+
+function admit(
+  { tunnels }: Consoles,
+  machine: ConsoleMachine,
+  asker: Asker,
+  cut: (cut: Cut) => void,
+): () => void {
+  return tunnels.admit(
+    {
+      machineId: machine.id,
+      holder: { kind: asker.kind, name: asker.name },
+      address: asker.address,
+      kind: 'forward',
+      ...(asker.login === undefined ? {} : { login: asker.login }),
+    },
+    cut,
+  )
+}
+
+async function noteForward(
+  store: Store,
+  machine: ConsoleMachine,
+  asker: Asker,
+  detail: { readonly port: number; readonly guest: string },
+): Promise<void> {
+  await recordEvent(
+    store,
+    { actor: actorName(asker), address: asker.address },
+    'machine.port-forward',
+    `machine:${machine.name}`,
+    detail,
+  )
 }

@@ -30,28 +30,7 @@ export interface Seen extends MachineFacts {
 /** Every machine on the host, by name. */
 export async function machinesOn(deps: FactsDeps, hypervisor: string): Promise<Seen[]> {
   const { store, observer, now, releaseAfterMs } = deps
-  const rows = await store
-    .selectFrom('machine')
-    .leftJoin('desktop', 'desktop.machine_id', 'machine.id')
-    .leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
-    .leftJoin('pool_member', (join) =>
-      join.onRef('pool_member.machine_id', '=', 'machine.id').on('pool_member.built', '=', 1),
-    )
-    .leftJoin('pool', 'pool.id', 'pool_member.pool_id')
-    .select([
-      'machine.id',
-      'machine.name',
-      'machine.type',
-      'machine.power',
-      'desktop.state',
-      'desktop.unclean',
-      'desktop.last_holder',
-      'job_lock.job_id',
-      'pool.id as pool_id',
-      'pool.name as pool',
-    ])
-    .where('machine.hypervisor', '=', hypervisor)
-    .execute()
+  const rows = await rowsOn(store, hypervisor)
   const assignments = new Map(
     (await store.selectFrom('assignment').selectAll().execute()).map((row) => [
       row.machine_id,
@@ -86,6 +65,31 @@ export async function machinesOn(deps: FactsDeps, hypervisor: string): Promise<S
       }
     })
     .sort((a, b) => compareNames(a.name, b.name))
+}
+
+async function rowsOn(store: Store, hypervisor: string) {
+  return await store
+    .selectFrom('machine')
+    .leftJoin('desktop', 'desktop.machine_id', 'machine.id')
+    .leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
+    .leftJoin('pool_member', (join) =>
+      join.onRef('pool_member.machine_id', '=', 'machine.id').on('pool_member.built', '=', 1),
+    )
+    .leftJoin('pool', 'pool.id', 'pool_member.pool_id')
+    .select([
+      'machine.id',
+      'machine.name',
+      'machine.type',
+      'machine.power',
+      'desktop.state',
+      'desktop.unclean',
+      'desktop.last_holder',
+      'job_lock.job_id',
+      'pool.id as pool_id',
+      'pool.name as pool',
+    ])
+    .where('machine.hypervisor', '=', hypervisor)
+    .execute()
 }
 
 /** Domains that run there and are not Berth's: they go off with the host too. null: the host does not say. */

@@ -28,13 +28,7 @@ export class Drains {
   ): Promise<DrainState> {
     const { hypervisors, now } = this.deps
     const row = hypervisors.row(hypervisor)
-    const withinMs = deadline === undefined ? null : durationMs(deadline.toUpperCase())
-    if (withinMs !== null && withinMs < LEAST_DEADLINE_MS)
-      throw new BrokerError(
-        'invalid_request',
-        'The deadline is sooner than a minute: those who work there must be warned first.',
-        { details: [{ field: 'deadline' }] },
-      )
+    const withinMs = deadlineOf(deadline)
     const machines = await machinesOn(this.deps, hypervisor)
     const total = machines.filter((machine) => isLeft(drainStep(machine, false))).length
     const at = now()
@@ -141,4 +135,17 @@ function toApi(machine: Seen, over: boolean): DrainMachine {
     connected: machine.held?.phase === 'connected',
     until: machine.holder === null ? null : (machine.held?.expiresAt ?? null),
   }
+}
+
+/** Throws `invalid_request` for one that is too soon; null: there is none. */
+function deadlineOf(deadline: string | undefined): number | null {
+  if (deadline === undefined) return null
+  const withinMs = durationMs(deadline.toUpperCase())
+  if (withinMs < LEAST_DEADLINE_MS)
+    throw new BrokerError(
+      'invalid_request',
+      'The deadline is sooner than a minute: those who work there must be warned first.',
+      { details: [{ field: 'deadline' }] },
+    )
+  return withinMs
 }

@@ -17,39 +17,23 @@ export interface Looks {
 
 const GIB = 1_073_741_824
 
+const SSHD = {
+  maxsessions: '10',
+  maxstartups: '10:30:100',
+  allowtcpforwarding: 'yes',
+  allowstreamlocalforwarding: 'yes',
+  disableforwarding: 'no',
+  pubkeyauthentication: 'yes',
+}
+
 /** What a simulated host in good order shows to those who check it. */
 export function looksOf(host: SimulatedHost, settings: LinkSettings | undefined): Looks {
-  const directory = (path = '/'): object => ({
-    path,
-    fault: null,
-    owner: 'root',
-    mode: '710',
-    qemu_group: 'libvirt-qemu',
-    device: 1,
-    free_bytes: 500 * GIB,
-    total_bytes: 1_000 * GIB,
-    free_inodes: 1_000_000,
-    total_inodes: 1_000_000,
-    writable: true,
-    reflink: false,
-    keeps_marks: true,
-    closed_by: null,
-  })
   const { images, overlays, transient } = settings?.directories ?? {}
   const listed = (files: ReadonlyMap<string, unknown>): object[] =>
     [...files.keys()].map((name) => ({ name, bytes: 196_608 }))
   return {
     clock: { clock_ms: Date.now() },
-    sshd: {
-      settings: {
-        maxsessions: '10',
-        maxstartups: '10:30:100',
-        allowtcpforwarding: 'yes',
-        allowstreamlocalforwarding: 'yes',
-        disableforwarding: 'no',
-        pubkeyauthentication: 'yes',
-      },
-    },
+    sshd: { settings: SSHD },
     libvirt: { libvirt: '9.0.0', qemu: '7.2.0' },
     programs: { qemu_img: 'qemu-img version 7.2.0', qemu: 'QEMU emulator version 7.2.0' },
     networks: {
@@ -76,5 +60,24 @@ export function looksOf(host: SimulatedHost, settings: LinkSettings | undefined)
       transient: directory(transient),
     },
     files: { images: listed(host.images), overlays: listed(host.overlays), transient: [] },
+  }
+}
+
+function directory(path = '/'): object {
+  return {
+    path,
+    fault: null,
+    owner: 'root',
+    mode: '710',
+    qemu_group: 'libvirt-qemu',
+    device: 1,
+    free_bytes: 500 * GIB,
+    total_bytes: 1_000 * GIB,
+    free_inodes: 1_000_000,
+    total_inodes: 1_000_000,
+    writable: true,
+    reflink: false,
+    keeps_marks: true,
+    closed_by: null,
   }
 }

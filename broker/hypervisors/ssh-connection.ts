@@ -220,24 +220,23 @@ export async function openForward(
         const stream = endingWith<Duplex>(client, channel)
         if (late) stream.on('error', () => {}).destroy()
         else settle(null, stream)
-      } else if ((error as { reason?: unknown }).reason === PROHIBITED)
-        settle(
-          new BrokerError(
-            'hypervisor_refused',
-            `The hypervisor's sshd refuses to forward to ${place}: set AllowTcpForwarding yes for the account berth.`,
-            { cause: error },
-          ),
-        )
-      else
-        settle(
-          new BrokerError(
-            'connection_refused',
-            `Nothing answers at ${place}, as seen from the hypervisor.`,
-            { cause: error },
-          ),
-        )
+      } else settle(forwardFault(error, place))
     })
   })
+}
+
+function forwardFault(error: Error, place: string): BrokerError {
+  if ((error as { reason?: unknown }).reason === PROHIBITED)
+    return new BrokerError(
+      'hypervisor_refused',
+      `The hypervisor's sshd refuses to forward to ${place}: set AllowTcpForwarding yes for the account berth.`,
+      { cause: error },
+    )
+  return new BrokerError(
+    'connection_refused',
+    `Nothing answers at ${place}, as seen from the hypervisor.`,
+    { cause: error },
+  )
 }
 
 /**

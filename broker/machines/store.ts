@@ -80,13 +80,8 @@ export interface MachineFilter {
   readonly ids?: readonly string[]
 }
 
-/** Machines as the API shows them, sorted by name. `use` tells who is connected to a machine now. */
-export async function listMachines(
-  queries: Queries,
-  use: (machineId: string) => Use,
-  filter: MachineFilter = {},
-): Promise<Machine[]> {
-  const rows = await queries
+async function listedRows(queries: Queries, filter: MachineFilter) {
+  return await queries
     .selectFrom('machine')
     .leftJoin('machine as parent', 'parent.id', 'machine.parent_id')
     .leftJoin('generation', 'generation.id', 'machine.generation_id')
@@ -107,6 +102,15 @@ export async function listMachines(
     .$if(filter.ids !== undefined, (q) => q.where('machine.id', 'in', [...(filter.ids ?? [])]))
     .orderBy('machine.name')
     .execute()
+}
+
+/** Machines as the API shows them, sorted by name. `use` tells who is connected to a machine now. */
+export async function listMachines(
+  queries: Queries,
+  use: (machineId: string) => Use,
+  filter: MachineFilter = {},
+): Promise<Machine[]> {
+  const rows = await listedRows(queries, filter)
   return await mapInTurns(rows, (row) => ({
     id: row.id,
     name: row.name,

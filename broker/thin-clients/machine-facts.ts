@@ -14,28 +14,7 @@ export async function machineFacts(
   holder: string,
   startFailureOf: (machineId: string) => string | null,
 ): Promise<MachineFacts | null> {
-  const row = await deps.store
-    .selectFrom('machine')
-    .leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
-    .leftJoin('job', 'job.id', 'job_lock.job_id')
-    .leftJoin('assignment', 'assignment.machine_id', 'machine.id')
-    .select([
-      'machine.id',
-      'machine.name',
-      'machine.hypervisor',
-      'machine.type',
-      'machine.power',
-      'machine.power_reason',
-      'machine.disk',
-      'machine.generation_id',
-      'machine.maintenance',
-      'machine.maintenance_reason',
-      'job.id as job_id',
-      'job.kind as job_kind',
-      'assignment.holder',
-    ])
-    .where('machine.name', '=', name)
-    .executeTakeFirst()
+  const row = await rowNamed(deps.store, name)
   if (!row) return null
   const hypervisor = deps.hypervisors.row(row.hypervisor)
   const status = deps.hypervisors.link(row.hypervisor).status()
@@ -58,4 +37,29 @@ export async function machineFacts(
     takenBy: others ? await deps.usage.reason(row.id) : null,
     startFailure: startFailureOf(row.id),
   }
+}
+
+async function rowNamed(store: Store, name: string) {
+  return await store
+    .selectFrom('machine')
+    .leftJoin('job_lock', 'job_lock.machine_id', 'machine.id')
+    .leftJoin('job', 'job.id', 'job_lock.job_id')
+    .leftJoin('assignment', 'assignment.machine_id', 'machine.id')
+    .select([
+      'machine.id',
+      'machine.name',
+      'machine.hypervisor',
+      'machine.type',
+      'machine.power',
+      'machine.power_reason',
+      'machine.disk',
+      'machine.generation_id',
+      'machine.maintenance',
+      'machine.maintenance_reason',
+      'job.id as job_id',
+      'job.kind as job_kind',
+      'assignment.holder',
+    ])
+    .where('machine.name', '=', name)
+    .executeTakeFirst()
 }

@@ -116,28 +116,7 @@ export class Tokens {
     const wished = Date.now() + (wish.validForMs ?? this.longestMs)
     const bound = by.scopes === null ? null : by.expiresAt
     return await inTransaction(this.store, async (tx) => {
-      const taken = await tx
-        .selectFrom('token')
-        .select('name')
-        .where('account', '=', by.actor)
-        .where('name', '=', wish.name)
-        .executeTakeFirst()
-      if (taken)
-        throw new BrokerError(
-          'name_taken',
-          `There is a token "${wish.name}" already: revoke it or choose another name.`,
-        )
-      const { count } = await tx
-        .selectFrom('token')
-        .select((eb) => eb.fn.countAll<number>().as('count'))
-        .where('account', '=', by.actor)
-        .where('kind', '=', 'program')
-        .executeTakeFirstOrThrow()
-      if (count >= MOST_OF_PERSON)
-        throw new BrokerError(
-          'too_many_tokens',
-          `You have ${count} tokens already, the most that one person may have: revoke some first.`,
-        )
+      await refuseTakenOrMany(tx, by.actor, wish.name)
       const expiresAt = bound === null ? wished : Math.min(bound, wished)
       const token = await insertToken(tx, {
         account: by.actor,
@@ -253,4 +232,30 @@ async function insertToken(
     .values({ ...row, hash: secretHash(token), created_at: Date.now(), last_used_at: null })
     .execute()
   return token
+}
+
+/** Throws `name_taken` and `too_many_tokens`. */
+async function refuseTakenOrMany(tx: Queries, account: string, name: string): Promise<void> {
+  const taken = await tx
+    .selectFrom('token')
+    .select('name')
+    .where('account', '=', account)
+    .where('name', '=', name)
+    .executeTakeFirst()
+  if (taken)
+    throw new BrokerError(
+      'name_taken',
+      `There is a token "${name}" already: revoke it or choose another name.`,
+    )
+  const { count } = await tx
+    .selectFrom('token')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('account', '=', account)
+    .where('kind', '=', 'program')
+    .executeTakeFirstOrThrow()
+  if (count >= MOST_OF_PERSON)
+    throw new BrokerError(
+      'too_many_tokens',
+      `You have ${count} tokens already, the most that one person may have: revoke some first.`,
+    )
 }
