@@ -30,26 +30,7 @@ export async function claimNamed(
     throw new BrokerError('busy', `Another thin client or person uses this machine (${reason}).`)
   const now = clock()
   await inTransaction(store, async (tx) => {
-    const member = await tx
-      .selectFrom('pool_member')
-      .innerJoin('pool', 'pool.id', 'pool_member.pool_id')
-      .select('pool.name')
-      .where('machine_id', '=', machineId)
-      .limit(1)
-      .executeTakeFirst()
-    if (member)
-      throw new BrokerError(
-        'assigned',
-        `It is a member of the pool ${member.name}, which hands it out: name the pool in clients.xml (desktop-pool).`,
-      )
-    const job = await tx
-      .selectFrom('job_lock')
-      .innerJoin('job', 'job.id', 'job_lock.job_id')
-      .select(['job.id', 'job.kind'])
-      .where('job_lock.machine_id', '=', machineId)
-      .where('job.kind', '!=', 'power')
-      .executeTakeFirst()
-    if (job) throw new BrokerError('busy', `It is being made ready (job ${job.id}, ${job.kind}).`)
+    await refusePooledOrBusy(tx, machineId)
     if (mine)
       await tx
         .updateTable('assignment')
@@ -59,6 +40,29 @@ export async function claimNamed(
         .execute()
     else await takeNamed(tx, machineId, holder, held, now)
   })
+}
+
+async function refusePooledOrBusy(tx: Queries, machineId: string): Promise<void> {
+  const member = await tx
+    .selectFrom('pool_member')
+    .innerJoin('pool', 'pool.id', 'pool_member.pool_id')
+    .select('pool.name')
+    .where('machine_id', '=', machineId)
+    .limit(1)
+    .executeTakeFirst()
+  if (member)
+    throw new BrokerError(
+      'assigned',
+      `It is a member of the pool ${member.name}, which hands it out: name the pool in clients.xml (desktop-pool).`,
+    )
+  const job = await tx
+    .selectFrom('job_lock')
+    .innerJoin('job', 'job.id', 'job_lock.job_id')
+    .select(['job.id', 'job.kind'])
+    .where('job_lock.machine_id', '=', machineId)
+    .where('job.kind', '!=', 'power')
+    .executeTakeFirst()
+  if (job) throw new BrokerError('busy', `It is being made ready (job ${job.id}, ${job.kind}).`)
 }
 
 async function takeNamed(

@@ -28,10 +28,7 @@ export class MachineRestore {
     const disk = record.type === 'vdi' || record.type === 'initial' ? null : record.disk
     const mac = domain.mac || record.mac || (await freeMac(this.tx))
     const twin = await ownerOf(this.tx, [mac, ...domain.macs])
-    if (twin)
-      this.result.warnings.push(
-        `${domain.name} has the MAC address ${twin.mac} of ${twin.name}: give one of them another with "virsh edit".`,
-      )
+    if (twin) this.#warnOfTwin(domain.name, twin)
     await this.tx
       .insertInto('machine')
       .values({
@@ -63,6 +60,12 @@ export class MachineRestore {
     if (!twin)
       await takeMacs(this.tx, { id: domain.uuid, name: domain.name }, [mac, ...domain.macs])
     this.result.machines.push(domain.name)
+  }
+
+  #warnOfTwin(name: string, twin: { readonly mac: string; readonly name: string }): void {
+    this.result.warnings.push(
+      `${name} has the MAC address ${twin.mac} of ${twin.name}: give one of them another with "virsh edit".`,
+    )
   }
 
   async #parent({ domain, record }: Found): Promise<void> {

@@ -11,7 +11,7 @@ import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
 import type { Entrance, EntranceWish } from './entrance.js'
-import { actorName, TICKET_SECONDS } from './policy.js'
+import { actorName, type Occupant, TICKET_SECONDS } from './policy.js'
 import { RfbFilter } from './rfb-filter.js'
 import { carryScreen, closeScreen, type ScreenEnd, ticketFrom } from './screen-carry.js'
 import { type ScreenPass, ScreenTickets } from './screen-tickets.js'
@@ -100,17 +100,16 @@ export class Screens {
           spice,
         })
       await entrance.noteTicket(machine, asker, 'browser', cut)
-      if (cut)
-        this.deps.events.publish('consoleTaken', {
-          machineId: machine.id,
-          from: cut.holder,
-          by: asker,
-        })
+      if (cut) this.#tellTaken(machine, cut, asker)
       await onTicket(asker, machine.id)
       return cut
         ? { ...screen(), taken: { from: cut.holder, since: new Date(cut.sinceMs).toISOString() } }
         : screen()
     })
+  }
+
+  #tellTaken({ id: machineId }: ConsoleMachine, { holder: from }: Occupant, by: Asker): void {
+    this.deps.events.publish('consoleTaken', { machineId, from, by })
   }
 
   /** Serves one WebSocket from its first message to its end. Never throws: what is wrong is said in the close. */

@@ -34,25 +34,7 @@ export async function carryImage(
   try {
     const { offset, done } = receiver.answer as { offset: number; done?: boolean }
     if (done) return
-    const sender = await Conversation.open(from, 'file_send', {
-      dir: 'images',
-      name: image.file,
-      offset,
-    })
-    try {
-      await pipeline(
-        sender.stream,
-        new FrameWatch((at) => {
-          onProgress(at, image.bytes)
-        }),
-        receiver.stream,
-        { end: false, signal },
-      )
-      await receiver.nextReply()
-      onProgress(image.bytes, image.bytes)
-    } finally {
-      sender.close()
-    }
+    await send(from, receiver, { image, offset }, signal, onProgress)
   } catch (error) {
     if (signal.aborted) throw new BrokerError('cancelled', 'The job was cancelled.')
     if (error instanceof BrokerError) throw error
@@ -63,6 +45,34 @@ export async function carryImage(
     )
   } finally {
     receiver.close()
+  }
+}
+
+async function send(
+  from: HypervisorLink,
+  receiver: Conversation,
+  { image, offset }: { readonly image: Carried; readonly offset: number },
+  signal: AbortSignal,
+  onProgress: (done: number, total: number) => void,
+): Promise<void> {
+  const sender = await Conversation.open(from, 'file_send', {
+    dir: 'images',
+    name: image.file,
+    offset,
+  })
+  try {
+    await pipeline(
+      sender.stream,
+      new FrameWatch((at) => {
+        onProgress(at, image.bytes)
+      }),
+      receiver.stream,
+      { end: false, signal },
+    )
+    await receiver.nextReply()
+    onProgress(image.bytes, image.bytes)
+  } finally {
+    sender.close()
   }
 }
 

@@ -248,3 +248,15 @@ export async function endFailed(
   const sentence = steps.length > 0 ? doneBefore(steps) : sentenceOf(error)
   await context.end(target, cancelled ? 'cancelled' : 'failed', sentence)
 }
+
+/** What the steps that are done have given, by target and step. */
+export async function journalOf(store: Store, jobId: string): Promise<Map<string, unknown>> {
+  const steps = await store
+    .selectFrom('job_step')
+    .select(['target', 'step', 'result'])
+    .where('job_id', '=', jobId)
+    .execute()
+  return new Map(
+    steps.map((step) => [`${step.target}\n${step.step}`, JSON.parse(step.result) as unknown]),
+  )
+}

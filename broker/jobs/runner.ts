@@ -9,7 +9,7 @@ import type { Events } from '../events/bus.js'
 import type { Queries, Store } from '../store/open.js'
 import { afterCommit, inTransaction } from '../store/transaction.js'
 import type { JobRow } from '../store/tables.js'
-import { JobContext, type StepHook } from './context.js'
+import { JobContext, type StepHook, journalOf } from './context.js'
 import { enterState, insertJob, type JobFilter, type NewJob, noSuchJob, readJobs } from './store.js'
 import { jobsToTake, nextFence } from './taking.js'
 import { writeEnd } from './write-end.js'
@@ -223,14 +223,7 @@ export class JobRunner {
   async #run(row: JobRow, signal: AbortSignal): Promise<void> {
     const log = this.deps.log.child({ job: row.id, kind: row.kind })
     const kind = this.#kinds.get(row.kind)
-    const steps = await this.deps.store
-      .selectFrom('job_step')
-      .select(['target', 'step', 'result'])
-      .where('job_id', '=', row.id)
-      .execute()
-    const journal = new Map(
-      steps.map((step) => [`${step.target}\n${step.step}`, JSON.parse(step.result) as unknown]),
-    )
+    const journal = await journalOf(this.deps.store, row.id)
     const context = new JobContext<never>(
       {
         id: row.id,

@@ -24,49 +24,59 @@ export function defineJob(deps: MachineJobDeps): JobKind<DefineInput> {
   return {
     kind: 'define',
     run: async (context) => {
-      const { machines, diskBytes, created } = context.input
-      const make = async (machine: JobMachine): Promise<string> => {
-        try {
-          if (context.isDone(machine.name, TAKEN_BACK))
-            throw new BrokerError(
-              context.signal.aborted ? 'cancelled' : 'hypervisor_refused',
-              await context.finish(machine.name, TAKEN_BACK, async () => ''),
-            )
-          if (created)
-            await context.step(machine.name, LOOKED, async () => {
-              await refuseForeign(deps, machine, diskBytes !== null)
-            })
-          if (diskBytes !== null) {
-            await context.step(machine.name, 'disk', async () => {
-              await deps.hypervisors.link(machine.hypervisor).request(
-                'image_create',
-                { name: `${machine.name}.qcow2`, size_bytes: diskBytes, owner: machine.id },
-                {
-                  operation: context.operation(machine.name, 'disk'),
-                  fence: context.job.fence,
-                  signal: context.signal,
-                },
-              )
-            })
-          }
-          await context.step(machine.name, 'define', async () => {
-            await defineMachine(deps, machine.id, context.signal, context.input.asked)
-          })
-        } catch (error) {
-          if (!created) {
-            await restore(deps, context.input, machine, error)
-            throw error
-          }
-          await context.finish(machine.name, TAKEN_BACK, async () => sentenceOf(error))
-          await unmake(deps, context, machine)
-          throw error
-        }
-        deps.observer.look(machine.hypervisor)
-        return ''
-      }
-      await eachMachine(context, machines, make, AT_ONCE)
+      await eachMachine(
+        context,
+        context.input.machines,
+        async (machine) => await makeOne(deps, context, machine),
+        AT_ONCE,
+      )
     },
   }
+}
+
+async function makeOne(
+  deps: MachineJobDeps,
+  context: JobContext<DefineInput>,
+  machine: JobMachine,
+): Promise<string> {
+  const { diskBytes, created } = context.input
+  try {
+    if (context.isDone(machine.name, TAKEN_BACK))
+      throw new BrokerError(
+        context.signal.aborted ? 'cancelled' : 'hypervisor_refused',
+        await context.finish(machine.name, TAKEN_BACK, async () => ''),
+      )
+    if (created)
+      await context.step(machine.name, LOOKED, async () => {
+        await refuseForeign(deps, machine, diskBytes !== null)
+      })
+    if (diskBytes !== null) {
+      await context.step(machine.name, 'disk', async () => {
+        await deps.hypervisors.link(machine.hypervisor).request(
+          'image_create',
+          { name: `${machine.name}.qcow2`, size_bytes: diskBytes, owner: machine.id },
+          {
+            operation: context.operation(machine.name, 'disk'),
+            fence: context.job.fence,
+            signal: context.signal,
+          },
+        )
+      })
+    }
+    await context.step(machine.name, 'define', async () => {
+      await defineMachine(deps, machine.id, context.signal, context.input.asked)
+    })
+  } catch (error) {
+    if (!created) {
+      await restore(deps, context.input, machine, error)
+      throw error
+    }
+    await context.finish(machine.name, TAKEN_BACK, async () => sentenceOf(error))
+    await unmake(deps, context, machine)
+    throw error
+  }
+  deps.observer.look(machine.hypervisor)
+  return ''
 }
 
 /**

@@ -65,18 +65,7 @@ async function deleteOne(
     .executeTakeFirst()
   if (!row) return 'It was gone already.'
   if (!context.isDone(machine.name, 'off')) context.refuseIfCancelled()
-  const left = await deps.store
-    .selectFrom('machine')
-    .select('name')
-    .where('parent_id', '=', machine.id)
-    .where('type', '=', 'vdi')
-    .limit(1)
-    .executeTakeFirst()
-  if (left)
-    throw new BrokerError(
-      'has_dependants',
-      `${left.name}, which is made from ${machine.name}, could not be deleted.`,
-    )
+  await refuseDependants(deps, machine)
   const link = deps.hypervisors.link(machine.hypervisor)
   // The only place where a cancel stops it: a machine without its domain, or without its disk, is of no use to anybody.
   const forget = await context.step(machine.name, 'off', async () => {
@@ -103,6 +92,21 @@ async function deleteOne(
     })
   })
   return stays
+}
+
+async function refuseDependants(deps: MachineJobDeps, machine: JobMachine): Promise<void> {
+  const left = await deps.store
+    .selectFrom('machine')
+    .select('name')
+    .where('parent_id', '=', machine.id)
+    .where('type', '=', 'vdi')
+    .limit(1)
+    .executeTakeFirst()
+  if (left)
+    throw new BrokerError(
+      'has_dependants',
+      `${left.name}, which is made from ${machine.name}, could not be deleted.`,
+    )
 }
 
 /** Where a machine's own disk is on its host, in the words of the helper. */

@@ -22,6 +22,7 @@ import type { Observer } from './observer.js'
 import { nameOf } from './parents.js'
 import type { PopulateInput } from './populate-job.js'
 import { childrenOf, requireType } from './store.js'
+import type { GenerationRow, MachineRow } from '../store/tables.js'
 
 export interface GoldenImagesDeps {
   readonly store: Store
@@ -103,19 +104,7 @@ export class GoldenImages {
           'not_found',
           `No vdi machine is made from ${name}: create some with "berth machine create --type vdi --parent ${name}".`,
         )
-      const input: PopulateInput = {
-        initial: { id: initial.id, name: initial.name },
-        machines: rows.map(toJobMachine),
-        force: request.force ?? false,
-        start: request.start ?? false,
-        generation: {
-          id: generation.id,
-          name: generationName(generation),
-          file: generation.file,
-          sha256: generation.sha256 ?? '',
-          bytes: generation.bytes ?? 0,
-        },
-      }
+      const input = populateInput(initial, rows, generation, request)
       const holders = await copiesOf(tx, generation.id)
       const carryTo = [...new Set(rows.map((row) => row.hypervisor))].filter(
         (hypervisor) => !holders.includes(hypervisor),
@@ -200,5 +189,26 @@ export class GoldenImages {
       this.deps.store,
       await requireType(this.deps.store, name, ['initial']),
     )
+  }
+}
+
+function populateInput(
+  initial: MachineRow,
+  rows: readonly MachineRow[],
+  generation: GenerationRow,
+  request: PopulateRequest,
+): PopulateInput {
+  return {
+    initial: { id: initial.id, name: initial.name },
+    machines: rows.map(toJobMachine),
+    force: request.force ?? false,
+    start: request.start ?? false,
+    generation: {
+      id: generation.id,
+      name: generationName(generation),
+      file: generation.file,
+      sha256: generation.sha256 ?? '',
+      bytes: generation.bytes ?? 0,
+    },
   }
 }

@@ -27,16 +27,11 @@ export async function createPool(
   const golden = wish.from === undefined ? null : await requireMachine(tx, wish.from)
   const size = firstSize(wish, golden)
   const policy = checkedPolicy({ ...defaultPolicy(), min: size, ...wish.policy })
-  const hardware: Hardware = {
-    ...(golden && golden.type !== 'initial' ? { golden: golden.name } : {}),
-    ...given(wish, ['memoryMib', 'vcpus', 'network', 'discardChanges']),
-  }
+  const hardware = hardwareOf(wish, golden)
   await refuseTaken(tx, wish.name)
   const id = randomUUID()
   const now = deps.now()
-  const hypervisors = await Promise.all(
-    (wish.hypervisors ?? []).map(async (name) => await knownHypervisor(tx, name)),
-  )
+  const hypervisors = await knownHypervisors(tx, wish)
   await tx
     .insertInto('pool')
     .values({
@@ -67,6 +62,17 @@ export async function createPool(
     job:
       size === 0 ? null : await buildMembers(deps.jobs, tx, { id, name: wish.name }, missing, by),
   }
+}
+
+function hardwareOf(wish: PoolCreate, golden: MachineRow | null): Hardware {
+  return {
+    ...(golden && golden.type !== 'initial' ? { golden: golden.name } : {}),
+    ...given(wish, ['memoryMib', 'vcpus', 'network', 'discardChanges']),
+  }
+}
+
+async function knownHypervisors(tx: Queries, { hypervisors = [] }: PoolCreate): Promise<string[]> {
+  return await Promise.all(hypervisors.map(async (name) => await knownHypervisor(tx, name)))
 }
 
 /** How many members it builds at first. Throws `invalid_request` where they could be made from nothing. */

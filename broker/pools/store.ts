@@ -139,6 +139,15 @@ export async function refreshMembers(
           .end()
           .as('claimable'),
       )
+      const running = machine.select((of) =>
+        of
+          .case()
+          .when('machine.power', '=', 'running')
+          .then(of.lit<0 | 1>(1))
+          .else(of.lit<0 | 1>(0))
+          .end()
+          .as('running'),
+      )
       return {
         claimable: eb.fn.coalesce(claimable, eb.lit<0 | 1 | 2>(0)),
         fresh: eb.fn.coalesce(desktop.select('desktop.fresh'), eb.ref('pool_member.fresh')),
@@ -148,18 +157,7 @@ export async function refreshMembers(
           eb.ref('pool_member.hypervisor'),
         ),
         name: eb.fn.coalesce(machine.select('machine.name'), eb.ref('pool_member.name')),
-        running: eb.fn.coalesce(
-          machine.select((of) =>
-            of
-              .case()
-              .when('machine.power', '=', 'running')
-              .then(of.lit<0 | 1>(1))
-              .else(of.lit<0 | 1>(0))
-              .end()
-              .as('running'),
-          ),
-          eb.lit<0 | 1>(0),
-        ),
+        running: eb.fn.coalesce(running, eb.lit<0 | 1>(0)),
       }
     })
     .where('machine_id', 'in', [...machineIds])

@@ -76,6 +76,14 @@ export class Reader {
         node,
         `this <${element}> offers nothing: it needs <protocol> and a machine, or <target> elements`,
       )
+    return {
+      ...this.#whom(node),
+      targets: targets.filter((target) => target !== null),
+      viewer: this.#viewer(node),
+    }
+  }
+
+  #whom(node: XmlNode): Pick<ClientEntry, 'mac' | 'ip' | 'cidr' | 'hostname'> {
     const ip = this.#attribute(
       node,
       '@_ip',
@@ -105,8 +113,6 @@ export class Reader {
       ip: ip === null ? null : ipaddr.process(ip).toString(),
       cidr: cidr === null ? null : ipaddr.parseCIDR(cidr),
       hostname: hostname?.toLowerCase() ?? null,
-      targets: targets.filter((target) => target !== null),
-      viewer: this.#viewer(node),
     }
   }
 

@@ -108,9 +108,10 @@ export class ThinClients {
     this.#opening = new Opening({ ...deps, console }, (machineId) => {
       this.#parking.tell(`machine:${machineId}`)
     })
-    this.logins = new DeviceLogins({ ...deps, idleMs: deps.loginIdleMs, now }, (deviceId) => {
+    const tell = (deviceId: string): void => {
       this.#parking.tell(deviceTopic(deviceId))
-    })
+    }
+    this.logins = new DeviceLogins({ ...deps, idleMs: deps.loginIdleMs, now }, tell)
     this.codes = new DeviceCodes({ ...deps, limits: deps.users.limits, now })
     this.desktops = new PersonDesktops({
       ...deps,
@@ -119,9 +120,6 @@ export class ThinClients {
       opening: this.#opening,
     })
     this.#seen = new SeenDevices(deps.store, deps.onSeen)
-    const tell = (deviceId: string): void => {
-      this.#parking.tell(deviceTopic(deviceId))
-    }
     this.orders = new Orders({ store: deps.store, log: deps.log, tell, now })
     const askers = new Askers(deps.codeSecret, now)
     this.#identities = new Identities({ ...deps, askers, tell, now })
@@ -139,8 +137,13 @@ export class ThinClients {
       this.#refuseStopping()
     }
     const common = { orders: this.orders, seen: this.#seen, refuseStopping }
-    const evaluations = new Evaluations({
-      ...deps,
+    this.#asking = { ...common, evaluations: this.#evaluations() }
+    this.#reporting = { ...deps, ...common, logins: this.logins }
+  }
+
+  #evaluations(): Evaluations {
+    return new Evaluations({
+      ...this.deps,
       identities: this.#identities,
       seen: this.#seen,
       opening: this.#opening,
@@ -148,8 +151,6 @@ export class ThinClients {
       parking: this.#parking,
       now: () => performance.now(),
     })
-    this.#asking = { ...common, evaluations }
-    this.#reporting = { ...deps, ...common, logins: this.logins }
   }
 
   /** Accounts were made, changed or removed. */
