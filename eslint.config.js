@@ -71,7 +71,7 @@ export default defineConfig([
   },
   {
     // A function that has more ways through it tells several stories.
-    files: ['{broker,cli,thin-client,bench,demo,docs}/**/*.ts'],
+    files: ['{broker,cli,thin-client,web,bench,demo,docs}/**/*.{ts,tsx}'],
     rules: { complexity: ['error', 12], 'max-statements': ['error', 25] },
   },
   {
