@@ -5,7 +5,7 @@ import type { Desktop } from '../../broker/api/assignments.js'
 import type { Machine } from '../../broker/api/machines.js'
 import { path } from '../api/client.js'
 import { mibText } from '../parts/amounts.js'
-import type { Column } from '../parts/data-table.js'
+import type { Column } from '../parts/column.js'
 import { PowerLabel } from './power-label.js'
 
 /** What is shown of a machine in the long table. */
