@@ -1,17 +1,23 @@
 import { Alert, Button } from '@patternfly/react-core'
-import { type ReactElement, useState } from 'react'
+import { type ReactElement, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
-import type { ClientsXmlState } from '../../broker/api/thin-clients.js'
+import type { ClientsXmlState, Fault } from '../../broker/api/thin-clients.js'
 import type { Session } from '../../broker/api/users.js'
 import { useGet } from '../api/queries.js'
 import { ErrorAlert } from '../frame/error-state.js'
+import { lazyPart } from '../frame/lazy-part.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { StateLabel } from '../parts/state-label.js'
 import { type Editing, type Result, resultOf, useCheck, useEditing } from './draft.js'
 import { SaveDialogue } from './save-dialogue.js'
-import { TextEditor } from './text-editor.js'
+
+// As large as all other pages of the house together: it comes when the text is looked at.
+const TextEditor = lazyPart(async () => (await import('./text-editor.js')).TextEditor)
+
+/** The same at each time, so that the editor sees that nothing is new. */
+const NO_FAULTS: readonly Fault[] = []
 
 /** The file that says which device gets what: checked while one types, compared before it is saved. */
 export function ClientsXml({ session }: { session: Session }): ReactElement {
@@ -55,12 +61,14 @@ function Editor({ state, admin }: { state: ClientsXmlState; admin: boolean }): R
           }}
         />
       </div>
-      <TextEditor
-        text={text}
-        onChange={editing.type}
-        faults={checked?.answer?.faults ?? []}
-        readOnly={!admin}
-      />
+      <Suspense fallback={<div className="berth-editor" />}>
+        <TextEditor
+          text={text}
+          onChange={editing.type}
+          faults={checked?.answer?.faults ?? NO_FAULTS}
+          readOnly={!admin}
+        />
+      </Suspense>
       {saving && draft && (
         <SaveDialogue
           draft={draft}
