@@ -8,12 +8,43 @@ import { api } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
 import { Actions } from '../parts/actions.js'
 import { Confirm } from '../parts/confirm.js'
-import type { Column } from '../parts/column.js'
+import { type ColumnPlan, useColumns } from '../parts/column.js'
 import { DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { GrantForm } from './grant-form.js'
 import { Roles } from './roles.js'
+
+const COLUMNS: ReadonlyArray<ColumnPlan<Grant>> = [
+  {
+    key: 'object',
+    name: (t) => t('grants.object'),
+    cell: (grant, t) => (
+      <Link to={`/${grant.kind}s/${grant.object}`}>
+        {t(`kinds.${grant.kind}`)} {grant.object}
+      </Link>
+    ),
+    value: (grant) => `${grant.kind} ${grant.object}`,
+  },
+  {
+    key: 'subject',
+    name: (t) => t('grants.subject'),
+    cell: (grant, t) =>
+      grant.subjectKind === 'user' ? (
+        <Link to={`/people/${encodeURIComponent(grant.subject)}`}>{grant.subject}</Link>
+      ) : (
+        t('grants.role', { role: grant.subject })
+      ),
+    value: (grant) => `${grant.subjectKind} ${grant.subject}`,
+  },
+  {
+    key: 'verbs',
+    name: (t) => t('grants.may'),
+    cell: (grant, t) => grant.verbs.map((verb) => t(`verbs.${verb}`)).join(', '),
+    value: (grant) => grant.verbs.join(' '),
+    width: 'minmax(5rem, 2fr)',
+  },
+]
 
 /** Who may do what with which pool or machine. */
 export function Grants({ session }: { session: Session }): ReactElement {
@@ -22,36 +53,7 @@ export function Grants({ session }: { session: Session }): ReactElement {
   const [taking, setTaking] = useState<Grant | null>(null)
   const grants = useGet<{ grants: Grant[] }>('/grants', ['grants'])
   const admin = session.role === 'admin'
-  const columns: ReadonlyArray<Column<Grant>> = [
-    {
-      key: 'object',
-      name: t('grants.object'),
-      cell: (grant) => (
-        <Link to={`/${grant.kind}s/${grant.object}`}>
-          {t(`kinds.${grant.kind}`)} {grant.object}
-        </Link>
-      ),
-      value: (grant) => `${grant.kind} ${grant.object}`,
-    },
-    {
-      key: 'subject',
-      name: t('grants.subject'),
-      cell: (grant) =>
-        grant.subjectKind === 'user' ? (
-          <Link to={`/people/${encodeURIComponent(grant.subject)}`}>{grant.subject}</Link>
-        ) : (
-          t('grants.role', { role: grant.subject })
-        ),
-      value: (grant) => `${grant.subjectKind} ${grant.subject}`,
-    },
-    {
-      key: 'verbs',
-      name: t('grants.may'),
-      cell: (grant) => grant.verbs.map((verb) => t(`verbs.${verb}`)).join(', '),
-      value: (grant) => grant.verbs.join(' '),
-      width: 'minmax(5rem, 2fr)',
-    },
-  ]
+  const columns = useColumns(COLUMNS)
   return (
     <>
       <PageHead title={t('navigation.grants')} about={t('grants.about')}>

@@ -6,7 +6,7 @@ import type { ThinClient } from '../../broker/api/thin-clients.js'
 import type { Session } from '../../broker/api/users.js'
 import { useGet } from '../api/queries.js'
 import { pageWays } from '../frame/page-ways.js'
-import type { Column } from '../parts/column.js'
+import { type ColumnPlan, useColumns } from '../parts/column.js'
 import { DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
@@ -36,6 +36,85 @@ export function ThinClients({ session }: { session: Session }): ReactElement {
   )
 }
 
+const COLUMNS: ReadonlyArray<ColumnPlan<ThinClient>> = [
+  {
+    key: 'name',
+    name: (t) => t('thinClients.name'),
+    cell: (device) => <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>,
+    value: nameOf,
+    width: 'minmax(6rem, 1fr)',
+  },
+  {
+    key: 'state',
+    name: (t) => t('thinClients.state'),
+    cell: (device) => <DeviceState device={device} />,
+    value: (device) => device.state ?? '',
+    width: 'minmax(7.5rem, 0.8fr)',
+  },
+  {
+    key: 'sentence',
+    name: (t) => t('thinClients.sentence'),
+    cell: (device, t) => pageWays(t, device.sentence),
+    value: (device) => `${device.sentence} ${device.note}`,
+    width: 'minmax(8rem, 2fr)',
+    wideOnly: true,
+    rank: 5,
+  },
+  {
+    key: 'showing',
+    name: (t) => t('thinClients.showing'),
+    cell: (device) => device.showing ?? '–',
+    value: (device) => device.showing ?? '',
+    wideOnly: true,
+    rank: 4,
+  },
+  {
+    key: 'person',
+    name: (t) => t('thinClients.person'),
+    cell: (device) => device.person ?? '–',
+    value: (device) => device.person ?? '',
+    width: 'minmax(5rem, 0.8fr)',
+    wideOnly: true,
+    rank: 3,
+  },
+  {
+    key: 'address',
+    name: (t) => t('thinClients.address'),
+    cell: (device) => <span className="berth-mono">{device.address}</span>,
+    value: (device) => device.address,
+    width: '8.5rem',
+    wideOnly: true,
+    rank: 6,
+  },
+  {
+    key: 'mac',
+    name: () => 'MAC',
+    cell: (device) => <span className="berth-mono">{device.mac}</span>,
+    value: (device) => device.macs.map(({ mac }) => mac).join(' '),
+    width: '9.5rem',
+    wideOnly: true,
+    rank: 2,
+  },
+  {
+    key: 'version',
+    name: (t) => t('thinClients.version'),
+    cell: (device) => device.version,
+    value: (device) => device.version,
+    width: '5.5rem',
+    wideOnly: true,
+    rank: 7,
+  },
+  {
+    key: 'seen',
+    name: (t) => t('thinClients.seen'),
+    cell: (device) => <LastSeen device={device} />,
+    value: (device) => (device.here ? '9' : device.lastSeen),
+    width: 'minmax(6.5rem, 0.7fr)',
+    wideOnly: true,
+    rank: 1,
+  },
+]
+
 function Listed({
   devices,
   admin,
@@ -47,84 +126,7 @@ function Listed({
   const [doing, setDoing] = useState<{ deed: Deed; devices: readonly ThinClient[] } | null>(null)
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const chosen = devices.filter(({ id, accepted }) => accepted && selected.has(id))
-  const columns: ReadonlyArray<Column<ThinClient>> = [
-    {
-      key: 'name',
-      name: t('thinClients.name'),
-      cell: (device) => <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>,
-      value: nameOf,
-      width: 'minmax(6rem, 1fr)',
-    },
-    {
-      key: 'state',
-      name: t('thinClients.state'),
-      cell: (device) => <DeviceState device={device} />,
-      value: (device) => device.state ?? '',
-      width: 'minmax(7.5rem, 0.8fr)',
-    },
-    {
-      key: 'sentence',
-      name: t('thinClients.sentence'),
-      cell: (device) => pageWays(t, device.sentence),
-      value: (device) => `${device.sentence} ${device.note}`,
-      width: 'minmax(8rem, 2fr)',
-      wideOnly: true,
-      rank: 5,
-    },
-    {
-      key: 'showing',
-      name: t('thinClients.showing'),
-      cell: (device) => device.showing ?? '–',
-      value: (device) => device.showing ?? '',
-      wideOnly: true,
-      rank: 4,
-    },
-    {
-      key: 'person',
-      name: t('thinClients.person'),
-      cell: (device) => device.person ?? '–',
-      value: (device) => device.person ?? '',
-      width: 'minmax(5rem, 0.8fr)',
-      wideOnly: true,
-      rank: 3,
-    },
-    {
-      key: 'address',
-      name: t('thinClients.address'),
-      cell: (device) => <span className="berth-mono">{device.address}</span>,
-      value: (device) => device.address,
-      width: '8.5rem',
-      wideOnly: true,
-      rank: 6,
-    },
-    {
-      key: 'mac',
-      name: 'MAC',
-      cell: (device) => <span className="berth-mono">{device.mac}</span>,
-      value: (device) => device.macs.map(({ mac }) => mac).join(' '),
-      width: '9.5rem',
-      wideOnly: true,
-      rank: 2,
-    },
-    {
-      key: 'version',
-      name: t('thinClients.version'),
-      cell: (device) => device.version,
-      value: (device) => device.version,
-      width: '5.5rem',
-      wideOnly: true,
-      rank: 7,
-    },
-    {
-      key: 'seen',
-      name: t('thinClients.seen'),
-      cell: (device) => <LastSeen device={device} />,
-      value: (device) => (device.here ? '9' : device.lastSeen),
-      width: 'minmax(6.5rem, 0.7fr)',
-      wideOnly: true,
-      rank: 1,
-    },
-  ]
+  const columns = useColumns(COLUMNS)
   const tools =
     admin &&
     (['message', 'reconnect', 'reboot'] as const).map((deed) => (
