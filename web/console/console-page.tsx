@@ -14,14 +14,13 @@ import { Toolbar } from './toolbar.js'
 import { TouchKeyboard } from './touch-keyboard.js'
 import { allowedOn, useFocusOnScreen, useScaling, useScreen } from './use-screen.js'
 
+interface ConsolePageProps {
+  readonly session: Session
+  readonly connected: boolean
+}
+
 /** The screen of a machine, in the whole window; `?watch=1` only looks. `connected`: the broker answers. */
-export function ConsolePage({
-  session,
-  connected,
-}: {
-  session: Session
-  connected: boolean
-}): ReactElement {
+export function ConsolePage({ session, connected }: ConsolePageProps): ReactElement {
   const { t } = useTranslation()
   const { name = '' } = useParams()
   const [params] = useSearchParams()

@@ -82,8 +82,13 @@ function isBusy({ desktop }: Offer, opener: Opener, { getting }: GetDesktop): bo
   return getting !== null || opener.startingSince !== null || desktop?.phase === 'preparing'
 }
 
+interface OpenSplitProps {
+  readonly offer: Offer
+  readonly opener: Opener
+}
+
 /** Opens in the way that was chosen last; the others stand beside it. */
-function OpenSplit({ offer, opener }: { offer: Offer; opener: Opener }): ReactElement {
+function OpenSplit({ offer, opener }: OpenSplitProps): ReactElement {
   const { t } = useTranslation()
   const [shown, setShown] = useState(false)
   const choose = (way: Way): void => {

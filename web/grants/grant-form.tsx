@@ -17,17 +17,16 @@ import { FormDialogue } from '../parts/form-dialogue.js'
 import { PersonField } from '../parts/person-field.js'
 import { type GrantDraft, grantAt, isWhole, moved, NEW_GRANT, verbsOf } from './grant-draft.js'
 
+interface GrantFormProps {
+  readonly grant: Grant | null
+  readonly close: () => void
+}
+
 /**
  * Gives a person or a role permissions on a pool or a machine. It shows what the subject has there
  * already, since saving replaces it.
  */
-export function GrantForm({
-  grant,
-  close,
-}: {
-  grant: Grant | null
-  close: () => void
-}): ReactElement {
+export function GrantForm({ grant, close }: GrantFormProps): ReactElement {
   const { t } = useTranslation()
   const [draft, setDraft] = useState<GrantDraft>(grant ? { ...grant, verbs: null } : NEW_GRANT)
   const grants = useGet<{ grants: Grant[] }>('/grants', ['grants'])
@@ -104,14 +103,13 @@ function Replaced({
   return <Alert isInline isLiveRegion variant="info" title={t('grants.has', { subject })} />
 }
 
+interface PlaceProps {
+  readonly draft: GrantPlace
+  readonly move: (part: Partial<GrantPlace>) => void
+}
+
 /** Whom, and on what. */
-function Place({
-  draft: { kind, object, subjectKind, subject },
-  move,
-}: {
-  draft: GrantPlace
-  move: (part: Partial<GrantPlace>) => void
-}): ReactElement {
+function Place({ draft: { kind, object, subjectKind, subject }, move }: PlaceProps): ReactElement {
   const { t } = useTranslation()
   const pools = useGet<{ pools: Pool[] }>('/pools', ['pools'])
   const machines = useGet<MachineList>('/machines', ['machines'])

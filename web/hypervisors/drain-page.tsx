@@ -147,16 +147,14 @@ interface Wish {
   readonly deadline: string
 }
 
+interface PlanProps {
+  readonly name: string
+  readonly state: DrainState
+  readonly admin: boolean
+}
+
 /** What it means, and for whom; then the question. */
-function Plan({
-  name,
-  state,
-  admin,
-}: {
-  name: string
-  state: DrainState
-  admin: boolean
-}): ReactElement {
+function Plan({ name, state, admin }: PlanProps): ReactElement {
   const { t } = useTranslation()
   const [wish, setWish] = useState<Wish>({ reason: '', message: '', deadline: '' })
   const [asking, setAsking] = useState(false)

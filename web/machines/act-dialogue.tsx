@@ -52,14 +52,13 @@ export function ActDialogue({
   )
 }
 
+interface ActOptionsProps {
+  readonly act: MachineAct
+  readonly change: (act: MachineAct) => void
+}
+
 /** What an act leaves to be chosen. */
-function ActOptions({
-  act,
-  change,
-}: {
-  act: MachineAct
-  change: (act: MachineAct) => void
-}): ReactElement | null {
+function ActOptions({ act, change }: ActOptionsProps): ReactElement | null {
   const { t } = useTranslation()
   if (act.kind === 'maintenance' && act.on)
     return (

@@ -57,13 +57,12 @@ interface PartProps {
   readonly set: (change: Partial<Wish>) => void
 }
 
-function CreateForm({
-  machines,
-  hypervisors,
-}: {
-  machines: readonly Machine[]
-  hypervisors: readonly Hypervisor[]
-}): ReactElement {
+interface CreateFormProps {
+  readonly machines: readonly Machine[]
+  readonly hypervisors: readonly Hypervisor[]
+}
+
+function CreateForm({ machines, hypervisors }: CreateFormProps): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const [type] = useParam('type')

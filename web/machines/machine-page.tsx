@@ -90,15 +90,13 @@ export function MachinePage({ session }: { session: Session }): ReactElement {
   )
 }
 
-function Details({
-  machine,
-  desktop,
-  admin,
-}: {
-  machine: Machine
-  desktop: Desktop | undefined
-  admin: boolean
-}): ReactElement {
+interface DetailsProps {
+  readonly machine: Machine
+  readonly desktop: Desktop | undefined
+  readonly admin: boolean
+}
+
+function Details({ machine, desktop, admin }: DetailsProps): ReactElement {
   const { t } = useTranslation()
   const [tab, setTab] = useParam('tab')
   return (
@@ -145,13 +143,12 @@ function Details({
   )
 }
 
-function About({
-  machine,
-  desktop,
-}: {
-  machine: Machine
-  desktop: Desktop | undefined
-}): ReactElement {
+interface AboutProps {
+  readonly machine: Machine
+  readonly desktop: Desktop | undefined
+}
+
+function About({ machine, desktop }: AboutProps): ReactElement {
   const { t } = useTranslation()
   const parent =
     machine.parent === null ? (

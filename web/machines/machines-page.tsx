@@ -58,7 +58,12 @@ const groupings: Readonly<Record<string, (machine: Machine) => string>> = {
 const idOf = ({ id }: Machine): string => id
 const nameOf = ({ name }: Machine): string => name
 
-function List({ all, admin }: { all: readonly Machine[]; admin: boolean }): ReactElement {
+interface ListProps {
+  readonly all: readonly Machine[]
+  readonly admin: boolean
+}
+
+function List({ all, admin }: ListProps): ReactElement {
   const { t } = useTranslation()
   const desktops = useDesktops()
   const { run, begin, forget } = useRun('berth-run')

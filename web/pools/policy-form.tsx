@@ -19,11 +19,16 @@ import { ScheduleFields } from './schedule-fields.js'
 const NUMBERS = ['min', 'max', 'spares', 'maxPerUser'] as const
 const SWITCHES = ['clipboard', 'fileTransfer', 'usb', 'loginOnAssignment'] as const
 
+interface PolicyFormProps {
+  readonly pool: Pool
+  readonly close: () => void
+}
+
 /**
  * The whole policy of a pool. Only what was changed is sent, so two who change different things do
  * not undo each other.
  */
-export function PolicyForm({ pool, close }: { pool: Pool; close: () => void }): ReactElement {
+export function PolicyForm({ pool, close }: PolicyFormProps): ReactElement {
   const { t, i18n } = useTranslation()
   const [before] = useState(() => draftOf(pool.policy, i18n.language))
   const [draft, setDraft] = useState<Draft>(before)

@@ -220,15 +220,13 @@ const MEMBERS_WITH_REASON: ReadonlyArray<ColumnPlan<PoolMember>> = [
   },
 ]
 
-function Members({
-  pool,
-  members,
-  admin,
-}: {
-  pool: Pool
-  members: readonly PoolMember[]
-  admin: boolean
-}): ReactElement {
+interface MembersProps {
+  readonly pool: Pool
+  readonly members: readonly PoolMember[]
+  readonly admin: boolean
+}
+
+function Members({ pool, members, admin }: MembersProps): ReactElement {
   const { t } = useTranslation()
   const [doing, setDoing] = useState<{ deed: MemberDeed; member: PoolMember } | null>(null)
   const hasReasons = members.some(({ reason }) => reason !== '')

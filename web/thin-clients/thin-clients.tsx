@@ -115,13 +115,12 @@ const COLUMNS: ReadonlyArray<ColumnPlan<ThinClient>> = [
   },
 ]
 
-function Listed({
-  devices,
-  admin,
-}: {
-  devices: readonly ThinClient[]
-  admin: boolean
-}): ReactElement {
+interface ListedProps {
+  readonly devices: readonly ThinClient[]
+  readonly admin: boolean
+}
+
+function Listed({ devices, admin }: ListedProps): ReactElement {
   const { t } = useTranslation()
   const [doing, setDoing] = useState<{ deed: Deed; devices: readonly ThinClient[] } | null>(null)
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
