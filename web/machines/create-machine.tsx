@@ -117,7 +117,7 @@ function CreateForm({ machines, hypervisors }: CreateFormProps): ReactElement {
 function Kind({ wish, set, machines }: PartProps & { machines: readonly Machine[] }): ReactElement {
   const { t } = useTranslation()
   const parentType = PARENT_TYPE[wish.type]
-  const parents = machines.filter(({ type }) => type === parentType)
+  const parents = machines.filter(({ type }) => type === parentType).map(({ name }) => name)
   return (
     <FormSection title={t('machines.what')} titleElement="h2">
       <ChoiceField
@@ -130,22 +130,7 @@ function Kind({ wish, set, machines }: PartProps & { machines: readonly Machine[
         options={MACHINE_TYPES.map((value) => ({ value, name: t(`machines.types.${value}`) }))}
         about={t(`machines.typeMeanings.${wish.type}`)}
       />
-      {parentType !== null && (
-        <ChoiceField
-          id="parent"
-          label={t('machines.parent')}
-          required
-          value={wish.parent}
-          set={(value) => {
-            set({ parent: value })
-          }}
-          options={[
-            { value: '', name: t('machines.chooseParent') },
-            ...parents.map(({ name }) => ({ value: name, name })),
-          ]}
-          about={parents.length === 0 ? t('machines.noParents') : ''}
-        />
-      )}
+      {parentType !== null && <Parent wish={wish} set={set} names={parents} />}
       <TextField
         id="name"
         label={t('machines.name')}
@@ -156,6 +141,48 @@ function Kind({ wish, set, machines }: PartProps & { machines: readonly Machine[
         }}
         about={t('machines.nameAbout')}
       />
+      <Counts wish={wish} set={set} />
+      {parentType === null && (
+        <TextField
+          id="disk"
+          label={t('machines.disk')}
+          number
+          value={wish.diskGib}
+          set={(diskGib) => {
+            set({ diskGib })
+          }}
+        />
+      )}
+      {wish.type === 'vdi' && <Discards wish={wish} set={set} />}
+    </FormSection>
+  )
+}
+
+function Parent({ wish, set, names }: PartProps & { names: readonly string[] }): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <ChoiceField
+      id="parent"
+      label={t('machines.parent')}
+      required
+      value={wish.parent}
+      set={(value) => {
+        set({ parent: value })
+      }}
+      options={[
+        { value: '', name: t('machines.chooseParent') },
+        ...names.map((name) => ({ value: name, name })),
+      ]}
+      about={names.length === 0 ? t('machines.noParents') : ''}
+    />
+  )
+}
+
+/** How many, and from which number on. */
+function Counts({ wish, set }: PartProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
       <TextField
         id="count"
         label={t('machines.count')}
@@ -176,29 +203,25 @@ function Kind({ wish, set, machines }: PartProps & { machines: readonly Machine[
           }}
         />
       )}
-      {parentType === null && (
-        <TextField
-          id="disk"
-          label={t('machines.disk')}
-          number
-          value={wish.diskGib}
-          set={(diskGib) => {
-            set({ diskGib })
-          }}
-        />
-      )}
-      {wish.type === 'vdi' && (
-        <CheckField
-          id="discard"
-          label={t('machines.virtualSnapshot')}
-          about={t('machines.discards')}
-          value={wish.discardChanges}
-          set={(discardChanges) => {
-            set({ discardChanges })
-          }}
-        />
-      )}
-      {wish.type === 'vdi' && wish.discardChanges && (
+    </>
+  )
+}
+
+/** Whether changes are thrown away, and when. */
+function Discards({ wish, set }: PartProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
+      <CheckField
+        id="discard"
+        label={t('machines.virtualSnapshot')}
+        about={t('machines.discards')}
+        value={wish.discardChanges}
+        set={(discardChanges) => {
+          set({ discardChanges })
+        }}
+      />
+      {wish.discardChanges && (
         <CheckField
           id="discard-reboot"
           label={t('machines.discardOnReboot')}
@@ -208,7 +231,7 @@ function Kind({ wish, set, machines }: PartProps & { machines: readonly Machine[
           }}
         />
       )}
-    </FormSection>
+    </>
   )
 }
 

@@ -7,7 +7,7 @@ import type { Session } from '../../broker/api/users.js'
 import { useGet } from '../api/queries.js'
 import { pageWays } from '../frame/page-ways.js'
 import { type ColumnPlan, useColumns } from '../parts/column.js'
-import { DataTable } from '../parts/data-table.js'
+import { DataTable, type DataTableProps } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { DeviceActions } from './device-actions.js'
@@ -121,62 +121,29 @@ interface ListedProps {
 }
 
 function Listed({ devices, admin }: ListedProps): ReactElement {
-  const { t } = useTranslation()
-  const [doing, setDoing] = useState<{ deed: Deed; devices: readonly ThinClient[] } | null>(null)
+  const [doing, setDoing] = useState<Doing | null>(null)
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const chosen = devices.filter(({ id, accepted }) => accepted && selected.has(id))
-  const columns = useColumns(COLUMNS)
-  const tools =
-    admin &&
-    (['message', 'reconnect', 'reboot'] as const).map((deed) => (
-      <ToolbarItem key={deed}>
-        <Button
-          variant="secondary"
-          isDisabled={chosen.length === 0}
-          onClick={() => {
-            setDoing({ deed, devices: chosen })
-          }}
-        >
-          {t(`thinClients.deeds.${deed}`)}
-          {chosen.length > 0 && ` (${chosen.length})`}
-        </Button>
-      </ToolbarItem>
-    ))
+  const doTo = (deed: Deed, device: ThinClient): void => {
+    setDoing({ deed, devices: [device] })
+  }
+  const forAdmin = {
+    tools: <ChosenDeeds chosen={chosen} onDo={setDoing} />,
+    selected,
+    onSelect: setSelected,
+    actions: (device: ThinClient) => (
+      <DeviceActions
+        device={device}
+        onDeed={(deed) => {
+          doTo(deed, device)
+        }}
+      />
+    ),
+  }
   return (
     <>
-      <UnknownDevices
-        devices={devices}
-        onDeed={
-          admin
-            ? (deed, device) => {
-                setDoing({ deed, devices: [device] })
-              }
-            : null
-        }
-      />
-      <DataTable<ThinClient>
-        label={t('navigation.thinClients')}
-        rows={devices}
-        columns={columns}
-        idOf={({ id }) => id}
-        nameOf={nameOf}
-        empty={t('thinClients.none')}
-        tools={tools}
-        {...(admin
-          ? {
-              selected,
-              onSelect: setSelected,
-              actions: (device: ThinClient) => (
-                <DeviceActions
-                  device={device}
-                  onDeed={(deed) => {
-                    setDoing({ deed, devices: [device] })
-                  }}
-                />
-              ),
-            }
-          : {})}
-      />
+      <UnknownDevices devices={devices} onDeed={admin ? doTo : null} />
+      <DeviceTable devices={devices} {...(admin ? forAdmin : {})} />
       {doing && (
         <DeedDialogue
           {...doing}
@@ -185,6 +152,60 @@ function Listed({ devices, admin }: ListedProps): ReactElement {
           }}
         />
       )}
+    </>
+  )
+}
+
+interface Doing {
+  readonly deed: Deed
+  readonly devices: readonly ThinClient[]
+}
+
+function DeviceTable({
+  devices,
+  ...forAdmin
+}: { devices: readonly ThinClient[] } & Pick<
+  DataTableProps<ThinClient>,
+  'tools' | 'selected' | 'onSelect' | 'actions'
+>): ReactElement {
+  const { t } = useTranslation()
+  const columns = useColumns(COLUMNS)
+  return (
+    <DataTable<ThinClient>
+      label={t('navigation.thinClients')}
+      rows={devices}
+      columns={columns}
+      idOf={({ id }) => id}
+      nameOf={nameOf}
+      empty={t('thinClients.none')}
+      {...forAdmin}
+    />
+  )
+}
+
+interface ChosenDeedsProps {
+  readonly chosen: readonly ThinClient[]
+  readonly onDo: (doing: Doing) => void
+}
+
+function ChosenDeeds({ chosen, onDo }: ChosenDeedsProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
+      {(['message', 'reconnect', 'reboot'] as const).map((deed) => (
+        <ToolbarItem key={deed}>
+          <Button
+            variant="secondary"
+            isDisabled={chosen.length === 0}
+            onClick={() => {
+              onDo({ deed, devices: chosen })
+            }}
+          >
+            {t(`thinClients.deeds.${deed}`)}
+            {chosen.length > 0 && ` (${chosen.length})`}
+          </Button>
+        </ToolbarItem>
+      ))}
     </>
   )
 }

@@ -78,7 +78,6 @@ export function Tokens(): ReactElement {
   const lookAgain = (): void => {
     void queryClient.invalidateQueries({ queryKey: ['get', PATH] })
   }
-  const columns = useColumns(COLUMNS)
   return (
     <>
       <PageHead title={t('tokens.title')} about={t('tokens.about')}>
@@ -109,32 +108,43 @@ export function Tokens(): ReactElement {
         />
       )}
       <Loaded query={tokens}>
-        {(data) => (
-          <DataTable
-            label={t('tokens.title')}
-            rows={data.tokens}
-            columns={columns}
-            idOf={({ name }) => name}
-            nameOf={({ name }) => name}
-            empty={t('tokens.none')}
-            actions={(token) => (
-              <Actions
-                label={t('tokens.actionsOf', { name: token.name })}
-                actions={[
-                  {
-                    name: t('tokens.revoke'),
-                    isDanger: true,
-                    onClick: () => {
-                      setRevoking(token)
-                    },
-                  },
-                ]}
-              />
-            )}
-          />
-        )}
+        {(data) => <TokenTable tokens={data.tokens} revoke={setRevoking} />}
       </Loaded>
     </>
+  )
+}
+
+interface TokenTableProps {
+  readonly tokens: readonly Token[]
+  readonly revoke: (token: Token) => void
+}
+
+function TokenTable({ tokens, revoke }: TokenTableProps): ReactElement {
+  const { t } = useTranslation()
+  const columns = useColumns(COLUMNS)
+  return (
+    <DataTable
+      label={t('tokens.title')}
+      rows={tokens}
+      columns={columns}
+      idOf={({ name }) => name}
+      nameOf={({ name }) => name}
+      empty={t('tokens.none')}
+      actions={(token) => (
+        <Actions
+          label={t('tokens.actionsOf', { name: token.name })}
+          actions={[
+            {
+              name: t('tokens.revoke'),
+              isDanger: true,
+              onClick: () => {
+                revoke(token)
+              },
+            },
+          ]}
+        />
+      )}
+    />
   )
 }
 
