@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { pino } from 'pino'
 import { BERTH } from '../broker/audit/store.js'
 import { Claims } from '../broker/assignments/claims.js'
 import { Hosts } from '../broker/assignments/hosts.js'
+import { Events } from '../broker/events/bus.js'
 import type { Hypervisors } from '../broker/hypervisors/service.js'
 import type { Observer } from '../broker/machines/observer.js'
 import { defaultPolicy } from '../broker/pools/policy.js'
@@ -94,10 +96,15 @@ interface ClaimTimes {
 /** Milliseconds of each claim and each release in a pool of this size, half of it taken. */
 async function claimTimes(size: number, rounds: number): Promise<ClaimTimes> {
   const directory = mkdtempSync(join(ROOT, 'bench-out', 'claims-'))
-  const store = openStore(join(directory, 'berth.sqlite'))
+  const store = await openStore(join(directory, 'berth.sqlite'))
   try {
     await fill(store, size)
-    const claims = new Claims({ store, now: Date.now, hosts: hostsOf(store) })
+    const claims = new Claims({
+      store,
+      events: new Events(pino({ level: 'silent' })),
+      now: Date.now,
+      hosts: hostsOf(store),
+    })
     for (let index = 0; index < size / 2; index += 1)
       await claims.claim('p', `user:other-${index}`, BERTH, false)
     const times = { claims: [] as number[], releases: [] as number[] }
@@ -141,6 +148,7 @@ function hostsOf(store: Store): Hosts {
   }
   return new Hosts({
     store,
+    events: new Events(pino({ level: 'silent' })),
     now: Date.now,
     graceMs: 60_000,
     hypervisors: hypervisors as unknown as Hypervisors,

@@ -25,6 +25,7 @@ import { SESSION_COOKIE } from './users/browser.js'
 import type { Permissions } from './users/permissions.js'
 import { secureAnswers } from './security-headers.js'
 import { explainFaults } from './validation.js'
+import { refuseNul } from './nul.js'
 import { boundRequests } from './open-requests.js'
 import { serveWebPages } from './web-pages.js'
 
@@ -113,6 +114,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   secureAnswers(app)
   await app.register(cookie) // before the check of access, which reads them
   enforceAccess(app, deps)
+  refuseNul(app)
   shareAnswers(app, deps.changes)
   headAnswers(app)
   app.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text across sites without asking

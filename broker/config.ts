@@ -1,11 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { type Static, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { LineCounter, parseDocument, isMap, isScalar } from 'yaml'
 import { type Network, networkOf, networksOf } from './addresses.js'
-import { oneOf, strictObject } from './api/common.js'
 import {
   DirectorySettings,
   LOGIN_SETTINGS,
@@ -13,179 +11,16 @@ import {
   ProviderSettings,
   ProxySettings,
 } from './login-settings.js'
+import { placeFault } from './store/place.js'
 import { explainFaults } from './validation.js'
-
 explainFaults()
-
-const DURATION = Type.String({
-  pattern: '^P(?=.)(\\d+D)?(T(?=.)(\\d+H)?(\\d+M)?(\\d+(\\.\\d+)?S)?)?$',
-  description: 'ISO 8601, such as PT5M',
-})
-
-const Settings = strictObject({
-  'data-dir': Type.String({
-    default: '/var/lib/berth',
-    description: 'Database, keys, certificates; mode 0700',
-  }),
-  'listen-address': Type.String({
-    default: '::',
-    description: 'The address the broker listens on',
-  }),
-  'listen-port': Type.Integer({
-    default: 8443,
-    minimum: 0,
-    maximum: 65535,
-    description: 'The HTTPS port',
-  }),
-  'public-names': Type.Array(Type.String({ minLength: 1 }), {
-    default: [],
-    description:
-      'Names and addresses by which thin clients and browsers reach the broker; they go into ' +
-      'its certificate, and pages opened under another name are refused. Empty: the host ' +
-      'name, and pages under any',
-  }),
-  'tls-certificate': Type.String({
-    default: '',
-    description:
-      "A PEM certificate (chain) of your own instead of one from the broker's CA; a changed " +
-      'file is taken without a restart',
-  }),
-  'tls-key': Type.String({ default: '', description: 'The private key of tls-certificate' }),
-  'clients-xml': Type.String({
-    default: '/var/lib/berth/clients.xml',
-    description: 'Which thin client gets what',
-  }),
-  'thin-client-networks': Type.Array(Type.String(), {
-    default: [],
-    description:
-      'Networks (CIDR) from which an unknown thin client is given a key at first contact; empty: none',
-  }),
-  'trusted-proxies': Type.Array(Type.String(), {
-    default: [],
-    description:
-      'Addresses or networks of reverse proxies in front of the broker: what they say in ' +
-      'X-Forwarded-For, -Host, -Port and -Proto counts, and nobody else is believed; see ' +
-      'docs/how-to/reverse-proxy.md',
-  }),
-  'connections-per-address': Type.Integer({
-    default: 2_000,
-    minimum: 10,
-    maximum: 50_000,
-    description:
-      'Connections that one address (of IPv6: one /64) may hold at a time; addresses of ' +
-      'thin-client-networks may hold ten times as many, since a whole site may stand behind ' +
-      'one router. Behind a trusted proxy, open requests are counted instead',
-  }),
-  'console-proxy-port': Type.Integer({
-    default: 0,
-    minimum: 0,
-    maximum: 65535,
-    description:
-      'The port of the console proxy (plain HTTP, see docs/how-to/consoles.md); 0: none, ' +
-      'since a second open port should be a decision',
-  }),
-  'horizon-server': Type.String({
-    default: '',
-    description: 'The Horizon connection server of vmView targets',
-  }),
-  'release-after': {
-    ...DURATION,
-    default: 'PT5M',
-    description: 'How long after its viewer left a machine still counts as in use',
-  },
-  'shutdown-timeout': {
-    ...DURATION,
-    default: 'PT2M',
-    description: 'How long a guest may take to shut down before it is powered off',
-  },
-  'observe-every': {
-    ...DURATION,
-    default: 'PT30S',
-    description: 'How often every hypervisor is observed, besides its events',
-  },
-  'observation-age': {
-    ...DURATION,
-    default: 'PT2M',
-    description:
-      'What was observed longer ago counts as unknown, and what is unknown as in use; never ' +
-      'less than twice observe-every',
-  },
-  'observation-grace': {
-    ...DURATION,
-    default: 'PT1M',
-    description:
-      'How long a host and a machine must have been observed without a break before anything there is reclaimed',
-  },
-  'display-timeout': {
-    ...DURATION,
-    default: 'PT2S',
-    description: 'How long one QEMU may take to say who is connected to it',
-  },
-  'libvirt-processes': Type.Integer({
-    default: 1,
-    minimum: 1,
-    maximum: 32,
-    description: 'Processes that carry the libvirt calls',
-  }),
-  directories: Type.Array(DirectorySettings, {
-    default: [],
-    description: 'LDAP servers and Active Directory with the accounts of users; see below',
-  }),
-  'oidc-providers': Type.Array(ProviderSettings, {
-    default: [],
-    description: 'OpenID Connect providers with the accounts of users; see below',
-  }),
-  'trusted-proxy': Type.Union([ProxySettings, Type.Null()], {
-    default: null,
-    description: 'A proxy that authenticates users; see below',
-  }),
-  'session-idle': {
-    ...DURATION,
-    default: 'PT2H',
-    description: "A browser's session that nobody uses ends after this time",
-  },
-  'session-length': {
-    ...DURATION,
-    default: 'PT12H',
-    description: "A browser's session ends after this time in any case",
-  },
-  'token-lifetime': {
-    ...DURATION,
-    default: 'P366D',
-    description: 'No new token of a program is good for longer; those that exist keep their end',
-  },
-  'thin-client-login-idle': {
-    ...DURATION,
-    default: 'PT10M',
-    description: "A person's login at a thin client that shows no desktop ends after this time",
-  },
-  'keep-jobs': {
-    ...DURATION,
-    default: 'P30D',
-    description: 'Jobs that have ended are kept for this time',
-  },
-  'keep-events': {
-    ...DURATION,
-    default: 'P730D',
-    description: 'Events of the audit log are kept for this time; export them before',
-  },
-  'log-level': oneOf(['debug', 'info', 'warn', 'error'] as const, {
-    default: 'info',
-    description: 'How much is logged',
-  }),
-})
-type Settings = Static<typeof Settings>
-
-/** Every setting with its default and meaning, for docs/reference/settings.md. */
-export const SETTINGS: ReadonlyArray<{ name: string; default: string; meaning: string }> =
-  Object.entries(Settings.properties).map(([name, schema]) => ({
-    name,
-    default: JSON.stringify(schema['default']),
-    meaning: schema.description ?? '',
-  }))
+import { Settings } from './settings.js'
 
 export interface Config {
   readonly dataDir: string
+  /** The URL of a PostgreSQL database; null: SQLite, in the data directory. */
+  readonly store: string | null
+  readonly storePasswordFile: string
   readonly listenAddress: string
   readonly listenPort: number
   readonly publicNames: readonly string[]
@@ -283,6 +118,7 @@ function faultsOfMeaning(settings: Settings): Array<[keyof Settings, string]> {
       faults.push(['thin-client-networks', `"${network}" is not a network such as 10.1.0.0/16`])
   }
   faults.push(...proxyFaults(settings))
+  faults.push(...storeFaults(settings))
   if ((settings['tls-certificate'] === '') !== (settings['tls-key'] === ''))
     faults.push(['tls-key', 'tls-certificate and tls-key are given together or not at all'])
   if (durationMs(settings['token-lifetime']) < 60_000)
@@ -292,6 +128,16 @@ function faultsOfMeaning(settings: Settings): Array<[keyof Settings, string]> {
     faults.push(['display-timeout', 'it is between PT0.05S and PT1M'])
   faults.push(...loginFaults(settings, (text) => networkOf(text) !== null))
   return faults
+}
+
+function storeFaults({
+  store,
+  'store-password-file': file,
+}: Settings): Array<[keyof Settings, string]> {
+  if (store === 'sqlite')
+    return file === '' ? [] : [['store-password-file', 'SQLite has no password: leave it out']]
+  const fault = placeFault(store)
+  return fault === null ? [] : [['store', fault]]
 }
 
 /** Whom everybody is trusted to be, may say that they are anybody. */
@@ -314,6 +160,8 @@ function proxyFaults(settings: Settings): Array<[keyof Settings, string]> {
 function toConfig(settings: Settings): Config {
   return {
     dataDir: settings['data-dir'],
+    store: settings.store === 'sqlite' ? null : settings.store,
+    storePasswordFile: settings['store-password-file'],
     listenAddress: settings['listen-address'],
     listenPort: settings['listen-port'],
     publicNames: settings['public-names'].length > 0 ? settings['public-names'] : [hostname()],

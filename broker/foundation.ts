@@ -6,6 +6,9 @@ import { Changes } from './live/changes.js'
 import { lockDataDirectory } from './store/data-directory.js'
 import { openStore, type Store } from './store/open.js'
 
+/** The embedded database, in the data directory. */
+export const SQLITE_FILE = 'berth.sqlite'
+
 /**
  * What lies in the data directory: the database, whose writes are told to `changes`, and what the
  * broker proves itself with.
@@ -22,8 +25,12 @@ export interface Foundation {
 export async function openFoundation(config: Config, log: Logger): Promise<Foundation> {
   const unlock = lockDataDirectory(config.dataDir)
   const changes = new Changes()
-  const store = openStore(dataFile(config, 'berth.sqlite'), (table, kind) => {
-    changes.wrote(table, kind)
+  const store = await openStore(config.store ?? dataFile(config, SQLITE_FILE), {
+    onWrite: (table, kind) => {
+      changes.wrote(table, kind)
+    },
+    exclusive: true,
+    passwordFile: config.storePasswordFile,
   })
   const authority = await Authority.open(config.dataDir, () => isCaTrusted(store))
   const key = await ownKey(dataFile(config, 'ssh-key'), {

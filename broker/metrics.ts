@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { backgroundFailures } from './background.js'
 import type { Session } from './api/consoles.js'
-import type { Claims } from './assignments/claims.js'
+import type { Events } from './events/bus.js'
 import type { Hypervisors } from './hypervisors/service.js'
 import type { Occupancy } from './occupancy/occupancy.js'
 import type { Store } from './store/open.js'
@@ -10,7 +10,7 @@ export interface MetricsDeps {
   readonly store: Store
   readonly hypervisors: Hypervisors
   readonly occupancy: Occupancy
-  readonly claims: Claims
+  readonly events: Events
   readonly sessions: () => Promise<Session[]>
 }
 
@@ -28,13 +28,13 @@ const READY_SECONDS = [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300]
 export class Metrics {
   readonly #registry = new Registry()
 
-  constructor({ store, hypervisors, occupancy, claims, sessions }: MetricsDeps) {
+  constructor({ store, hypervisors, occupancy, events, sessions }: MetricsDeps) {
     collectDefaultMetrics({ register: this.#registry, prefix: 'berth_' })
     addMachines(this.#registry, store, hypervisors)
     addObservations(this.#registry, hypervisors, occupancy)
     addPools(this.#registry, store)
     addConsoles(this.#registry, sessions)
-    addClaims(this.#registry, claims)
+    addClaims(this.#registry, events)
     addBackground(this.#registry)
   }
 
@@ -208,7 +208,7 @@ function addConsoles(registry: Registry, sessions: MetricsDeps['sessions']): voi
   )
 }
 
-function addClaims(registry: Registry, claims: Claims): void {
+function addClaims(registry: Registry, events: Events): void {
   const latency = new Histogram({
     name: 'berth_claim_seconds',
     help: 'How long a claim took, by its result: given, queued or the code of the refusal',
@@ -229,13 +229,13 @@ function addClaims(registry: Registry, claims: Claims): void {
     labelNames: ['because'],
     registers: [registry],
   })
-  claims.on('claimed', (result, ms) => {
+  events.subscribe('claimAnswered', (result, ms) => {
     latency.observe({ result }, ms / 1_000)
   })
-  claims.on('prepared', (ms) => {
+  events.subscribe('desktopPrepared', (ms) => {
     ready.observe(ms / 1_000)
   })
-  claims.on('released', (because) => {
+  events.subscribe('assignmentReleased', (because) => {
     ended.inc({ because })
   })
 }

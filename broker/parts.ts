@@ -8,14 +8,17 @@ import { assembleConsoles, type ConsoleParts } from './consoles/assembly.js'
 import { assembleDoctor } from './doctor/assembly.js'
 import type { Doctor } from './doctor/service.js'
 import { assembleDraining, type Draining } from './draining/assembly.js'
+import { Events } from './events/bus.js'
 import type { Foundation } from './foundation.js'
 import { assembleHistory, type HistoryParts } from './history/assembly.js'
 import { assembleHypervisors, type HypervisorParts } from './hypervisors/assembly.js'
-import type { OpenLink } from './hypervisors/service.js'
+import type { OpenLink } from './hypervisors/hypervisor.js'
 import type { StepHook } from './jobs/context.js'
 import { JobRunner } from './jobs/runner.js'
 import { assembleMachines, type MachineParts } from './machines/assembly.js'
+import { FairClock } from './occupancy/fair-clock.js'
 import { Occupancy } from './occupancy/occupancy.js'
+import { Usage } from './occupancy/usage.js'
 import { assembleThinClients, type ThinClientParts } from './thin-clients/assembly.js'
 import { assemblePeople, type People } from './users/assembly.js'
 
@@ -29,6 +32,8 @@ export interface PartsDeps {
 
 interface Hosting extends HypervisorParts {
   readonly occupancy: Occupancy
+  readonly fairClock: FairClock
+  readonly usage: Usage
   readonly jobs: JobRunner
   readonly doctor: Doctor
 }
@@ -40,6 +45,7 @@ interface Desktops extends MachineParts, ConsoleParts {
 
 /** What each folder gives to the whole. */
 export interface Parts extends Hosting, Desktops, ThinClientParts, HistoryParts {
+  readonly events: Events
   readonly people: People
   readonly headLog: HeadLog
 }
@@ -50,7 +56,8 @@ const monotonicMs = (): number => performance.now()
 export async function assembleParts(deps: PartsDeps): Promise<Parts> {
   const { config, log, hook, foundation } = deps
   const { store, changes, authority } = foundation
-  const ground = { store, changes, authority, config, log, ...(hook ? { hook } : {}) }
+  const events = new Events(log)
+  const ground = { store, events, changes, authority, config, log, ...(hook ? { hook } : {}) }
   const facts = { facts: objectFacts(store), allFacts: allObjectFacts(store) }
   const people = await assemblePeople({ ...ground, ...facts })
   await chainOldRows(store)
@@ -69,12 +76,14 @@ export async function assembleParts(deps: PartsDeps): Promise<Parts> {
     ...desktops,
     ...thinClientParts,
     ...assembleHistory({ ...ground, clock: people.clock }),
+    events,
     people,
     headLog,
   }
 }
 
 interface Ground extends Pick<Foundation, 'store' | 'changes' | 'authority'> {
+  readonly events: Events
   readonly config: Config
   readonly log: Logger
   readonly hook?: StepHook
@@ -85,13 +94,21 @@ async function assembleHosting(
   { openLink, foundation }: PartsDeps,
   ground: Ground,
 ): Promise<Hosting> {
-  const occupancy = new Occupancy({ monotonicMs, maxAgeMs: ground.config.observationAgeMs })
+  const { store, config } = ground
+  const occupancy = new Occupancy({ monotonicMs, maxAgeMs: config.observationAgeMs })
+  const fairClock = new FairClock({ store, now: Date.now, monotonicMs })
+  const usage = new Usage({
+    store,
+    occupancy,
+    now: () => fairClock.now(),
+    releaseAfterMs: config.releaseAfterMs,
+  })
   const { key } = foundation
   const parts = await assembleHypervisors({ ...ground, key, occupancy, openLink })
   const jobs = new JobRunner(ground)
   const areHostsSimulated = openLink !== undefined
   const doctor = assembleDoctor({ ...ground, ...parts, jobs, areHostsSimulated })
-  return { ...parts, occupancy, jobs, doctor }
+  return { ...parts, occupancy, fairClock, usage, jobs, doctor }
 }
 
 /** Machines, who has them, and their screens: each of these asks the others. */
@@ -102,25 +119,20 @@ function assembleDesktops(hosting: Ground & Hosting, people: People): Desktops {
   const machineParts = assembleMachines({
     ...hosting,
     ...machineAnswers(store),
-    inUse: async (id) => await handingOut.assignments.inUse(id),
-    inUseOf: async (ids) => await handingOut.assignments.inUseOf(ids),
   })
   const working = { ...hosting, ...machineParts }
-  const handingOut: HandingOut = assembleHandingOut({
+  const handingOut = assembleHandingOut({
     ...working,
     releaseAfterMs: config.releaseAfterMs,
     graceMs: config.observationGraceMs,
     now: Date.now,
-    monotonicMs,
     mayHave: queueAnswer(store, permissions),
-    watchersOf: (machineId) => consoleParts.consoles.watchers(machineId),
   })
   const draining = assembleDraining({ ...working, handingOut, now: steadyNow })
-  const { assignments, claims } = handingOut
-  const consoleParts: ConsoleParts = assembleConsoles({
+  const { assignments } = handingOut
+  const consoleParts = assembleConsoles({
     ...working,
     ...consoleAnswers({ store, permissions, assignments }),
-    claims,
     now: steadyNow,
     loginLives: async (login) => await sessions.lives(login),
   })

@@ -78,7 +78,6 @@ function rootRoutes({ store, authority, key }: Foundation, parts: Parts): (app: 
   const metrics = new Metrics({
     ...parts,
     store,
-    claims: parts.handingOut.claims,
     sessions: async () => await parts.consoles.sessions(),
   })
   const readiness = new ReadinessProbe(store)

@@ -1,6 +1,7 @@
 import { FormatRegistry, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { ProviderLoginPolled, ReportAnswer } from '../broker/api/thin-clients.js'
+import { ProviderLoginPolled } from '../broker/api/device-logins.js'
+import { ReportAnswer } from '../broker/api/thin-clients.js'
 import { DeviceLoginBegun } from '../broker/api/users.js'
 import { BadAnswer } from './answer.js'
 

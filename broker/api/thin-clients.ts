@@ -1,5 +1,4 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { PersonName } from './assignments.js'
 import { Instant, MacAddress, Name, nullable, oneOf, strictObject } from './common.js'
 import { DeviceOrder, ORDERS_KNOWN, OrderState } from './device-orders.js'
 import { SpiceConsole } from './machines.js'
@@ -156,7 +155,7 @@ export const AskAnswer = strictObject({
 })
 export type AskAnswer = Static<typeof AskAnswer>
 
-const MACS = Type.Array(MacAddress, { minItems: 1, maxItems: 16 })
+export const MACS = Type.Array(MacAddress, { minItems: 1, maxItems: 16 })
 
 /**
  * POST /api/v1/thin-clients/report: what the device shows now (null: nothing). Same authorization
@@ -189,64 +188,6 @@ export const ReportAnswer = strictObject({
   order: Type.Optional(DeviceOrder),
 })
 export type ReportAnswer = Static<typeof ReportAnswer>
-
-/** A person's login at a thin client; each of these needs the device's key. */
-export const PersonLogin = strictObject({
-  macs: MACS,
-  name: PersonName,
-  password: Type.String({ minLength: 1, maxLength: 1024 }),
-})
-export const PersonLoginAnswer = strictObject({ name: Type.String({ description: 'The account' }) })
-export const ProviderLogin = strictObject({
-  macs: MACS,
-  provider: Type.String({
-    minLength: 1,
-    maxLength: 63,
-    pattern: '^[^\\u0000-\\u001f\\u007f]+$',
-    description: 'The name of a provider: no control characters',
-  }),
-})
-export const ProviderLoginPoll = strictObject({
-  macs: MACS,
-  handle: Type.String({
-    minLength: 1,
-    maxLength: 100,
-    pattern: '^[A-Za-z0-9_-]+$',
-    description: 'Letters, digits, dash, underscore',
-  }),
-})
-/** `name` is null while nobody has confirmed it. */
-export const ProviderLoginPolled = strictObject({ name: nullable(Type.String()) })
-/**
- * A login that its person confirms on the page /device of this broker, by the code that the thin
- * client shows (RFC 8628).
- */
-export const CodeLogin = strictObject({ macs: MACS })
-const UserCode = Type.String({
-  minLength: 1,
-  maxLength: 40,
-  description: 'As it stands on the screen; case, spaces and dashes do not matter',
-})
-export const CodeLook = strictObject({ code: UserCode })
-/** `confirm` false: it is not theirs, and nobody is logged in by it. */
-export const CodeAnswer = strictObject({ code: UserCode, confirm: Type.Boolean() })
-/** The thin client that shows a code. */
-export const CodeDevice = strictObject({
-  hostname: Type.String(),
-  mac: MacAddress,
-  address: Type.String(),
-  since: Instant,
-  expiresAt: Instant,
-})
-export type CodeDevice = Static<typeof CodeDevice>
-/** One of both. */
-export const ChooseRequest = strictObject({
-  macs: MACS,
-  pool: Type.Optional(Name),
-  machine: Type.Optional(Name),
-})
-export type ChooseRequest = Static<typeof ChooseRequest>
-export const LogoutRequest = strictObject({ macs: MACS })
 
 /**
  * Who asks in the place of a device without its key; `code` stands on the screen. `trusted`: from a
@@ -335,77 +276,3 @@ export const RenameRequest = strictObject({
   }),
 })
 export const Forgotten = strictObject({ forgotten: Type.Integer() })
-
-export const Fault = strictObject({
-  line: Type.Integer(),
-  column: Type.Integer(),
-  message: Type.String(),
-  severity: oneOf(['error', 'warning'] as const),
-})
-export type Fault = Static<typeof Fault>
-export const ClientsXmlText = strictObject({ text: Type.String({ maxLength: 1048576 }) })
-/** `have`: the etag of the file that was changed; when it is another one by now, nothing is written. */
-export const ClientsXmlPut = strictObject({
-  ...ClientsXmlText.properties,
-  have: Type.Optional(
-    Type.String({
-      maxLength: 64,
-      pattern: '^[A-Za-z0-9_-]*$',
-      description: 'Letters, digits, dash, underscore; at most 64',
-    }),
-  ),
-})
-/** `devices`: also say which of the devices that were seen would get something else than now. */
-export const ClientsXmlCheckRequest = strictObject({
-  ...ClientsXmlText.properties,
-  devices: Type.Optional(Type.Boolean()),
-})
-/** `now` and `then`: what it gets, first choice first; with `viewer` only how it is shown differs. */
-export const DeviceEffect = strictObject({
-  id: Type.String(),
-  mac: MacAddress,
-  hostname: Type.String(),
-  now: Type.Array(Type.String()),
-  then: Type.Array(Type.String()),
-  viewer: Type.Boolean(),
-})
-export type DeviceEffect = Static<typeof DeviceEffect>
-export const ClientsXmlCheck = strictObject({
-  accepted: Type.Boolean(),
-  clients: Type.Integer(),
-  faults: Type.Array(Fault),
-  effects: Type.Optional(
-    strictObject({
-      count: Type.Integer({ description: 'All of them; the list may be shorter' }),
-      devices: Type.Array(DeviceEffect),
-    }),
-  ),
-})
-export type ClientsXmlCheck = Static<typeof ClientsXmlCheck>
-export const ClientsXmlState = strictObject({
-  path: Type.String(),
-  text: Type.String(),
-  etag: Type.String({ description: 'Names this text' }),
-  loadedAt: nullable(Instant),
-  clients: Type.Integer(),
-  faults: Type.Array(Fault),
-})
-export type ClientsXmlState = Static<typeof ClientsXmlState>
-
-/** A text that was in force. `by`: an account, or `file` for a change on the disk. */
-export const ClientsXmlVersion = strictObject({
-  id: Type.Integer(),
-  at: Instant,
-  by: Type.String(),
-  clients: Type.Integer(),
-  bytes: Type.Integer(),
-  etag: Type.String(),
-})
-export type ClientsXmlVersion = Static<typeof ClientsXmlVersion>
-export const ClientsXmlHistory = strictObject({ versions: Type.Array(ClientsXmlVersion) })
-export const ClientsXmlVersionText = strictObject({
-  ...ClientsXmlVersion.properties,
-  text: Type.String(),
-})
-export type ClientsXmlVersionText = Static<typeof ClientsXmlVersionText>
-export const VersionParams = strictObject({ id: Type.Integer({ minimum: 1, maximum: 2147483647 }) })

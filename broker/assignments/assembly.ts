@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Changes } from '../live/changes.js'
@@ -6,6 +7,8 @@ import type { GoldenImages } from '../machines/golden-images.js'
 import type { Endings } from '../machines/endings.js'
 import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
+import type { FairClock } from '../occupancy/fair-clock.js'
+import type { Usage } from '../occupancy/usage.js'
 import { buildJob } from '../pools/build-job.js'
 import { Documents } from '../pools/documents.js'
 import { PoolKeeper } from '../pools/keeper.js'
@@ -14,10 +17,8 @@ import { Pools } from '../pools/service.js'
 import type { Store } from '../store/open.js'
 import { Claims } from './claims.js'
 import { Cleaner } from './cleaner.js'
-import { FairClock } from './clock.js'
 import { Hosts } from './hosts.js'
 import { Keeper } from './keeper.js'
-import type { WatchersOf } from './listing.js'
 import { Mirror } from './mirror.js'
 import { PowerWindows } from './power-windows.js'
 import { Presence } from './presence.js'
@@ -25,6 +26,7 @@ import { Assignments } from './service.js'
 
 export interface HandingOutDeps {
   readonly store: Store
+  readonly events: Events
   readonly changes: Changes
   readonly hypervisors: Hypervisors
   readonly observer: Observer
@@ -33,12 +35,12 @@ export interface HandingOutDeps {
   readonly goldenImages: GoldenImages
   readonly jobs: JobRunner
   readonly log: Logger
+  readonly fairClock: FairClock
+  readonly usage: Usage
   readonly releaseAfterMs: number
   readonly graceMs: number
   readonly now: () => number
-  readonly monotonicMs: () => number
   readonly mayHave: (holder: string, poolId: string) => Promise<boolean>
-  readonly watchersOf: WatchersOf
 }
 
 export interface HandingOut {
@@ -64,13 +66,16 @@ export function assembleHandingOut(deps: HandingOutDeps): HandingOut {
   const windows = new PowerWindows({ ...fair, claims, wallClock: deps.now })
   const keeper = new Keeper({ ...fair, claims, cleaner, windows })
   const presence = new Presence({ ...fair, claims })
-  const mirror = new Mirror({ ...fair, claims, pools })
+  const mirror = new Mirror(fair)
   const poolKeeper = new PoolKeeper({ ...fair, pools })
   registerJobs(fair, assignments)
-  connect({ ...deps, pools, claims, mirror })
+  deps.changes.subscribe((topics) => {
+    // What a machine's metadata says of these has no event of its own.
+    if (topics.includes('grants') || topics.includes('generations')) mirror.sweepSoon()
+  })
   return {
     pools,
-    documents: new Documents({ ...deps, pools }),
+    documents: new Documents(fair),
     claims,
     assignments,
     keeper,
@@ -87,16 +92,8 @@ export function assembleHandingOut(deps: HandingOutDeps): HandingOut {
 
 /** The same with a `now` that stands still while the broker or a host is away. */
 function withFairTime(deps: HandingOutDeps) {
-  const { hypervisors, observer } = deps
-  const clock: FairClock = new FairClock({
-    ...deps,
-    isObserved: (name) => hosts.isObserved(name),
-    hypervisors: () => hypervisors.names(),
-    unknownMachines: () => observer.occupancy.faulty(),
-  })
-  const fair = { ...deps, images: deps.goldenImages, now: () => clock.now() }
-  const hosts: Hosts = new Hosts(fair)
-  return { ...fair, hosts, clock }
+  const fair = { ...deps, images: deps.goldenImages, now: () => deps.fairClock.now() }
+  return { ...fair, hosts: new Hosts(fair) }
 }
 
 function registerJobs(fair: ReturnType<typeof withFairTime>, assignments: Assignments): void {
@@ -109,25 +106,4 @@ function registerJobs(fair: ReturnType<typeof withFairTime>, assignments: Assign
       },
     }),
   )
-}
-
-function connect({
-  pools,
-  claims,
-  mirror,
-  observer,
-  changes,
-}: Pick<HandingOut, 'pools' | 'claims' | 'mirror'> &
-  Pick<HandingOutDeps, 'observer' | 'changes'>): void {
-  claims.on('freed', (poolId) => {
-    pools.emit('change', poolId)
-  })
-  claims.on('changed', (machineId) => {
-    pools.emit('member', machineId)
-  })
-  observer.setMaxListeners(0)
-  changes.subscribe((topics) => {
-    // What a machine's metadata says of these has no event of its own.
-    if (topics.includes('grants') || topics.includes('generations')) mirror.sweepSoon()
-  })
 }

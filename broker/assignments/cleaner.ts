@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { BERTH } from '../audit/store.js'
 import { BrokerError, sentenceOf } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { GoldenImages } from '../machines/golden-images.js'
 import type { Machines } from '../machines/service.js'
@@ -11,6 +12,7 @@ import type { Hosts } from './hosts.js'
 
 export interface CleanerDeps {
   readonly store: Store
+  readonly events: Events
   readonly claims: Claims
   readonly hosts: Hosts
   readonly machines: Machines
@@ -111,7 +113,7 @@ export class Cleaner {
       })
       .finally(() => {
         this.#cleaning.delete(row.id)
-        this.deps.claims.emit('changed', row.id)
+        this.deps.events.publish('assignmentChanged', row.id)
       })
   }
 
@@ -151,7 +153,7 @@ export class Cleaner {
         .where('state', '=', 'assigned')
         .execute()
     else await enterDesktop(this.deps.store, row.id, 'free', change, this.deps.now(), ['cleaning'])
-    this.deps.claims.emit('changed', row.id)
+    this.deps.events.publish('assignmentChanged', row.id)
   }
 
   async #failed(row: Dirty, error: unknown): Promise<void> {

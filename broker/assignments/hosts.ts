@@ -1,10 +1,13 @@
+import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
+import type { Unwatched } from '../occupancy/fair-clock.js'
 import type { Store } from '../store/open.js'
 import type { HostLoad } from './selection.js'
 
 export interface HostsDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
   readonly observer: Observer
   readonly now: () => number
@@ -23,12 +26,12 @@ export class Hosts {
   constructor(readonly deps: HostsDeps) {}
 
   start(): void {
-    const { observer, hypervisors, now } = this.deps
+    const { events, hypervisors, now } = this.deps
     for (const name of hypervisors.names()) this.#awaySince.set(name, now())
-    observer.on('looked', (name) => {
+    events.subscribe('hypervisorSeen', (name) => {
       this.#awaySince.delete(name)
     })
-    hypervisors.on('change', (name) => {
+    events.subscribe('hypervisorChanged', (name) => {
       if (this.isUp(name)) return
       if (!this.#awaySince.has(name)) this.#awaySince.set(name, now())
     })
@@ -47,6 +50,15 @@ export class Hosts {
   /** Watched now: it is up, and what was last seen of it is not too old. */
   isObserved(name: string): boolean {
     return this.isUp(name) && this.deps.observer.occupancy.observation(name).current
+  }
+
+  /** What is not watched now: who works there cannot be seen to come or go. */
+  unwatched(): Unwatched {
+    const { hypervisors, observer } = this.deps
+    return {
+      hypervisors: hypervisors.names().filter((name) => !this.isObserved(name)),
+      machines: observer.occupancy.faulty(),
+    }
   }
 
   /** Watched for the grace time without a break, so that what it shows can be acted upon. */

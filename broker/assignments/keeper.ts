@@ -1,35 +1,30 @@
 import type { Logger } from 'pino'
-import type { PoolPolicy } from '../api/pools.js'
-import { BERTH, recordEvent } from '../audit/store.js'
-import type { Hypervisors } from '../hypervisors/service.js'
+import { BERTH } from '../audit/store.js'
+import type { Events } from '../events/bus.js'
 import type { JobRunner } from '../jobs/runner.js'
 import { hasDisk } from '../machines/disks.js'
-import type { Observer } from '../machines/observer.js'
 import type { Machines } from '../machines/service.js'
+import type { FairClock } from '../occupancy/fair-clock.js'
 import { Rounds } from '../rounds.js'
 import type { Store } from '../store/open.js'
-import { inTransaction } from '../store/transaction.js'
-import { Turn } from '../turn.js'
 import type { Claims } from './claims.js'
 import type { Cleaner } from './cleaner.js'
-import type { FairClock } from './clock.js'
-import { expiring } from './expiring.js'
 import type { Hosts } from './hosts.js'
-import { due, hostEmptiedAt, nextStep, type Seen, type Step } from './policy.js'
+import { hostEmptiedAt, nextStep, type Seen, type Step } from './policy.js'
 import type { PowerWindows } from './power-windows.js'
 import { leaveQueue, livePools, waitersOf } from './queue.js'
+import { Reaper } from './reaper.js'
 
 export interface KeeperDeps {
   readonly store: Store
+  readonly events: Events
   readonly claims: Claims
   readonly cleaner: Cleaner
   readonly hosts: Hosts
-  readonly clock: FairClock
+  readonly fairClock: FairClock
   readonly windows: PowerWindows
   readonly machines: Machines
   readonly jobs: JobRunner
-  readonly observer: Observer
-  readonly hypervisors: Hypervisors
   readonly log: Logger
   readonly now: () => number
   /** Whether who waits may still have a desktop of the pool. Answered by those who know permissions. */
@@ -38,6 +33,16 @@ export interface KeeperDeps {
 
 const LOOK_EVERY_MS = 5_000
 const REST_MS = 30_000
+const WAKING = [
+  'assignmentChanged',
+  'poolFreed',
+  'powerChanged',
+  'maintenanceChanged',
+  'hypervisorSeen',
+  'hypervisorChanged',
+  'jobReleased',
+  'drainTold',
+] as const
 const MACHINES_AT_ONCE = 500
 
 /** Of the drain of a machine's host, if there is one. */
@@ -60,7 +65,10 @@ export class Keeper {
   /** Machines that do not start and for which there is no other: tried again then. */
   readonly #restingUntil = new Map<string, number>()
 
+  readonly #reaper: Reaper
+
   constructor(readonly deps: KeeperDeps) {
+    this.#reaper = new Reaper(deps)
     this.#rounds = new Rounds({
       look: async (all) => {
         await this.#look(all)
@@ -72,24 +80,11 @@ export class Keeper {
   }
 
   start(): void {
-    const { claims, observer, jobs, hypervisors } = this.deps
-    claims.on('changed', () => {
-      this.wake()
-    })
-    claims.on('freed', () => {
-      this.wake()
-    })
-    observer.on('power', (id) => {
+    const { events } = this.deps
+    events.subscribe('powerChanged', (id) => {
       this.#switched.add(id)
-      this.wake()
     })
-    observer.on('looked', () => {
-      this.wake()
-    })
-    jobs.on('released', () => {
-      this.wake()
-    })
-    hypervisors.on('change', () => {
+    events.subscribeAll(WAKING, () => {
       this.wake()
     })
     this.#rounds.start()
@@ -111,9 +106,9 @@ export class Keeper {
 
   async #look(all: boolean): Promise<void> {
     if (all) {
-      const before = await this.deps.clock.look()
+      const before = await this.deps.fairClock.look(this.deps.hosts.unwatched())
       await this.deps.windows.look(before)
-      await this.#reap()
+      await this.#reaper.look()
     }
     const switched = [...this.#switched]
     this.#switched.clear()
@@ -229,7 +224,6 @@ export class Keeper {
       .where('machine_id', '=', machineId)
       .where('wanted', '=', 1)
       .executeTakeFirst()
-    if (held?.started_at === null) this.deps.claims.emit('prepared', now - held.assigned_at)
     await this.deps.store
       .updateTable('assignment')
       .set((eb) => ({
@@ -241,7 +235,9 @@ export class Keeper {
       .where('machine_id', '=', machineId)
       .where('wanted', '=', 1)
       .execute()
-    this.deps.claims.emit('changed', machineId)
+    if (held?.started_at === null)
+      this.deps.events.publish('desktopPrepared', now - held.assigned_at)
+    this.deps.events.publish('assignmentChanged', machineId)
   }
 
   async #start(machine: { id: string; name: string }): Promise<void> {
@@ -256,7 +252,7 @@ export class Keeper {
         return null
       })
     if (job === null) return void this.#starting.delete(machine.id)
-    this.deps.claims.emit('changed', machine.id)
+    this.deps.events.publish('assignmentChanged', machine.id)
     this.deps.jobs
       .ended(job)
       .then(async ({ state }) => {
@@ -276,62 +272,6 @@ export class Keeper {
         this.#starting.delete(machine.id)
         this.wake()
       })
-  }
-
-  /**
-   * Takes what has expired, and warns before a session is cut. Only where the host has been watched
-   * long enough to know who is connected.
-   */
-  async #reap(): Promise<void> {
-    const { store, now, hosts } = this.deps
-    const turn = new Turn()
-    for (const { held, policy } of await expiring(store)) {
-      await turn.passed()
-      if (!hosts.isMachineSettled({ id: held.machine_id, hypervisor: held.hypervisor })) continue
-      const next = due(held, policy, now())
-      if (next.do === 'warn') await this.#warn(held, next.takenAt, next.sentence)
-      else if (next.do === 'take') await this.#take(held, next.because, policy)
-    }
-  }
-
-  async #warn(
-    held: { machine_id: string; name: string; holder: string },
-    takenAt: number,
-    sentence: string,
-  ): Promise<void> {
-    await inTransaction(this.deps.store, async (tx) => {
-      await tx
-        .updateTable('assignment')
-        .set({ warned_for: takenAt })
-        .where('machine_id', '=', held.machine_id)
-        .execute()
-      await recordEvent(tx, BERTH, 'desktop.warn', `machine:${held.name}`, {
-        holder: held.holder,
-        takenAt: new Date(takenAt).toISOString(),
-        sentence,
-      })
-    })
-    this.deps.claims.emit('changed', held.machine_id)
-  }
-
-  async #take(
-    held: { machine_id: string; name: string },
-    because: 'expired' | 'session',
-    policy: PoolPolicy,
-  ): Promise<void> {
-    const session = because === 'session'
-    await this.deps.claims
-      .release({ id: held.machine_id, name: held.name }, BERTH, {
-        force: session,
-        because: session ? 'its longest session ended' : 'its time was over',
-        how: policy.onExpiry,
-        still: (now) =>
-          due(now, policy, this.deps.now()).do === 'take' &&
-          this.deps.hosts.unknownUse(held.machine_id) === null,
-      })
-      .catch((error: unknown) => {
-        this.deps.log.info({ err: error, machine: held.name }, 'a desktop was not taken after all')
-      }) // its holder came back in this moment
   }
 
   /** The head of each queue gets what became free. */

@@ -1,17 +1,12 @@
 import type { Desktop } from '../api/assignments.js'
 import type { PowerState } from '../api/machines.js'
 import type { PoolPolicy } from '../api/pools.js'
+import type { Occupancy } from '../occupancy/occupancy.js'
+import { shownHolder } from '../occupancy/policy.js'
 import type { Queries } from '../store/open.js'
 import type { AssignmentRow } from '../store/tables.js'
 import { mapInTurns } from '../turn.js'
-import {
-  expiresAt,
-  hostEmptiedAt,
-  phaseOf,
-  sessionEndsAt,
-  shownHolder,
-  warningOf,
-} from './policy.js'
+import { expiresAt, hostEmptiedAt, phaseOf, sessionEndsAt, warningOf } from './policy.js'
 
 interface Row extends AssignmentRow {
   readonly name: string
@@ -25,15 +20,12 @@ interface Row extends AssignmentRow {
   readonly message: string | null
 }
 
-/** Who looks at a machine's screen now without having it. */
-export type WatchersOf = (machineId: string) => readonly string[]
-
 /** Desktops that people and devices have, as the API shows them; sorted by machine. */
 export async function listDesktops(
   queries: Queries,
   filter: { holder?: string; machineId?: string },
   now: number,
-  watchersOf: WatchersOf,
+  occupancy: Pick<Occupancy, 'watchers'>,
 ): Promise<Desktop[]> {
   const rows = await queries
     .selectFrom('assignment')
@@ -59,7 +51,9 @@ export async function listDesktops(
     )
     .orderBy('machine.name')
     .execute()
-  return await mapInTurns(rows, (row) => toDesktop(row, now, [...watchersOf(row.machine_id)]))
+  return await mapInTurns(rows, (row) =>
+    toDesktop(row, now, [...occupancy.watchers(row.machine_id)]),
+  )
 }
 
 function toDesktop(row: Row, now: number, watchedBy: string[]): Desktop {

@@ -3,23 +3,17 @@ import type { SelectQueryBuilder } from 'kysely'
 import type { Logger } from 'pino'
 import { countFailure, inBackground } from '../background.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import { metadataXml } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
-import type { JobRunner } from '../jobs/runner.js'
-import type { Observer } from '../machines/observer.js'
-import type { Pools } from '../pools/service.js'
 import type { Store } from '../store/open.js'
 import type { Tables } from '../store/tables.js'
-import type { Claims } from './claims.js'
 import { metadataOf } from './records.js'
 
 export interface MirrorDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
-  readonly jobs: JobRunner
-  readonly claims: Claims
-  readonly pools: Pools
-  readonly observer: Observer
   readonly log: Logger
 }
 
@@ -56,24 +50,24 @@ export class Mirror {
   constructor(readonly deps: MirrorDeps) {}
 
   start(): void {
-    const { claims, pools, jobs, hypervisors, observer } = this.deps
-    const one = (id: string): void => {
-      this.#wake([id])
-    }
-    claims.on('changed', one)
-    claims.on('ended', one)
-    pools.on('definition', (poolId) => {
+    const { events } = this.deps
+    events.subscribeAll(
+      ['assignmentChanged', 'assignmentEnded', 'powerChanged', 'maintenanceChanged'],
+      (id) => {
+        this.#wake([id])
+      },
+    )
+    events.subscribe('poolChanged', (poolId) => {
       this.#wakeThose('pools', (query) =>
         query.where('id', 'in', (eb) =>
           eb.selectFrom('pool_member').select('machine_id').where('pool_id', '=', poolId),
         ),
       )
     })
-    observer.on('power', one)
-    jobs.on('released', (ids) => {
+    events.subscribe('jobReleased', (ids) => {
       this.#wake(ids)
     })
-    hypervisors.on('up', (name) => {
+    events.subscribe('hypervisorReady', (name) => {
       this.#wakeThose('hypervisors', (query) => query.where('hypervisor', '=', name))
     })
     const retry = setInterval(() => {

@@ -1,18 +1,20 @@
 import type { Logger } from 'pino'
 import { BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { Machines } from '../machines/service.js'
+import { shownHolder } from '../occupancy/policy.js'
 import { dueEntries } from '../pools/schedule.js'
 import { type PoolWithPolicy, readPool } from '../pools/store.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { Claims } from './claims.js'
 import type { Hosts } from './hosts.js'
-import { shownHolder } from './policy.js'
 
 /** `now`: the fair clock's, for times of assignments; `wallClock`: for the schedule. */
 export interface PowerWindowsDeps {
   readonly store: Store
+  readonly events: Events
   readonly claims: Claims
   readonly hosts: Hosts
   readonly machines: Machines
@@ -57,7 +59,7 @@ export class PowerWindows {
       .set({ wanted: 1 })
       .where('pool_id', '=', pool.id)
       .execute()
-    for (const row of rows) this.deps.claims.emit('changed', row.machine_id)
+    for (const row of rows) this.deps.events.publish('assignmentChanged', row.machine_id)
   }
 
   async #stop(pool: PoolWithPolicy, connected: 'spare' | 'warn'): Promise<void> {
@@ -79,7 +81,7 @@ export class PowerWindows {
             sentence: 'The schedule shuts it down.',
           })
         })
-        this.deps.claims.emit('changed', row.machine_id)
+        this.deps.events.publish('assignmentChanged', row.machine_id)
       }
     }
   }

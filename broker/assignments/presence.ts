@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { BERTH } from '../audit/store.js'
+import type { Events } from '../events/bus.js'
 import type { Ending, Endings } from '../machines/endings.js'
 import type { Observer } from '../machines/observer.js'
 import { markVisited, poolById } from '../pools/store.js'
@@ -9,6 +10,7 @@ import { sessionStart } from './policy.js'
 
 export interface PresenceDeps {
   readonly store: Store
+  readonly events: Events
   readonly observer: Observer
   readonly claims: Claims
   readonly endings: Endings
@@ -27,18 +29,18 @@ export class Presence {
   constructor(readonly deps: PresenceDeps) {}
 
   start(): void {
-    const { observer } = this.deps
-    observer.on('viewers', (machineId) => {
+    const { events } = this.deps
+    events.subscribe('viewersChanged', (machineId) => {
       this.#do(async () => {
         await this.#noteViewers(machineId)
       })
     })
-    observer.on('looked', (hypervisor) => {
+    events.subscribe('hypervisorSeen', (hypervisor) => {
       this.#do(async () => {
         await this.#correct(hypervisor)
       })
     })
-    observer.on('power', (machineId, power, before) => {
+    events.subscribe('powerChanged', (machineId, power, before) => {
       if (power === 'off' && before === 'running') this.#onOff(machineId)
     })
   }
@@ -55,7 +57,7 @@ export class Presence {
   }
 
   async #noteViewers(machineId: string): Promise<void> {
-    const { store, observer, claims, now } = this.deps
+    const { store, events, observer, now } = this.deps
     const held = await store
       .selectFrom('assignment')
       .selectAll()
@@ -92,7 +94,7 @@ export class Presence {
       .where('machine_id', '=', machineId)
       .where('holder', '=', held.holder)
       .execute()
-    claims.emit('changed', machineId)
+    events.publish('assignmentChanged', machineId)
   }
 
   /** A viewer that left while nobody looked, while the broker was away perhaps, sends no event. */
@@ -139,7 +141,7 @@ export class Presence {
    * that was killed, or of which nobody knows, stays its holder's with what is on it.
    */
   async #noteShutdown(machineId: string, ending: Ending): Promise<void> {
-    const { store, claims, log } = this.deps
+    const { store, events, claims, log } = this.deps
     const held = await store
       .selectFrom('assignment')
       .innerJoin('machine', 'machine.id', 'assignment.machine_id')
@@ -160,7 +162,7 @@ export class Presence {
         .set({ wanted: 1 })
         .where('machine_id', '=', machineId)
         .execute()
-      claims.emit('changed', machineId)
+      events.publish('assignmentChanged', machineId)
     } else if (pool?.policy.onShutdown === 'release' && ending !== 'shutdown') {
       log.warn(
         { machine: held.name, ending },

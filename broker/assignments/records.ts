@@ -1,11 +1,11 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { nullable } from '../api/common.js'
-import { type DomainMetadata } from '../hypervisors/domain-xml.js'
+import type { DomainMetadata } from '../hypervisors/domain-xml.js'
 import { generationName } from '../images/store.js'
+import { shownHolder } from '../occupancy/policy.js'
 import type { Queries } from '../store/open.js'
 import type { MachineRow } from '../store/tables.js'
-import { shownHolder } from './policy.js'
 
 const Flag = Type.Union([Type.Literal(0), Type.Literal(1)])
 const Text = Type.String({ maxLength: 10_000 })

@@ -3,6 +3,7 @@ import { BERTH } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { generationName } from '../images/store.js'
 import type { GoldenImages } from '../machines/golden-images.js'
+import type { Usage } from '../occupancy/usage.js'
 import type { Store } from '../store/open.js'
 import type { Hosts } from './hosts.js'
 
@@ -10,7 +11,7 @@ export interface RenewalsDeps {
   readonly store: Store
   readonly goldenImages: GoldenImages
   readonly hosts: Hosts
-  readonly inUseOf: (machineIds: readonly string[]) => Promise<ReadonlyMap<string, string>>
+  readonly usage: Usage
   readonly releaseAfterMs: number
   readonly log: Logger
 }
@@ -32,7 +33,7 @@ export async function renewReleased(deps: RenewalsDeps): Promise<void> {
     .where('machine.wanted_generation_id', 'is not', null)
     .where('job_lock.job_id', 'is', null)
     .execute()
-  const inUse = await deps.inUseOf(rows.map(({ id }) => id))
+  const inUse = await deps.usage.reasons(rows.map(({ id }) => id))
   const free = rows.filter(({ id }) => !inUse.has(id))
   for (const row of free) {
     const settled =

@@ -1,34 +1,40 @@
 import type { Logger } from 'pino'
 import type { ClaimAnswer, Desktop } from '../api/assignments.js'
-import type { Cleaning } from '../api/pools.js'
-import { type Actor, BERTH, recordEvent } from '../audit/store.js'
+import { type Actor, BERTH } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { Observer } from '../machines/observer.js'
 import type { GoldenImages } from '../machines/golden-images.js'
 import { requireMachine } from '../machines/store.js'
-import { enterDesktop, markVisited, poolById, poolsOf, requirePool } from '../pools/store.js'
+import type { Usage } from '../occupancy/usage.js'
+import { markVisited, poolsOf, requirePool } from '../pools/store.js'
 import { Rounds } from '../rounds.js'
-import type { Queries, Store } from '../store/open.js'
-import { inTransaction } from '../store/transaction.js'
+import type { Store } from '../store/open.js'
 import { nameKey, personName } from '../users/names.js'
-import type { AssignWish, Claims, ReleaseWish } from './claims.js'
+import type { Claims } from './claims.js'
+import type { ReleaseWish } from './ending.js'
+import type { AssignWish } from './giving.js'
 import type { Hosts } from './hosts.js'
-import { reasonsInUse } from './in-use.js'
-import { listDesktops, type WatchersOf } from './listing.js'
+import { listDesktops } from './listing.js'
+import { refuseAssigned, releaseAllOf, releaseAllOfPool, releaseExcess } from './mass-release.js'
+import { claimNamed } from './named.js'
+import { extendTime, orderRebuild } from './own-desktop.js'
 import { leaveQueue } from './queue.js'
-import { hostEmptiedAt, shownHolder, warningOf } from './policy.js'
 import { renewReleased } from './renewals.js'
+import { untilChange, untilReady } from './until-ready.js'
+import { messageOfHost, warningAbout } from './warnings.js'
 
 export interface AssignmentsDeps {
   readonly store: Store
+  readonly events: Events
   readonly claims: Claims
   readonly hosts: Hosts
   readonly observer: Observer
   readonly goldenImages: GoldenImages
   readonly log: Logger
+  readonly usage: Usage
   readonly releaseAfterMs: number
   readonly now: () => number
-  readonly watchersOf: WatchersOf
 }
 
 const LOOK_EVERY_MS = 5_000
@@ -40,7 +46,7 @@ export class Assignments {
 
   constructor(readonly deps: AssignmentsDeps) {
     this.#renewals = new Rounds({
-      look: () => renewReleased({ ...deps, inUseOf: async (ids) => await this.inUseOf(ids) }),
+      look: () => renewReleased(deps),
       everyMs: LOOK_EVERY_MS,
       log: deps.log,
       failed: 'renewing released machines failed',
@@ -51,24 +57,15 @@ export class Assignments {
     const wake = (): void => {
       this.#renewals.wake()
     }
-    this.deps.observer.on('viewers', wake)
-    this.deps.observer.on('power', wake)
-    this.deps.claims.on('changed', wake)
+    this.deps.events.subscribeAll(
+      ['viewersChanged', 'powerChanged', 'maintenanceChanged', 'assignmentChanged'],
+      wake,
+    )
     this.#renewals.start()
   }
 
   async stop(): Promise<void> {
     await this.#renewals.stop()
-  }
-
-  /** Why the machine counts as in use now, or null. */
-  async inUse(machineId: string): Promise<string | null> {
-    return (await this.inUseOf([machineId])).get(machineId) ?? null
-  }
-
-  /** The same of many, by their ids; one that is not in use is missing. */
-  async inUseOf(machineIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    return await reasonsInUse(this.deps, machineIds)
   }
 
   /** A desktop of the pool for this holder, or a place in the queue; waits up to `waitMs` until it can be opened. */
@@ -100,7 +97,7 @@ export class Assignments {
         },
       }
       if (left <= 0 || signal.aborted) return answer
-      await this.untilChange(null, Math.min(left, ASK_AGAIN_MS), signal)
+      await untilChange(this.deps.events, null, Math.min(left, ASK_AGAIN_MS), signal)
       // they have gone, perhaps to leave the queue: to ask once more would put them back
       if (signal.aborted) return answer
     }
@@ -112,75 +109,22 @@ export class Assignments {
     await leaveQueue(this.deps.store, pool.id, holder)
   }
 
-  /**
-   * The holder's desktop when it can be opened, or as it is after `withinMs`. One that does not
-   * start is exchanged for another one meanwhile.
-   */
   async #whenReady(
     holder: string,
-    given: string,
+    machineId: string,
     withinMs: number,
     signal: AbortSignal,
   ): Promise<Desktop> {
-    const until = performance.now() + withinMs
-    for (let machineId = given; ;) {
-      const [desktop] = await listDesktops(
-        this.deps.store,
-        { holder, machineId },
-        this.deps.now(),
-        this.deps.watchersOf,
-      )
-      const left = until - performance.now()
-      if (desktop && (desktop.phase !== 'preparing' || left <= 0 || signal.aborted)) return desktop
-      if (desktop) await this.untilChange(machineId, left, signal)
-      else machineId = await this.#movedTo(holder, machineId)
-    }
-  }
-
-  /** Which desktop its holder was given instead of this one. */
-  async #movedTo(holder: string, machineId: string): Promise<string> {
-    const pools = (await poolsOf(this.deps.store, machineId)).map((pool) => pool.id)
-    const other =
-      pools.length === 0
-        ? undefined
-        : await this.deps.store
-            .selectFrom('assignment')
-            .select('machine_id')
-            .where('holder', '=', holder)
-            .where('pool_id', 'in', pools)
-            .executeTakeFirst()
-    if (!other)
-      throw new BrokerError(
-        'desktop_failed',
-        'The desktop was taken away while it was made ready: ask again.',
-      )
-    return other.machine_id
-  }
-
-  /** Resolves when something about this machine (or any) changes, or after `withinMs`. */
-  async untilChange(
-    machineId: string | null,
-    withinMs: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', done)
-        this.deps.claims.off('changed', look)
-        resolve()
-      }
-      const look = (changed: string): void => {
-        if (machineId === null || changed === machineId) done()
-      }
-      const timer = setTimeout(done, withinMs)
-      signal.addEventListener('abort', done)
-      this.deps.claims.on('changed', look)
-    })
+    return await untilReady(this.deps, holder, machineId, withinMs, signal)
   }
 
   async desktops(filter: { holder?: string } = {}): Promise<Desktop[]> {
-    return await listDesktops(this.deps.store, filter, this.deps.now(), this.deps.watchersOf)
+    return await listDesktops(
+      this.deps.store,
+      filter,
+      this.deps.now(),
+      this.deps.observer.occupancy,
+    )
   }
 
   async desktopOf(machineName: string): Promise<Desktop> {
@@ -189,7 +133,7 @@ export class Assignments {
       this.deps.store,
       { machineId: machine.id },
       this.deps.now(),
-      this.deps.watchersOf,
+      this.deps.observer.occupancy,
     )
     if (!desktop) throw new BrokerError('not_found', `Nobody has ${machine.name}.`)
     return desktop
@@ -272,229 +216,37 @@ export class Assignments {
 
   /** Everything that a holder has, as when an account or a device is removed. */
   async releaseAllOf(holder: string, because: string, by: Actor): Promise<void> {
-    const held = await this.deps.store
-      .selectFrom('assignment')
-      .innerJoin('machine', 'machine.id', 'assignment.machine_id')
-      .select(['machine.id', 'machine.name'])
-      .where('holder', '=', holder)
-      .execute()
-    await inTransaction(this.deps.store, async (tx) => {
-      await tx.deleteFrom('waiter').where('holder', '=', holder).execute()
-      await tx
-        .updateTable('desktop')
-        .set({ last_holder: null })
-        .where('last_holder', '=', holder)
-        .execute()
-    })
-    for (const machine of held)
-      await this.deps.claims
-        .release(machine, by, { force: true, because })
-        .catch((error: unknown) => {
-          if (!(error instanceof BrokerError && error.code === 'not_found')) throw error
-        })
+    await releaseAllOf(this.deps, holder, because, by)
   }
 
   async extend(machineName: string, by: Actor): Promise<Desktop> {
-    await this.deps.claims.extend(await requireMachine(this.deps.store, machineName), by)
+    await extendTime(this.deps, await requireMachine(this.deps.store, machineName), by)
     return await this.desktopOf(machineName)
   }
 
   /** The disk is recreated from the current generation; what is on it is lost. Also mends a failed desktop. */
   async rebuild(machineName: string, by: Actor): Promise<void> {
-    const machine = await requireMachine(this.deps.store, machineName)
-    if (machine.parent_id === null)
-      throw new BrokerError(
-        'wrong_type',
-        `${machine.name} is made from no initial machine: there is nothing to rebuild it from.`,
-      )
-    const change = { unclean: 'rebuild' as const, tries: 0, retry_at: 0 }
-    const now = this.deps.now()
-    await inTransaction(this.deps.store, async (tx) => {
-      const desktop = await tx
-        .selectFrom('desktop')
-        .select('state')
-        .where('machine_id', '=', machine.id)
-        .executeTakeFirst()
-      if (!desktop)
-        throw new BrokerError(
-          'wrong_type',
-          `${machine.name} is in no pool: populate its initial machine to renew it.`,
-        )
-      if (desktop.state === 'assigned') {
-        await tx.updateTable('desktop').set(change).where('machine_id', '=', machine.id).execute()
-        await tx
-          .updateTable('assignment')
-          .set({ wanted: 1, idle_since: now })
-          .where('machine_id', '=', machine.id)
-          .execute()
-      } else if (!(await enterDesktop(tx, machine.id, 'cleaning', change, now)))
-        throw new BrokerError(
-          'busy',
-          `${machine.name} is ${desktop.state}: try again when that has ended.`,
-        )
-      await recordEvent(tx, by, 'desktop.rebuild', `machine:${machine.name}`, {
-        before: desktop.state,
-      })
-    })
-    this.deps.claims.emit('changed', machine.id)
+    await orderRebuild(this.deps, await requireMachine(this.deps.store, machineName), by)
   }
 
   /** Throws `assigned` while somebody has a desktop of the pool; with force the deletion releases them. */
   async refuseAssigned(poolName: string, force: boolean): Promise<void> {
-    const pool = await requirePool(this.deps.store, poolName)
-    const held = await this.deps.store
-      .selectFrom('assignment')
-      .innerJoin('machine', 'machine.id', 'assignment.machine_id')
-      .select(['assignment.holder', 'machine.name'])
-      .where('pool_id', '=', pool.id)
-      .limit(6)
-      .execute()
-    if (held.length > 0 && !force)
-      throw new BrokerError(
-        'assigned',
-        `${held
-          .slice(0, 5)
-          .map((row) => `${shownHolder(row.holder)} has ${row.name}`)
-          .join(', ')}${held.length > 5 ? ', …' : ''}: release them first, or use --force.`,
-      )
+    await refuseAssigned(this.deps.store, poolName, force)
   }
 
   /** For a deletion: every assignment of the pool ends. */
   async releaseAll(poolId: string): Promise<void> {
-    await this.#releaseSome(poolId, Infinity, 'its pool is deleted', BERTH, 'keep')
+    await releaseAllOfPool(this.deps, poolId)
   }
 
   /** For a forced shrinking: as many as the pool is too large by, the longest unused first. */
   async releaseExcess(poolName: string, by: Actor = BERTH): Promise<void> {
-    const pool = await requirePool(this.deps.store, poolName)
-    const states = await this.deps.store
-      .selectFrom('pool_member')
-      .innerJoin('desktop', 'desktop.machine_id', 'pool_member.machine_id')
-      .select('desktop.state')
-      .where('pool_id', '=', pool.id)
-      .where('built', '=', 1)
-      .execute()
-    const easy = states.filter((row) => row.state !== 'assigned').length
-    await this.#releaseSome(
-      pool.id,
-      Math.max(0, states.length - pool.size - easy),
-      'its pool was made smaller',
-      by,
-    )
+    await releaseExcess(this.deps, poolName, by)
   }
 
-  async #releaseSome(
-    poolId: string,
-    most: number,
-    because: string,
-    by: Actor = BERTH,
-    how?: Cleaning,
-  ): Promise<void> {
-    const held = await this.deps.store
-      .selectFrom('assignment')
-      .innerJoin('machine', 'machine.id', 'assignment.machine_id')
-      .select(['machine.id', 'machine.name'])
-      .where('pool_id', '=', poolId)
-      .orderBy('connected')
-      .orderBy('idle_since')
-      .execute()
-    for (const machine of held.slice(0, most))
-      await this.deps.claims
-        .release(machine, by, { force: true, because, ...(how === undefined ? {} : { how }) })
-        .catch((error: unknown) => {
-          if (!(error instanceof BrokerError && error.code === 'not_found')) throw error
-        })
-  }
-
-  /**
-   * A thin client, or a person who sits at one, that has this machine by name: claims it in one
-   * transaction, and counts it as just handed out from then on. Throws `busy` while another one
-   * uses it or while a job makes it ready, `assigned` while it is somebody's through a pool.
-   */
+  /** A thin client, or a person who sits at one, that has this machine by name. Throws `busy`, `assigned`. */
   async claimNamed(machineId: string, holder: string): Promise<void> {
-    const held = await this.deps.store
-      .selectFrom('assignment')
-      .select(['holder', 'ticket_at', 'pool_id', 'fixed'])
-      .where('machine_id', '=', machineId)
-      .executeTakeFirst()
-    const mine = held?.holder === holder
-    const reason = held === undefined || mine ? null : await this.inUse(machineId)
-    if (reason !== null)
-      throw new BrokerError('busy', `Another thin client or person uses this machine (${reason}).`)
-    const now = this.deps.now()
-    await inTransaction(this.deps.store, async (tx) => {
-      const member = await tx
-        .selectFrom('pool_member')
-        .innerJoin('pool', 'pool.id', 'pool_member.pool_id')
-        .select('pool.name')
-        .where('machine_id', '=', machineId)
-        .limit(1)
-        .executeTakeFirst()
-      if (member)
-        throw new BrokerError(
-          'assigned',
-          `It is a member of the pool ${member.name}, which hands it out: name the pool in clients.xml (desktop-pool).`,
-        )
-      const job = await tx
-        .selectFrom('job_lock')
-        .innerJoin('job', 'job.id', 'job_lock.job_id')
-        .select(['job.id', 'job.kind'])
-        .where('job_lock.machine_id', '=', machineId)
-        .where('job.kind', '!=', 'power')
-        .executeTakeFirst()
-      if (job) throw new BrokerError('busy', `It is being made ready (job ${job.id}, ${job.kind}).`)
-      if (mine)
-        await tx
-          .updateTable('assignment')
-          .set({ ticket_at: now, idle_since: now })
-          .where('machine_id', '=', machineId)
-          .where('holder', '=', holder)
-          .execute()
-      else await this.#takeNamed(tx, machineId, holder, held, now)
-    })
-  }
-
-  async #takeNamed(
-    tx: Queries,
-    machineId: string,
-    holder: string,
-    held: { holder: string; ticket_at: number | null } | undefined,
-    now: number,
-  ): Promise<void> {
-    if (held) {
-      const { numDeletedRows } = await tx
-        .deleteFrom('assignment')
-        .where('machine_id', '=', machineId)
-        .where('holder', '=', held.holder)
-        .where((eb) =>
-          held.ticket_at === null
-            ? eb('ticket_at', 'is', null)
-            : eb('ticket_at', '=', held.ticket_at),
-        )
-        .executeTakeFirst()
-      if (numDeletedRows !== 1n) throw new BrokerError('busy', 'Another thin client was quicker.')
-    }
-    const values = {
-      machine_id: machineId,
-      pool_id: null,
-      holder,
-      assigned_at: now,
-      started_at: null,
-      ticket_at: now,
-      connected_at: null,
-      disconnected_at: null,
-      extended_at: null,
-      session_at: null,
-      idle_since: now,
-      warned_for: null,
-    }
-    const inserted = await tx
-      .insertInto('assignment')
-      .values(values)
-      .onConflict((oc) => oc.doNothing())
-      .executeTakeFirst()
-    if (inserted.numInsertedOrUpdatedRows !== 1n)
-      throw new BrokerError('busy', 'Another thin client was quicker.')
+    await claimNamed(this.deps, machineId, holder)
   }
 
   /** A ticket was given to who has the machine; with `holder`, only if it is they who have it. */
@@ -528,45 +280,13 @@ export class Assignments {
       )
   }
 
-  /**
-   * What those who sit before this machine's screen are to be told, if it is theirs
-   * (`thin-client:ID`, `user:KEY`): that it is taken soon. Null while they need not be told.
-   */
+  /** What those who sit before this machine's screen are to be told, if it is theirs; null: nothing. */
   async warning(machineId: string, holders: readonly string[]): Promise<Desktop['warning']> {
-    const held = await this.deps.store
-      .selectFrom('assignment')
-      .selectAll()
-      .where('machine_id', '=', machineId)
-      .executeTakeFirst()
-    if (!held || !holders.includes(held.holder)) return null
-    const drain = await this.#drainOf(machineId)
-    const emptiedAt = drain === undefined || drain.warned_at === null ? null : hostEmptiedAt(drain)
-    if (
-      emptiedAt === null &&
-      ((held.warned_for === null && held.stop_at === null) || held.pool_id === null)
-    )
-      return null
-    return warningOf(
-      held,
-      held.pool_id === null
-        ? null
-        : ((await poolById(this.deps.store, held.pool_id))?.policy ?? null),
-      this.deps.now(),
-      emptiedAt,
-    )
+    return await warningAbout(this.deps.store, machineId, holders, this.deps.now())
   }
 
   /** What the administrator says to those who are still on a host that is emptied; empty when nothing. */
   async messageOfHost(machineId: string): Promise<string> {
-    return (await this.#drainOf(machineId))?.message ?? ''
-  }
-
-  async #drainOf(machineId: string) {
-    return await this.deps.store
-      .selectFrom('drain')
-      .innerJoin('machine', 'machine.hypervisor', 'drain.hypervisor')
-      .select(['drain.deadline', 'drain.warned_at', 'drain.message'])
-      .where('machine.id', '=', machineId)
-      .executeTakeFirst()
+    return await messageOfHost(this.deps.store, machineId)
   }
 }

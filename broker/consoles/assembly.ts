@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
-import type { Claims } from '../assignments/claims.js'
 import { inBackground } from '../background.js'
 import type { Authority } from '../certificates/authority.js'
 import type { Config } from '../config.js'
+import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Changes } from '../live/changes.js'
 import type { Observer } from '../machines/observer.js'
@@ -19,12 +19,12 @@ export type ConsoleAnswers = Pick<
 
 export interface ConsolePartsDeps extends ConsoleAnswers {
   readonly store: Store
+  readonly events: Events
   readonly config: Config
   readonly log: Logger
   readonly authority: Authority
   readonly hypervisors: Hypervisors
   readonly observer: Observer
-  readonly claims: Claims
   readonly changes: Changes
   readonly now: () => number
   readonly loginLives: ConsolesDeps['loginLives']
@@ -55,16 +55,15 @@ export function assembleConsoles(deps: ConsolePartsDeps): ConsoleParts {
   return { consoles, thumbnails }
 }
 
-function follow(consoles: Consoles, { claims, changes, log }: ConsolePartsDeps): void {
+function follow(consoles: Consoles, { events, changes, log }: ConsolePartsDeps): void {
   changes.onWrite((table, kind) => {
-    // Its first question waits behind the transaction that writes: there is one connection.
+    // Told after the commit, so that it sees what was written.
     if (mayTakeAway(table, kind) && consoles.tunnels.size > 0) consoles.checkSoon()
   })
-  consoles.on('watched', (machineId) => {
-    claims.emit('changed', machineId)
+  events.subscribe('consoleWatched', () => {
     for (const topic of ['sessions', 'desktops'] as const) changes.note(topic)
   })
-  claims.on('ended', (machineId) => {
+  events.subscribe('assignmentEnded', (machineId) => {
     inBackground({
       log,
       what: 'consoles.end',

@@ -14,7 +14,7 @@ import {
   sameHolder,
   type SeatVia,
 } from './policy.js'
-import type { Asker, ConsoleMachine } from './service.js'
+import type { Asker, ConsoleMachine } from './asker.js'
 import { putSeat, seatOf } from './store.js'
 import type { Tunnels } from './tunnels.js'
 

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
-import type { ConsoleMachine } from './service.js'
+import type { ConsoleMachine } from './asker.js'
 
 /** How long a guest's port may take to answer. */
 const CONNECT_WITHIN_MS = 10_000

@@ -4,7 +4,8 @@ import { recordEvent } from '../audit/store.js'
 import { actorName } from './policy.js'
 import { connectToGuest } from './guest-ports.js'
 import { keepAlive } from './upgrades.js'
-import type { Asker, ConsoleMachine, Consoles } from './service.js'
+import type { Asker, ConsoleMachine } from './asker.js'
+import type { Consoles } from './service.js'
 import { carry, type Cut } from './tunnels.js'
 
 /**

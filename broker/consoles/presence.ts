@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Session } from '../api/consoles.js'
 import type { Holder } from '../api/machines.js'
 import { BERTH, recordEvent } from '../audit/store.js'
+import type { Events } from '../events/bus.js'
 import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
@@ -11,20 +12,15 @@ import type { Open, Tunnels } from './tunnels.js'
 
 export interface PresenceDeps {
   readonly store: Store
+  readonly events: Events
   readonly observer: Observer
   readonly tunnels: Tunnels
   readonly log: Logger
   readonly now: () => number
 }
 
-/** What presence tells: `opened` and `closed` once for each console. */
 /** So many machines are asked about in one question. */
 const AT_ONCE = 500
-
-export interface PresenceEvents {
-  readonly onOpened: (machineId: string, holder: Holder | null) => void
-  readonly onClosed: (machineId: string, holder: Holder | null) => void
-}
 
 /**
  * Joins what QEMU says (which addresses are connected) with what the broker knows (to whom the last
@@ -36,17 +32,14 @@ export class Presence {
   /** Viewers that were given no ticket here, by machine: since when. */
   readonly #strangers = new Map<string, number>()
 
-  constructor(
-    readonly deps: PresenceDeps,
-    readonly events: PresenceEvents,
-  ) {}
+  constructor(readonly deps: PresenceDeps) {}
 
   start(): void {
-    const { observer } = this.deps
-    observer.on('viewers', (machineId) => {
+    const { events } = this.deps
+    events.subscribe('viewersChanged', (machineId) => {
       this.#lookAgain(machineId)
     })
-    observer.on('looked', (hypervisor) => {
+    events.subscribe('hypervisorSeen', (hypervisor) => {
       this.#then(async () => {
         for (const { machineId, seat } of await openSeats(this.deps.store, hypervisor))
           await this.#look(machineId, seat)
@@ -176,8 +169,7 @@ export class Presence {
       this.#lookAgain(machineId) // another ticket was given meanwhile
       return
     }
-    if (opened) this.events.onOpened(machineId, seat.holder)
-    else this.events.onClosed(machineId, seat.holder)
+    this.#tell(machineId, opened, seat.holder)
   }
 
   /** A viewer without a ticket of ours, such as virt-manager on the host, is in the log too. */
@@ -198,8 +190,14 @@ export class Presence {
       `machine:${name?.name ?? machineId}`,
       { unknownViewer: viewer ?? '' },
     )
-    if (viewer === undefined) this.events.onClosed(machineId, null)
-    else this.events.onOpened(machineId, null)
+    this.#tell(machineId, viewer !== undefined, null)
+  }
+
+  /** Once for each console. */
+  #tell(machineId: string, opened: boolean, holder: Holder | null): void {
+    const { events } = this.deps
+    if (opened) events.publish('consoleOpened', machineId, holder)
+    else events.publish('consoleClosed', machineId, holder)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { WriteKind } from '../store/open.js'
+import type { WriteKind } from '../store/written-tables.js'
 
 /**
  * Writes that may take from somebody what they have open: a permission, an account, a role, a

@@ -6,6 +6,7 @@ import type { Screen, ScreenClose, ScreenRequest } from '../api/consoles.js'
 import type { Holder } from '../api/machines.js'
 import { recordEvent } from '../audit/store.js'
 import { BrokerError, type ErrorCode } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { DesktopFeatures } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
@@ -15,13 +16,14 @@ import { actorName, type Occupant, sameHolder, TICKET_SECONDS } from './policy.j
 import { RfbFilter } from './rfb-filter.js'
 import { carryScreen, closeScreen, type ScreenEnd, ticketFrom } from './screen-carry.js'
 import { type ScreenPass, ScreenTickets } from './screen-tickets.js'
-import type { Asker, ConsoleMachine } from './service.js'
+import type { Asker, ConsoleMachine } from './asker.js'
 import { seatOf } from './store.js'
 import type { Carried, Cut, Tunnels } from './tunnels.js'
 import { keepAlive } from './upgrades.js'
 
 export interface ScreensDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
   readonly observer: Observer
   readonly log: Logger
@@ -32,8 +34,6 @@ export interface ScreensDeps {
   readonly refuseNotReady: (asker: Asker, machine: ConsoleMachine) => Promise<void>
   readonly onTicket: (asker: Asker, machineId: string) => Promise<void>
   readonly features: (machineId: string) => Promise<DesktopFeatures>
-  /** Somebody's console was cut for this one. */
-  readonly onTaken: (machineId: string, from: Occupant, by: Asker) => void
 }
 
 /** What a refusal of the host means for the page. */
@@ -57,7 +57,7 @@ export class Screens {
   }
 
   start(): void {
-    this.deps.observer.on('viewers', (machineId) => {
+    this.deps.events.subscribe('viewersChanged', (machineId) => {
       this.#yield(machineId).catch((error: unknown) => {
         this.deps.log.error({ err: error }, 'a screen could not be given to another viewer')
       })
@@ -98,7 +98,12 @@ export class Screens {
         : null
       if (cut) await this.#takeFrom(machine, cut, asker, spice)
       await entrance.noteTicket(machine, asker, 'browser', cut)
-      if (cut) this.deps.onTaken(machine.id, cut, asker)
+      if (cut)
+        this.deps.events.publish('consoleTaken', {
+          machineId: machine.id,
+          from: cut.holder,
+          by: asker,
+        })
       await onTicket(asker, machine.id)
       return cut
         ? { ...screen(), taken: { from: cut.holder, since: new Date(cut.sinceMs).toISOString() } }

@@ -1,37 +1,29 @@
-import { EventEmitter } from 'node:events'
-import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
-import type { ConsoleWay, Session } from '../api/consoles.js'
+import type { Session } from '../api/consoles.js'
 import type { Holder, SpiceConsole } from '../api/machines.js'
 import { type Actor, BERTH, recordEvent } from '../audit/store.js'
-import { spiceSubject } from '../certificates/authority.js'
 import { BrokerError } from '../errors.js'
-import { isHidden } from '../hypervisors/listen.js'
+import type { Events } from '../events/bus.js'
 import type { DesktopFeatures } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
+import type { Asker, ConsoleMachine, ConsoleOptions } from './asker.js'
 import { ConsoleProxy } from './console-proxy.js'
 import { Entrance } from './entrance.js'
-import {
-  actorName,
-  isLoopback,
-  type Occupant,
-  plainAddress,
-  sameHolder,
-  type Stay,
-  TICKET_SECONDS,
-} from './policy.js'
+import { actorName, plainAddress, sameHolder, type Stay } from './policy.js'
 import { endOverstaying } from './overstaying.js'
 import { Presence } from './presence.js'
 import { ProxyTokens } from './proxy-tokens.js'
 import { Screens } from './screens.js'
+import { SpiceTickets } from './spice-tickets.js'
 import { removeSeat, seatOf } from './store.js'
 import { type Carried, type Cut, Tunnels } from './tunnels.js'
 
 export interface ConsolesDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
   readonly observer: Observer
   readonly log: Logger
@@ -64,63 +56,26 @@ export interface ConsolesDeps {
   readonly protocols: (machineId: string) => Promise<readonly string[]>
 }
 
-/** A person or a thin client that asks, and from where. `login`: by which login, where that may end. */
-export interface Asker extends Holder {
-  readonly address: string
-  readonly login?: string
-}
-export interface ConsoleOptions {
-  readonly take?: boolean
-  readonly via?: ConsoleWay
-  /**
-   * What the login that asks may do with the machine, where that is less than its account may (a
-   * token with scopes); absent: everything.
-   */
-  readonly loginVerbs?: ReadonlySet<string>
-  /** The host name by which they reach the broker, for the proxy's address. */
-  readonly brokerHost?: string
-}
-export interface ConsoleMachine {
-  readonly id: string
-  readonly name: string
-  readonly hypervisor: string
-}
-export interface Taken {
-  readonly machineId: string
-  readonly from: Holder | null
-  readonly by: Asker
-}
-export interface ConsoleEvents {
-  taken: [Taken]
-  opened: [string, Holder | null]
-  closed: [string, Holder | null]
-  revoked: [string]
-  watched: [string]
-}
-
 const CHECK_STAY_EVERY_MS = 30_000
 
 /**
  * Consoles: one interactive viewer a machine, who has it, tickets, takeover, and the connections
- * that the broker carries. Emits `taken`, `opened` and `closed` (machine id, holder), `revoked` and
- * `watched` (machine id; somebody began or ended to look at its screen).
+ * that the broker carries.
  */
-export class Consoles extends EventEmitter<ConsoleEvents> {
+export class Consoles {
   readonly tunnels: Tunnels
   readonly tokens: ProxyTokens
   readonly presence: Presence
   readonly screens: Screens
   readonly #entrance: Entrance
   readonly #proxy: ConsoleProxy
+  readonly #tickets: SpiceTickets
   #proxyPort = 0
-  readonly #watched = new Map<string, string>()
   #timer: NodeJS.Timeout | undefined
   #checking: Promise<void> | undefined
   #checkAgain = false
 
   constructor(readonly deps: ConsolesDeps) {
-    super()
-    this.setMaxListeners(0)
     this.tokens = new ProxyTokens(() => performance.now())
     this.tunnels = new Tunnels(deps.now)
     this.tunnels.on('change', (machineId) => {
@@ -131,21 +86,16 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
       ...deps,
       tunnels: this.tunnels,
       entrance: this.#entrance,
-      onTaken: (machineId, from, by) => {
-        this.emit('taken', { machineId, from: from.holder, by })
-      },
     })
-    this.presence = new Presence(
-      { ...deps, tunnels: this.tunnels },
-      {
-        onOpened: (machineId, holder) => {
-          this.emit('opened', machineId, holder)
-        },
-        onClosed: (machineId, holder) => {
-          this.emit('closed', machineId, holder)
-        },
-      },
-    )
+    this.#tickets = new SpiceTickets({
+      ...deps,
+      tunnels: this.tunnels,
+      tokens: this.tokens,
+      screenTickets: this.screens.tickets,
+      entrance: this.#entrance,
+      proxyPort: () => this.#proxyPort,
+    })
+    this.presence = new Presence({ ...deps, tunnels: this.tunnels })
     this.#proxy = new ConsoleProxy({
       tokens: this.tokens,
       tunnels: this.tunnels,
@@ -162,7 +112,7 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
   async start(): Promise<void> {
     this.presence.start()
     this.screens.start()
-    this.deps.observer.on('power', (machineId, power) => {
+    this.deps.events.subscribe('powerChanged', (machineId, power) => {
       if (power === 'off' || power === 'missing' || power === 'crashed')
         this.#cut(machineId, { why: 'machineOff', reason: 'the machine stopped' })
     })
@@ -193,18 +143,23 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     options: ConsoleOptions = {},
   ): Promise<SpiceConsole> {
     return await this.#entrance.inTurn(machine.id, async () => {
-      this.#refuseImpossible(machine, options.via ?? 'auto')
+      this.#tickets.refuseImpossible(machine, options.via ?? 'auto')
       await this.deps.refuseNotReady(asker, machine)
       const { occupant } = await this.#entrance.find(machine)
       const cut = (await this.#entrance.decide(machine, asker, occupant, options)) ? occupant : null
-      const console = await this.#ticket(machine, asker, options, cut)
+      const console = await this.#tickets.give(machine, asker, options, cut)
       await this.#entrance.noteTicket(
         machine,
         asker,
         console.proxy === undefined ? 'direct' : 'proxy',
         cut,
       )
-      if (cut) this.emit('taken', { machineId: machine.id, from: cut.holder, by: asker })
+      if (cut)
+        this.deps.events.publish('consoleTaken', {
+          machineId: machine.id,
+          from: cut.holder,
+          by: asker,
+        })
       await this.deps.onTicket(asker, machine.id)
       return cut
         ? { ...console, taken: { from: cut.holder, since: new Date(cut.sinceMs).toISOString() } }
@@ -250,8 +205,9 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
         return now.connectedAt !== null
       })
     })
-    if (seat !== null && connected) this.emit('closed', machine.id, seat.holder)
-    this.emit('revoked', machine.id)
+    if (seat !== null && connected)
+      this.deps.events.publish('consoleClosed', machine.id, seat.holder)
+    this.deps.events.publish('consoleRevoked', machine.id)
   }
 
   /**
@@ -303,34 +259,21 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
       })
   }
 
-  /** Who looks at a machine's screen now without having it. */
-  watchers(machineId: string): string[] {
-    return [
-      ...new Set(
-        this.tunnels
-          .of(machineId)
-          .filter(({ kind }) => kind === 'watch')
-          .map(({ holder }) => actorName(holder)),
-      ),
-    ]
-  }
-
   /** A browser's screen and a forwarded port are seen by nobody but the broker. */
   #noteCarried(machineId: string): void {
-    const at = (kind: Carried['kind']): string[] => [
+    const { observer, events } = this.deps
+    const open = this.tunnels.of(machineId)
+    const addresses = (kind: Carried['kind']): string[] => [
       ...new Set(
-        this.tunnels
-          .of(machineId)
-          .filter((one) => one.kind === kind)
-          .map(({ address }) => plainAddress(address)),
+        open.filter((one) => one.kind === kind).map(({ address }) => plainAddress(address)),
       ),
     ]
-    this.deps.observer.noteCarried(machineId, { screens: at('screen'), forwards: at('forward') })
-    const watchers = this.watchers(machineId).join()
-    if (watchers === (this.#watched.get(machineId) ?? '')) return
-    if (watchers === '') this.#watched.delete(machineId)
-    else this.#watched.set(machineId, watchers)
-    this.emit('watched', machineId)
+    const screens = addresses('screen')
+    observer.noteCarried(machineId, { screens, forwards: addresses('forward') })
+    const watching = open.filter(({ kind }) => kind === 'watch')
+    const watchers = [...new Set(watching.map(({ holder }) => actorName(holder)))]
+    if (observer.occupancy.noteWatchers(machineId, watchers))
+      events.publish('consoleWatched', machineId)
   }
 
   #cut(machineId: string, cut: Cut, holder?: Holder): void {
@@ -339,118 +282,5 @@ export class Consoles extends EventEmitter<ConsoleEvents> {
     this.tokens.revoke(which)
     this.screens.tickets.revoke(which)
     this.tunnels.cut(which, cut)
-  }
-
-  /** Before anything is done: a way that is not there. */
-  #refuseImpossible(machine: ConsoleMachine, via: ConsoleWay): void {
-    const hidden = isHidden(this.deps.hypervisors.row(machine.hypervisor))
-    if (via === 'direct' && hidden)
-      throw new BrokerError(
-        'console_unreachable',
-        `The displays of ${machine.hypervisor} listen on its loopback only: use --via proxy.`,
-      )
-    if (this.#proxyPort === 0 && (via === 'proxy' || hidden))
-      throw new BrokerError(
-        'console_unreachable',
-        'The broker has no console proxy: set console-proxy-port in its settings.',
-      )
-  }
-
-  async #ticket(
-    machine: ConsoleMachine,
-    asker: Asker,
-    options: ConsoleOptions,
-    cut: Occupant | null,
-  ): Promise<SpiceConsole> {
-    const hypervisor = this.deps.hypervisors.row(machine.hypervisor)
-    const { usb } = await this.deps.features(machine.id)
-    const way = options.via ?? 'auto'
-    const password = randomBytes(32).toString('base64url')
-    this.tokens.revoke(
-      (pass) => pass.machineId === machine.id && (cut !== null || !sameHolder(pass.holder, asker)),
-    )
-    this.screens.tickets.revoke(
-      (pass) => pass.machineId === machine.id && !pass.watching && !sameHolder(pass.holder, asker),
-    )
-    const { tls_port: tlsPort, listen } = await this.deps.hypervisors
-      .link(machine.hypervisor)
-      .request<{ tls_port: number; listen: string }>('ticket', {
-        domain: machine.name,
-        uuid: machine.id,
-        password,
-        ttl_seconds: TICKET_SECONDS,
-        connected: cut ? 'disconnect' : 'keep',
-        // What cannot be opened then replaces nobody's password and cuts nobody.
-        reachable: way === 'direct' || this.#proxyPort === 0,
-      })
-      .catch((error: unknown) => {
-        if (error instanceof BrokerError && error.code === 'console_unreachable')
-          throw this.#hidden(machine, error)
-        if (error instanceof BrokerError && error.code === 'not_found')
-          throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`, {
-            cause: error,
-          })
-        throw error
-      })
-    if (cut) {
-      const reason = await this.#entrance.takenReason(cut, asker, machine.id)
-      this.tunnels.cut(
-        (one) =>
-          one.machineId === machine.id &&
-          one.kind !== 'forward' &&
-          one.kind !== 'watch' &&
-          !sameHolder(one.holder, asker),
-        { why: 'taken', reason },
-      )
-    }
-    const console: SpiceConsole = {
-      protocol: 'spice',
-      host: hypervisor.display_address,
-      tlsPort,
-      password,
-      ca: this.deps.ca,
-      hostSubject: spiceSubject(hypervisor.name),
-      title: machine.name,
-      ticketSeconds: TICKET_SECONDS,
-      usb,
-    }
-    const hidden = isLoopback(listen) || isLoopback(hypervisor.display_address)
-    if (way === 'direct' || (way === 'auto' && !hidden)) return console
-    return {
-      ...console,
-      ...this.#throughProxy(machine, asker, listen, tlsPort, options.brokerHost),
-    }
-  }
-
-  #hidden({ name, hypervisor }: ConsoleMachine, cause: BrokerError): BrokerError {
-    const what = `The display of ${name} listens on the loopback of ${hypervisor} only`
-    return new BrokerError(
-      'console_unreachable',
-      this.#proxyPort === 0
-        ? `${what}, and the broker has no console proxy: set console-proxy-port in its settings.`
-        : `${what}: use --via proxy.`,
-      { cause },
-    )
-  }
-
-  #throughProxy(
-    machine: ConsoleMachine,
-    asker: Asker,
-    listen: string,
-    port: number,
-    brokerHost = this.deps.publicName,
-  ): { host: string; proxy: string } {
-    const displayHost = listen === '0.0.0.0' ? '127.0.0.1' : listen === '::' ? '::1' : listen
-    const host = this.tokens.issue({
-      machineId: machine.id,
-      hypervisor: machine.hypervisor,
-      displayHost,
-      port,
-      address: asker.address,
-      holder: { kind: asker.kind, name: asker.name },
-    })
-    const isBareIpv6 = brokerHost.includes(':') && !brokerHost.startsWith('[')
-    const proxyHost = isBareIpv6 ? `[${brokerHost}]` : brokerHost
-    return { host, proxy: `http://${proxyHost}:${this.#proxyPort}` }
   }
 }

@@ -1,6 +1,6 @@
 import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
-import type { ConsoleMachine } from './service.js'
+import type { ConsoleMachine } from './asker.js'
 
 export interface ThumbnailsDeps {
   readonly hypervisors: Hypervisors

@@ -20,7 +20,7 @@ export class Doctor {
   async check(hypervisor: string, by: Actor): Promise<string> {
     this.deps.hypervisors.row(hypervisor)
     const { jobs, store } = this.deps
-    const job = await inTransaction(store, async (tx) => {
+    return await inTransaction(store, async (tx) => {
       const running = await tx
         .selectFrom('job')
         .select('id')
@@ -37,7 +37,5 @@ export class Doctor {
         'hypervisor',
       )
     })
-    jobs.wake()
-    return job
   }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { HandingOut } from '../assignments/assembly.js'
 import type { Config } from '../config.js'
+import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
@@ -11,6 +12,7 @@ import { Drains } from './service.js'
 
 export interface DrainingDeps {
   readonly store: Store
+  readonly events: Events
   readonly config: Config
   readonly log: Logger
   readonly hypervisors: Hypervisors
@@ -34,21 +36,8 @@ export function assembleDraining(deps: DrainingDeps): Draining {
     releaseAfterMs: deps.config.releaseAfterMs,
     desktops: async () => await assignments.desktops(),
   }
-  const drains: Drains = new Drains({
-    ...facts,
-    wake: () => {
-      keeper.wake()
-    },
-    tell: (machineIds) => {
-      for (const id of machineIds) claims.emit('changed', id)
-    },
-  })
-  const keeper: DrainKeeper = new DrainKeeper({
-    ...facts,
-    claims,
-    hosts,
-    pools,
-    othersOn: async (name) => await drains.othersOn(name),
-  })
-  return { drains, keeper }
+  return {
+    drains: new Drains(facts),
+    keeper: new DrainKeeper({ ...facts, claims, hosts, pools }),
+  }
 }

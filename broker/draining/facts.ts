@@ -1,9 +1,9 @@
 import type { Desktop } from '../api/assignments.js'
 import type { DesktopState } from '../api/pools.js'
 import type { PowerState } from '../api/machines.js'
-import { reasonInUse } from '../assignments/policy.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Observer } from '../machines/observer.js'
+import { reasonInUse } from '../occupancy/policy.js'
 import { poolById } from '../pools/store.js'
 import type { Use } from '../occupancy/occupancy.js'
 import type { Store } from '../store/open.js'
@@ -86,6 +86,27 @@ export async function machinesOn(deps: FactsDeps, hypervisor: string): Promise<S
       }
     })
     .sort((a, b) => compareNames(a.name, b.name))
+}
+
+/** Domains that run there and are not Berth's: they go off with the host too. null: the host does not say. */
+export async function othersOn(
+  { store, hypervisors }: Pick<FactsDeps, 'store' | 'hypervisors'>,
+  hypervisor: string,
+): Promise<string[] | null> {
+  const link = hypervisors.link(hypervisor)
+  if (link.status().state !== 'up') return null
+  const rows = await store
+    .selectFrom('machine')
+    .select('id')
+    .where('hypervisor', '=', hypervisor)
+    .execute()
+  const known = new Set(rows.map(({ id }) => id))
+  const domains = await link.listDomains().catch(() => null)
+  if (domains === null) return null
+  return domains
+    .filter(({ uuid, power }) => !known.has(uuid) && power !== 'off' && power !== 'crashed')
+    .map(({ name }) => name)
+    .sort()
 }
 
 /** Of a machine whose host is away the step says so. */

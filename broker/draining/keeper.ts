@@ -3,29 +3,37 @@ import { BERTH, recordEvent } from '../audit/store.js'
 import type { Claims } from '../assignments/claims.js'
 import type { Hosts } from '../assignments/hosts.js'
 import { BrokerError } from '../errors.js'
-import type { JobRunner } from '../jobs/runner.js'
+import type { Events } from '../events/bus.js'
 import type { Machines } from '../machines/service.js'
 import type { Pools } from '../pools/service.js'
 import { poolById } from '../pools/store.js'
 import { Rounds } from '../rounds.js'
 import type { DrainRow } from '../store/tables.js'
-import { type FactsDeps, machinesOn, type Seen } from './facts.js'
+import { type FactsDeps, machinesOn, othersOn, type Seen } from './facts.js'
 import { deadlineStep, drainStep, isLeft } from './policy.js'
 import { inTransaction } from '../store/transaction.js'
 
 export interface DrainKeeperDeps extends FactsDeps {
+  readonly events: Events
   readonly claims: Claims
   readonly hosts: Hosts
   readonly machines: Machines
   readonly pools: Pools
-  readonly jobs: JobRunner
   readonly log: Logger
-  readonly othersOn: (hypervisor: string) => Promise<string[] | null>
 }
 
 const LOOK_EVERY_MS = 5_000
 /** What failed is not tried again at once. */
 const REST_MS = 30_000
+const WAKING = [
+  'drainChanged',
+  'assignmentChanged',
+  'powerChanged',
+  'maintenanceChanged',
+  'hypervisorSeen',
+  'hypervisorChanged',
+  'jobReleased',
+] as const
 
 /**
  * Empties hypervisors, a step at a time: what is wished stands in the database, so that a restart
@@ -47,15 +55,9 @@ export class DrainKeeper {
   }
 
   start(): void {
-    const { claims, observer, jobs, hypervisors } = this.deps
-    const wake = (): void => {
+    this.deps.events.subscribeAll(WAKING, () => {
       this.wake()
-    }
-    claims.on('changed', wake)
-    observer.on('power', wake)
-    observer.on('looked', wake)
-    jobs.on('released', wake)
-    hypervisors.on('change', wake)
+    })
     this.#rounds.start()
   }
 
@@ -100,7 +102,7 @@ export class DrainKeeper {
         })
     }
     await this.#move(steps.filter(({ step }) => step === 'move').map(({ machine }) => machine))
-    const others = await this.deps.othersOn(drain.hypervisor)
+    const others = await othersOn(this.deps, drain.hypervisor)
     if (others !== null)
       await this.#noteEmpty(drain, others.length === 0 && !steps.some(({ step }) => isLeft(step)))
   }
@@ -143,7 +145,7 @@ export class DrainKeeper {
           sentence: `${drain.hypervisor} is emptied.`,
         })
     })
-    for (const { id } of held) this.deps.claims.emit('changed', id)
+    for (const { id } of held) this.deps.events.publish('drainTold', id)
   }
 
   async #noteEmpty(drain: DrainRow, empty: boolean): Promise<void> {

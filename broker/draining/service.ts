@@ -2,15 +2,13 @@ import type { DrainMachine, DrainRequest, DrainState } from '../api/drains.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { durationMs } from '../config.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { DrainRow } from '../store/tables.js'
-import { type FactsDeps, machinesOn, type Seen } from './facts.js'
+import { type FactsDeps, machinesOn, othersOn, type Seen } from './facts.js'
 import { deadlineStep, drainSentence, drainStep, isLeft, progressSentence } from './policy.js'
 
 export interface DrainsDeps extends FactsDeps {
-  /** Whoever carries drains out looks now. */
-  readonly wake: () => void
-  /** Those who have these machines before them look whether they are told something. */
-  readonly tell: (machineIds: readonly string[]) => void
+  readonly events: Events
 }
 
 const LEAST_DEADLINE_MS = 60_000
@@ -70,8 +68,9 @@ export class Drains {
         })
       },
     )
-    this.deps.wake()
-    this.deps.tell(machines.filter(({ inUse }) => inUse !== null).map(({ id }) => id))
+    this.deps.events.publish('drainChanged', hypervisor)
+    for (const { id, inUse } of machines)
+      if (inUse !== null) this.deps.events.publish('drainTold', id)
     return await this.state(hypervisor)
   }
 
@@ -85,7 +84,7 @@ export class Drains {
       .executeTakeFirst()
     const over = row !== undefined && deadlineStep(row, this.deps.now()) === 'over'
     const seen = await machinesOn(this.deps, hypervisor)
-    const others = (await this.othersOn(hypervisor)) ?? []
+    const others = (await othersOn(this.deps, hypervisor)) ?? []
     // One that was empty and answers no more was switched off, as it was to be.
     const offNow =
       row !== undefined &&
@@ -114,27 +113,6 @@ export class Drains {
         draining: row !== undefined,
       }),
     }
-  }
-
-  /** Domains that run there and are not Berth's: they go off with the host too. null: the host does not say. */
-  async othersOn(hypervisor: string): Promise<string[] | null> {
-    const link = this.deps.hypervisors.link(hypervisor)
-    if (link.status().state !== 'up') return null
-    const known = new Set(
-      (
-        await this.deps.store
-          .selectFrom('machine')
-          .select('id')
-          .where('hypervisor', '=', hypervisor)
-          .execute()
-      ).map(({ id }) => id),
-    )
-    const domains = await link.listDomains().catch(() => null)
-    if (domains === null) return null
-    return domains
-      .filter(({ uuid, power }) => !known.has(uuid) && power !== 'off' && power !== 'crashed')
-      .map(({ name }) => name)
-      .sort()
   }
 }
 

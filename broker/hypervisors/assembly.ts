@@ -1,20 +1,21 @@
 import type { Logger } from 'pino'
 import type { Authority } from '../certificates/authority.js'
 import type { Config } from '../config.js'
+import type { Events } from '../events/bus.js'
 import type { Changes } from '../live/changes.js'
 import type { Occupancy } from '../occupancy/occupancy.js'
 import type { Store } from '../store/open.js'
-import type { HypervisorLink } from './hypervisor.js'
 import { LibvirtProcesses } from './libvirt-processes.js'
 import { SshLink } from './link.js'
 import type { OwnKey } from './own-key.js'
 import { prepareHost } from './prepare.js'
-import { Hypervisors, type OpenLink } from './service.js'
+import type { OpenLink } from './hypervisor.js'
+import { Hypervisors } from './service.js'
 import { removeOrphanedSockets } from './socket-forward.js'
-import type { HypervisorRow } from '../store/tables.js'
 
 export interface HypervisorPartsDeps {
   readonly store: Store
+  readonly events: Events
   readonly config: Config
   readonly log: Logger
   readonly authority: Authority
@@ -32,35 +33,20 @@ export interface HypervisorParts {
 
 /** Lines to the hosts. None is open yet. */
 export async function assembleHypervisors(deps: HypervisorPartsDeps): Promise<HypervisorParts> {
-  const { config, log, key, changes } = deps
+  const { config, log, key, changes, events } = deps
   await removeOrphanedSockets()
   const processes = new LibvirtProcesses(config.libvirtProcesses)
   const toRealHost: OpenLink = (name, settings, events) =>
     new SshLink(name, { settings, events, privateKey: key.privateKey, processes, log })
-  const hypervisors: Hypervisors = new Hypervisors({
+  const hypervisors = new Hypervisors({
     ...deps,
     openLink: deps.openLink ?? toRealHost,
-    prepare: async (link, row) => {
-      if (!deps.openLink) await prepareReal(deps, hypervisors, link, row)
+    prepare: async (link, row, findings) => {
+      if (!deps.openLink) await prepareHost(deps, link, row, findings)
     },
   })
-  hypervisors.on('change', () => {
+  events.subscribe('hypervisorChanged', () => {
     for (const topic of ['hypervisors', 'machines'] as const) changes.note(topic)
   })
   return { hypervisors, processes }
-}
-
-async function prepareReal(
-  { authority, log }: HypervisorPartsDeps,
-  hypervisors: Hypervisors,
-  link: HypervisorLink,
-  row: HypervisorRow,
-): Promise<void> {
-  const onVirtType = async (name: string, type: 'kvm' | 'qemu'): Promise<void> => {
-    await hypervisors.setVirtType(name, type)
-  }
-  const onListen = async (name: string, address: string): Promise<void> => {
-    await hypervisors.setListen(name, address)
-  }
-  await prepareHost({ authority, log, onVirtType, onListen }, link, row)
 }

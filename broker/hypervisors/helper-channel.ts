@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { BrokerError, type ErrorCode } from '../errors.js'
+import type { HelperEvent } from '../events/map.js'
 
 export interface RequestOptions {
   /** Journal id on the host: a replay returns the first answer. */
@@ -19,15 +20,6 @@ export interface BatchItem {
   readonly ok: boolean
   readonly error?: { code: string; message: string }
   readonly [field: string]: unknown
-}
-
-export interface HelperEvent {
-  readonly event: string
-  readonly name?: string
-  readonly kind?: string
-  readonly detail?: string
-  readonly up?: boolean
-  readonly reason?: string
 }
 
 interface Pending {

@@ -2,7 +2,8 @@ import type { Duplex } from 'node:stream'
 import type { Directories } from '../api/hypervisors.js'
 import type { PowerState } from '../api/machines.js'
 import type { Contact, ContactStage, Visited } from './contact.js'
-import type { HelperEvent, RequestOptions } from './helper-channel.js'
+import type { HelperEvent } from '../events/map.js'
+import type { RequestOptions } from './helper-channel.js'
 
 /** A domain as libvirt lists it. */
 export interface DomainState {
@@ -111,3 +112,11 @@ export interface LinkSettings {
   readonly hostKeyFingerprint: string
   readonly directories: Directories
 }
+
+/** A link that can be told to connect again, with the settings as they are then. */
+export type ManagedLink = HypervisorLink & { reconnect(): void }
+export type OpenLink = (
+  name: string,
+  settings: () => LinkSettings,
+  events: LinkEvents,
+) => ManagedLink

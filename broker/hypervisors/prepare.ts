@@ -10,8 +10,12 @@ import { listenFor } from './listen.js'
 export interface PrepareDeps {
   readonly authority: Authority
   readonly log: Logger
-  readonly onVirtType: (hypervisor: string, type: 'kvm' | 'qemu') => Promise<void>
-  readonly onListen: (hypervisor: string, address: string) => Promise<void>
+}
+
+/** Records what was found on a host, at once: what is found before a fault stays found. */
+export interface Findings {
+  virtType(type: 'kvm' | 'qemu'): Promise<void>
+  listen(address: string): Promise<void>
 }
 
 /**
@@ -22,29 +26,30 @@ export async function prepareHost(
   deps: PrepareDeps,
   link: HypervisorLink,
   row: HypervisorRow,
+  findings: Findings,
 ): Promise<void> {
   await certify(deps, link, row)
-  await findListen(deps, link, row)
+  await findListen(link, row, findings)
   if (row.virt_type_setting !== 'auto' || row.virt_type !== null) return
   const { virt_type: found, reason } = await link.request<{
     virt_type: 'kvm' | 'qemu'
     reason: string
   }>('probe_virt', {}, { timeoutMs: 60_000 })
   deps.log.info({ hypervisor: row.name, virtType: found, reason }, 'hypervisor was probed')
-  await deps.onVirtType(row.name, found)
+  await findings.virtType(found)
 }
 
 /** Asked each time: addresses of a host, and where a name leads, change. */
 async function findListen(
-  deps: PrepareDeps,
   link: HypervisorLink,
   row: HypervisorRow,
+  findings: Findings,
 ): Promise<void> {
   const { addresses } = await link.request<{ addresses: string[] }>('host_look', {
     look: 'addresses',
   })
   const found = listenFor(row.display_address, await resolve(row.display_address), addresses)
-  if (found !== row.listen_found) await deps.onListen(row.name, found)
+  if (found !== row.listen_found) await findings.listen(found)
 }
 
 /** Null: it is not known where that leads. */

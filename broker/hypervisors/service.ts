@@ -1,71 +1,61 @@
-import { EventEmitter } from 'node:events'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type {
-  Capacity,
-  Directories,
-  Hypervisor,
-  HypervisorAdd,
-  HypervisorPatch,
-} from '../api/hypervisors.js'
+import type { Hypervisor, HypervisorAdd, HypervisorPatch } from '../api/hypervisors.js'
 import type { AuditAction } from '../audit/actions.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError, sentenceOf } from '../errors.js'
-import type { Observation, Occupancy } from '../occupancy/occupancy.js'
+import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
+import type { Occupancy } from '../occupancy/occupancy.js'
 import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { HypervisorRow } from '../store/tables.js'
 import { mapInTurns } from '../turn.js'
 import { figuresOfHosts, type HostFigures } from './figures.js'
-import type { HelperEvent } from './helper-channel.js'
-import { listenOf } from './listen.js'
-import type { HypervisorLink, LinkEvents, LinkSettings, LinkStatus } from './hypervisor.js'
+import type {
+  HypervisorLink,
+  LinkSettings,
+  LinkStatus,
+  ManagedLink,
+  OpenLink,
+} from './hypervisor.js'
+import type { Findings } from './prepare.js'
+import { Readying } from './readying.js'
+import { shownHypervisor } from './shown.js'
 import { scanHostKey } from './ssh-connection.js'
-
-/** A link that can be told to connect again, with the settings as they are then. */
-export type ManagedLink = HypervisorLink & { reconnect(): void }
-export type OpenLink = (
-  name: string,
-  settings: () => LinkSettings,
-  events: LinkEvents,
-) => ManagedLink
+import {
+  deleteHypervisor,
+  insertHypervisor,
+  linkSettings,
+  newHypervisor,
+  refuseTwin,
+  requireVirtType,
+} from './store.js'
 
 export interface HypervisorsDeps {
   readonly store: Store
+  readonly events: Events
   readonly log: Logger
   readonly occupancy: Occupancy
   readonly openLink: OpenLink
   /** Makes the host ready each time its line comes up (certificate, kind of virtualisation). */
-  readonly prepare: (link: HypervisorLink, row: HypervisorRow) => Promise<void>
+  readonly prepare: (link: HypervisorLink, row: HypervisorRow, findings: Findings) => Promise<void>
 }
 
-export const DEFAULT_DIRECTORIES: Directories = {
-  images: '/var/lib/berth/images',
-  overlays: '/var/lib/berth/overlays',
-  transient: '/var/lib/berth/transient',
-}
-const DEFAULT_MAX_STARTS = 2
-const FIRST_RETRY_MS = 1_000
-const LAST_RETRY_MS = 60_000
-
-/**
- * The hypervisors and their lines. Emits `up` when a host is ready to work, `event` for what it
- * pushes, `change` when its state changes.
- */
-export class Hypervisors extends EventEmitter<{
-  up: [string]
-  event: [string, HelperEvent]
-  change: [string]
-}> {
+/** The hypervisors and their lines. */
+export class Hypervisors {
   readonly #rows = new Map<string, HypervisorRow>()
   readonly #links = new Map<string, ManagedLink>()
-  readonly #preparing = new Map<string, AbortController>()
-  /** Why a host that is up cannot be worked with yet. */
-  readonly #unready = new Map<string, string>()
+  readonly #readying: Readying
 
   constructor(readonly deps: HypervisorsDeps) {
-    super()
-    this.setMaxListeners(0)
+    this.#readying = new Readying({
+      ...deps,
+      prepare: async (name) => {
+        await deps.prepare(this.link(name), this.row(name), {
+          virtType: (type) => this.#found(name, { virt_type: type }),
+          listen: (address) => this.#found(name, { listen_found: address }),
+        })
+      },
+    })
   }
 
   async start(): Promise<void> {
@@ -74,7 +64,7 @@ export class Hypervisors extends EventEmitter<{
   }
 
   async stop(): Promise<void> {
-    for (const preparing of this.#preparing.values()) preparing.abort()
+    this.#readying.stop()
     await Promise.all(
       [...this.#links.values()].map(async (link) => {
         await link.close()
@@ -106,14 +96,7 @@ export class Hypervisors extends EventEmitter<{
 
   /** The kind of virtualisation its guests run under; throws while it has not been probed. */
   virtType(name: string): 'kvm' | 'qemu' {
-    const row = this.row(name)
-    const type = row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting
-    if (!type)
-      throw new BrokerError(
-        'hypervisor_unreachable',
-        `It is not known yet whether ${name} runs guests under kvm: wait until it is up, or set --virt-type.`,
-      )
-    return type
+    return requireVirtType(this.row(name))
   }
 
   async show(name: string): Promise<Hypervisor> {
@@ -132,11 +115,11 @@ export class Hypervisors extends EventEmitter<{
   }
 
   #toApi(name: string, { machines, drains }: HostFigures): Hypervisor {
-    return toApi(
+    return shownHypervisor(
       this.row(name),
       this.#links.get(name)?.status(),
       this.deps.occupancy.observation(name),
-      this.#unready.get(name) ?? null,
+      this.#readying.whyNot(name),
       machines.get(name) ?? 0,
       drains.get(name) ?? null,
     )
@@ -151,55 +134,9 @@ export class Hypervisors extends EventEmitter<{
 
   async add(wish: HypervisorAdd, by: Actor): Promise<Hypervisor> {
     const port = wish.port ?? 22
-    if (this.#rows.has(wish.name))
-      throw new BrokerError(
-        'name_taken',
-        `There is a hypervisor ${wish.name} already: choose another name.`,
-      )
-    const twin = [...this.#rows.values()].find(
-      (row) => row.address === wish.address && row.port === port,
-    )
-    if (twin)
-      throw new BrokerError(
-        'name_taken',
-        `${wish.address} port ${port} is the hypervisor ${twin.name} already.`,
-      )
-    const directories = { ...DEFAULT_DIRECTORIES, ...wish.directories }
-    const row: HypervisorRow = {
-      name: wish.name,
-      address: wish.address,
-      port,
-      display_address: wish.displayAddress ?? wish.address,
-      listen_address: wish.listenAddress ?? 'auto',
-      listen_found: null,
-      host_key_fingerprint: wish.fingerprint,
-      virt_type_setting: wish.virtType ?? 'auto',
-      virt_type: null,
-      images_dir: directories.images,
-      overlays_dir: directories.overlays,
-      transient_dir: directories.transient,
-      max_starts: wish.maxStarts ?? DEFAULT_MAX_STARTS,
-      maintenance: 0,
-      maintenance_reason: '',
-      created_at: Date.now(),
-    }
-    await inTransaction(this.deps.store, async (tx) => {
-      const machine = await tx
-        .selectFrom('machine')
-        .select('name')
-        .where('name', '=', row.name)
-        .executeTakeFirst()
-      if (machine)
-        throw new BrokerError(
-          'name_taken',
-          `There is a machine ${machine.name} already, and jobs name both: choose another name for the hypervisor.`,
-        )
-      await tx.insertInto('hypervisor').values(row).execute()
-      await recordEvent(tx, by, 'hypervisor.add', `hypervisor:${row.name}`, {
-        address: row.address,
-        fingerprint: row.host_key_fingerprint,
-      })
-    })
+    refuseTwin([...this.#rows.values()], wish, port)
+    const row = newHypervisor(wish, port)
+    await insertHypervisor(this.deps.store, row, by)
     this.#open(row)
     return await this.show(row.name)
   }
@@ -262,19 +199,15 @@ export class Hypervisors extends EventEmitter<{
   async hostKeys(
     name: string,
   ): Promise<{ pinned: string; offered: string | null; reason?: string }> {
-    const row = this.row(name)
-    try {
-      return {
-        pinned: row.host_key_fingerprint,
-        offered: (await scanHostKey(row.address, row.port)).fingerprint,
-      }
-    } catch (error) {
-      return {
-        pinned: row.host_key_fingerprint,
+    const { address, port, host_key_fingerprint: pinned } = this.row(name)
+    return await scanHostKey(address, port).then(
+      ({ fingerprint }) => ({ pinned, offered: fingerprint }),
+      (error: unknown) => ({
+        pinned,
         offered: null,
         reason: error instanceof Error ? error.message.slice(0, 200) : '',
-      }
-    }
+      }),
+    )
   }
 
   /** Its end is also the end of a drain. `within`: what else the same transaction records. */
@@ -297,30 +230,8 @@ export class Hypervisors extends EventEmitter<{
         await within(tx)
       },
     )
-    this.emit('change', name)
+    this.deps.events.publish('hypervisorChanged', name)
     return await this.show(name)
-  }
-
-  /** Records what a probe found. */
-  async setVirtType(name: string, virtType: 'kvm' | 'qemu'): Promise<void> {
-    const row = this.row(name)
-    await this.deps.store
-      .updateTable('hypervisor')
-      .set({ virt_type: virtType })
-      .where('name', '=', name)
-      .execute()
-    this.#rows.set(name, { ...row, virt_type: virtType })
-  }
-
-  /** Where its displays listen, as was found when its line came up. */
-  async setListen(name: string, address: string): Promise<void> {
-    const row = this.row(name)
-    await this.deps.store
-      .updateTable('hypervisor')
-      .set({ listen_found: address })
-      .where('name', '=', name)
-      .execute()
-    this.#rows.set(name, { ...row, listen_found: address })
   }
 
   /**
@@ -329,47 +240,13 @@ export class Hypervisors extends EventEmitter<{
    */
   async remove(name: string, force: boolean, by: Actor): Promise<void> {
     this.row(name)
-    await inTransaction(this.deps.store, async (tx) => {
-      const machines = await tx
-        .selectFrom('machine')
-        .select('name')
-        .where('hypervisor', '=', name)
-        .limit(6)
-        .execute()
-      if (machines.length > 0 && !force) {
-        throw new BrokerError(
-          'has_dependants',
-          `${name} still has machines (${machines
-            .map((machine) => machine.name)
-            .slice(0, 5)
-            .join(
-              ', ',
-            )}${machines.length > 5 ? ', …' : ''}): delete them first, or use --force to forget them.`,
-        )
-      }
-      await tx
-        .updateTable('machine')
-        .set({ parent_id: null, generation_id: null, wanted_generation_id: null })
-        .where('hypervisor', '=', name)
-        .execute()
-      await tx
-        .updateTable('machine')
-        .set({ parent_id: null, generation_id: null, wanted_generation_id: null })
-        .where('parent_id', 'in', (eb) =>
-          eb.selectFrom('machine').select('id').where('hypervisor', '=', name),
-        )
-        .execute()
-      await tx.deleteFrom('machine').where('hypervisor', '=', name).execute()
-      await tx.deleteFrom('hypervisor').where('name', '=', name).execute()
-      await recordEvent(tx, by, 'hypervisor.remove', `hypervisor:${name}`, { force })
-    })
+    await deleteHypervisor(this.deps.store, name, force, by)
     const link = this.#links.get(name)
     this.#links.delete(name)
     this.#rows.delete(name)
-    this.#preparing.get(name)?.abort()
-    this.#preparing.delete(name)
+    this.#readying.end(name)
     await link?.close()
-    this.emit('change', name)
+    this.deps.events.publish('hypervisorChanged', name)
   }
 
   async #update(
@@ -388,28 +265,24 @@ export class Hypervisors extends EventEmitter<{
     this.#rows.set(name, { ...this.row(name), ...change })
   }
 
+  /** Records what was found on the host when its line came up. */
+  async #found(
+    name: string,
+    found: Partial<Pick<HypervisorRow, 'virt_type' | 'listen_found'>>,
+  ): Promise<void> {
+    await this.deps.store.updateTable('hypervisor').set(found).where('name', '=', name).execute()
+    this.#rows.set(name, { ...this.row(name), ...found })
+  }
+
   #open(row: HypervisorRow): void {
     const { name } = row
     this.#rows.set(name, row)
-    const settings = (): LinkSettings => {
-      const now = this.row(name)
-      return {
-        name,
-        address: now.address,
-        port: now.port,
-        hostKeyFingerprint: now.host_key_fingerprint,
-        directories: {
-          images: now.images_dir,
-          overlays: now.overlays_dir,
-          transient: now.transient_dir,
-        },
-      }
-    }
+    const settings = (): LinkSettings => linkSettings(this.row(name))
     this.#links.set(
       name,
       this.deps.openLink(name, settings, {
         onEvent: (event) => {
-          this.emit('event', name, event)
+          this.deps.events.publish('hypervisorSaid', name, event)
         },
         onStatus: (status) => {
           this.#onStatus(name, status)
@@ -418,124 +291,9 @@ export class Hypervisors extends EventEmitter<{
     )
   }
 
-  /**
-   * A host that is up is worked with when it is prepared; what fails is tried again, and shown,
-   * until the line is lost.
-   */
-  async #makeReady(name: string, lost: AbortSignal): Promise<void> {
-    for (let waitMs = FIRST_RETRY_MS; !lost.aborted; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
-      const link = this.#links.get(name)
-      if (!link) return
-      try {
-        await this.deps.prepare(link, this.row(name))
-        if (lost.aborted) return
-        if (this.#unready.delete(name)) this.emit('change', name)
-        this.emit('up', name)
-        return
-      } catch (error) {
-        if (lost.aborted) return
-        this.deps.log.error({ err: error, hypervisor: name }, 'hypervisor could not be made ready')
-        this.#unready.set(name, sentenceOf(error))
-        this.emit('change', name)
-      }
-      await delay(waitMs, undefined, { signal: lost, ref: false }).catch(() => {}) // the line was lost
-    }
-  }
-
   #onStatus(name: string, { state }: LinkStatus): void {
-    this.#preparing.get(name)?.abort()
-    this.#preparing.delete(name)
-    this.#unready.delete(name)
-    this.emit('change', name)
-    if (state !== 'up') return
-    const lost = new AbortController()
-    this.#preparing.set(name, lost)
-    this.#makeReady(name, lost.signal).catch((error: unknown) => {
-      this.deps.log.error({ err: error, hypervisor: name }, 'preparing a hypervisor failed')
-    })
-  }
-}
-
-function toApi(
-  row: HypervisorRow,
-  status: LinkStatus | undefined,
-  observation: Observation,
-  unready: string | null,
-  machines: number,
-  drain: Hypervisor['drain'],
-): Hypervisor {
-  const facts = status?.facts ?? null
-  return {
-    name: row.name,
-    address: row.address,
-    port: row.port,
-    displayAddress: row.display_address,
-    listenAddress: listenOf(row),
-    listenAddressSetting: row.listen_address,
-    ...stateOf(row, status, observation, unready),
-    since: new Date(status?.sinceMs ?? row.created_at).toISOString(),
-    observed: observedIn(status, observation),
-    maintenance: row.maintenance === 1,
-    drain,
-    hostKeyFingerprint: row.host_key_fingerprint,
-    virtType: row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting,
-    virtTypeSetting: row.virt_type_setting,
-    directories: {
-      images: row.images_dir,
-      overlays: row.overlays_dir,
-      transient: row.transient_dir,
-    },
-    maxStarts: row.max_starts,
-    capacity: facts && capacityOf(facts),
-    versions: facts && {
-      libvirt: facts.libvirt_version ?? 'unknown',
-      qemu: facts.qemu_version ?? 'unknown',
-      helper: facts.helper_version,
-    },
-    machines,
-  }
-}
-
-/** A host that is up and cannot be looked at says so in the place where one that is away does. */
-function stateOf(
-  row: HypervisorRow,
-  status: LinkStatus | undefined,
-  observation: Observation,
-  unready: string | null,
-): Pick<Hypervisor, 'state' | 'reason'> {
-  const reason = status?.state === 'up' ? troubleOf(observation, unready) : (status?.reason ?? '')
-  if (row.maintenance !== 1) return { state: status?.state ?? 'connecting', reason }
-  const why = row.maintenance_reason || 'Put in maintenance.'
-  return { state: 'maintenance', reason: [why, reason].filter(Boolean).join(' ') }
-}
-
-function observedIn(
-  status: LinkStatus | undefined,
-  { current, ageMs, reason }: Observation,
-): Hypervisor['observed'] {
-  return {
-    current: status?.state === 'up' && current,
-    at: ageMs === null ? null : new Date(Date.now() - ageMs).toISOString(),
-    reason,
-  }
-}
-
-function troubleOf({ current, reason }: Observation, unready: string | null): string {
-  if (unready !== null) return `It is not ready to be worked with, and is tried again: ${unready}`
-  if (reason === '') return ''
-  return current
-    ? `It was not to be seen just now. ${reason}`
-    : `What happens on it is not known, so everything on it counts as in use. ${reason}`
-}
-
-function capacityOf(facts: NonNullable<LinkStatus['facts']>): Capacity {
-  const { images, overlays } = facts.directories
-  return {
-    cores: facts.cores,
-    memoryMib: facts.memory_mib,
-    memoryFreeMib: facts.memory_free_mib,
-    imagesFreeBytes: images.free_bytes,
-    imagesTotalBytes: images.total_bytes,
-    overlaysFreeBytes: overlays.free_bytes,
+    this.#readying.end(name)
+    this.deps.events.publish('hypervisorChanged', name)
+    if (state === 'up') this.#readying.begin(name)
   }
 }

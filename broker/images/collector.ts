@@ -1,9 +1,9 @@
 import type { Logger } from 'pino'
+import type { Events } from '../events/bus.js'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { StepHook } from '../jobs/context.js'
-import type { JobRunner } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { GenerationRow } from '../store/tables.js'
@@ -17,8 +17,8 @@ interface CollectDeps {
 }
 export interface CollectorDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
-  readonly jobs: JobRunner
   readonly log: Logger
   readonly hook?: StepHook
 }
@@ -48,11 +48,11 @@ export class Collector {
   }
 
   start(): void {
-    const { hypervisors, jobs } = this.deps
-    jobs.on('released', () => {
+    const { events } = this.deps
+    events.subscribe('jobReleased', () => {
       this.wake()
     })
-    hypervisors.on('up', (name) => {
+    events.subscribe('hypervisorReady', (name) => {
       this.#swept.delete(name)
       this.wake()
     })

@@ -156,7 +156,7 @@ export async function unusedGenerations(
               eb(
                 'job.input',
                 'like',
-                eb.fn<string>('concat', [eb.val('%'), eb.ref('generation.id'), eb.val('%')]),
+                eb(eb(eb.val('%'), '||', eb.ref('generation.id')), '||', eb.val('%')),
               ),
             ),
         ),

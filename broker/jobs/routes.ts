@@ -6,7 +6,8 @@ import { type App, callerOf, route } from '../http.js'
 import { beginEvents } from '../security-headers.js'
 import type { Caller } from '../users/caller.js'
 import type { Streams } from '../live/streams.js'
-import { type JobRunner, noSuchJob } from './runner.js'
+import { noSuchJob } from './store.js'
+import type { JobRunner } from './runner.js'
 
 const KEEP_ALIVE_MS = 15_000
 /** Progress comes in drops; so many lines a second are enough for an eye. */

@@ -4,13 +4,15 @@ import type { Logger } from 'pino'
 import { countFailure } from '../background.js'
 import { type Job, JOB_ENDED } from '../api/jobs.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { Queries, Store } from '../store/open.js'
-import { inTransaction } from '../store/transaction.js'
+import { afterCommit, inTransaction } from '../store/transaction.js'
 import type { JobRow } from '../store/tables.js'
-import { doneBefore, JobContext, type StepHook } from './context.js'
-import { failuresIn, stateAtEnd } from './ending.js'
-import { enterState, insertJob, type JobFilter, type NewJob, readJobs, setTarget } from './store.js'
+import { JobContext, type StepHook } from './context.js'
+import { enterState, insertJob, type JobFilter, type NewJob, noSuchJob, readJobs } from './store.js'
+import { jobsToTake, nextFence } from './taking.js'
+import { writeEnd } from './write-end.js'
 
 export interface JobKind<I> {
   readonly kind: string
@@ -20,6 +22,7 @@ export interface JobKind<I> {
 
 export interface RunnerDeps {
   readonly store: Store
+  readonly events: Events
   readonly log: Logger
   readonly hook?: StepHook
 }
@@ -28,14 +31,12 @@ const LEASE_MS = 30_000
 const LOOK_EVERY_MS = 1_000
 const TAKE_UP_AFTER_MS = 5_000
 
-/**
- * Runs queued jobs, resumes those that a dead broker left, and tells who listens. Emits `released`
- * with the ids of machines that a job has let go.
- */
-export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
+/** Runs queued jobs, resumes those that a dead broker left, and tells who listens. */
+export class JobRunner {
   readonly #kinds = new Map<string, JobKind<never>>()
   readonly #running = new Map<string, AbortController>()
   readonly #progress = new Map<string, Map<string, { done: number; total: number }>>()
+  /** Of single jobs, by their ids: whoever follows one wakes for that one alone. */
   readonly #changes = new EventEmitter().setMaxListeners(0)
   readonly #owner = randomUUID()
   #timer: NodeJS.Timeout | undefined
@@ -46,18 +47,15 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
   /** Jobs of this broker that failed to write down what became of them. */
   readonly #abandoned = new Set<string>()
 
-  constructor(readonly deps: RunnerDeps) {
-    super()
-    this.setMaxListeners(0)
-  }
+  constructor(readonly deps: RunnerDeps) {}
 
   register<I>(kind: JobKind<I>): void {
     this.#kinds.set(kind.kind, kind)
   }
 
   /**
-   * Records the wish, inside the caller's transaction; call `wake` when it is committed. `noun`:
-   * what its subject is, for the audit log. Throws `busy`.
+   * Records the wish, inside the caller's transaction; it is looked at when that is committed.
+   * `noun`: what its subject is, for the audit log. Throws `busy`.
    */
   async create(
     queries: Queries,
@@ -71,12 +69,15 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
       job: id,
       targets: job.targets.length,
     })
+    afterCommit(queries, () => {
+      this.wake()
+    })
     return id
   }
 
   /** Takes up what a crash left, then looks for work by timer and by signal. */
   async start(): Promise<void> {
-    this.#fence = await this.#nextFence()
+    this.#fence = await nextFence(this.deps.store)
     this.#timer = setInterval(() => {
       this.wake()
     }, LOOK_EVERY_MS)
@@ -159,28 +160,6 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     await this.#looking
   }
 
-  /**
-   * The number of this broker process, by which a host refuses an older one. All its jobs share it:
-   * a host knows only the highest number it has seen, and jobs run side by side. It follows the
-   * clock, so that it also grows past a database that was lost or taken back from a backup.
-   */
-  async #nextFence(): Promise<number> {
-    return await inTransaction(this.deps.store, async (tx) => {
-      const last = await tx
-        .selectFrom('setting')
-        .select('value')
-        .where('name', '=', 'fence')
-        .executeTakeFirst()
-      const value = String(Math.max(Number(last?.value ?? 0) + 1, Math.floor(Date.now() / 1000)))
-      await tx
-        .insertInto('setting')
-        .values({ name: 'fence', value })
-        .onConflict((oc) => oc.column('name').doUpdateSet({ value }))
-        .execute()
-      return Number(value)
-    })
-  }
-
   readonly #progressOf = (jobId: string, target: string): { done: number; total: number } =>
     this.#progress.get(jobId)?.get(target) ?? { done: 0, total: 0 }
 
@@ -192,19 +171,7 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
       .set({ lease_until: now + LEASE_MS })
       .where('owner', '=', this.#owner)
       .execute()
-    const rows = await this.deps.store
-      .selectFrom('job')
-      .selectAll()
-      .where('state', 'in', ['queued', 'running', 'cancelling'])
-      .where((eb) =>
-        eb.or([
-          eb('owner', 'is', null),
-          eb('owner', '!=', this.#owner),
-          eb('id', 'in', ['', ...this.#abandoned]),
-        ]),
-      )
-      .orderBy('created_at')
-      .execute()
+    const rows = await jobsToTake(this.deps.store, this.#owner, [...this.#abandoned])
     for (const row of rows) await this.#take(row)
   }
 
@@ -312,34 +279,13 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
       .where('job_id', '=', id)
       .execute()
     await inTransaction(this.deps.store, async (tx) => {
-      const message = fault === undefined ? '' : sentenceOf(fault)
-      // A job that returned in spite of a cancel has done everything.
-      if (cancelled && fault !== undefined) await endCancelled(tx, id)
-      else
-        await tx
-          .updateTable('job_target')
-          .set({
-            state: fault === undefined ? 'done' : 'failed',
-            ...(message === '' ? {} : { message }),
-          })
-          .where('job_id', '=', id)
-          .where('state', 'in', ['pending', 'running'])
-          .execute()
-      const targets = await tx
-        .selectFrom('job_target')
-        .select('state')
-        .where('job_id', '=', id)
-        .execute()
-      const states = targets.map((target) => target.state)
-      const state = stateAtEnd(states, fault !== undefined, cancelled)
-      if (state === 'cancelled') await enterState(tx, id, 'cancelling')
-      await enterState(tx, id, state, { message: message || failuresIn(states) })
+      await writeEnd(tx, id, fault, cancelled)
     })
     this.#running.delete(id)
     this.#progress.delete(id)
     this.#changes.emit(id)
-    this.emit(
-      'released',
+    this.deps.events.publish(
+      'jobReleased',
       locks.map((lock) => lock.machine_id),
     )
   }
@@ -349,32 +295,4 @@ export class JobRunner extends EventEmitter<{ released: [readonly string[]] }> {
     this.#progress.set(id, known)
     return known
   }
-}
-
-/** Each target that is left says what was done with it and that the rest was not. */
-async function endCancelled(tx: Queries, id: string): Promise<void> {
-  const left = await tx
-    .selectFrom('job_target')
-    .leftJoin('job_step', (join) =>
-      join
-        .onRef('job_step.job_id', '=', 'job_target.job_id')
-        .onRef('job_step.target', '=', 'job_target.name'),
-    )
-    .select(['job_target.name', 'job_step.step'])
-    .where('job_target.job_id', '=', id)
-    .where('job_target.state', 'in', ['pending', 'running'])
-    .orderBy('job_step.at')
-    .execute()
-  const steps = new Map<string, string[]>()
-  for (const { name, step } of left)
-    steps.set(name, [...(steps.get(name) ?? []), ...(step === null ? [] : [step])])
-  for (const [name, done] of steps)
-    await setTarget(tx, id, name, { state: 'cancelled', message: doneBefore(done) })
-}
-
-export function noSuchJob(id: string): BrokerError {
-  return new BrokerError(
-    'not_found',
-    `There is no job ${id}: "berth job list" shows the recent ones.`,
-  )
 }

@@ -228,3 +228,10 @@ function toJob(
 function instant(ms: number): string {
   return new Date(ms).toISOString()
 }
+
+export function noSuchJob(id: string): BrokerError {
+  return new BrokerError(
+    'not_found',
+    `There is no job ${id}: "berth job list" shows the recent ones.`,
+  )
+}

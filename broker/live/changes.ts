@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Topic, TOPICS } from '../api/live.js'
-import type { OnWrite, WriteKind } from '../store/open.js'
+import type { OnWrite, WriteKind } from '../store/written-tables.js'
 import type { Tables } from '../store/tables.js'
 
 /**
@@ -85,7 +85,6 @@ export class Changes {
   note(topic: Topic): void {
     this.#revision++
     this.#gathered.add(topic)
-    // What is asked for after this waits behind the transaction that writes: there is one connection.
     this.#due ??= setTimeout(() => {
       this.#tell()
     }, GATHER_MS).unref()
@@ -114,7 +113,7 @@ export class Changes {
     return TOPICS.filter((topic) => topics.has(topic))
   }
 
-  /** At once with each write, maybe before its transaction is committed. */
+  /** At once with each write, when its transaction is committed. */
   onWrite(listener: OnWrite): void {
     this.#writeListeners.add(listener)
   }

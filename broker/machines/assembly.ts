@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config.js'
+import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { Collector } from '../images/collector.js'
 import { copyJob } from '../images/copy-job.js'
@@ -8,11 +9,14 @@ import type { StepHook } from '../jobs/context.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Changes } from '../live/changes.js'
 import type { Occupancy } from '../occupancy/occupancy.js'
+import type { Usage } from '../occupancy/usage.js'
 import type { Store } from '../store/open.js'
 import type { DomainExtrasOf } from './definition.js'
 import { Endings } from './endings.js'
 import { GoldenImages } from './golden-images.js'
-import { defineJob, deleteJob, powerJob } from './jobs.js'
+import { defineJob } from './define-job.js'
+import { deleteJob } from './delete-job.js'
+import { powerJob } from './jobs.js'
 import { Leftovers } from './leftovers.js'
 import { Observer } from './observer.js'
 import { populateJob } from './populate-job.js'
@@ -22,6 +26,7 @@ import { Machines } from './service.js'
 
 export interface MachinePartsDeps {
   readonly store: Store
+  readonly events: Events
   readonly config: Config
   readonly log: Logger
   readonly hypervisors: Hypervisors
@@ -32,9 +37,7 @@ export interface MachinePartsDeps {
   readonly extrasOf: DomainExtrasOf
   /** Who has one of these machines, in words; null: nobody. Answered by those who hand machines out. */
   readonly holdersOf: (machineIds: readonly string[]) => Promise<string | null>
-  /** Why a machine counts as in use now, or null. Answered by those who hand machines out. */
-  readonly inUse: (machineId: string) => Promise<string | null>
-  readonly inUseOf: (machineIds: readonly string[]) => Promise<ReadonlyMap<string, string>>
+  readonly usage: Usage
 }
 
 export interface MachineParts {
@@ -49,7 +52,7 @@ export interface MachineParts {
 
 /** Machines and their images; their jobs are registered. Nothing is looked at yet. */
 export function assembleMachines(deps: MachinePartsDeps): MachineParts {
-  const { hypervisors, config } = deps
+  const { config, events } = deps
   const observer = new Observer({
     ...deps,
     everyMs: config.observeEveryMs,
@@ -57,10 +60,10 @@ export function assembleMachines(deps: MachinePartsDeps): MachineParts {
   })
   const observed = { ...deps, observer }
   const machines = new Machines({ ...observed, shutdownTimeoutMs: config.shutdownTimeoutMs })
-  const endings = new Endings({ hypervisors, monotonicMs: () => performance.now() })
+  const endings = new Endings({ events, monotonicMs: () => performance.now() })
   const leftovers = new Leftovers(deps)
   registerJobs(observed, leftovers)
-  tellOfLooks(observer, deps.changes)
+  tellOfLooks(deps)
   return {
     observer,
     machines,
@@ -94,12 +97,11 @@ function registerJobs(
 }
 
 /** What looks at the hosts show, pages show. */
-function tellOfLooks(observer: Observer, changes: Changes): void {
-  for (const event of ['looked', 'unseen'] as const)
-    observer.on(event, () => {
-      changes.noteSeldom('hypervisors')
-    })
-  observer.on('viewers', () => {
+function tellOfLooks({ events, changes }: MachinePartsDeps): void {
+  events.subscribeAll(['hypervisorSeen', 'hypervisorUnseen'], () => {
+    changes.noteSeldom('hypervisors')
+  })
+  events.subscribe('viewersChanged', () => {
     for (const topic of ['machines', 'sessions'] as const) changes.note(topic)
   })
 }

@@ -1,5 +1,5 @@
-import type { HelperEvent } from '../hypervisors/helper-channel.js'
-import type { Hypervisors } from '../hypervisors/service.js'
+import type { Events } from '../events/bus.js'
+import type { HelperEvent } from '../events/map.js'
 
 /**
  * How a machine went off: its guest was shut down, or rebooted where that counts as power-off;
@@ -8,7 +8,7 @@ import type { Hypervisors } from '../hypervisors/service.js'
 export type Ending = 'shutdown' | 'reboot' | 'others' | null
 
 export interface EndingsDeps {
-  readonly hypervisors: Pick<Hypervisors, 'on'>
+  readonly events: Events
   readonly monotonicMs: () => number
 }
 
@@ -34,7 +34,7 @@ export class Endings {
   constructor(readonly deps: EndingsDeps) {}
 
   start(): void {
-    this.deps.hypervisors.on('event', (hypervisor, event) => {
+    this.deps.events.subscribe('hypervisorSaid', (hypervisor, event) => {
       this.#onEvent(hypervisor, event)
     })
   }

@@ -12,6 +12,7 @@ import {
 } from '../images/store.js'
 import { refuseIfLocked } from '../jobs/store.js'
 import type { JobRunner } from '../jobs/runner.js'
+import type { Usage } from '../occupancy/usage.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import { mapInTurns } from '../turn.js'
@@ -27,9 +28,7 @@ export interface GoldenImagesDeps {
   readonly hypervisors: Hypervisors
   readonly jobs: JobRunner
   readonly observer: Observer
-  /** Why a machine counts as in use now, or null. Answered by those who hand machines out. */
-  readonly inUse: (machineId: string) => Promise<string | null>
-  readonly inUseOf: (machineIds: readonly string[]) => Promise<ReadonlyMap<string, string>>
+  readonly usage: Usage
 }
 
 /** From a source's disk to the machines that stand on it: what callers may ask of images. */
@@ -78,7 +77,6 @@ export class GoldenImages {
         by,
       )
     })
-    this.deps.jobs.wake()
     return job
   }
 
@@ -134,13 +132,12 @@ export class GoldenImages {
         by,
       )
     })
-    this.deps.jobs.wake()
     return job
   }
 
   /** What `populate` would do now, machine by machine; nothing is done. */
   async preview(name: string, wanted: string | undefined): Promise<PopulatePreview> {
-    const { store, inUseOf } = this.deps
+    const { store, usage } = this.deps
     const initial = await requireType(store, name, ['initial'])
     const generation = await requireGeneration(store, initial, wanted)
     const rows = (await childrenOf(store, initial.id)).filter((row) => row.type === 'vdi')
@@ -150,7 +147,7 @@ export class GoldenImages {
       .where('initial_id', '=', initial.id)
       .execute()
     const holders = await copiesOf(store, generation.id)
-    const inUse = await inUseOf(rows.map(({ id }) => id))
+    const inUse = await usage.reasons(rows.map(({ id }) => id))
     const standOn = new Map(generations.map((one) => [one.id, one]))
     const machines = await mapInTurns(rows, (row): PopulatePreview['machines'][number] => {
       const standsOn = standOn.get(row.generation_id ?? '')
@@ -195,7 +192,6 @@ export class GoldenImages {
           by,
         ),
     )
-    this.deps.jobs.wake()
     return job
   }
 

@@ -3,6 +3,7 @@ import { inBackground } from '../background.js'
 import type { Leftover as ShownLeftover } from '../api/machines.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError, sentenceOf } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import type { Hypervisors } from '../hypervisors/service.js'
@@ -13,6 +14,7 @@ import type { LeftoverRow } from '../store/tables.js'
 
 export interface LeftoverDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
   readonly log: Logger
 }
@@ -40,8 +42,8 @@ export class Leftovers {
   constructor(readonly deps: LeftoverDeps) {}
 
   start(): void {
-    const { hypervisors } = this.deps
-    hypervisors.on('up', (name) => {
+    const { events, hypervisors } = this.deps
+    events.subscribe('hypervisorReady', (name) => {
       this.#clearSoon(name)
     })
     this.#timer = setInterval(() => {

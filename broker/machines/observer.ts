@@ -1,19 +1,20 @@
-import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
 import type { PowerState } from '../api/machines.js'
 import { BERTH, recordEvent } from '../audit/store.js'
 import { BrokerError, sentenceOf } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { DomainState, HypervisorLink } from '../hypervisors/hypervisor.js'
-import type { HelperEvent } from '../hypervisors/helper-channel.js'
+import type { HelperEvent } from '../events/map.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { CarriedViewers, Look, Occupancy } from '../occupancy/occupancy.js'
 import type { Queries, Store } from '../store/open.js'
-import { inTransaction } from '../store/transaction.js'
+import { afterCommit, inTransaction } from '../store/transaction.js'
 import { type DisplayItem, lookOf, REQUEST_MARGIN_MS, WHOLE_FACTOR } from './displays.js'
 
 export interface ObserverDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
   readonly occupancy: Occupancy
   readonly log: Logger
@@ -37,16 +38,9 @@ const WITHOUT_QEMU: readonly PowerState[] = ['off', 'missing']
 /**
  * Keeps what the database says of power, and the occupancy of viewers, equal to what libvirt and
  * QEMU say: on every event, when a host comes back, and by timer. Events carry no state; each only
- * causes a look. Emits `power` (machine id, now, before), `viewers` (machine id: other viewers, or
- * it is known no more, or again, who they are), `looked` (hypervisor) and `unseen` (hypervisor: a
- * look at it failed).
+ * causes a look.
  */
-export class Observer extends EventEmitter<{
-  power: [string, PowerState, PowerState]
-  viewers: [string]
-  looked: [string]
-  unseen: [string]
-}> {
+export class Observer {
   /** The listing that each machine's power was last written from: listings may be answered out of turn. */
   readonly #writtenBy = new Map<string, number>()
   #listings = 0
@@ -57,20 +51,17 @@ export class Observer extends EventEmitter<{
   readonly #notes = new Map<string, string>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(readonly deps: ObserverDeps) {
-    super()
-    this.setMaxListeners(0)
-  }
+  constructor(readonly deps: ObserverDeps) {}
 
   start(): void {
-    const { hypervisors } = this.deps
-    hypervisors.on('up', (name) => {
+    const { events, hypervisors } = this.deps
+    events.subscribe('hypervisorReady', (name) => {
       this.look(name)
     })
-    hypervisors.on('event', (name, event) => {
+    events.subscribe('hypervisorSaid', (name, event) => {
       this.#onEvent(name, event)
     })
-    hypervisors.on('change', (name) => {
+    events.subscribe('hypervisorChanged', (name) => {
       inBackground({
         log: this.deps.log,
         what: 'machines.observe',
@@ -95,7 +86,8 @@ export class Observer extends EventEmitter<{
 
   /** What the broker itself carries to a machine, told by who carries it. */
   noteCarried(machineId: string, carried: CarriedViewers): void {
-    if (this.occupancy.noteCarried(machineId, carried)) this.emit('viewers', machineId)
+    if (this.occupancy.noteCarried(machineId, carried))
+      this.deps.events.publish('viewersChanged', machineId)
   }
 
   /** Asks libvirt now and notes what it says; throws when it cannot be asked. */
@@ -154,11 +146,12 @@ export class Observer extends EventEmitter<{
     const machines = await this.#notePower(listing, domains, { hypervisor })
     const looks = await this.#lookAtDisplays(link, machines)
     const faults = await this.#noteFaults(looks, machines)
-    for (const id of occupancy.noteLook(hypervisor, looks, startMs)) this.emit('viewers', id)
+    for (const id of occupancy.noteLook(hypervisor, looks, startMs))
+      this.deps.events.publish('viewersChanged', id)
     if (faults > 1 && faults === machines.filter(hasQemu).length)
       throw new BrokerError('timeout', 'None of its machines says who is connected to it.')
     await this.#noteSeen(hypervisor)
-    this.emit('looked', hypervisor)
+    this.deps.events.publish('hypervisorSeen', hypervisor)
   }
 
   /** Who is connected to each of the machines; those without a QEMU have nobody. */
@@ -211,7 +204,7 @@ export class Observer extends EventEmitter<{
     if (hypervisors.link(hypervisor).status().state !== 'up') return
     const reason = sentenceOf(error)
     occupancy.noteFault(hypervisor, reason)
-    this.emit('unseen', hypervisor)
+    this.deps.events.publish('hypervisorUnseen', hypervisor)
     if (this.#unseen.has(hypervisor)) return
     this.#unseen.add(hypervisor)
     log.warn({ err: error, hypervisor }, 'a hypervisor that is up cannot be looked at')
@@ -234,8 +227,7 @@ export class Observer extends EventEmitter<{
     of: { readonly id: string } | { readonly hypervisor: string },
   ): Promise<Machine[]> {
     const powers = new Map(domains.map(({ uuid, power }) => [uuid, power]))
-    const changes: Array<{ id: string; power: PowerState; before: PowerState }> = []
-    const machines = await inTransaction(this.deps.store, async (tx) => {
+    return await inTransaction(this.deps.store, async (tx) => {
       const rows = await machinesOf(tx, of)
       const now: Machine[] = []
       for (const row of rows) {
@@ -246,12 +238,12 @@ export class Observer extends EventEmitter<{
         this.#writtenBy.set(row.id, listing)
         if (power === row.power) continue
         await this.#writePower(tx, row, power)
-        changes.push({ id: row.id, power, before: row.power })
+        afterCommit(tx, () => {
+          this.deps.events.publish('powerChanged', row.id, power, row.power)
+        })
       }
       return now
     })
-    for (const { id, power, before } of changes) this.emit('power', id, power, before)
-    return machines
   }
 
   async #writePower(tx: Queries, { id, name }: Machine, power: PowerState): Promise<void> {
@@ -307,7 +299,8 @@ export class Observer extends EventEmitter<{
       })
       .where('hypervisor', '=', hypervisor)
       .execute()
-    for (const machine of machines) this.emit('power', machine.id, 'unknown', machine.power)
+    for (const machine of machines)
+      this.deps.events.publish('powerChanged', machine.id, 'unknown', machine.power)
   }
 }
 

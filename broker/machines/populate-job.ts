@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto'
-import type { BatchItem } from '../hypervisors/helper-channel.js'
 import { type ImageDeps, ensureOnHypervisor } from '../images/copy-job.js'
 import { whatIsInTheWay } from '../images/in-the-way.js'
 import { markOldDisks } from '../images/old-files.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
+import type { Usage } from '../occupancy/usage.js'
 import { severalAtOnce } from '../several-at-once.js'
 import { defineMachine } from './definition.js'
 import { groupByHypervisor, type JobMachine, type MachineJobDeps } from './jobs.js'
-import { inTransaction } from '../store/transaction.js'
+import { makeOverlays } from './populate-overlays.js'
 
 export interface PopulateInput {
   readonly initial: { readonly id: string; readonly name: string }
@@ -26,8 +25,7 @@ export interface PopulateInput {
 
 export interface PopulateDeps extends MachineJobDeps {
   readonly images: ImageDeps
-  /** Why a machine counts as in use now, or null. Answered by those who hand machines out. */
-  readonly inUse: (machineId: string) => Promise<string | null>
+  readonly usage: Usage
 }
 
 /** One request to the helper carries so many overlays. */
@@ -175,7 +173,7 @@ async function setApart(
     await deps.observer.lookNow(hypervisor)
     const reasons: Record<string, string> = {}
     for (const { id } of machines) {
-      const reason = await deps.inUse(id)
+      const reason = await deps.usage.reason(id)
       if (reason !== null) reasons[id] = reason
     }
     return reasons
@@ -250,69 +248,6 @@ async function makeOff(deps: PopulateDeps, machine: JobMachine): Promise<void> {
     .where('id', '=', machine.id)
     .executeTakeFirstOrThrow()
   if (row.power !== 'off' && row.power !== 'missing') await deps.power.powerOff(row)
-}
-
-async function makeOverlays(
-  deps: PopulateDeps,
-  context: JobContext<PopulateInput>,
-  hypervisor: string,
-  batch: readonly JobMachine[],
-): Promise<JobMachine[]> {
-  if (batch.length === 0) return []
-  const { generation } = context.input
-  const items = batch.map(({ id, name }) => ({
-    name: `${name}.qcow2`,
-    base: generation.file,
-    fresh: true,
-    owner: id,
-  }))
-  const operation = context.operation(
-    hypervisor,
-    `overlay-${createHash('sha256')
-      .update(items.map((item) => item.name).join())
-      .digest('hex')
-      .slice(0, 16)}`,
-  )
-  const result = await context.patiently(
-    async () =>
-      await deps.hypervisors.link(hypervisor).request<{ items: BatchItem[] }>(
-        'overlay_create',
-        { items },
-        {
-          operation,
-          fence: context.job.fence,
-          signal: context.signal,
-          timeoutMs: 10 * 60_000,
-        },
-      ),
-  )
-  const made = batch.filter(
-    (machine) => result.items.find((item) => item.name === `${machine.name}.qcow2`)?.ok,
-  )
-  for (const machine of batch.filter((one) => !made.includes(one))) {
-    const item = result.items.find((one) => one.name === `${machine.name}.qcow2`)
-    await context.end(
-      machine.name,
-      'failed',
-      `${hypervisor}: ${item?.error?.message ?? 'the overlay was not made'}`,
-    )
-  }
-  await inTransaction(deps.store, async (tx) => {
-    for (const { id } of made) {
-      await tx
-        .updateTable('machine')
-        .set({ generation_id: generation.id, wanted_generation_id: null })
-        .where('id', '=', id)
-        .execute()
-    }
-  })
-  if (made.length > 0)
-    await context.record(
-      made.map(({ name }) => name),
-      'overlay',
-      null,
-    )
-  return made
 }
 
 async function startOne(

@@ -2,15 +2,15 @@ import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
 import { BERTH } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { Store } from '../store/open.js'
 import type { Endings } from './endings.js'
-import type { Observer } from './observer.js'
 import type { Machines } from './service.js'
 
 export interface RestartsDeps {
   readonly store: Store
   readonly endings: Endings
-  readonly observer: Observer
+  readonly events: Events
   readonly machines: Machines
   readonly log: Logger
 }
@@ -23,7 +23,7 @@ export class Restarts {
   constructor(readonly deps: RestartsDeps) {}
 
   start(): void {
-    this.deps.observer.on('power', (id, power) => {
+    this.deps.events.subscribe('powerChanged', (id, power) => {
       if (power !== 'off') return
       inBackground({
         log: this.deps.log,

@@ -55,6 +55,7 @@ const NEVER: SeenHost = { atMs: null, sinceMs: null, fault: null }
 export class Occupancy {
   readonly #seen = new Map<string, Seen>()
   readonly #carried = new Map<string, CarriedViewers>()
+  readonly #watchers = new Map<string, readonly string[]>()
   readonly #hosts = new Map<string, SeenHost>()
   readonly #machinesOf = new Map<string, ReadonlySet<string>>()
   /** Those whose last look failed. */
@@ -105,6 +106,19 @@ export class Occupancy {
     return !sameList(before, this.viewers(machineId))
   }
 
+  /** Who looks at a machine's screen without having it, told by who carries it; gives whether that is news. */
+  noteWatchers(machineId: string, watchers: readonly string[]): boolean {
+    const before = this.watchers(machineId)
+    if (watchers.length === 0) this.#watchers.delete(machineId)
+    else this.#watchers.set(machineId, watchers)
+    return !sameList(before, watchers)
+  }
+
+  /** Names of those who look at its screen without having it. They do not use the machine. */
+  watchers(machineId: string): readonly string[] {
+    return this.#watchers.get(machineId) ?? []
+  }
+
   /** Addresses of those who use a machine, in whatever way Berth can see, as they were last known. */
   viewers(machineId: string): readonly string[] {
     return [...this.atScreen(machineId), ...(this.#carried.get(machineId)?.forwards ?? [])]
@@ -115,11 +129,12 @@ export class Occupancy {
     return [...this.atDisplay(machineId), ...(this.#carried.get(machineId)?.screens ?? [])]
   }
 
-  /** The same, as its QEMU says: those in a browser are not among them. */
   /** Machines at whose displays somebody was seen. */
   occupied(): string[] {
     return [...this.#seen].filter(([, { viewers }]) => viewers.length > 0).map(([id]) => id)
   }
+
+  /** Addresses of those who have its screen, as its QEMU says: those in a browser are not among them. */
   atDisplay(machineId: string): readonly string[] {
     return this.#seen.get(machineId)?.viewers ?? []
   }

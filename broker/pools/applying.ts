@@ -7,26 +7,27 @@ import type { Queries } from '../store/open.js'
 import { grantsOn, removeGrant, setGrant } from '../users/grants.js'
 import { nameKey } from '../users/names.js'
 import { membersByHand, poolGrants } from './as-documents.js'
+import { changePool } from './changing.js'
+import { createPool } from './creating.js'
 import { refusal, type Wanted, type WantedGrant, type WantedPool } from './document-forms.js'
 import { listPools } from './listing.js'
+import { addByHand, takeOut } from './members.js'
 import { changedPolicy, defaultPolicy, faultsOfPolicy, resizedPolicy } from './policy.js'
-import type { Hardware, Pools, Wished } from './service.js'
 import { requirePool } from './store.js'
+import { type Hardware, type PoolsDeps, wakeFor, type Wished } from './wishes.js'
 
 type Change = ApplyResult['changes'][number]
 
 /**
- * Carries documents into the database, inside the caller's transaction. `onTouched`: a pool's id,
- * for those who have to look at it when that is committed.
+ * Carries documents into the database, inside the caller's transaction.
  */
 export class Applying {
   readonly #jobs: string[] = []
 
   constructor(
+    readonly deps: PoolsDeps,
     readonly tx: Queries,
-    readonly pools: Pools,
     readonly by: Actor,
-    readonly onTouched: (poolId: string) => void,
   ) {}
 
   async all(wanted: Wanted): Promise<ApplyResult> {
@@ -113,9 +114,9 @@ export class Applying {
     if (!pool) poolId = await this.#create(wanted)
     else if (fields.some(({ field }) => field !== 'permissions' && field !== 'members')) {
       const patch = { policy, ...(size === undefined || size === pool.size ? {} : { size }) }
-      this.#note(await this.pools.changeIn(this.tx, name, patch, this.by))
+      this.#note(await changePool(this.deps, this.tx, name, patch, this.by))
     }
-    this.onTouched(poolId)
+    wakeFor(this.deps, this.tx, poolId)
     if (wanted.permissions !== undefined)
       await this.#setGrants({ kind: 'pool', id: poolId, name }, wanted.permissions)
     if (wanted.members !== undefined) await this.#setMembers({ id: poolId, name }, wanted.members)
@@ -131,11 +132,10 @@ export class Applying {
       ...(from === undefined ? {} : { from }),
       ...(size === undefined ? {} : { size }),
     }
-    return this.#note(await this.pools.createIn(this.tx, wish, this.by))
+    return this.#note(await createPool(this.deps, this.tx, wish, this.by))
   }
 
   #note({ id, job }: Wished): string {
-    this.onTouched(id)
     if (job !== null) this.#jobs.push(job)
     return id
   }
@@ -180,9 +180,9 @@ export class Applying {
   async #setMembers(pool: { id: string; name: string }, wanted: readonly string[]): Promise<void> {
     const before = (await membersByHand(this.tx, pool.id)).get(pool.id) ?? []
     for (const machine of wanted.filter((one) => !before.includes(one)))
-      this.#note(await this.pools.addIn(this.tx, pool.name, machine, this.by))
+      this.#note(await addByHand(this.deps, this.tx, pool.name, machine, this.by))
     for (const machine of before.filter((one) => !wanted.includes(one)))
-      this.#note(await this.pools.takeIn(this.tx, pool.name, machine, this.by))
+      this.#note(await takeOut(this.deps, this.tx, pool.name, machine, this.by))
   }
 
   /** The pools that a machine names, and no others, have it as a member by hand. */
@@ -202,8 +202,8 @@ export class Applying {
     const over = rows
       .filter((row) => row.built === 0 && !has(row.name, pools))
       .map((row) => row.name)
-    for (const pool of missing) this.#note(await this.pools.addIn(this.tx, pool, name, this.by))
-    for (const pool of over) this.#note(await this.pools.takeIn(this.tx, pool, name, this.by))
+    for (const pool of missing) this.#note(await addByHand(this.deps, this.tx, pool, name, this.by))
+    for (const pool of over) this.#note(await takeOut(this.deps, this.tx, pool, name, this.by))
     const changed = missing.length + over.length > 0
     return {
       object: `machine/${name}`,

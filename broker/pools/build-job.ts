@@ -10,7 +10,7 @@ import { requireMachine } from '../machines/store.js'
 import type { Store } from '../store/open.js'
 import type { MachineRow } from '../store/tables.js'
 import { placeMembers } from './policy.js'
-import type { Hardware } from './service.js'
+import type { Hardware } from './wishes.js'
 import { addMember, enterDesktop, poolById, type PoolWithPolicy } from './store.js'
 
 export interface BuildInput {

@@ -1,24 +1,19 @@
 import { stringify } from 'yaml'
 import type { ApplyResult, PoolPolicy } from '../api/pools.js'
 import type { Actor } from '../audit/store.js'
-import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import { mapInTurns } from '../turn.js'
 import { Applying, madeWith } from './applying.js'
 import { membersByHand, poolGrants } from './as-documents.js'
+import { requireGoldenOff } from './creating.js'
 import { API_VERSION, readDocuments } from './document-forms.js'
 import { listPools } from './listing.js'
 import { defaultPolicy } from './policy.js'
-import type { Pools } from './service.js'
-
-export interface DocumentsDeps {
-  readonly store: Store
-  readonly pools: Pools
-}
+import type { PoolsDeps } from './wishes.js'
 
 /** Pools as documents: what a file says becomes what is, and what is can be written as a file. */
 export class Documents {
-  constructor(readonly deps: DocumentsDeps) {}
+  constructor(readonly deps: PoolsDeps) {}
 
   /**
    * Creates and changes what the documents name; what they do not name stays. All of it is wished
@@ -26,7 +21,7 @@ export class Documents {
    * the wishes out. `dryRun`: does the same, and takes it back.
    */
   async apply(yaml: string, dryRun: boolean, by: Actor): Promise<ApplyResult> {
-    const { store, pools } = this.deps
+    const { store } = this.deps
     const wanted = await readDocuments(yaml)
     const known = new Set(
       (await store.selectFrom('pool').select('name').execute()).map((pool) =>
@@ -34,20 +29,15 @@ export class Documents {
       ),
     )
     for (const pool of wanted.pools)
-      if (!known.has(pool.name.toLowerCase())) await pools.requireGoldenOff(pool)
-    const touched = new Set<string>()
-    const result = await inTransaction(store, async (tx) => {
-      const result = await new Applying(tx, pools, by, (id) => {
-        touched.add(id)
-      }).all(wanted)
+      if (!known.has(pool.name.toLowerCase())) await requireGoldenOff(this.deps, pool)
+    return await inTransaction(store, async (tx) => {
+      const result = await new Applying(this.deps, tx, by).all(wanted)
       if (dryRun) throw new DryRun({ ...result, jobs: [] })
       return result
     }).catch((error: unknown) => {
       if (error instanceof DryRun) return error.result
       throw error
     })
-    if (!dryRun) for (const id of touched) pools.woke(id)
-    return result
   }
 
   /** Every pool as a document that `apply` takes again. */

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { PowerState } from '../api/machines.js'
 import { BERTH } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
@@ -17,11 +18,13 @@ import {
   wantedSize,
 } from './policy.js'
 import { scheduledSpares } from './schedule.js'
-import { memberNumber, type Pools } from './service.js'
+import { memberNumber } from './member-jobs.js'
+import type { Pools } from './service.js'
 import { type PoolWithPolicy, readPool, refreshMembers } from './store.js'
 
 export interface PoolKeeperDeps {
   readonly store: Store
+  readonly events: Events
   readonly pools: Pools
   readonly jobs: JobRunner
   readonly machines: Machines
@@ -65,18 +68,15 @@ export class PoolKeeper {
   }
 
   start(): void {
-    const { pools, observer, jobs } = this.deps
-    pools.on('change', (id) => {
+    const { events } = this.deps
+    events.subscribeAll(['poolChanged', 'poolFreed'], (id) => {
       this.#changedPools.add(id)
       this.#rounds.wake()
     })
-    pools.on('member', (id) => {
+    events.subscribeAll(['assignmentChanged', 'powerChanged', 'maintenanceChanged'], (id) => {
       this.#note([id])
     })
-    observer.on('power', (id) => {
-      this.#note([id])
-    })
-    jobs.on('released', (ids) => {
+    events.subscribe('jobReleased', (ids) => {
       this.#note(ids)
     })
     this.#rounds.start()

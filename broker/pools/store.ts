@@ -131,15 +131,15 @@ export async function refreshMembers(
               of('machine.power', '=', 'missing'),
             ]),
           )
-          .then(of.val<0 | 1 | 2>(0))
+          .then(of.lit<0 | 1 | 2>(0))
           .when('desktop.unclean', 'is', null)
-          .then(of.val<0 | 1 | 2>(1))
-          .else(of.val<0 | 1 | 2>(2))
+          .then(of.lit<0 | 1 | 2>(1))
+          .else(of.lit<0 | 1 | 2>(2))
           .end()
           .as('claimable'),
       )
       return {
-        claimable: eb.fn.coalesce(claimable, eb.val<0 | 1 | 2>(0)),
+        claimable: eb.fn.coalesce(claimable, eb.lit<0 | 1 | 2>(0)),
         fresh: eb.fn.coalesce(desktop.select('desktop.fresh'), eb.ref('pool_member.fresh')),
         used_at: eb.fn.coalesce(desktop.select('desktop.used_at'), eb.ref('pool_member.used_at')),
         hypervisor: eb.fn.coalesce(
@@ -152,12 +152,12 @@ export async function refreshMembers(
             of
               .case()
               .when('machine.power', '=', 'running')
-              .then(of.val<0 | 1>(1))
-              .else(of.val<0 | 1>(0))
+              .then(of.lit<0 | 1>(1))
+              .else(of.lit<0 | 1>(0))
               .end()
               .as('running'),
           ),
-          eb.val<0 | 1>(0),
+          eb.lit<0 | 1>(0),
         ),
       }
     })

@@ -1,30 +1,49 @@
 import Database from 'better-sqlite3'
+import { DatabaseError } from 'pg'
 import { BrokerError } from '../errors.js'
 
+/** A database server did not answer: it may be there again at the next try. */
+export class StoreAway extends Error {
+  override readonly name = 'StoreAway'
+  readonly code: string
+
+  constructor(cause: unknown) {
+    super('the database server does not answer', { cause })
+    this.code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no answer'
+  }
+}
+
 /**
- * Faults of the database itself (https://sqlite.org/rescode.html) and of its disk (errno(3)), not
- * of what was asked of them.
+ * Faults of the database itself (https://sqlite.org/rescode.html,
+ * https://www.postgresql.org/docs/15/errcodes-appendix.html) and of its disk (errno(3)), not of
+ * what was asked of them.
  */
 const FAULTS = [
   {
     code: 'store_busy',
     sqlite: /^SQLITE_(BUSY|LOCKED|PROTOCOL)/,
+    postgresql: /^(40001|40P01|53300|55P03|57014)$/,
     system: [],
     what: 'another program has locked the database',
   },
   {
     code: 'store_full',
     sqlite: /^SQLITE_FULL/,
+    postgresql: /^53100$/,
     system: ['ENOSPC', 'EDQUOT'],
     what: "the disk that holds the broker's data is full",
   },
   {
     code: 'store_unwritable',
     sqlite: /^SQLITE_(READONLY|IOERR|CANTOPEN|CORRUPT|NOTADB)/,
+    // Connections, logins, memory, servers that start or stop, standbys, disks, damaged files.
+    postgresql: /^(08...|25006|28...|3D000|53[02]00|57P0.|58...|XX00[12])$/,
     system: ['EROFS', 'EIO', 'EMFILE', 'ENFILE'],
     what: "the broker's data cannot be read or written",
   },
 ] as const
+/** serialization_failure and deadlock_detected: rolled back because of another transaction. */
+const REPEATED = /^40(001|P01)$/
 
 /**
  * Whether something failed since the database or its disk does: what is done about it then is the
@@ -36,22 +55,30 @@ export function isStoreFault(error: unknown): boolean {
     : storeFault(error) !== null
 }
 
+/** Whether a transaction failed only because of another one, so that it may be done again. */
+export function mustBeRepeated(error: unknown): boolean {
+  return error instanceof DatabaseError && REPEATED.test(error.code ?? '')
+}
+
 /**
  * What a failure of the database, or of a file beside it, means for the one who asked; null when
  * neither is at fault.
  */
 export function storeFault(error: unknown): BrokerError | null {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
-  const { code } = error
-  const fault =
-    error instanceof Database.SqliteError
-      ? FAULTS.find(({ sqlite }) => sqlite.test(code))
-      : FAULTS.find(({ system }) => (system as readonly string[]).includes(code))
+  const fault = faultOf(error, error.code)
   if (!fault) return null
   return new BrokerError(
     fault.code,
-    `Nothing was changed: ${fault.what} (${code}). Try again; the broker's administrator ` +
+    `Nothing was changed: ${fault.what} (${error.code}). Try again; the broker's administrator ` +
       'finds the reason in /readyz and in its log.',
     { cause: error },
   )
+}
+
+function faultOf(error: Error, code: string): (typeof FAULTS)[number] | undefined {
+  if (error instanceof StoreAway) return FAULTS.find((one) => one.code === 'store_unwritable')
+  if (error instanceof Database.SqliteError) return FAULTS.find(({ sqlite }) => sqlite.test(code))
+  if (error instanceof DatabaseError) return FAULTS.find((one) => one.postgresql.test(code))
+  return FAULTS.find(({ system }) => (system as readonly string[]).includes(code))
 }

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { Turn } from '../turn.js'
+import { mustBeRepeated } from './faults.js'
 import type { Queries, Store } from './open.js'
-import { inTransaction } from './transaction.js'
+import { countEffects, dropEffects, inTransaction } from './transaction.js'
 
 /** So many share a commit, for so long as others can wait for the connection. */
 const MOST_AT_ONCE = 32
@@ -24,7 +25,7 @@ export class GroupedWrites {
 
   constructor(readonly store: Store) {}
 
-  /** As `store.transaction().execute`. */
+  /** As `inTransaction`. */
   async write<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
     return (await new Promise<unknown>((done, failed) => {
       this.#waiting.push({ work, done, failed })
@@ -51,39 +52,45 @@ export class GroupedWrites {
       await inTransaction(this.store, only.work).then(only.done, only.failed)
       return
     }
-    const outcomes: Array<() => void> = []
     try {
-      await inTransaction(this.store, async (tx) => {
-        const turn = new Turn()
-        for (const write of writes) {
-          outcomes.push(await attempt(tx, write))
-          await turn.passed()
-        }
-      })
+      const outcomes = await inTransaction(this.store, async (tx) => await together(tx, writes))
+      for (const tell of outcomes) tell()
     } catch (error) {
       for (const { failed } of writes) failed(error)
-      return
     }
-    for (const tell of outcomes) tell()
   }
+}
+
+/** Gives what is to be told after the commit. */
+async function together(tx: Queries, writes: readonly Write[]): Promise<Array<() => void>> {
+  const outcomes: Array<() => void> = []
+  const turn = new Turn()
+  for (const write of writes) {
+    outcomes.push(await attempt(tx, write))
+    await turn.passed()
+  }
+  return outcomes
 }
 
 /** Gives what is to be told of it after the commit. */
 async function attempt(tx: Queries, { work, done, failed }: Write): Promise<() => void> {
+  const effects = countEffects(tx)
   await sql`SAVEPOINT one_write`.execute(tx)
   try {
     const value = await work(tx)
-    await sql`RELEASE one_write`.execute(tx)
+    await sql`RELEASE SAVEPOINT one_write`.execute(tx)
     return () => {
       done(value)
     }
   } catch (error) {
+    if (mustBeRepeated(error)) throw error // All that share the transaction are repeated.
     try {
-      await sql`ROLLBACK TO one_write`.execute(tx)
-      await sql`RELEASE one_write`.execute(tx)
+      await sql`ROLLBACK TO SAVEPOINT one_write`.execute(tx)
+      await sql`RELEASE SAVEPOINT one_write`.execute(tx)
     } catch {
       throw error // A full disk has rolled back everything already: all fail, and hear why.
     }
+    dropEffects(tx, effects)
     return () => {
       failed(error)
     }

@@ -36,7 +36,7 @@ export async function assembleThinClients(deps: ThinClientPartsDeps): Promise<Th
   changes.subscribe((topics) => {
     if (topics.includes('people')) thinClients.noteAccounts()
   })
-  clientsXml.on('look', () => {
+  deps.events.subscribe('clientsXmlRead', () => {
     changes.note('clients-xml')
   })
   return { clientsXml, thinClients }

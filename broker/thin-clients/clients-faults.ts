@@ -1,4 +1,4 @@
-import type { Fault } from '../api/thin-clients.js'
+import type { Fault } from '../api/clients-xml.js'
 
 /** A fault and where it stands in the text. */
 export interface FoundFault {

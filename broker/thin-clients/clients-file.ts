@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
-import { EventEmitter } from 'node:events'
 import { readFileSync, statSync, watch, type FSWatcher } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
-import type { Fault } from '../api/thin-clients.js'
+import type { Fault } from '../api/clients-xml.js'
 import type { Actor } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import { OneAtATime } from '../one-at-a-time.js'
 import type { Store } from '../store/open.js'
 import { ClientsXmlVersions } from './clients-versions.js'
@@ -17,6 +17,7 @@ import type { ClientsFile, ParsedClients } from './clients-xml.js'
 export interface ClientsFileDeps {
   readonly path: string
   readonly store: Store
+  readonly events: Events
   readonly horizonServer: string
   readonly log: Logger
 }
@@ -30,9 +31,9 @@ const BY_FILE: Actor = { actor: 'file', address: '' }
 
 /**
  * clients.xml on disk: watched and reloaded; a bad file is refused and the last good one stays in
- * force. Emits `reload` when another one is in force, `look` when it was read at all.
+ * force.
  */
-export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
+export class ClientsXmlFile {
   readonly versions: ClientsXmlVersions
   readonly #reading = new ClientsReading()
   /** One reads or writes the file at a time: two who save at once must not both find it unchanged. */
@@ -46,7 +47,6 @@ export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
   #settle: NodeJS.Timeout | undefined
 
   constructor(readonly deps: ClientsFileDeps) {
-    super()
     this.versions = new ClientsXmlVersions(deps.store)
   }
 
@@ -180,7 +180,7 @@ export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
         { path: this.deps.path, faults: parsed.faults.slice(0, 20) },
         'clients.xml is refused; the last good one stays in force',
       )
-      this.emit('look')
+      this.deps.events.publish('clientsXmlRead')
       return
     }
     this.#current = parsed.file
@@ -190,8 +190,8 @@ export class ClientsXmlFile extends EventEmitter<{ reload: []; look: [] }> {
       { path: this.deps.path, clients: parsed.file.clients.length },
       'clients.xml loaded',
     )
-    this.emit('reload')
-    this.emit('look')
+    this.deps.events.publish('clientsXmlLoaded')
+    this.deps.events.publish('clientsXmlRead')
   }
 
   #stampNow(): string {

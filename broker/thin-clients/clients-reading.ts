@@ -2,13 +2,12 @@ import { OneAtATime } from '../one-at-a-time.js'
 import { Turn } from '../turn.js'
 import { faultIn, placeOf, type XmlFault } from '../xml/xml.js'
 import type { FoundFault } from './clients-faults.js'
+import type { ClientEntry, FoundEntry } from './clients-entry.js'
+import { Reader } from './clients-elements.js'
 import {
   assembled,
-  type ClientEntry,
-  type FoundEntry,
   parseClientsXml,
   type ParsedClients,
-  Reader,
   refuseTooMuch,
   rootOf,
 } from './clients-xml.js'

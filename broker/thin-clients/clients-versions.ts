@@ -1,4 +1,4 @@
-import type { ClientsXmlVersion, ClientsXmlVersionText } from '../api/thin-clients.js'
+import type { ClientsXmlVersion, ClientsXmlVersionText } from '../api/clients-xml.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Store } from '../store/open.js'

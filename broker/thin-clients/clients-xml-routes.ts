@@ -8,7 +8,7 @@ import {
   ClientsXmlVersionText,
   type DeviceEffect,
   VersionParams,
-} from '../api/thin-clients.js'
+} from '../api/clients-xml.js'
 import { type App, callerOf, route } from '../http.js'
 import { type ClientsXmlFile, etagOf } from './clients-file.js'
 import type { ClientsFile } from './clients-xml.js'

@@ -1,4 +1,4 @@
-import { CodeAnswer, CodeDevice, CodeLook } from '../api/thin-clients.js'
+import { CodeAnswer, CodeDevice, CodeLook } from '../api/device-logins.js'
 import { type App, callerOf, NoContent, route } from '../http.js'
 import type { DeviceCodes } from './device-codes.js'
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { CodeDevice } from '../api/thin-clients.js'
+import type { CodeDevice } from '../api/device-logins.js'
 import { choicesOf, type ChoicesDeps } from '../assignments/choices.js'
 import { recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino'
 import type { Choice } from '../api/thin-clients.js'
 import { type Actor, BERTH, recordEvent } from '../audit/store.js'
-import type { Claims } from '../assignments/claims.js'
 import type { Seat } from '../consoles/policy.js'
 import type { Consoles } from '../consoles/service.js'
 import { seatOf } from '../consoles/store.js'
+import type { Events } from '../events/bus.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { AccountRow, DeviceLoginRow, ThinClientRow } from '../store/tables.js'
@@ -14,8 +14,8 @@ import { loginsWithSeats } from './logins-with-seats.js'
 
 export interface DeviceLoginsDeps {
   readonly store: Store
+  readonly events: Events
   readonly consoles: Consoles
-  readonly claims: Claims
   readonly log: Logger
   readonly idleMs: number
   readonly now: () => number
@@ -54,14 +54,14 @@ export class DeviceLogins {
   }
 
   start(): void {
-    const { claims, consoles } = this.deps
+    const { events } = this.deps
     this.#startedAt = this.deps.now()
-    claims.on('ended', (machineId) => {
+    events.subscribe('assignmentEnded', (machineId) => {
       this.#do(async () => {
         await this.#endOf(machineId, 'Your desktop was taken back.')
       })
     })
-    consoles.on('revoked', (machineId) => {
+    events.subscribe('consoleRevoked', (machineId) => {
       this.#do(async () => {
         await this.#endOf(machineId, 'You may not use this desktop any more.')
       })

@@ -3,7 +3,7 @@ import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { ThinClientRow } from '../store/tables.js'
 import type { Caller } from './askers.js'
-import { normalMac } from './clients-xml.js'
+import { normalMac } from './clients-entry.js'
 
 export interface DeviceMac {
   readonly mac: string

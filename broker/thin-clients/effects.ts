@@ -1,6 +1,7 @@
-import type { DeviceEffect } from '../api/thin-clients.js'
+import type { DeviceEffect } from '../api/clients-xml.js'
 import { Turn } from '../turn.js'
-import type { ClientsFile, Target } from './clients-xml.js'
+import type { Target } from './clients-entry.js'
+import type { ClientsFile } from './clients-xml.js'
 import { entryFor, type Seeker } from './match.js'
 
 /** A device that was seen; `own`: what the administrator gave to itself, which goes before the file. */

@@ -1,46 +1,37 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { inNetworks, type Network } from '../addresses.js'
-import { recordEvent } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import { GroupedWrites } from '../store/grouped-writes.js'
-import type { Queries, Store } from '../store/open.js'
+import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { ThinClientRow } from '../store/tables.js'
 import { type Askers, askerOf, type Caller } from './askers.js'
+import { believe, macsOf, normalMacs, noteMacs } from './device-macs.js'
 import {
-  believe,
-  believedMacs,
-  type DeviceMac,
-  macsOf,
-  normalMacs,
-  noteMacs,
-} from './device-macs.js'
+  keyGiven,
+  rowOf,
+  rowsWith,
+  tooMany,
+  writeBeside,
+  writeKey,
+  writeNewcomer,
+} from './enrolment.js'
 import { FirstContacts } from './first-contacts.js'
+import {
+  freeMacs,
+  type Identity,
+  isKeyOnItsWay,
+  keyHash,
+  known,
+  type Known,
+  mayBeFirst,
+  type Newcomer,
+  nobody,
+  type Unknown,
+  mayBeKnown,
+  waits,
+} from './newcomer.js'
 import { Strangers } from './strangers.js'
-
-/**
- * known: it has shown its key, or is given one now; `macs` and `hostname` are those by which
- * clients.xml may mean it. Otherwise the sentence says why not; `device` is the row that it has
- * made, `about` the one that an administrator would accept for it, and `code` what tells it from
- * others that ask for that.
- */
-export type Identity =
-  | {
-      readonly known: true
-      readonly device: ThinClientRow
-      readonly newKey: string | null
-      readonly macs: readonly string[]
-      readonly hostname: string
-    }
-  | {
-      readonly known: false
-      readonly device: ThinClientRow | null
-      readonly sentence: string
-      readonly about: string | null
-      readonly code: string | null
-    }
-type Known = Extract<Identity, { known: true }>
-type Unknown = Extract<Identity, { known: false }>
 
 export type Networks = readonly Network[]
 
@@ -55,24 +46,7 @@ export interface IdentitiesDeps {
   readonly now: () => number
 }
 
-/**
- * So many devices that nobody has accepted are remembered, in all and of one address; more come
- * from a flood, not from desks.
- */
-const MOST_UNACCEPTED = 2_000
-const MOST_UNACCEPTED_OF_ADDRESS = 50
 const FORGET_UNACCEPTED_MS = 24 * 3_600_000
-/** A key that was not shown by then never arrived: whoever got it would have asked again within seconds. */
-const KEY_LOST_AFTER_MS = 30_000
-
-/** Who asks, and in the place of which of these rows: those that have one of its MACs. */
-interface Newcomer {
-  readonly caller: Caller
-  readonly trusted: boolean
-  readonly rows: ReadonlyArray<
-    ThinClientRow & { readonly said_mac: string; readonly believed: 0 | 1 }
-  >
-}
 
 /**
  * Who is this device? A MAC is a label that anybody can write on themselves: at first contact, from a
@@ -102,7 +76,7 @@ export class Identities {
     const newcomer = {
       caller,
       trusted: inNetworks(this.deps.networks, caller.address),
-      rows: await this.#rowsOf(caller.macs),
+      rows: await rowsWith(this.deps.store, caller.macs),
     }
     return (
       (await this.#awaited(newcomer)) ??
@@ -165,18 +139,6 @@ export class Identities {
     return known(device, key, await macsOf(store, id), caller)
   }
 
-  async #rowsOf(macs: readonly string[]): Promise<Newcomer['rows']> {
-    return await this.deps.store
-      .selectFrom('thin_client_mac')
-      .innerJoin('thin_client', 'thin_client.id', 'thin_client_mac.thin_client_id')
-      .selectAll('thin_client')
-      .select(['thin_client_mac.mac as said_mac', 'believed'])
-      .where('thin_client_mac.mac', 'in', [...macs])
-      .orderBy('thin_client.accepted', 'desc')
-      .orderBy('thin_client.first_seen')
-      .execute()
-  }
-
   /** An administrator has accepted it, and it comes for its key. */
   async #awaited({ caller, rows }: Newcomer): Promise<Identity | null> {
     const now = this.deps.now()
@@ -218,17 +180,7 @@ export class Identities {
     const { askers } = this.deps
     if (askers.note(device.id, caller, trusted)) this.deps.onSeen()
     await this.#strangers.note(device, caller)
-    const code = askers.code(device.id, caller)
-    return {
-      known: false,
-      device: null,
-      about: device.id,
-      code,
-      sentence:
-        `A device with this address (${device.mac}) is known, and this one does not show its ` +
-        `key. Ask the administrator to run "berth thin-client accept ${device.id} ` +
-        `--code ${code}" if it is the same device.`,
-    }
+    return mayBeKnown(device, askers.code(device.id, caller))
   }
 
   async #firstContact(newcomer: Newcomer): Promise<Identity> {
@@ -249,33 +201,29 @@ export class Identities {
     // A flood is turned away before it takes the database's only writer.
     const refused = await tooMany(this.deps.store, caller.address)
     if (refused !== null) return nobody(refused)
-    const row = await this.#write(
-      rowOf(caller, freeMacs(newcomer)[0] ?? '', this.deps.now()),
-      caller,
+    const row = await this.#writes.write(
+      async (tx) =>
+        await writeNewcomer(
+          tx,
+          rowOf(caller, freeMacs(newcomer)[0] ?? '', this.deps.now()),
+          caller,
+        ),
     )
     if (typeof row === 'string') return nobody(row)
-    const waits = this.#waits(row, caller)
+    const answer = this.#waits(row, caller)
     return {
-      ...waits,
+      ...answer,
       sentence:
         `This device (${row.mac}) is new and its network is not one that is trusted. Ask the ` +
-        `administrator to run "berth thin-client accept ${row.id} --code ${waits.code ?? ''}".`,
+        `administrator to run "berth thin-client accept ${row.id} --code ${answer.code ?? ''}".`,
     }
   }
 
   #waits(row: ThinClientRow, caller: Caller): Unknown {
     if (this.deps.askers.note(row.id, caller, false)) this.deps.onSeen()
-    const code = this.deps.askers.code(row.id, caller)
-    return {
-      known: false,
-      // What others say who ask for the same row is not what the row shows.
-      device: row.asker === askerOf(caller) || row.asker === '' ? row : null,
-      about: row.id,
-      code,
-      sentence:
-        `This device (${row.mac}) is not accepted yet. Ask the administrator to run "berth ` +
-        `thin-client accept ${row.id} --code ${code}".`,
-    }
+    // What others say who ask for the same row is not what the row shows.
+    const isRow = row.asker === askerOf(caller) || row.asker === ''
+    return waits(row, this.deps.askers.code(row.id, caller), isRow)
   }
 
   async #enrol(newcomer: Newcomer): Promise<Identity> {
@@ -288,47 +236,12 @@ export class Identities {
       key_hash: keyHash(key),
       accepted: 1,
     }
-    const written = await this.#write(row, caller)
+    const written = await this.#writes.write(async (tx) => await writeNewcomer(tx, row, caller))
     if (typeof written === 'string') return nobody(written)
     if (written.id === row.id) return await this.#known(row.id, key, caller)
     // Another question of the same device was quicker.
     this.#onTheirWay.delete(keyHash(key))
     return await this.identify(caller)
-  }
-
-  /**
-   * Writes the new row, unless meanwhile there is one of the same asker with this MAC; gives the
-   * one that is there, or why none may be added.
-   */
-  async #write(row: ThinClientRow, caller: Caller): Promise<ThinClientRow | string> {
-    return await this.#writes.write(async (tx) => {
-      const quicker = await tx
-        .selectFrom('thin_client')
-        .innerJoin('thin_client_mac', 'thin_client_mac.thin_client_id', 'thin_client.id')
-        .selectAll('thin_client')
-        .where('thin_client_mac.mac', '=', row.mac)
-        .where((eb) => eb.or([eb('believed', '=', 1), eb('accepted', '=', 0)]))
-        .executeTakeFirst()
-      if (quicker) return quicker
-      const refused = row.accepted === 1 ? null : await tooMany(tx, row.address)
-      if (refused !== null) return refused
-      await tx.insertInto('thin_client').values(row).execute()
-      if (row.accepted === 1) await believe(tx, row, caller, row.first_seen)
-      else
-        for (const mac of caller.macs)
-          await tx
-            .insertInto('thin_client_mac')
-            .values({ thin_client_id: row.id, mac, believed: 0, first_seen: row.first_seen })
-            .execute()
-      await recordEvent(
-        tx,
-        { actor: `thin-client:${row.mac}`, address: caller.address },
-        'thin-client.first-contact',
-        `thin-client:${row.id}`,
-        { accepted: row.accepted === 1 },
-      )
-      return row
-    })
   }
 
   /** A device of its own, although another one has its MACs: two that share a dock. */
@@ -341,20 +254,7 @@ export class Identities {
       accepted: 1,
     }
     await inTransaction(this.deps.store, async (tx) => {
-      await tx
-        .updateTable('thin_client')
-        .set({ accept_for: null, accept_as_new: 0 })
-        .where('id', '=', beside.id)
-        .execute()
-      await tx.insertInto('thin_client').values(row).execute()
-      await believe(tx, row, caller, now)
-      await recordEvent(
-        tx,
-        { actor: `thin-client:${row.mac}`, address: caller.address },
-        'thin-client.first-contact',
-        `thin-client:${row.id}`,
-        { accepted: true, beside: beside.id },
-      )
+      await writeBeside(tx, row, beside, caller)
     })
     this.deps.askers.forget(beside.id)
     return await this.#known(row.id, key, caller)
@@ -372,39 +272,11 @@ export class Identities {
   ): Promise<Identity> {
     const { store, now } = this.deps
     const key = this.#newKey()
-    const given: Partial<ThinClientRow> = {
-      ...change,
-      key_hash: keyHash(key),
-      key_shown: 0,
-      asker: askerOf(caller),
-      key_given_at: now(),
-      address: caller.address,
-      ...(row.key_hash === null ? { mac: row.said_mac, hostname: caller.hostname } : {}),
-    }
-    const won = await inTransaction(store, async (tx) => {
-      const { numUpdatedRows } = await tx
-        .updateTable('thin_client')
-        .set(given)
-        .where('id', '=', row.id)
-        .where('key_hash', row.key_hash === null ? 'is' : '=', row.key_hash)
-        .executeTakeFirst()
-      if (numUpdatedRows !== 1n) return false
-      // What others have said who asked before it came.
-      if (row.key_hash === null)
-        await tx.deleteFrom('thin_client_mac').where('thin_client_id', '=', row.id).execute()
-      // An administrator who has accepted it has also accepted what it says.
-      if (vouched) await believe(tx, row, caller, now(), row.accept_for !== null)
-      await recordEvent(
-        tx,
-        { actor: `thin-client:${row.mac}`, address: caller.address },
-        row.accepted === 0 && row.accept_for === null
-          ? 'thin-client.first-contact'
-          : 'thin-client.key',
-        `thin-client:${row.id}`,
-        row.accepted === 0 && row.accept_for === null ? { accepted: true } : {},
-      )
-      return true
-    })
+    const given = { ...change, ...keyGiven(row, keyHash(key), caller, now()) }
+    const won = await inTransaction(
+      store,
+      async (tx) => await writeKey(tx, row, given, caller, now(), vouched),
+    )
     this.#onTheirWay.delete(won ? (row.key_hash ?? '') : keyHash(key))
     // Another question was quicker, perhaps one of the same device.
     if (!won) return await this.identify(caller)
@@ -422,95 +294,4 @@ export class Identities {
     this.#onTheirWay.set(keyHash(key), key)
     return key
   }
-}
-
-function nobody(sentence: string): Unknown {
-  return { known: false, device: null, about: null, code: null, sentence }
-}
-
-export function keyHash(key: string): string {
-  return createHash('sha256').update(key).digest('hex')
-}
-
-/** The MACs that belong to no accepted device. */
-function freeMacs({ caller, rows }: Pick<Newcomer, 'caller' | 'rows'>): string[] {
-  const taken = rows.filter((row) => row.accepted === 1 && row.believed === 1)
-  return caller.macs.filter((mac) => !taken.some((row) => row.said_mac === mac))
-}
-
-function rowOf(caller: Caller, mac: string, now: number): ThinClientRow {
-  return {
-    id: randomUUID().slice(0, 8),
-    mac,
-    name: '',
-    key_hash: null,
-    key_shown: 0,
-    asker: askerOf(caller),
-    key_given_at: now,
-    accepted: 0,
-    accept_for: null,
-    accept_until: 0,
-    accept_as_new: 0,
-    address: caller.address,
-    hostname: caller.hostname,
-    believed_hostname: null,
-    version: caller.version,
-    assigned_machine_id: null,
-    assigned_pool_id: null,
-    note: '',
-    strangers_day: 0,
-    strangers: 0,
-    first_seen: now,
-    last_seen: now,
-  }
-}
-
-function known(
-  device: ThinClientRow,
-  key: string | null,
-  macs: readonly DeviceMac[],
-  caller: Caller,
-): Known {
-  return {
-    known: true,
-    device,
-    newKey: key,
-    macs: believedMacs(macs, caller.macs),
-    hostname: device.believed_hostname ?? '',
-  }
-}
-
-/** Why no more devices that nobody has accepted are remembered; null: there is room. */
-async function tooMany(queries: Queries, address: string): Promise<string | null> {
-  const unaccepted = queries
-    .selectFrom('thin_client')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('accepted', '=', 0)
-  const ofAddress = await unaccepted.where('address', '=', address).executeTakeFirstOrThrow()
-  const all = await unaccepted.executeTakeFirstOrThrow()
-  return ofAddress.count >= MOST_UNACCEPTED_OF_ADDRESS || all.count >= MOST_UNACCEPTED
-    ? 'Too many unknown devices have asked. Ask the administrator to run "berth thin-client ' +
-        'remove --unaccepted", or to accept those that are theirs.'
-    : null
-}
-
-function isKeyOnItsWay(row: {
-  readonly accepted: number
-  readonly believed: number
-  readonly key_shown: number
-}): boolean {
-  return row.accepted === 1 && row.believed === 1 && row.key_shown === 0
-}
-
-/**
- * Whether one that comes from here may be who asked first. Once an administrator has said who of
- * them it is, it is nobody else, also not who asked first or stands beside it.
- */
-function mayBeFirst(
-  row: { readonly accept_until: number; readonly key_given_at: number; readonly address: string },
-  address: string,
-  now: number,
-): boolean {
-  if (row.accept_until > now) return false
-  return now - row.key_given_at > KEY_LOST_AFTER_MS || row.address === address
 }

@@ -7,7 +7,7 @@ import {
   ProviderLogin,
   ProviderLoginPoll,
   ProviderLoginPolled,
-} from '../api/thin-clients.js'
+} from '../api/device-logins.js'
 import { DeviceLoginBegun } from '../api/users.js'
 import { type App, NoContent, route } from '../http.js'
 import { ownOrigin } from '../users/browser.js'

@@ -1,6 +1,6 @@
-import type { Assignments } from '../assignments/service.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { hasDisk } from '../machines/disks.js'
+import type { Usage } from '../occupancy/usage.js'
 import type { Store } from '../store/open.js'
 import type { MachineFacts } from './policy.js'
 
@@ -9,7 +9,7 @@ import type { MachineFacts } from './policy.js'
  * when there is no such machine.
  */
 export async function machineFacts(
-  deps: { store: Store; hypervisors: Hypervisors; assignments: Assignments },
+  deps: { store: Store; hypervisors: Hypervisors; usage: Usage },
   name: string,
   holder: string,
   startFailureOf: (machineId: string) => string | null,
@@ -55,7 +55,7 @@ export async function machineFacts(
     hypervisorReason: hypervisor.maintenance_reason,
     job:
       row.job_id === null || row.job_kind === null ? null : { id: row.job_id, kind: row.job_kind },
-    takenBy: others ? await deps.assignments.inUse(row.id) : null,
+    takenBy: others ? await deps.usage.reason(row.id) : null,
     startFailure: startFailureOf(row.id),
   }
 }

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
-import { type ClientEntry, type ClientsFile, normalMac } from './clients-xml.js'
+import { type ClientEntry, normalMac } from './clients-entry.js'
+import type { ClientsFile } from './clients-xml.js'
 
 export interface Seeker {
   readonly macs: readonly string[]

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ReportAnswer, ReportRequest } from '../api/thin-clients.js'
 import type { Assignments } from '../assignments/service.js'
-import type { Consoles } from '../consoles/service.js'
+import type { Observer } from '../machines/observer.js'
 import type { Seat } from '../consoles/policy.js'
 import { seatOf } from '../consoles/store.js'
 import type { Store } from '../store/open.js'
@@ -11,8 +11,8 @@ import type { DeviceLogins } from './device-logins.js'
 
 export interface NoticesDeps {
   readonly store: Store
+  readonly observer: Observer
   readonly assignments: Assignments
-  readonly consoles: Consoles
   readonly logins: DeviceLogins
 }
 
@@ -21,7 +21,7 @@ export interface NoticesDeps {
  * may change that. Gives no ticket, and touches no viewer.
  */
 export async function noticeFor(
-  { store, assignments, consoles, logins }: NoticesDeps,
+  { store, observer, assignments, logins }: NoticesDeps,
   device: ThinClientRow,
   showing: ReportRequest['showing'],
 ): Promise<ReportAnswer & { wakers: string[] }> {
@@ -43,7 +43,7 @@ export async function noticeFor(
   const warning = await assignments.warning(machine.id, holders)
   const seat = await seatOf(store, machine.id)
   const isHere = seat !== null && isSeatOf(seat, device, holders)
-  const watchers = isHere ? consoles.watchers(machine.id) : []
+  const watchers = isHere ? observer.occupancy.watchers(machine.id) : []
   const message = await assignments.messageOfHost(machine.id)
   const notice = noticeOf(machine.id, warning, message, watchers)
   return { notice, over, wakers: [`machine:${machine.id}`] }

@@ -4,16 +4,17 @@ import type { Verb } from '../api/permissions.js'
 import type { AskAnswer, Choice, Console, LoginWays } from '../api/thin-clients.js'
 import type { Assignments } from '../assignments/service.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import type { Asker, ConsoleMachine } from '../consoles/service.js'
+import type { Asker, ConsoleMachine } from '../consoles/asker.js'
 import { directRdp } from '../consoles/paths.js'
 import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Machines } from '../machines/service.js'
+import type { Usage } from '../occupancy/usage.js'
 import { strictest } from '../pools/policy.js'
 import { poolsOf, requirePool } from '../pools/store.js'
 import type { Store } from '../store/open.js'
-import type { Target } from './clients-xml.js'
+import type { Target } from './clients-entry.js'
 import { machineFacts } from './machine-facts.js'
 import { type MachineFacts, nextStep, type PoolFacts, type Step, wayTo } from './policy.js'
 
@@ -22,6 +23,7 @@ export interface OpeningDeps {
   readonly hypervisors: Hypervisors
   readonly machines: Machines
   readonly assignments: Assignments
+  readonly usage: Usage
   readonly jobs: JobRunner
   readonly log: Logger
   readonly horizonServer: string

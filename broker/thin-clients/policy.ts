@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { AskAnswer } from '../api/thin-clients.js'
 import type { PowerState } from '../api/machines.js'
-import type { Target } from './clients-xml.js'
+import type { Target } from './clients-entry.js'
 
 /** What is known of a target's machine at the moment of the question. */
 export interface MachineFacts {

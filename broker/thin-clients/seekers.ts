@@ -1,6 +1,6 @@
 import type { Store } from '../store/open.js'
 import { mapInTurns } from '../turn.js'
-import type { Target } from './clients-xml.js'
+import type { Target } from './clients-entry.js'
 import { allMacs, believedMacs } from './device-macs.js'
 import type { SeenSeeker } from './effects.js'
 

@@ -137,17 +137,17 @@ export class SeenDevices {
   async #keep(ids: readonly string[]): Promise<void> {
     const rows = ids.flatMap((id) => {
       const seen = this.#seen.get(id)
-      return seen ? [[id, seen.lastSeenMs, seen.address, seen.version, seen.hostname]] : []
+      if (!seen) return []
+      return [sql`(${id}, ${seen.lastSeenMs}, ${seen.address}, ${seen.version}, ${seen.hostname})`]
     })
+    if (rows.length === 0) return
     await sql`
       UPDATE thin_client
-      SET last_seen = heard.at, address = heard.address, version = heard.version,
-        hostname = heard.hostname
-      FROM (
-        SELECT value ->> 0 AS id, value ->> 1 AS at, value ->> 2 AS address,
-          value ->> 3 AS version, value ->> 4 AS hostname
-        FROM json_each(${JSON.stringify(rows)})) AS heard
-      WHERE thin_client.id = heard.id AND thin_client.last_seen < heard.at`.execute(this.store)
+      SET last_seen = CAST(heard.column2 AS BIGINT), address = heard.column3,
+        version = heard.column4, hostname = heard.column5
+      FROM (VALUES ${sql.join(rows)}) AS heard
+      WHERE thin_client.id = heard.column1
+        AND thin_client.last_seen < CAST(heard.column2 AS BIGINT)`.execute(this.store)
   }
 
   #passTime(): void {

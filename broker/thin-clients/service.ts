@@ -1,15 +1,18 @@
 import type { Logger } from 'pino'
 import { Allowance, type AllowanceRules } from '../allowance.js'
 import { inBackground } from '../background.js'
-import type { AskAnswer, DeviceEffect, ReportAnswer, ReportRequest } from '../api/thin-clients.js'
+import type { DeviceEffect } from '../api/clients-xml.js'
+import type { AskAnswer, ReportAnswer, ReportRequest } from '../api/thin-clients.js'
 import type { Claims } from '../assignments/claims.js'
 import type { Assignments } from '../assignments/service.js'
 import type { Consoles } from '../consoles/service.js'
 import { BrokerError } from '../errors.js'
+import type { Events } from '../events/bus.js'
 import type { Reply } from '../http.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
+import type { Usage } from '../occupancy/usage.js'
 import { OneAtATime } from '../one-at-a-time.js'
 import type { Machines } from '../machines/service.js'
 import type { Pools } from '../pools/service.js'
@@ -21,7 +24,8 @@ import type { Providers } from '../users/providers.js'
 import type { Users } from '../users/service.js'
 import { AskPoll, type AskPollDeps } from './ask-poll.js'
 import type { ClientsXmlFile } from './clients-file.js'
-import type { ClientsFile, LoginTarget } from './clients-xml.js'
+import type { LoginTarget } from './clients-entry.js'
+import type { ClientsFile } from './clients-xml.js'
 import { DeviceCodes } from './device-codes.js'
 import { DeviceLogins } from './device-logins.js'
 import { Devices } from './devices.js'
@@ -41,10 +45,12 @@ import { SeenDevices } from './seen.js'
 
 export interface ThinClientsDeps {
   readonly store: Store
+  readonly events: Events
   readonly hypervisors: Hypervisors
   readonly observer: Observer
   readonly machines: Machines
   readonly assignments: Assignments
+  readonly usage: Usage
   readonly claims: Claims
   readonly pools: Pools
   readonly jobs: JobRunner
@@ -73,6 +79,16 @@ const QUESTIONS: AllowanceRules = {
   aMinute: 60,
   sentence: 'This device asks too often: once a second will do.',
 }
+
+/** After these, a device that shows the machine, or is to, may be told something else. */
+const ABOUT_A_MACHINE = [
+  'powerChanged',
+  'maintenanceChanged',
+  'viewersChanged',
+  'assignmentChanged',
+  'drainTold',
+  'consoleWatched',
+] as const
 
 /** What should this thin client do now? */
 export class ThinClients {
@@ -152,32 +168,20 @@ export class ThinClients {
   }
 
   start(): void {
-    const { observer, hypervisors, clientsXml, jobs, claims, pools } = this.deps
-    jobs.on('released', (machineIds) => {
+    const { events } = this.deps
+    events.subscribe('jobReleased', (machineIds) => {
       for (const id of machineIds) this.#parking.tell(`machine:${id}`)
     })
-    observer.on('power', (id) => {
+    events.subscribeAll(ABOUT_A_MACHINE, (id) => {
       this.#parking.tell(`machine:${id}`)
     })
-    observer.on('viewers', (id) => {
-      this.#parking.tell(`machine:${id}`)
+    events.subscribeAll(['poolChanged', 'poolFreed'], (id) => {
+      this.#parking.tell(`pool:${id}`)
     })
-    this.deps.consoles.on('watched', (id) => {
-      this.#parking.tell(`machine:${id}`)
-    })
-    claims.on('changed', (id) => {
-      this.#parking.tell(`machine:${id}`)
-    })
-    claims.on('freed', (poolId) => {
-      this.#parking.tell(`pool:${poolId}`)
-    })
-    pools.on('change', (poolId) => {
-      this.#parking.tell(`pool:${poolId}`)
-    })
-    hypervisors.on('change', (name) => {
+    events.subscribe('hypervisorChanged', (name) => {
       this.#parking.tell(`hypervisor:${name}`)
     })
-    clientsXml.on('reload', () => {
+    events.subscribe('clientsXmlLoaded', () => {
       inBackground({
         log: this.deps.log,
         what: 'thin-clients.reload',

@@ -139,7 +139,12 @@ export class LoginLimits {
     await this.store
       .updateTable('login_failure')
       .set((eb) => ({
-        failures: eb.fn('max', [eb('failures', '-', 1), eb.val(0)]),
+        failures: eb
+          .case()
+          .when('failures', '>', 0)
+          .then(eb('failures', '-', 1))
+          .else(eb.lit(0))
+          .end(),
         blocked_until: 0,
       }))
       .where('subject', 'in', subjects)

@@ -2,15 +2,16 @@ import { randomBytes } from 'node:crypto'
 import * as oidc from 'openid-client'
 import type { Logger } from 'pino'
 import type { ProviderTest } from '../api/users.js'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError } from '../errors.js'
 import type { ProviderSettings } from '../login-settings.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import { type Arrival, rolesOfGroups } from './arrivals.js'
 import { claimAt, groupsOf } from './claims.js'
+import { loginFault } from './login-fault.js'
 import { checkProvider } from './provider-check.js'
 import { isNoAnswer, isRefusedClient, openProvider } from './provider-connection.js'
-import { clockReason, networkReason } from './provider-faults.js'
+import { networkReason } from './provider-faults.js'
 import { secretHash } from './tokens.js'
 
 /** A login that is confirmed at another device: what to show, and the handle to ask with, which is a secret. */
@@ -281,53 +282,7 @@ export class Providers {
   #fault(provider: ProviderSettings, error: unknown): BrokerError {
     if (error instanceof BrokerError) return error
     this.deps.log.warn({ err: error, provider: provider.name }, 'a login with a provider failed')
-    if (isNoAnswer(error))
-      return new BrokerError(
-        'provider_unreachable',
-        `The login provider ${provider.name} cannot answer just now: try again later.`,
-        { cause: error },
-      )
-    if (isRefusedClient(error))
-      return new BrokerError(
-        'provider_unreachable',
-        `The login provider ${provider.name} does not take Berth's client-id or secret: an ` +
-          'administrator has to check the settings ("berth provider test").',
-        { cause: error },
-      )
-    if (error instanceof oidc.ResponseBodyError || error instanceof oidc.AuthorizationResponseError)
-      return new BrokerError(
-        'unauthenticated',
-        `The login provider ${provider.name} refused the login (${error.error}): begin again.`,
-        { cause: error },
-      )
-    if (isSharedKey(error))
-      return new BrokerError(
-        'provider_unreachable',
-        `The login provider ${provider.name} signs with the client's secret (HS256), which ` +
-          'proves nothing to others: an administrator has to choose a signing key (RS256 or ' +
-          'ES256) there.',
-        { cause: error },
-      )
-    const clock = clockReason(error)
-    if (clock !== null)
-      return new BrokerError(
-        'provider_unreachable',
-        `The clocks of the login provider ${provider.name} and of the broker differ: by the ` +
-          `broker's, ${clock}. An administrator has to let both follow the same time (NTP).`,
-        { cause: error },
-      )
-    const why = networkReason(error)
-    if (why !== null)
-      return new BrokerError(
-        'provider_unreachable',
-        `The login provider ${provider.name} cannot be asked. ${why} Try again later, or ask an administrator.`,
-        { cause: error },
-      )
-    return new BrokerError(
-      'provider_unreachable',
-      `The login provider ${provider.name} did not answer as it should (${sentenceOf(error).slice(0, 200)}).`,
-      { cause: error },
-    )
+    return loginFault(provider, error)
   }
 
   async #keep(
@@ -365,11 +320,4 @@ export class Providers {
       return JSON.parse(row.state) as unknown
     })
   }
-}
-
-/** Whether an ID token was refused since its header names an HMAC. */
-function isSharedKey(error: unknown): boolean {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++)
-    if (/\bHS(256|384|512)\b/.test(`${at.message} ${JSON.stringify(at.cause) ?? ''}`)) return true
-  return false
 }

@@ -5,7 +5,7 @@ import {
   ClientsXmlState,
   type ClientsXmlVersion,
   ClientsXmlVersionText,
-} from '../../broker/api/thin-clients.js'
+} from '../../broker/api/clients-xml.js'
 import { apiPath } from '../broker-client.js'
 import { CliError, RefusalError } from '../cli-error.js'
 import type { Invocation } from '../invocation.js'

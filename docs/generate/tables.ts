@@ -1,7 +1,8 @@
-import { EventEmitter } from 'node:events'
+import { pino } from 'pino'
+import { Events } from '../../broker/events/bus.js'
 import { PoolPolicy } from '../../broker/api/pools.js'
 import { AUDIT_ACTIONS } from '../../broker/audit/actions.js'
-import { SETTINGS } from '../../broker/config.js'
+import { SETTINGS } from '../../broker/settings.js'
 import { ERRORS } from '../../broker/errors.js'
 import { LOGIN_SETTINGS } from '../../broker/login-settings.js'
 import { Metrics, type MetricsDeps } from '../../broker/metrics.js'
@@ -78,7 +79,9 @@ function loginSettings(name: keyof typeof LOGIN_SETTINGS): string {
 
 /** Only their names are asked for, so nothing stands behind them. */
 function metrics() {
-  return new Metrics({ claims: new EventEmitter() } as unknown as MetricsDeps).descriptions()
+  return new Metrics({
+    events: new Events(pino({ level: 'silent' })),
+  } as MetricsDeps).descriptions()
 }
 
 function fieldsOf(properties: object): Array<[string, Described]> {

@@ -82,10 +82,13 @@ function parseMetrics(text: string): {
 t.test('metrics are in the text format of Prometheus, for those with a token', async (t) => {
   t.match(await broker.anybody.raw('GET', '/metrics'), { status: 401 })
   broker.host('hv2').link?.setUp(false)
-  await until(() => broker.rows("SELECT id FROM machine WHERE power != 'off'").length === 0, {
-    withinMs: 5_000,
-    what: 'every machine is seen to be off',
-  })
+  await until(
+    async () => (await broker.rows("SELECT id FROM machine WHERE power != 'off'")).length === 0,
+    {
+      withinMs: 5_000,
+      what: 'every machine is seen to be off',
+    },
+  )
   const { text, headers, status } = await broker.admin.raw('GET', '/metrics')
   t.equal(status, 200)
   t.match(headers['content-type'], /^text\/plain; version=0\.0\.4/)

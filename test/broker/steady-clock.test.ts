@@ -10,6 +10,7 @@ import type { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
 import { Desk, newMac, office, STRANGE_ADDRESS } from './thin-clients/desk.js'
 import { BrowserClient } from './users/browser-client.js'
+import { emptyDatabase } from '../support/database.js'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -110,8 +111,10 @@ for (const [what, byMs] of [
     await accepted.ask()
     t.ok(accepted.key, 'who was accepted comes for its key')
     await until(
-      () =>
-        Number(broker.rows('SELECT lease_until FROM job WHERE id = ?', job)[0]?.['lease_until']) -
+      async () =>
+        Number(
+          (await broker.rows('SELECT lease_until FROM job WHERE id = ?', job))[0]?.['lease_until'],
+        ) -
           Date.now() >
         0,
       { withinMs: 5_000, what: 'the lease goes on' },
@@ -144,7 +147,7 @@ t.test(
 t.test('a clock that is set on ends no wait after wrong passwords', async (t) => {
   const time = { wall: 100 * DAY_MS, monotonic: 5_000 }
   const clock = new SteadyClock({ wallMs: () => time.wall, monotonicMs: () => time.monotonic })
-  const store = openStore(':memory:', () => undefined)
+  const store = await openStore(await emptyDatabase())
   t.teardown(async () => {
     await store.destroy()
   })
@@ -164,7 +167,7 @@ t.test('the broker counts the waits of failed logins by that clock', async (t) =
   t.teardown(async () => {
     await broker.remove()
   })
-  broker.run(
+  await broker.run(
     'INSERT INTO login_failure (subject, failures, last_at, blocked_until) VALUES (?, 20, ?, ?)',
     'account:admin',
     Date.now() - 1_000,
@@ -178,13 +181,14 @@ t.test('the broker counts the waits of failed logins by that clock', async (t) =
 t.test('while the clock may be wrong, no job and no event is too old', async (t) => {
   const time = { wall: 100 * DAY_MS, monotonic: 5_000 }
   const clock = new SteadyClock({ wallMs: () => time.wall, monotonicMs: () => time.monotonic })
-  const store = openStore(':memory:', () => undefined)
+  const store = await openStore(await emptyDatabase())
   t.teardown(async () => {
     await store.destroy()
   })
   await store
     .insertInto('event')
     .values({
+      id: 1,
       at: time.wall,
       actor: 'ann',
       address: '',

@@ -3,16 +3,18 @@ import { test } from 'tap'
 import { CopyRequest, GenerationList, ImportRequest, JobRef } from '../../broker/api/images.js'
 import { OrderState } from '../../broker/api/device-orders.js'
 import {
-  AcceptRequest,
-  AssignRequest,
-  Forgotten,
-  RenameRequest,
   ClientsXmlCheck,
   ClientsXmlHistory,
   ClientsXmlPut,
   ClientsXmlState,
   ClientsXmlText,
   ClientsXmlVersionText,
+} from '../../broker/api/clients-xml.js'
+import {
+  AcceptRequest,
+  AssignRequest,
+  Forgotten,
+  RenameRequest,
   ThinClient,
   ThinClientDetail,
   ThinClientList,

@@ -261,7 +261,7 @@ t.test('resize both ways, members by hand, maintenance, force', async (t) => {
     stderr:
       /Nobody called dave has logged in yet: it waits for the first who does by this name\. Is it spelled right\?/,
   })
-  addPerson(broker, 'dave')
+  await addPerson(broker, 'dave')
   t.notMatch((await berth('assign --machine old-pc dave')).stderr, /Nobody called/)
   t.match(await berth('assign lab'), {
     code: 2,
@@ -276,7 +276,7 @@ t.test('a person claims, waits in the queue, and sees what is his', async (t) =>
   })
   const berth = berthOf(broker)
   await berth('pool create lab --from golden-desktop --size 1')
-  const eve = berthOf(broker, addPerson(broker, 'eve').token ?? '')
+  const eve = berthOf(broker, (await addPerson(broker, 'eve')).token ?? '')
   t.match(
     await eve('claim lab'),
     { code: 1, stderr: /no pool lab/ },
@@ -296,7 +296,7 @@ t.test('a person claims, waits in the queue, and sees what is his', async (t) =>
     env: {
       BERTH_BROKER: broker.url.replace('https://', ''),
       BERTH_CA: join(broker.directory, 'data', 'ca.pem'),
-      BERTH_TOKEN: addPerson(broker, 'eve').token ?? '',
+      BERTH_TOKEN: (await addPerson(broker, 'eve')).token ?? '',
     },
   })
   await until(() => /Place 1 in the queue\. lab has no free desktop/.test(waiting.seen()), {

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto'
 import { test } from 'tap'
-import { schemaBlocks } from '../../broker/store/open.js'
+import { sqliteBlocks } from '../../broker/store/migrations.js'
 import { textOf } from './tree.js'
 
 /**
- * SHA-256 of each block of schema.sql that was released; a database out there has it. A new release
+ * SHA-256 of each block of sqlite.sql that was released; a database out there has it. A new release
  * adds its block's.
  */
 const RELEASED: readonly string[] = []
 
-test('released blocks of schema.sql are never edited', async (t) => {
-  const blocks = schemaBlocks()
+test('released blocks of sqlite.sql are never edited', async (t) => {
+  const blocks = sqliteBlocks()
   t.ok(blocks.length >= Math.max(1, RELEASED.length), 'no block is missing')
   RELEASED.forEach((hash, index) => {
     t.equal(
@@ -28,7 +28,7 @@ test('no version is released whose schema is not fixed here', async (t) => {
   if (textOf('CHANGELOG.md').includes(`## [${version}]`))
     t.equal(
       RELEASED.length,
-      schemaBlocks().length,
+      sqliteBlocks().length,
       `version ${version} is released: enter the hashes of its blocks`,
     )
   else t.pass('this version is not released yet')

@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream'
 import { BrokerError } from '../../broker/errors.js'
-import { type SimulatedHost, SimulatedLink } from '../../broker/hypervisors/simulated.js'
+import { type SimulatedHost } from '../../broker/hypervisors/simulated.js'
+import { SimulatedLink } from '../../broker/hypervisors/simulated-link.js'
 
 interface Request {
   readonly id: string

@@ -7,16 +7,16 @@ import type { SimulatedBroker } from './simulated-broker.js'
  * Puts a person with these roles into the database, and gives a client with a token of his; without
  * scopes it may all that he may.
  */
-export function addPerson(
+export async function addPerson(
   broker: SimulatedBroker,
   name: string,
   {
     roles = [],
     scopes = null,
   }: { readonly roles?: readonly string[]; readonly scopes?: readonly Scope[] | null } = {},
-): ApiClient {
+): Promise<ApiClient> {
   const token = `berth_${randomBytes(16).toString('hex')}`
-  broker.run(
+  await broker.run(
     'INSERT INTO account (name, name_key, source, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
     name,
     name.toLowerCase(),
@@ -24,13 +24,13 @@ export function addPerson(
     Date.now(),
   )
   for (const role of roles)
-    broker.run(
+    await broker.run(
       'INSERT INTO account_role (account, role, source) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
       name,
       role,
       'local',
     )
-  broker.run(
+  await broker.run(
     'INSERT INTO token (hash, account, name, kind, scopes, created_at) VALUES (?, ?, ?, ?, ?, ?)',
     createHash('sha256').update(token).digest('hex'),
     name,

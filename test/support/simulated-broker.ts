@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { type Logger, pino } from 'pino'
 import { type Broker, startBroker } from '../../broker/broker.js'
 import { type Config, parseConfig } from '../../broker/config.js'
@@ -10,6 +9,13 @@ import { SimulatedHost } from '../../broker/hypervisors/simulated.js'
 import type { StepHook } from '../../broker/jobs/context.js'
 import { ApiClient } from './api-client.js'
 import { CarryingLink } from './carrying-link.js'
+import {
+  databaseIn,
+  dropDatabaseIn,
+  IS_POSTGRESQL,
+  openOutside,
+  type OutsideDatabase,
+} from './database.js'
 import { keptLog } from './kept-logs.js'
 import { until } from './until.js'
 
@@ -49,7 +55,7 @@ export class SimulatedBroker {
   /** What the job steps call; it may be changed while the broker runs. */
   hook: StepHook
   #broker: Broker | undefined
-  #database: Database.Database | undefined
+  #database: OutsideDatabase | undefined
   #token: string | null = null
   readonly #log = quietLog()
 
@@ -113,9 +119,12 @@ export class SimulatedBroker {
 
   /** `settings`: others than before. */
   async start(settings: Partial<Config> = {}): Promise<void> {
+    const dataDir = join(this.directory, 'data')
+    const database = await databaseIn(dataDir)
     const config: Config = {
       ...parseConfig('', 'defaults'),
-      dataDir: join(this.directory, 'data'),
+      dataDir,
+      store: IS_POSTGRESQL ? database : null,
       listenAddress: '127.0.0.1',
       listenPort: 0,
       publicNames: ['127.0.0.1', 'localhost'],
@@ -141,9 +150,7 @@ export class SimulatedBroker {
         ? {}
         : { requestWithinMs: this.options.requestWithinMs }),
     })
-    this.#database = new Database(join(this.directory, 'data', 'berth.sqlite'), {
-      fileMustExist: true,
-    })
+    this.#database = await openOutside(database)
     this.#token = await this.#ownToken()
     for (const host of this.hosts.values())
       await until(() => !host.link || host.link.status().state === 'up', {
@@ -187,19 +194,19 @@ export class SimulatedBroker {
       })
   }
 
-  /** Rows of the database, read from outside of the broker. */
-  rows<T = Record<string, unknown>>(sql: string, ...values: unknown[]): T[] {
+  /** Rows of the database, read from outside of the broker; `?` stands for a value. */
+  async rows<T = Record<string, unknown>>(sql: string, ...values: unknown[]): Promise<T[]> {
     if (!this.#database) throw new Error('the broker is stopped')
-    return this.#database.prepare(sql).all(...values) as T[]
+    return await this.#database.rows<T>(sql, values)
   }
 
   /** Changes the database behind the broker's back. */
-  run(sql: string, ...values: unknown[]): void {
-    this.#database?.prepare(sql).run(...values)
+  async run(sql: string, ...values: unknown[]): Promise<void> {
+    await this.rows(sql, ...values)
   }
 
   async stop(): Promise<void> {
-    this.#database?.close()
+    await this.#database?.close()
     this.#database = undefined
     await this.#broker?.stop()
     this.#broker = undefined
@@ -208,6 +215,7 @@ export class SimulatedBroker {
   /** Stops it and removes its data. */
   async remove(): Promise<void> {
     await this.stop()
+    await dropDatabaseIn(join(this.directory, 'data'))
     rmSync(this.directory, { recursive: true, force: true })
   }
 }

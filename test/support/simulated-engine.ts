@@ -9,6 +9,7 @@ import {
   type HandingOutDeps,
 } from '../../broker/assignments/assembly.js'
 import { BERTH } from '../../broker/audit/store.js'
+import { Events } from '../../broker/events/bus.js'
 import { Hypervisors } from '../../broker/hypervisors/service.js'
 import { SimulatedHost } from '../../broker/hypervisors/simulated.js'
 import { Collector } from '../../broker/images/collector.js'
@@ -16,9 +17,13 @@ import { copyJob } from '../../broker/images/copy-job.js'
 import { importJob } from '../../broker/images/import-job.js'
 import type { StepHook } from '../../broker/jobs/context.js'
 import { JobRunner } from '../../broker/jobs/runner.js'
+import { SQLITE_FILE } from '../../broker/foundation.js'
 import { Changes } from '../../broker/live/changes.js'
 import { GoldenImages } from '../../broker/machines/golden-images.js'
-import { defineJob, deleteJob, powerJob } from '../../broker/machines/jobs.js'
+import { defineJob } from '../../broker/machines/define-job.js'
+import { deleteJob } from '../../broker/machines/delete-job.js'
+import { powerJob } from '../../broker/machines/jobs.js'
+import { FairClock } from '../../broker/occupancy/fair-clock.js'
 import { Occupancy } from '../../broker/occupancy/occupancy.js'
 import { Endings } from '../../broker/machines/endings.js'
 import { Leftovers } from '../../broker/machines/leftovers.js'
@@ -26,9 +31,11 @@ import { Observer } from '../../broker/machines/observer.js'
 import { populateJob } from '../../broker/machines/populate-job.js'
 import { Power } from '../../broker/machines/power.js'
 import { Machines } from '../../broker/machines/service.js'
+import { Usage } from '../../broker/occupancy/usage.js'
 import { openStore, type Store } from '../../broker/store/open.js'
 import { targetsOf } from './api-client.js'
 import { CarryingLink } from './carrying-link.js'
+import { databaseIn, dropDatabaseIn } from './database.js'
 import { FINGERPRINT, temporaryDirectory } from './simulated-broker.js'
 import { until } from './until.js'
 
@@ -44,8 +51,6 @@ export interface EngineOptions {
   readonly mayHave?: (store: Store) => HandingOutDeps['mayHave']
 }
 
-const DATABASE = 'berth.sqlite'
-
 /**
  * What broker.ts makes, without its HTTP side, users and thin clients: it starts in milliseconds,
  * so that a job can be ended by a crash at each of its steps.
@@ -57,11 +62,13 @@ export class Engine {
     readonly options: EngineOptions,
     readonly directory: string,
     readonly store: Store,
+    readonly events: Events,
     readonly hypervisors: Hypervisors,
     readonly observer: Observer,
     readonly jobs: JobRunner,
     readonly machines: Machines,
     readonly images: GoldenImages,
+    readonly usage: Usage,
     readonly handingOut: HandingOut,
     readonly collector: Collector,
     readonly leftovers: Leftovers,
@@ -70,14 +77,17 @@ export class Engine {
   static async start(options: EngineOptions): Promise<Engine> {
     const directory = options.directory ?? temporaryDirectory()
     const log = options.log ?? pino({ level: 'silent' })
-    const store = openStore(join(directory, DATABASE))
-    const occupancy = new Occupancy({
-      monotonicMs: options.monotonicMs ?? (() => performance.now()),
-      maxAgeMs: 120_000,
-    })
+    const store = await openStore(await databaseIn(directory))
+    const events = new Events(log)
+    const monotonicMs = options.monotonicMs ?? (() => performance.now())
+    const releaseAfterMs = options.releaseAfterMs ?? 300_000
+    const occupancy = new Occupancy({ monotonicMs, maxAgeMs: 120_000 })
+    const fairClock = new FairClock({ store, now: options.now ?? Date.now, monotonicMs })
+    const usage = new Usage({ store, occupancy, now: () => fairClock.now(), releaseAfterMs })
     const hypervisors = new Hypervisors({
       occupancy,
       store,
+      events,
       log,
       prepare: async () => {},
       openLink: (name, settings, events) =>
@@ -85,15 +95,17 @@ export class Engine {
     })
     const observer = new Observer({
       store,
+      events,
       hypervisors,
       occupancy,
       log,
       everyMs: 60_000,
       displayTimeoutMs: 2_000,
     })
-    const endings = new Endings({ hypervisors, monotonicMs: () => performance.now() })
+    const endings = new Endings({ events, monotonicMs: () => performance.now() })
     const jobs = new JobRunner({
       store,
+      events,
       log,
       hook: (point) => {
         engine.hook(point)
@@ -101,6 +113,7 @@ export class Engine {
     })
     const machines = new Machines({
       store,
+      events,
       hypervisors,
       jobs,
       observer,
@@ -112,11 +125,11 @@ export class Engine {
       hypervisors,
       jobs,
       observer,
-      inUse: async () => null,
-      inUseOf: async () => new Map(),
+      usage,
     })
     const handingOut = assembleHandingOut({
       store,
+      events,
       changes: new Changes(),
       hypervisors,
       observer,
@@ -125,32 +138,34 @@ export class Engine {
       goldenImages: images,
       jobs,
       log,
-      releaseAfterMs: options.releaseAfterMs ?? 300_000,
+      fairClock,
+      usage,
+      releaseAfterMs,
       graceMs: 60_000,
       now: options.now ?? Date.now,
-      monotonicMs: options.monotonicMs ?? (() => performance.now()),
-      watchersOf: () => [],
       mayHave: options.mayHave?.(store) ?? (async () => true),
     })
     const collector = new Collector({
       store,
+      events,
       hypervisors,
-      jobs,
       log,
       hook: (point) => {
         engine.hook(point)
       },
     })
-    const leftovers = new Leftovers({ store, hypervisors, log })
+    const leftovers = new Leftovers({ store, events, hypervisors, log })
     const engine = new Engine(
       options,
       directory,
       store,
+      events,
       hypervisors,
       observer,
       jobs,
       machines,
       images,
+      usage,
       handingOut,
       collector,
       leftovers,
@@ -167,7 +182,7 @@ export class Engine {
   }
 
   #registerJobs(): void {
-    const { store, hypervisors, observer, jobs, handingOut, leftovers } = this
+    const { store, hypervisors, observer, jobs, usage, leftovers } = this
     const images = {
       store,
       link: (name: string) => hypervisors.link(name),
@@ -192,7 +207,7 @@ export class Engine {
       populateJob({
         ...machineJobs,
         images,
-        inUse: async (id) => await handingOut.assignments.inUse(id),
+        usage,
       }),
     )
   }
@@ -252,7 +267,7 @@ export class Engine {
   /** What a power cut would leave on the disk at this moment, in a directory of its own. */
   copyOfDisk(): string {
     const copy = temporaryDirectory()
-    for (const file of [DATABASE, `${DATABASE}-wal`])
+    for (const file of [SQLITE_FILE, `${SQLITE_FILE}-wal`])
       if (existsSync(join(this.directory, file)))
         copyFileSync(join(this.directory, file), join(copy, file))
     return copy
@@ -271,6 +286,7 @@ export class Engine {
 
   async remove(): Promise<void> {
     await this.stop()
+    await dropDatabaseIn(this.directory)
     rmSync(this.directory, { recursive: true, force: true })
   }
 }

@@ -93,9 +93,9 @@ t.test(
       third.map(({ device }) => device),
       first.map(({ device }) => device),
     )
-    t.same(broker.rows('SELECT id FROM thin_client WHERE accepted = 0 OR key_shown = 0'), [])
-    t.equal(broker.rows('SELECT id FROM thin_client').length, 60)
-    t.same(broker.rows("SELECT * FROM event WHERE action = 'thin-client.wrong-key'"), [])
+    t.same(await broker.rows('SELECT id FROM thin_client WHERE accepted = 0 OR key_shown = 0'), [])
+    t.equal((await broker.rows('SELECT id FROM thin_client')).length, 60)
+    t.same(await broker.rows("SELECT * FROM event WHERE action = 'thin-client.wrong-key'"), [])
     for (const { link } of devices) link.close()
   },
 )

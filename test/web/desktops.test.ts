@@ -139,7 +139,7 @@ t.test(
     await card(page).getByText('Your place in the queue: 1').waitFor()
     await card(page).getByRole('button', { name: 'Leave the queue' }).click()
     await card(page).getByRole('button', { name: 'Get a desktop' }).waitFor()
-    await until(() => broker.rows('SELECT 1 FROM waiter').length === 0, {
+    await until(async () => (await broker.rows('SELECT 1 FROM waiter')).length === 0, {
       withinMs: 5_000,
       everyMs: 20,
       what: 'the place is given up',
@@ -176,7 +176,9 @@ t.test('before a desktop is taken he is warned, and extends it; Lithuanian; a ph
     phone: true,
   })
   await card(page).getByText('Paruoštas').waitFor()
-  broker.run("UPDATE assignment SET idle_since = idle_since - 3300000 WHERE holder = 'user:eve'")
+  await broker.run(
+    "UPDATE assignment SET idle_since = idle_since - 3300000 WHERE holder = 'user:eve'",
+  )
   await broker.admin.put('/pools/desks/maintenance', { on: true, reason: 'New image' })
   await broker.admin.put('/pools/desks/maintenance', { on: false })
   await card(page).getByText('Jūsų laikas su šiuo darbalaukiu baigiasi').waitFor()
@@ -190,7 +192,8 @@ t.test('before a desktop is taken he is warned, and extends it; Lithuanian; a ph
     .getByText('Jūsų laikas su šiuo darbalaukiu baigiasi')
     .waitFor({ state: 'detached' })
   t.equal(
-    broker.rows("SELECT 1 FROM event WHERE action = 'desktop.extend' AND actor = 'eve'").length,
+    (await broker.rows("SELECT 1 FROM event WHERE action = 'desktop.extend' AND actor = 'eve'"))
+      .length,
     1,
   )
   t.same(faults, [])
@@ -241,7 +244,7 @@ t.test(
     t.equal(await card(fay.page).getByRole('button', { name: 'Get a desktop' }).count(), 0)
     await broker.admin.put('/pools/desks/maintenance', { on: false })
     await card(fay.page).getByRole('button', { name: 'Get a desktop' }).waitFor()
-    broker.run("UPDATE pool SET policy = json_set(policy, '$.maxPerUser', 0)")
+    await broker.run("UPDATE pool SET policy = json_set(policy, '$.maxPerUser', 0)")
     await card(fay.page).getByRole('button', { name: 'Get a desktop' }).click()
     await card(fay.page)
       .getByText(/fay has 0 desktops, as many as desks allows/)

@@ -16,13 +16,17 @@ let mine = ''
 t.before(async () => {
   broker = await office()
   browser = await startBrowser()
-  const ann = addPerson(broker, 'ann')
+  const ann = await addPerson(broker, 'ann')
   await poolOf(broker, 'lab', 4)
   await allow(broker, 'ann', ['start', 'accessConsole'], 'lab', 'pool')
   mine = (await ann.post<ClaimAnswer>('/pools/lab/claim', { waitMs: 5_000 })).desktop?.machine ?? ''
   host =
-    broker.rows<{ hypervisor: string }>('SELECT hypervisor FROM machine WHERE name = ?', mine)[0]
-      ?.hypervisor ?? ''
+    (
+      await broker.rows<{ hypervisor: string }>(
+        'SELECT hypervisor FROM machine WHERE name = ?',
+        mine,
+      )
+    )[0]?.hypervisor ?? ''
   broker.host(host).seat(mine, ['10.9.9.9'])
   await until(async () => (await desktopOf(broker, mine)).phase === 'connected', {
     withinMs: 5_000,
@@ -59,7 +63,11 @@ t.test(
     const dialogue = page.getByRole('dialog')
     await dialogue.getByText(`These stay until they leave: ann (${mine})`).waitFor()
     await dialogue.getByText(/^Deleted there and rebuilt elsewhere/).waitFor()
-    t.equal(broker.rows('SELECT 1 FROM drain').length, 0, 'nothing is done before it is confirmed')
+    t.equal(
+      (await broker.rows('SELECT 1 FROM drain')).length,
+      0,
+      'nothing is done before it is confirmed',
+    )
     await dialogue.getByRole('button', { name: `Empty ${host}` }).click()
     await page.getByText(/^1 of \d left$/).waitFor({ timeout: 20_000 })
     await page.getByText('They are told: Please leave.').waitFor()
@@ -75,7 +83,7 @@ t.test(
     await page.getByRole('button', { name: 'End the maintenance' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'End the maintenance' }).click()
     await page.getByRole('button', { name: `Empty ${host}` }).waitFor()
-    t.equal(broker.rows('SELECT 1 FROM drain').length, 0)
+    t.equal((await broker.rows('SELECT 1 FROM drain')).length, 0)
     t.same(faults, [])
     await close()
   },

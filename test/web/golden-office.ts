@@ -23,10 +23,13 @@ export async function goldenOffice(machines: number): Promise<SimulatedBroker> {
     hypervisors: ['hv1', 'hv2'],
     memoryMib: 1024,
   })
-  await until(() => broker.rows("SELECT 1 FROM machine WHERE power = 'unknown'").length === 0, {
-    withinMs: 10_000,
-    what: 'every machine is seen',
-  })
+  await until(
+    async () => (await broker.rows("SELECT 1 FROM machine WHERE power = 'unknown'")).length === 0,
+    {
+      withinMs: 10_000,
+      what: 'every machine is seen',
+    },
+  )
   await admin.succeeded((await admin.post<JobRef>('/machines/gold/copy')).job)
   await admin.succeeded((await admin.post<JobRef>('/machines/gold/populate')).job)
   return broker

@@ -217,7 +217,7 @@ t.test(
 )
 
 t.test('10,000 machines: found in a blink, and few of them drawn', async (t) => {
-  broker.run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+  await broker.run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
     INSERT INTO machine (id, name, type, hypervisor, memory_mib, vcpus, network, firmware, mac,
       serial, power_since, created_at)
     SELECT 'many-' || i, 'many-' || i, 'simple', 'hv1', 1024, 1, 'none', 'bios',

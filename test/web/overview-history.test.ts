@@ -10,6 +10,7 @@ import { obstacles } from '../support/accessibility.js'
 import { logIn, openWindow, type PageOptions, startBrowser } from '../support/browser.js'
 import { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
+import { databaseIn } from '../support/database.js'
 
 t.setTimeout(480_000)
 let broker: SimulatedBroker
@@ -25,7 +26,7 @@ t.teardown(async () => {
 
 /** A working week, minute by minute, up to an hour ago; with a night in which the broker did not run. */
 async function writeWeek(): Promise<void> {
-  const store = openStore(join(broker.directory, 'data', 'berth.sqlite'))
+  const store = await openStore(await databaseIn(join(broker.directory, 'data')))
   const end = lastMinute(Date.now()) - 60 * MINUTE_MS
   await inTransaction(store, async (tx) => {
     for (let at = end - 7 * DAY_MS; at <= end; at += MINUTE_MS) {
@@ -146,7 +147,7 @@ t.test(
       withinMs: MINUTE_MS,
       what: 'there is time to look before the minute is over',
     })
-    broker.run('DELETE FROM history_minute')
+    await broker.run('DELETE FROM history_minute')
     const { page, faults, history } = await overview('/overview')
     await history
       .getByText(/^History begins at \d\d:\d\d; the first point appears within a minute\.$/)
@@ -163,7 +164,7 @@ t.test(
       what: 'the charts of the first minute',
     })
     t.equal(asked.length, 1, 'it was asked for once, after the push')
-    t.equal(broker.rows('SELECT 1 FROM history_minute').length, 1)
+    t.equal((await broker.rows('SELECT 1 FROM history_minute')).length, 1)
     await history.getByRole('button', { name: 'Show as a table' }).click()
     await until(
       async () => (await rowsOf(history)).filter((cells) => cells.length > 2).length === 1,

@@ -67,7 +67,7 @@ t.test(
     await row('left behind').waitFor({ state: 'detached' })
     t.match(await by(left).raw('GET', '/api/v1/whoami'), { status: 401 })
     t.match(await by(program).get('/whoami'), { name: 'ann' }, 'the others go on')
-    t.match(broker.rows("SELECT actor, object FROM event WHERE action = 'token.revoke'"), [
+    t.match(await broker.rows("SELECT actor, object FROM event WHERE action = 'token.revoke'"), [
       { actor: 'admin', object: /left behind|ann/ },
     ])
 
@@ -88,7 +88,7 @@ t.test(
 
 t.test('somebody who failed too often is let in again by a click', async (t) => {
   await broker.anybody.raw('POST', '/api/v1/login', { name: 'ann', password: 'wrong' })
-  broker.run(
+  await broker.run(
     "UPDATE login_failure SET failures = 20, blocked_until = ? WHERE subject = 'account:ann'",
     Date.now() + 600_000,
   )

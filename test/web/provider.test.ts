@@ -72,11 +72,11 @@ t.test('what a login with a provider needs is tried by a click, step by step', a
   await go.click()
   await page.getByText('A login would work').waitFor()
   t.match(
-    broker
-      .rows<{ result: string }>(
+    (
+      await broker.rows<{ result: string }>(
         "SELECT result FROM event WHERE action = 'provider.test' ORDER BY id",
       )
-      .map(({ result }) => result),
+    ).map(({ result }) => result),
     ['ok', 'refused', 'refused', 'ok'],
   )
   t.same(faults, [])

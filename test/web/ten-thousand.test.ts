@@ -13,7 +13,7 @@ let browser: Browser
 t.before(async () => {
   broker = await SimulatedBroker.start()
   await broker.addHypervisors()
-  fill()
+  await fill()
   browser = await startBrowser()
 })
 t.teardown(async () => {
@@ -22,8 +22,8 @@ t.teardown(async () => {
 })
 
 /** Rows as the broker would have written them; ten thousand jobs would take longer than the test. */
-function fill(): void {
-  broker.run(
+async function fill(): Promise<void> {
+  await broker.run(
     `INSERT INTO machine (id, name, type, hypervisor, memory_mib, vcpus, network, firmware, mac,
       serial, power, power_since, created_at)
     WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ${MACHINES})

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react'
 import { useLocation, useNavigate } from 'react-router'
-import type { ClientsXmlCheck, ClientsXmlState } from '../../broker/api/thin-clients.js'
+import type { ClientsXmlCheck, ClientsXmlState } from '../../broker/api/clients-xml.js'
 import { api, ApiError } from '../api/client.js'
 
 /** What somebody has typed and not saved; `base`: the text that they began with, and its name. */

@@ -1,6 +1,6 @@
 import { type EditorState, RangeSet, StateEffect, StateField } from '@codemirror/state'
 import { Decoration, EditorView, GutterMarker, gutterLineClass } from '@codemirror/view'
-import type { Fault } from '../../broker/api/thin-clients.js'
+import type { Fault } from '../../broker/api/clients-xml.js'
 
 type Severity = Fault['severity']
 interface Marks {

@@ -7,7 +7,7 @@ import type {
   ClientsXmlState,
   ClientsXmlVersion,
   ClientsXmlVersionText,
-} from '../../broker/api/thin-clients.js'
+} from '../../broker/api/clients-xml.js'
 import type { Session } from '../../broker/api/users.js'
 import { path } from '../api/client.js'
 import { useGet } from '../api/queries.js'

@@ -10,7 +10,7 @@ import {
 import { useQuery } from '@tanstack/react-query'
 import { type ReactElement, useId } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { ClientsXmlCheck, DeviceEffect } from '../../broker/api/thin-clients.js'
+import type { ClientsXmlCheck, DeviceEffect } from '../../broker/api/clients-xml.js'
 import { api, type ApiError } from '../api/client.js'
 import { queryClient, useAct } from '../api/queries.js'
 import { ErrorAlert } from '../frame/error-state.js'

@@ -2,7 +2,7 @@ import { Button } from '@patternfly/react-core'
 import type { TFunction } from 'i18next'
 import { type ReactElement, useEffect, useLayoutEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Fault } from '../../broker/api/thin-clients.js'
+import type { Fault } from '../../broker/api/clients-xml.js'
 import './clients-xml.css'
 import { XmlEditor } from './xml-editor.js'
 

@@ -4,7 +4,7 @@ import { bracketMatching, indentOnInput, syntaxHighlighting } from '@codemirror/
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search'
 import { Annotation, EditorState, type Extension, type Transaction } from '@codemirror/state'
 import { EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view'
-import type { Fault } from '../../broker/api/thin-clients.js'
+import type { Fault } from '../../broker/api/clients-xml.js'
 import { faultMarks, markFaults } from './fault-marks.js'
 import { COLOURS, LOOK } from './xml-look.js'
 

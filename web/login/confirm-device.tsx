@@ -16,7 +16,7 @@ import {
 } from '@patternfly/react-core'
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { CodeDevice } from '../../broker/api/thin-clients.js'
+import type { CodeDevice } from '../../broker/api/device-logins.js'
 import type { Session } from '../../broker/api/users.js'
 import { api } from '../api/client.js'
 import { useAct } from '../api/queries.js'

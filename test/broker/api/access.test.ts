@@ -126,22 +126,22 @@ async function everybody(broker: SimulatedBroker): Promise<Somebody[]> {
       headers: { authorization: `Device ${'ab'.repeat(32)}` },
       known: false,
     },
-    { ...plain, name: 'a person without grants', client: addPerson(broker, 'stranger') },
+    { ...plain, name: 'a person without grants', client: await addPerson(broker, 'stranger') },
     {
       ...plain,
       name: 'one with another role',
-      client: addPerson(broker, 'staff', { roles: ['staff', 'administrators'] }),
+      client: await addPerson(broker, 'staff', { roles: ['staff', 'administrators'] }),
     },
     {
       ...plain,
       name: 'an observer',
-      client: addPerson(broker, 'watcher', { roles: ['observer'] }),
+      client: await addPerson(broker, 'watcher', { roles: ['observer'] }),
       reads: true,
     },
     {
       ...plain,
       name: 'an administrator',
-      client: addPerson(broker, 'root', { roles: ['admin'] }),
+      client: await addPerson(broker, 'root', { roles: ['admin'] }),
       reads: true,
       all: true,
     },
@@ -154,13 +154,13 @@ async function everybody(broker: SimulatedBroker): Promise<Somebody[]> {
         ? (['takeConsole', 'accessConsole'] as const)
         : [verb]
     const name = `one with ${verb}`
-    people.push({ ...plain, name, client: addPerson(broker, name), verbs })
+    people.push({ ...plain, name, client: await addPerson(broker, name), verbs })
     await allow(broker, name, [verb], 'pc-1')
     await allow(broker, name, [verb], 'desks', 'pool')
     people.push({
       ...plain,
       name: `an administrator's token for ${verb}`,
-      client: addPerson(broker, 'root', { scopes: [verb] }),
+      client: await addPerson(broker, 'root', { scopes: [verb] }),
       verbs,
       reads: verb === 'admin',
       all: verb === 'admin',
@@ -169,7 +169,7 @@ async function everybody(broker: SimulatedBroker): Promise<Somebody[]> {
     people.push({
       ...plain,
       name: `a token for ${verb} of one who may only start`,
-      client: addPerson(broker, 'one with start', { scopes: [verb] }),
+      client: await addPerson(broker, 'one with start', { scopes: [verb] }),
       verbs: every || verb === 'start' ? ['start'] : [],
       narrow: verb !== 'admin',
     })
@@ -177,7 +177,7 @@ async function everybody(broker: SimulatedBroker): Promise<Somebody[]> {
   people.push({
     ...plain,
     name: "an administrator's token to observe",
-    client: addPerson(broker, 'root', { scopes: ['observe'] }),
+    client: await addPerson(broker, 'root', { scopes: ['observe'] }),
     reads: true,
     narrow: true,
   })
@@ -231,7 +231,7 @@ t.test(
       reset: 'reset',
     }
     for (const verb of ['start', 'stop', 'reset', 'accessConsole'] as const) {
-      const person = addPerson(broker, verb)
+      const person = await addPerson(broker, verb)
       await allow(broker, verb, [verb], 'pc-1')
       for (const [action, needed] of Object.entries(needs)) {
         const answer = await person.raw('POST', '/api/v1/machines/pc-1/power', { action })
@@ -249,7 +249,7 @@ t.test(
         )
       }
     }
-    const whole = addPerson(broker, 'delegate')
+    const whole = await addPerson(broker, 'delegate')
     await allow(broker, 'delegate', ['admin'], 'pc-1')
     t.match(await whole.raw('PUT', '/api/v1/machines/pc-1/maintenance', { on: true }), {
       status: 200,
@@ -279,7 +279,7 @@ t.test('what one may not see answers as what does not exist', async (t) => {
       ).job,
     )
   await broker.admin.post('/pools', { name: 'desks', size: 0 })
-  const alice = addPerson(broker, 'alice')
+  const alice = await addPerson(broker, 'alice')
   await allow(broker, 'alice', ['start'], 'pc-1')
   for (const [method, path, needs] of ROUTES) {
     if (!needs.includes(':')) continue
@@ -317,7 +317,7 @@ t.test('what one may not see answers as what does not exist', async (t) => {
       .replace(/"requestId":"[^"]*"/, ''),
   )
   t.same(await alice.get('/jobs'), { jobs: [] })
-  const [{ id = '' } = {}] = broker.rows<{ id: string }>('SELECT id FROM job')
+  const [{ id = '' } = {}] = await broker.rows<{ id: string }>('SELECT id FROM job')
   t.match(await alice.raw('GET', `/api/v1/jobs/${id}`), { status: 404 })
   t.match(await alice.raw('GET', `/api/v1/jobs/${id}/events`), { status: 404 })
 })
@@ -335,8 +335,8 @@ t.test('permission comes before the body, and before any effect', async (t) => {
     await broker.remove()
   })
   await broker.addHypervisors()
-  const events = (): number => broker.rows('SELECT id FROM event').length
-  const before = events()
+  const events = async (): Promise<number> => (await broker.rows('SELECT id FROM event')).length
+  const before = await events()
   t.match(
     await broker.anybody.raw('POST', '/api/v1/machines', {
       name: 'pc',
@@ -346,8 +346,8 @@ t.test('permission comes before the body, and before any effect', async (t) => {
     { status: 401 },
   )
   t.match(await broker.anybody.raw('POST', '/api/v1/machines', '{ not json'), { status: 401 })
-  t.equal(events(), before)
-  t.same(broker.rows('SELECT * FROM machine'), [])
+  t.equal(await events(), before)
+  t.same(await broker.rows('SELECT * FROM machine'), [])
 })
 
 t.test('the line for a new host holds nothing of a forged Host header', async (t) => {

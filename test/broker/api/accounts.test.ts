@@ -37,7 +37,7 @@ t.test('a restart makes no second administrator, and the old password stays', as
   await broker.stop()
   await broker.start()
   t.equal(broker.adminPassword, password)
-  t.equal(broker.rows('SELECT name FROM account').length, 1)
+  t.equal((await broker.rows('SELECT name FROM account')).length, 1)
   await login(broker)
 })
 
@@ -78,7 +78,7 @@ t.test('who guesses passwords is told to wait', async (t) => {
     'the right one too',
   )
   t.match(
-    broker.rows("SELECT * FROM event WHERE action = 'login' AND result = 'refused'").length,
+    (await broker.rows("SELECT * FROM event WHERE action = 'login' AND result = 'refused'")).length,
     10,
   )
 })
@@ -153,10 +153,10 @@ t.test(
 t.test('the database holds no token and no password as it is', async (t) => {
   const broker = await started(t)
   const text = JSON.stringify([
-    broker.rows('SELECT * FROM token'),
-    broker.rows('SELECT * FROM account'),
-    broker.rows('SELECT * FROM event'),
-    broker.rows('SELECT * FROM setting'),
+    await broker.rows('SELECT * FROM token'),
+    await broker.rows('SELECT * FROM account'),
+    await broker.rows('SELECT * FROM event'),
+    await broker.rows('SELECT * FROM setting'),
   ])
   t.notOk(text.includes(broker.token) || text.includes(broker.adminPassword))
 })

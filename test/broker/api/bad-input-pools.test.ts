@@ -133,12 +133,14 @@ function isText(value: unknown): value is string {
 }
 
 /** A mark of each table's content. */
-const everything = (broker: SimulatedBroker): string[] =>
-  TABLES.map(
-    (table) =>
-      `${table} ${createHash('sha256')
-        .update(JSON.stringify(broker.rows(`SELECT * FROM ${table} ORDER BY 1`)))
-        .digest('hex')}`,
+const everything = async (broker: SimulatedBroker): Promise<string[]> =>
+  await Promise.all(
+    TABLES.map(
+      async (table) =>
+        `${table} ${createHash('sha256')
+          .update(JSON.stringify(await broker.rows(`SELECT * FROM ${table} ORDER BY 1`)))
+          .digest('hex')}`,
+    ),
   )
 
 /** A broker with a pool, a machine, and a list of the answers that were no clear refusals. */
@@ -157,10 +159,13 @@ async function place(t: T): Promise<{
     .then(async (answer) => {
       await broker.admin.succeeded((answer as { job: string }).job)
     })
-  await until(() => broker.rows("SELECT 1 FROM machine WHERE power = 'unknown'").length === 0, {
-    withinMs: 5_000,
-    what: 'every machine was seen',
-  })
+  await until(
+    async () => (await broker.rows("SELECT 1 FROM machine WHERE power = 'unknown'")).length === 0,
+    {
+      withinMs: 5_000,
+      what: 'every machine was seen',
+    },
+  )
   const faults: string[] = []
   const refused = (what: string, answer: RawAnswer, field?: string): void => {
     const { code = '', message = '' } = (answer.body ?? {}) as { code?: string; message?: string }
@@ -175,7 +180,7 @@ async function place(t: T): Promise<{
 
 t.test('no strange name comes through, in an address or in a body', async (t) => {
   const { broker, faults, refused } = await place(t)
-  const before = everything(broker)
+  const before = await everything(broker)
   for (const name of NAMES) {
     const encoded = encodeURIComponent(name)
     for (const [method, path, body] of [
@@ -242,12 +247,12 @@ t.test('no strange name comes through, in an address or in a body', async (t) =>
     )
   }
   t.same(faults, [])
-  t.same(everything(broker), before)
+  t.same(await everything(broker), before)
 })
 
 t.test('fields of the wrong type, of too much, and unknown ones are named', async (t) => {
   const { broker, faults, refused } = await place(t)
-  const before = everything(broker)
+  const before = await everything(broker)
   for (const [route, good] of Object.entries(BODIES)) {
     const [method = '', path = ''] = route.split(' ')
     const send = async (body: unknown): Promise<RawAnswer> =>
@@ -277,12 +282,12 @@ t.test('fields of the wrong type, of too much, and unknown ones are named', asyn
         )
   }
   t.same(faults, [])
-  t.same(everything(broker), before)
+  t.same(await everything(broker), before)
 })
 
 t.test('documents: what is no text, too much, or means to harm', async (t) => {
   const { broker, faults, refused } = await place(t)
-  const before = everything(broker)
+  const before = await everything(broker)
   const level = (_: unknown, index: number): string => {
     const below = index === 0 ? '*a,' : `*b${index - 1},`
     return `b${index}: &b${index} [${below.repeat(20)}]`
@@ -310,7 +315,7 @@ t.test('documents: what is no text, too much, or means to harm', async (t) => {
     await broker.admin.raw('POST', '/api/v1/apply', { yaml: `# ${'x'.repeat(1_100_000)}\n` }),
   )
   t.same(faults, [])
-  t.same(everything(broker), before)
+  t.same(await everything(broker), before)
 })
 
 t.test(

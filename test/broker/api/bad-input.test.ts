@@ -142,14 +142,16 @@ const TABLES = [
   'web_session',
 ] as const
 
-function everything(broker: SimulatedBroker): string {
+async function everything(broker: SimulatedBroker): Promise<string> {
   return JSON.stringify(
-    TABLES.map((table) =>
-      broker
-        .rows(
-          `SELECT * FROM ${table} ${table === 'setting' ? "WHERE name <> 'assignments-last-look'" : ''} ORDER BY 1`,
-        )
-        .map((row) => ({ ...row, last_used_at: null })),
+    await Promise.all(
+      TABLES.map(async (table) =>
+        (
+          await broker.rows(
+            `SELECT * FROM ${table} ${table === 'setting' ? "WHERE name <> 'assignments-last-look'" : ''} ORDER BY 1`,
+          )
+        ).map((row) => ({ ...row, last_used_at: null })),
+      ),
     ),
   )
 }
@@ -187,7 +189,7 @@ t.test('no strange name comes through, and nothing changes', async (t) => {
     await broker.remove()
   })
   await broker.addHypervisors()
-  const before = everything(broker)
+  const before = await everything(broker)
   for (const [method, path] of ROUTES) {
     if (!/:name|:id/.test(path)) continue
     for (const [what, name] of NAMES) {
@@ -215,7 +217,7 @@ t.test('no strange name comes through, and nothing changes', async (t) => {
         await broker.admin.raw(method, path.replace(/:name|:id/, raw), BODIES[`${method} ${path}`]),
       )
   }
-  t.equal(everything(broker), before)
+  t.equal(await everything(broker), before)
   t.same(faults, [])
 })
 
@@ -226,7 +228,7 @@ t.test('a strange name in a body is refused with the name of the field', async (
     await broker.remove()
   })
   await broker.addHypervisors()
-  const before = everything(broker)
+  const before = await everything(broker)
   const machine = BODIES['POST /api/v1/machines'] ?? {}
   for (const [what, name] of NAMES) {
     const answers: ReadonlyArray<[string, RawAnswer]> = [
@@ -283,7 +285,7 @@ t.test('a strange name in a body is refused with the name of the field', async (
       }),
       400,
     )
-  t.equal(everything(broker), before)
+  t.equal(await everything(broker), before)
   t.same(faults, [])
 })
 
@@ -294,7 +296,7 @@ t.test('fields of the wrong type, of too much, and unknown ones are named', asyn
     await broker.remove()
   })
   await broker.addHypervisors()
-  const before = everything(broker)
+  const before = await everything(broker)
   for (const [route, good] of Object.entries(BODIES)) {
     const [method = '', path = ''] = route.split(' ')
     const send = async (body: unknown): Promise<RawAnswer> =>
@@ -318,7 +320,7 @@ t.test('fields of the wrong type, of too much, and unknown ones are named', asyn
       }
     }
   }
-  t.equal(everything(broker), before)
+  t.equal(await everything(broker), before)
   t.same(faults, [])
 })
 
@@ -517,7 +519,7 @@ t.test('a domain.xml that is none is refused before anything is made', async (t)
     await broker.remove()
   })
   await broker.addHypervisors()
-  const before = everything(broker)
+  const before = await everything(broker)
   for (const domainXml of [
     '',
     '<domain',
@@ -536,7 +538,7 @@ t.test('a domain.xml that is none is refused before anything is made', async (t)
       }),
       400,
     )
-  t.equal(everything(broker), before)
+  t.equal(await everything(broker), before)
   t.same(faults, [])
 })
 

@@ -33,7 +33,7 @@ t.test(
       code: 'name_taken',
       message: /hypervisor hv2/,
     })
-    t.same(broker.rows('SELECT name FROM machine'), [], 'of many, none is made')
+    t.same(await broker.rows('SELECT name FROM machine'), [], 'of many, none is made')
     await admin.succeeded((await create({ name: 'hv3' })).job)
     for (const name of ['hv3', 'Hv3'])
       await t.rejects(add(name, 3), {

@@ -22,7 +22,7 @@ t.test(
     const [one, other] = members
     broker.host(one?.hypervisor).link?.setUp(false) // so that its desktop can be given by hand only
     await broker.admin.post('/pools/p/assign', { user: 'ann', machine: other?.machine })
-    const [bob, cid] = [addPerson(broker, 'bob'), addPerson(broker, 'cid')]
+    const [bob, cid] = [await addPerson(broker, 'bob'), await addPerson(broker, 'cid')]
     for (const [place, person] of [bob, cid].entries())
       t.match(await person.post<ClaimAnswer>('/pools/p/claim', { wait: true }), {
         queue: { place: place + 1 },
@@ -35,7 +35,7 @@ t.test(
       }),
       { holder: 'bob' },
     )
-    t.same(broker.rows('SELECT holder FROM waiter'), [{ holder: 'user:cid' }])
+    t.same(await broker.rows('SELECT holder FROM waiter'), [{ holder: 'user:cid' }])
     await broker.admin.post(`/machines/${other?.machine ?? ''}/release`, { force: true })
     t.match(
       await until(async () => await desktopOf(broker, other?.machine ?? ''), {
@@ -63,7 +63,7 @@ t.test('who has as many desktops as he may when it is his turn is passed over', 
       verbs: ['start', 'accessConsole'],
     })
   await broker.admin.post('/pools/p/assign', { user: 'ann' })
-  const [bob, cid] = [addPerson(broker, 'bob'), addPerson(broker, 'cid')]
+  const [bob, cid] = [await addPerson(broker, 'bob'), await addPerson(broker, 'cid')]
   for (const person of [bob, cid]) await person.post('/pools/p/claim', { wait: true })
   t.match(await bob.post<ClaimAnswer>('/pools/other/claim'), { desktop: { machine: 'other-1' } })
   await untilMembers(broker, 'p', ['assigned running'])
@@ -72,7 +72,7 @@ t.test('who has as many desktops as he may when it is his turn is passed over', 
     withinMs: 20_000,
     what: 'the next one has it',
   })
-  t.same(broker.rows('SELECT * FROM waiter'), [])
+  t.same(await broker.rows('SELECT * FROM waiter'), [])
 })
 
 t.test(
@@ -94,7 +94,7 @@ t.test(
     await broker.admin.succeeded(
       (await broker.admin.post<{ job: string }>('/machines/pc/power', { action: 'start' })).job,
     )
-    broker.run(
+    await broker.run(
       'INSERT INTO assignment (machine_id, holder, assigned_at, idle_since) SELECT id, ' +
         "'thin-client:desk', 1, 1 FROM machine WHERE name = 'pc'",
     )

@@ -54,8 +54,8 @@ function assertFair(
 }
 
 /** What the database says: a desktop has one holder, a holder one desktop of the pool. */
-function assertWhole(t: T, broker: SimulatedBroker, count: number): void {
-  const [seen] = broker.rows<{ held: number; machines: number; holders: number }>(
+async function assertWhole(t: T, broker: SimulatedBroker, count: number): Promise<void> {
+  const [seen] = await broker.rows<{ held: number; machines: number; holders: number }>(
     'SELECT count(*) AS held, count(DISTINCT machine_id) AS machines, count(DISTINCT holder) ' +
       'AS holders FROM assignment',
   )
@@ -75,9 +75,11 @@ async function crowd(
     subject: 'user',
     verbs: ['start', 'accessConsole'],
   })
-  broker.run('BEGIN')
-  const people = Array.from({ length: count }, (_, index) => addPerson(broker, `person-${index}`))
-  broker.run('COMMIT')
+  await broker.run('BEGIN')
+  const people = await Promise.all(
+    Array.from({ length: count }, (_, index) => addPerson(broker, `person-${index}`)),
+  )
+  await broker.run('COMMIT')
   return { broker, people }
 }
 
@@ -90,7 +92,7 @@ t.test(
     })
     const first = await claims(people)
     assertFair(t, first, { atLeast: MEMBERS, atMost: MEMBERS })
-    assertWhole(t, broker, MEMBERS)
+    await assertWhole(t, broker, MEMBERS)
     const again = await claims(people)
     t.same(
       again.map(machineIn),
@@ -102,7 +104,7 @@ t.test(
         (await show(broker, 'crowd')).members.every((member) => member.power === 'running'),
       { withinMs: 60_000, what: 'all run' },
     )
-    assertWhole(t, broker, MEMBERS)
+    await assertWhole(t, broker, MEMBERS)
   },
 )
 
@@ -118,13 +120,13 @@ t.test(
     const [dropped] = hosts.slice(-1)
     for (const host of hosts) host.latencyMs = 30
     const first = claims(people)
-    await until(() => broker.rows('SELECT 1 FROM assignment').length >= 20, {
+    await until(async () => (await broker.rows('SELECT 1 FROM assignment')).length >= 20, {
       withinMs: 20_000,
       everyMs: 1,
       what: 'the first ones have theirs',
     })
     dropped?.link?.setUp(false)
-    await until(() => broker.rows('SELECT 1 FROM assignment').length >= 50, {
+    await until(async () => (await broker.rows('SELECT 1 FROM assignment')).length >= 50, {
       withinMs: 20_000,
       everyMs: 1,
       what: 'half of them have theirs',
@@ -142,7 +144,7 @@ t.test(
     for (const [index, machine] of told.entries())
       if (machine !== null && machineIn(second[index]) !== machine)
         t.fail(`person-${index} was told ${machine}, and now ${String(machineIn(second[index]))}`)
-    assertWhole(t, broker, MEMBERS)
+    await assertWhole(t, broker, MEMBERS)
     dropped?.link?.setUp(false)
     const third = await claims(clients)
     t.same(
@@ -159,6 +161,6 @@ t.test(
       { withinMs: 120_000, what: 'all run' },
     )
     t.same((await claims(clients)).map(machineIn), second.map(machineIn))
-    assertWhole(t, broker, MEMBERS)
+    await assertWhole(t, broker, MEMBERS)
   },
 )

@@ -1,9 +1,9 @@
-import { EventEmitter } from 'node:events'
+import { pino } from 'pino'
 import t from 'tap'
 import type { Desktop } from '../../../broker/api/assignments.js'
 import type { Machine } from '../../../broker/api/machines.js'
-import type { HelperEvent } from '../../../broker/hypervisors/helper-channel.js'
-import type { Hypervisors } from '../../../broker/hypervisors/service.js'
+import { Events } from '../../../broker/events/bus.js'
+import type { HelperEvent } from '../../../broker/events/map.js'
 import { type Ending, Endings } from '../../../broker/machines/endings.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
@@ -37,26 +37,26 @@ const CASES: ReadonlyArray<[string, readonly HelperEvent[], Ending]> = [
 t.test('how a machine went off', async (t) => {
   await Promise.all(
     CASES.map(async ([what, events, ending]) => {
-      const host = new EventEmitter()
+      const bus = new Events(pino({ level: 'silent' }))
       const endings = new Endings({
-        hypervisors: host as unknown as Hypervisors,
+        events: bus,
         monotonicMs: () => performance.now(),
       })
       endings.start()
-      for (const event of events) host.emit('event', 'hv1', event)
+      for (const event of events) bus.publish('hypervisorSaid', 'hv1', event)
       t.equal(await endings.of('hv1', 'pc-1'), ending, what)
       if (ending !== null) t.equal(await endings.of('hv1', 'pc-1'), ending, `${what}: asked twice`)
     }),
   )
-  const host = new EventEmitter()
+  const bus = new Events(pino({ level: 'silent' }))
   const endings = new Endings({
-    hypervisors: host as unknown as Hypervisors,
+    events: bus,
     monotonicMs: () => performance.now(),
   })
   endings.start()
   const asked = endings.of('hv1', 'pc-1')
-  host.emit('event', 'hv2', shutdown('host-signal'))
-  host.emit('event', 'hv1', shutdown('guest-shutdown'))
+  bus.publish('hypervisorSaid', 'hv2', shutdown('host-signal'))
+  bus.publish('hypervisorSaid', 'hv1', shutdown('guest-shutdown'))
   t.equal(await asked, 'shutdown', 'it may be said after the machine is seen off; by its own host')
 })
 

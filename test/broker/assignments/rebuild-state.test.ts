@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Desktop } from '../../../broker/api/assignments.js'
 import { parseDomainXml, readMetadata } from '../../../broker/hypervisors/domain-xml.js'
 import { readRecord } from '../../../broker/assignments/records.js'
+import { dropDatabaseIn } from '../../support/database.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { office, poolOf, show, untilMembers } from '../pools/office.js'
@@ -36,6 +37,7 @@ async function loseDatabase(broker: SimulatedBroker): Promise<void> {
   const data = join(broker.directory, 'data')
   for (const file of readdirSync(data))
     if (file.startsWith('berth.sqlite') || file === 'admin-password') rmSync(join(data, file))
+  await dropDatabaseIn(data)
   rmSync(join(broker.directory, 'token'))
   for (const host of broker.hosts.values()) host.link = undefined
   await broker.start()
@@ -135,7 +137,7 @@ t.test(
       assignments: ['devpool-1 alice@example.org'],
       warnings: [],
     })
-    t.same(broker.rows('SELECT * FROM machine'), [], 'a dry run changes nothing')
+    t.same(await broker.rows('SELECT * FROM machine'), [], 'a dry run changes nothing')
     t.same(await broker.admin.post<Rebuilt>('/rebuild-state', {}), told)
     t.same(await world(broker), before)
     t.same(
@@ -169,5 +171,5 @@ t.test('a desktop that was not clean is not handed out by a database made again'
   await loseDatabase(broker)
   await broker.admin.post('/rebuild-state', {})
   await untilMembers(broker, 'devpool', ['free off'])
-  t.same(broker.rows('SELECT unclean FROM desktop'), [{ unclean: null }])
+  t.same(await broker.rows('SELECT unclean FROM desktop'), [{ unclean: null }])
 })

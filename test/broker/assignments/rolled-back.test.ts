@@ -1,7 +1,21 @@
 import t from 'tap'
+import { IS_POSTGRESQL } from '../../support/database.js'
 import { addPerson } from '../../support/people.js'
 import { until } from '../../support/until.js'
 import { office, poolOf } from '../pools/office.js'
+
+const FILL_THE_DISK = IS_POSTGRESQL
+  ? [
+      "CREATE FUNCTION refuse() RETURNS TRIGGER AS $$ BEGIN RAISE EXCEPTION 'the disk is full'; END $$ " +
+        'LANGUAGE plpgsql',
+      'CREATE TRIGGER no_room BEFORE INSERT ON event FOR EACH ROW ' +
+        "WHEN (NEW.action = 'desktop.assign') EXECUTE FUNCTION refuse()",
+    ]
+  : [
+      "CREATE TRIGGER no_room BEFORE INSERT ON event WHEN NEW.action = 'desktop.assign' BEGIN " +
+        "SELECT RAISE(ABORT, 'the disk is full'); END",
+    ]
+const EMPTY_IT = IS_POSTGRESQL ? 'DROP TRIGGER no_room ON event' : 'DROP TRIGGER no_room'
 
 t.test('a claim that is rolled back ends nobody’s session, neither then nor later', async (t) => {
   const broker = await office({
@@ -26,11 +40,8 @@ t.test('a claim that is rolled back ends nobody’s session, neither then nor la
         (await broker.admin.raw('GET', '/metrics')).text,
       )?.[1] ?? 0,
     )
-  broker.run(
-    "CREATE TRIGGER full BEFORE INSERT ON event WHEN NEW.action = 'desktop.assign' BEGIN " +
-      "SELECT RAISE(ABORT, 'the disk is full'); END",
-  )
-  const bob = addPerson(broker, 'bob')
+  for (const statement of FILL_THE_DISK) await broker.run(statement)
+  const bob = await addPerson(broker, 'bob')
   let rolledBack = 0
   await until(
     async () => {
@@ -42,9 +53,9 @@ t.test('a claim that is rolled back ends nobody’s session, neither then nor la
     { withinMs: 20_000, what: 'her time is over, and his claim fails' },
   )
   t.equal(await metric(), 0, 'hers was not ended')
-  t.match(broker.rows('SELECT holder FROM assignment'), [{ holder: 'user:ann' }])
-  broker.run('DROP TRIGGER full')
+  t.match(await broker.rows('SELECT holder FROM assignment'), [{ holder: 'user:ann' }])
+  await broker.run(EMPTY_IT)
   await bob.post('/pools/p/claim')
   t.equal(await metric(), 1, 'now it was, once')
-  t.match(broker.rows('SELECT holder FROM assignment'), [{ holder: 'user:bob' }])
+  t.match(await broker.rows('SELECT holder FROM assignment'), [{ holder: 'user:bob' }])
 })

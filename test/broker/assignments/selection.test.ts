@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
 import {
   bestCandidate,
@@ -12,6 +11,7 @@ import {
 import { defaultPolicy } from '../../../broker/pools/policy.js'
 import { openStore, type Store } from '../../../broker/store/open.js'
 import { temporaryDirectory } from '../../support/simulated-broker.js'
+import { databaseIn } from '../../support/database.js'
 
 const HOSTS = ['hv1', 'hv2', 'hv3']
 const candidate = (more: Partial<Candidate> = {}): Candidate => ({
@@ -95,7 +95,7 @@ t.test('it is a total order', async (t) => {
 
 t.test('what the database gives is the first of that order', async (t) => {
   const directory = temporaryDirectory()
-  const store = openStore(join(directory, 'berth.sqlite'))
+  const store = await openStore(await databaseIn(directory))
   t.teardown(async () => {
     await store.destroy()
     rmSync(directory, { recursive: true })

@@ -21,7 +21,7 @@ async function place(
   return broker
 }
 const claim = async (broker: SimulatedBroker, name: string): Promise<ClaimAnswer> =>
-  await addPerson(broker, name).post<ClaimAnswer>('/pools/p/claim', { waitMs: 5_000 })
+  await (await addPerson(broker, name)).post<ClaimAnswer>('/pools/p/claim', { waitMs: 5_000 })
 const everyone = async (broker: SimulatedBroker): Promise<void> => {
   await broker.admin.put('/grants', {
     kind: 'pool',
@@ -31,10 +31,14 @@ const everyone = async (broker: SimulatedBroker): Promise<void> => {
     verbs: ['start', 'accessConsole', 'release'],
   })
 }
-const hostOf = (broker: SimulatedBroker, machine: string) =>
+const hostOf = async (broker: SimulatedBroker, machine: string) =>
   broker.host(
-    broker.rows<{ hypervisor: string }>('SELECT hypervisor FROM machine WHERE name = ?', machine)[0]
-      ?.hypervisor,
+    (
+      await broker.rows<{ hypervisor: string }>(
+        'SELECT hypervisor FROM machine WHERE name = ?',
+        machine,
+      )
+    )[0]?.hypervisor,
   )
 
 t.test(
@@ -42,7 +46,9 @@ t.test(
   async (t) => {
     const broker = await place(t, 10)
     await everyone(broker)
-    const people = Array.from({ length: 40 }, (_, index) => addPerson(broker, `person-${index}`))
+    const people = await Promise.all(
+      Array.from({ length: 40 }, (_, index) => addPerson(broker, `person-${index}`)),
+    )
     const answers = await Promise.allSettled(
       people.map(async (person) => await person.post<ClaimAnswer>('/pools/p/claim')),
     )
@@ -58,12 +64,12 @@ t.test('2: what is in use does not expire, however long it is used', async (t) =
   const broker = await place(t, 1, { retention: 'PT1S', disconnectGrace: 'PT0S' })
   await everyone(broker)
   await claim(broker, 'ann')
-  hostOf(broker, 'p-1').seat('p-1', ['10.1.1.1'])
+  ;(await hostOf(broker, 'p-1')).seat('p-1', ['10.1.1.1'])
   await until(async () => (await desktopOf(broker, 'p-1')).phase === 'connected', {
     withinMs: 5_000,
     what: 'ann is connected',
   })
-  broker.run(
+  await broker.run(
     'UPDATE assignment SET idle_since = 1, assigned_at = 1, started_at = 1, connected_at = 1, ticket_at = 1',
   )
   await t.rejects(claim(broker, 'bob'), { code: 'pool_exhausted' })
@@ -73,7 +79,7 @@ t.test('2: what is in use does not expire, however long it is used', async (t) =
 t.test('3: who asks again gets the same: nobody drains a pool', async (t) => {
   const broker = await place(t, 3)
   await everyone(broker)
-  const ann = addPerson(broker, 'ann')
+  const ann = await addPerson(broker, 'ann')
   const answers = await Promise.all(
     Array.from({ length: 20 }, async () => await ann.post<ClaimAnswer>('/pools/p/claim')),
   )
@@ -180,7 +186,7 @@ t.test(
     await everyone(broker)
     await claim(broker, 'ann')
     await untilMembers(broker, 'p', ['assigned running'])
-    broker.run('UPDATE assignment SET idle_since = idle_since - 7200000')
+    await broker.run('UPDATE assignment SET idle_since = idle_since - 7200000')
     t.match(await claim(broker, 'ann'), { desktop: { machine: 'p-1' } })
     t.ok(
       Date.parse((await desktopOf(broker, 'p-1')).expiresAt ?? '') > Date.now() + 3_000_000,
@@ -211,15 +217,17 @@ t.test(
   '8: who may not has no effect: nothing is assigned, nothing is started, nothing is written but that it was refused',
   async (t) => {
     const broker = await place(t, 1)
-    const state = (): string =>
+    const state = async (): Promise<string> =>
       JSON.stringify(
-        ['assignment', 'desktop', 'pool_member', 'waiter', 'job'].map((table) =>
-          broker.rows(`SELECT * FROM ${table}`),
+        await Promise.all(
+          ['assignment', 'desktop', 'pool_member', 'waiter', 'job'].map(
+            async (table) => await broker.rows(`SELECT * FROM ${table}`),
+          ),
         ),
       )
-    const before = state()
-    const nobody = addPerson(broker, 'nobody')
-    const observer = addPerson(broker, 'looker', { roles: ['observer'] })
+    const before = await state()
+    const nobody = await addPerson(broker, 'nobody')
+    const observer = await addPerson(broker, 'looker', { roles: ['observer'] })
     for (const [client, status] of [
       [nobody, 404],
       [observer, 403],
@@ -235,7 +243,7 @@ t.test(
         t.equal((await client.raw('POST', `/api/v1/${path}`, body)).status, status, path)
       }
     }
-    t.equal(state(), before)
+    t.equal(await state(), before)
     t.equal(
       broker.host().domains.get('p-1')?.running ?? broker.host('hv2').domains.get('p-1')?.running,
       false,
@@ -259,7 +267,10 @@ t.test(
       code: 'pool_exhausted',
       message: /being made ready, in maintenance, failed/,
     })
-    broker.run("UPDATE desktop SET tries = 2, retry_at = 0 WHERE state = 'cleaning'")
+    const tried = async (): Promise<boolean> =>
+      (await broker.rows("SELECT 1 FROM desktop WHERE state = 'cleaning' AND tries = 1")).length > 0
+    await until(tried, { withinMs: 10_000, what: 'its cleaning has failed once' })
+    await broker.run("UPDATE desktop SET tries = 2, retry_at = 0 WHERE state = 'cleaning'")
     const { members } = await until(
       async () => {
         const detail = await show(broker, 'p')
@@ -290,7 +301,7 @@ t.test(
     await everyone(broker)
     const { desktop } = await claim(broker, 'ann')
     const gone = desktop?.machine ?? ''
-    const [{ id } = { id: '' }] = broker.rows<{ id: string }>(
+    const [{ id } = { id: '' }] = await broker.rows<{ id: string }>(
       'SELECT id FROM machine WHERE name = ?',
       gone,
     )
@@ -301,11 +312,12 @@ t.test(
     await t.rejects(broker.admin.delete(`/machines/${gone}`), { message: /ann has p-1/ })
     const { job } = await broker.admin.delete<{ job: string }>(`/machines/${gone}?force=true`)
     await broker.admin.succeeded(job)
-    t.same(broker.rows('SELECT * FROM assignment'), [])
+    t.same(await broker.rows('SELECT * FROM assignment'), [])
     const { desktop: next } = await claim(broker, 'ann')
     t.ok(next)
     t.not(
-      broker.rows<{ machine_id: string }>('SELECT machine_id FROM assignment')[0]?.machine_id,
+      (await broker.rows<{ machine_id: string }>('SELECT machine_id FROM assignment'))[0]
+        ?.machine_id,
       id,
       'another machine, perhaps of the same name',
     )

@@ -5,7 +5,7 @@ import type { Machine } from '../../../broker/api/machines.js'
 import { BrokerError } from '../../../broker/errors.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
-import { desktopOf, office, poolOf } from '../pools/office.js'
+import { desktopOf, office, poolOf, untilMembers } from '../pools/office.js'
 
 /*
  * No answer is not the answer that nobody is there: a QEMU that hangs, or a host that cannot be
@@ -39,12 +39,14 @@ async function give(broker: SimulatedBroker, user: string): Promise<string> {
   const { machine } = await broker.admin.post<Desktop>('/pools/p/assign', { user, waitMs: 20_000 })
   return machine
 }
-const released = (broker: SimulatedBroker): string[] =>
-  broker
-    .rows<{ object: string }>("SELECT object FROM event WHERE action = 'desktop.release'")
-    .map(({ object }) => object)
-const events = (broker: SimulatedBroker, action: string): number =>
-  broker.rows('SELECT 1 FROM event WHERE action = ?', action).length
+const released = async (broker: SimulatedBroker): Promise<string[]> =>
+  (
+    await broker.rows<{ object: string }>(
+      "SELECT object FROM event WHERE action = 'desktop.release'",
+    )
+  ).map(({ object }) => object)
+const events = async (broker: SimulatedBroker, action: string): Promise<number> =>
+  (await broker.rows('SELECT 1 FROM event WHERE action = ?', action)).length
 const machine = async (broker: SimulatedBroker, name: string): Promise<Machine> =>
   await broker.admin.get<Machine>(`/machines/${name}`)
 const soon = { withinMs: 20_000, everyMs: 50 }
@@ -56,16 +58,16 @@ t.test('a QEMU that hangs: its desktop stays, that of another one is taken as ev
   host.hung.add(ann)
   host.viewers.set(ann, ['10.1.1.1']) // she connects, and nobody can see it
   host.push(ann, 'viewer')
-  await until(() => released(broker).includes(`machine:${bob}`), {
+  await until(async () => (await released(broker)).includes(`machine:${bob}`), {
     ...soon,
     what: "bob's time is over",
   })
-  t.same(released(broker), [`machine:${bob}`], 'and he alone has lost his')
+  t.same(await released(broker), [`machine:${bob}`], 'and he alone has lost his')
   t.match(await machine(broker, ann), {
     power: 'running',
     viewersUnknown: /did not answer within 2000 ms/,
   })
-  t.equal(events(broker, 'machine.unanswering'), 1, 'it is told once')
+  t.equal(await events(broker, 'machine.unanswering'), 1, 'it is told once')
   const { text } = await broker.admin.raw('GET', '/metrics')
   t.match(text, /^berth_machines_viewers_unknown\{hypervisor="hv1"\} 1$/m)
   t.match(text, /^berth_hypervisor_observation_age_seconds\{hypervisor="hv1"\} [01]\.\d+$/m)
@@ -79,9 +81,9 @@ t.test('a QEMU that hangs: its desktop stays, that of another one is taken as ev
     ...soon,
     what: 'ann is seen',
   })
-  t.equal(events(broker, 'machine.answering'), 1)
+  t.equal(await events(broker, 'machine.answering'), 1)
   host.seat(ann, [])
-  await until(() => released(broker).includes(`machine:${ann}`), {
+  await until(async () => (await released(broker)).includes(`machine:${ann}`), {
     ...soon,
     what: 'she has left, and her time is over',
   })
@@ -109,16 +111,19 @@ t.test('a host that is up and cannot be looked at: nothing on it is taken', asyn
   })
   const untilMs = performance.now() + 4_000 // twice the retention
   await until(() => performance.now() > untilMs, { ...soon, what: 'her time would be over' })
-  t.same(released(broker), [])
-  t.equal(events(broker, 'hypervisor.unseen'), 1, 'it is told once')
+  t.same(await released(broker), [])
+  t.equal(await events(broker, 'hypervisor.unseen'), 1, 'it is told once')
   host.onCall = () => {}
   await until(async () => (await desktopOf(broker, ann)).phase === 'connected', {
     ...soon,
     what: 'ann is seen',
   })
-  t.same(released(broker), [])
+  t.same(await released(broker), [])
   // Her viewer may have been known before the look at the whole host has ended.
-  await until(() => events(broker, 'hypervisor.seen') === 1, { ...soon, what: 'it is seen again' })
+  await until(async () => (await events(broker, 'hypervisor.seen')) === 1, {
+    ...soon,
+    what: 'it is seen again',
+  })
   t.match(await broker.admin.get<Hypervisor>('/hypervisors/hv1'), {
     reason: '',
     observed: { current: true, reason: '' },
@@ -147,11 +152,7 @@ t.test('a paused machine has viewers too', async (t) => {
 t.test('populate renews what is known to be free, and spares what is not known', async (t) => {
   const broker = await place(t, 2, { spares: 2 })
   const host = broker.host()
-  for (const name of ['p-1', 'p-2'])
-    await broker.admin.succeeded(
-      (await broker.admin.post<{ job: string }>(`/machines/${name}/power`, { action: 'start' }))
-        .job,
-    )
+  await untilMembers(broker, 'p', ['free running', 'free running'])
   host.hung.add('p-1')
   const copied = await broker.admin.post<{ job: string }>('/machines/p-golden/copy', {})
   await broker.admin.succeeded(copied.job)
@@ -186,12 +187,15 @@ t.test('a desktop whose last holder may still be there is not cleaned', async (t
   const untilMs = performance.now() + 3_000
   await until(() => performance.now() > untilMs, { ...soon, what: 'it would be clean' })
   t.equal(host.domains.get(ann)?.running, true)
-  t.same(broker.rows('SELECT state FROM desktop'), [{ state: 'cleaning' }])
+  t.same(await broker.rows('SELECT state FROM desktop'), [{ state: 'cleaning' }])
   host.hung.delete(ann)
-  await until(() => broker.rows("SELECT 1 FROM desktop WHERE state = 'free'").length === 1, {
-    ...soon,
-    what: 'it is clean',
-  })
+  await until(
+    async () => (await broker.rows("SELECT 1 FROM desktop WHERE state = 'free'")).length === 1,
+    {
+      ...soon,
+      what: 'it is clean',
+    },
+  )
 })
 
 t.test('two listings out of turn: the later one holds', async (t) => {

@@ -5,9 +5,10 @@ import { BERTH, recordEvent } from '../../../broker/audit/store.js'
 import { pruneJobs } from '../../../broker/jobs/store.js'
 import { openStore, type Store } from '../../../broker/store/open.js'
 import { inTransaction } from '../../../broker/store/transaction.js'
+import { emptyDatabase } from '../../support/database.js'
 
 async function withEvents(count: number): Promise<Store> {
-  const store = openStore(':memory:')
+  const store = await openStore(await emptyDatabase())
   await inTransaction(store, async (tx) => {
     for (let number = 1; number <= count; number++)
       await recordEvent(tx, BERTH, 'state.rebuild', `event:${number}`)
@@ -60,7 +61,7 @@ t.test('many are removed in several transactions, and only those that are old', 
 t.test(
   'jobs that ended long ago go with their targets, steps and locks; others stay',
   async (t) => {
-    const store = openStore(':memory:')
+    const store = await openStore(await emptyDatabase())
     for (let number = 0; number < 500; number++) {
       const id = `j${number}`
       const finished_at = number < 450 ? 10 : number < 490 ? 2_000 : null

@@ -338,7 +338,7 @@ const ROWS: Readonly<Record<string, (t: Test) => Promise<void>>> = {
       body: () => ask(newMac()),
     })
     t.ok((statuses.get(200) ?? 0) > 0)
-    const store = openStore(join(directory, 'first-contacts.sqlite'))
+    const store = await openStore(join(directory, 'first-contacts.sqlite'))
     const contacts = new FirstContacts({ store, now: () => 0 })
     for (let index = 0; index < 15_000; index++) if (await contacts.count()) t.fail('too early')
     t.type(await contacts.count(), 'string')

@@ -166,7 +166,7 @@ t.test('takeover, release and the end of the machine close the tunnels at once',
     return { socket: await tunnel(port, `${host}:${tlsPort}`), target: `${host}:${tlsPort}` }
   }
   const mine = await open()
-  broker.run("UPDATE console_seat SET holder = 'alice', connected_at = ?", Date.now())
+  await broker.run("UPDATE console_seat SET holder = 'alice', connected_at = ?", Date.now())
   broker.host().seat('pc-1', ['127.0.0.1'])
   await until(
     async () =>

@@ -110,7 +110,7 @@ t.test(
       what: 'nothing is left open',
     })
     t.match(
-      it.broker.rows(
+      await it.broker.rows(
         "SELECT actor, object, detail FROM event WHERE action = 'machine.port-forward' LIMIT 1",
       ),
       [{ actor: 'admin', object: 'machine:pc-1', detail: '{"port":7,"guest":"192.168.122.10"}' }],

@@ -2,12 +2,9 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import type { Holder } from '../../../broker/api/machines.js'
 import { BERTH } from '../../../broker/audit/store.js'
-import {
-  type Asker,
-  type ConsoleMachine,
-  Consoles,
-  type Taken,
-} from '../../../broker/consoles/service.js'
+import type { Asker, ConsoleMachine } from '../../../broker/consoles/asker.js'
+import { Consoles } from '../../../broker/consoles/service.js'
+import type { ConsoleTaken } from '../../../broker/events/map.js'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
 import { Engine } from '../../support/simulated-engine.js'
 import { until } from '../../support/until.js'
@@ -41,6 +38,7 @@ async function stage(t: Test): Promise<Stage> {
   const may = { take: false, know: false, stay: true }
   const consoles = new Consoles({
     store: engine.store,
+    events: engine.events,
     hypervisors: engine.hypervisors,
     observer: engine.observer,
     log: pino({ level: 'silent' }),
@@ -65,7 +63,7 @@ async function stage(t: Test): Promise<Stage> {
   })
   await consoles.spiceConsole(machine, ALICE)
   const opened = new Promise((resolve) => {
-    consoles.once('opened', resolve)
+    engine.events.subscribe('consoleOpened', resolve)
   })
   host.seat('pc-1', [ALICE.address])
   await opened
@@ -75,7 +73,7 @@ async function stage(t: Test): Promise<Stage> {
 t.test(
   'who may not know is told nothing of whose console it is; who may not take it, cuts nobody',
   async (t) => {
-    const { consoles, machine, may, host } = await stage(t)
+    const { engine, consoles, machine, may, host } = await stage(t)
     await t.rejects(consoles.spiceConsole(machine, BOB), {
       code: 'console_in_use',
       message: 'Somebody else has the console of pc-1: wait until it is closed, or take it over.',
@@ -96,8 +94,8 @@ t.test(
       consoles.spiceConsole(machine, BOB, { loginVerbs: new Set(['accessConsole']) }),
       { message: /^Somebody else/ },
     )
-    const taken: Taken[] = []
-    consoles.on('taken', (one) => {
+    const taken: ConsoleTaken[] = []
+    engine.events.subscribe('consoleTaken', (one) => {
       taken.push(one)
     })
     t.match(await consoles.spiceConsole(machine, BOB, { take: true }), {
@@ -137,11 +135,11 @@ t.test('release ends the console, and the ticket that was not used yet', async (
 })
 
 t.test('a permission that is withdrawn ends what is open', async (t) => {
-  const { consoles, host, may } = await stage(t)
+  const { engine, consoles, host, may } = await stage(t)
   await consoles.checkStay()
   t.ok(host.viewers.has('pc-1'))
   const closed = new Promise<Holder | null>((resolve) => {
-    consoles.once('closed', (_machine, holder) => {
+    engine.events.subscribe('consoleClosed', (_machine, holder) => {
       resolve(holder)
     })
   })

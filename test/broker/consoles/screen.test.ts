@@ -88,12 +88,12 @@ async function open(it: Stage, who: Person, body: object = {}): Promise<OpenScre
 }
 const sessions = async ({ broker }: Stage): Promise<Session[]> =>
   (await broker.admin.get<{ sessions: Session[] }>('/sessions')).sessions
-const actions = ({ broker }: Stage): string[] =>
-  broker
-    .rows<{ action: string; actor: string }>(
+const actions = async ({ broker }: Stage): Promise<string[]> =>
+  (
+    await broker.rows<{ action: string; actor: string }>(
       "SELECT actor, action FROM event WHERE action LIKE 'console.%' ORDER BY id",
     )
-    .map(({ actor, action }) => `${actor} ${action}`)
+  ).map(({ actor, action }) => `${actor} ${action}`)
 async function connected(it: Stage, addresses: string[]): Promise<void> {
   it.broker.host().seat('pc-1', addresses)
   await until(
@@ -160,7 +160,11 @@ t.test(
       withinMs: 5_000,
       what: 'the display is left',
     })
-    t.same(actions(it), ['alice console.ticket', 'alice console.open', 'alice console.close'])
+    await until(async () => (await actions(it)).length === 3, {
+      withinMs: 5_000,
+      what: 'its end is written down',
+    })
+    t.same(await actions(it), ['alice console.ticket', 'alice console.open', 'alice console.close'])
   },
 )
 
@@ -301,7 +305,7 @@ t.test(
       code: SCREEN_CLOSES.taken.code,
       reason: 'The console was taken over by dora.',
     })
-    t.ok(actions(it).includes('carol console.take'))
+    t.ok((await actions(it)).includes('carol console.take'))
   },
 )
 
@@ -366,7 +370,7 @@ t.test('who only looks does not take the seat, changes nothing, and is told of',
   await seated(it, 1)
   t.match(await mine(), [{ watchedBy: [] }])
   t.same(
-    actions(it).filter((one) => one.includes('watch')),
+    (await actions(it)).filter((one) => one.includes('watch')),
     ['carol console.watch', 'carol console.watch-end'],
   )
 })

@@ -31,12 +31,12 @@ const console = async (broker: SimulatedBroker, body: object = {}): Promise<Spic
   await broker.admin.post<SpiceConsole>('/machines/pc-1/console', body)
 const sessions = async (broker: SimulatedBroker): Promise<Session[]> =>
   (await broker.admin.get<{ sessions: Session[] }>('/sessions')).sessions
-const actions = (broker: SimulatedBroker): string[] =>
-  broker
-    .rows<{ action: string; actor: string }>(
+const actions = async (broker: SimulatedBroker): Promise<string[]> =>
+  (
+    await broker.rows<{ action: string; actor: string }>(
       "SELECT actor, action FROM event WHERE action LIKE 'console.%' ORDER BY id",
     )
-    .map(({ actor, action }) => `${actor} ${action}`)
+  ).map(({ actor, action }) => `${actor} ${action}`)
 async function connected(broker: SimulatedBroker, addresses: string[]): Promise<void> {
   broker.host().seat('pc-1', addresses)
   await until(
@@ -51,7 +51,7 @@ t.test(
   'one console a machine: who is there is left alone, cut only on request, and told',
   async (t) => {
     const broker = await withMachine(t)
-    broker.run(
+    await broker.run(
       "INSERT INTO console_seat SELECT id, 'person', 'alice', '10.1.1.1', 'direct', ?, NULL, NULL FROM machine",
       Date.now() - 5_000,
     )
@@ -80,13 +80,13 @@ t.test(
     t.match(await sessions(broker), [{ holder: { kind: 'person', name: 'admin' } }])
     t.notMatch(await console(broker), { taken: {} }, "one's own is replaced without asking")
     await connected(broker, [])
-    await until(() => actions(broker).includes('admin console.close'), {
+    await until(async () => (await actions(broker)).includes('admin console.close'), {
       withinMs: 5_000,
       everyMs: 10,
       what: 'the end is in the audit log',
     })
     t.same(
-      actions(broker).filter((one) => !one.endsWith('ticket')),
+      (await actions(broker)).filter((one) => !one.endsWith('ticket')),
       ['alice console.open', 'admin console.take', 'admin console.open', 'admin console.close'],
     )
   },
@@ -96,7 +96,7 @@ t.test(
   'a ticket that may still be used counts: a second person does not make it worthless',
   async (t) => {
     const broker = await withMachine(t)
-    broker.run(
+    await broker.run(
       "INSERT INTO console_seat SELECT id, 'device', '52:54:00:00:00:01', '10.1.1.1', " +
         "'direct', ?, NULL, NULL FROM machine",
       Date.now() - 5_000,
@@ -105,7 +105,7 @@ t.test(
       code: 'console_in_use',
       message: /thin-client:52:54:00:00:00:01 \(.*\) is just opening the console/,
     })
-    broker.run('UPDATE console_seat SET ticket_at = ?', Date.now() - 40_000)
+    await broker.run('UPDATE console_seat SET ticket_at = ?', Date.now() - 40_000)
     t.match(await console(broker), { protocol: 'spice' })
   },
 )
@@ -142,7 +142,7 @@ t.test(
     await console(broker)
     await connected(broker, ['10.1.1.1'])
     const [before] = await sessions(broker)
-    await until(() => actions(broker).includes('admin console.open'), {
+    await until(async () => (await actions(broker)).includes('admin console.open'), {
       withinMs: 5_000,
       everyMs: 10,
       what: 'it is noted',
@@ -159,7 +159,7 @@ t.test(
     await broker.stop()
     broker.host().viewers.clear()
     await broker.start()
-    await until(() => actions(broker).includes('admin console.close'), {
+    await until(async () => (await actions(broker)).includes('admin console.close'), {
       withinMs: 5_000,
       everyMs: 10,
       what: 'the end is noted',

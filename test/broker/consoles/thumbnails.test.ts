@@ -55,7 +55,7 @@ t.test('through the API: those who may take a screen over, and nobody else', asy
       })
     ).job,
   )
-  const [ann, boss] = [addPerson(broker, 'ann'), addPerson(broker, 'boss')]
+  const [ann, boss] = [await addPerson(broker, 'ann'), await addPerson(broker, 'boss')]
   await allow(broker, 'ann', ['start', 'accessConsole'], 'pc')
   await allow(broker, 'boss', ['takeConsole'], 'pc')
   t.match(await boss.raw('GET', '/api/v1/machines/pc/thumbnail'), {

@@ -24,11 +24,15 @@ async function place(t: Test, size: number, policy: object = {}): Promise<Simula
   return broker
 }
 const claim = async (broker: SimulatedBroker, name: string): Promise<string> =>
-  (await addPerson(broker, name).post<ClaimAnswer>('/pools/p/claim', { waitMs: 5_000 })).desktop
-    ?.machine ?? ''
-const hostOf = (broker: SimulatedBroker, machine: string): string =>
-  broker.rows<{ hypervisor: string }>('SELECT hypervisor FROM machine WHERE name = ?', machine)[0]
-    ?.hypervisor ?? ''
+  (await (await addPerson(broker, name)).post<ClaimAnswer>('/pools/p/claim', { waitMs: 5_000 }))
+    .desktop?.machine ?? ''
+const hostOf = async (broker: SimulatedBroker, machine: string): Promise<string> =>
+  (
+    await broker.rows<{ hypervisor: string }>(
+      'SELECT hypervisor FROM machine WHERE name = ?',
+      machine,
+    )
+  )[0]?.hypervisor ?? ''
 const drain = async (
   broker: SimulatedBroker,
   host: string,
@@ -67,7 +71,7 @@ t.test(
       { withinMs: 15_000, what: 'the spares run' },
     )
     const mine = await claim(broker, 'ann')
-    const host = hostOf(broker, mine)
+    const host = await hostOf(broker, mine)
     const other = host === 'hv1' ? 'hv2' : 'hv1'
     broker.host(host).seat(mine, ['10.9.9.9'])
     await until(async () => (await desktopOf(broker, mine)).phase === 'connected', {
@@ -141,12 +145,12 @@ t.test(
 t.test('undone: it is a host like any other again', async (t) => {
   const broker = await place(t, 2)
   const mine = await claim(broker, 'ann')
-  const host = hostOf(broker, mine)
+  const host = await hostOf(broker, mine)
   await drain(broker, host)
   await broker.admin.put(`/hypervisors/${host}/maintenance`, { on: false })
   t.match(await broker.admin.get<Hypervisor>(`/hypervisors/${host}`), { drain: null, state: 'up' })
   t.equal((await state(broker, host)).drain, null)
-  t.equal(broker.rows('SELECT * FROM drain').length, 0)
+  t.equal((await broker.rows('SELECT * FROM drain')).length, 0)
   t.equal((await desktopOf(broker, mine)).holder, 'ann')
 })
 
@@ -154,11 +158,14 @@ t.test('a restart in the middle is only a pause', async (t) => {
   const broker = await place(t, 4)
   broker.host('hv1').latencyMs = 150
   await drain(broker, 'hv1')
-  await until(() => broker.rows("SELECT 1 FROM job WHERE kind = 'pool-remove'").length > 0, {
-    withinMs: 5_000,
-    everyMs: 5,
-    what: 'members begin to leave',
-  })
+  await until(
+    async () => (await broker.rows("SELECT 1 FROM job WHERE kind = 'pool-remove'")).length > 0,
+    {
+      withinMs: 5_000,
+      everyMs: 5,
+      what: 'members begin to leave',
+    },
+  )
   await broker.stop()
   broker.host('hv1').latencyMs = 0
   await broker.start()
@@ -191,7 +198,7 @@ t.test('the host goes away in the middle: it is waited for', async (t) => {
     { drain: { emptyAt: null } },
     'a host of which nothing is known is not called empty',
   )
-  t.equal(broker.rows("SELECT 1 FROM job WHERE kind = 'pool-remove'").length, 0)
+  t.equal((await broker.rows("SELECT 1 FROM job WHERE kind = 'pool-remove'")).length, 0)
   broker.host('hv1').link?.setUp(true)
   await untilEmpty(broker, 'hv1')
   await until(
@@ -204,7 +211,9 @@ t.test(
   'claims at the same moment: nobody gets two, nobody gets none, and nobody is left on the host but who was there',
   async (t) => {
     const broker = await place(t, 8)
-    const people = Array.from({ length: 6 }, (_, index) => addPerson(broker, `person-${index}`))
+    const people = await Promise.all(
+      Array.from({ length: 6 }, (_, index) => addPerson(broker, `person-${index}`)),
+    )
     const [answers] = await Promise.all([
       Promise.all(
         people.map(
@@ -222,7 +231,7 @@ t.test(
     const have = async (): Promise<
       Array<{ holder: string; machine: string; hypervisor: string; power: string }>
     > =>
-      broker.rows(
+      await broker.rows(
         'SELECT assignment.holder, machine.name AS machine, machine.hypervisor, ' +
           'machine.power FROM assignment JOIN machine ON machine.id = assignment.machine_id',
       )
@@ -319,11 +328,11 @@ t.test('what cannot move is shut down or named; domains of others too', async (t
 t.test('a desktop that is kept for its last holder is not built again', async (t) => {
   const broker = await place(t, 2, { onRelease: 'keep' })
   const mine = await claim(broker, 'ann')
-  const host = hostOf(broker, mine)
+  const host = await hostOf(broker, mine)
   await broker.admin.post(`/machines/${mine}/release`, {})
   await drain(broker, host)
   await untilEmpty(broker, host)
-  t.equal(hostOf(broker, mine), host)
+  t.equal(await hostOf(broker, mine), host)
   t.notOk(broker.host(host).domains.get(mine)?.running)
 })
 
@@ -334,7 +343,7 @@ t.test(
     await broker.admin.post('/pools/p/assign', { user: 'ann', waitMs: 5_000 })
     const mine =
       (await show(broker, 'p')).members.find(({ holder }) => holder === 'ann')?.machine ?? ''
-    const host = hostOf(broker, mine)
+    const host = await hostOf(broker, mine)
     broker.host(host).seat(mine, ['10.9.9.9'])
     await until(async () => (await desktopOf(broker, mine)).phase === 'connected', {
       withinMs: 5_000,
@@ -358,7 +367,7 @@ t.test(
       what: 'and that is in the audit log',
     })
     t.equal((await desktopOf(broker, mine)).holder, 'ann', 'she keeps it until then')
-    broker.run('UPDATE drain SET deadline = 1, warned_at = 2')
+    await broker.run('UPDATE drain SET deadline = 1, warned_at = 2')
     t.match(
       (await state(broker, host)).machines.find(({ machine }) => machine === mine),
       { step: 'take' },
@@ -368,7 +377,7 @@ t.test(
 
 t.test('who may not', async (t) => {
   const broker = await place(t, 1)
-  const ann = addPerson(broker, 'ann')
+  const ann = await addPerson(broker, 'ann')
   await t.rejects(ann.post('/hypervisors/hv1/drain'), { code: 'forbidden' })
   await t.rejects(ann.get('/hypervisors/hv1/drain'), { code: 'forbidden' })
   await t.rejects(broker.admin.post('/hypervisors/hv9/drain'), { code: 'not_found' })

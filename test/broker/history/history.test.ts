@@ -11,6 +11,7 @@ import { addPerson, allow } from '../../support/people.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { office, poolOf } from '../pools/office.js'
+import { databaseIn } from '../../support/database.js'
 
 t.setTimeout(240_000)
 let broker: SimulatedBroker
@@ -23,7 +24,7 @@ t.teardown(async () => {
 
 /** What a broker would enter of the minutes up to now, were they over; taken from the database of the running one. */
 async function seenSince(from: number): Promise<Sample[]> {
-  const store = openStore(join(broker.directory, 'data', 'berth.sqlite'))
+  const store = await openStore(await databaseIn(join(broker.directory, 'data')))
   for (let now = from; now <= Date.now() + MINUTE_MS; now += MINUTE_MS) {
     await store.deleteFrom('history_minute').where('at', '=', lastMinute(now)).execute()
     await new HouseHistory({ store, log: pino({ level: 'silent' }), now: () => now }).sample()
@@ -38,7 +39,7 @@ t.test(
   async (t) => {
     const from = Date.now()
     await poolOf(broker, 'small', 1)
-    const [ann, bob] = [addPerson(broker, 'ann'), addPerson(broker, 'bob')]
+    const [ann, bob] = [await addPerson(broker, 'ann'), await addPerson(broker, 'bob')]
     for (const name of ['ann', 'bob'])
       await allow(broker, name, ['start', 'release', 'accessConsole'], 'small', 'pool')
     const { desktop } = await ann.post<ClaimAnswer>('/pools/small/claim', { waitMs: 20_000 })
@@ -49,9 +50,12 @@ t.test(
     t.ok((waiting?.longestWaitMs ?? 0) > 0, 'he waits')
     await ann.post(`/machines/${desktop?.machine ?? ''}/release`)
     await until(
-      () =>
-        broker.rows("SELECT 1 FROM assignment WHERE holder = 'user:bob' AND started_at IS NOT NULL")
-          .length === 1,
+      async () =>
+        (
+          await broker.rows(
+            "SELECT 1 FROM assignment WHERE holder = 'user:bob' AND started_at IS NOT NULL",
+          )
+        ).length === 1,
       { withinMs: 30_000, what: 'bob has it' },
     )
     const samples = await seenSince(from)
@@ -60,8 +64,8 @@ t.test(
     t.equal(waits.length, 2, 'two were given one')
     t.equal(waits[0], 0, 'ann got hers at once')
     t.ok((waits[1] ?? 0) > 0 && (waits[1] ?? 0) < Date.now() - from, 'bob after a while')
-    const started = broker.rows(
-      "SELECT 1 FROM job_step WHERE step = 'start' AND result = '\"\"'",
+    const started = (
+      await broker.rows("SELECT 1 FROM job_step WHERE step = 'start' AND result = '\"\"'")
     ).length
     t.ok(started >= 1)
     t.equal(
@@ -81,7 +85,7 @@ t.test('what an administrator gives unasked is no wait', async (t) => {
   await poolOf(broker, 'given', 1)
   const from = Date.now()
   await broker.admin.post('/pools/given/assign', { user: 'carl' })
-  const details = broker.rows<{ detail: string }>(
+  const details = await broker.rows<{ detail: string }>(
     "SELECT detail FROM event WHERE action = 'desktop.assign' AND at >= ?",
     from,
   )
@@ -97,13 +101,13 @@ t.test(
     const day = await broker.admin.get<History>('/history')
     t.match(day, { span: 'day', stepSeconds: 300 })
     t.equal(day.samples.length, 288)
-    const observer = addPerson(broker, 'olga', { roles: ['observer'] })
+    const observer = await addPerson(broker, 'olga', { roles: ['observer'] })
     t.match(await observer.get<History>('/history?span=week'), { span: 'week', stepSeconds: 1800 })
     t.match(await broker.admin.raw('GET', '/api/v1/history?span=month'), {
       status: 400,
       body: { code: 'invalid_request', message: 'querystring.span: must be one of day, week.' },
     })
-    t.match(await addPerson(broker, 'paul').raw('GET', '/api/v1/history'), {
+    t.match(await (await addPerson(broker, 'paul')).raw('GET', '/api/v1/history'), {
       status: 403,
       body: { code: 'forbidden' },
     })

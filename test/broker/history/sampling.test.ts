@@ -11,6 +11,7 @@ import {
 } from '../../../broker/history/store.js'
 import { openStore, type Store } from '../../../broker/store/open.js'
 import { inTransaction } from '../../../broker/store/transaction.js'
+import { emptyDatabase } from '../../support/database.js'
 
 const NOON = Date.UTC(2026, 10, 21, 12)
 const QUIET: Omit<Sample, 'at'> = {
@@ -31,10 +32,12 @@ interface House {
 }
 
 /** A store with a history of its own, whose clock stands at noon; `again` is the same after a restart. */
-function house(t: Test): House & { again: () => HouseHistory } {
+async function house(t: Test): Promise<House & { again: () => HouseHistory }> {
   const tables: string[] = []
-  const store = openStore(':memory:', (table) => {
-    tables.push(table)
+  const store = await openStore(await emptyDatabase(), {
+    onWrite: (table) => {
+      tables.push(table)
+    },
   })
   t.teardown(async () => {
     await store.destroy()
@@ -48,7 +51,7 @@ function house(t: Test): House & { again: () => HouseHistory } {
 t.test(
   'one sample a minute, also over restarts; the minutes of a pause stay unknown',
   async (t) => {
-    const { store, clock, history, again } = house(t)
+    const { store, clock, history, again } = await house(t)
     await history.sample()
     clock.now += 20_000
     await again().sample()
@@ -76,7 +79,7 @@ t.test(
 )
 
 t.test('eight days are kept; what is older goes in small parts', async (t) => {
-  const { store, clock, history } = house(t)
+  const { store, clock, history } = await house(t)
   const old = NOON - KEPT_MS - DAY_MS
   await inTransaction(store, async (tx) => {
     for (let minute = 0; minute < 500; minute++)
@@ -97,7 +100,7 @@ t.test('eight days are kept; what is older goes in small parts', async (t) => {
 t.test(
   'a new sample is told under its own topic, and answers are made once for all until then',
   async (t) => {
-    const { store, tables, clock, history } = house(t)
+    const { store, tables, clock, history } = await house(t)
     await history.sample()
     t.ok(tables.includes('history_minute'))
     const first = await history.of('day')
@@ -119,7 +122,7 @@ t.test(
 t.test(
   'starts are those of the journal, waits those of the audit log, each in its minute',
   async (t) => {
-    const { store, clock, history } = house(t)
+    const { store, clock, history } = await house(t)
     const at = NOON - MINUTE_MS
     const job = async (
       id: string,

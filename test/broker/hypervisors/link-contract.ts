@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { domainXml } from '../../../broker/hypervisors/domain-xml.js'
-import type { HelperEvent } from '../../../broker/hypervisors/helper-channel.js'
+import type { HelperEvent } from '../../../broker/events/map.js'
 import type {
   DomainId,
   HypervisorLink,

@@ -1,23 +1,27 @@
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { pino } from 'pino'
 import t from 'tap'
 import { BERTH } from '../../../broker/audit/store.js'
 import { BrokerError } from '../../../broker/errors.js'
+import { Events } from '../../../broker/events/bus.js'
 import { Hypervisors } from '../../../broker/hypervisors/service.js'
-import { SimulatedHost, SimulatedLink } from '../../../broker/hypervisors/simulated.js'
+import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
+import { SimulatedLink } from '../../../broker/hypervisors/simulated-link.js'
 import { Occupancy } from '../../../broker/occupancy/occupancy.js'
 import { openStore } from '../../../broker/store/open.js'
 import { temporaryDirectory } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
+import { databaseIn } from '../../support/database.js'
 
 t.test('a host that could not be made ready says so, and is made ready later', async (t) => {
   const directory = temporaryDirectory()
-  const store = openStore(join(directory, 'berth.sqlite'))
+  const store = await openStore(await databaseIn(directory))
   const host = new SimulatedHost('hv1')
   let tries = 0
+  const events = new Events(pino({ level: 'silent' }))
   const hypervisors = new Hypervisors({
     store,
+    events,
     log: pino({ level: 'silent' }),
     occupancy: new Occupancy({ monotonicMs: () => performance.now(), maxAgeMs: 60_000 }),
     openLink: (_name, settings, events) => new SimulatedLink(host, { settings, events }),
@@ -27,7 +31,7 @@ t.test('a host that could not be made ready says so, and is made ready later', a
     },
   })
   const ready: string[] = []
-  hypervisors.on('up', (name) => {
+  events.subscribe('hypervisorReady', (name) => {
     ready.push(name)
   })
   await hypervisors.add(

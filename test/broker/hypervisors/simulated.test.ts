@@ -1,7 +1,8 @@
 import t from 'tap'
-import type { HelperEvent } from '../../../broker/hypervisors/helper-channel.js'
+import type { HelperEvent } from '../../../broker/events/map.js'
 import type { LinkStatus } from '../../../broker/hypervisors/hypervisor.js'
-import { SimulatedHost, SimulatedLink } from '../../../broker/hypervisors/simulated.js'
+import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
+import { SimulatedLink } from '../../../broker/hypervisors/simulated-link.js'
 import { FINGERPRINT } from '../../support/simulated-broker.js'
 import { linkContract, type LinkUnderTest } from './link-contract.js'
 

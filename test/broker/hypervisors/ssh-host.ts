@@ -7,7 +7,7 @@ import ssh2, { type Connection, type ServerChannel } from 'ssh2'
 import type { LinkStatus } from '../../../broker/hypervisors/hypervisor.js'
 import { SshLink, type LinkDeps } from '../../../broker/hypervisors/link.js'
 import { fingerprintOf } from '../../../broker/hypervisors/ssh-connection.js'
-import { DEFAULT_DIRECTORIES } from '../../../broker/hypervisors/service.js'
+import { DEFAULT_DIRECTORIES } from '../../../broker/hypervisors/store.js'
 
 /**
  * An SSH server on loopback with a helper that says hello and answers everything with {}, and the

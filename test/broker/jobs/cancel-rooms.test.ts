@@ -35,10 +35,13 @@ async function newest(broker: SimulatedBroker, kind: string): Promise<string> {
   return job.id
 }
 async function allEnded(broker: SimulatedBroker): Promise<void> {
-  await until(() => broker.rows('SELECT 1 FROM job WHERE finished_at IS NULL').length === 0, {
-    ...soon,
-    what: 'all jobs have ended',
-  })
+  await until(
+    async () => (await broker.rows('SELECT 1 FROM job WHERE finished_at IS NULL')).length === 0,
+    {
+      ...soon,
+      what: 'all jobs have ended',
+    },
+  )
   broker.host().holdAnswer = async () => {}
 }
 const speaks = (test: { ok: (it: boolean, what: string) => unknown }, job: Job): void => {
@@ -61,8 +64,8 @@ t.test('pool-build: cancelled at any step, it ends, and a later one makes the re
     await allEnded(broker)
     t.match(ended.state, /^(cancelled|succeeded)$/, `call ${n}: ${ended.message}`)
     speaks(t, ended)
-    t.same(broker.rows('SELECT * FROM job_lock'), [])
-    broker.run('UPDATE pool SET retry_at = 0')
+    t.same(await broker.rows('SELECT * FROM job_lock'), [])
+    await broker.run('UPDATE pool SET retry_at = 0')
     await until(async () => (await states(broker)) === 'free,free', {
       ...soon,
       what: `the pool is whole after a cancel at call ${n}`,
@@ -231,5 +234,5 @@ t.test('of many new machines on a slow host few are begun, and these are soon go
   t.ok(most > 1 && most <= 8, `${most} were taken back at a time`)
   t.ok(tookMs < 12_000, `it ended after ${Math.round(tookMs)} ms`)
   t.same({ domains: [...host.domains.keys()], images: [...host.images.keys()] }, before)
-  t.same(broker.rows('SELECT * FROM leftover'), [])
+  t.same(await broker.rows('SELECT * FROM leftover'), [])
 })

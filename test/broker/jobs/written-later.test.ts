@@ -8,7 +8,7 @@ t.test('a job whose end could not be written is ended later, and holds no lock',
   t.teardown(async () => {
     await broker.remove()
   })
-  broker.run(
+  await broker.run(
     "CREATE TRIGGER full BEFORE UPDATE OF state ON job WHEN NEW.state = 'succeeded' BEGIN " +
       "SELECT RAISE(ABORT, 'the disk is full'); END",
   )
@@ -20,7 +20,7 @@ t.test('a job whose end could not be written is ended later, and holds no lock',
     what: 'it was started',
   })
   t.match(await broker.admin.get<Job>(`/jobs/${job}`), { state: 'running' })
-  broker.run('DROP TRIGGER full')
+  await broker.run('DROP TRIGGER full')
   t.match(await broker.admin.ended(job), { state: 'succeeded' })
-  t.same(broker.rows('SELECT * FROM job_lock'), [])
+  t.same(await broker.rows('SELECT * FROM job_lock'), [])
 })

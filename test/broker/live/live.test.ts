@@ -47,7 +47,7 @@ t.test(
     t.teardown(async () => {
       await broker.remove()
     })
-    const person = addPerson(broker, 'ann')
+    const person = await addPerson(broker, 'ann')
     const stream = await EventStream.open(broker, person.token ?? '')
     await broker.admin.post('/pools', { name: 'lab', size: 0 })
     await until(() => stream.topics.includes('pools') && stream.topics.includes('events'), {
@@ -57,7 +57,7 @@ t.test(
     const { lastId } = stream
     stream.close()
     await broker.addHypervisors()
-    await until(() => broker.rows('SELECT 1 FROM hypervisor').length === 1, {
+    await until(async () => (await broker.rows('SELECT 1 FROM hypervisor')).length === 1, {
       withinMs: 2_000,
       what: 'the hypervisor is there',
     })
@@ -78,7 +78,7 @@ t.test('a stream says nothing of names, and ends with the login', async (t) => {
   t.teardown(async () => {
     await broker.remove()
   })
-  const person = addPerson(broker, 'ann')
+  const person = await addPerson(broker, 'ann')
   const stream = await EventStream.open(broker, person.token ?? '')
   t.teardown(() => {
     stream.close()

@@ -14,8 +14,8 @@ t.test('an open page leaves nothing in the log and nothing in the audit', async 
   t.teardown(async () => {
     await broker.remove()
   })
-  const audit = (): number => broker.rows('SELECT 1 FROM event').length
-  const [logged, events] = [lines.length, audit()]
+  const audit = async (): Promise<number> => (await broker.rows('SELECT 1 FROM event')).length
+  const [logged, events] = [lines.length, await audit()]
   const stream = await EventStream.open(broker, broker.token)
   await until(() => stream.text.includes('hello'), { withinMs: 2_000, what: 'the stream stands' })
   for (const path of ['/machines', '/hypervisors', '/pools', '/desktops', '/jobs?limit=20'])
@@ -27,7 +27,7 @@ t.test('an open page leaves nothing in the log and nothing in the audit', async 
     [],
     'at level info',
   )
-  t.equal(audit(), events)
+  t.equal(await audit(), events)
 })
 
 t.test('in a house in which nothing happens nothing is told', async (t) => {

@@ -201,8 +201,8 @@ t.test(
       (await client.get<{ machines: Array<{ name: string }> }>('/machines')).machines.map(
         ({ name }) => name,
       )
-    const observer = addPerson(broker, 'olga', { roles: ['observer'] })
-    const person = addPerson(broker, 'ann')
+    const observer = await addPerson(broker, 'olga', { roles: ['observer'] })
+    const person = await addPerson(broker, 'ann')
     for (let number = 1; number <= 12; number += 1) {
       await names()
       await broker.admin.post('/machines', {

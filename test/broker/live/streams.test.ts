@@ -18,7 +18,7 @@ async function openMany(token: string, count: number): Promise<EventStream[]> {
 }
 
 t.test('20 streams of a login; a closed one makes room', async (t) => {
-  const ann = addPerson(broker, 'ann')
+  const ann = await addPerson(broker, 'ann')
   const streams = await openMany(ann.token ?? '', 25)
   t.equal(streams.length, 20)
   t.match(await ann.raw('GET', '/api/v1/live'), {
@@ -34,7 +34,7 @@ t.test('20 streams of a login; a closed one makes room', async (t) => {
 })
 
 t.test('500 streams of a person', async (t) => {
-  const logins = Array.from({ length: 26 }, () => addPerson(broker, 'bob'))
+  const logins = await Promise.all(Array.from({ length: 26 }, () => addPerson(broker, 'bob')))
   const streams: EventStream[] = []
   for (const { token } of logins) streams.push(...(await openMany(token ?? '', 20)))
   t.equal(streams.length, 500)
@@ -42,7 +42,7 @@ t.test('500 streams of a person', async (t) => {
 })
 
 t.test('all streams of a login that ends are ended, also those of jobs', async (t) => {
-  const eve = addPerson(broker, 'eve', { roles: ['observer'] })
+  const eve = await addPerson(broker, 'eve', { roles: ['observer'] })
   const streams = await openMany(eve.token ?? '', 5)
   await broker.admin.patch('/users/eve', { disabled: true })
   await until(() => streams.every((stream) => stream.ended), {
@@ -53,7 +53,7 @@ t.test('all streams of a login that ends are ended, also those of jobs', async (
 })
 
 t.test('a login by itself is no change of people', async (t) => {
-  const token = addPerson(broker, 'joe').token ?? ''
+  const token = (await addPerson(broker, 'joe')).token ?? ''
   await broker.admin.post('/users', { name: 'kim', password: 'correct horse battery' })
   const stream = await EventStream.open(broker, token)
   await broker.anybody.post('/login', { name: 'kim', password: 'correct horse battery' })

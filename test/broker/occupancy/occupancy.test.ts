@@ -98,3 +98,13 @@ t.test('what the broker carries counts beside what QEMU says', async (t) => {
   occupancy.noteCarried('pc-1', { screens: [], forwards: [] })
   t.same(occupancy.viewers('pc-1'), ['10.0.0.9'])
 })
+
+t.test('who only looks at a screen is known, and does not use the machine', async (t) => {
+  const { occupancy } = new Clock()
+  t.equal(occupancy.noteWatchers('pc-1', ['ann']), true)
+  t.equal(occupancy.noteWatchers('pc-1', ['ann']), false)
+  t.same(occupancy.watchers('pc-1'), ['ann'])
+  t.same(occupancy.viewers('pc-1'), [])
+  t.equal(occupancy.noteWatchers('pc-1', []), true)
+  t.same(occupancy.watchers('pc-1'), [])
+})

@@ -38,10 +38,12 @@ const exported = async (broker: SimulatedBroker): Promise<string> =>
   (await broker.admin.get<{ yaml: string }>('/export')).yaml
 /** What a change causes follows it at once, or when its host was looked at. */
 const AT_REST_MS = 1_500
-const everything = (broker: SimulatedBroker): string =>
+const everything = async (broker: SimulatedBroker): Promise<string> =>
   JSON.stringify(
-    ['pool', 'pool_member', 'desktop', 'permission_grant', 'machine', 'job', 'event'].map((table) =>
-      broker.rows(`SELECT * FROM ${table} ORDER BY 1`),
+    await Promise.all(
+      ['pool', 'pool_member', 'desktop', 'permission_grant', 'machine', 'job', 'event'].map(
+        async (table) => await broker.rows(`SELECT * FROM ${table} ORDER BY 1`),
+      ),
     ),
   )
 /**
@@ -51,11 +53,13 @@ const everything = (broker: SimulatedBroker): string =>
 async function atRest(broker: SimulatedBroker): Promise<string> {
   let [before, sinceMs] = ['', performance.now()]
   await until(
-    () => {
-      const now = everything(broker)
+    async () => {
+      const now = await everything(broker)
       const isOpen =
-        broker.rows(
-          "SELECT 1 FROM machine WHERE power = 'unknown' UNION ALL SELECT 1 FROM job WHERE finished_at IS NULL",
+        (
+          await broker.rows(
+            "SELECT 1 FROM machine WHERE power = 'unknown' UNION ALL SELECT 1 FROM job WHERE finished_at IS NULL",
+          )
         ).length > 0
       if (isOpen || now !== before) [before, sinceMs] = [now, performance.now()]
       return performance.now() - sinceMs > AT_REST_MS
@@ -293,7 +297,7 @@ t.test('export and apply: nothing changes; on another broker the same comes of i
     jobs: [],
     warnings: [],
   })
-  t.equal(everything(broker), before, 'not even an event')
+  t.equal(await everything(broker), before, 'not even an event')
   t.match(
     parseAllDocuments(yaml).map((document) => document.toJS() as unknown),
     [
@@ -389,7 +393,7 @@ t.test('a dry run changes nothing, whatever it says', async (t) => {
     ),
     { changes: [{ action: 'create' }, { action: 'change' }, { action: 'create' }], jobs: [] },
   )
-  t.equal(everything(broker), before)
+  t.equal(await everything(broker), before)
 })
 
 t.test('every fault at once, each with its line; and then nothing is done', async (t) => {
@@ -434,7 +438,7 @@ ${SEED_POOL}  spares: 3
     status: 400,
     message: /line 4: metadata\.name .* \(6 more faults in the details\)\.$/,
   })
-  t.equal(everything(broker), before)
+  t.equal(await everything(broker), before)
 })
 
 t.test('more that is wrong', async (t) => {
@@ -494,7 +498,7 @@ t.test('what only the broker knows is refused before anything is done', async (t
   ]
   for (const [yaml, message] of rows)
     for (const dryRun of [true, false]) await t.rejects(apply(broker, yaml, dryRun), { message })
-  t.equal(everything(broker), before)
+  t.equal(await everything(broker), before)
 })
 
 t.test(
@@ -543,7 +547,7 @@ t.test(
     for (const [bad, message] of rows) {
       for (const dryRun of [true, false])
         await t.rejects(apply(broker, [...good, bad].join('---\n'), dryRun), { message })
-      t.equal(everything(broker), before, message.source)
+      t.equal(await everything(broker), before, message.source)
     }
     const { changes, jobs } = await apply(broker, good.join('---\n'))
     t.match(changes, [{ action: 'create' }, { action: 'change' }])

@@ -17,8 +17,8 @@ export async function office(options: SimulatedBrokerOptions = {}): Promise<Simu
   await broker.admin.succeeded(job)
   // Its power is seen a moment after the job is done; until then the row of the machine still changes.
   await until(
-    () =>
-      broker.rows("SELECT 1 FROM machine WHERE name = 'golden-desktop' AND power = 'off'")
+    async () =>
+      (await broker.rows("SELECT 1 FROM machine WHERE name = 'golden-desktop' AND power = 'off'"))
         .length === 1,
     { withinMs: 10_000, what: 'golden-desktop is seen as off' },
   )

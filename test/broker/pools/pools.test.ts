@@ -49,7 +49,7 @@ t.test('a pool from a golden machine: built, assigned, released, deleted', async
   const { job } = await broker.admin.delete<{ job: string }>('/pools/devpool')
   await broker.admin.succeeded(job)
   t.same(
-    broker.rows('SELECT name FROM machine ORDER BY name'),
+    await broker.rows('SELECT name FROM machine ORDER BY name'),
     [{ name: 'golden-desktop' }],
     'nothing is left but the golden machine',
   )
@@ -58,7 +58,7 @@ t.test('a pool from a golden machine: built, assigned, released, deleted', async
     ['golden-desktop'],
   )
   for (const table of ['pool', 'pool_member', 'desktop', 'assignment', 'generation'])
-    t.same(broker.rows(`SELECT * FROM ${table}`), [], table)
+    t.same(await broker.rows(`SELECT * FROM ${table}`), [], table)
 })
 
 t.test(
@@ -264,7 +264,7 @@ t.test(
       withinMs: 20_000,
       what: 'it was started again',
     })
-    t.same(broker.rows('SELECT unclean FROM desktop'), [{ unclean: null }])
+    t.same(await broker.rows('SELECT unclean FROM desktop'), [{ unclean: null }])
   },
 )
 
@@ -292,9 +292,9 @@ t.test('who may no longer have a desktop is not served from the queue', async (t
   await broker.admin.delete('/grants?kind=pool&object=p&subjectKind=user&subject=carl')
   await broker.admin.post('/machines/p-1/release', {})
   await untilMembers(broker, 'p', ['free off'])
-  await until(() => broker.rows('SELECT * FROM waiter').length === 0, {
+  await until(async () => (await broker.rows('SELECT * FROM waiter')).length === 0, {
     withinMs: 10_000,
     what: 'he waits no more',
   })
-  t.same(broker.rows('SELECT * FROM assignment'), [])
+  t.same(await broker.rows('SELECT * FROM assignment'), [])
 })

@@ -73,7 +73,7 @@ t.test(
       { generation: 'g2', members: 3, current: true },
     ])
     t.match(overlay('lab-2'), /g2/)
-    await until(() => broker.rows('SELECT number FROM generation').length === 1, {
+    await until(async () => (await broker.rows('SELECT number FROM generation')).length === 1, {
       withinMs: 30_000,
       what: 'the old image, on which nobody stands, is collected',
     })

@@ -13,9 +13,9 @@ t.test(
     await poolOf(broker, 'p', 3)
     await poolOf(broker, 'q', 1)
     const [ann, bob, desk] = [
-      addPerson(broker, 'ann'),
-      addPerson(broker, 'bob'),
-      addPerson(broker, 'desk'),
+      await addPerson(broker, 'ann'),
+      await addPerson(broker, 'bob'),
+      await addPerson(broker, 'desk'),
     ]
     for (const name of ['ann', 'bob'])
       await allow(broker, name, ['start', 'accessConsole'], 'p', 'pool')
@@ -50,8 +50,11 @@ t.test(
       { name: 'q', whole: true },
     ])
     t.match(
-      (await addPerson(broker, 'watch', { roles: ['observer'] }).get<{ pools: Pool[] }>('/pools'))
-        .pools,
+      (
+        await (
+          await addPerson(broker, 'watch', { roles: ['observer'] })
+        ).get<{ pools: Pool[] }>('/pools')
+      ).pools,
       [{ whole: true, forYou: null }, { whole: true }],
     )
     for (const user of ['x', 'y']) await broker.admin.post('/pools/p/assign', { user })

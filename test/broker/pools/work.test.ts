@@ -17,21 +17,28 @@ t.test('a machine that goes on makes work for its own pool and host only', async
     await broker.remove()
   })
   for (const name of ['a', 'b', 'c']) await poolOf(broker, name, 2)
-  const host = broker.rows<{ hypervisor: string }>(
-    "SELECT hypervisor FROM machine WHERE name = 'a-1'",
+  const host = (
+    await broker.rows<{ hypervisor: string }>("SELECT hypervisor FROM machine WHERE name = 'a-1'")
   )[0]?.hypervisor
   const member = broker.host(host).domains.get('a-1')
   if (!member) throw new Error('a-1 is not there')
   // The rounds of all pools come every five seconds; what is asked between two of them is for the event alone.
-  const since = (): number | undefined =>
-    broker.rows<{ power_since: number }>("SELECT power_since FROM machine WHERE name = 'a-1'")[0]
-      ?.power_since
-  const before = since()
+  const since = async (): Promise<number | undefined> =>
+    (
+      await broker.rows<{ power_since: number }>(
+        "SELECT power_since FROM machine WHERE name = 'a-1'",
+      )
+    )[0]?.power_since
+  const before = await since()
   statements.take()
   member.running = true
   broker.host(host).push('a-1', 'Started')
   // Nobody has it, so its pool may have shut it down again by the time of the question.
-  await until(() => since() !== before, { withinMs: 3_000, everyMs: 5, what: 'it is seen to run' })
+  await until(async () => (await since()) !== before, {
+    withinMs: 3_000,
+    everyMs: 5,
+    what: 'it is seen to run',
+  })
   const texts: string[] = []
   const looks = (): string[] => texts.filter((text) => CONCERNED.test(text))
   await until(

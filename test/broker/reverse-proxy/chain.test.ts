@@ -114,17 +114,19 @@ async function logIn(
 }
 
 async function who(t: Test, { broker, from }: Stage): Promise<void> {
-  const last = (): string | undefined =>
-    broker
-      .rows<{ address: string }>("SELECT address FROM event WHERE action = 'login' ORDER BY id")
-      .at(-1)?.address
+  const last = async (): Promise<string | undefined> =>
+    (
+      await broker.rows<{ address: string }>(
+        "SELECT address FROM event WHERE action = 'login' ORDER BY id",
+      )
+    ).at(-1)?.address
   for (const lie of [{}, ...LIES]) {
     t.equal(await logIn(from(ONE), 'ann', lie), 200)
-    t.equal(last(), ONE, JSON.stringify(lie))
+    t.equal(await last(), ONE, JSON.stringify(lie))
   }
   const direct = new ApiClient(broker.url, broker.ca, null, '127.0.0.66')
   t.equal(await logIn(direct, 'ann', { 'x-forwarded-for': OTHER }), 200)
-  t.equal(last(), '127.0.0.66', 'past the proxies nobody is believed')
+  t.equal(await last(), '127.0.0.66', 'past the proxies nobody is believed')
 }
 
 async function guesses(t: Test, { from }: Stage): Promise<void> {

@@ -69,10 +69,13 @@ const logIn = async (
   )
 
 /** The addresses of the latest events of an action. */
-const addresses = (broker: SimulatedBroker, action: string): string[] =>
-  broker
-    .rows<{ address: string }>('SELECT address FROM event WHERE action = ? ORDER BY id', action)
-    .map(({ address }) => address)
+const addresses = async (broker: SimulatedBroker, action: string): Promise<string[]> =>
+  (
+    await broker.rows<{ address: string }>(
+      'SELECT address FROM event WHERE action = ? ORDER BY id',
+      action,
+    )
+  ).map(({ address }) => address)
 
 for (const kind of KINDS)
   t.test(`behind ${kind}`, { buffered: true }, async (t) => {
@@ -103,7 +106,7 @@ async function pages(t: Test, { broker, proxy, from }: Stage): Promise<void> {
   const answer = await logIn(from('127.0.0.7'), proxy.url, { password, headers: SPOOFED })
   t.match(answer, { status: 200, body: { name: 'admin' } }, 'a login under the name of the proxy')
   t.match(String((answer.headers['set-cookie'] as string[])[0]), /; Secure/)
-  t.equal(addresses(broker, 'login').at(-1), '127.0.0.7', 'the event has the real address')
+  t.equal((await addresses(broker, 'login')).at(-1), '127.0.0.7', 'the event has the real address')
   for (const origin of [broker.url, 'https://evil.example', proxy.url.replace('https', 'http')])
     t.match(
       await logIn(from('127.0.0.7'), origin, { password }),
@@ -116,7 +119,7 @@ async function pages(t: Test, { broker, proxy, from }: Stage): Promise<void> {
     { status: 200 },
     'the broker itself still answers',
   )
-  t.equal(addresses(broker, 'login').at(-1), '127.0.0.66', 'where nobody is believed')
+  t.equal((await addresses(broker, 'login')).at(-1), '127.0.0.66', 'where nobody is believed')
   const { installLine } = await from('127.0.0.7', broker.token).get<{ installLine: string }>(
     '/hypervisors/hv1/install-line',
   )
@@ -224,7 +227,7 @@ async function screens(t: Test, { broker, proxy, from }: Stage): Promise<void> {
   )
   await (await viewer.begin()).frame()
   t.equal(viewer.width, 4, 'the screen is seen through the proxy')
-  t.equal(addresses(broker, 'console.ticket').at(-1), '127.0.0.30')
+  t.equal((await addresses(broker, 'console.ticket')).at(-1), '127.0.0.30')
   webSocket.close()
   await closed
   await display.close()

@@ -3,6 +3,7 @@ import t from 'tap'
 import { storeFault } from '../../../broker/store/faults.js'
 import { GroupedWrites } from '../../../broker/store/grouped-writes.js'
 import { openStore, type Queries, type Store } from '../../../broker/store/open.js'
+import { emptyDatabase } from '../../support/database.js'
 
 async function put(queries: Queries, name: string): Promise<string> {
   await queries.insertInto('setting').values({ name, value: name }).execute()
@@ -33,7 +34,7 @@ function counting(store: Store): { store: Store; count: () => number } {
 }
 
 t.test('what comes at once shares a few transactions, and each has its own result', async (t) => {
-  const { store, count } = counting(openStore(':memory:'))
+  const { store, count } = counting(await openStore(await emptyDatabase()))
   t.teardown(async () => {
     await store.destroy()
   })
@@ -45,7 +46,7 @@ t.test('what comes at once shares a few transactions, and each has its own resul
 })
 
 t.test('one that fails takes back what it did, and the others stay', async (t) => {
-  const store = openStore(':memory:')
+  const store = await openStore(await emptyDatabase())
   t.teardown(async () => {
     await store.destroy()
   })
@@ -68,7 +69,7 @@ t.test('one that fails takes back what it did, and the others stay', async (t) =
 })
 
 t.test('where nothing can be committed, all hear of it, and later ones are tried', async (t) => {
-  const store = openStore(':memory:')
+  const store = await openStore(await emptyDatabase())
   t.teardown(async () => {
     await store.destroy()
   })
@@ -91,7 +92,7 @@ t.test('where nothing can be committed, all hear of it, and later ones are tried
 })
 
 t.test('where there is no room, each hears just that, and what had its answer stays', async (t) => {
-  const store = openStore(':memory:')
+  const store = await openStore(await emptyDatabase())
   t.teardown(async () => {
     await store.destroy()
   })

@@ -7,7 +7,6 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { choicesOf } from '../../../broker/assignments/choices.js'
 import { expiring } from '../../../broker/assignments/expiring.js'
-import { reasonsInUse } from '../../../broker/assignments/in-use.js'
 import { listDesktops } from '../../../broker/assignments/listing.js'
 import { allObjectFacts, objectFacts } from '../../../broker/assignments/object-facts.js'
 import { offersFor } from '../../../broker/assignments/offers.js'
@@ -18,6 +17,7 @@ import { listGenerations } from '../../../broker/images/store.js'
 import { readJobs } from '../../../broker/jobs/store.js'
 import { listMachines, requireMachine } from '../../../broker/machines/store.js'
 import { stayAnswer } from '../../../broker/may-stay.js'
+import { Usage } from '../../../broker/occupancy/usage.js'
 import { Documents } from '../../../broker/pools/documents.js'
 import { listMembers, listPools } from '../../../broker/pools/listing.js'
 import { requirePool } from '../../../broker/pools/store.js'
@@ -49,10 +49,10 @@ t.teardown(() => {
   statements.stop()
 })
 
-function houseOf(t: Test, count: number): Store {
+async function houseOf(t: Test, count: number): Promise<Store> {
   const directory = mkdtempSync(join(tmpdir(), 'berth-rows-'))
   const path = join(directory, 'berth.sqlite')
-  const store = openStore(path)
+  const store = await openStore(path)
   const database = new Database(path)
   fillHouse(database, { count, hosts: count, generations: count })
   database.close()
@@ -89,7 +89,7 @@ const LISTS: Readonly<Record<string, (store: Store) => Promise<number>>> = {
     return (await poolsFor({ store, permissions: permissionsOf(store) }, person, pools)).length
   },
   'pools as documents': async (store) => {
-    const documents = new Documents({ store, pools: null as never })
+    const documents = new Documents({ store } as never)
     return (await documents.export()).split('kind: Pool').length - 1
   },
   'what an administrator may choose': async (store) =>
@@ -113,7 +113,8 @@ const LISTS: Readonly<Record<string, (store: Store) => Promise<number>>> = {
     (await listGenerations(store, await requireMachine(store, 'base'))).length,
   hypervisors: async (store) => (await figuresOfHosts(store)).machines.size,
   machines: async (store) => (await listMachines(store, () => nobody, { type: 'vdi' })).length,
-  desktops: async (store) => (await listDesktops(store, {}, Date.now(), () => [])).length,
+  desktops: async (store) =>
+    (await listDesktops(store, {}, Date.now(), { watchers: () => [] })).length,
   people: async (store) => {
     const limits = new LoginLimits(store, Date.now)
     return (await new Accounts({ store, limits, releaseDesktops: async () => {} }).list()).length
@@ -131,14 +132,10 @@ const LISTS: Readonly<Record<string, (store: Store) => Promise<number>>> = {
   },
   'desktops that expire': async (store) => (await expiring(store)).length,
   'machines in use': async (store) => {
-    const observer = { occupancy: { use: () => ({ viewers: ['10.0.0.1'], unknown: null }) } }
+    const occupancy = { use: () => ({ viewers: ['10.0.0.1'], unknown: null }) }
+    const usage = new Usage({ store, occupancy, now: Date.now, releaseAfterMs: 1 })
     const ids = await store.selectFrom('machine').select('id').where('type', '=', 'vdi').execute()
-    return (
-      await reasonsInUse(
-        { store, observer: observer as never, now: Date.now, releaseAfterMs: 1 },
-        ids.map(({ id }) => id),
-      )
-    ).size
+    return (await usage.reasons(ids.map(({ id }) => id))).size
   },
   'consoles that may stay': async (store) => {
     let asked = 0
@@ -163,7 +160,7 @@ const LISTS: Readonly<Record<string, (store: Store) => Promise<number>>> = {
 }
 
 t.test('no list asks the database once for each of its rows', async (t) => {
-  const [few, many] = [houseOf(t, FEW), houseOf(t, MANY)]
+  const [few, many] = [await houseOf(t, FEW), await houseOf(t, MANY)]
   for (const [what, list] of Object.entries(LISTS)) {
     statements.take()
     t.ok((await list(few)) >= FEW, `${what}: ten`)
@@ -176,7 +173,7 @@ t.test('no list asks the database once for each of its rows', async (t) => {
 })
 
 t.test('while a long list is made, others go on', async (t) => {
-  const store = houseOf(t, VERY_MANY)
+  const store = await houseOf(t, VERY_MANY)
   const pauses = monitorEventLoopDelay({ resolution: 1 })
   const ofOnePool: typeof LISTS = {
     'members of a pool': async () => {

@@ -1,9 +1,13 @@
 import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { Kysely } from 'kysely'
 import t, { type Test as T } from 'tap'
-import { migrate, openStore, schemaBlocks } from '../../../broker/store/open.js'
-import { inTransaction } from '../../../broker/store/transaction.js'
+import { migrate, sqliteBlocks, sqliteMigrations } from '../../../broker/store/migrations.js'
+import { openStore, type Queries } from '../../../broker/store/open.js'
+import { FairSqliteDialect } from '../../../broker/store/sqlite-driver.js'
+import type { Tables } from '../../../broker/store/tables.js'
+import { afterCommit, inTransaction } from '../../../broker/store/transaction.js'
 
 const fileOf = (t: T): string => join(t.testdir({}), 'berth.sqlite')
 const versionOf = (path: string): number => {
@@ -13,10 +17,19 @@ const versionOf = (path: string): number => {
   return version
 }
 
+/** As a Berth of that version left it: before there was a list of migrations in the file. */
+function oldVersion(path: string, version: number): Database.Database {
+  const database = new Database(path)
+  database.pragma('foreign_keys = ON')
+  for (const block of sqliteBlocks().slice(0, version))
+    database.transaction(() => database.exec(block))()
+  database.pragma(`user_version = ${version}`)
+  return database
+}
+
 /** As the first released Berth left it. */
 function firstVersion(path: string): void {
-  const database = new Database(path)
-  migrate(database, schemaBlocks().slice(0, 1))
+  const database = oldVersion(path, 1)
   database.exec("INSERT INTO setting (name, value) VALUES ('kept', 'yes')")
   database.close()
 }
@@ -24,22 +37,22 @@ function firstVersion(path: string): void {
 t.test('a new file gets the newest schema, and opening it again changes nothing', async (t) => {
   const path = fileOf(t)
   for (let time = 0; time < 2; time++) {
-    const store = openStore(path)
+    const store = await openStore(path)
     t.same(await store.selectFrom('machine').selectAll().execute(), [])
     await store.destroy()
-    t.equal(versionOf(path), schemaBlocks().length)
+    t.equal(versionOf(path), sqliteBlocks().length)
   }
 })
 
 t.test('a file of version 1 is brought up to date and keeps what it holds', async (t) => {
   const path = fileOf(t)
   firstVersion(path)
-  const store = openStore(path)
+  const store = await openStore(path)
   t.same(await store.selectFrom('setting').selectAll().where('name', '=', 'kept').execute(), [
     { name: 'kept', value: 'yes' },
   ])
   await store.destroy()
-  t.equal(versionOf(path), schemaBlocks().length)
+  t.equal(versionOf(path), sqliteBlocks().length)
 })
 
 t.test('a file brought up to date has the tables of a new one', async (t) => {
@@ -48,7 +61,7 @@ t.test('a file brought up to date has the tables of a new one', async (t) => {
   firstVersion(old)
   const schemas = []
   for (const path of [old, fresh]) {
-    await openStore(path).destroy()
+    await (await openStore(path)).destroy()
     const database = new Database(path)
     schemas.push(database.prepare('SELECT name, sql FROM sqlite_schema ORDER BY name').all())
     database.close()
@@ -58,13 +71,13 @@ t.test('a file brought up to date has the tables of a new one', async (t) => {
 
 t.test('a file of a newer Berth is refused with a sentence and stays as it is', async (t) => {
   const path = fileOf(t)
-  await openStore(path).destroy()
+  await (await openStore(path)).destroy()
   const database = new Database(path)
   database.pragma('user_version = 999')
   database.close()
-  t.throws(() => openStore(path), {
+  await t.rejects(openStore(path), {
     name: 'BrokerError',
-    message: `The database has schema version 999, this Berth knows ${schemaBlocks().length}: start the newer Berth.`,
+    message: `The database has schema version 999, this Berth knows ${sqliteBlocks().length}: start the newer Berth.`,
   })
   t.equal(versionOf(path), 999)
 })
@@ -72,7 +85,7 @@ t.test('a file of a newer Berth is refused with a sentence and stays as it is', 
 t.test('a damaged file is refused with a sentence that names it', async (t) => {
   const directory = t.testdir({})
   const good = join(directory, 'good.sqlite')
-  const store = openStore(good)
+  const store = await openStore(good)
   for (let number = 0; number < 500; number++)
     await store
       .insertInto('setting')
@@ -94,8 +107,8 @@ t.test('a damaged file is refused with a sentence that names it', async (t) => {
     const path = join(directory, `${what.replaceAll(' ', '-')}.sqlite`)
     copyFileSync(good, path)
     damage(path)
-    t.throws(
-      () => openStore(path),
+    await t.rejects(
+      openStore(path),
       {
         name: 'BrokerError',
         message: new RegExp(
@@ -107,34 +120,102 @@ t.test('a damaged file is refused with a sentence that names it', async (t) => {
   }
 })
 
-t.test('a block that fails leaves the version and the tables of the one before', async (t) => {
-  const path = fileOf(t)
+/** Brings a file to the last of these blocks. */
+async function migrated(path: string, blocks: readonly string[]): Promise<void> {
   const database = new Database(path)
+  const prepared = { prepare: (text: string) => database.prepare(text), close: () => {} }
+  const store = new Kysely<Tables>({
+    dialect: new FairSqliteDialect({ database: prepared, raw: database, onWrite: () => {} }),
+  })
+  try {
+    await migrate(store, sqliteMigrations(database, blocks))
+  } finally {
+    await store.destroy()
+    database.close()
+  }
+}
+
+t.test('a block that fails leaves the version and the tables of before', async (t) => {
+  const path = fileOf(t)
+  await migrated(path, ['CREATE TABLE a (x TEXT);'])
   const blocks = [
     'CREATE TABLE a (x TEXT);',
-    'CREATE TABLE b (x TEXT); INSERT INTO b VALUES (1); CREATE TABLE a (again TEXT);',
-    'CREATE TABLE c (x TEXT);',
+    'CREATE TABLE b (x TEXT); INSERT INTO b VALUES (1);',
+    'CREATE TABLE c (x TEXT); CREATE TABLE a (again TEXT);',
   ]
-  t.throws(() => {
-    migrate(database, blocks)
-  }, /already exists/)
-  t.equal(Number(database.pragma('user_version', { simple: true })), 1)
-  t.same(database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all(), [
-    { name: 'a' },
-  ])
-  migrate(database, [
-    'CREATE TABLE a (x TEXT);',
-    'CREATE TABLE b (x TEXT);',
-    'CREATE TABLE c (x TEXT);',
-  ])
-  t.equal(Number(database.pragma('user_version', { simple: true })), 3)
+  await t.rejects(migrated(path, blocks), /already exists/)
+  t.equal(versionOf(path), 1)
+  const database = new Database(path)
+  t.same(
+    database
+      .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'kysely_%'")
+      .all(),
+    [{ name: 'a' }],
+  )
   database.close()
+  await migrated(path, [...blocks.slice(0, 2), 'CREATE TABLE c (x TEXT);'])
+  t.equal(versionOf(path), 3)
 })
+
+t.test('a file of every version so far is brought up to date', async (t) => {
+  const directory = t.testdir({})
+  for (let version = 1; version < sqliteBlocks().length; version++) {
+    const path = join(directory, `v${version}.sqlite`)
+    oldVersion(path, version).close()
+    await (await openStore(path)).destroy()
+    t.equal(versionOf(path), sqliteBlocks().length, `version ${version}`)
+    const database = new Database(path)
+    t.same(
+      database.prepare('SELECT count(*) AS count FROM kysely_migration').get(),
+      { count: sqliteBlocks().length },
+      'and its list of migrations is whole',
+    )
+    t.same(database.pragma('foreign_key_check'), [])
+    database.close()
+  }
+})
+
+t.test(
+  'writes of a transaction are told after its commit, and never when it is rolled back',
+  async (t) => {
+    const told: string[] = []
+    const store = await openStore(':memory:', {
+      onWrite: (table, kind) => {
+        told.push(`${table} ${kind}`)
+      },
+    })
+    told.length = 0 // the migrations' own list
+  const write = async (tx: Queries, name: string): Promise<void> => {
+      await tx.insertInto('setting').values({ name, value: '' }).execute()
+    }
+    await inTransaction(store, async (tx) => {
+      await write(tx, 'one')
+      await write(tx, 'two')
+      afterCommit(tx, () => told.push('effect'))
+      t.same(told, [], 'nothing before')
+    })
+    t.same(told, ['setting insert', 'effect'])
+    told.length = 0
+    await t.rejects(
+      inTransaction(store, async (tx) => {
+        await write(tx, 'three')
+        afterCommit(tx, () => told.push('effect'))
+        throw new Error('no')
+      }),
+    )
+    t.same(told, [], 'nothing after a roll-back')
+    afterCommit(store, () => told.push('at once'))
+    t.same(told, ['at once'])
+    await store.destroy()
+  },
+)
 
 t.test('writes are told with their table, and only those that changed a row', async (t) => {
   const told: string[] = []
-  const store = openStore(':memory:', (table) => {
-    told.push(table)
+  const store = await openStore(':memory:', {
+    onWrite: (table) => {
+      told.push(table)
+    },
   })
   const during = async (statement: Promise<unknown>): Promise<string[]> => {
     told.length = 0
@@ -206,8 +287,7 @@ t.test('writes are told with their table, and only those that changed a row', as
 
 t.test('a site of version 8 keeps its devices, their keys and what they show', async (t) => {
   const path = fileOf(t)
-  const database = new Database(path)
-  migrate(database, schemaBlocks().slice(0, 8))
+  const database = oldVersion(path, 8)
   database.exec(`
     INSERT INTO hypervisor (name, address, port, display_address, host_key_fingerprint,
         virt_type_setting, images_dir, overlays_dir, transient_dir, max_starts, created_at)
@@ -229,7 +309,7 @@ t.test('a site of version 8 keeps its devices, their keys and what they show', a
       VALUES ('o1', 'held', 'message', 'Lunch', 0, 'admin', 'pending', '', 1, 2);
   `)
   database.close()
-  const store = openStore(path)
+  const store = await openStore(path)
   const rows = await store.selectFrom('thin_client').selectAll().orderBy('id').execute()
   t.match(rows, [
     // Accepted, and its key is given at its next contact from where it stood.

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
-import type { AskAnswer, ClientsXmlCheck } from '../../../broker/api/thin-clients.js'
+import type { ClientsXmlCheck } from '../../../broker/api/clients-xml.js'
+import type { AskAnswer } from '../../../broker/api/thin-clients.js'
 import { BrokerError } from '../../../broker/errors.js'
 import { until } from '../../support/until.js'
 import { clientsXml, Desk, entry, newMac, office } from './desk.js'
@@ -16,7 +17,11 @@ t.test('a machine that is off is started, then shown with a fresh ticket each ti
   await clientsXml(broker, entry(`mac="${desk.macs[0] ?? ''}"`, 'spice:pc-1'))
   t.match(await desk.ask(), { state: 'starting', sentence: 'pc-1 is being started.' })
   const ready = await desk.ask(10_000)
-  t.equal(broker.rows("SELECT id FROM job WHERE kind = 'power'").length, 1, 'it is started once')
+  t.equal(
+    (await broker.rows("SELECT id FROM job WHERE kind = 'power'")).length,
+    1,
+    'it is started once',
+  )
   const shown = ready.state === 'ready' ? ready : await desk.askUntil('ready')
   t.match(shown, {
     console: {
@@ -156,7 +161,7 @@ t.test('of many devices that ask for one machine at once, one gets it', async (t
   for (let round = 0; round < 3; round++) {
     const answers = await Promise.all(desks.map(async (desk) => await desk.ask()))
     t.equal(answers.filter((answer) => answer.state === 'ready').length, 1)
-    broker.run('UPDATE assignment SET ticket_at = 1') // as if its owner had gone
+    await broker.run('UPDATE assignment SET ticket_at = 1') // as if its owner had gone
   }
 })
 

@@ -199,11 +199,14 @@ export async function office(
     hypervisors: ['hv1'],
   })
   await broker.admin.succeeded(job)
-  await until(() => broker.rows("SELECT id FROM machine WHERE power != 'off'").length === 0, {
-    withinMs: 10_000,
-    everyMs: 5,
-    what: 'every machine is seen to be off',
-  })
+  await until(
+    async () => (await broker.rows("SELECT id FROM machine WHERE power != 'off'")).length === 0,
+    {
+      withinMs: 10_000,
+      everyMs: 5,
+      what: 'every machine is seen to be off',
+    },
+  )
   return broker
 }
 

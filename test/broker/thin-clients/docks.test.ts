@@ -118,7 +118,7 @@ t.test('a device has a name of the administrator’s choice', async (t) => {
   await t.rejects(broker.admin.patch(`/thin-clients/${second}`, { name: 'reception' }), {
     code: 'name_taken',
   })
-  t.match(broker.rows("SELECT detail FROM event WHERE action = 'thin-client.rename'"), [
+  t.match(await broker.rows("SELECT detail FROM event WHERE action = 'thin-client.rename'"), [
     { detail: '{"before":"","after":"Reception"}' },
   ])
 })

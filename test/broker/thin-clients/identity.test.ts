@@ -23,7 +23,7 @@ t.test('a device of a configured network gets a key once, and is known by it', a
     thinClients: [{ mac: desk.macs[0], accepted: true }],
   })
   t.notOk(
-    JSON.stringify(broker.rows('SELECT * FROM thin_client')).includes(desk.key ?? 'none'),
+    JSON.stringify(await broker.rows('SELECT * FROM thin_client')).includes(desk.key ?? 'none'),
     'the key is kept as a hash',
   )
 })
@@ -51,7 +51,7 @@ t.test('a second device with that MAC is unknown, and the administrator is shown
       },
     ],
   })
-  t.match(broker.rows("SELECT * FROM event WHERE action = 'thin-client.wrong-key'"), [
+  t.match(await broker.rows("SELECT * FROM event WHERE action = 'thin-client.wrong-key'"), [
     { result: 'refused', address: '127.0.0.2' },
   ])
   t.notMatch((await desk.ask()).sentence, /key/, 'the first one is still known')
@@ -117,7 +117,11 @@ t.test('an acceptance is over when the device shows the key that it has', async 
   })
   const desk = new Desk(broker, newMac())
   const device = await known(desk)
-  broker.run('UPDATE thin_client SET accept_for = ?, accept_until = ?', 'address:127.0.0.1', 4e12)
+  await broker.run(
+    'UPDATE thin_client SET accept_for = ?, accept_until = ?',
+    'address:127.0.0.1',
+    4e12,
+  )
   await desk.ask()
   t.match(await new Desk(broker, desk.macs[0] ?? '').ask(), { state: 'unknown' })
   t.match(await desk.ask(), { device })
@@ -155,7 +159,9 @@ t.test(
       },
     )
     t.match(
-      broker.rows<{ detail: string }>("SELECT * FROM event WHERE action = 'thin-client.macs'"),
+      await broker.rows<{ detail: string }>(
+        "SELECT * FROM event WHERE action = 'thin-client.macs'",
+      ),
       [{ object: `thin-client:${id}` }],
       'one event, however often it asks',
     )
@@ -201,6 +207,6 @@ t.test(
     )
     t.equal(new Set(answers.map((answer) => answer.deviceKey)).size, 1)
     t.match(answers[0]?.deviceKey, /^[0-9a-f]{64}$/)
-    t.equal(broker.rows('SELECT id FROM thin_client').length, 1)
+    t.equal((await broker.rows('SELECT id FROM thin_client')).length, 1)
   },
 )

@@ -117,7 +117,7 @@ t.test(
     await desk.person('logout')
 
     const late = await begin()
-    broker.run('UPDATE login_flow SET expires_at = 1')
+    await broker.run('UPDATE login_flow SET expires_at = 1')
     t.match(
       await untilAnswered(late.handle),
       { status: 401, body: { message: 'This login is unknown or too old: begin again.' } },

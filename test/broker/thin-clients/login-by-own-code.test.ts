@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { CodeDevice } from '../../../broker/api/thin-clients.js'
+import type { CodeDevice } from '../../../broker/api/device-logins.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { ApiClient, ApiFault } from '../../support/api-client.js'
 import { until } from '../../support/until.js'
@@ -104,8 +104,10 @@ t.test(
       'the code too',
     )
     t.equal(
-      broker.rows(
-        "SELECT 1 FROM event WHERE action = 'thin-client.confirm-code' AND actor = 'alice'",
+      (
+        await broker.rows(
+          "SELECT 1 FROM event WHERE action = 'thin-client.confirm-code' AND actor = 'alice'",
+        )
       ).length,
       1,
     )
@@ -125,7 +127,7 @@ t.test(
       'not_found',
       'a new code takes the place of the old one',
     )
-    broker.run('UPDATE login_flow SET expires_at = 1')
+    await broker.run('UPDATE login_flow SET expires_at = 1')
     t.equal(
       (await fault(alice.post('/device-login/look', { code: second.userCode }))).code,
       'not_found',
@@ -133,7 +135,8 @@ t.test(
     )
     t.match(await desk.person('login/code/poll', { handle: second.handle }), { status: 401 })
     t.equal(
-      broker.rows('SELECT state FROM login_flow WHERE state LIKE ?', `%${second.handle}%`).length,
+      (await broker.rows('SELECT state FROM login_flow WHERE state LIKE ?', `%${second.handle}%`))
+        .length,
       0,
       'the handle is kept as a hash',
     )

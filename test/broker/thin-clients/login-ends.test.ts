@@ -86,7 +86,7 @@ t.test('a viewer that failed is opened again without a login, for a short time',
   )
   await look(broker, machine, desk.address)
   await look(broker, machine, null)
-  broker.run('UPDATE console_seat SET disconnected_at = disconnected_at - 120000')
+  await broker.run('UPDATE console_seat SET disconnected_at = disconnected_at - 120000')
   await broker.stop()
   await broker.start()
   t.match(
@@ -123,7 +123,7 @@ t.test('a device that is switched on again, or is removed, has nobody logged in'
   await sitDown(broker, desk, 'alice')
   await broker.admin.delete(`/thin-clients/${(await listed(broker, desk)).id}`)
   t.notOk(broker.host().viewers.has(machine))
-  t.same(broker.rows('SELECT * FROM device_login'), [])
+  t.same(await broker.rows('SELECT * FROM device_login'), [])
 })
 
 t.test(
@@ -149,7 +149,7 @@ t.test(
       withinMs: 15_000,
       what: 'the viewer was ended',
     })
-    await until(() => broker.rows('SELECT * FROM device_login').length === 0, {
+    await until(async () => (await broker.rows('SELECT * FROM device_login')).length === 0, {
       withinMs: 15_000,
       what: 'the login is forgotten',
     })
@@ -208,10 +208,12 @@ t.test('a password is in no log, no event and no table', async (t) => {
   const desk = await device(broker)
   await desk.person('login', { name: 'alice', password: 'a wrong but secret one' })
   await sitDown(broker, desk, 'alice')
-  const kept =
-    ['event', 'device_login', 'login_failure', 'account', 'job']
-      .map((table) => JSON.stringify(broker.rows(`SELECT * FROM ${table}`)))
-      .join() + log
+  const rows = await Promise.all(
+    ['event', 'device_login', 'login_failure', 'account', 'job'].map(
+      async (table) => await broker.rows(`SELECT * FROM ${table}`),
+    ),
+  )
+  const kept = JSON.stringify(rows) + log
   t.ok(log.includes('thin-clients/login'))
   for (const secret of [PASSWORD, 'a wrong but secret one', desk.key ?? 'no key'])
     t.notOk(kept.includes(secret))

@@ -56,7 +56,7 @@ t.test(
     t.match((await broker.admin.get<{ desktops: Desktop[] }>('/desktops')).desktops, [
       { machine, holder: 'alice', pool: 'p', phase: 'connected' },
     ])
-    t.match(broker.rows('SELECT holder_kind, holder FROM console_seat'), [
+    t.match(await broker.rows('SELECT holder_kind, holder FROM console_seat'), [
       { holder_kind: 'person', holder: 'Alice' },
     ])
     await look(broker, machine, null)
@@ -72,11 +72,11 @@ t.test(
     )
     t.equal(await sitDown(broker, desk, 'alice'), machine, 'and is the same the next time')
     t.same(
-      broker
-        .rows<{ action: string }>(
+      (
+        await broker.rows<{ action: string }>(
           "SELECT action FROM event WHERE object LIKE 'thin-client:%' AND action LIKE 'thin-client.log%' ORDER BY id",
         )
-        .map(({ action }) => action),
+      ).map(({ action }) => action),
       ['thin-client.login', 'thin-client.logout', 'thin-client.login'],
     )
   },
@@ -108,7 +108,7 @@ t.test(
       [await listed(broker, old), await listed(broker, fresh)],
       [{ person: null }, { person: 'alice' }],
     )
-    t.equal(broker.rows('SELECT * FROM assignment').length, 1)
+    t.equal((await broker.rows('SELECT * FROM assignment')).length, 1)
     t.equal(await sitDown(broker, old, 'alice'), machine, 'and back again')
     t.match(await fresh.ask(), { state: 'login' })
   },
@@ -288,7 +288,7 @@ t.test(
       status: 400,
       body: { message: /clients.xml has no target LOGIN/ },
     })
-    t.same(broker.rows('SELECT * FROM device_login'), [])
+    t.same(await broker.rows('SELECT * FROM device_login'), [])
   },
 )
 

@@ -50,9 +50,10 @@ t.test('a device that waits is told within a second, once, and what it did is kn
   ])
   t.equal(await desk.done(answer.order?.id ?? '', 'refused', 'No.'), 204)
   t.match((await shown(broker, id)).orders, [{ state: 'done' }], 'what was said stays said')
-  t.match(broker.rows("SELECT actor, object FROM event WHERE action = 'thin-client.message'"), [
-    { actor: 'admin', object: `thin-client:${id}` },
-  ])
+  t.match(
+    await broker.rows("SELECT actor, object FROM event WHERE action = 'thin-client.message'"),
+    [{ actor: 'admin', object: `thin-client:${id}` }],
+  )
 })
 
 t.test(
@@ -74,7 +75,7 @@ t.test(
     await order(broker, id, 'reboot')
     t.match((await desk.watch('pc-1')).order, { kind: 'reboot' })
     t.equal((await desk.watch('pc-1')).order, undefined)
-    broker.run('UPDATE thin_client_order SET sent_at = sent_at - 6000')
+    await broker.run('UPDATE thin_client_order SET sent_at = sent_at - 6000')
     t.match(
       (await desk.watch('pc-1')).order,
       { id: first.id },
@@ -122,7 +123,7 @@ t.test('one that does not ask in time is not reached; a late word still counts',
   const { desk, id } = await deskThatKnows(broker)
   for (const text of ['one', 'two']) await order(broker, id, 'message', { text })
   const told = (await desk.ask()).order
-  broker.run(
+  await broker.run(
     'UPDATE thin_client_order SET created_at = created_at - ?, expires_at = expires_at - ?',
     ORDER_LIFETIME_MS,
     ORDER_LIFETIME_MS,

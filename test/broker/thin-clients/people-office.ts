@@ -65,12 +65,14 @@ export async function look(
 ): Promise<void> {
   broker.host().seat(machine, address === null ? [] : [address])
   await until(
-    () =>
-      broker.rows(
-        'SELECT 1 FROM console_seat JOIN machine ON machine.id = machine_id WHERE name = ? ' +
-          'AND (connected_at IS NOT NULL) = ?',
-        machine,
-        address === null ? 0 : 1,
+    async () =>
+      (
+        await broker.rows(
+          'SELECT 1 FROM console_seat JOIN machine ON machine.id = machine_id WHERE name = ? ' +
+            'AND (connected_at IS NOT NULL) = ?',
+          machine,
+          address === null ? 0 : 1,
+        )
       ).length === 1,
     { withinMs: 5_000, everyMs: 10, what: `the viewer of ${machine} is noted` },
   )

@@ -5,7 +5,7 @@ import {
   markOf,
   nextStep,
 } from '../../../broker/thin-clients/policy.js'
-import type { Target } from '../../../broker/thin-clients/clients-xml.js'
+import type { Target } from '../../../broker/thin-clients/clients-entry.js'
 
 const RUNNING: MachineFacts = {
   id: 'm1',

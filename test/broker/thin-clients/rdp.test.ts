@@ -35,8 +35,9 @@ async function place(
   }
   return { broker, rdp }
 }
-const idleSince = (broker: Awaited<ReturnType<typeof place>>['broker']): number =>
-  broker.rows<{ idle_since: number }>('SELECT idle_since FROM assignment')[0]?.idle_since ?? 0
+const idleSince = async (broker: Awaited<ReturnType<typeof place>>['broker']): Promise<number> =>
+  (await broker.rows<{ idle_since: number }>('SELECT idle_since FROM assignment'))[0]?.idle_since ??
+  0
 
 t.test('the way to a desktop', (t) => {
   const rows: Array<[string[], string, string | null, number, string]> = [
@@ -84,15 +85,15 @@ t.test(
       console: { protocol: 'rdp', address: GUEST, title: 'p-1', clipboard: false, drives: true },
     })
     t.ok(performance.now() - askedMs < 8_000, 'who waits is told')
-    t.match(broker.rows("SELECT object FROM event WHERE action = 'console.rdp'"), [
+    t.match(await broker.rows("SELECT object FROM event WHERE action = 'console.rdp'"), [
       { object: 'machine:p-1' },
     ])
-    broker.run('UPDATE assignment SET idle_since = 1')
+    await broker.run('UPDATE assignment SET idle_since = 1')
     t.equal(await desk.report({ protocol: 'rdp', title: 'p-1' }), 200)
-    t.ok(idleSince(broker) > 1, 'the device says that it is used')
-    broker.run('UPDATE assignment SET idle_since = 1')
+    t.ok((await idleSince(broker)) > 1, 'the device says that it is used')
+    await broker.run('UPDATE assignment SET idle_since = 1')
     await (await device(broker, '127.0.0.9')).report({ protocol: 'rdp', title: 'p-1' })
-    t.equal(idleSince(broker), 1, 'another device says nothing of it')
+    t.equal(await idleSince(broker), 1, 'another device says nothing of it')
   },
 )
 
@@ -107,7 +108,7 @@ t.test(
       everyMs: 50,
       what: 'it waits at first',
     })
-    broker.run("UPDATE machine SET power_since = power_since - 60000 WHERE name = 'p-1'")
+    await broker.run("UPDATE machine SET power_since = power_since - 60000 WHERE name = 'p-1'")
     t.match(await desk.askUntil('ready'), { console: { protocol: 'spice', title: 'p-1' } })
 
     const behind = await place(t, { network: 'network:default' })

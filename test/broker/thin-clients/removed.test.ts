@@ -19,8 +19,8 @@ t.test('a device that is removed gives back the desktop of a pool, and says so',
     { withinMs: 20_000, what: 'it has a desktop' },
   )
   await broker.admin.delete(`/thin-clients/${device}`)
-  t.same(broker.rows('SELECT machine_id FROM assignment'), [])
-  t.match(broker.rows("SELECT detail FROM event WHERE action = 'desktop.release'"), [
+  t.same(await broker.rows('SELECT machine_id FROM assignment'), [])
+  t.match(await broker.rows("SELECT detail FROM event WHERE action = 'desktop.release'"), [
     { detail: /its device was removed/ },
   ])
 })

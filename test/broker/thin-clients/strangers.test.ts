@@ -162,7 +162,7 @@ t.test('impostors by the hundred make one event a day for a device', async (t) =
         await new Desk(broker, mac, `127.0.0.${10 + index}`).ask()
       }),
     )
-  const events = broker.rows("SELECT * FROM event WHERE action = 'thin-client.wrong-key'")
+  const events = await broker.rows("SELECT * FROM event WHERE action = 'thin-client.wrong-key'")
   t.equal(events.length, 2)
 })
 
@@ -172,7 +172,7 @@ t.test('unknown devices are bounded by address, and forgotten', async (t) => {
     await broker.remove()
   })
   for (let index = 0; index < 60; index++) await new Desk(broker, newMac(), STRANGE_ADDRESS).ask()
-  t.equal(broker.rows('SELECT id FROM thin_client').length, 50)
+  t.equal((await broker.rows('SELECT id FROM thin_client')).length, 50)
   const refused = await new Desk(broker, newMac(), STRANGE_ADDRESS).ask()
   t.match(refused, { state: 'unknown', sentence: /Too many unknown devices/ })
   const other = await new Desk(broker, newMac(), '127.0.0.201').ask()
@@ -180,6 +180,6 @@ t.test('unknown devices are bounded by address, and forgotten', async (t) => {
   const own = new Desk(broker, newMac())
   await own.ask()
   t.same(await broker.admin.post('/thin-clients/forget-unaccepted'), { forgotten: 51 })
-  t.equal(broker.rows('SELECT id FROM thin_client').length, 1)
+  t.equal((await broker.rows('SELECT id FROM thin_client')).length, 1)
   t.match(await new Desk(broker, newMac(), STRANGE_ADDRESS).ask(), { sentence: /is new/ })
 })

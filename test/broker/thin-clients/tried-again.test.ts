@@ -35,7 +35,7 @@ t.test(
       withinMs: 15_000,
       what: 'it is in force, though nobody has touched it again',
     })
-    const versions = broker.rows('SELECT 1 FROM clients_xml_version')
+    const versions = await broker.rows('SELECT 1 FROM clients_xml_version')
     t.equal(versions.length, 2, 'and it is kept as a version, once')
   },
 )

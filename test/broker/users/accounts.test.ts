@@ -104,7 +104,7 @@ t.test('the last administrator stays one', async (t) => {
   t.match(await broker.admin.raw('DELETE', '/api/v1/users/admin'), refused)
   t.match(await broker.admin.raw('PATCH', '/api/v1/users/admin', { roles: ['observer'] }), refused)
   t.match(await broker.admin.raw('PATCH', '/api/v1/users/admin', { disabled: true }), refused)
-  addPerson(broker, 'of the directory', { roles: ['admin'] })
+  await addPerson(broker, 'of the directory', { roles: ['admin'] })
   t.match(
     await broker.admin.raw('DELETE', '/api/v1/users/admin'),
     refused,
@@ -190,19 +190,19 @@ t.test(
     await broker.stop()
     await broker.start()
     t.equal(
-      broker.rows("SELECT * FROM login_failure WHERE subject = 'account:dave'").length,
+      (await broker.rows("SELECT * FROM login_failure WHERE subject = 'account:dave'")).length,
       1,
       'a restart forgets nothing',
     )
     await broker.admin.post('/users/dave/unlock')
-    broker.run("DELETE FROM login_failure WHERE subject LIKE 'address:%'")
+    await broker.run("DELETE FROM login_failure WHERE subject LIKE 'address:%'")
     await logIn(broker, 'dave')
     t.same(
-      broker.rows("SELECT * FROM login_failure WHERE subject = 'account:dave'"),
+      await broker.rows("SELECT * FROM login_failure WHERE subject = 'account:dave'"),
       [],
       'a success forgets the failures',
     )
-    broker.run(
+    await broker.run(
       "UPDATE login_failure SET failures = 5, blocked_until = ? WHERE subject = 'account:nobody'",
       Date.now() + 300,
     )
@@ -221,7 +221,7 @@ t.test('a class that logs in at the same moment from one address is let in', asy
   await broker.admin.post('/users', { name: 'pupil', password: PASSWORD })
   // One hash is made, and given to all: making it is what takes long.
   for (const name of people)
-    broker.run(
+    await broker.run(
       'INSERT INTO account (name, name_key, source, password_hash, created_at) SELECT ?, ?, ' +
         'source, password_hash, created_at FROM account WHERE name = ?',
       name,
@@ -243,7 +243,7 @@ t.test('a refusal takes as long whether the account exists or not', async (t) =>
   const median = async (name: string): Promise<number> => {
     const times: number[] = []
     for (let round = 0; round < 5; round += 1) {
-      broker.run('DELETE FROM login_failure')
+      await broker.run('DELETE FROM login_failure')
       const begun = performance.now()
       await broker.anybody.raw('POST', '/api/v1/login', { name, password: 'wrong' })
       times.push(performance.now() - begun)
@@ -268,12 +268,16 @@ t.test('tokens with scopes, and what they make', async (t) => {
   t.match(await observe.get('/whoami'), { scopes: ['observe', 'start'], role: 'observer' })
   await t.rejects(made(observe, 'more', { scopes: ['stop'] }), { code: 'forbidden' })
   const child = await made(observe, 'child', {})
-  const [parent, made2] = ['observe', 'child'].map(
-    (name) =>
-      broker.rows<{ expires_at: number | null; scopes: string }>(
-        'SELECT * FROM token WHERE name = ?',
-        name,
-      )[0],
+  const [parent, made2] = await Promise.all(
+    ['observe', 'child'].map(
+      async (name) =>
+        (
+          await broker.rows<{ expires_at: number | null; scopes: string }>(
+            'SELECT * FROM token WHERE name = ?',
+            name,
+          )
+        )[0],
+    ),
   )
   t.same(made2?.scopes, 'observe,start', 'a token of a token has its scopes')
   t.equal(made2?.expires_at, parent?.expires_at, 'and does not outlive it')
@@ -324,7 +328,7 @@ t.test("grants by name, and a person's permissions with their reasons", async (t
       },
     ],
   })
-  const gina = addPerson(broker, 'gina@example.org', { roles: ['staff'] })
+  const gina = await addPerson(broker, 'gina@example.org', { roles: ['staff'] })
   const explained = {
     objects: [
       {
@@ -379,11 +383,11 @@ t.test("grants by name, and a person's permissions with their reasons", async (t
   )
   await broker.admin.delete('/users/gina@example.org')
   t.same(
-    broker.rows("SELECT * FROM permission_grant WHERE subject_kind = 'user'"),
+    await broker.rows("SELECT * FROM permission_grant WHERE subject_kind = 'user'"),
     [],
     'grants of a person go with the account',
   )
-  t.match(broker.rows("SELECT detail FROM event WHERE action = 'grant.remove'")[0], {
+  t.match((await broker.rows("SELECT detail FROM event WHERE action = 'grant.remove'"))[0], {
     detail: /"before":\["start"\],"after":\[\]/,
   })
 })

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { pino } from 'pino'
 import t from 'tap'
 import { chainOldRows, verifyChain } from '../../../broker/audit/chain.js'
 import { recordEvent } from '../../../broker/audit/store.js'
+import { sqliteBlocks } from '../../../broker/store/migrations.js'
 import { openStore } from '../../../broker/store/open.js'
 import { inTransaction } from '../../../broker/store/transaction.js'
 import { SimulatedBroker, temporaryDirectory } from '../../support/simulated-broker.js'
+import { emptyDatabase } from '../../support/database.js'
 
 interface Exported {
   readonly id: number
@@ -24,7 +25,7 @@ interface Exported {
 const BY = { actor: 'alice', address: '10.0.0.1' }
 
 t.test('many at once make one chain; a change, a gap and a cut show', async (t) => {
-  const store = openStore(':memory:')
+  const store = await openStore(await emptyDatabase())
   t.teardown(async () => {
     await store.destroy()
   })
@@ -67,7 +68,7 @@ t.test(
   'rows of version 1 are chained at the first start, and accounts and tokens keep what they had',
   async (t) => {
     const path = join(temporaryDirectory(), 'berth.sqlite')
-    const [, first = ''] = readFileSync('broker/store/schema.sql', 'utf8').split(/^-- v \d+$/m)
+    const [first = ''] = sqliteBlocks()
     const old = new Database(path)
     old.exec(first)
     old.pragma('user_version = 1')
@@ -78,7 +79,7 @@ t.test(
     INSERT INTO event (at, actor, address, action, object, result, detail)
       VALUES (1, 'admin', '', 'a', 'b', 'ok', '{}'), (2, 'admin', '', 'a', 'c', 'ok', '{}')`)
     old.close()
-    const store = openStore(path)
+    const store = await openStore(path)
     t.teardown(async () => {
       await store.destroy()
     })

@@ -227,7 +227,9 @@ t.test(
     t.match(await ask('my-secret-that-i-typed-here'), { status: 401 })
     t.match((await events('login'))[0], { actor: '(unknown name)', result: 'refused' })
     t.notOk(
-      JSON.stringify(broker.rows('SELECT * FROM event')).includes('my-secret-that-i-typed-here'),
+      JSON.stringify(await broker.rows('SELECT * FROM event')).includes(
+        'my-secret-that-i-typed-here',
+      ),
     )
   },
 )

@@ -1,10 +1,11 @@
 import t, { type Test } from 'tap'
 import { openStore, type Store } from '../../../broker/store/open.js'
 import { LoginLimits } from '../../../broker/users/login-limits.js'
+import { emptyDatabase } from '../../support/database.js'
 
 /** The limits on a store of their own, in memory. */
-function start(t: Test): { store: Store; limits: LoginLimits } {
-  const store = openStore(':memory:', () => undefined)
+async function start(t: Test): Promise<{ store: Store; limits: LoginLimits }> {
+  const store = await openStore(await emptyDatabase())
   t.teardown(async () => {
     await store.destroy()
   })
@@ -14,7 +15,7 @@ function start(t: Test): { store: Store; limits: LoginLimits } {
 t.test(
   'many devices at one address buy no tries without end, and one has its own bound',
   async (t) => {
-    const { limits } = start(t)
+    const { limits } = await start(t)
     let tried = 0
     const spray = async (): Promise<void> => {
       for (; tried < 1_000; tried++)
@@ -37,7 +38,7 @@ t.test(
 )
 
 t.test('an IPv6 network is one address: its many addresses buy no tries', async (t) => {
-  const { limits } = start(t)
+  const { limits } = await start(t)
   let tried = 0
   const spray = async (): Promise<void> => {
     for (; tried < 200; tried++)
@@ -49,7 +50,7 @@ t.test('an IPv6 network is one address: its many addresses buy no tries', async 
 })
 
 t.test('a try that nobody could judge is given back, a wrong one stays', async (t) => {
-  const { limits } = start(t)
+  const { limits } = await start(t)
   const origin = { address: '10.0.0.1' }
   for (let again = 0; again < 20; again++)
     await t.rejects(
@@ -66,7 +67,7 @@ t.test('a try that nobody could judge is given back, a wrong one stays', async (
 })
 
 t.test('a clock that is set back locks nobody out until it has caught up', async (t) => {
-  const { store, limits } = start(t)
+  const { store, limits } = await start(t)
   const origin = { address: '10.0.0.1' }
   const guess = async (): Promise<void> => {
     for (let tries = 0; tries < 30; tries++) await limits.begin('ann', origin)
@@ -86,7 +87,7 @@ t.test('a clock that is set back locks nobody out until it has caught up', async
 })
 
 t.test('an IPv6 site has a bound of its own, above that of each network', async (t) => {
-  const { limits } = start(t)
+  const { limits } = await start(t)
   let tried = 0
   const spray = async (): Promise<void> => {
     for (; tried < 3_000; tried++)
@@ -101,7 +102,7 @@ t.test('an IPv6 site has a bound of its own, above that of each network', async 
 })
 
 t.test('a clock that was put back locks nobody out for longer than any wait', async (t) => {
-  const { store, limits } = start(t)
+  const { store, limits } = await start(t)
   const day = 86_400_000
   await store
     .insertInto('login_failure')

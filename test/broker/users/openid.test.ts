@@ -157,7 +157,7 @@ t.test(
       }),
       { status: 200, body: { goTo: new RegExp(`^${provider.issuer}/session/end`) } },
     )
-    t.same(broker.rows('SELECT * FROM web_session'), [])
+    t.same(await broker.rows('SELECT * FROM web_session'), [])
   },
 )
 
@@ -245,7 +245,7 @@ t.test('who a person is hangs on the subject, not on the name', async (t) => {
   t.match(await arrive(), { status: 401, text: /preferred_username/ })
   provider.who = ''
   t.match(await arrive(), { status: 401, text: /access_denied/ })
-  t.same(broker.rows('SELECT account FROM web_session GROUP BY account'), [
+  t.same(await broker.rows('SELECT account FROM web_session GROUP BY account'), [
     { account: 'alice@example.test' },
   ])
 })
@@ -288,12 +288,12 @@ t.test('the device flow: a code on a screen, confirmed in a browser', async (t) 
   t.match(await poll(begun.handle), { status: 401 }, 'once')
   t.match(await poll('x'.repeat(43)), { status: 401 })
   const other = await begin()
-  broker.run('UPDATE login_flow SET expires_at = 1')
+  await broker.run('UPDATE login_flow SET expires_at = 1')
   t.match(await poll(other.handle), { status: 401 })
   t.notOk(
     JSON.stringify([
-      broker.rows('SELECT * FROM login_flow'),
-      broker.rows('SELECT * FROM event'),
+      await broker.rows('SELECT * FROM login_flow'),
+      await broker.rows('SELECT * FROM event'),
     ]).includes(begun.handle),
   )
 })

@@ -149,7 +149,11 @@ async function away(t: Test): Promise<void> {
   await names.says('found')
   t.match(await logIn(), { status: 200, url: /\/healthz$/ }, 'it is tried again each time')
   t.match(await discovery(), /^discovery good/)
-  t.same(broker.rows('SELECT * FROM login_failure WHERE failures > 0'), [], 'nothing was counted')
+  t.same(
+    await broker.rows('SELECT * FROM login_failure WHERE failures > 0'),
+    [],
+    'nothing was counted',
+  )
   t.match(await broker.admin.get('/users/alice'), { roles: [{ role: 'staff' }] })
 }
 
@@ -173,7 +177,11 @@ async function clocks(t: Test): Promise<void> {
   await minutes(-6, {}, { status: 503, text: late })
   await minutes(-60, {}, { status: 503, text: late })
   await minutes(0, {}, good)
-  t.same(broker.rows('SELECT * FROM login_failure WHERE failures > 0'), [], 'nothing was counted')
+  t.same(
+    await broker.rows('SELECT * FROM login_failure WHERE failures > 0'),
+    [],
+    'nothing was counted',
+  )
 }
 
 async function oldDocument(t: Test): Promise<void> {

@@ -84,11 +84,13 @@ t.test('a good provider passes every step, and what it does not say is told', as
   t.match(step(told, 'name'), /^good: It has the claim "preferred_username"/)
   t.match(step(told, 'roles'), /^good: It does not list the claim "groups"/)
   t.match(step(told, 'scope'), /^good: It does not list the scope profile, groups/)
-  t.match(broker.rows("SELECT * FROM event WHERE action = 'provider.test'"), [
+  t.match(await broker.rows("SELECT * FROM event WHERE action = 'provider.test'"), [
     { object: 'provider:corp', result: 'ok' },
     { result: 'ok' },
   ])
-  t.notOk(JSON.stringify(broker.rows('SELECT * FROM event')).includes('a secret of the client'))
+  t.notOk(
+    JSON.stringify(await broker.rows('SELECT * FROM event')).includes('a secret of the client'),
+  )
   t.match(await broker.admin.raw('POST', '/api/v1/login/oidc/other/test', {}), { status: 404 })
 })
 
@@ -195,7 +197,7 @@ t.test('ID tokens that the client’s own secret signs are refused in words that
   await broker.stop()
   await broker.start()
   t.match(await logIn(), { status: 503, text: /HS256.*choose a signing key \(RS256 or ES256\)/ })
-  t.same(broker.rows('SELECT * FROM web_session'), [])
+  t.same(await broker.rows('SELECT * FROM web_session'), [])
 })
 
 t.test('a provider that cannot answer refuses nobody', async (t) => {
@@ -214,7 +216,11 @@ t.test('a provider that cannot answer refuses nobody', async (t) => {
   t.match(await logIn(), { status: 401 }, 'a refusal is one')
   stub.instead = {}
   t.match(await logIn(), { status: 200 })
-  t.same(broker.rows('SELECT * FROM login_failure WHERE failures > 0'), [], 'nothing was counted')
+  t.same(
+    await broker.rows('SELECT * FROM login_failure WHERE failures > 0'),
+    [],
+    'nothing was counted',
+  )
 })
 
 t.test('nor does it end a login that waits to be confirmed elsewhere', async (t) => {

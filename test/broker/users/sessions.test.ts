@@ -76,9 +76,9 @@ t.test('a session: cookie, forged requests, log-out', async (t) => {
     { status: 403 },
     'a request that says nothing of where it comes from',
   )
-  t.same(broker.rows("SELECT name FROM token WHERE name IN ('b', 'c')"), [])
+  t.same(await broker.rows("SELECT name FROM token WHERE name IN ('b', 'c')"), [])
   t.notOk(
-    JSON.stringify(broker.rows('SELECT * FROM web_session')).includes(
+    JSON.stringify(await broker.rows('SELECT * FROM web_session')).includes(
       browser.cookies.get('__Host-berth') ?? 'none',
     ),
     'kept as a hash',
@@ -96,7 +96,7 @@ t.test('a session: cookie, forged requests, log-out', async (t) => {
     ['__Host-berth-known'],
     'the mark of a known browser is no session',
   )
-  t.same(broker.rows('SELECT * FROM web_session'), [])
+  t.same(await broker.rows('SELECT * FROM web_session'), [])
 })
 
 t.test(
@@ -158,7 +158,7 @@ t.test(
     )
     t.ok(Date.now() - begun > 1_500, `after ${Date.now() - begun} ms, and not for being idle`)
     await two.logIn('admin', broker.adminPassword)
-    broker.run('UPDATE web_session SET seen_at = seen_at - 700')
+    await broker.run('UPDATE web_session SET seen_at = seen_at - 700')
     t.match(await two.ask('GET', '/api/v1/session'), { status: 401 })
   },
 )
@@ -208,7 +208,7 @@ t.test("a trusted proxy names the person; anybody else's header counts for nothi
     }),
     { status: 200, body: { name: 'harry@example.org', source: 'proxy', roles: ['staff'] } },
   )
-  t.match(broker.rows("SELECT address FROM event WHERE actor = 'harry@example.org'")[0], {
+  t.match((await broker.rows("SELECT address FROM event WHERE actor = 'harry@example.org'"))[0], {
     address: '192.0.2.7',
   })
   t.match(

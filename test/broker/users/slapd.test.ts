@@ -301,8 +301,8 @@ t.test(
     )
     t.notOk(
       JSON.stringify([
-        broker.rows('SELECT * FROM event'),
-        broker.rows('SELECT * FROM account'),
+        await broker.rows('SELECT * FROM event'),
+        await broker.rows('SELECT * FROM account'),
       ]).includes('secret of alice'),
     )
     await slapd.stop()
@@ -330,7 +330,7 @@ t.test(
     )
     for (const name of everybody.slice(0, 20)) t.match(await ask(name, 'secret'), { status: 503 })
     t.same(
-      broker.rows(
+      await broker.rows(
         "SELECT * FROM login_failure WHERE (failures > 1 AND subject = 'account:alice') OR " +
           "(failures > 0 AND subject LIKE 'account:pupil%')",
       ),

@@ -63,11 +63,11 @@ t.test('an administrator sees and revokes what somebody has; nobody else does', 
   await ann.post('/tokens', { name: 'by name' })
   await broker.admin.delete('/users/ann/tokens/by%20name')
   t.same(
-    broker
-      .rows<{ actor: string; object: string; detail: string }>(
+    (
+      await broker.rows<{ actor: string; object: string; detail: string }>(
         "SELECT actor, object, detail FROM event WHERE action = 'token.revoke' ORDER BY id",
       )
-      .map(({ actor, object, detail }) => [actor, object, JSON.parse(detail) as unknown]),
+    ).map(({ actor, object, detail }) => [actor, object, JSON.parse(detail) as unknown]),
     [
       ['admin', 'token:left behind', { of: 'ann' }],
       ['admin', 'token:by name', { of: 'ann' }],
@@ -90,7 +90,7 @@ t.test('one person has at most 50 tokens of programs, and 50 of logins', async (
     t.match(body, { code: 'too_many_tokens', message: /50 tokens.*revoke some/ })
   await ann.delete('/tokens/t0').catch(async () => await ann.delete('/tokens/t59'))
   t.match(await ann.raw('POST', '/api/v1/tokens', { name: 'again' }), { status: 201 })
-  broker.run(
+  await broker.run(
     "UPDATE token SET created_at = created_at - 1000 WHERE account = 'ann' AND kind = 'login'",
   )
   const logins: ApiClient[] = []

@@ -14,7 +14,7 @@ const directory = mkdtempSync(join(tmpdir(), 'berth-driver-'))
 t.teardown(() => rmSync(directory, { recursive: true }))
 
 t.test('those who ask are served in the order in which they asked', async (t) => {
-  const store = openStore(':memory:')
+  const store = await openStore(':memory:')
   const served: number[] = []
   await Promise.all(
     Array.from({ length: 3_000 }, async (_, number) => {
@@ -32,7 +32,7 @@ t.test('those who ask are served in the order in which they asked', async (t) =>
 t.test(
   'the event loop turns while thousands ask, inside and outside of transactions',
   async (t) => {
-    const store = openStore(':memory:')
+    const store = await openStore(':memory:')
     let turns = 0
     let isDone = false
     const counting = (async () => {
@@ -62,7 +62,7 @@ t.test(
 
 t.test('a lock of another program is waited for, and the event loop turns meanwhile', async (t) => {
   const path = join(directory, 'locked.sqlite')
-  const store = openStore(path)
+  const store = await openStore(path)
   const other = new Database(path)
   other.exec('begin immediate')
   let turns = 0
@@ -91,7 +91,7 @@ t.test('a lock of another program is waited for, and the event loop turns meanwh
 
 t.test('a lock that lasts is told to all who wait, once the first has waited', async (t) => {
   const path = join(directory, 'long.sqlite')
-  const store = openStore(path)
+  const store = await openStore(path)
   const other = new Database(path)
   other.exec('begin immediate')
   const startMs = performance.now()
@@ -122,7 +122,7 @@ t.test(
   'a full database tells so, undoes what was begun, and goes on when there is room',
   async (t) => {
     const path = join(directory, 'full.sqlite')
-    const store = openStore(path)
+    const store = await openStore(path)
     const other = new Database(path)
     const pages = other.pragma('page_count', { simple: true }) as number
     await store.connection().execute(async (db) => {
@@ -158,7 +158,7 @@ t.test(
 )
 
 t.test('a database that may not be written tells so, and goes on when it may', async (t) => {
-  const store = openStore(join(directory, 'read-only.sqlite'))
+  const store = await openStore(join(directory, 'read-only.sqlite'))
   const write = (): Promise<unknown> =>
     inTransaction(store, (tx) =>
       tx.insertInto('setting').values({ name: 'ro', value: '' }).execute(),

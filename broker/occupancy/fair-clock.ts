@@ -10,10 +10,12 @@ export interface FairClockDeps {
   readonly store: Store
   readonly now: () => number
   readonly monotonicMs: () => number
-  readonly isObserved: (hypervisor: string) => boolean
-  readonly hypervisors: () => readonly string[]
-  /** Machines that do not say who is connected, though their host is watched. */
-  readonly unknownMachines: () => readonly string[]
+}
+
+/** What is not watched now: hosts, and machines that do not say who is connected though their host is watched. */
+export interface Unwatched {
+  readonly hypervisors: readonly string[]
+  readonly machines: readonly string[]
 }
 
 /**
@@ -43,7 +45,7 @@ export class FairClock {
    * Moves the times on by what has passed unfairly since the last call, also one before a restart.
    * Gives the time of that call; null at the first of all.
    */
-  async look(): Promise<number | null> {
+  async look({ hypervisors: away, machines: unknown }: Unwatched): Promise<number | null> {
     const { store, now, monotonicMs } = this.deps
     const monotonic = monotonicMs()
     const passed = this.#lastLookMs === null ? 0 : Math.round(monotonic - this.#lastLookMs)
@@ -51,8 +53,6 @@ export class FairClock {
     const before = await this.#lastLook()
     const unfair =
       passed === 0 ? (before === null ? 0 : Math.round(this.now() - before)) : this.#step()
-    const away = this.deps.hypervisors().filter((name) => !this.deps.isObserved(name))
-    const unknown = this.deps.unknownMachines()
     await inTransaction(store, async (tx) => {
       if (unfair !== 0) {
         await tx.updateTable('assignment').set(moved(unfair)).execute()

@@ -3,12 +3,15 @@ import Database from 'better-sqlite3'
 import {
   CompiledQuery,
   type DatabaseConnection,
+  type Driver,
   type QueryResult,
+  SqliteAdapter,
   type SqliteDatabase,
   SqliteDialect,
   type SqliteDialectConfig,
   SqliteDriver,
 } from 'kysely'
+import { type OnWrite, TellingDriver } from './written-tables.js'
 
 /** So long may statements follow one another before sockets and timers get their turn. */
 const TURN_MS = 5
@@ -23,6 +26,7 @@ export interface FairDialectConfig extends SqliteDialectConfig {
   readonly database: SqliteDatabase
   /** The database itself: whether it is in a transaction. */
   readonly raw: Pick<Database.Database, 'inTransaction'>
+  readonly onWrite: OnWrite
 }
 
 /** SQLite for Kysely, with a driver under which nobody starves. */
@@ -31,8 +35,19 @@ export class FairSqliteDialect extends SqliteDialect {
     super(config)
   }
 
-  override createDriver(): SqliteDriver {
-    return new FairSqliteDriver(this.config)
+  override createDriver(): Driver {
+    return new TellingDriver(new FairSqliteDriver(this.config), this.config.onWrite)
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new MigratingAdapter()
+  }
+}
+
+/** All migrations are done or none: SQLite takes back a changed schema, too. */
+class MigratingAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true
   }
 }
 

@@ -1,0 +1,104 @@
+import type { PostgresPool, PostgresPoolClient } from 'kysely'
+import pg from 'pg'
+import { mustBeRepeated, StoreAway } from './faults.js'
+import type { StoreLock } from './postgresql-lock.js'
+
+/** Transactions see the database as if they were alone; one for which that cannot be is rolled back. */
+export const BEGIN = 'begin isolation level serializable'
+const ENDS: readonly string[] = ['commit', 'rollback']
+const MOST_CONNECTIONS = 8
+/** Statements that each connection parses once; a list of another length is another text. */
+const MOST_PREPARED = 500
+const MOST_VALUES_PREPARED = 40
+/** A single statement that met another transaction is tried so often. */
+const MOST_TRIES = 5
+
+/**
+ * Connections to PostgreSQL for Kysely: what is asked often is prepared, and when the server is
+ * away that is said as such.
+ */
+export class PreparedPool implements PostgresPool {
+  readonly #pool: pg.Pool
+  readonly #clients = new WeakMap<pg.PoolClient, PreparedClient>()
+  readonly #names = new Map<string, string>()
+
+  constructor(
+    settings: pg.ClientConfig,
+    readonly lock: StoreLock | null,
+  ) {
+    this.#pool = new pg.Pool({ ...settings, max: MOST_CONNECTIONS })
+    // A connection that nobody uses was lost: whoever asks next gets another one, or hears that there is none.
+    this.#pool.on('error', () => {})
+    // One that is in use: its statement fails, which is where that is said.
+    this.#pool.on('connect', (client) => client.on('error', () => {}))
+  }
+
+  async connect(): Promise<PostgresPoolClient> {
+    await this.lock?.hold()
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw awayUnlessAnswered(error)
+    })
+    const known = this.#clients.get(client)
+    if (known) return known
+    const prepared = new PreparedClient(client, this.#names)
+    this.#clients.set(client, prepared)
+    return prepared
+  }
+
+  async end(): Promise<void> {
+    await this.#pool.end()
+    await this.lock?.release()
+  }
+}
+
+class PreparedClient implements PostgresPoolClient {
+  // Kysely's other form of it, with a cursor, is for streams: nothing is streamed.
+  readonly query = (async (text: string, values: readonly unknown[]) =>
+    await this.#tried(text, values)) as unknown as PostgresPoolClient['query']
+  #isInTransaction = false
+
+  constructor(
+    readonly client: pg.PoolClient,
+    readonly names: Map<string, string>,
+  ) {}
+
+  release(): void {
+    this.#isInTransaction = false
+    this.client.release()
+  }
+
+  async #tried(text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
+    // Of a transaction only the whole can be repeated, its commit included.
+    const isAlone = !this.#isInTransaction && text !== BEGIN
+    for (let time = 1; ; time++) {
+      try {
+        return await this.#ask(text, values)
+      } catch (error) {
+        if (!isAlone || !mustBeRepeated(error) || time === MOST_TRIES)
+          throw awayUnlessAnswered(error)
+      }
+    }
+  }
+
+  async #ask(text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
+    if (text === BEGIN) this.#isInTransaction = true
+    if (ENDS.includes(text)) this.#isInTransaction = false
+    const name = this.#nameOf(text, values.length)
+    return await this.client.query({ text, values: [...values], ...(name ? { name } : {}) })
+  }
+
+  #nameOf(text: string, values: number): string | null {
+    const known = this.names.get(text)
+    if (known !== undefined) return known
+    if (values === 0 || values > MOST_VALUES_PREPARED || this.names.size >= MOST_PREPARED)
+      return null
+    const name = `s${this.names.size}`
+    this.names.set(text, name)
+    return name
+  }
+}
+
+/** What the server said itself goes on; anything else is that it did not. */
+function awayUnlessAnswered(error: unknown): unknown {
+  return error instanceof pg.DatabaseError ? error : new StoreAway(error)
+}

@@ -1,0 +1,91 @@
+import Database from 'better-sqlite3'
+import { Kysely, type SqliteDatabase } from 'kysely'
+import { BrokerError } from '../errors.js'
+import { migrate, refuseNewerFile, sqliteMigrations } from './migrations.js'
+import type { Store } from './open.js'
+import { FairSqliteDialect } from './sqlite-driver.js'
+import type { Tables } from './tables.js'
+import type { OnWrite } from './written-tables.js'
+
+const MOST_STATEMENTS = 1_000
+
+/**
+ * Opens a database file (or ':memory:') and brings its schema up to date. WAL with
+ * synchronous=FULL: what is committed survives a power cut
+ * (https://sqlite.org/pragma.html#pragma_synchronous). Throws when the file is damaged, or was
+ * written by a newer Berth.
+ */
+export async function openSqlite(path: string, onWrite: OnWrite): Promise<Store> {
+  const database = new Database(path)
+  try {
+    prepare(database, path)
+    refuseNewerFile(database)
+    const store = new Kysely<Tables>({
+      dialect: new FairSqliteDialect({
+        database: withPreparedStatements(database),
+        raw: database,
+        onWrite,
+      }),
+    })
+    await migrate(store, sqliteMigrations(database))
+    // From here on the driver waits for locks, and does not stop the event loop for it.
+    database.pragma('busy_timeout = 0')
+    return store
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function prepare(database: Database.Database, path: string): void {
+  const damaged = (why: string, cause?: unknown): BrokerError =>
+    new BrokerError(
+      'internal',
+      `The database ${path} is damaged (${why}): restore it from a backup.`,
+      { cause },
+    )
+  try {
+    for (const pragma of [
+      'journal_mode = WAL',
+      'synchronous = FULL',
+      'foreign_keys = ON',
+      'busy_timeout = 5000',
+      'trusted_schema = OFF',
+    ])
+      database.pragma(pragma)
+    const check = database.pragma('quick_check(1)', { simple: true })
+    if (check !== 'ok') throw damaged(String(check).replace(/\s+/g, ' '))
+  } catch (error) {
+    // https://sqlite.org/rescode.html#corrupt and #notadb
+    if (error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code))
+      throw damaged(error.message, error)
+    throw error
+  }
+}
+
+/**
+ * Statements of Kysely come as text each time; the broker has a few hundred different ones, so they
+ * are compiled once.
+ */
+function withPreparedStatements(database: Database.Database): SqliteDatabase {
+  const prepared = new Map<string, Database.Statement>()
+  return {
+    close: () => {
+      database.close()
+    },
+    prepare: (sql) => {
+      const known = prepared.get(sql)
+      if (known && !known.busy) {
+        // Those that are used stay: the first in the map is the one that was not used for the longest time.
+        prepared.delete(sql)
+        prepared.set(sql, known)
+        return known
+      }
+      const statement = database.prepare(sql)
+      // lists of many lengths make many texts
+      if (prepared.size >= MOST_STATEMENTS) prepared.delete(prepared.keys().next().value ?? '')
+      prepared.set(sql, statement)
+      return statement
+    },
+  }
+}

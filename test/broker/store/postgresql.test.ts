@@ -1,0 +1,273 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { sql } from 'kysely'
+import t from 'tap'
+import { isStoreFault, storeFault } from '../../../broker/store/faults.js'
+import { openStore, type Store } from '../../../broker/store/open.js'
+import { afterCommit, inTransaction } from '../../../broker/store/transaction.js'
+import { PostgresqlServer } from '../../support/postgresql-server.js'
+import { until } from '../../support/until.js'
+
+const server = new PostgresqlServer().start()
+t.teardown(() => {
+  server.remove()
+})
+
+async function put(store: Store, name: string, value = ''): Promise<void> {
+  await store.insertInto('setting').values({ name, value }).execute()
+}
+async function valueOf(store: Store, name: string): Promise<string | undefined> {
+  const row = await store
+    .selectFrom('setting')
+    .select('value')
+    .where('name', '=', name)
+    .executeTakeFirst()
+  return row?.value
+}
+
+t.test('a new database gets the newest schema, and opening it again changes nothing', async (t) => {
+  const url = await server.create('fresh')
+  for (let time = 0; time < 2; time++) {
+    const store = await openStore(url)
+    t.same(await store.selectFrom('machine').selectAll().execute(), [])
+    t.match(await valueOf(store, 'known-browsers'), /^[0-9a-f]{64}$/)
+    await store.destroy()
+  }
+  const secrets = await server.run('fresh', 'SELECT DISTINCT value FROM setting')
+  t.equal(secrets.length, 2, 'each secret is another')
+})
+
+t.test('what cannot be used is refused with one sentence', async (t) => {
+  const locale = await server.create('german', "LOCALE 'C.UTF-8' TEMPLATE template0")
+  await t.rejects(openStore(locale), {
+    message:
+      /^The database german at .* has encoding UTF8 and locale C\.UTF-8: create it with ENCODING/,
+  })
+  await server.run('postgres', 'CREATE ROLE guest LOGIN')
+  const url = await server.create('newer')
+  await (await openStore(url)).destroy()
+  await server.run('newer', "INSERT INTO kysely_migration VALUES ('999', '')")
+  const cases: ReadonlyArray<readonly [string, RegExp]> = [
+    [
+      server.urlOf('none'),
+      /^The database none at \/.* cannot be used \(database "none" does not exist\)/,
+    ],
+    [
+      'postgresql://127.0.0.1:1/berth',
+      /^The database berth at 127\.0\.0\.1:1 cannot be used \(.*ECONNREFUSED/,
+    ],
+    [
+      await server.create('guests').then(() => server.urlOf('guests', 'guest')),
+      /^The database guests at .*permission denied/,
+    ],
+    [url, /^The database has schema version 999, this Berth knows \d+: start the newer Berth\.$/],
+  ]
+  for (const [place, message] of cases)
+    await t.rejects(openStore(place), { name: 'BrokerError', message }, place)
+})
+
+t.test('the password comes from a file, each time', async (t) => {
+  await server.run('postgres', "CREATE ROLE clerk LOGIN PASSWORD 'quite secret'")
+  server.askForPassword('clerk')
+  await server.run('postgres', 'SELECT pg_reload_conf()')
+  await server.create('clerks', 'OWNER clerk')
+  const file = join(t.testdir({}), 'password')
+  writeFileSync(file, 'quite secret\n')
+  const store = await openStore(server.urlOf('clerks', 'clerk'), { passwordFile: file })
+  t.equal(await valueOf(store, 'nothing'), undefined)
+  await store.destroy()
+  await t.rejects(openStore(server.urlOf('clerks', 'clerk'), { passwordFile: `${file}-none` }), {
+    message: /cannot be used \(ENOENT/,
+  })
+})
+
+t.test('one broker at a time has it, and a lost lock is taken again', async (t) => {
+  const url = await server.create('one')
+  const store = await openStore(url, { exclusive: true })
+  await t.rejects(openStore(url, { exclusive: true }), {
+    message: /^Another broker works with this database: stop it first/,
+  })
+  await server.run(
+    'one',
+    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
+  )
+  await until(async () => (await put(store, 'after')) === undefined, {
+    withinMs: 5_000,
+    what: 'it writes again',
+  })
+  await t.rejects(openStore(url, { exclusive: true }), /Another broker/, 'and has the lock')
+  await store.destroy()
+  await (await openStore(url, { exclusive: true })).destroy()
+})
+
+t.test('a broker that has lost the lock to another one writes nothing more', async (t) => {
+  const url = await server.create('lost')
+  const store = await openStore(url, { exclusive: true })
+  const [{ pid } = { pid: 0 }] = await server.run<{ pid: number }>(
+    'lost',
+    "SELECT pid FROM pg_locks WHERE locktype = 'advisory'",
+  )
+  await server.run('lost', `SELECT pg_terminate_backend(${pid})`)
+  let other: Store | undefined
+  await until(async () => (other = await openStore(url, { exclusive: true })), {
+    withinMs: 5_000,
+    what: 'another broker has it',
+  })
+  await t.rejects(put(store, 'too late'), /Another broker works with this database/)
+  t.equal(other && (await valueOf(other, 'too late')), undefined)
+  await other?.destroy()
+  await store.destroy()
+})
+
+t.test(
+  'a server that is away is a fault of the store, and is used again when it is back',
+  async (t) => {
+    const store = await openStore(await server.create('away'), { exclusive: true })
+    await put(store, 'before')
+    server.stop()
+    const refused = await put(store, 'during').catch((error: unknown) => error)
+    t.ok(isStoreFault(refused), String(refused))
+    t.match(storeFault(refused), { code: 'store_unwritable', statusCode: 503 })
+    const inside = await inTransaction(store, async (tx) => {
+      await tx.insertInto('setting').values({ name: 'in it', value: '' }).execute()
+    }).catch((error: unknown) => error)
+    t.ok(isStoreFault(inside), 'of a transaction, too')
+    server.start()
+    await until(async () => (await put(store, 'after')) === undefined, {
+      withinMs: 10_000,
+      what: 'it writes again',
+    })
+    t.equal(await valueOf(store, 'before'), '')
+    t.equal(await valueOf(store, 'in it'), undefined)
+    await store.destroy()
+  },
+)
+
+t.test(
+  'a transaction that another one was in the way of is done again, its effects once',
+  async (t) => {
+    const url = await server.create('conflicts')
+    const [one, other] = [await openStore(url), await openStore(url)]
+    await put(one, 'count', '0')
+    const effects: string[] = []
+    let runs = 0
+    const add = async (store: Store): Promise<void> => {
+      await inTransaction(store, async (tx) => {
+        runs += 1
+        const row = await tx
+          .selectFrom('setting')
+          .select('value')
+          .where('name', '=', 'count')
+          .executeTakeFirstOrThrow()
+        await delay(5)
+        await tx
+          .updateTable('setting')
+          .set({ value: String(Number(row.value) + 1) })
+          .where('name', '=', 'count')
+          .execute()
+        afterCommit(tx, () => effects.push('done'))
+      })
+    }
+    for (let round = 0; round < 10; round++) await Promise.all([add(one), add(other)])
+    t.equal(await valueOf(one, 'count'), '20', 'none was lost')
+    t.equal(effects.length, 20)
+    t.ok(runs > 20, `${runs} runs: some were repeated`)
+    await one.destroy()
+    await other.destroy()
+  },
+)
+
+t.test('transactions of one store never meet, and a thousand at once are all done', async (t) => {
+  const store = await openStore(await server.create('crowd'))
+  await put(store, 'count', '0')
+  let runs = 0
+  await Promise.all(
+    Array.from({ length: 1_000 }, async () => {
+      await inTransaction(store, async (tx) => {
+        runs += 1
+        await tx
+          .updateTable('setting')
+          .set({ value: sql<string>`(value::INTEGER + 1)::TEXT` })
+          .where('name', '=', 'count')
+          .execute()
+      })
+    }),
+  )
+  t.equal(await valueOf(store, 'count'), '1000')
+  t.equal(runs, 1_000)
+  await store.destroy()
+})
+
+t.test('a statement that a deadlock ended is done again', async (t) => {
+  const store = await openStore(await server.create('deadlock'))
+  for (const name of ['a', 'b']) await put(store, name)
+  let tries = 0
+  const slow = inTransaction(store, async (tx) => {
+    tries += 1
+    const touch = async (name: string): Promise<void> => {
+      await tx.updateTable('setting').set({ value: 'tx' }).where('name', '=', name).execute()
+    }
+    await touch('a')
+    await delay(300)
+    await touch('b')
+  })
+  await delay(100)
+  // Takes b first and then waits for a.
+  const alone = sql`
+    WITH first AS (UPDATE setting SET value = 'alone' WHERE name = 'b' RETURNING name)
+    UPDATE setting SET value = 'alone' WHERE name = 'a' AND EXISTS (SELECT 1 FROM first)`.execute(
+    store,
+  )
+  await Promise.all([slow, alone])
+  t.ok(tries >= 1)
+  t.ok(['tx', 'alone'].includes((await valueOf(store, 'a')) ?? ''))
+  await store.destroy()
+})
+
+t.test('writes are told after their commit, and never when they are rolled back', async (t) => {
+  const told: string[] = []
+  const store = await openStore(await server.create('told'), {
+    onWrite: (table, kind) => {
+      told.push(`${table} ${kind}`)
+    },
+  })
+  told.length = 0
+  await inTransaction(store, async (tx) => {
+    await tx.insertInto('setting').values({ name: 'x', value: '' }).execute()
+    t.same(told, [])
+  })
+  t.same(told, ['setting insert'])
+  await t.rejects(
+    inTransaction(store, async (tx) => {
+      await tx.deleteFrom('setting').execute()
+      throw new Error('no')
+    }),
+  )
+  t.same(told, ['setting insert'])
+  await store.destroy()
+})
+
+t.test(
+  'no connection is left in a transaction, and a full pool waits instead of failing',
+  async (t) => {
+    const store = await openStore(await server.create('pool'))
+    await Promise.all(
+      Array.from({ length: 300 }, async (_, number) => {
+        if (number % 3 === 0)
+          await t.rejects(
+            inTransaction(store, async () => {
+              throw new Error('no')
+            }),
+          )
+        else await valueOf(store, `n${number}`)
+      }),
+    )
+    const rows = await server.run(
+      'pool',
+      "SELECT 1 FROM pg_stat_activity WHERE datname = 'pool' AND state LIKE 'idle in transaction%'",
+    )
+    t.same(rows, [])
+    await store.destroy()
+  },
+)
