@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import ts from 'typescript'
-import { FILES, lineOf, nodesOf, syntaxOf, TYPESCRIPT_FILES } from './tree.js'
+import { FILES, lineOf, nodesOf, syntaxOf, textOf, TYPESCRIPT_FILES } from './tree.js'
 
 /** Python modules are imported by name, so they have underscores. */
 const KEBAB = /^\.?[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9-]+)*$/
@@ -41,5 +41,16 @@ test('named exports only, and no any', async (t) => {
         t.fail(`${file}:${lineOf(source, node)} has a default export`)
       if (node.kind === ts.SyntaxKind.AnyKeyword) t.fail(`${file}:${lineOf(source, node)} says any`)
     }
+  }
+})
+
+/** A file that is longer tells several stories: split it where they part. */
+const MOST_LINES = 300
+const SHORT = ['web', 'cli', 'thin-client', 'bench', 'demo']
+
+test('no file of these folders is longer than what tells one story', async (t) => {
+  for (const file of TYPESCRIPT_FILES.filter((one) => SHORT.includes(one.split('/')[0] ?? ''))) {
+    const lines = textOf(file).split('\n').length - 1
+    if (lines > MOST_LINES) t.fail(`${file} has ${lines} lines; ${MOST_LINES} are the most`)
   }
 })
