@@ -8,16 +8,14 @@ import { Hosts } from '../broker/assignments/hosts.js'
 import { Events } from '../broker/events/bus.js'
 import type { Hypervisors } from '../broker/hypervisors/service.js'
 import type { Observer } from '../broker/machines/observer.js'
-import { defaultPolicy } from '../broker/pools/policy.js'
 import { Occupancy } from '../broker/occupancy/occupancy.js'
-import { openStore, type Queries, type Store } from '../broker/store/open.js'
-import { inTransaction } from '../broker/store/transaction.js'
+import { openStore, type Store } from '../broker/store/open.js'
 import { ROOT } from '../test/support/broker-process.js'
 import { PostgresqlServer } from '../test/support/postgresql-server.js'
+import { fill, HOSTS } from './claims-pool.js'
 import type { BenchOptions, Places } from './places.js'
 import { type Comparison, median, milliseconds, type Report } from './report.js'
 
-const HOSTS = 10
 const LEAST_A_SECOND = 1_000
 const MOST_GROWTH = 2
 
@@ -209,95 +207,6 @@ function hostsOf(store: Store): Hosts {
       occupancy: new Occupancy({ monotonicMs: () => performance.now(), maxAgeMs: 120_000 }),
     } as Observer,
   })
-}
-
-async function fill(store: Store, size: number): Promise<void> {
-  const now = Date.now()
-  await inTransaction(store, async (tx) => {
-    for (let index = 0; index < HOSTS; index += 1) await addHost(tx, `hv${index}`, now)
-    await addPool(tx, size, now)
-    for (let index = 0; index < size; index += 1)
-      await addMember(tx, `p-${index}`, `hv${index % HOSTS}`, now)
-  })
-}
-
-async function addHost(tx: Queries, name: string, now: number): Promise<void> {
-  await tx
-    .insertInto('hypervisor')
-    .values({
-      name,
-      address: 'a',
-      port: 22,
-      display_address: 'a',
-      host_key_fingerprint: '',
-      virt_type_setting: 'qemu',
-      virt_type: 'qemu',
-      images_dir: '/i',
-      overlays_dir: '/o',
-      transient_dir: '/t',
-      max_starts: 4,
-      created_at: now,
-    })
-    .execute()
-}
-
-async function addPool(tx: Queries, size: number, now: number): Promise<void> {
-  await tx
-    .insertInto('pool')
-    .values({
-      id: 'p',
-      name: 'p',
-      initial_id: null,
-      policy: JSON.stringify({ ...defaultPolicy(), maxPerUser: 100 }),
-      hardware: '{}',
-      hypervisors: '[]',
-      size,
-      spares: 0,
-      state: 'active',
-      needed_at: now,
-      created_at: now,
-    })
-    .execute()
-}
-
-async function addMember(
-  tx: Queries,
-  name: string,
-  hypervisor: string,
-  now: number,
-): Promise<void> {
-  await tx
-    .insertInto('machine')
-    .values({
-      id: name,
-      name,
-      type: 'vdi',
-      hypervisor,
-      parent_id: null,
-      disk: null,
-      generation_id: null,
-      wanted_generation_id: null,
-      memory_mib: 1024,
-      vcpus: 1,
-      network: 'none',
-      firmware: 'bios',
-      mac: name,
-      serial: name,
-      domain_xml: null,
-      power: 'off',
-      power_since: now,
-      wanted_power: null,
-      created_at: now,
-    })
-    .execute()
-  await tx
-    .insertInto('desktop')
-    .values({ machine_id: name, state: 'free', since: now, unclean: null, last_holder: null })
-    .execute()
-  await tx
-    .insertInto('pool_member')
-    .values({ pool_id: 'p', machine_id: name, built: 1, claimable: 1, hypervisor, name })
-    .execute()
 }
 
 /** Milliseconds of two bare transactions. */
