@@ -8,16 +8,14 @@ import { Hosts } from '../broker/assignments/hosts.js'
 import { Events } from '../broker/events/bus.js'
 import type { Hypervisors } from '../broker/hypervisors/service.js'
 import type { Observer } from '../broker/machines/observer.js'
-import { defaultPolicy } from '../broker/pools/policy.js'
 import { Occupancy } from '../broker/occupancy/occupancy.js'
 import { openStore, type Store } from '../broker/store/open.js'
-import { inTransaction } from '../broker/store/transaction.js'
 import { ROOT } from '../test/support/broker-process.js'
 import { PostgresqlServer } from '../test/support/postgresql-server.js'
+import { fill, HOSTS } from './claims-pool.js'
 import type { BenchOptions, Places } from './places.js'
-import { median, milliseconds, type Report } from './report.js'
+import { type Comparison, median, milliseconds, type Report } from './report.js'
 
-const HOSTS = 10
 const LEAST_A_SECOND = 1_000
 const MOST_GROWTH = 2
 
@@ -37,8 +35,7 @@ export async function measureClaims(
   log('Claiming on PostgreSQL …')
   const postgresql = await onPostgresql(sizes[0], rounds)
   const bare = bareTimes(sizes[0], rounds)
-  const rate = 1_000 / (median(few.claims) + median(few.releases))
-  const throughput = few.throughput
+  const rate = 1_000 / bothOf(few)
   return {
     name: 'claims',
     title: `Claim and release, ${rounds.toLocaleString('en')} times (p50; SQLite in WAL mode, synchronous=FULL)`,
@@ -50,53 +47,54 @@ export async function measureClaims(
       'one INSERT each, on the same disk. One after another that ' +
       `is ${Math.round(rate).toLocaleString('en')} claim+release a second. PostgreSQL 15 is on the ` +
       'same machine, by its unix socket, with its own settings (fsync and synchronous_commit on).',
-    comparisons: [
-      {
-        what: 'claim + release, each awaited',
-        berth: milliseconds(median(few.claims) + median(few.releases)),
-        otherSide: milliseconds(median(bare)),
-        ratio: (median(few.claims) + median(few.releases)) / median(bare),
-        target: '',
-        met: null,
-      },
-      {
-        what: 'claim + release a second, 32 at a time',
-        berth: Math.round(throughput).toLocaleString('en'),
-        otherSide: `target ${LEAST_A_SECOND.toLocaleString('en')}`,
-        ratio: throughput / LEAST_A_SECOND,
-        target: '≥ 1',
-        met: throughput >= LEAST_A_SECOND,
-      },
-      {
-        what: `one claim: pool of ${sizes[1].toLocaleString('en')} against ${sizes[0]}`,
-        berth: milliseconds(median(many.claims)),
-        otherSide: milliseconds(median(few.claims)),
-        ratio: median(many.claims) / median(few.claims),
-        target: `≤ ${MOST_GROWTH}`,
-        met: median(many.claims) / median(few.claims) <= MOST_GROWTH,
-      },
-      ...besideSqlite(postgresql, few),
-    ],
+    comparisons: [...comparisonsOf(few, many, bare, sizes), ...besideSqlite(postgresql, few)],
   }
 }
 
-interface Times {
-  readonly claims: number[]
-  readonly releases: number[]
-  /** Claims with their releases a second, 32 at a time. */
-  readonly throughput: number
+function comparisonsOf(
+  few: ClaimTimes,
+  many: ClaimTimes,
+  bare: readonly number[],
+  sizes: readonly [number, number],
+): Comparison[] {
+  const { throughput } = few
+  const both = bothOf(few)
+  const growth = median(many.claims) / median(few.claims)
+  return [
+    {
+      what: 'claim + release, each awaited',
+      berth: milliseconds(both),
+      otherSide: milliseconds(median(bare)),
+      ratio: both / median(bare),
+      target: '',
+      met: null,
+    },
+    {
+      what: 'claim + release a second, 32 at a time',
+      berth: Math.round(throughput).toLocaleString('en'),
+      otherSide: `target ${LEAST_A_SECOND.toLocaleString('en')}`,
+      ratio: throughput / LEAST_A_SECOND,
+      target: '≥ 1',
+      met: throughput >= LEAST_A_SECOND,
+    },
+    {
+      what: `one claim: pool of ${sizes[1].toLocaleString('en')} against ${sizes[0]}`,
+      berth: milliseconds(median(many.claims)),
+      otherSide: milliseconds(median(few.claims)),
+      ratio: growth,
+      target: `≤ ${MOST_GROWTH}`,
+      met: growth <= MOST_GROWTH,
+    },
+  ]
 }
 
-function besideSqlite(postgresql: Times, sqlite: Times): Report['comparisons'] {
-  const [theirs, ours] = [postgresql, sqlite].map(
-    ({ claims, releases }) => median(claims) + median(releases),
-  ) as [number, number]
+function besideSqlite(postgresql: ClaimTimes, sqlite: ClaimTimes): Comparison[] {
   return [
     {
       what: 'claim + release, each awaited: PostgreSQL against SQLite',
-      berth: milliseconds(theirs),
-      otherSide: milliseconds(ours),
-      ratio: theirs / ours,
+      berth: milliseconds(bothOf(postgresql)),
+      otherSide: milliseconds(bothOf(sqlite)),
+      ratio: bothOf(postgresql) / bothOf(sqlite),
       target: '',
       met: null,
     },
@@ -111,7 +109,19 @@ function besideSqlite(postgresql: Times, sqlite: Times): Report['comparisons'] {
   ]
 }
 
-async function onSqlite(size: number, rounds: number): Promise<Times> {
+/** Milliseconds of a claim with its release. */
+function bothOf({ claims, releases }: ClaimTimes): number {
+  return median(claims) + median(releases)
+}
+
+interface ClaimTimes {
+  readonly claims: number[]
+  readonly releases: number[]
+  /** Claims and releases a second, many at a time. */
+  readonly throughput: number
+}
+
+async function onSqlite(size: number, rounds: number): Promise<ClaimTimes> {
   const directory = mkdtempSync(join(ROOT, 'bench-out', 'claims-'))
   try {
     return await claimTimes(join(directory, 'berth.sqlite'), size, rounds)
@@ -120,7 +130,7 @@ async function onSqlite(size: number, rounds: number): Promise<Times> {
   }
 }
 
-async function onPostgresql(size: number, rounds: number): Promise<Times> {
+async function onPostgresql(size: number, rounds: number): Promise<ClaimTimes> {
   const server = new PostgresqlServer().start(
     '-cfsync=on',
     '-csynchronous_commit=on',
@@ -137,7 +147,7 @@ async function onPostgresql(size: number, rounds: number): Promise<Times> {
  * Milliseconds of each claim and each release in a pool of this size, half of it taken, in the
  * database at `where`.
  */
-async function claimTimes(where: string, size: number, rounds: number): Promise<Times> {
+async function claimTimes(where: string, size: number, rounds: number): Promise<ClaimTimes> {
   const store = await openStore(where)
   try {
     await fill(store, size)
@@ -196,83 +206,6 @@ function hostsOf(store: Store): Hosts {
     observer: {
       occupancy: new Occupancy({ monotonicMs: () => performance.now(), maxAgeMs: 120_000 }),
     } as Observer,
-  })
-}
-
-async function fill(store: Store, size: number): Promise<void> {
-  const now = Date.now()
-  await inTransaction(store, async (tx) => {
-    for (let index = 0; index < HOSTS; index += 1) {
-      await tx
-        .insertInto('hypervisor')
-        .values({
-          name: `hv${index}`,
-          address: 'a',
-          port: 22,
-          display_address: 'a',
-          host_key_fingerprint: '',
-          virt_type_setting: 'qemu',
-          virt_type: 'qemu',
-          images_dir: '/i',
-          overlays_dir: '/o',
-          transient_dir: '/t',
-          max_starts: 4,
-          created_at: now,
-        })
-        .execute()
-    }
-    await tx
-      .insertInto('pool')
-      .values({
-        id: 'p',
-        name: 'p',
-        initial_id: null,
-        policy: JSON.stringify({ ...defaultPolicy(), maxPerUser: 100 }),
-        hardware: '{}',
-        hypervisors: '[]',
-        size,
-        spares: 0,
-        state: 'active',
-        needed_at: now,
-        created_at: now,
-      })
-      .execute()
-    for (let index = 0; index < size; index += 1) {
-      const name = `p-${index}`
-      const hypervisor = `hv${index % HOSTS}`
-      await tx
-        .insertInto('machine')
-        .values({
-          id: name,
-          name,
-          type: 'vdi',
-          hypervisor,
-          parent_id: null,
-          disk: null,
-          generation_id: null,
-          wanted_generation_id: null,
-          memory_mib: 1024,
-          vcpus: 1,
-          network: 'none',
-          firmware: 'bios',
-          mac: name,
-          serial: name,
-          domain_xml: null,
-          power: 'off',
-          power_since: now,
-          wanted_power: null,
-          created_at: now,
-        })
-        .execute()
-      await tx
-        .insertInto('desktop')
-        .values({ machine_id: name, state: 'free', since: now, unclean: null, last_holder: null })
-        .execute()
-      await tx
-        .insertInto('pool_member')
-        .values({ pool_id: 'p', machine_id: name, built: 1, claimable: 1, hypervisor, name })
-        .execute()
-    }
   })
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { FleetHost } from '../test/fleet/fleet-host.js'
 import type { BenchOptions, Places } from './places.js'
-import type { Report } from './report.js'
+import type { Comparison, Report } from './report.js'
 import { thousandMachines } from './thousand-machines.js'
 
 interface SshdSays {
@@ -29,33 +29,37 @@ export async function measureConnections(places: Places, options: BenchOptions):
       `Counted in the logs of the ${hosts} sshd (Debian's own settings) from their start, over ` +
       'enrolment, the definition of all machines and the observation of them, and by the ' +
       'connections that are open at the end.',
-    comparisons: [
-      {
-        what: 'connections that sshd accepted',
-        berth: String(accepted),
-        otherSide: `${hosts} hypervisors`,
-        ratio: accepted / hosts,
-        target: `${hosts}`,
-        met: accepted === hosts,
-      },
-      {
-        what: 'connections open now',
-        berth: String(openNow),
-        otherSide: `${hosts} hypervisors`,
-        ratio: openNow / hosts,
-        target: `${hosts}`,
-        met: openNow === hosts,
-      },
-      {
-        what: 'connections or channels that sshd refused',
-        berth: String(refused),
-        otherSide: '',
-        ratio: null,
-        target: '0',
-        met: refused === 0,
-      },
-    ],
+    comparisons: comparisonsOf({ accepted, refused, openNow }, hosts),
   }
+}
+
+function comparisonsOf({ accepted, refused, openNow }: SshdSays, hosts: number): Comparison[] {
+  return [
+    {
+      what: 'connections that sshd accepted',
+      berth: String(accepted),
+      otherSide: `${hosts} hypervisors`,
+      ratio: accepted / hosts,
+      target: `${hosts}`,
+      met: accepted === hosts,
+    },
+    {
+      what: 'connections open now',
+      berth: String(openNow),
+      otherSide: `${hosts} hypervisors`,
+      ratio: openNow / hosts,
+      target: `${hosts}`,
+      met: openNow === hosts,
+    },
+    {
+      what: 'connections or channels that sshd refused',
+      berth: String(refused),
+      otherSide: '',
+      ratio: null,
+      target: '0',
+      met: refused === 0,
+    },
+  ]
 }
 
 /** What sshd says when it refuses: MaxStartups, MaxSessions, keys. */

@@ -1,8 +1,9 @@
 import type { JobRef } from '../broker/api/images.js'
 import type { FleetHost } from '../test/fleet/fleet-host.js'
+import type { ApiClient } from '../test/support/api-client.js'
 import { createMachines, jobTimeMs } from './fleet-with-broker.js'
 import type { BenchOptions, Places } from './places.js'
-import { median, milliseconds, type Report } from './report.js'
+import { type Comparison, median, milliseconds, type Report } from './report.js'
 
 const IMAGES = '/var/lib/berth/images'
 const SOURCE = `${IMAGES}/copy-golden.qcow2`
@@ -28,6 +29,25 @@ export async function measureCopy(
   if (!host) throw new Error('the fleet has no host')
   const mib = small ? 128 : 1024
   log(`Making a source disk with ${mib} MiB of random data …`)
+  await makeMachines(api, host, mib)
+  const samples = await inTurn(api, host, runs, log)
+  await host.mustRun(['rm', '-f', '--', BARE, '/var/lib/berth/import/random.qcow2'])
+  await api.succeeded((await api.delete<JobRef>('/machines/copy-base?force=true')).job)
+  await api.succeeded((await api.delete<JobRef>('/machines/copy-golden?force=true')).job)
+  return {
+    name: 'copy',
+    title: `Copy of a disk with ${mib} MiB of random data`,
+    samples,
+    note:
+      `Median of ${runs} alternating runs each, the source in the page cache. Berth's time is ` +
+      'the whole job, from the question to its end: convert, sync, check and SHA-256, ' +
+      "activation, the initial's boot disk. The old generation is removed after the job, which " +
+      'is not counted; nor is the removal of the file by hand.',
+    comparisons: comparisonsOf(samples),
+  }
+}
+
+async function makeMachines(api: ApiClient, host: FleetHost, mib: number): Promise<void> {
   await createMachines(api, {
     name: 'copy-golden',
     type: 'source',
@@ -49,7 +69,18 @@ export async function measureCopy(
     ).job,
     600_000,
   )
-  const samples: Record<string, number[]> = { berth: [], bare: [], convert: [] }
+}
+
+type Samples = Record<'berth' | 'bare' | 'convert', number[]>
+
+/** Milliseconds of each side, of as many runs; `convert` is the first of the bare steps. */
+async function inTurn(
+  api: ApiClient,
+  host: FleetHost,
+  runs: number,
+  log: BenchOptions['log'],
+): Promise<Samples> {
+  const samples: Samples = { berth: [], bare: [], convert: [] }
   for (let run = 1; run <= runs; run++) {
     await settle(host)
     const berthMs = await copy(
@@ -59,51 +90,42 @@ export async function measureCopy(
     await settle(host)
     const steps = await bareSteps(host)
     const bareMs = steps.reduce((sum, ms) => sum + ms, 0)
-    samples['berth']?.push(berthMs)
-    samples['bare']?.push(bareMs)
-    samples['convert']?.push(steps[0] ?? 0)
+    samples.berth.push(berthMs)
+    samples.bare.push(bareMs)
+    samples.convert.push(steps[0] ?? 0)
     log(
       `copy, run ${run} of ${runs}: Berth ${milliseconds(berthMs)}, bare ` +
         `steps ${milliseconds(bareMs)} ` +
         `(${BARE_STEPS.map(([step], index) => `${step} ${milliseconds(steps[index] ?? 0)}`).join(', ')})`,
     )
   }
-  await host.mustRun(['rm', '-f', '--', BARE, '/var/lib/berth/import/random.qcow2'])
-  await api.succeeded((await api.delete<JobRef>('/machines/copy-base?force=true')).job)
-  await api.succeeded((await api.delete<JobRef>('/machines/copy-golden?force=true')).job)
+  return samples
+}
+
+function comparisonsOf(samples: Samples): Comparison[] {
   const [berth, bare, convert] = [
-    median(samples['berth'] ?? []),
-    median(samples['bare'] ?? []),
-    median(samples['convert'] ?? []),
+    median(samples.berth),
+    median(samples.bare),
+    median(samples.convert),
   ]
-  return {
-    name: 'copy',
-    title: `Copy of a disk with ${mib} MiB of random data`,
-    samples,
-    note:
-      `Median of ${runs} alternating runs each, the source in the page cache. Berth's time is ` +
-      'the whole job, from the question to its end: convert, sync, check and SHA-256, ' +
-      "activation, the initial's boot disk. The old generation is removed after the job, which " +
-      'is not counted; nor is the removal of the file by hand.',
-    comparisons: [
-      {
-        what: 'copy, against convert + sync + check + SHA-256 by hand',
-        berth: milliseconds(berth),
-        otherSide: milliseconds(bare),
-        ratio: berth / bare,
-        target: `≤ ${TARGET_RATIO}`,
-        met: berth / bare <= TARGET_RATIO,
-      },
-      {
-        what: 'copy, against the bare `qemu-img convert` alone',
-        berth: milliseconds(berth),
-        otherSide: milliseconds(convert),
-        ratio: berth / convert,
-        target: '',
-        met: null,
-      },
-    ],
-  }
+  return [
+    {
+      what: 'copy, against convert + sync + check + SHA-256 by hand',
+      berth: milliseconds(berth),
+      otherSide: milliseconds(bare),
+      ratio: berth / bare,
+      target: `≤ ${TARGET_RATIO}`,
+      met: berth / bare <= TARGET_RATIO,
+    },
+    {
+      what: 'copy, against the bare `qemu-img convert` alone',
+      berth: milliseconds(berth),
+      otherSide: milliseconds(convert),
+      ratio: berth / convert,
+      target: '',
+      met: null,
+    },
+  ]
 }
 
 async function copy(

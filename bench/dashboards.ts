@@ -5,7 +5,7 @@ import { DashboardPage } from './dashboard-page.js'
 import { createMachines } from './fleet-with-broker.js'
 import type { BenchOptions, Places } from './places.js'
 import { processorMs } from './processes.js'
-import { milliseconds, quantile, type Report } from './report.js'
+import { type Comparison, milliseconds, quantile, type Report } from './report.js'
 import {
   addSimulatedHypervisors,
   inTurn,
@@ -65,22 +65,51 @@ export async function measureDashboards(
   }
 }
 
+interface Extent {
+  readonly pages: number
+  readonly hosts: number
+  readonly machines: number
+  readonly forMs: number
+}
+
 function report(
-  {
-    pages,
-    hosts,
-    machines,
-    forMs,
-  }: { pages: number; hosts: number; machines: number; forMs: number },
+  { pages, hosts, machines, forMs }: Extent,
   idle: Cost,
   costs: Readonly<Record<string, Cost>>,
 ): Report {
+  const faults = Object.values(costs).reduce((sum, cost) => sum + cost.faults, 0)
+  return {
+    name: 'dashboards',
+    title: `${pages} open dashboards over ${machines} machines on ${hosts} hypervisors`,
+    samples: samplesOf({ alone: idle, ...costs }),
+    note:
+      'Each page is a login of its own, with the connections of its own that a browser has, ' +
+      'and asks for what Overview and Machines ask for, as web/api/live.ts does; the other ' +
+      'side is the same pages asking for the same every 5 s. Each column was taken ' +
+      `over ${forMs / 1_000} s of one run; the broker alone, without any page, ` +
+      `took ${percent(idle.share)}. A change is a start or power-off of another machine. ` +
+      'Hypervisors are simulated, the pages one process on the same machine. Answers that ' +
+      `failed: ${faults}.`,
+    comparisons: comparisonsOf(idle, costs),
+  }
+}
+
+function samplesOf(costs: Readonly<Record<string, Cost>>): Record<string, number | number[]> {
+  return Object.fromEntries(
+    Object.entries(costs).flatMap(([name, { ages, ...figures }]) => [
+      ...Object.entries(figures).map(([figure, value]) => [`${name} ${figure}`, value]),
+      [`${name} ages`, ages],
+    ]),
+  ) as Record<string, number | number[]>
+}
+
+function comparisonsOf(idle: Cost, costs: Readonly<Record<string, Cost>>): Comparison[] {
   const both = (
     state: string,
     what: string,
     figure: (cost: Cost) => number,
     shown: (value: number) => string,
-  ) => {
+  ): Comparison => {
     const [push, poll] = ['push', 'poll'].map((way) =>
       figure(costs[`${way} ${state}`] ?? idle),
     ) as [number, number]
@@ -93,48 +122,25 @@ function report(
       met: null,
     }
   }
-  const processor = both('quiet', 'processor of the broker', ({ share }) => share, percent)
-  const age =
-    (share: number) =>
-    ({ ages }: Cost) =>
-      ages.length === 0 ? Number.NaN : quantile(ages, share)
-  const faults = Object.values(costs).reduce((sum, cost) => sum + cost.faults, 0)
-  return {
-    name: 'dashboards',
-    title: `${pages} open dashboards over ${machines} machines on ${hosts} hypervisors`,
-    samples: Object.fromEntries(
-      Object.entries({ alone: idle, ...costs }).flatMap(([name, { ages, ...figures }]) => [
-        ...Object.entries(figures).map(([figure, value]) => [`${name} ${figure}`, value]),
-        [`${name} ages`, ages],
-      ]),
-    ) as Record<string, number | number[]>,
-    note:
-      'Each page is a login of its own, with the connections of its own that a browser has, ' +
-      'and asks for what Overview and Machines ask for, as web/api/live.ts does; the other ' +
-      'side is the same pages asking for the same every 5 s. Each column was taken ' +
-      `over ${forMs / 1_000} s of one run; the broker alone, without any page, ` +
-      `took ${percent(idle.share)}. A change is a start or power-off of another machine. ` +
-      'Hypervisors are simulated, the pages one process on the same machine. Answers that ' +
-      `failed: ${faults}.`,
-    comparisons: [
-      {
-        ...processor,
-        target: `< ${MOST_SHARE * 100} %`,
-        met: (costs['push quiet']?.share ?? Infinity) < MOST_SHARE,
-      },
-      both('quiet', 'sent to all pages', ({ bytesASecond }) => bytesASecond, bytes),
-      both('changing', 'processor of the broker', ({ share }) => share, percent),
-      both('changing', 'sent to all pages', ({ bytesASecond }) => bytesASecond, bytes),
-      both(
-        'changing',
-        'questions a second',
-        ({ questionsASecond }) => questionsASecond,
-        (value) => value.toFixed(1),
-      ),
-      both('changing', 'from the change to the page, p50', age(0.5), milliseconds),
-      both('changing', 'from the change to the page, p95', age(0.95), milliseconds),
-    ],
-  }
+  const questions = ({ questionsASecond }: Cost): number => questionsASecond
+  return [
+    {
+      ...both('quiet', 'processor of the broker', ({ share }) => share, percent),
+      target: `< ${MOST_SHARE * 100} %`,
+      met: (costs['push quiet']?.share ?? Infinity) < MOST_SHARE,
+    },
+    both('quiet', 'sent to all pages', ({ bytesASecond }) => bytesASecond, bytes),
+    both('changing', 'processor of the broker', ({ share }) => share, percent),
+    both('changing', 'sent to all pages', ({ bytesASecond }) => bytesASecond, bytes),
+    both('changing', 'questions a second', questions, (value) => value.toFixed(1)),
+    both('changing', 'from the change to the page, p50', ageOf(0.5), milliseconds),
+    both('changing', 'from the change to the page, p95', ageOf(0.95), milliseconds),
+  ]
+}
+
+/** How old a change is when a page has it. */
+function ageOf(share: number): (cost: Cost) => number {
+  return ({ ages }) => (ages.length === 0 ? Number.NaN : quantile(ages, share))
 }
 
 function percent(share: number): string {

@@ -16,7 +16,7 @@ import { measurePopulate } from './populate.js'
 import { type Report, textTable } from './report.js'
 import { measureSoak } from './soak.js'
 import { writePage } from './speed-page.js'
-import { thisMachine } from './this-machine.js'
+import { type ThisMachine, thisMachine } from './this-machine.js'
 import { measureWaiting } from './waiting.js'
 
 /** In an order in which those that share a place follow each other. */
@@ -49,8 +49,17 @@ function faultIn(unknown: readonly string[], runs: number, minutes: number): str
   return isTime ? null : '--minutes takes a number from 1 to 1440.'
 }
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+interface Asked {
+  readonly names: readonly string[]
+  readonly small: boolean
+  readonly runs: number
+  readonly minutes: number
+  readonly write: boolean
+}
+
+/** A sentence: what is wrong with the command line. */
+function asked(): Asked | string {
+  const { values, positionals: names } = parseArgs({
     allowPositionals: true,
     options: {
       small: { type: 'boolean', default: false },
@@ -59,21 +68,20 @@ async function main(): Promise<number> {
       write: { type: 'boolean', default: false },
     },
   })
-  const unknown = positionals.filter((name) => !Object.hasOwn(MEASUREMENTS, name))
+  const { small, write } = values
+  const unknown = names.filter((name) => !Object.hasOwn(MEASUREMENTS, name))
   const [runs, minutes] = [Number(values.runs), Number(values.minutes)]
-  const wrong = faultIn(unknown, runs, minutes)
-  if (wrong !== null) {
-    process.stderr.write(`bench: ${wrong}\n`)
+  return faultIn(unknown, runs, minutes) ?? { names, small, runs, minutes, write }
+}
+
+async function main(): Promise<number> {
+  const wish = asked()
+  if (typeof wish === 'string') {
+    process.stderr.write(`bench: ${wish}\n`)
     return EXIT.usage
   }
   const machine = await thisMachine()
   const places = new Places(say)
-  const options = {
-    small: values.small,
-    runs: values.small ? Math.min(runs, 3) : runs,
-    minutes,
-    log: say,
-  }
   mkdirSync(join(ROOT, 'bench-out'), { recursive: true })
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
@@ -81,24 +89,34 @@ async function main(): Promise<number> {
         process.exit(EXIT.failed)
       })
     })
-  let failed = false
   try {
-    for (const [name, measure] of Object.entries(MEASUREMENTS)) {
-      // A day of work is no measurement of speed: it is run when it is asked for.
-      if (positionals.length > 0 ? !positionals.includes(name) : name === 'soak') continue
-      const report = await measure(places, options)
-      say(`\n${textTable(report)}\n`)
-      writeFileSync(
-        join(ROOT, 'bench-out', `${name}.json`),
-        `${JSON.stringify({ ...report, machine, small: values.small }, null, 2)}\n`,
-      )
-      if (values.write && !values.small) writePage(report, machine)
-      failed ||= report.failed === true
-    }
-    return failed ? EXIT.failed : EXIT.measured
+    return (await measureAll(wish, places, machine)) ? EXIT.measured : EXIT.failed
   } finally {
     await places.close()
   }
+}
+
+/** Returns whether all of them are good. */
+async function measureAll(
+  { names, small, runs, minutes, write }: Asked,
+  places: Places,
+  machine: ThisMachine,
+): Promise<boolean> {
+  const options = { small, runs: small ? Math.min(runs, 3) : runs, minutes, log: say }
+  let failed = false
+  for (const [name, measure] of Object.entries(MEASUREMENTS)) {
+    // A day of work is no measurement of speed: it is run when it is asked for.
+    if (names.length > 0 ? !names.includes(name) : name === 'soak') continue
+    const report = await measure(places, options)
+    say(`\n${textTable(report)}\n`)
+    writeFileSync(
+      join(ROOT, 'bench-out', `${name}.json`),
+      `${JSON.stringify({ ...report, machine, small }, null, 2)}\n`,
+    )
+    if (write && !small) writePage(report, machine)
+    failed ||= report.failed === true
+  }
+  return !failed
 }
 
 main().then(

@@ -26,38 +26,8 @@ export async function measurePopulate(
   if (!host) throw new Error('the fleet has no host')
   const count = small ? 10 : 100
   log(`Making ${count} machines on ${host.name} …`)
-  await createMachines(api, {
-    name: 'populate-golden',
-    type: 'source',
-    hypervisors: [host.name],
-    diskGib: 1,
-  })
-  await createMachines(api, {
-    name: 'populate-base',
-    type: 'initial',
-    parent: 'populate-golden',
-    hypervisors: [host.name],
-  })
-  await createMachines(api, {
-    name: 'populate-{nnn}',
-    count,
-    type: 'vdi',
-    parent: 'populate-base',
-    hypervisors: [host.name],
-  })
-  await api.succeeded((await api.post<JobRef>('/machines/populate-base/copy')).job)
-  const script = await prepareBare(api, host)
-  const samples = { berth: [] as number[], bare: [] as number[] }
-  for (let run = 0; run <= runs; run++) {
-    const bareMs = await bareLoop(host, script)
-    const berthMs = await populate(api)
-    if (run === 0) continue // the first of each side makes what the others replace
-    samples.bare.push(bareMs)
-    samples.berth.push(berthMs)
-    log(
-      `populate, run ${run} of ${runs}: Berth ${milliseconds(berthMs)}, bare loop ${milliseconds(bareMs)}`,
-    )
-  }
+  await makeMachines(api, host, count)
+  const samples = await inTurn(api, host, runs, log)
   await host.mustRun(['bash', '-c', REMOVE_BARE], { timeoutMs: 300_000 })
   await api.succeeded((await api.delete<JobRef>('/machines/populate-base?force=true')).job, 300_000)
   const ratio = median(samples.berth) / median(samples.bare)
@@ -80,6 +50,51 @@ export async function measurePopulate(
       },
     ],
   }
+}
+
+async function makeMachines(api: ApiClient, host: FleetHost, count: number): Promise<void> {
+  await createMachines(api, {
+    name: 'populate-golden',
+    type: 'source',
+    hypervisors: [host.name],
+    diskGib: 1,
+  })
+  await createMachines(api, {
+    name: 'populate-base',
+    type: 'initial',
+    parent: 'populate-golden',
+    hypervisors: [host.name],
+  })
+  await createMachines(api, {
+    name: 'populate-{nnn}',
+    count,
+    type: 'vdi',
+    parent: 'populate-base',
+    hypervisors: [host.name],
+  })
+  await api.succeeded((await api.post<JobRef>('/machines/populate-base/copy')).job)
+}
+
+/** Milliseconds of each side, of as many runs. */
+async function inTurn(
+  api: ApiClient,
+  host: FleetHost,
+  runs: number,
+  log: BenchOptions['log'],
+): Promise<{ berth: number[]; bare: number[] }> {
+  const script = await prepareBare(api, host)
+  const samples = { berth: [] as number[], bare: [] as number[] }
+  for (let run = 0; run <= runs; run++) {
+    const bareMs = await bareLoop(host, script)
+    const berthMs = await populate(api)
+    if (run === 0) continue // the first of each side makes what the others replace
+    samples.bare.push(bareMs)
+    samples.berth.push(berthMs)
+    log(
+      `populate, run ${run} of ${runs}: Berth ${milliseconds(berthMs)}, bare loop ${milliseconds(bareMs)}`,
+    )
+  }
+  return samples
 }
 
 async function populate(api: ApiClient): Promise<number> {

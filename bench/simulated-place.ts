@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -59,21 +59,7 @@ export interface LoopDelay {
 export async function startSimulatedBroker(): Promise<SimulatedBroker> {
   const directory = mkdtempSync(join(tmpdir(), 'berth-bench-'))
   const url = `https://127.0.0.1:${PORT}`
-  const settings = {
-    'data-dir': join(directory, 'data'),
-    'listen-address': '127.0.0.1',
-    'listen-port': PORT,
-    'public-names': ['127.0.0.1'],
-    'clients-xml': join(directory, 'clients.xml'),
-    'thin-client-networks': ['127.0.0.0/8'],
-    'log-level': 'warn',
-  }
-  writeFileSync(
-    join(directory, 'broker.yaml'),
-    Object.entries(settings)
-      .map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`)
-      .join(''),
-  )
+  writeSettings(directory)
   const child = spawn(
     process.execPath,
     [join(ROOT, 'dist/bench/simulated-broker.js'), join(directory, 'broker.yaml')],
@@ -92,10 +78,42 @@ export async function startSimulatedBroker(): Promise<SimulatedBroker> {
     name: 'admin',
     password,
   })
-  const stop = async (): Promise<void> => {
-    if (child.exitCode === null && child.kill('SIGTERM')) await once(child, 'exit')
-    rmSync(directory, { recursive: true, force: true })
+  return {
+    ...ordersTo(child),
+    pid: child.pid ?? 0,
+    password,
+    url,
+    ca: ca(),
+    api: new ApiClient(url, ca(), token),
+    database: join(directory, 'data', 'berth.sqlite'),
+    stop: async () => {
+      if (child.exitCode === null && child.kill('SIGTERM')) await once(child, 'exit')
+      rmSync(directory, { recursive: true, force: true })
+    },
   }
+}
+
+function writeSettings(directory: string): void {
+  const settings = {
+    'data-dir': join(directory, 'data'),
+    'listen-address': '127.0.0.1',
+    'listen-port': PORT,
+    'public-names': ['127.0.0.1'],
+    'clients-xml': join(directory, 'clients.xml'),
+    'thin-client-networks': ['127.0.0.0/8'],
+    'log-level': 'warn',
+  }
+  writeFileSync(
+    join(directory, 'broker.yaml'),
+    Object.entries(settings)
+      .map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`)
+      .join(''),
+  )
+}
+
+function ordersTo(
+  child: ChildProcess,
+): Pick<SimulatedBroker, 'loopDelay' | 'holdings' | 'setLine' | 'seat'> {
   // One after another: an answer does not say to what it is one.
   let last: Promise<unknown> = Promise.resolve()
   const order = async <T>(wanted: Order): Promise<T> => {
@@ -108,11 +126,6 @@ export async function startSimulatedBroker(): Promise<SimulatedBroker> {
     return await mine
   }
   return {
-    pid: child.pid ?? 0,
-    password,
-    url,
-    ca: ca(),
-    api: new ApiClient(url, ca(), token),
     loopDelay: async () => await order<LoopDelay>({ do: 'loop-delay' }),
     holdings: async () => await order<Holdings>({ do: 'holdings' }),
     setLine: async (host, up) => {
@@ -121,8 +134,6 @@ export async function startSimulatedBroker(): Promise<SimulatedBroker> {
     seat: async (host, machine, viewers) => {
       await order({ do: 'seat', host, machine, viewers })
     },
-    database: join(directory, 'data', 'berth.sqlite'),
-    stop,
   }
 }
 

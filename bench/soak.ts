@@ -141,7 +141,7 @@ function inWords(figures: Figures): string {
   )
 }
 
-function report(early: Figures, late: Figures, lost: number): Report {
+function comparisonsOf(early: Figures, late: Figures): Comparison[] {
   const grown = (
     what: string,
     value: (figures: Figures) => number,
@@ -167,7 +167,7 @@ function report(early: Figures, late: Figures, lost: number): Report {
       met: ratio <= MOST_ROWS_A_ROUND,
     }
   }
-  const comparisons = [
+  return [
     grown('heap and buffers', ({ heapBytes }) => heapBytes, MORE_HEAP_BYTES, mebibytes),
     grown('memory (Rss)', ({ rssBytes }) => rssBytes, MORE_RSS_BYTES, mebibytes),
     grown('handles of the event loop', ({ handles }) => handles, MORE_HANDLES),
@@ -181,6 +181,10 @@ function report(early: Figures, late: Figures, lost: number): Report {
         : grown(`rows of ${table}`, ({ rows }) => rows[table] ?? 0, MORE_ROWS),
     ),
   ]
+}
+
+function report(early: Figures, late: Figures, lost: number): Report {
+  const comparisons = comparisonsOf(early, late)
   return {
     name: 'soak',
     title:

@@ -2,52 +2,23 @@ import { Agent } from 'node:https'
 import { loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ApiClient } from '../test/support/api-client.js'
 import { until } from '../test/support/until.js'
 import { memoryOfBareConnections } from './bare-connections.js'
 import { Crowd, POLL_MS } from './crowd.js'
-import { createMachines } from './fleet-with-broker.js'
 import type { BenchOptions, Places } from './places.js'
-import { memoryOf, mebibytes, processorMs } from './processes.js'
-import { type Comparison, median, milliseconds, quantile, type Report } from './report.js'
-import {
-  addSimulatedHypervisors,
-  inTurn,
-  type LoopDelay,
-  type SimulatedBroker,
-  startSimulatedBroker,
-} from './simulated-place.js'
+import { memoryOf, processorMs } from './processes.js'
+import { milliseconds, type Report } from './report.js'
+import { inTurn, type SimulatedBroker, startSimulatedBroker } from './simulated-place.js'
 import { ThinClientStandIn } from './thin-client-stand-in.js'
+import { clientsXml, makeMachines } from './waiting-machines.js'
+import { LOST_ONE_IN, type Seen, waitingReport } from './waiting-report.js'
 
-const MOST_SHARE = 0.08
-const MOST_MEMORY_BYTES = 500 * 1_048_576
-const MOST_FIRST_MS = 40_000
-const MOST_ONE_MS = 200
-const MOST_ALL_MS = 5_000
-const MOST_LOOP_P99_MS = 50
-const MOST_LOOP_MAX_MS = 500
-/** Of so many first answers one is lost. */
-const LOST_ONE_IN = 3
 /** Devices sit at many addresses, and questions are limited for each; Linux answers on all of 127.0.0.0/8. */
 const DEVICES_AN_ADDRESS = 100
-const MACHINES_A_HOST = 500
 /** The share that waits at any moment: between two polls each rests for half a second. */
 const WAITING = 0.97
 /** How long others are watched after a change that does not concern them. */
 const WATCH_MS = 5_000
-
-interface Seen {
-  readonly firstMs: number
-  readonly lockedOut: number
-  readonly share: number
-  readonly one: { readonly toldMs: number; readonly others: number }
-  readonly toldMs: readonly number[]
-  readonly rssBytes: number
-  readonly bareBytes: number
-  readonly lost: number
-  readonly loop: Readonly<Record<'first contact' | 'quiet' | 'one' | 'all', LoopDelay>>
-  readonly load: number
-}
 
 /**
  * Thin clients that wait for a machine in maintenance: what the broker does while nothing happens,
@@ -70,7 +41,10 @@ export async function measureWaiting(
     })
     await makeMachines(broker.api, count)
     await broker.api.put('/clients-xml', { text: clientsXml(count) })
-    return report(count, quietMs, { ...(await watch(broker, count, quietMs, log)), bareBytes })
+    return waitingReport(count, quietMs, {
+      ...(await watch(broker, count, quietMs, log)),
+      bareBytes,
+    })
   } finally {
     await broker.stop()
   }
@@ -106,14 +80,13 @@ async function watch(
     const loopOne = await broker.loopDelay()
     const toldMs = await tellAll(broker, crowd, count)
     const loopAll = await broker.loopDelay()
-    const { rssBytes } = memoryOf(broker.pid)
     return {
       firstMs: first.ms,
       lockedOut: first.lockedOut,
       share,
       one,
       toldMs,
-      rssBytes,
+      rssBytes: memoryOf(broker.pid).rssBytes,
       lost: crowd.lost,
       loop: { 'first contact': loopFirst, quiet: loopQuiet, one: loopOne, all: loopAll },
       load: loadavg()[0] ?? 0,
@@ -122,88 +95,6 @@ async function watch(
     crowd.stop()
     agent.destroy()
   }
-}
-
-function report(count: number, quietMs: number, seen: Seen): Report {
-  const { share, one, toldMs, firstMs, lockedOut, rssBytes, bareBytes, lost, loop, load } = seen
-  const allMs = quantile(toldMs, 1)
-  return {
-    name: 'waiting',
-    title: `${count} waiting thin clients`,
-    samples: {
-      share,
-      oneMs: one.toldMs,
-      others: one.others,
-      toldMs,
-      firstMs,
-      lockedOut,
-      rssBytes,
-      bareBytes,
-      lost,
-      load,
-      ...Object.fromEntries(
-        Object.entries(loop).map(([when, { p50, p99, max }]) => [`loop ${when}`, [p50, p99, max]]),
-      ),
-    },
-    note:
-      'Simulated thin clients, each with its own key, its own line in clients.xml and its own ' +
-      `connection, wait in long polls of ${POLL_MS / 1_000} s for machines in maintenance on ` +
-      'simulated hypervisors; the clients are one process on the same machine, whose load ' +
-      `was ${load.toFixed(1)} at the end. A change is counted from the beginning of the upload ` +
-      'of the whole file until the device has its answer. The other side of the memory is a ' +
-      'server of Node alone that holds as many requests over TLS and does nothing else.',
-    comparisons: [
-      line(
-        `processor of the broker while nothing happens, over ${quietMs / 1_000} s`,
-        `${(share * 100).toFixed(1)} % of a core`,
-        `≤ ${MOST_SHARE * 100} %`,
-        share <= MOST_SHARE,
-      ),
-      line(
-        'a change of clients.xml that concerns one device reaches it',
-        milliseconds(one.toldMs),
-        `≤ ${milliseconds(MOST_ONE_MS)}`,
-        one.toldMs <= MOST_ONE_MS,
-      ),
-      line('others that it wakes', String(one.others), '0', one.others === 0),
-      line(
-        'one that concerns all is told to half, to all',
-        `${milliseconds(median(toldMs))}, ${milliseconds(allMs)}`,
-        `≤ ${milliseconds(MOST_ALL_MS)}`,
-        allMs <= MOST_ALL_MS,
-      ),
-      line(
-        `first contact of all, a key for each, while one answer in ${LOST_ONE_IN} is lost`,
-        milliseconds(firstMs),
-        `≤ ${milliseconds(MOST_FIRST_MS)}`,
-        firstMs <= MOST_FIRST_MS,
-      ),
-      line('locked out by a lost answer', String(lockedOut), '0', lockedOut === 0),
-      line('connections that were lost', String(lost), '0', lost === 0),
-      {
-        ...line(
-          'memory of the broker with all connections (Rss)',
-          mebibytes(rssBytes),
-          `≤ ${mebibytes(MOST_MEMORY_BYTES)}`,
-          rssBytes <= MOST_MEMORY_BYTES,
-        ),
-        otherSide: mebibytes(bareBytes),
-        ratio: rssBytes / bareBytes,
-      },
-      ...Object.entries(loop).map(([when, { p50, p99, max }]) =>
-        line(
-          `event loop late, ${when} (p50, p99, max)`,
-          [p50, p99, max].map(milliseconds).join(', '),
-          `p99 ≤ ${MOST_LOOP_P99_MS}, max ≤ ${MOST_LOOP_MAX_MS} ms`,
-          p99 <= MOST_LOOP_P99_MS && max <= MOST_LOOP_MAX_MS,
-        ),
-      ),
-    ],
-  }
-}
-
-function line(what: string, berth: string, target: string, met: boolean): Comparison {
-  return { what, berth, otherSide: '', ratio: null, target, met }
 }
 
 const QUICK_MS = 200
@@ -298,49 +189,4 @@ async function tellAll(broker: SimulatedBroker, crowd: Crowd, count: number): Pr
     what: 'every thin client was told',
   })
   return [...told.values()]
-}
-
-/**
- * `shift`: how many machines further on each finds its own; `other`: the device that goes one
- * further than the rest.
- */
-function clientsXml(count: number, shift = 0, other = -1): string {
-  const machines = machinesFor(count)
-  const devices = Array.from({ length: count }, (_, number) => {
-    const { mac } = new ThinClientStandIn({ url: '', agent: new Agent(), number })
-    const machine = 1 + ((number + shift + (number === other ? 1 : 0)) % machines)
-    return `<client mac="${mac}"><protocol>SPICE</protocol><machine-name>w-${machine}</machine-name></client>`
-  })
-  return `<thin-clients>${devices.join('\n')}</thin-clients>`
-}
-
-function machinesFor(count: number): number {
-  return Math.ceil(count / 10)
-}
-
-async function makeMachines(api: ApiClient, count: number): Promise<void> {
-  const machines = machinesFor(count)
-  const hypervisors = await addSimulatedHypervisors(
-    api,
-    Math.max(2, Math.ceil(machines / MACHINES_A_HOST)),
-  )
-  await createMachines(api, {
-    name: 'w-golden',
-    type: 'source',
-    hypervisors: hypervisors.slice(0, 1),
-  })
-  await createMachines(api, {
-    name: 'w-base',
-    type: 'initial',
-    parent: 'w-golden',
-    hypervisors: hypervisors.slice(0, 1),
-  })
-  await createMachines(api, {
-    name: 'w-{n}',
-    count: machines,
-    type: 'vdi',
-    parent: 'w-base',
-    hypervisors,
-  })
-  await api.put('/machines/w-base/maintenance', { on: true, reason: 'They wait', children: true })
 }

@@ -1,3 +1,5 @@
+import { createParser } from 'eventsource-parser'
+
 export interface ServerSentEvent {
   readonly event: string
   readonly data: string
@@ -8,31 +10,26 @@ const LONGEST_EVENT = 16 * 1024 * 1024
 
 /**
  * Reads `event:` and `data:` of a text/event-stream (WHATWG HTML, 9.2). Comments, ids and retry
- * times are of no use here and skipped.
+ * times are of no use here and skipped. Throws when an event is longer than 16 MiB.
  */
 export async function* readServerSentEvents(
   chunks: AsyncIterable<string>,
 ): AsyncGenerator<ServerSentEvent> {
-  let rest = ''
-  let event = ''
-  let data: string[] = []
+  let arrived: ServerSentEvent[] = []
+  let isTooLong = false
+  const parser = createParser({
+    maxBufferSize: LONGEST_EVENT,
+    onEvent: ({ event = 'message', data }) => {
+      arrived.push({ event, data })
+    },
+    onError: ({ type }) => {
+      isTooLong ||= type === 'max-buffer-size-exceeded'
+    },
+  })
   for await (const chunk of chunks) {
-    rest += chunk
-    if (rest.length > LONGEST_EVENT) throw new Error('an event is longer than 16 MiB')
-    const lines = rest.split(/\r\n|\n|\r(?!$)/)
-    rest = lines.pop() ?? ''
-    for (const line of lines) {
-      if (line === '') {
-        if (data.length > 0)
-          yield { event: event === '' ? 'message' : event, data: data.join('\n') }
-        event = ''
-        data = []
-      } else if (line.startsWith('event:')) event = valueOf(line)
-      else if (line.startsWith('data:')) data.push(valueOf(line))
-    }
+    parser.feed(chunk)
+    if (isTooLong) throw new Error('an event is longer than 16 MiB')
+    yield* arrived
+    arrived = []
   }
-}
-
-function valueOf(line: string): string {
-  return line.slice(line.indexOf(':') + 1).replace(/^ /, '')
 }

@@ -1,33 +1,18 @@
 import { ORDER_KINDS } from '../broker/api/device-orders.js'
-import type {
-  AskAnswer,
-  Console,
-  ReportRequest,
-  ViewerOptions,
-} from '../broker/api/thin-clients.js'
+import type { AskAnswer } from '../broker/api/thin-clients.js'
 import { BrokerTrouble } from './broker-client.js'
 import { BrokerLink } from './broker-link.js'
 import type { RunCommand } from './command-line.js'
 import { VERSION, deviceName, macsOf, readInterfaces } from './device.js'
-import { MissingProgram, chooseDisplay, placeViewer } from './display.js'
 import type { Log } from './log.js'
-import {
-  type Notice,
-  noticeHindrance,
-  showNotice,
-  type ShownNotice,
-  type ViewerDisplay,
-  WARNING_SECONDS,
-} from './notice.js'
-import { OrderTaker, type Outcome } from './orders.js'
+import { OrderTaker } from './orders.js'
 import { PersonalScreen } from './personal-screen.js'
-import { type AgentEvent, type State, type Step, firstState, nextStep } from './policy.js'
+import type { AgentEvent, State, Step } from './policy-contract.js'
+import { firstState, nextStep } from './policy.js'
 import { findProgram } from './programs.js'
 import type { Screen } from './screen.js'
 import { SettingsFault, type SystemFiles } from './setup.js'
-import { type RunningViewer, runViewer } from './viewer-process.js'
-import { viewerCommand } from './viewers/command.js'
-import { prepareXServer } from './x-server-place.js'
+import { ViewerShow } from './viewer-show.js'
 
 export interface AgentSurroundings {
   readonly command: RunCommand
@@ -39,12 +24,6 @@ export interface AgentSurroundings {
   readonly random: () => number
 }
 
-interface ShownViewer {
-  readonly process: RunningViewer
-  readonly showing: ReportRequest['showing']
-  readonly display: ViewerDisplay
-}
-
 /** The last words to the broker may not hold up the end of the agent for longer. */
 const LAST_REPORT_MS = 1000
 
@@ -54,10 +33,8 @@ export class Agent {
   private readonly link: BrokerLink
   private readonly personal: PersonalScreen
   private timer: NodeJS.Timeout | undefined
-  private viewer: ShownViewer | undefined
+  private readonly viewer: ViewerShow
   private readonly orders: OrderTaker
-  /** The last of each kind, over the viewer or on the display that waits for one. */
-  private readonly notices: Partial<Record<Notice['kind'], ShownNotice>> = {}
   private lastReport: Promise<void> = Promise.resolve()
   private clockOffsetMs = 0
   /** Why there was no answer to the last question; empty: there was one. */
@@ -86,12 +63,22 @@ export class Agent {
       // Times on the screen are the broker's: the clock of the device may be wrong by years.
       nowMs: () => Date.now() + this.clockOffsetMs,
     })
+    this.viewer = new ViewerShow({
+      link: this.link,
+      personal: this.personal,
+      environment: surroundings.environment,
+      log: surroundings.log,
+      find: (name) => this.find(name),
+      tell: (event) => {
+        this.handle(event)
+      },
+    })
     this.orders = new OrderTaker({
       link: this.link,
       log: surroundings.log,
       find: (name) => this.find(name),
-      showMessage: async (text, seconds) => await this.showMessage(text, seconds),
-      viewerRuns: () => this.viewer !== undefined,
+      showMessage: async (text, seconds) => await this.viewer.showMessage(text, seconds),
+      viewerRuns: () => this.viewer.showing !== null,
     })
   }
 
@@ -146,13 +133,13 @@ export class Agent {
         this.link.keepKey(step.deviceKey)
         return
       case 'launch':
-        this.launch(step.console, step.viewer)
+        this.viewer.launch(step.console, step.viewer)
         return
       case 'report':
         this.report(step)
         return
       case 'notify':
-        this.notify(step.sentence)
+        this.viewer.warn(step.sentence)
         return
       case 'obey':
         this.lastReport = Promise.all([this.lastReport, this.orders.obey(step.order)]).then(
@@ -160,7 +147,7 @@ export class Agent {
         )
         return
       case 'end-viewer':
-        this.endViewer()
+        this.viewer.end()
         return
       case 'exit':
         this.finish(step.ok)
@@ -170,10 +157,6 @@ export class Agent {
   private report(step: Extract<Step, { do: 'report' }>): void {
     if (step.showing === 'nothing') this.reportNothing()
     else void this.reportWhatRuns(step)
-  }
-
-  private endViewer(): void {
-    this.viewer?.process.end()
   }
 
   private async ask({ have, waitMs, note, ended }: Extract<Step, { do: 'ask' }>): Promise<void> {
@@ -243,7 +226,7 @@ export class Agent {
     try {
       const answer = await this.link.report({
         macs: macsOf(readInterfaces()),
-        showing: this.viewer?.showing ?? null,
+        showing: this.viewer.showing,
         waitMs,
         orders: [...ORDER_KINDS],
         ...(have === undefined ? {} : { have }),
@@ -261,96 +244,5 @@ export class Agent {
       'info',
       `Not reported: ${error instanceof Error ? error.message : String(error)}`,
     )
-  }
-
-  private notify(sentence: string): void {
-    if (this.viewer !== undefined)
-      this.showOver(
-        { kind: 'warning', text: sentence, seconds: WARNING_SECONDS },
-        this.viewer.display,
-      )
-  }
-
-  private showOver(notice: Notice, display: ViewerDisplay): ShownNotice {
-    this.notices[notice.kind]?.end()
-    const shown = showNotice(notice, display, (name) => this.find(name), this.surroundings.log)
-    this.notices[notice.kind] = shown
-    return shown
-  }
-
-  private async showMessage(text: string, seconds: number): Promise<Outcome> {
-    const { environment, log } = this.surroundings
-    const waiting = this.viewer === undefined
-    // A display of somebody else's is there also while no viewer is; the terminal of the agent may then be behind it.
-    const display =
-      this.viewer?.display ??
-      (environment.DISPLAY === undefined ? {} : { DISPLAY: environment.DISPLAY })
-    const hindrance = noticeHindrance(display, (name) => this.find(name))
-    if (waiting) {
-      this.personal.say(text, seconds)
-      log('info', `A message of an administrator: ${text}`)
-      if (hindrance !== null)
-        return { outcome: 'done', sentence: 'Shown on the screen that waits.' }
-    }
-    if (hindrance !== null)
-      return { outcome: 'refused', sentence: `Not shown over the viewer: ${hindrance}.` }
-    const opened = await this.showOver({ kind: 'message', text, seconds }, display).opened
-    if (opened)
-      return {
-        outcome: 'done',
-        sentence: waiting ? 'Shown on the screen that waits.' : 'Shown over the desktop.',
-      }
-    return { outcome: 'refused', sentence: 'The window of the message could not be opened.' }
-  }
-
-  private launch(console: Console, options: ViewerOptions): void {
-    const { log, environment } = this.surroundings
-    const settings = this.link.settings
-    const viewer = viewerCommand(console, options, settings)
-    this.personal.leaveToViewer()
-    let process: RunningViewer
-    let display: ViewerDisplay
-    try {
-      const mode = chooseDisplay(settings.display ?? 'auto', environment, (name) => this.find(name))
-      const xServer =
-        mode === 'x'
-          ? prepareXServer(
-              environment.XDG_RUNTIME_DIR ?? this.link.stateDirectory,
-              environment,
-              settings.xServerCommand,
-            )
-          : undefined
-      display = xServer
-        ? { DISPLAY: xServer.display, XAUTHORITY: xServer.authorityFile }
-        : mode === 'existing' && environment.DISPLAY
-          ? { DISPLAY: environment.DISPLAY }
-          : {}
-      process = runViewer(
-        viewer,
-        placeViewer(viewer, mode, options, (name) => this.find(name), xServer),
-        log,
-      )
-    } catch (error) {
-      const sentence =
-        error instanceof MissingProgram
-          ? error.message
-          : `The viewer ${viewer.program} cannot be started: ${error instanceof Error ? error.message : String(error)}.`
-      log('error', sentence)
-      // After the steps that follow this one, as every other event.
-      queueMicrotask(() => this.handle({ type: 'viewer-missing', sentence }))
-      return
-    }
-    log('info', `Showing ${console.title} by ${viewer.program}.`)
-    this.viewer = {
-      process,
-      display,
-      showing: { protocol: console.protocol, title: console.title.slice(0, 100) },
-    }
-    void process.ended.then((end) => {
-      this.viewer = undefined
-      for (const notice of Object.values(this.notices)) notice.end()
-      log(end.ok ? 'info' : 'warning', end.sentence)
-      this.handle({ type: 'viewer-ended', ...end })
-    })
   }
 }

@@ -61,37 +61,68 @@ export function brokerClient(
   pins: PinKeeper,
   answerMarginMs = ANSWER_MARGIN_MS,
 ): BrokerClient {
-  const agent = new PinnedAgent(broker, pins)
-  const agentForOnce = new PinnedAgent(broker, pins, false)
-  const name = formatBrokerAddress(broker)
+  const line = new BrokerLine(broker, pins)
+  const { name } = line
+  return {
+    ask: async (question, shown) => {
+      const limitMs = (question.waitMs ?? 0) + answerMarginMs
+      const reply = await line.exchange('/api/v1/thin-clients/ask', question, shown, limitMs)
+      if (reply.status !== 200) throw refusal(name, reply)
+      return line.understood(reply, checkAnswer)
+    },
+    report: async (report, shown) => {
+      const limitMs = (report.waitMs ?? 0) + answerMarginMs
+      const reply = await line.exchange('/api/v1/thin-clients/report', report, shown, limitMs)
+      if (reply.status === 204) return NOTHING_NEW
+      if (reply.status !== 200) throw refusal(name, reply)
+      return line.understood(reply, checkReportAnswer)
+    },
+    send: async (path, body, shown, check) => {
+      const reply = await line.exchange(`/api/v1/thin-clients/${path}`, body, shown, answerMarginMs)
+      if (reply.status !== 200 && reply.status !== 204) throw refusal(name, reply)
+      return line.understood(reply, check)
+    },
+    close: () => {
+      line.close()
+    },
+  }
+}
 
-  async function exchange(
-    path: string,
-    body: unknown,
-    shown: Shown,
-    timeLimitMs: number,
-  ): Promise<Reply> {
+/** The connections to one broker. All that fails is a BrokerTrouble. */
+class BrokerLine {
+  readonly name: string
+  readonly #broker: BrokerAddress
+  readonly #agent: PinnedAgent
+  readonly #agentForOnce: PinnedAgent
+
+  constructor(broker: BrokerAddress, pins: PinKeeper) {
+    this.#broker = broker
+    this.#agent = new PinnedAgent(broker, pins)
+    this.#agentForOnce = new PinnedAgent(broker, pins, false)
+    this.name = formatBrokerAddress(broker)
+  }
+
+  async exchange(path: string, body: unknown, shown: Shown, timeLimitMs: number): Promise<Reply> {
     try {
-      const once = ONCE.includes(path)
       return await post({
-        agent: once ? agentForOnce : agent,
-        broker,
+        agent: ONCE.includes(path) ? this.#agentForOnce : this.#agent,
+        broker: this.#broker,
         path,
         body: JSON.stringify(body),
         shown,
         timeLimitMs,
       })
     } catch (error) {
-      throw new BrokerTrouble(`The broker ${name} ${reasonOf(error)}.`, null, { cause: error })
+      throw new BrokerTrouble(`The broker ${this.name} ${reasonOf(error)}.`, null, { cause: error })
     }
   }
 
-  function understood<T>(reply: Reply, check: (body: unknown) => T): T {
+  understood<T>(reply: Reply, check: (body: unknown) => T): T {
     try {
       return check(reply.status === 204 ? null : parseJson(reply.text))
     } catch (error) {
       throw new BrokerTrouble(
-        `The broker ${name} is not ` +
+        `The broker ${this.name} is not ` +
           `understood: ${error instanceof BadAnswer ? error.message : 'its answer is not JSON'}.`,
         null,
         { cause: error },
@@ -99,37 +130,9 @@ export function brokerClient(
     }
   }
 
-  return {
-    ask: async (question, shown) => {
-      const reply = await exchange(
-        '/api/v1/thin-clients/ask',
-        question,
-        shown,
-        (question.waitMs ?? 0) + answerMarginMs,
-      )
-      if (reply.status !== 200) throw refusal(name, reply)
-      return understood(reply, checkAnswer)
-    },
-    report: async (report, shown) => {
-      const reply = await exchange(
-        '/api/v1/thin-clients/report',
-        report,
-        shown,
-        (report.waitMs ?? 0) + answerMarginMs,
-      )
-      if (reply.status === 204) return NOTHING_NEW
-      if (reply.status !== 200) throw refusal(name, reply)
-      return understood(reply, checkReportAnswer)
-    },
-    send: async (path, body, shown, check) => {
-      const reply = await exchange(`/api/v1/thin-clients/${path}`, body, shown, answerMarginMs)
-      if (reply.status !== 200 && reply.status !== 204) throw refusal(name, reply)
-      return understood(reply, check)
-    },
-    close: () => {
-      agent.destroy()
-      agentForOnce.destroy()
-    },
+  close(): void {
+    this.#agent.destroy()
+    this.#agentForOnce.destroy()
   }
 }
 

@@ -81,57 +81,56 @@ export function placeViewer(
   find: FindProgram,
   xServer: XServerPlace | undefined,
 ): ProcessCommand {
-  const program = need(viewer.program, find)
+  const words = [need(viewer.program, find), ...viewer.args] as const
   switch (mode) {
-    case 'existing':
-      return bound(
-        { program, args: viewer.args, environment: {}, exitCodeOn3: false, ownSession: true },
-        find,
-      )
-    // cage always spreads over all monitors: its `-m last` (one monitor only) crashes in Debian 12
-    // (cage 0.1.4, seen with remote-viewer).
-    case 'wayland':
-      return bound(
-        {
-          program: need('cage', find),
-          args: [
-            '--',
-            '/bin/sh',
-            '-c',
-            WAYLAND_SESSION,
-            'berth-wayland-session',
-            program,
-            ...viewer.args,
-          ],
-          environment: WAYLAND_ENVIRONMENT,
-          exitCodeOn3: true,
-          ownSession: true,
-        },
-        find,
-      )
-    case 'x': {
-      if (xServer === undefined) throw new MissingProgram('There is no place for an X server.')
-      const session = [
-        '/bin/sh',
-        '-c',
-        X_SESSION,
-        'berth-x-session',
-        options.resolution ?? '-',
-        options.multiMonitor ? 'all' : 'one',
-        program,
-        ...viewer.args,
-      ]
-      return bound(
-        {
-          program: need('xinit', find),
-          args: [...session, '--', ...xServerWords(xServer, find)],
-          environment: { XAUTHORITY: xServer.authorityFile },
-          exitCodeOn3: true,
-          ownSession: false,
-        },
-        find,
-      )
+    case 'existing': {
+      const [program, ...args] = words
+      return bound({ program, args, environment: {}, exitCodeOn3: false, ownSession: true }, find)
     }
+    case 'wayland':
+      return bound(inCage(words, find), find)
+    case 'x':
+      if (xServer === undefined) throw new MissingProgram('There is no place for an X server.')
+      return bound(inXServer(words, options, xServer, find), find)
+  }
+}
+
+/**
+ * cage always spreads over all monitors: its `-m last` (one monitor only) crashes in Debian 12
+ * (cage 0.1.4, seen with remote-viewer).
+ */
+function inCage(viewer: readonly string[], find: FindProgram): ProcessCommand {
+  const session = ['/bin/sh', '-c', WAYLAND_SESSION, 'berth-wayland-session', ...viewer]
+  return {
+    program: need('cage', find),
+    args: ['--', ...session],
+    environment: WAYLAND_ENVIRONMENT,
+    exitCodeOn3: true,
+    ownSession: true,
+  }
+}
+
+function inXServer(
+  viewer: readonly string[],
+  options: ViewerOptions,
+  xServer: XServerPlace,
+  find: FindProgram,
+): ProcessCommand {
+  const session = [
+    '/bin/sh',
+    '-c',
+    X_SESSION,
+    'berth-x-session',
+    options.resolution ?? '-',
+    options.multiMonitor ? 'all' : 'one',
+    ...viewer,
+  ]
+  return {
+    program: need('xinit', find),
+    args: [...session, '--', ...xServerWords(xServer, find)],
+    environment: { XAUTHORITY: xServer.authorityFile },
+    exitCodeOn3: true,
+    ownSession: false,
   }
 }
 

@@ -55,10 +55,7 @@ export function openLoginWindow(
       return
     }
     inside = socket
-    socket
-      .setEncoding('utf8')
-      .on('data', (text: Buffer | string) => onKeys(String(text)))
-      .on('error', () => undefined)
+    carryKeys(socket, onKeys)
     socket.write(page)
   })
   const close = (): void => {
@@ -70,21 +67,7 @@ export function openLoginWindow(
     place.log('warning', `The login window has no socket: ${error.message}.`),
   )
   server.listen(path, () => {
-    const [program, ...args] = boundTo(place.find, [
-      xterm,
-      ...XTERM_LOOK,
-      '-T',
-      'Berth',
-      '-e',
-      process.execPath,
-      process.argv[1] ?? '',
-      '--terminal',
-      path,
-    ])
-    child = spawn(program, args, { stdio: 'ignore', env: place.environment })
-    child.on('error', (error) =>
-      place.log('warning', `The login window cannot be opened: ${error.message}.`),
-    )
+    child = startTerminal(place, xterm, path)
     child.once('close', () => {
       close()
       onGone()
@@ -97,4 +80,31 @@ export function openLoginWindow(
     },
     close,
   }
+}
+
+function carryKeys(socket: Socket, onKeys: (text: string) => void): void {
+  socket
+    .setEncoding('utf8')
+    .on('data', (text: Buffer | string) => onKeys(String(text)))
+    .on('error', () => undefined)
+}
+
+/** This program once more, in an xterm, on the other end of the socket. */
+function startTerminal(place: WindowPlace, xterm: string, socketPath: string): ChildProcess {
+  const [program, ...args] = boundTo(place.find, [
+    xterm,
+    ...XTERM_LOOK,
+    '-T',
+    'Berth',
+    '-e',
+    process.execPath,
+    process.argv[1] ?? '',
+    '--terminal',
+    socketPath,
+  ])
+  const child = spawn(program, args, { stdio: 'ignore', env: place.environment })
+  child.on('error', (error) =>
+    place.log('warning', `The login window cannot be opened: ${error.message}.`),
+  )
+  return child
 }

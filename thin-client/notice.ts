@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import type { FindProgram } from './display.js'
 import { type Log, printable } from './log.js'
 import { XTERM_LOOK } from './login-window.js'
@@ -70,11 +70,26 @@ export function showNotice(
     log('warning', `Not shown over the viewer, since ${hindrance ?? ''}: ${text}`)
     return { opened: Promise.resolve(false), end: () => undefined }
   }
+  const words = wordsOf(xterm, { kind, text, seconds })
+  const [program, ...args] = boundTo(find, words)
+  const child = spawn(program, args, { stdio: 'ignore', env: { ...process.env, ...display } })
+  child.on('error', (error) => log('warning', `A notice cannot be shown: ${error.message}.`))
+  log('info', `Shown over the viewer: ${text}`)
+  return {
+    opened: opens(child),
+    end: () => {
+      child.kill('SIGTERM')
+    },
+  }
+}
+
+/** An xterm that shows the text and ends by itself. */
+function wordsOf(xterm: string, { kind, text, seconds }: Notice): [string, ...string[]] {
   const lines = wrapped(text, COLUMNS - 4)
   const { colours, corner } = LOOKS[kind]
   // The text is an argument of printf's %s: neither the shell nor the terminal reads anything into
   // it, and printable() leaves no control character.
-  const words: [string, ...string[]] = [
+  return [
     xterm,
     ...XTERM_LOOK,
     ...colours,
@@ -87,11 +102,11 @@ export function showNotice(
     String(seconds),
     ...lines,
   ]
-  const [program, ...args] = boundTo(find, words)
-  const child = spawn(program, args, { stdio: 'ignore', env: { ...process.env, ...display } })
-  child.on('error', (error) => log('warning', `A notice cannot be shown: ${error.message}.`))
-  log('info', `Shown over the viewer: ${text}`)
-  const opened = new Promise<boolean>((resolve) => {
+}
+
+/** Whether it is there a moment later. */
+async function opens(child: ChildProcess): Promise<boolean> {
+  return await new Promise<boolean>((resolve) => {
     const timer = setTimeout(() => resolve(true), OPENED_MS)
     const gone = (): void => {
       clearTimeout(timer)
@@ -99,10 +114,4 @@ export function showNotice(
     }
     child.once('error', gone).once('exit', gone)
   })
-  return {
-    opened,
-    end: () => {
-      child.kill('SIGTERM')
-    },
-  }
 }

@@ -10,6 +10,12 @@ import { reportError } from '../report-error.js'
 const FILE = 'YAML documents; - is standard input'
 
 export function defineApplyCommands(program: Command, invocation: Invocation): void {
+  defineApply(program, invocation)
+  defineDiff(program, invocation)
+  defineExport(program, invocation)
+}
+
+function defineApply(program: Command, invocation: Invocation): void {
   program
     .command('apply')
     .requiredOption('-f, --file <FILE>', FILE)
@@ -28,6 +34,9 @@ export function defineApplyCommands(program: Command, invocation: Invocation): v
       if (wait && result.jobs.length > 0)
         invocation.end(exitOfJobs(await followJobs(invocation.client, result.jobs)))
     })
+}
+
+function defineDiff(program: Command, invocation: Invocation): void {
   program
     .command('diff')
     .requiredOption('-f, --file <FILE>', FILE)
@@ -42,6 +51,9 @@ export function defineApplyCommands(program: Command, invocation: Invocation): v
       show(invocation, result, ['create', 'change'])
       if (result.changes.some((change) => change.action !== 'none')) invocation.end('refused')
     })
+}
+
+function defineExport(program: Command, invocation: Invocation): void {
   program
     .command('export')
     .summary('all pools as a file for "apply"')

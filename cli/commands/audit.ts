@@ -34,6 +34,12 @@ export function defineAuditCommands(program: Command, invocation: Invocation): v
         'and the one before. The broker also logs the last hash ("audit head"), so that a cut ' +
         'end shows.\nHorizon: events database. Proxmox VE: cluster log and task history.',
     )
+  defineTail(audit, invocation)
+  defineExport(audit, invocation)
+  defineVerify(audit, invocation)
+}
+
+function defineTail(audit: Command, invocation: Invocation): void {
   filters(
     audit
       .command('tail')
@@ -53,6 +59,9 @@ export function defineAuditCommands(program: Command, invocation: Invocation): v
         await goOn(invocation, query, answer.events)
       },
     )
+}
+
+function defineExport(audit: Command, invocation: Invocation): void {
   filters(
     audit
       .command('export')
@@ -68,6 +77,9 @@ export function defineAuditCommands(program: Command, invocation: Invocation): v
     ))
       process.stdout.write(part)
   })
+}
+
+function defineVerify(audit: Command, invocation: Invocation): void {
   audit
     .command('verify')
     .summary('check the chain of hashes')

@@ -30,6 +30,13 @@ export function defineClientsXmlCommands(program: Command, invocation: Invocatio
       'The file clients.xml says which thin client gets which machine.\nHorizon: ' +
         'client-to-desktop assignment, kiosk mode accounts. Proxmox VE has none.',
     )
+  defineCheck(clientsXml, invocation)
+  defineLoad(clientsXml, invocation)
+  defineShow(clientsXml, invocation)
+  defineHistory(clientsXml, invocation)
+}
+
+function defineCheck(clientsXml: Command, invocation: Invocation): void {
   clientsXml
     .command('check')
     .argument('<FILE>', FILE)
@@ -47,6 +54,9 @@ export function defineClientsXmlCommands(program: Command, invocation: Invocatio
       showCheck(invocation, file, answer, answer.accepted ? 'good' : 'refused')
       if (!answer.accepted) invocation.end('refused')
     })
+}
+
+function defineLoad(clientsXml: Command, invocation: Invocation): void {
   clientsXml
     .command('load')
     .argument('<FILE>', FILE)
@@ -69,6 +79,9 @@ export function defineClientsXmlCommands(program: Command, invocation: Invocatio
         invocation.end(error.exit)
       }
     })
+}
+
+function defineShow(clientsXml: Command, invocation: Invocation): void {
   clientsXml
     .command('show')
     .argument('[VERSION]', 'an earlier text, by its number in the history')
@@ -101,7 +114,6 @@ export function defineClientsXmlCommands(program: Command, invocation: Invocatio
       for (const fault of state.faults) invocation.say(detailLine(fault, state.path))
       invocation.output.raw(state.text)
     })
-  defineHistory(clientsXml, invocation)
 }
 
 function defineHistory(clientsXml: Command, invocation: Invocation): void {

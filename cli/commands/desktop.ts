@@ -51,6 +51,12 @@ export function defineDesktopCommands(program: Command, invocation: Invocation):
         invocation.output.show({ machine }, () => plainLine(`released ${machine}`))
       })
   }
+  defineExtend(program, invocation)
+  defineRebuild(program, invocation)
+  defineDesktops(program, invocation)
+}
+
+function defineExtend(program: Command, invocation: Invocation): void {
   program
     .command('extend')
     .argument('<MACHINE>')
@@ -68,6 +74,9 @@ export function defineDesktopCommands(program: Command, invocation: Invocation):
         ),
       ])
     })
+}
+
+function defineRebuild(program: Command, invocation: Invocation): void {
   program
     .command('rebuild')
     .argument('<MACHINE>')
@@ -89,6 +98,9 @@ export function defineDesktopCommands(program: Command, invocation: Invocation):
       await invocation.client.sendOnly('POST', apiPath`/machines/${machine}/rebuild`)
       invocation.output.show({ machine }, () => plainLine(`rebuilding ${machine}`))
     })
+}
+
+function defineDesktops(program: Command, invocation: Invocation): void {
   program
     .command('desktops')
     .summary('who has which desktop')

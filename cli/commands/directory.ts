@@ -13,6 +13,11 @@ export function defineDirectoryCommands(program: Command, invocation: Invocation
     .description(
       "Directories that people come from. They stand in the broker's settings.\nProxmox VE: realms.",
     )
+  defineList(directory, invocation)
+  defineTest(directory, invocation)
+}
+
+function defineList(directory: Command, invocation: Invocation): void {
   directory
     .command('list')
     .summary('list directories')
@@ -30,6 +35,9 @@ export function defineDirectoryCommands(program: Command, invocation: Invocation
         answer.directories,
       )
     })
+}
+
+function defineTest(directory: Command, invocation: Invocation): void {
   directory
     .command('test')
     .argument('<USER>', 'as the person would type it')

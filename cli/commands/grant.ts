@@ -41,6 +41,12 @@ export function defineGrantCommands(program: Command, invocation: Invocation): v
         `members.\nPermissions: ${VERBS.join(', ')}; * and admin are all of them, takeConsole ` +
         `has accessConsole in it.\nProxmox VE: permissions. Horizon: entitlements.`,
     )
+  defineList(grant, invocation)
+  defineAdd(grant, invocation)
+  defineRemove(grant, invocation)
+}
+
+function defineList(grant: Command, invocation: Invocation): void {
   grant
     .command('list')
     .summary('list grants')
@@ -58,6 +64,9 @@ export function defineGrantCommands(program: Command, invocation: Invocation): v
       )
       invocation.output.list(answer, COLUMNS, answer.grants)
     })
+}
+
+function defineAdd(grant: Command, invocation: Invocation): void {
   grant
     .command('add')
     .argument('<OBJECT>', OBJECT)
@@ -73,6 +82,9 @@ export function defineGrantCommands(program: Command, invocation: Invocation): v
       const place = { ...parseObject(object), ...parseWho(who) }
       await set(invocation, place, [...new Set([...(await verbsAt(invocation, place)), ...verbs])])
     })
+}
+
+function defineRemove(grant: Command, invocation: Invocation): void {
   grant
     .command('remove')
     .argument('<OBJECT>', OBJECT)

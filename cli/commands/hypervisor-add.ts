@@ -24,6 +24,11 @@ interface AddOptions extends HypervisorSettings {
 }
 
 export function defineHypervisorAdd(hypervisor: Command, invocation: Invocation): void {
+  defineAdd(hypervisor, invocation)
+  defineInstall(hypervisor, invocation)
+}
+
+function defineAdd(hypervisor: Command, invocation: Invocation): void {
   withWait(
     withSettings(
       hypervisor
@@ -50,6 +55,9 @@ export function defineHypervisorAdd(hypervisor: Command, invocation: Invocation)
     .action(async (name: string, options: AddOptions) => {
       await add(invocation, name, options)
     })
+}
+
+function defineInstall(hypervisor: Command, invocation: Invocation): void {
   withWait(
     hypervisor
       .command('install')

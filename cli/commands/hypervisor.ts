@@ -32,6 +32,12 @@ export function defineHypervisorCommands(program: Command, invocation: Invocatio
   defineLooking(hypervisor, invocation)
   defineHypervisorCheck(hypervisor, invocation)
   defineHypervisorDrain(hypervisor, invocation)
+  defineTrust(hypervisor, invocation)
+  defineSet(hypervisor, invocation)
+  defineRemove(hypervisor, invocation)
+}
+
+function defineTrust(hypervisor: Command, invocation: Invocation): void {
   hypervisor
     .command('trust')
     .argument('<HYPERVISOR>')
@@ -44,6 +50,9 @@ export function defineHypervisorCommands(program: Command, invocation: Invocatio
     .action(async (name: string, options: { fingerprint?: string }) => {
       await trust(invocation, name, options.fingerprint)
     })
+}
+
+function defineSet(hypervisor: Command, invocation: Invocation): void {
   withSettings(hypervisor.command('set').argument('<HYPERVISOR>'))
     .summary('change settings')
     .description('Changes settings; what is not given stays.')
@@ -59,6 +68,9 @@ export function defineHypervisorCommands(program: Command, invocation: Invocatio
         await invocation.client.send('PATCH', apiPath`/hypervisors/${name}`, body, Hypervisor),
       )
     })
+}
+
+function defineRemove(hypervisor: Command, invocation: Invocation): void {
   hypervisor
     .command('remove')
     .argument('<HYPERVISOR>')
@@ -81,6 +93,13 @@ export function defineHypervisorCommands(program: Command, invocation: Invocatio
 }
 
 function defineLooking(hypervisor: Command, invocation: Invocation): void {
+  defineList(hypervisor, invocation)
+  defineShow(hypervisor, invocation)
+  defineDomains(hypervisor, invocation)
+  defineLeftovers(hypervisor, invocation)
+}
+
+function defineList(hypervisor: Command, invocation: Invocation): void {
   hypervisor
     .command('list')
     .summary('list hypervisors')
@@ -91,6 +110,9 @@ function defineLooking(hypervisor: Command, invocation: Invocation): void {
       const answer = await invocation.client.get('/hypervisors', HypervisorList)
       invocation.output.list(answer, HYPERVISOR_COLUMNS, answer.hypervisors)
     })
+}
+
+function defineShow(hypervisor: Command, invocation: Invocation): void {
   hypervisor
     .command('show')
     .argument('<HYPERVISOR>')
@@ -105,6 +127,9 @@ function defineLooking(hypervisor: Command, invocation: Invocation): void {
         await invocation.client.get(apiPath`/hypervisors/${name}`, Hypervisor),
       )
     })
+}
+
+function defineDomains(hypervisor: Command, invocation: Invocation): void {
   hypervisor
     .command('domains')
     .argument('<HYPERVISOR>')
@@ -124,6 +149,9 @@ function defineLooking(hypervisor: Command, invocation: Invocation): void {
         answer.domains,
       )
     })
+}
+
+function defineLeftovers(hypervisor: Command, invocation: Invocation): void {
   hypervisor
     .command('leftovers')
     .argument('<HYPERVISOR>')

@@ -35,6 +35,13 @@ export function defineImageCommands(program: Command, invocation: Invocation): v
     )
   defineCopy(image, invocation)
   definePopulate(image, invocation)
+  defineGenerations(image, invocation)
+  defineImport(image, invocation)
+  defineCopy(program, invocation, true)
+  definePopulate(program, invocation, true)
+}
+
+function defineGenerations(image: Command, invocation: Invocation): void {
   image
     .command('generations')
     .argument('<INITIAL>')
@@ -50,6 +57,9 @@ export function defineImageCommands(program: Command, invocation: Invocation): v
       )
       invocation.output.list(answer, COLUMNS, answer.generations)
     })
+}
+
+function defineImport(image: Command, invocation: Invocation): void {
   image
     .command('import')
     .argument('<MACHINE>')
@@ -70,8 +80,6 @@ export function defineImageCommands(program: Command, invocation: Invocation): v
       )
       await invocation.finishJob(ref, ref.job, wait)
     })
-  defineCopy(program, invocation, true)
-  definePopulate(program, invocation, true)
 }
 
 function defineCopy(parent: Command, invocation: Invocation, short = false): void {

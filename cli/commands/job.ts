@@ -27,6 +27,13 @@ export function defineJobCommands(program: Command, invocation: Invocation): voi
       "Long operations. They survive a restart of the broker; one target's failure leaves " +
         'the others done.\nHorizon: tasks of vCenter. Proxmox VE: tasks (UPID).',
     )
+  defineList(job, invocation)
+  defineShow(job, invocation)
+  defineFollow(job, invocation)
+  defineCancel(job, invocation)
+}
+
+function defineList(job: Command, invocation: Invocation): void {
   job
     .command('list')
     .summary('list jobs, the newest first')
@@ -39,6 +46,9 @@ export function defineJobCommands(program: Command, invocation: Invocation): voi
       const answer = await invocation.client.get(`/jobs${apiQuery({ ...options })}`, JobList)
       invocation.output.list(answer, COLUMNS, answer.jobs)
     })
+}
+
+function defineShow(job: Command, invocation: Invocation): void {
   job
     .command('show')
     .argument('<JOB>')
@@ -56,6 +66,9 @@ export function defineJobCommands(program: Command, invocation: Invocation): voi
         ].join('\n'),
       )
     })
+}
+
+function defineFollow(job: Command, invocation: Invocation): void {
   job
     .command('follow')
     .argument('<JOB...>')
@@ -66,6 +79,9 @@ export function defineJobCommands(program: Command, invocation: Invocation): voi
     .action(async (ids: string[]) => {
       invocation.showEnded(await followJobs(invocation.client, [...new Set(ids)]))
     })
+}
+
+function defineCancel(job: Command, invocation: Invocation): void {
   job
     .command('cancel')
     .argument('<JOB>')

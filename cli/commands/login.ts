@@ -15,7 +15,7 @@ import type { Invocation } from '../invocation.js'
 import { fieldsOf } from '../output.js'
 import { offeredPin } from '../pinned-connection.js'
 import { confirm, readSecret } from '../prompts.js'
-import { showPermissions } from './user.js'
+import { showPermissions } from './user-table.js'
 
 interface LoginOptions {
   readonly broker?: string
@@ -28,6 +28,12 @@ interface LoginOptions {
 }
 
 export function defineLoginCommands(program: Command, invocation: Invocation): void {
+  defineLogin(program, invocation)
+  defineLogout(program, invocation)
+  defineWhoami(program, invocation)
+}
+
+function defineLogin(program: Command, invocation: Invocation): void {
   program
     .command('login')
     .summary('log in to a broker and remember it')
@@ -63,6 +69,9 @@ export function defineLoginCommands(program: Command, invocation: Invocation): v
     .action(async (options: LoginOptions) => {
       await login(invocation, options)
     })
+}
+
+function defineLogout(program: Command, invocation: Invocation): void {
   program
     .command('logout')
     .summary('forget the token, at the broker too')
@@ -72,6 +81,9 @@ export function defineLoginCommands(program: Command, invocation: Invocation): v
     .action(async () => {
       await logout(invocation)
     })
+}
+
+function defineWhoami(program: Command, invocation: Invocation): void {
   program
     .command('whoami')
     .summary('show the account and token in use')

@@ -25,7 +25,12 @@ interface CreateOptions {
 }
 
 export function defineMachineCreate(machine: Command, invocation: Invocation): void {
-  machine
+  defineCreate(machine, invocation)
+  defineAdopt(machine, invocation)
+}
+
+function defineCreate(machine: Command, invocation: Invocation): void {
+  const create = machine
     .command('create')
     .argument('[NAME]', 'its name; with --count a pattern such as pc-{nn}')
     .summary('create one machine or many')
@@ -49,6 +54,19 @@ export function defineMachineCreate(machine: Command, invocation: Invocation): v
     .option('--count <N>', 'how many, 1 to 1000', parseInteger(1, 1000))
     .option('--first <N>', 'the first number (1)', parseInteger(0, 1_000_000))
     .option('--parent <MACHINE>', 'initial: its source; vdi: its initial')
+  withHardware(create)
+    .option('--discard-changes', 'virtual snapshot: changes are thrown away at power-off')
+    .option('--discard-on-reboot', 'and at a reboot')
+    .option('--no-wait', 'print the job id and do not follow it')
+    .action(async (name: string | undefined, options: CreateOptions) => {
+      const body = createBody(name, options)
+      const answer = await invocation.client.send('POST', '/machines', body, MachinesAndJob)
+      await finishMachines(invocation, answer, options.wait)
+    })
+}
+
+function withHardware(create: Command): Command {
+  return create
     .option('--memory <SIZE>', '2GiB, or MiB without a unit (2GiB)', parseMemoryMib)
     .option('--vcpus <N>', 'processors (2)', parseInteger(1, 512))
     .option(
@@ -62,21 +80,9 @@ export function defineMachineCreate(machine: Command, invocation: Invocation): v
       '--domain-xml <FILE>',
       "a domain.xml of one's own; name, uuid, disk, MAC and displays are filled in; - is standard input",
     )
-    .option('--discard-changes', 'virtual snapshot: changes are thrown away at power-off')
-    .option('--discard-on-reboot', 'and at a reboot')
-    .option('--no-wait', 'print the job id and do not follow it')
-    .action(async (name: string | undefined, options: CreateOptions) => {
-      await finishMachines(
-        invocation,
-        await invocation.client.send(
-          'POST',
-          '/machines',
-          createBody(name, options),
-          MachinesAndJob,
-        ),
-        options.wait,
-      )
-    })
+}
+
+function defineAdopt(machine: Command, invocation: Invocation): void {
   machine
     .command('adopt')
     .argument('<DOMAIN>', 'a domain that libvirt has')

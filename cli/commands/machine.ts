@@ -91,17 +91,11 @@ interface SetOptions {
 }
 
 function defineChanging(machine: Command, invocation: Invocation): void {
-  const patch = async (
-    name: string,
-    body: Record<string, unknown>,
-    wait: boolean,
-  ): Promise<void> => {
-    await finishMachines(
-      invocation,
-      await invocation.client.send('PATCH', apiPath`/machines/${name}`, body, MachinesAndJob),
-      wait,
-    )
-  }
+  defineSet(machine, invocation)
+  defineChangeType(machine, invocation)
+}
+
+function defineSet(machine: Command, invocation: Invocation): void {
   machine
     .command('set')
     .argument('<MACHINE>')
@@ -132,9 +126,12 @@ function defineChanging(machine: Command, invocation: Invocation): void {
             'usage',
             'Nothing to change; give at least one setting (berth machine set --help).',
           )
-        await patch(name, body, wait)
+        await patch(invocation, name, body, wait)
       },
     )
+}
+
+function defineChangeType(machine: Command, invocation: Invocation): void {
   machine
     .command('change-type')
     .argument('<MACHINE>')
@@ -148,9 +145,24 @@ function defineChanging(machine: Command, invocation: Invocation): void {
     .option('--no-wait', 'print the job id and do not follow it')
     .action(
       async (name: string, type: string, { parent, wait }: { parent?: string; wait: boolean }) => {
-        await patch(name, { type, parent }, wait)
+        await patch(invocation, name, { type, parent }, wait)
       },
     )
+}
+
+async function patch(
+  invocation: Invocation,
+  name: string,
+  body: Record<string, unknown>,
+  wait: boolean,
+): Promise<void> {
+  const answer = await invocation.client.send(
+    'PATCH',
+    apiPath`/machines/${name}`,
+    body,
+    MachinesAndJob,
+  )
+  await finishMachines(invocation, answer, wait)
 }
 
 interface DiscardOptions {

@@ -13,6 +13,11 @@ export function defineProviderCommands(program: Command, invocation: Invocation)
       "Login providers that people come from. They stand in the broker's settings.\nProxmox " +
         'VE: realms of the type openid.',
     )
+  defineList(provider, invocation)
+  defineTest(provider, invocation)
+}
+
+function defineList(provider: Command, invocation: Invocation): void {
   provider
     .command('list')
     .summary('list login providers')
@@ -28,6 +33,9 @@ export function defineProviderCommands(program: Command, invocation: Invocation)
         answer.providers,
       )
     })
+}
+
+function defineTest(provider: Command, invocation: Invocation): void {
   provider
     .command('test')
     .argument('[NAME]', 'the provider; needed when there are several')

@@ -1,51 +1,16 @@
 import type { Command } from 'commander'
-import type { OrderKind } from '../../broker/api/device-orders.js'
-import { OrderState } from '../../broker/api/device-orders.js'
 import {
   type AcceptRequest,
   type AssignRequest,
   Forgotten,
   ThinClient,
-  ThinClientDetail,
   ThinClientList,
 } from '../../broker/api/thin-clients.js'
 import { apiPath } from '../broker-client.js'
 import { CliError } from '../cli-error.js'
 import type { Invocation } from '../invocation.js'
-import { type Column, fieldsOf } from '../output.js'
-import { plainLine } from '../plain-text.js'
-
-const COLUMNS: ReadonlyArray<Column<ThinClient>> = [
-  ['ID', (it) => it.id],
-  ['MAC', (it) => it.mac],
-  ['ADDRESS', (it) => it.address],
-  ['HOSTNAME', (it) => it.hostname],
-  ['STATE', (it) => it.state],
-  ['PERSON', (it) => it.person],
-  ['MACHINE', (it) => it.machine],
-  [
-    'ASSIGNED',
-    (it) => it.assigned ?? (it.assignedPool === null ? null : `pool ${it.assignedPool}`),
-  ],
-  ['ACCEPTED', (it) => (it.accepted ? 'yes' : 'no')],
-  ['SHOWING', (it) => it.showing],
-  ['NAME', (it) => it.name],
-  ['LAST SEEN', (it) => (it.here ? 'now' : it.lastSeen)],
-]
-const FIELDS: ReadonlyArray<Column<ThinClient>> = [
-  ...COLUMNS.map(([title, cell]): Column<ThinClient> => [title.toLowerCase(), cell]),
-  [
-    'macs',
-    (it) =>
-      it.macs.map(({ mac, believed }) => (believed ? mac : `${mac} (not accepted)`)).join(', '),
-  ],
-  ['asks', (it) => it.askers.map(({ code, address }) => `${code} (${address})`).join(', ')],
-  ['sentence', (it) => it.sentence],
-  ['note', (it) => it.note],
-  ['version', (it) => it.version],
-  ['first seen', (it) => it.firstSeen],
-]
-const DEVICE = 'its id, name, MAC or host name'
+import { defineDeviceOrders } from './device-orders.js'
+import { DEVICE, DEVICES, findDevice, showDevice } from './device-table.js'
 
 export function defineThinClientCommands(program: Command, invocation: Invocation): void {
   const thinClient = program
@@ -56,9 +21,17 @@ export function defineThinClientCommands(program: Command, invocation: Invocatio
         'MAC that another device has: it waits for an administrator.\nHorizon: client device. ' +
         'Proxmox VE has none; the nearest is a VDI client.',
     )
-  const show = (device: ThinClient): void => {
-    invocation.output.show(device, () => fieldsOf(FIELDS, device))
-  }
+  defineList(thinClient, invocation)
+  defineShow(thinClient, invocation)
+  defineAssign(thinClient, invocation)
+  defineUnassign(thinClient, invocation)
+  defineAccept(thinClient, invocation)
+  defineRename(thinClient, invocation)
+  defineRemove(thinClient, invocation)
+  defineDeviceOrders(thinClient, invocation)
+}
+
+function defineList(thinClient: Command, invocation: Invocation): void {
   thinClient
     .command('list')
     .summary('list thin clients')
@@ -67,16 +40,22 @@ export function defineThinClientCommands(program: Command, invocation: Invocatio
     )
     .action(async () => {
       const answer = await invocation.client.get('/thin-clients', ThinClientList)
-      invocation.output.list(answer, COLUMNS, answer.thinClients)
+      invocation.output.list(answer, DEVICES, answer.thinClients)
     })
+}
+
+function defineShow(thinClient: Command, invocation: Invocation): void {
   thinClient
     .command('show')
     .argument('<DEVICE>', DEVICE)
     .summary('show a thin client')
     .description('Shows one device, with the sentence on its screen and its note of troubles.')
     .action(async (device: string) => {
-      show(await find(invocation, device))
+      showDevice(invocation, await findDevice(invocation, device))
     })
+}
+
+function defineAssign(thinClient: Command, invocation: Invocation): void {
   thinClient
     .command('assign')
     .argument('<DEVICE>', DEVICE)
@@ -90,7 +69,8 @@ export function defineThinClientCommands(program: Command, invocation: Invocatio
     .action(async (device: string, machine: string | undefined, { pool }: { pool?: string }) => {
       if ((machine === undefined) === (pool === undefined))
         throw new CliError('usage', 'Say a machine, or --pool and a pool.')
-      show(
+      showDevice(
+        invocation,
         await assign(
           invocation,
           device,
@@ -98,23 +78,20 @@ export function defineThinClientCommands(program: Command, invocation: Invocatio
         ),
       )
     })
+}
+
+function defineUnassign(thinClient: Command, invocation: Invocation): void {
   thinClient
     .command('unassign')
     .argument('<DEVICE>', DEVICE)
     .summary('take its own machine or pool away')
     .description('Takes its own machine or pool away; clients.xml decides again.')
     .action(async (device: string) => {
-      show(await assign(invocation, device, { machine: null }))
+      showDevice(invocation, await assign(invocation, device, { machine: null }))
     })
-  defineAcceptance(thinClient, invocation, show)
-  defineOrders(thinClient, invocation)
 }
 
-function defineAcceptance(
-  thinClient: Command,
-  invocation: Invocation,
-  show: (device: ThinClient) => void,
-): void {
+function defineAccept(thinClient: Command, invocation: Invocation): void {
   thinClient
     .command('accept')
     .argument('<DEVICE>', DEVICE)
@@ -129,8 +106,9 @@ function defineAcceptance(
         'nobody does, the MACs and the host name that the device says now are believed.',
     )
     .action(async (device: string, request: AcceptRequest) => {
-      const { id } = await find(invocation, device)
-      show(
+      const { id } = await findDevice(invocation, device)
+      showDevice(
+        invocation,
         await invocation.client.send(
           'POST',
           apiPath`/thin-clients/${id}/accept`,
@@ -139,6 +117,9 @@ function defineAcceptance(
         ),
       )
     })
+}
+
+function defineRename(thinClient: Command, invocation: Invocation): void {
   thinClient
     .command('rename')
     .argument('<DEVICE>', DEVICE)
@@ -146,11 +127,15 @@ function defineAcceptance(
     .summary('give a device a name')
     .description('Gives the device a name for lists and commands. It gives it no desktop.')
     .action(async (device: string, name: string) => {
-      const { id } = await find(invocation, device)
-      show(
+      const { id } = await findDevice(invocation, device)
+      showDevice(
+        invocation,
         await invocation.client.send('PATCH', apiPath`/thin-clients/${id}`, { name }, ThinClient),
       )
     })
+}
+
+function defineRemove(thinClient: Command, invocation: Invocation): void {
   thinClient
     .command('remove')
     .argument('[DEVICE]', DEVICE)
@@ -174,76 +159,11 @@ function defineAcceptance(
           invocation.say(`${forgotten} forgotten.`)
           return
         }
-        const { id } = await find(invocation, device)
+        const { id } = await findDevice(invocation, device)
         await invocation.client.sendOnly('DELETE', apiPath`/thin-clients/${id}`)
         invocation.say(`${id} is forgotten.`)
       },
     )
-}
-
-function defineOrders(thinClient: Command, invocation: Invocation): void {
-  const waits =
-    'Waits until the device has said what it did, or has not answered for two minutes; exit code 1 if it was not done.'
-  thinClient
-    .command('message')
-    .argument('<DEVICE>', DEVICE)
-    .argument('<TEXT>', 'one paragraph, at most 500 characters')
-    .option('--seconds <SECONDS>', 'how long it is shown (5 to 3600)', '60')
-    .summary('show a text on its screen')
-    .description(`Shows a text over the desktop, or on the screen that waits. ${waits}`)
-    .action(async (device: string, text: string, { seconds }: { seconds: string }) => {
-      await order(invocation, device, 'message', { text, seconds: Number(seconds) })
-    })
-  thinClient
-    .command('reconnect')
-    .argument('<DEVICE>', DEVICE)
-    .summary('close its viewer and let it ask again')
-    .description(
-      'Closes the viewer; the device asks again at once what to show. The desktop goes on, ' +
-        `and whoever is logged in stays so. ${waits}`,
-    )
-    .action(async (device: string) => {
-      await order(invocation, device, 'reconnect', {})
-    })
-  thinClient
-    .command('reboot')
-    .argument('<DEVICE>', DEVICE)
-    .summary('restart the device')
-    .description(
-      'Restarts the device itself, not the desktop that it shows, unless its setting ' +
-        `remote-reboot forbids it. ${waits}`,
-    )
-    .action(async (device: string) => {
-      await order(invocation, device, 'reboot', {})
-    })
-}
-
-const LOOK_EVERY_MS = 500
-
-async function order(
-  invocation: Invocation,
-  device: string,
-  kind: OrderKind,
-  body: object,
-): Promise<void> {
-  const { id } = await find(invocation, device)
-  const given = await invocation.client.send(
-    'POST',
-    apiPath`/thin-clients/${id}/${kind}`,
-    body,
-    OrderState,
-  )
-  let now = given
-  while (now.state === 'pending' || now.state === 'sent') {
-    await new Promise((resolve) => {
-      setTimeout(resolve, LOOK_EVERY_MS)
-    })
-    now = (await invocation.client.get(apiPath`/thin-clients/${id}`, ThinClientDetail)).orders.find(
-      (one) => one.id === given.id,
-    ) ?? { ...now, state: 'refused', sentence: 'It is not known any more.' }
-  }
-  invocation.output.show(now, () => `${now.state}: ${plainLine(now.sentence)}`)
-  if (now.state !== 'done') invocation.end('refused')
 }
 
 async function assign(
@@ -251,39 +171,11 @@ async function assign(
   device: string,
   wish: AssignRequest,
 ): Promise<ThinClient> {
-  const { id } = await find(invocation, device)
+  const { id } = await findDevice(invocation, device)
   return await invocation.client.send(
     'PUT',
     apiPath`/thin-clients/${id}/assignment`,
     wish,
     ThinClient,
   )
-}
-
-/** An id counts first; a MAC or a host name only when one device has it, since several may claim the same. */
-async function find(invocation: Invocation, text: string): Promise<ThinClient> {
-  const { thinClients } = await invocation.client.get('/thin-clients', ThinClientList)
-  const wanted = text.toLowerCase().replaceAll('-', ':')
-  const byId = thinClients.filter((device) => device.id === text)
-  const found =
-    byId.length > 0
-      ? byId
-      : thinClients.filter(
-          (device) =>
-            device.macs.some(({ mac }) => mac === wanted) ||
-            device.mac.toLowerCase() === wanted ||
-            (device.name !== '' && device.name.toLowerCase() === text.toLowerCase()) ||
-            (device.hostname !== '' && device.hostname === text),
-        )
-  if (found[0] === undefined)
-    throw new CliError(
-      'refused',
-      `There is no thin client ${text}; "berth thin-client list" shows those that have asked.`,
-    )
-  if (found.length > 1)
-    throw new CliError(
-      'refused',
-      `${text} fits ${found.length} devices; give the id of one: ${found.map((device) => device.id).join(', ')}.`,
-    )
-  return found[0]
 }

@@ -28,6 +28,12 @@ export function defineTokenCommands(program: Command, invocation: Invocation): v
     .command('token')
     .summary('keys for scripts')
     .description('Tokens let scripts use the API without a password.\nProxmox VE: API tokens.')
+  defineCreate(token, invocation)
+  defineList(token, invocation)
+  defineRevoke(token, invocation)
+}
+
+function defineCreate(token: Command, invocation: Invocation): void {
   token
     .command('create')
     .argument('<NAME>', 'what it shall be called')
@@ -57,6 +63,9 @@ export function defineTokenCommands(program: Command, invocation: Invocation): v
       )
       invocation.output.show(created, () => plainLine(created.token))
     })
+}
+
+function defineList(token: Command, invocation: Invocation): void {
   token
     .command('list')
     .summary('list tokens')
@@ -65,6 +74,9 @@ export function defineTokenCommands(program: Command, invocation: Invocation): v
       const answer = await invocation.client.get('/tokens', TokenList)
       invocation.output.list(answer, TOKENS, answer.tokens)
     })
+}
+
+function defineRevoke(token: Command, invocation: Invocation): void {
   token
     .command('revoke')
     .argument('<TOKEN>')

@@ -1,40 +1,13 @@
 import type { Command } from 'commander'
-import { Permissions, VERBS } from '../../broker/api/permissions.js'
-import { RoleList, TokenList, User, UserList } from '../../broker/api/users.js'
+import { Permissions } from '../../broker/api/permissions.js'
+import { TokenList, User, UserList } from '../../broker/api/users.js'
 import { apiPath } from '../broker-client.js'
 import { CliError } from '../cli-error.js'
 import type { Invocation } from '../invocation.js'
-import { type Column, fieldsOf, tableOf } from '../output.js'
 import { TOKENS } from './token.js'
 import { readSecret } from '../prompts.js'
+import { showPermissions, showUser, USERS } from './user-table.js'
 
-const COLUMNS: ReadonlyArray<Column<User>> = [
-  ['NAME', (it) => it.name],
-  ['ROLE', (it) => it.role],
-  ['ROLES', (it) => it.roles.map(({ role }) => role).join(',')],
-  ['FROM', (it) => it.source],
-  [
-    'STATE',
-    (it) =>
-      it.disabled
-        ? 'disabled'
-        : it.blockedUntil === null
-          ? 'ok'
-          : `blocked until ${it.blockedUntil}`,
-  ],
-  ['LAST LOGIN', (it) => it.lastLoginAt ?? 'never'],
-]
-const FIELDS: ReadonlyArray<Column<User>> = [
-  ['name', (it) => it.name],
-  ['display name', (it) => it.displayName],
-  ['role', (it) => it.role],
-  ['roles', (it) => it.roles.map(({ role, source }) => `${role} (${source})`).join(', ')],
-  ['from', (it) => it.source],
-  ['disabled', (it) => (it.disabled ? 'yes' : 'no')],
-  ['blocked until', (it) => it.blockedUntil],
-  ['created', (it) => it.createdAt],
-  ['last login', (it) => it.lastLoginAt ?? 'never'],
-]
 const PASSWORD_OPTION = [
   '--password-file <FILE>',
   'file with the password in its first line; - is standard input',
@@ -49,25 +22,39 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
         'login; "berth help words" has the roles.\nProxmox VE: users. Horizon: users and ' +
         'groups of Active Directory.',
     )
-  const show = (account: User): void => {
-    invocation.output.show(account, () => fieldsOf(FIELDS, account))
-  }
+  defineList(user, invocation)
+  defineShow(user, invocation)
+  defineTokens(user, invocation)
+  defineRevokeToken(user, invocation)
+  defineCreate(user, invocation)
+  defineChange(user, invocation)
+  defineAccountActions(user, invocation)
+  definePermissions(user, invocation)
+}
+
+function defineList(user: Command, invocation: Invocation): void {
   user
     .command('list')
     .summary('list accounts')
     .description('Lists all accounts with their roles.')
     .action(async () => {
       const answer = await invocation.client.get('/users', UserList)
-      invocation.output.list(answer, COLUMNS, answer.users)
+      invocation.output.list(answer, USERS, answer.users)
     })
+}
+
+function defineShow(user: Command, invocation: Invocation): void {
   user
     .command('show')
     .argument('<USER>')
     .summary('show an account')
     .description('Shows one account; each role with who gave it.')
     .action(async (name: string) => {
-      show(await invocation.client.get(apiPath`/users/${name}`, User))
+      showUser(invocation, await invocation.client.get(apiPath`/users/${name}`, User))
     })
+}
+
+function defineTokens(user: Command, invocation: Invocation): void {
   user
     .command('tokens')
     .argument('<USER>')
@@ -79,6 +66,9 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
       const answer = await invocation.client.get(apiPath`/users/${name}/tokens`, TokenList)
       invocation.output.list(answer, TOKENS, answer.tokens)
     })
+}
+
+function defineRevokeToken(user: Command, invocation: Invocation): void {
   user
     .command('revoke-token')
     .argument('<USER>')
@@ -89,6 +79,9 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
       await invocation.client.sendOnly('DELETE', apiPath`/users/${name}/tokens/${token}`)
       invocation.say(`${token} of ${name} is revoked.`)
     })
+}
+
+function defineCreate(user: Command, invocation: Invocation): void {
   user
     .command('create')
     .argument('<NAME>', 'up to 200 characters; @ and letters of any script are allowed')
@@ -103,7 +96,8 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
         options: { role?: string[]; displayName?: string; passwordFile?: string },
       ) => {
         const password = await newPassword(name, options.passwordFile)
-        show(
+        showUser(
+          invocation,
           await invocation.client.send(
             'POST',
             '/users',
@@ -118,6 +112,9 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
         )
       },
     )
+}
+
+function defineChange(user: Command, invocation: Invocation): void {
   user
     .command('change')
     .argument('<USER>')
@@ -136,10 +133,15 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
         }
         if (Object.keys(patch).length === 0)
           throw new CliError('usage', 'Say what to change: --disable, --enable or --display-name.')
-        show(await invocation.client.send('PATCH', apiPath`/users/${name}`, patch, User))
+        showUser(
+          invocation,
+          await invocation.client.send('PATCH', apiPath`/users/${name}`, patch, User),
+        )
       },
     )
-  defineAccountActions(user, invocation)
+}
+
+function definePermissions(user: Command, invocation: Invocation): void {
   user
     .command('permissions')
     .argument('<USER>')
@@ -157,6 +159,13 @@ export function defineUserCommands(program: Command, invocation: Invocation): vo
 }
 
 function defineAccountActions(user: Command, invocation: Invocation): void {
+  defineDelete(user, invocation)
+  definePassword(user, invocation)
+  defineUnlock(user, invocation)
+  defineLogOut(user, invocation)
+}
+
+function defineDelete(user: Command, invocation: Invocation): void {
   user
     .command('delete')
     .argument('<USER>')
@@ -168,6 +177,9 @@ function defineAccountActions(user: Command, invocation: Invocation): void {
       await invocation.client.sendOnly('DELETE', apiPath`/users/${name}`)
       invocation.say(`${name} is deleted.`)
     })
+}
+
+function definePassword(user: Command, invocation: Invocation): void {
   user
     .command('password')
     .argument('<USER>')
@@ -182,6 +194,9 @@ function defineAccountActions(user: Command, invocation: Invocation): void {
       })
       invocation.say(`${name} has a new password, and is logged out everywhere.`)
     })
+}
+
+function defineUnlock(user: Command, invocation: Invocation): void {
   user
     .command('unlock')
     .argument('<USER>')
@@ -193,6 +208,9 @@ function defineAccountActions(user: Command, invocation: Invocation): void {
       await invocation.client.sendOnly('POST', apiPath`/users/${name}/unlock`, {})
       invocation.say(`${name} can try again.`)
     })
+}
+
+function defineLogOut(user: Command, invocation: Invocation): void {
   user
     .command('log-out')
     .argument('<USER>')
@@ -202,96 +220,6 @@ function defineAccountActions(user: Command, invocation: Invocation): void {
       await invocation.client.sendOnly('POST', apiPath`/users/${name}/log-out`, {})
       invocation.say(`${name} is logged out everywhere.`)
     })
-}
-
-export function defineRoleCommands(program: Command, invocation: Invocation): void {
-  const role = program
-    .command('role')
-    .summary('roles of people')
-    .description(
-      'Roles: admin may everything, observer reads everything, user is everybody; any other ' +
-        'name is what grants make of it. Groups of a directory give roles too, by the ' +
-        'settings.\nProxmox VE: groups.',
-    )
-  role
-    .command('list')
-    .summary('list roles')
-    .description('Lists the roles that somebody has or that a grant names.')
-    .action(async () => {
-      const answer = await invocation.client.get('/roles', RoleList)
-      invocation.output.list(
-        answer,
-        [
-          ['ROLE', (it) => it.role],
-          ['USERS', (it) => (it.role === 'user' ? 'everybody' : it.users)],
-          ['GRANTS', (it) => it.grants],
-          ['MEANING', (it) => it.meaning],
-        ],
-        answer.roles,
-      )
-    })
-  const change = async (name: string, roles: (now: string[]) => string[]): Promise<void> => {
-    const account = await invocation.client.get(apiPath`/users/${name}`, User)
-    const here = account.roles.filter(({ source }) => source === 'local').map((one) => one.role)
-    const changed = await invocation.client.send(
-      'PATCH',
-      apiPath`/users/${name}`,
-      { roles: roles(here) },
-      User,
-    )
-    invocation.output.show(changed, () => fieldsOf(FIELDS, changed))
-  }
-  role
-    .command('add')
-    .argument('<USER>')
-    .argument('<ROLE...>')
-    .summary('give somebody roles')
-    .description('Gives a person roles, beside those that a directory gives.')
-    .action(async (name: string, roles: string[]) => {
-      await change(name, (now) => [...new Set([...now, ...roles])])
-    })
-  role
-    .command('remove')
-    .argument('<USER>')
-    .argument('<ROLE...>')
-    .summary('take roles away')
-    .description(
-      'Takes roles away that were given here. What a directory gives is taken away there.',
-    )
-    .action(async (name: string, roles: string[]) => {
-      await change(name, (now) =>
-        now.filter((one) => !roles.some((role) => role.toLowerCase() === one)),
-      )
-    })
-}
-
-export function showPermissions(invocation: Invocation, permissions: Permissions): void {
-  const all =
-    permissions.role === 'admin'
-      ? 'An administrator: may everything.\n'
-      : permissions.role === 'observer'
-        ? 'An observer: sees everything.\n'
-        : ''
-  const rows = permissions.objects.flatMap((object) =>
-    object.because.map((because, index) => ({
-      object: index === 0 ? `${object.kind}:${object.object}` : '',
-      verbs:
-        index === 0 ? (object.verbs.length === VERBS.length ? 'all' : object.verbs.join(',')) : '',
-      because,
-    })),
-  )
-  invocation.output.show(
-    permissions,
-    () =>
-      `${all}${tableOf(
-        [
-          ['OBJECT', (it) => it.object],
-          ['MAY', (it) => it.verbs],
-          ['BECAUSE', (it) => it.because],
-        ],
-        rows,
-      )}`,
-  )
 }
 
 async function newPassword(name: string, file: string | undefined): Promise<string> {

@@ -92,6 +92,14 @@ test('server-sent events in any pieces', async (t) => {
   t.strictSame(await read([...text]), expected)
 })
 
+test('a stream whose event never ends is given up', async (t) => {
+  const endless = async function* (): AsyncGenerator<string> {
+    for (;;) yield `data:${'x'.repeat(1024 * 1024)}\n`
+  }
+  const first = readServerSentEvents(endless()).next()
+  await t.rejects(first, /longer than 16 MiB/)
+})
+
 test('lines of progress', async (t) => {
   const at = (done: number) =>
     job({

@@ -88,6 +88,12 @@ const ONE_PLACE: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['broker/metrics.ts'],
   'cli-progress': ['cli/job-display.ts'],
   'cli-table3': ['cli/output.ts'],
+  'eventsource-parser': ['cli/server-sent-events.ts'],
+  diff: ['web/clients-xml/line-diff.ts'],
+  '@codemirror/commands': ['web/clients-xml/xml-editor.ts'],
+  '@codemirror/lang-xml': ['web/clients-xml/xml-editor.ts'],
+  '@codemirror/search': ['web/clients-xml/xml-editor.ts'],
+  '@lezer/highlight': ['web/clients-xml/xml-look.ts'],
 }
 const SEVERAL_PLACES: Readonly<
   Record<string, { readonly under: readonly string[]; readonly reason: string }>
@@ -184,6 +190,9 @@ const SEVERAL_PLACES: Readonly<
   'react-i18next': { under: ['web'], reason: 'every text of a page' },
   '@novnc/novnc': { under: ['web/console'], reason: 'the screen' },
   uplot: { under: ['web/overview'], reason: 'the charts' },
+  '@codemirror/state': { under: ['web/clients-xml'], reason: 'the editor, and what it marks' },
+  '@codemirror/view': { under: ['web/clients-xml'], reason: 'the editor, its marks, its look' },
+  '@codemirror/language': { under: ['web/clients-xml'], reason: 'the editor, and its colours' },
   ws: {
     under: ['broker/consoles', 'broker/api/byte-socket.ts', 'cli'],
     reason: 'two ends of a forwarded connection, and its wire form',

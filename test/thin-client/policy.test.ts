@@ -1,13 +1,8 @@
 import { test } from 'tap'
 import type { DeviceOrder } from '../../broker/api/device-orders.js'
 import { DEFAULT_VIEWER_OPTIONS } from '../../broker/api/thin-clients.js'
-import {
-  type AgentEvent,
-  type State,
-  type Step,
-  firstState,
-  nextStep,
-} from '../../thin-client/policy.js'
+import type { AgentEvent, State, Step } from '../../thin-client/policy-contract.js'
+import { firstState, nextStep } from '../../thin-client/policy.js'
 import { DEVICE_KEY, SPICE, ready, waiting } from './answers.js'
 
 const fresh = firstState(false)

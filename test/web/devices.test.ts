@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Browser } from 'playwright-core'
+import type { Browser, Locator } from 'playwright-core'
 import t from 'tap'
 import { ORDER_KINDS } from '../../broker/api/device-orders.js'
 import {
@@ -106,6 +106,11 @@ t.test('a message to a chosen device, by keyboard; what it says comes back by pu
   await close()
 })
 
+async function textIn(editor: Locator): Promise<string> {
+  await editor.waitFor()
+  return (await editor.locator('.cm-line').allTextContents()).join('\n')
+}
+
 t.test(
   'clients.xml: checked while typing, a fault is jumped to, the difference shown, saved; a ' +
     'change meanwhile is noticed; an old text comes back',
@@ -119,11 +124,13 @@ t.test(
     await page.getByText('"pc 9" has characters that are not accepted').waitFor()
     t.ok(await page.getByRole('button', { name: 'Save' }).isDisabled())
     await page.getByRole('button', { name: 'line 2, column 1' }).click()
-    t.equal(await page.evaluate('document.activeElement.selectionStart'), '<thin-clients>\n'.length)
+    await page.keyboard.insertText('here')
+    const jumped = file('pc 9').replace('\n', '\nhere')
+    t.equal(await textIn(text), jumped, 'one types where the fault is')
     t.same(await obstacles(page), [])
     await text.fill(file('pc-2'))
     await page.reload()
-    t.equal(await text.inputValue(), file('pc-2'), 'nothing is lost by a reload')
+    t.equal(await textIn(text), file('pc-2'), 'nothing is lost by a reload')
     await page.getByText('good, 1 entry').waitFor()
     let tell = (): void => {}
     const told = new Promise<void>((resolve) => {
@@ -156,9 +163,9 @@ t.test(
     await page.getByRole('link', { name: '2', exact: true }).click()
     await page.getByRole('button', { name: 'Take it into the editor' }).click()
     await page.waitForURL(/\/clients-xml$/)
-    t.match(await text.inputValue(), /ts\.example\.org/)
+    t.match(await textIn(text), /ts\.example\.org/)
     await page.getByRole('button', { name: 'Discard' }).click()
-    const isDiscarded = async (): Promise<boolean> => (await text.inputValue()) === file('pc-2')
+    const isDiscarded = async (): Promise<boolean> => (await textIn(text)) === file('pc-2')
     await until(isDiscarded, { withinMs: 10_000, what: 'the text of the file is back' })
     await page.reload()
     await until(isDiscarded, {
@@ -205,6 +212,43 @@ t.test(
     const trouble = page.getByRole('listitem').filter({ hasText: 'Thin client without a desktop' })
     await trouble.getByRole('link', { name: 'desk' }).click()
     await page.waitForURL(new RegExp(`/thin-clients/${device}$`))
+    t.same(faults, [])
+    await close()
+  },
+)
+
+t.test(
+  'the editor of clients.xml by the keyboard alone: found, marked, searched, left by Tab',
+  async (t) => {
+    const { page, faults, close } = await atPage('/clients-xml', { dark: true })
+    const text = page.getByRole('textbox', { name: 'Text of clients.xml' })
+    await text.fill('<thin-clients>\n<client mac="no"/>\n</thin-clients>')
+    await page.locator('.cm-line.berth-faulty').waitFor()
+    t.same(await page.locator('.cm-gutterElement.berth-faulty').allTextContents(), ['2'])
+    t.equal(await text.locator('.berth-faulty').textContent(), '<client mac="no"/>')
+    const colour = await page.evaluate(`(() => {
+      const line = document.querySelector('.berth-editor').shadowRoot.querySelector('.cm-line')
+      const colourOf = (one) => getComputedStyle(one).color
+      return colourOf(line.querySelector('span')) !== colourOf(line)
+    })()`)
+    t.ok(colour, 'the names of elements have their colour')
+    await text.focus()
+    await page.keyboard.press('Control+z')
+    t.notMatch(await textIn(text), /mac="no"/, 'undone')
+    await page.keyboard.press('Control+y')
+    t.match(await textIn(text), /mac="no"/)
+    await page.keyboard.press('Control+f')
+    const find = page.getByRole('textbox', { name: 'Find' })
+    await find.pressSequentially('mac')
+    await page.locator('.cm-searchMatch').first().waitFor()
+    t.same(await obstacles(page), [])
+    await page.keyboard.press('Escape')
+    await find.waitFor({ state: 'detached' })
+    await page.keyboard.press('Tab')
+    t.match(await page.evaluate('document.activeElement.textContent'), /^line 2/, 'Tab leaves it')
+    await page.keyboard.press('Shift+Tab')
+    t.equal(await page.evaluate('document.activeElement.className'), 'berth-editor')
+    await page.getByRole('button', { name: 'Discard' }).click()
     t.same(faults, [])
     await close()
   },

@@ -13,7 +13,7 @@ let browser: Browser
 t.before(async () => {
   broker = await office()
   browser = await startBrowser()
-  addPerson(broker, 'ann')
+  await addPerson(broker, 'ann')
   await poolOf(broker, 'class', 0)
   await poolOf(broker, 'lab', 0)
 })

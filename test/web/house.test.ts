@@ -13,7 +13,7 @@ let browser: Browser
 t.before(async () => {
   broker = await office()
   browser = await startBrowser()
-  addPerson(broker, 'ann')
+  await addPerson(broker, 'ann')
   await poolOf(broker, 'lab', 2)
   await allow(broker, 'ann', ['start', 'accessConsole'], 'lab', 'pool')
 })
@@ -168,7 +168,7 @@ t.test('the audit log is searched by the broker, exported and checked', async (t
 })
 
 t.test('a person sees nothing of the house, and an observer nothing that changes it', async (t) => {
-  addPerson(broker, 'watcher', { roles: ['observer'] })
+  await addPerson(broker, 'watcher', { roles: ['observer'] })
   for (const name of ['ann', 'watcher'])
     await broker.admin.post(`/users/${name}/password`, { newPassword: 'correct horse battery' })
   const ann = await openWindow(browser)

@@ -7,7 +7,8 @@ import { api } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
 import { ErrorAlert } from '../frame/error-state.js'
 import { useParam } from '../parts/choice-filter.js'
-import { type Column, DataTable } from '../parts/data-table.js'
+import { type ColumnPlan, useColumns } from '../parts/column.js'
+import { DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { Instant } from '../parts/when.js'
@@ -109,81 +110,89 @@ function Filters(): ReactElement {
   )
 }
 
+const COLUMNS: ReadonlyArray<ColumnPlan<AuditEvent>> = [
+  {
+    key: 'at',
+    name: (t) => t('audit.at'),
+    cell: (event) => <Instant at={event.at} />,
+    value: (event) => -event.id,
+    width: '11.5rem',
+  },
+  {
+    key: 'actor',
+    name: (t) => t('audit.actor'),
+    cell: (event) => event.actor,
+    value: (event) => event.actor,
+    wideOnly: true,
+    rank: 2,
+  },
+  {
+    key: 'action',
+    name: (t) => t('audit.action'),
+    cell: (event) => <EventButton event={event} />,
+    value: (event) => event.action,
+  },
+  {
+    key: 'object',
+    name: (t) => t('audit.object'),
+    cell: (event) => event.object,
+    value: (event) => event.object,
+    wideOnly: true,
+    rank: 1,
+  },
+  {
+    key: 'result',
+    name: (t) => t('audit.result'),
+    cell: (event) => event.result,
+    value: (event) => event.result,
+    width: '5rem',
+    wideOnly: true,
+    rank: 3,
+  },
+  {
+    key: 'address',
+    name: (t) => t('audit.address'),
+    cell: (event) => event.address,
+    value: (event) => event.address,
+    wideOnly: true,
+    rank: 4,
+  },
+  {
+    key: 'detail',
+    name: (t) => t('audit.detail'),
+    cell: (event) => <span className="berth-mono">{detailOf(event)}</span>,
+    value: detailOf,
+    wideOnly: true,
+    rank: 5,
+    width: 'minmax(8rem, 2fr)',
+  },
+]
+
+function detailOf({ detail }: AuditEvent): string {
+  const text = JSON.stringify(detail ?? {})
+  return text === '{}' ? '' : text
+}
+
+function EventButton({ event }: { event: AuditEvent }): ReactElement {
+  const [, setId] = useParam('event')
+  return (
+    <Button
+      variant="link"
+      isInline
+      onClick={() => {
+        setId(String(event.id))
+      }}
+    >
+      {event.action}
+    </Button>
+  )
+}
+
 function Table({ events }: { events: readonly AuditEvent[] }): ReactElement {
   const { t } = useTranslation()
   const [id, setId] = useParam('event')
   const shown = events.find((event) => String(event.id) === id)
-  const detail = (event: AuditEvent): string =>
-    event.detail === null || event.detail === undefined || JSON.stringify(event.detail) === '{}'
-      ? ''
-      : JSON.stringify(event.detail)
-  const columns: ReadonlyArray<Column<AuditEvent>> = [
-    {
-      key: 'at',
-      name: t('audit.at'),
-      cell: (event) => <Instant at={event.at} />,
-      value: (event) => -event.id,
-      width: '11.5rem',
-    },
-    {
-      key: 'actor',
-      name: t('audit.actor'),
-      cell: (event) => event.actor,
-      value: (event) => event.actor,
-      wideOnly: true,
-      rank: 2,
-    },
-    {
-      key: 'action',
-      name: t('audit.action'),
-      cell: (event) => (
-        <Button
-          variant="link"
-          isInline
-          onClick={() => {
-            setId(String(event.id))
-          }}
-        >
-          {event.action}
-        </Button>
-      ),
-      value: (event) => event.action,
-    },
-    {
-      key: 'object',
-      name: t('audit.object'),
-      cell: (event) => event.object,
-      value: (event) => event.object,
-      wideOnly: true,
-      rank: 1,
-    },
-    {
-      key: 'result',
-      name: t('audit.result'),
-      cell: (event) => event.result,
-      value: (event) => event.result,
-      width: '5rem',
-      wideOnly: true,
-      rank: 3,
-    },
-    {
-      key: 'address',
-      name: t('audit.address'),
-      cell: (event) => event.address,
-      value: (event) => event.address,
-      wideOnly: true,
-      rank: 4,
-    },
-    {
-      key: 'detail',
-      name: t('audit.detail'),
-      cell: (event) => <span className="berth-mono">{detail(event)}</span>,
-      value: detail,
-      wideOnly: true,
-      rank: 5,
-      width: 'minmax(8rem, 2fr)',
-    },
-  ]
+  const columns = useColumns(COLUMNS)
   return (
     <>
       {shown && (

@@ -1,17 +1,23 @@
 import { Alert, Button } from '@patternfly/react-core'
-import { type ReactElement, useState } from 'react'
+import { type ReactElement, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Link, useLocation, useNavigate } from 'react-router'
-import type { ClientsXmlState } from '../../broker/api/clients-xml.js'
+import { Link } from 'react-router'
+import type { ClientsXmlState, Fault } from '../../broker/api/clients-xml.js'
 import type { Session } from '../../broker/api/users.js'
 import { useGet } from '../api/queries.js'
 import { ErrorAlert } from '../frame/error-state.js'
+import { lazyPart } from '../frame/lazy-part.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { StateLabel } from '../parts/state-label.js'
-import { useCheck, useDraft } from './draft.js'
+import { type Editing, type Result, resultOf, useCheck, useEditing } from './draft.js'
 import { SaveDialogue } from './save-dialogue.js'
-import { TextEditor } from './text-editor.js'
+
+// As large as all other pages of the house together: it comes when the text is looked at.
+const TextEditor = lazyPart(async () => (await import('./text-editor.js')).TextEditor)
+
+/** The same at each time, so that the editor sees that nothing is new. */
+const NO_FAULTS: readonly Fault[] = []
 
 /** The file that says which device gets what: checked while one types, compared before it is saved. */
 export function ClientsXml({ session }: { session: Session }): ReactElement {
@@ -33,102 +39,106 @@ export function ClientsXml({ session }: { session: Session }): ReactElement {
 }
 
 function Editor({ state, admin }: { state: ClientsXmlState; admin: boolean }): ReactElement {
-  const { t } = useTranslation()
-  const [draft, setDraft] = useDraft()
-  const navigate = useNavigate()
-  const restored = (useLocation().state as { text?: string } | null)?.text
+  const editing = useEditing(state)
   const [saving, setSaving] = useState(false)
-  const fromHistory =
-    restored !== undefined && draft === null
-      ? { base: state.text, etag: state.etag, text: restored }
-      : null
-  const now = draft ?? fromHistory
-  const text = now?.text ?? state.text
+  const { draft, text } = editing
   const checked = useCheck(text)
-  const changed = now !== null && now.text !== state.text
-  const type = (next: string): void => {
-    setDraft({ base: now?.base ?? state.text, etag: now?.etag ?? state.etag, text: next })
-  }
-  const drop = (): void => {
-    setDraft(null)
-    // What was taken from the history would be the draft again after a reload.
-    void navigate('.', { replace: true, state: null })
-  }
-  const good = checked?.of === text && checked.answer?.accepted === true
+  const result = resultOf(text, checked)
   return (
     <>
-      {changed && now.etag !== state.etag && (
-        <Alert
-          isInline
-          variant="warning"
-          title={t('clientsXml.meanwhile')}
-          actionLinks={
-            <>
-              <Button
-                variant="link"
-                isInline
-                onClick={() => {
-                  setDraft({ ...now, base: state.text, etag: state.etag })
-                }}
-              >
-                {t('clientsXml.mineOverTheirs')}
-              </Button>{' '}
-              <Button variant="link" isInline onClick={drop}>
-                {t('clientsXml.takeTheirs')}
-              </Button>
-            </>
-          }
-        />
-      )}
+      {editing.isOvertaken && <Overtaken editing={editing} />}
       <ErrorAlert error={checked?.error ?? null} />
       <div className="berth-filters">
         <span role="status">
-          {checked?.of !== text ? (
-            <StateLabel feeling="busy">{t('clientsXml.checking')}</StateLabel>
-          ) : good ? (
-            <StateLabel feeling="good">
-              {t('clientsXml.good', { count: checked.answer?.clients ?? 0 })}
-            </StateLabel>
-          ) : (
-            <StateLabel feeling="bad">
-              {t('clientsXml.bad', {
-                count:
-                  checked.answer?.faults.filter(({ severity }) => severity === 'error').length ?? 0,
-              })}
-            </StateLabel>
-          )}
+          <CheckResult result={result} />
         </span>
-        {admin && (
-          <Button
-            isDisabled={!changed || !good}
-            onClick={() => {
-              setSaving(true)
-            }}
-          >
-            {t('clientsXml.save')}
-          </Button>
-        )}
-        {changed && (
-          <Button variant="link" onClick={drop}>
-            {t('clientsXml.discard')}
-          </Button>
-        )}
+        <Buttons
+          editing={editing}
+          admin={admin}
+          good={result.is === 'good'}
+          save={() => {
+            setSaving(true)
+          }}
+        />
       </div>
-      <TextEditor
-        text={text}
-        onChange={type}
-        faults={checked?.answer?.faults ?? []}
-        readOnly={!admin}
-      />
-      {saving && now && (
+      <Suspense fallback={<div className="berth-editor" />}>
+        <TextEditor
+          text={text}
+          onChange={editing.type}
+          faults={checked?.answer?.faults ?? NO_FAULTS}
+          readOnly={!admin}
+        />
+      </Suspense>
+      {saving && draft && (
         <SaveDialogue
-          draft={now}
+          draft={draft}
           before={state.text}
-          saved={drop}
+          saved={editing.drop}
           close={() => {
             setSaving(false)
           }}
         />
+      )}
+    </>
+  )
+}
+
+/** Somebody else saved while one typed: theirs or mine. */
+function Overtaken({ editing }: { editing: Editing }): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Alert
+      isInline
+      variant="warning"
+      title={t('clientsXml.meanwhile')}
+      actionLinks={
+        <>
+          <Button variant="link" isInline onClick={editing.overwrite}>
+            {t('clientsXml.mineOverTheirs')}
+          </Button>{' '}
+          <Button variant="link" isInline onClick={editing.drop}>
+            {t('clientsXml.takeTheirs')}
+          </Button>
+        </>
+      }
+    />
+  )
+}
+
+function CheckResult({ result }: { result: Result }): ReactElement {
+  const { t } = useTranslation()
+  if (result.is === 'checking')
+    return <StateLabel feeling="busy">{t('clientsXml.checking')}</StateLabel>
+  return result.is === 'good' ? (
+    <StateLabel feeling="good">{t('clientsXml.good', { count: result.clients })}</StateLabel>
+  ) : (
+    <StateLabel feeling="bad">{t('clientsXml.bad', { count: result.errors })}</StateLabel>
+  )
+}
+
+function Buttons({
+  editing: { isChanged, drop },
+  admin,
+  good,
+  save,
+}: {
+  editing: Editing
+  admin: boolean
+  good: boolean
+  save: () => void
+}): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
+      {admin && (
+        <Button isDisabled={!isChanged || !good} onClick={save}>
+          {t('clientsXml.save')}
+        </Button>
+      )}
+      {isChanged && (
+        <Button variant="link" onClick={drop}>
+          {t('clientsXml.discard')}
+        </Button>
       )}
     </>
   )

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react'
-import type { ClientsXmlCheck } from '../../broker/api/clients-xml.js'
+import { useLocation, useNavigate } from 'react-router'
+import type { ClientsXmlCheck, ClientsXmlState } from '../../broker/api/clients-xml.js'
 import { api, ApiError } from '../api/client.js'
 
 /** What somebody has typed and not saved; `base`: the text that they began with, and its name. */
@@ -13,7 +14,7 @@ const KEPT = 'berth-clients-xml'
 const REST_MS = 400
 
 /** Outlives a reload of this window, and nothing else. */
-export function useDraft(): [Draft | null, (draft: Draft | null) => void] {
+function useDraft(): [Draft | null, (draft: Draft | null) => void] {
   const [draft, setDraft] = useState<Draft | null>(
     () => JSON.parse(sessionStorage.getItem(KEPT) ?? 'null') as Draft | null,
   )
@@ -23,6 +24,47 @@ export function useDraft(): [Draft | null, (draft: Draft | null) => void] {
     setDraft(next)
   }
   return [draft, keep]
+}
+
+export interface Editing {
+  /** What is in the editor. */
+  readonly text: string
+  readonly draft: Draft | null
+  readonly isChanged: boolean
+  /** The file was saved by somebody else after the draft was begun. */
+  readonly isOvertaken: boolean
+  type(text: string): void
+  /** Goes back to the file. */
+  drop(): void
+  /** Keeps the draft, which will replace what was saved meanwhile. */
+  overwrite(): void
+}
+
+/** The draft upon the file: what was kept, or what is restored from the history. */
+export function useEditing({ text: saved, etag }: ClientsXmlState): Editing {
+  const [kept, setDraft] = useDraft()
+  const navigate = useNavigate()
+  const restored = (useLocation().state as { text?: string } | null)?.text
+  const fromHistory = restored === undefined ? null : { base: saved, etag, text: restored }
+  const draft = kept ?? fromHistory
+  const isChanged = draft !== null && draft.text !== saved
+  return {
+    text: draft?.text ?? saved,
+    draft,
+    isChanged,
+    isOvertaken: isChanged && draft.etag !== etag,
+    type: (text) => {
+      setDraft({ base: draft?.base ?? saved, etag: draft?.etag ?? etag, text })
+    },
+    drop: () => {
+      setDraft(null)
+      // What was taken from the history would be the draft again after a reload.
+      void navigate('.', { replace: true, state: null })
+    },
+    overwrite: () => {
+      if (draft) setDraft({ ...draft, base: saved, etag })
+    },
+  }
 }
 
 export interface Checked {
@@ -57,4 +99,17 @@ export function useCheck(text: string): Checked | null {
     }
   }, [text])
   return checked
+}
+
+export type Result =
+  | { readonly is: 'checking' }
+  | { readonly is: 'good'; readonly clients: number }
+  | { readonly is: 'bad'; readonly errors: number }
+
+/** What is known of this text; what was said of an earlier one is nothing. Pure. */
+export function resultOf(text: string, checked: Checked | null): Result {
+  if (checked?.of !== text) return { is: 'checking' }
+  const { accepted = false, clients = 0, faults = [] } = checked.answer ?? {}
+  if (accepted) return { is: 'good', clients: clients ?? 0 }
+  return { is: 'bad', errors: faults.filter(({ severity }) => severity === 'error').length }
 }

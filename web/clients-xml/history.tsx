@@ -1,4 +1,5 @@
 import { Button } from '@patternfly/react-core'
+import type { TFunction } from 'i18next'
 import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate, useParams } from 'react-router'
@@ -10,41 +11,46 @@ import type {
 import type { Session } from '../../broker/api/users.js'
 import { path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
-import { type Column, DataTable } from '../parts/data-table.js'
+import { type ColumnPlan, useColumns } from '../parts/column.js'
+import { DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { Instant } from '../parts/when.js'
 import { DiffView } from './diff-view.js'
 
+function byOf({ by }: Pick<ClientsXmlVersion, 'by'>, t: TFunction): string {
+  return by === 'file' ? t('clientsXml.byFile') : by
+}
+
+const COLUMNS: ReadonlyArray<ColumnPlan<ClientsXmlVersion>> = [
+  {
+    key: 'id',
+    name: (t) => t('clientsXml.version'),
+    cell: ({ id }) => <Link to={`/clients-xml/history/${id}`}>{id}</Link>,
+    value: ({ id }) => -id,
+    width: '7rem',
+  },
+  {
+    key: 'at',
+    name: (t) => t('clientsXml.at'),
+    cell: ({ at }) => <Instant at={at} />,
+    value: ({ at }) => at,
+  },
+  { key: 'by', name: (t) => t('clientsXml.by'), cell: byOf, value: byOf },
+  {
+    key: 'clients',
+    name: (t) => t('clientsXml.clients'),
+    cell: ({ clients }) => String(clients),
+    value: ({ clients }) => clients,
+    width: '8rem',
+  },
+]
+
 /** The last texts that were in force. */
 export function ClientsXmlHistoryPage(): ReactElement {
   const { t } = useTranslation()
   const history = useGet<{ versions: ClientsXmlVersion[] }>('/clients-xml/history', ['clients-xml'])
-  const by = (version: ClientsXmlVersion): string =>
-    version.by === 'file' ? t('clientsXml.byFile') : version.by
-  const columns: ReadonlyArray<Column<ClientsXmlVersion>> = [
-    {
-      key: 'id',
-      name: t('clientsXml.version'),
-      cell: ({ id }) => <Link to={`/clients-xml/history/${id}`}>{id}</Link>,
-      value: ({ id }) => -id,
-      width: '7rem',
-    },
-    {
-      key: 'at',
-      name: t('clientsXml.at'),
-      cell: ({ at }) => <Instant at={at} />,
-      value: ({ at }) => at,
-    },
-    { key: 'by', name: t('clientsXml.by'), cell: by, value: by },
-    {
-      key: 'clients',
-      name: t('clientsXml.clients'),
-      cell: ({ clients }) => String(clients),
-      value: ({ clients }) => clients,
-      width: '8rem',
-    },
-  ]
+  const columns = useColumns(COLUMNS)
   return (
     <>
       <PageHead
@@ -94,7 +100,7 @@ export function ClientsXmlVersionPage({ session }: { session: Session }): ReactE
             ]}
             about={
               <>
-                <Instant at={then.at} />, {then.by === 'file' ? t('clientsXml.byFile') : then.by}
+                <Instant at={then.at} />, {byOf(then, t)}
               </>
             }
           >

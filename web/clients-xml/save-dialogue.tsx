@@ -17,18 +17,15 @@ import { ErrorAlert } from '../frame/error-state.js'
 import { DiffView } from './diff-view.js'
 import type { Draft } from './draft.js'
 
+interface SaveDialogueProps {
+  readonly draft: Draft
+  readonly before: string
+  readonly saved: () => void
+  readonly close: () => void
+}
+
 /** What changes in the file, and at which devices, before it is in force. */
-export function SaveDialogue({
-  draft,
-  before,
-  saved,
-  close,
-}: {
-  draft: Draft
-  before: string
-  saved: () => void
-  close: () => void
-}): ReactElement {
+export function SaveDialogue({ draft, before, saved, close }: SaveDialogueProps): ReactElement {
   const { t } = useTranslation()
   const id = useId()
   const check = useQuery<ClientsXmlCheck, ApiError>({

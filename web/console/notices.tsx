@@ -6,6 +6,14 @@ import type { Screen as Ticket } from '../../broker/api/consoles.js'
 import type { Session } from '../../broker/api/users.js'
 import { EndingBanner } from '../desktops/ending.js'
 
+interface NoticesProps {
+  readonly machine: string
+  readonly watchers: readonly string[]
+  readonly viewOnly: boolean
+  readonly taken: Ticket['taken'] | null
+  readonly session: Session
+}
+
 /**
  * What the person before the screen must know: that it is taken soon, that somebody looks, that they
  * only look themselves, whose screen they have taken.
@@ -16,13 +24,7 @@ export function Notices({
   viewOnly,
   taken,
   session,
-}: {
-  machine: string
-  watchers: readonly string[]
-  viewOnly: boolean
-  taken: Ticket['taken'] | null
-  session: Session
-}): ReactElement {
+}: NoticesProps): ReactElement {
   const { t } = useTranslation()
   const [seen, setSeen] = useState(false)
   const from = taken?.from?.name

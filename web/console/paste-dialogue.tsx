@@ -20,19 +20,17 @@ import { type LayoutName, LAYOUTS, missingFrom, typeText } from './layouts.js'
 
 const MOST_NAMED = 20
 
+interface PasteDialogueProps {
+  readonly to: Sender | null
+  readonly close: () => void
+  readonly typed: () => void
+}
+
 /**
  * A text goes into the guest as keys, one after the other, since its clipboard cannot be reached
  * through this display. `to`: null while the line is broken; what was not typed by then stays here.
  */
-export function PasteDialogue({
-  to,
-  close,
-  typed,
-}: {
-  to: Sender | null
-  close: () => void
-  typed: () => void
-}): ReactElement {
+export function PasteDialogue({ to, close, typed }: PasteDialogueProps): ReactElement {
   const { t } = useTranslation()
   const [layout, setLayout] = useState<LayoutName>(chosenLayout)
   const { text, setText, done, cutAt, type } = useTyping(to, layout, typed)

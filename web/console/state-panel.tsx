@@ -145,20 +145,16 @@ function Ways({
   )
 }
 
+interface InUseProps {
+  readonly machine: string
+  readonly session: Session
+  readonly says: string
+  readonly again: () => void
+  readonly take: () => void
+}
+
 /** Somebody else has it. Who may, takes it over or only looks; nobody else is shown that one could. */
-function InUse({
-  machine,
-  session,
-  says,
-  again,
-  take,
-}: {
-  machine: string
-  session: Session
-  says: string
-  again: () => void
-  take: () => void
-}): ReactElement {
+function InUse({ machine, session, says, again, take }: InUseProps): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const [asking, setAsking] = useState(false)

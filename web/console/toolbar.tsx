@@ -146,13 +146,12 @@ function KeyMenu({ rfb }: { rfb: RFB }): ReactElement {
   )
 }
 
-function ScalingMenu({
-  scaling,
-  choose,
-}: {
-  scaling: Scaling
-  choose: (scaling: Scaling) => void
-}): ReactElement {
+interface ScalingMenuProps {
+  readonly scaling: Scaling
+  readonly choose: (scaling: Scaling) => void
+}
+
+function ScalingMenu({ scaling, choose }: ScalingMenuProps): ReactElement {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   return (

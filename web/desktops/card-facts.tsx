@@ -7,9 +7,8 @@ import { endOf } from './offer-state.js'
 
 /** Since when, how long, and who else: only what there is something to say of. */
 export function CardFacts({ offer }: { offer: Offer }): ReactElement {
-  const { t, i18n } = useTranslation()
-  const { desktop, connected, reason, state, waiting } = offer
-  const end = endOf(offer)
+  const { t } = useTranslation()
+  const { desktop, connected, reason, state } = offer
   const watchers = desktop?.watchedBy ?? []
   return (
     <dl className="berth-facts">
@@ -21,20 +20,7 @@ export function CardFacts({ offer }: { offer: Offer }): ReactElement {
           <When at={desktop.assignedAt} />
         </Fact>
       )}
-      {end !== null && (
-        <Fact
-          name={desktop?.sessionEndsAt != null ? t('desktops.sessionLeft') : t('desktops.timeLeft')}
-        >
-          <Countdown to={end} language={i18n.language} />
-        </Fact>
-      )}
-      {desktop && end === null && desktop.phase !== 'preparing' && (
-        <Fact name={t('desktops.timeLeft')}>
-          {desktop.connectedAt !== null && desktop.phase === 'connected' && desktop.pool !== null
-            ? t('desktops.whileConnected')
-            : t('desktops.noEnd')}
-        </Fact>
-      )}
+      <TimeLeft offer={offer} />
       {connected.length > 0 && (
         <Fact name={t('desktops.connected')}>
           {connected.map((one) => (
@@ -47,11 +33,38 @@ export function CardFacts({ offer }: { offer: Offer }): ReactElement {
           <strong>{watchers.join(', ')}</strong>
         </Fact>
       )}
-      {!desktop && state === 'full' && (waiting ?? 0) > 0 && (
-        <Fact name={t('desktops.waiting')}>{waiting}</Fact>
-      )}
+      <Waiting offer={offer} />
     </dl>
   )
+}
+
+/** Until when it is theirs, or that nothing takes it from them. */
+function TimeLeft({ offer }: { offer: Offer }): ReactElement | null {
+  const { t, i18n } = useTranslation()
+  const { desktop } = offer
+  const end = endOf(offer)
+  if (end !== null) {
+    const isSession = desktop?.sessionEndsAt != null
+    return (
+      <Fact name={t(isSession ? 'desktops.sessionLeft' : 'desktops.timeLeft')}>
+        <Countdown to={end} language={i18n.language} />
+      </Fact>
+    )
+  }
+  if (!desktop || desktop.phase === 'preparing') return null
+  const isKeptByConnection =
+    desktop.connectedAt !== null && desktop.phase === 'connected' && desktop.pool !== null
+  return (
+    <Fact name={t('desktops.timeLeft')}>
+      {t(isKeptByConnection ? 'desktops.whileConnected' : 'desktops.noEnd')}
+    </Fact>
+  )
+}
+
+function Waiting({ offer: { desktop, state, waiting } }: { offer: Offer }): ReactElement | null {
+  const { t } = useTranslation()
+  if (desktop || state !== 'full' || !waiting) return null
+  return <Fact name={t('desktops.waiting')}>{waiting}</Fact>
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }): ReactElement {

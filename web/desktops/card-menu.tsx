@@ -22,19 +22,17 @@ export function useDeeds(offer: Offer): UseMutationResult<void, ApiError, Deed> 
   })
 }
 
+interface CardMenuProps {
+  readonly offer: Offer
+  readonly opener: Opener
+  readonly act: UseMutationResult<void, ApiError, Deed>
+}
+
 /**
  * What else they may do with it; what is not permitted is not there. What is refused stands in the
  * card (`act`), or in the question that was confirmed.
  */
-export function CardMenu({
-  offer,
-  opener,
-  act,
-}: {
-  offer: Offer
-  opener: Opener
-  act: UseMutationResult<void, ApiError, Deed>
-}): ReactElement | null {
+export function CardMenu({ offer, opener, act }: CardMenuProps): ReactElement | null {
   const { t } = useTranslation()
   const [asked, setAsked] = useState<Deed | null>(null)
   const deeds = deedsOf(offer)

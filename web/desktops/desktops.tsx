@@ -32,68 +32,28 @@ export function Desktops({ session }: { session: Session }): ReactElement {
  */
 function Cards({ offers, session }: { offers: readonly Offer[]; session: Session }): ReactElement {
   const { t } = useTranslation()
-  const [params, setParams] = useSearchParams()
-  const [words, setWords] = useState(params.get('search') ?? '')
-  const all = params.get('all') === '1'
+  const { words, search, all, toggleAll } = useFilter()
   const own = offers.filter((offer) => offer.own)
   const others = offers.length - own.length
-  const shown = (all ? offers : own).filter(({ name, desktop }) =>
-    `${name} ${desktop?.machine ?? ''}`.toLowerCase().includes(words.trim().toLowerCase()),
-  )
-  const search = (text: string): void => {
-    setWords(text)
-    setParams(
-      (now) => {
-        text === '' ? now.delete('search') : now.set('search', text)
-        return now
-      },
-      { replace: true },
-    )
-  }
-  const toggle = (): void => {
-    setParams((now) => {
-      all ? now.delete('all') : now.set('all', '1')
-      return now
-    })
-  }
+  const chosen = all ? offers : own
+  const shown = chosen.filter((offer) => isFoundBy(words, offer))
   return (
     <>
       {(others > 0 || offers.length >= MANY) && (
         <div className="berth-offers-tools">
-          {(all ? offers : own).length >= MANY && (
-            <SearchInput
-              aria-label={t('desktops.search')}
-              placeholder={t('desktops.search')}
-              value={words}
-              onChange={(_event, value) => {
-                search(value)
-              }}
-              onClear={() => {
-                search('')
-              }}
-              resetButtonLabel={t('desktops.searchClear')}
-            />
-          )}
+          {chosen.length >= MANY && <Search words={words} search={search} />}
           {others > 0 && (
-            <Button variant="link" isInline onClick={toggle}>
+            <Button variant="link" isInline onClick={toggleAll}>
               {all ? t('desktops.showOwn') : t('desktops.showAll', { others })}
             </Button>
           )}
         </div>
       )}
       {shown.length === 0 ? (
-        <EmptyState
-          headingLevel="h2"
-          titleText={words === '' ? t('desktops.none') : t('desktops.noneFound')}
-        >
-          <EmptyStateBody>
-            {words === ''
-              ? session.role === 'user' || others === 0 || all
-                ? t('desktops.noneWhy')
-                : t('desktops.noneWhyHouse')
-              : t('desktops.noneFoundWhy')}
-          </EmptyStateBody>
-        </EmptyState>
+        <None
+          searched={words !== ''}
+          areOthersHidden={session.role !== 'user' && others > 0 && !all}
+        />
       ) : (
         <Gallery component="ul" hasGutter className="berth-offers" aria-label={t('desktops.title')}>
           {shown.map((offer) => (
@@ -104,5 +64,82 @@ function Cards({ offers, session }: { offers: readonly Offer[]; session: Session
         </Gallery>
       )}
     </>
+  )
+}
+
+interface Filter {
+  readonly words: string
+  readonly search: (words: string) => void
+  /** Also what is not theirs. */
+  readonly all: boolean
+  readonly toggleAll: () => void
+}
+
+function useFilter(): Filter {
+  const [params, setParams] = useSearchParams()
+  const [words, setWords] = useState(params.get('search') ?? '')
+  const all = params.get('all') === '1'
+  const search = (text: string): void => {
+    setWords(text)
+    setParams(
+      (now) => {
+        text === '' ? now.delete('search') : now.set('search', text)
+        return now
+      },
+      { replace: true },
+    )
+  }
+  const toggleAll = (): void => {
+    setParams((now) => {
+      all ? now.delete('all') : now.set('all', '1')
+      return now
+    })
+  }
+  return { words, search, all, toggleAll }
+}
+
+function isFoundBy(words: string, { name, desktop }: Offer): boolean {
+  return `${name} ${desktop?.machine ?? ''}`.toLowerCase().includes(words.trim().toLowerCase())
+}
+
+function Search({ words, search }: Pick<Filter, 'words' | 'search'>): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <SearchInput
+      aria-label={t('desktops.search')}
+      placeholder={t('desktops.search')}
+      value={words}
+      onChange={(_event, value) => {
+        search(value)
+      }}
+      onClear={() => {
+        search('')
+      }}
+      resetButtonLabel={t('desktops.searchClear')}
+    />
+  )
+}
+
+/** `areOthersHidden`: there are some that are not theirs, which they may ask for. */
+function None({
+  searched,
+  areOthersHidden,
+}: {
+  searched: boolean
+  areOthersHidden: boolean
+}): ReactElement {
+  const { t } = useTranslation()
+  if (searched)
+    return (
+      <EmptyState headingLevel="h2" titleText={t('desktops.noneFound')}>
+        <EmptyStateBody>{t('desktops.noneFoundWhy')}</EmptyStateBody>
+      </EmptyState>
+    )
+  return (
+    <EmptyState headingLevel="h2" titleText={t('desktops.none')}>
+      <EmptyStateBody>
+        {t(areOthersHidden ? 'desktops.noneWhyHouse' : 'desktops.noneWhy')}
+      </EmptyStateBody>
+    </EmptyState>
   )
 }

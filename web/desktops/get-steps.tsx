@@ -25,7 +25,6 @@ export function GetSteps({
   getting: Getting | null
   starting: number | null
 }): ReactElement | null {
-  const { t } = useTranslation()
   const cleaned = useRef(false)
   const preparing = offer.desktop?.phase === 'preparing'
   if (!getting && !preparing && starting === null) {
@@ -34,30 +33,63 @@ export function GetSteps({
   }
   cleaned.current ||= offer.step === 'cleaning'
   if (getting?.queue) return <Queue queue={getting.queue} />
-  const given = offer.desktop ?? null
-  const begun = starting ?? getting?.since ?? (given ? Date.parse(given.assignedAt) : Date.now())
+  const begun = beganMs(offer, getting, starting)
+  return <Steps offer={offer} wasCleaned={cleaned.current} begun={begun} />
+}
+
+function beganMs(
+  { desktop }: Offer,
+  getting: Getting | null,
+  starting: number | null,
+): number | null {
+  if (starting !== null) return starting
+  return desktop && (getting?.since ?? Date.parse(desktop.assignedAt))
+}
+
+/** `begun`: since when it starts; null: it does not yet. */
+function Steps({
+  offer,
+  wasCleaned,
+  begun,
+}: {
+  offer: Offer
+  wasCleaned: boolean
+  begun: number | null
+}): ReactElement {
+  const { t } = useTranslation()
+  const { kind, desktop } = offer
+  const isCleaning = offer.step === 'cleaning'
   return (
     <div role="status">
       <List isPlain className="berth-steps">
-        {offer.kind === 'pool' && (
-          <ListItem icon={given ? <Done /> : <Busy />}>
-            {given
-              ? t('desktops.steps.given', { machine: given.machine })
-              : t('desktops.steps.asking')}
-          </ListItem>
-        )}
-        {given && cleaned.current && (
-          <ListItem icon={offer.step === 'cleaning' ? <Busy /> : <Done />}>
-            {offer.step === 'cleaning' ? t('desktops.steps.cleaning') : t('desktops.steps.cleaned')}
-          </ListItem>
-        )}
-        {(given ?? starting) !== null && offer.step !== 'cleaning' && (
+        {kind === 'pool' && <Given machine={desktop?.machine ?? null} />}
+        {desktop && wasCleaned && <Cleaning isDone={!isCleaning} />}
+        {begun !== null && !isCleaning && (
           <ListItem icon={<Busy />}>
             <Starting t={t} offer={offer} begun={begun} />
           </ListItem>
         )}
       </List>
     </div>
+  )
+}
+
+/** `machine`: null while the broker looks for one. */
+function Given({ machine }: { machine: string | null }): ReactElement {
+  const { t } = useTranslation()
+  return machine === null ? (
+    <ListItem icon={<Busy />}>{t('desktops.steps.asking')}</ListItem>
+  ) : (
+    <ListItem icon={<Done />}>{t('desktops.steps.given', { machine })}</ListItem>
+  )
+}
+
+function Cleaning({ isDone }: { isDone: boolean }): ReactElement {
+  const { t } = useTranslation()
+  return isDone ? (
+    <ListItem icon={<Done />}>{t('desktops.steps.cleaned')}</ListItem>
+  ) : (
+    <ListItem icon={<Busy />}>{t('desktops.steps.cleaning')}</ListItem>
   )
 }
 

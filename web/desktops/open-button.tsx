@@ -15,57 +15,80 @@ import { canBeOpened } from './offer-state.js'
 import type { Opener } from './opener.js'
 import { type Way, WAYS } from './opening.js'
 
+interface OfferButtonProps {
+  readonly offer: Offer
+  readonly opener: Opener
+  readonly getting: GetDesktop
+}
+
 /** The one button of a card: get a desktop, leave the queue, or open what is there. */
-export function OpenButton({
-  offer,
-  opener,
-  getting,
-}: {
-  offer: Offer
-  opener: Opener
-  getting: GetDesktop
-}): ReactElement | null {
+export function OpenButton(props: OfferButtonProps): ReactElement | null {
+  const { offer, opener, getting } = props
   const { t } = useTranslation()
-  const { kind, desktop, verbs, state } = offer
   if (canBeOpened(offer))
-    return verbs.includes('accessConsole') ? <OpenSplit offer={offer} opener={opener} /> : null
+    return offer.verbs.includes('accessConsole') ? (
+      <OpenSplit offer={offer} opener={opener} />
+    ) : null
   if (getting.getting?.queue)
     return (
       <Button variant="secondary" onClick={getting.leave}>
         {t('desktops.leaveQueue')}
       </Button>
     )
-  const busy =
-    getting.getting !== null || opener.startingSince !== null || desktop?.phase === 'preparing'
-  if (kind === 'machine') {
-    if (!verbs.includes('start') || state === 'maintenance')
-      return (
-        <p className="berth-hint">
-          {state === 'maintenance' ? t('desktops.maintenanceNext') : t('desktops.mayNotStart')}
-        </p>
-      )
-    return (
-      <Button
-        onClick={opener.startAndOpen}
-        isLoading={busy}
-        isDisabled={busy || offer.power === 'unknown' || offer.power === 'missing'}
-      >
-        {t('desktops.startAndOpen')}
-      </Button>
-    )
-  }
-  if (state === 'maintenance' && !desktop)
-    return <p className="berth-hint">{t('desktops.maintenanceNext')}</p>
-  if (!verbs.includes('start')) return <p className="berth-hint">{t('desktops.mayNotStart')}</p>
+  const hindrance = hindranceOf(offer)
+  if (hindrance !== null) return <p className="berth-hint">{t(`desktops.${hindrance}`)}</p>
+  return offer.kind === 'machine' ? <StartButton {...props} /> : <GetButton {...props} />
+}
+
+/** What a click would be refused for: a key of the catalogue, or null. */
+function hindranceOf({
+  kind,
+  desktop,
+  verbs,
+  state,
+}: Offer): 'maintenanceNext' | 'mayNotStart' | null {
+  if (state === 'maintenance' && (kind === 'machine' || !desktop)) return 'maintenanceNext'
+  return verbs.includes('start') ? null : 'mayNotStart'
+}
+
+function StartButton({ offer, opener, getting }: OfferButtonProps): ReactElement {
+  const { t } = useTranslation()
+  const busy = isBusy(offer, opener, getting)
   return (
-    <Button onClick={getting.get} isLoading={busy} isDisabled={getting.getting !== null}>
-      {desktop ? t('desktops.startAndOpen') : t('desktops.get')}
+    <Button
+      onClick={opener.startAndOpen}
+      isLoading={busy}
+      isDisabled={busy || offer.power === 'unknown' || offer.power === 'missing'}
+    >
+      {t('desktops.startAndOpen')}
     </Button>
   )
 }
 
+function GetButton({ offer, opener, getting }: OfferButtonProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Button
+      onClick={getting.get}
+      isLoading={isBusy(offer, opener, getting)}
+      isDisabled={getting.getting !== null}
+    >
+      {offer.desktop ? t('desktops.startAndOpen') : t('desktops.get')}
+    </Button>
+  )
+}
+
+function isBusy({ desktop }: Offer, opener: Opener, { getting }: GetDesktop): boolean {
+  return getting !== null || opener.startingSince !== null || desktop?.phase === 'preparing'
+}
+
+interface OpenSplitProps {
+  readonly offer: Offer
+  readonly opener: Opener
+}
+
 /** Opens in the way that was chosen last; the others stand beside it. */
-function OpenSplit({ offer, opener }: { offer: Offer; opener: Opener }): ReactElement {
+function OpenSplit({ offer, opener }: OpenSplitProps): ReactElement {
   const { t } = useTranslation()
   const [shown, setShown] = useState(false)
   const choose = (way: Way): void => {

@@ -26,8 +26,6 @@ export function UserMenu({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   const [changing, setChanging] = useState(false)
-  const logOut = useLogOut()
-  const navigate = useNavigate()
   const shown = session.displayName === '' ? session.name : session.displayName
   return (
     <Toolbar isFullHeight isStatic>
@@ -56,41 +54,15 @@ export function UserMenu({ session }: { session: Session }): ReactElement {
             <Divider />
             <Themes />
             <Divider />
-            <DropdownList>
-              <DropdownItem
-                onClick={() => {
-                  setOpen(false)
-                  void navigate('/device')
-                }}
-              >
-                {t('frame.confirmDevice')}
-              </DropdownItem>
-              <DropdownItem
-                onClick={() => {
-                  setOpen(false)
-                  void navigate('/tokens')
-                }}
-              >
-                {t('frame.tokens')}
-              </DropdownItem>
-              {session.source === 'local' && (
-                <DropdownItem
-                  onClick={() => {
-                    setOpen(false)
-                    setChanging(true)
-                  }}
-                >
-                  {t('frame.changePassword')}
-                </DropdownItem>
-              )}
-              <DropdownItem
-                onClick={() => {
-                  logOut.mutate(undefined)
-                }}
-              >
-                {t('frame.logOut')}
-              </DropdownItem>
-            </DropdownList>
+            <OwnAffairs
+              session={session}
+              close={() => {
+                setOpen(false)
+              }}
+              changePassword={() => {
+                setChanging(true)
+              }}
+            />
           </Dropdown>
         </ToolbarItem>
       </ToolbarContent>
@@ -102,6 +74,55 @@ export function UserMenu({ session }: { session: Session }): ReactElement {
         />
       )}
     </Toolbar>
+  )
+}
+
+interface OwnAffairsProps {
+  readonly session: Session
+  readonly close: () => void
+  readonly changePassword: () => void
+}
+
+function OwnAffairs({ session, close, changePassword }: OwnAffairsProps): ReactElement {
+  const { t } = useTranslation()
+  const logOut = useLogOut()
+  const navigate = useNavigate()
+  return (
+    <DropdownList>
+      <DropdownItem
+        onClick={() => {
+          close()
+          void navigate('/device')
+        }}
+      >
+        {t('frame.confirmDevice')}
+      </DropdownItem>
+      <DropdownItem
+        onClick={() => {
+          close()
+          void navigate('/tokens')
+        }}
+      >
+        {t('frame.tokens')}
+      </DropdownItem>
+      {session.source === 'local' && (
+        <DropdownItem
+          onClick={() => {
+            close()
+            changePassword()
+          }}
+        >
+          {t('frame.changePassword')}
+        </DropdownItem>
+      )}
+      <DropdownItem
+        onClick={() => {
+          logOut.mutate(undefined)
+        }}
+      >
+        {t('frame.logOut')}
+      </DropdownItem>
+    </DropdownList>
   )
 }
 

@@ -53,3 +53,8 @@ export function moved(
 export function verbsOf(draft: GrantDraft, there: Grant | undefined): readonly Verb[] {
   return draft.verbs ?? there?.verbs ?? USUAL
 }
+
+/** Whether it says who may do what, and where. */
+export function isWhole({ object, subject }: GrantPlace, verbs: readonly Verb[]): boolean {
+  return object !== '' && subject !== '' && verbs.length > 0
+}

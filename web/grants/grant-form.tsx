@@ -15,19 +15,18 @@ import { useAct, useGet } from '../api/queries.js'
 import { ChoiceField, ManyField, TextField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
 import { PersonField } from '../parts/person-field.js'
-import { type GrantDraft, grantAt, moved, NEW_GRANT, verbsOf } from './grant-draft.js'
+import { type GrantDraft, grantAt, isWhole, moved, NEW_GRANT, verbsOf } from './grant-draft.js'
+
+interface GrantFormProps {
+  readonly grant: Grant | null
+  readonly close: () => void
+}
 
 /**
  * Gives a person or a role permissions on a pool or a machine. It shows what the subject has there
  * already, since saving replaces it.
  */
-export function GrantForm({
-  grant,
-  close,
-}: {
-  grant: Grant | null
-  close: () => void
-}): ReactElement {
+export function GrantForm({ grant, close }: GrantFormProps): ReactElement {
   const { t } = useTranslation()
   const [draft, setDraft] = useState<GrantDraft>(grant ? { ...grant, verbs: null } : NEW_GRANT)
   const grants = useGet<{ grants: Grant[] }>('/grants', ['grants'])
@@ -38,18 +37,13 @@ export function GrantForm({
   const give = useAct(async () => {
     await api('PUT', '/grants', { body: { kind, object, subjectKind, subject, verbs } })
   })
-  const losing = (there?.verbs ?? [])
-    .filter((verb) => !verbs.includes(verb))
-    .map((verb) => t(`verbs.${verb}`))
   return (
     <FormDialogue
       title={grant ? t('grants.change') : t('grants.create')}
       action={t('grants.save')}
       pending={give.isPending}
       error={give.error ?? grants.error}
-      isDisabled={
-        object === '' || subject === '' || verbs.length === 0 || grants.data === undefined
-      }
+      isDisabled={grants.data === undefined || !isWhole(draft, verbs)}
       close={close}
       onSubmit={() => {
         give.mutate(undefined, { onSuccess: close })
@@ -67,17 +61,7 @@ export function GrantForm({
           {object} – {subject}
         </p>
       )}
-      {losing.length > 0 && (
-        <Alert
-          isInline
-          isLiveRegion
-          variant="warning"
-          title={t('grants.losing', { subject, object, verbs: losing.join(', ') })}
-        />
-      )}
-      {losing.length === 0 && there && grant === null && (
-        <Alert isInline isLiveRegion variant="info" title={t('grants.has', { subject })} />
-      )}
+      {there && <Replaced there={there} draft={draft} isNew={grant === null} />}
       <ManyField
         label={t('grants.may')}
         value={verbs}
@@ -90,14 +74,42 @@ export function GrantForm({
   )
 }
 
-/** Whom, and on what. */
-function Place({
-  draft: { kind, object, subjectKind, subject },
-  move,
+/** What the subject has there already, and would lose. */
+function Replaced({
+  there,
+  draft,
+  isNew,
 }: {
-  draft: GrantPlace
-  move: (part: Partial<GrantPlace>) => void
-}): ReactElement {
+  there: Grant
+  draft: GrantDraft
+  isNew: boolean
+}): ReactElement | null {
+  const { t } = useTranslation()
+  const { subject, object } = draft
+  const kept = verbsOf(draft, there)
+  const losing = there.verbs
+    .filter((verb) => !kept.includes(verb))
+    .map((verb) => t(`verbs.${verb}`))
+  if (losing.length > 0)
+    return (
+      <Alert
+        isInline
+        isLiveRegion
+        variant="warning"
+        title={t('grants.losing', { subject, object, verbs: losing.join(', ') })}
+      />
+    )
+  if (!isNew) return null
+  return <Alert isInline isLiveRegion variant="info" title={t('grants.has', { subject })} />
+}
+
+interface PlaceProps {
+  readonly draft: GrantPlace
+  readonly move: (part: Partial<GrantPlace>) => void
+}
+
+/** Whom, and on what. */
+function Place({ draft: { kind, object, subjectKind, subject }, move }: PlaceProps): ReactElement {
   const { t } = useTranslation()
   const pools = useGet<{ pools: Pool[] }>('/pools', ['pools'])
   const machines = useGet<MachineList>('/machines', ['machines'])

@@ -47,38 +47,18 @@ export function AddHypervisor(): ReactElement {
   )
 }
 
+const NOTHING: Wish = { name: '', address: '', port: '22', displayAddress: '', virtType: 'auto' }
+
 function AddForm({ done }: { done: (name: string) => void }): ReactElement {
   const { t } = useTranslation()
-  const [wish, setWish] = useState<Wish>({
-    name: '',
-    address: '',
-    port: '22',
-    displayAddress: '',
-    virtType: 'auto',
-  })
+  const [wish, setWish] = useState<Wish>(NOTHING)
   const [compared, setCompared] = useState(false)
+  const { scan, add } = useAdding(wish)
+  const isPending = scan.isPending || add.isPending
+  const isWhole = wish.name !== '' && wish.address !== ''
   const set = (change: Partial<Wish>): void => {
     setWish((before) => ({ ...before, ...change }))
   }
-  const scan = useAct(
-    async () =>
-      await api<ScanResult>('POST', '/hypervisors/scan', {
-        body: { address: wish.address, port: Number(wish.port) },
-      }),
-  )
-  const add = useAct(
-    async (fingerprint: string) =>
-      await api<HypervisorAdded>('POST', '/hypervisors', {
-        body: {
-          name: wish.name,
-          address: wish.address,
-          port: Number(wish.port),
-          fingerprint,
-          virtType: wish.virtType,
-          ...(wish.displayAddress === '' ? {} : { displayAddress: wish.displayAddress }),
-        },
-      }),
-  )
   const moved = (change: Partial<Wish>): void => {
     set(change)
     scan.reset()
@@ -97,6 +77,56 @@ function AddForm({ done }: { done: (name: string) => void }): ReactElement {
   return (
     <Form className="berth-form" onSubmit={submit}>
       <ErrorAlert error={scan.error ?? add.error} />
+      <WishFields wish={wish} set={set} moved={moved} />
+      {scan.data && <Compare scan={scan.data} compared={compared} setCompared={setCompared} />}
+      <ActionGroup>
+        <Button
+          type="submit"
+          isLoading={isPending}
+          isDisabled={isPending || !isWhole || (scan.data !== undefined && !compared)}
+        >
+          {t(scan.data ? 'hypervisors.add' : 'hypervisors.scan')}
+        </Button>
+      </ActionGroup>
+    </Form>
+  )
+}
+
+/** First the host is asked for its key; it is added by the key that was compared. */
+function useAdding({ name, address, port, virtType, displayAddress }: Wish) {
+  const scan = useAct(
+    async () =>
+      await api<ScanResult>('POST', '/hypervisors/scan', {
+        body: { address, port: Number(port) },
+      }),
+  )
+  const add = useAct(
+    async (fingerprint: string) =>
+      await api<HypervisorAdded>('POST', '/hypervisors', {
+        body: {
+          name,
+          address,
+          port: Number(port),
+          fingerprint,
+          virtType,
+          ...(displayAddress === '' ? {} : { displayAddress }),
+        },
+      }),
+  )
+  return { scan, add }
+}
+
+interface WishFieldsProps {
+  readonly wish: Wish
+  readonly set: (change: Partial<Wish>) => void
+  /** It is another host: the key that was seen is not its key. */
+  readonly moved: (change: Partial<Wish>) => void
+}
+
+function WishFields({ wish, set, moved }: WishFieldsProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
       <TextField
         id="name"
         label={t('machines.name')}
@@ -106,6 +136,33 @@ function AddForm({ done }: { done: (name: string) => void }): ReactElement {
           set({ name })
         }}
       />
+      <AddressFields wish={wish} moved={moved} />
+      <TextField
+        id="display"
+        label={t('hypervisors.displayAddress')}
+        value={wish.displayAddress}
+        set={(displayAddress) => {
+          set({ displayAddress })
+        }}
+        about={t('hypervisors.displayAbout')}
+      />
+      <ChoiceField
+        id="virt"
+        label={t('hypervisors.virt')}
+        value={wish.virtType}
+        set={(value) => {
+          set({ virtType: value as Wish['virtType'] })
+        }}
+        options={VIRT_TYPES.map((value) => ({ value, name: t(`hypervisors.virtTypes.${value}`) }))}
+      />
+    </>
+  )
+}
+
+function AddressFields({ wish, moved }: Pick<WishFieldsProps, 'wish' | 'moved'>): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
       <TextField
         id="address"
         label={t('hypervisors.address')}
@@ -125,59 +182,36 @@ function AddForm({ done }: { done: (name: string) => void }): ReactElement {
           moved({ port })
         }}
       />
-      <TextField
-        id="display"
-        label={t('hypervisors.displayAddress')}
-        value={wish.displayAddress}
-        set={(displayAddress) => {
-          set({ displayAddress })
+    </>
+  )
+}
+
+interface CompareProps {
+  readonly scan: ScanResult
+  readonly compared: boolean
+  readonly setCompared: (compared: boolean) => void
+}
+
+function Compare({ scan, compared, setCompared }: CompareProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Alert isInline isLiveRegion variant="info" title={t('hypervisors.compare')}>
+      <p className="berth-mono">
+        {scan.keyType} {scan.fingerprint}
+      </p>
+      <p>
+        {t('hypervisors.compareHow')}{' '}
+        <code>ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub</code>
+      </p>
+      <Checkbox
+        id="compared"
+        label={t('hypervisors.compared')}
+        isChecked={compared}
+        onChange={(_event, on) => {
+          setCompared(on)
         }}
-        about={t('hypervisors.displayAbout')}
       />
-      <ChoiceField
-        id="virt"
-        label={t('hypervisors.virt')}
-        value={wish.virtType}
-        set={(value) => {
-          set({ virtType: value as Wish['virtType'] })
-        }}
-        options={VIRT_TYPES.map((value) => ({ value, name: t(`hypervisors.virtTypes.${value}`) }))}
-      />
-      {scan.data && (
-        <Alert isInline isLiveRegion variant="info" title={t('hypervisors.compare')}>
-          <p className="berth-mono">
-            {scan.data.keyType} {scan.data.fingerprint}
-          </p>
-          <p>
-            {t('hypervisors.compareHow')}{' '}
-            <code>ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub</code>
-          </p>
-          <Checkbox
-            id="compared"
-            label={t('hypervisors.compared')}
-            isChecked={compared}
-            onChange={(_event, on) => {
-              setCompared(on)
-            }}
-          />
-        </Alert>
-      )}
-      <ActionGroup>
-        <Button
-          type="submit"
-          isLoading={scan.isPending || add.isPending}
-          isDisabled={
-            scan.isPending ||
-            add.isPending ||
-            wish.name === '' ||
-            wish.address === '' ||
-            (scan.data !== undefined && !compared)
-          }
-        >
-          {t(scan.data ? 'hypervisors.add' : 'hypervisors.scan')}
-        </Button>
-      </ActionGroup>
-    </Form>
+    </Alert>
   )
 }
 

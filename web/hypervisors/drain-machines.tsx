@@ -4,7 +4,8 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { DrainMachine, DrainState, DrainStep } from '../../broker/api/drains.js'
 import { path } from '../api/client.js'
-import { type Column, DataTable } from '../parts/data-table.js'
+import { type Column, type ColumnPlan, useColumns } from '../parts/column.js'
+import { DataTable } from '../parts/data-table.js'
 import { useNamedHolders } from '../parts/holders.js'
 import { type Feeling, StateLabel } from '../parts/state-label.js'
 import { When } from '../parts/when.js'
@@ -39,7 +40,7 @@ export function DrainMachines({
 }): ReactElement {
   const { t } = useTranslation()
   const machines = useNamedHolders(all)
-  const columns = useColumns(drain?.deadline ?? null)
+  const columns = useMachineColumns(drain?.deadline ?? null)
   return (
     <>
       {others.length > 0 && (
@@ -65,78 +66,82 @@ export function DrainMachines({
   )
 }
 
-function useColumns(deadline: string | null): ReadonlyArray<Column<DrainMachine>> {
-  const { t } = useTranslation()
-  return useMemo(
-    () => [
-      {
-        key: 'name',
-        name: t('machines.name'),
-        value: ({ machine }) => machine,
-        cell: ({ machine }) => <Link to={path`/machines/${machine}`}>{machine}</Link>,
-      },
-      {
-        key: 'step',
-        name: t('drain.what'),
-        value: ({ step }) => t(`drain.steps.${step}`),
-        cell: ({ step, sentence }) => (
-          <StateLabel feeling={FEELINGS[step]} title={sentence}>
-            {t(`drain.steps.${step}`)}
-          </StateLabel>
-        ),
-        width: 'minmax(11rem, 1fr)',
-      },
-      {
-        key: 'holder',
-        name: t('drain.holder'),
-        value: ({ holder }) => holder ?? '',
-        cell: ({ holder, connected }) =>
-          holder === null ? (
-            '–'
-          ) : (
-            <>
-              {holder} {connected && <span className="berth-quiet">{t('drain.connected')}</span>}
-            </>
-          ),
-        wideOnly: true,
-        rank: 1,
-      },
-      {
-        key: 'until',
-        name: t('drain.until'),
-        value: ({ until }) => until ?? '',
-        cell: ({ until, holder }) =>
-          holder === null ? (
-            '–'
-          ) : (until ?? deadline) ? (
-            <When at={until ?? deadline} />
-          ) : (
-            t('drain.untilLeaves')
-          ),
-        wideOnly: true,
-        rank: 2,
-      },
-      {
-        key: 'pool',
-        name: t('drain.pool'),
-        value: ({ pool }) => pool ?? '',
-        cell: ({ pool }) => (pool === null ? '–' : <Link to={path`/pools/${pool}`}>{pool}</Link>),
-        wideOnly: true,
-        rank: 3,
-      },
-      {
-        key: 'power',
-        name: t('machines.power'),
-        value: ({ power }) => power,
-        cell: ({ power }) =>
-          t(`machines.powers.${power}` as 'machines.powers.running', { defaultValue: power }),
-        width: '8rem',
-        wideOnly: true,
-        rank: 4,
-      },
-    ],
-    [t, deadline],
-  )
+function useMachineColumns(deadline: string | null): ReadonlyArray<Column<DrainMachine>> {
+  return useColumns(useMemo(() => [...FIRST, untilColumn(deadline), ...LAST], [deadline]))
+}
+
+const FIRST: ReadonlyArray<ColumnPlan<DrainMachine>> = [
+  {
+    key: 'name',
+    name: (t) => t('machines.name'),
+    value: ({ machine }) => machine,
+    cell: ({ machine }) => <Link to={path`/machines/${machine}`}>{machine}</Link>,
+  },
+  {
+    key: 'step',
+    name: (t) => t('drain.what'),
+    value: ({ step }, t) => t(`drain.steps.${step}`),
+    cell: ({ step, sentence }, t) => (
+      <StateLabel feeling={FEELINGS[step]} title={sentence}>
+        {t(`drain.steps.${step}`)}
+      </StateLabel>
+    ),
+    width: 'minmax(11rem, 1fr)',
+  },
+  {
+    key: 'holder',
+    name: (t) => t('drain.holder'),
+    value: ({ holder }) => holder ?? '',
+    cell: ({ holder, connected }, t) =>
+      holder === null ? (
+        '–'
+      ) : (
+        <>
+          {holder} {connected && <span className="berth-quiet">{t('drain.connected')}</span>}
+        </>
+      ),
+    wideOnly: true,
+    rank: 1,
+  },
+]
+
+const LAST: ReadonlyArray<ColumnPlan<DrainMachine>> = [
+  {
+    key: 'pool',
+    name: (t) => t('drain.pool'),
+    value: ({ pool }) => pool ?? '',
+    cell: ({ pool }) => (pool === null ? '–' : <Link to={path`/pools/${pool}`}>{pool}</Link>),
+    wideOnly: true,
+    rank: 3,
+  },
+  {
+    key: 'power',
+    name: (t) => t('machines.power'),
+    value: ({ power }) => power,
+    cell: ({ power }, t) =>
+      t(`machines.powers.${power}` as 'machines.powers.running', { defaultValue: power }),
+    width: '8rem',
+    wideOnly: true,
+    rank: 4,
+  },
+]
+
+function untilColumn(deadline: string | null): ColumnPlan<DrainMachine> {
+  return {
+    key: 'until',
+    name: (t) => t('drain.until'),
+    value: ({ until }) => until ?? '',
+    cell: ({ until, holder }, t) =>
+      holder === null ? (
+        '–'
+      ) : (until ?? deadline) ? (
+        <When at={until ?? deadline} />
+      ) : (
+        t('drain.untilLeaves')
+      ),
+    wideOnly: true,
+    rank: 2,
+  }
 }
 
 const MOST_NAMED = 8

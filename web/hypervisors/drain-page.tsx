@@ -147,28 +147,20 @@ interface Wish {
   readonly deadline: string
 }
 
+interface PlanProps {
+  readonly name: string
+  readonly state: DrainState
+  readonly admin: boolean
+}
+
 /** What it means, and for whom; then the question. */
-function Plan({
-  name,
-  state,
-  admin,
-}: {
-  name: string
-  state: DrainState
-  admin: boolean
-}): ReactElement {
+function Plan({ name, state, admin }: PlanProps): ReactElement {
   const { t } = useTranslation()
   const [wish, setWish] = useState<Wish>({ reason: '', message: '', deadline: '' })
   const [asking, setAsking] = useState(false)
   const set = (change: Partial<Wish>): void => {
     setWish((before) => ({ ...before, ...change }))
   }
-  const begin = useAct(
-    async () =>
-      await api<DrainState>('POST', path`/hypervisors/${name}/drain`, {
-        body: Object.fromEntries(Object.entries(wish).filter(([, value]) => value !== '')),
-      }),
-  )
   return (
     <>
       <p>{t('drain.means')}</p>
@@ -180,34 +172,7 @@ function Plan({
             setAsking(true)
           }}
         >
-          <TextField
-            label={t('drain.reason')}
-            value={wish.reason}
-            onChange={(reason) => {
-              set({ reason })
-            }}
-            hint={t('drain.reasonHint')}
-          />
-          <TextField
-            label={t('drain.message')}
-            value={wish.message}
-            onChange={(message) => {
-              set({ message })
-            }}
-            hint={t('drain.messageHint')}
-          />
-          <ChoiceField
-            label={t('drain.deadline')}
-            value={wish.deadline}
-            onChange={(deadline) => {
-              set({ deadline })
-            }}
-            choices={DEADLINES.map((value) => ({
-              value,
-              name: t(`drain.deadlines.${value === '' ? 'none' : value}`),
-            }))}
-            hint={t('drain.deadlineHint')}
-          />
+          <WishFields wish={wish} set={set} />
           <div>
             <Button type="submit" variant="danger">
               {t('drain.begin', { name })}
@@ -216,27 +181,89 @@ function Plan({
         </Form>
       )}
       {asking && (
-        <Confirm
-          title={t('drain.beginTitle', { name })}
-          action={t('drain.begin', { name })}
-          danger
-          pending={begin.isPending}
-          error={begin.error}
+        <BeginDialogue
+          name={name}
+          state={state}
+          wish={wish}
           close={() => {
             setAsking(false)
           }}
-          onConfirm={() => {
-            begin.mutate(undefined, {
-              onSuccess: () => {
-                setAsking(false)
-              },
-            })
-          }}
-        >
-          <Consequences state={state} deadline={wish.deadline !== ''} />
-        </Confirm>
+        />
       )}
     </>
+  )
+}
+
+interface WishFieldsProps {
+  readonly wish: Wish
+  readonly set: (change: Partial<Wish>) => void
+}
+
+function WishFields({ wish, set }: WishFieldsProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
+      <TextField
+        label={t('drain.reason')}
+        value={wish.reason}
+        onChange={(reason) => {
+          set({ reason })
+        }}
+        hint={t('drain.reasonHint')}
+      />
+      <TextField
+        label={t('drain.message')}
+        value={wish.message}
+        onChange={(message) => {
+          set({ message })
+        }}
+        hint={t('drain.messageHint')}
+      />
+      <ChoiceField
+        label={t('drain.deadline')}
+        value={wish.deadline}
+        onChange={(deadline) => {
+          set({ deadline })
+        }}
+        choices={DEADLINES.map((value) => ({
+          value,
+          name: t(`drain.deadlines.${value === '' ? 'none' : value}`),
+        }))}
+        hint={t('drain.deadlineHint')}
+      />
+    </>
+  )
+}
+
+interface BeginDialogueProps {
+  readonly name: string
+  readonly state: DrainState
+  readonly wish: Wish
+  readonly close: () => void
+}
+
+function BeginDialogue({ name, state, wish, close }: BeginDialogueProps): ReactElement {
+  const { t } = useTranslation()
+  const begin = useAct(
+    async () =>
+      await api<DrainState>('POST', path`/hypervisors/${name}/drain`, {
+        body: Object.fromEntries(Object.entries(wish).filter(([, value]) => value !== '')),
+      }),
+  )
+  return (
+    <Confirm
+      title={t('drain.beginTitle', { name })}
+      action={t('drain.begin', { name })}
+      danger
+      pending={begin.isPending}
+      error={begin.error}
+      close={close}
+      onConfirm={() => {
+        begin.mutate(undefined, { onSuccess: close })
+      }}
+    >
+      <Consequences state={state} deadline={wish.deadline !== ''} />
+    </Confirm>
   )
 }
 

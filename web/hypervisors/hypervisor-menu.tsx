@@ -112,7 +112,12 @@ function Maintain({
   )
 }
 
-function Edit({ hypervisor, close }: { hypervisor: Hypervisor; close: () => void }): ReactElement {
+interface EditProps {
+  readonly hypervisor: Hypervisor
+  readonly close: () => void
+}
+
+function Edit({ hypervisor, close }: EditProps): ReactElement {
   const { t } = useTranslation()
   const [displayAddress, setDisplay] = useState(hypervisor.displayAddress)
   const [listenAddress, setListen] = useState(hypervisor.listenAddressSetting)
@@ -163,14 +168,13 @@ function Edit({ hypervisor, close }: { hypervisor: Hypervisor; close: () => void
   )
 }
 
+interface HostKeyProps {
+  readonly hypervisor: Hypervisor
+  readonly close: () => void
+}
+
 /** The pinned key beside the one that the host shows now; another one is pinned only after it was compared. */
-function HostKey({
-  hypervisor: { name },
-  close,
-}: {
-  hypervisor: Hypervisor
-  close: () => void
-}): ReactElement {
+function HostKey({ hypervisor: { name }, close }: HostKeyProps): ReactElement {
   const { t } = useTranslation()
   const [compared, setCompared] = useState(false)
   const keys = useGet<HostKeys>(path`/hypervisors/${name}/host-key`, ['hypervisors'])

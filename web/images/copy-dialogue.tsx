@@ -10,18 +10,15 @@ import { Confirm } from '../parts/confirm.js'
 
 const OFF = ['off', 'missing', 'crashed', 'unknown']
 
+interface CopyDialogueProps {
+  readonly initial: Machine
+  readonly all: readonly Machine[]
+  readonly begun: (job: string) => void
+  readonly close: () => void
+}
+
 /** *Copy disk from source*: says that a new generation comes, that nobody notices it yet, and what must be off. */
-export function CopyDialogue({
-  initial,
-  all,
-  begun,
-  close,
-}: {
-  initial: Machine
-  all: readonly Machine[]
-  begun: (job: string) => void
-  close: () => void
-}): ReactElement {
+export function CopyDialogue({ initial, all, begun, close }: CopyDialogueProps): ReactElement {
   const { t } = useTranslation()
   const sources = all.filter(({ type }) => type === 'source' || type === 'simple')
   const [source, setSource] = useState(initial.parent ?? '')

@@ -54,15 +54,13 @@ export function ImagesPage({ session }: { session: Session }): ReactElement {
   )
 }
 
-function Picture({
-  all,
-  admin,
-  shownJob,
-}: {
-  all: readonly Machine[]
-  admin: boolean
-  shownJob: string
-}): ReactElement {
+interface PictureProps {
+  readonly all: readonly Machine[]
+  readonly admin: boolean
+  readonly shownJob: string
+}
+
+function Picture({ all, admin, shownJob }: PictureProps): ReactElement {
   const { t } = useTranslation()
   const desktops = useDesktops()
   const lines = useMemo(() => linesOf(all), [all])

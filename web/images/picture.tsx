@@ -17,14 +17,13 @@ import { StateLabel } from '../parts/state-label.js'
 import { When } from '../parts/when.js'
 import { MachineDots } from './machine-dots.js'
 
+interface SourceBoxProps {
+  readonly source: Machine | null
+  readonly admin: boolean
+}
+
 /** Where a line begins: the machine on which the system is installed. */
-export function SourceBox({
-  source,
-  admin,
-}: {
-  source: Machine | null
-  admin: boolean
-}): ReactElement {
+export function SourceBox({ source, admin }: SourceBoxProps): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const ask = useSetParams()
@@ -116,15 +115,13 @@ export function InitialLine({
   )
 }
 
-function InitialBox({
-  initial,
-  machines,
-  admin,
-}: {
-  initial: Machine
-  machines: readonly Machine[]
-  admin: boolean
-}): ReactElement {
+interface InitialBoxProps {
+  readonly initial: Machine
+  readonly machines: readonly Machine[]
+  readonly admin: boolean
+}
+
+function InitialBox({ initial, machines, admin }: InitialBoxProps): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const ask = useSetParams()
@@ -241,17 +238,14 @@ const GENERATION_FEELINGS = {
   failed: 'bad',
 } as const
 
-function GenerationBox({
-  initial,
-  generation,
-  admin,
-  busy,
-}: {
-  initial: Machine
-  generation: Generation
-  admin: boolean
-  busy: boolean
-}): ReactElement {
+interface GenerationBoxProps {
+  readonly initial: Machine
+  readonly generation: Generation
+  readonly admin: boolean
+  readonly busy: boolean
+}
+
+function GenerationBox({ initial, generation, admin, busy }: GenerationBoxProps): ReactElement {
   const { t } = useTranslation()
   const ask = useSetParams()
   const { name, state, current, bytes, hypervisors, createdAt, source, sha256 } = generation

@@ -17,19 +17,17 @@ import { Loaded } from '../parts/loaded.js'
 
 const OFF = ['off', 'missing', 'crashed', 'unknown']
 
+interface PopulateDialogueProps {
+  readonly initial: Machine
+  readonly begun: (job: string) => void
+  readonly close: () => void
+}
+
 /**
  * *Populate machines*: asks the broker whom it would affect, shows it machine by machine and keeps
  * it true while the question stands.
  */
-export function PopulateDialogue({
-  initial,
-  begun,
-  close,
-}: {
-  initial: Machine
-  begun: (job: string) => void
-  close: () => void
-}): ReactElement {
+export function PopulateDialogue({ initial, begun, close }: PopulateDialogueProps): ReactElement {
   const { t } = useTranslation()
   const [wanted, setWanted] = useParam('generation')
   const [force, setForce] = useState(false)

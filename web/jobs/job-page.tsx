@@ -13,7 +13,8 @@ import type { Session } from '../../broker/api/users.js'
 import { path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
 import { CancelJob } from '../parts/cancel-job.js'
-import { type Column, DataTable } from '../parts/data-table.js'
+import { type ColumnPlan, useColumns } from '../parts/column.js'
+import { DataTable } from '../parts/data-table.js'
 import { JobStateLabel, jobTitle, stepText, TargetStateLabel } from '../parts/job-state.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
@@ -72,42 +73,44 @@ function Term({ name, children }: { name: string; children: ReactNode }): ReactE
   )
 }
 
+const TARGETS: ReadonlyArray<ColumnPlan<JobTarget>> = [
+  {
+    key: 'name',
+    name: (t) => t('jobs.target'),
+    cell: (target) => target.name,
+    value: (target) => target.name,
+  },
+  {
+    key: 'state',
+    name: (t) => t('jobs.state'),
+    cell: (target) => <TargetStateLabel state={target.state} />,
+    value: (target, t) => t(`jobProgress.targetStates.${target.state}`),
+    width: 'minmax(6.5rem, 0.7fr)',
+  },
+  {
+    key: 'step',
+    name: (t) => t('jobs.step'),
+    cell: (target, t) =>
+      target.total > 0 && target.state === 'running'
+        ? `${stepText(t, target.step)} ${Math.floor((target.done / target.total) * 100)} %`
+        : stepText(t, target.step),
+    value: (target, t) => stepText(t, target.step),
+    width: 'minmax(5rem, 1fr)',
+    wideOnly: true,
+    rank: 1,
+  },
+  {
+    key: 'message',
+    name: (t) => t('jobs.message'),
+    cell: (target) => <span title={target.message}>{target.message}</span>,
+    value: (target) => target.message,
+    width: 'minmax(8rem, 3fr)',
+  },
+]
+
 function Targets({ targets }: { targets: readonly JobTarget[] }): ReactElement {
   const { t } = useTranslation()
-  const columns: ReadonlyArray<Column<JobTarget>> = [
-    {
-      key: 'name',
-      name: t('jobs.target'),
-      cell: (target) => target.name,
-      value: (target) => target.name,
-    },
-    {
-      key: 'state',
-      name: t('jobs.state'),
-      cell: (target) => <TargetStateLabel state={target.state} />,
-      value: (target) => t(`jobProgress.targetStates.${target.state}`),
-      width: 'minmax(6.5rem, 0.7fr)',
-    },
-    {
-      key: 'step',
-      name: t('jobs.step'),
-      cell: (target) =>
-        target.total > 0 && target.state === 'running'
-          ? `${stepText(t, target.step)} ${Math.floor((target.done / target.total) * 100)} %`
-          : stepText(t, target.step),
-      value: (target) => stepText(t, target.step),
-      width: 'minmax(5rem, 1fr)',
-      wideOnly: true,
-      rank: 1,
-    },
-    {
-      key: 'message',
-      name: t('jobs.message'),
-      cell: (target) => <span title={target.message}>{target.message}</span>,
-      value: (target) => target.message,
-      width: 'minmax(8rem, 3fr)',
-    },
-  ]
+  const columns = useColumns(TARGETS)
   return (
     <DataTable
       label={t('jobs.targets')}

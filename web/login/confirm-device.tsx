@@ -91,19 +91,15 @@ export function ConfirmDevice({ session }: { session: Session }): ReactElement {
   )
 }
 
-function CodeForm({
-  code,
-  setCode,
-  pending,
-  error,
-  look,
-}: {
-  code: string
-  setCode: (code: string) => void
-  pending: boolean
-  error: ReactElement
-  look: () => void
-}): ReactElement {
+interface CodeFormProps {
+  readonly code: string
+  readonly setCode: (code: string) => void
+  readonly pending: boolean
+  readonly error: ReactElement
+  readonly look: () => void
+}
+
+function CodeForm({ code, setCode, pending, error, look }: CodeFormProps): ReactElement {
   const { t } = useTranslation()
   const submit = (event: FormEvent): void => {
     event.preventDefault()
@@ -139,21 +135,16 @@ function CodeForm({
   )
 }
 
-function Question({
-  device,
-  session,
-  pending,
-  error,
-  answer,
-  back,
-}: {
-  device: CodeDevice
-  session: Session
-  pending: boolean
-  error: ReactElement
-  answer: (confirm: boolean) => void
-  back: () => void
-}): ReactElement {
+interface QuestionProps {
+  readonly device: CodeDevice
+  readonly session: Session
+  readonly pending: boolean
+  readonly error: ReactElement
+  readonly answer: (confirm: boolean) => void
+  readonly back: () => void
+}
+
+function Question({ device, session, pending, error, answer, back }: QuestionProps): ReactElement {
   const { t } = useTranslation()
   const facts = [
     [t('device.host'), device.hostname || '–'],

@@ -24,28 +24,16 @@ export function ActDialogue({
   close,
 }: ActDialogueProps): ReactElement {
   const { t } = useTranslation()
-  const [reason, setReason] = useState('')
-  const [on, setOn] = useState(false)
+  const [whole, setWhole] = useState<MachineAct>(act)
   const word = wordOf(act)
-  const [first] = machines
-  const whole: MachineAct =
-    act.kind === 'maintenance'
-      ? { ...act, reason }
-      : act.kind === 'discard'
-        ? { ...act, onReboot: on }
-        : act.kind === 'delete'
-          ? { ...act, force: on }
-          : act
-  const typed =
-    act.kind === 'delete'
-      ? { typed: machines.length === 1 ? (first?.name ?? '') : String(machines.length) }
-      : {}
+  const name = machines.length === 1 ? (machines[0]?.name ?? '') : null
+  const typed = act.kind === 'delete' ? { typed: name ?? String(machines.length) } : {}
   return (
     <Confirm
       title={
-        machines.length === 1
-          ? t('machines.askOne', { act: t(`machines.acts.${word}`), name: first?.name ?? '' })
-          : t('machines.askMany', { act: t(`machines.acts.${word}`), count: machines.length })
+        name === null
+          ? t('machines.askMany', { act: t(`machines.acts.${word}`), count: machines.length })
+          : t('machines.askOne', { act: t(`machines.acts.${word}`), name })
       }
       action={t(`machines.acts.${word}`)}
       danger={isDanger(act)}
@@ -59,41 +47,56 @@ export function ActDialogue({
     >
       <p>{t(`machines.meanings.${word}`)}</p>
       <Affected machines={machines} desktops={desktops} />
-      {act.kind === 'maintenance' && act.on && (
-        <FormGroup label={t('machines.reason')} fieldId="act-reason">
-          <TextInput
-            id="act-reason"
-            value={reason}
-            maxLength={200}
-            onChange={(_event, value) => {
-              setReason(value)
-            }}
-          />
-        </FormGroup>
-      )}
-      {act.kind === 'discard' && act.on && (
-        <Checkbox
-          id="act-on"
-          label={t('machines.discardOnReboot')}
-          isChecked={on}
-          onChange={(_event, value) => {
-            setOn(value)
-          }}
-        />
-      )}
-      {act.kind === 'delete' && (
-        <Checkbox
-          id="act-on"
-          label={t('machines.force')}
-          description={t('machines.forceMeans')}
-          isChecked={on}
-          onChange={(_event, value) => {
-            setOn(value)
-          }}
-        />
-      )}
+      <ActOptions act={whole} change={setWhole} />
     </Confirm>
   )
+}
+
+interface ActOptionsProps {
+  readonly act: MachineAct
+  readonly change: (act: MachineAct) => void
+}
+
+/** What an act leaves to be chosen. */
+function ActOptions({ act, change }: ActOptionsProps): ReactElement | null {
+  const { t } = useTranslation()
+  if (act.kind === 'maintenance' && act.on)
+    return (
+      <FormGroup label={t('machines.reason')} fieldId="act-reason">
+        <TextInput
+          id="act-reason"
+          value={act.reason}
+          maxLength={200}
+          onChange={(_event, reason) => {
+            change({ ...act, reason })
+          }}
+        />
+      </FormGroup>
+    )
+  if (act.kind === 'discard' && act.on)
+    return (
+      <Checkbox
+        id="act-on"
+        label={t('machines.discardOnReboot')}
+        isChecked={act.onReboot}
+        onChange={(_event, onReboot) => {
+          change({ ...act, onReboot })
+        }}
+      />
+    )
+  if (act.kind === 'delete')
+    return (
+      <Checkbox
+        id="act-on"
+        label={t('machines.force')}
+        description={t('machines.forceMeans')}
+        isChecked={act.force}
+        onChange={(_event, force) => {
+          change({ ...act, force })
+        }}
+      />
+    )
+  return null
 }
 
 const MOST_NAMED = 12

@@ -125,7 +125,12 @@ function ForeignDomains({ hypervisor }: { hypervisor: string }): ReactElement {
   )
 }
 
-function AdoptDialogue({ domain, close }: { domain: Domain; close: () => void }): ReactElement {
+interface AdoptDialogueProps {
+  readonly domain: Domain
+  readonly close: () => void
+}
+
+function AdoptDialogue({ domain, close }: AdoptDialogueProps): ReactElement {
   const { t } = useTranslation()
   const id = useId()
   const navigate = useNavigate()

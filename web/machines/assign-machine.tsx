@@ -8,18 +8,16 @@ import { CheckField } from '../parts/fields.js'
 import { FormDialogue } from '../parts/form-dialogue.js'
 import { PersonField } from '../parts/person-field.js'
 
+interface AssignMachineProps {
+  readonly machine: string
+  readonly title: string
+  /** About the time. */
+  readonly hint?: string
+  readonly close: () => void
+}
+
 /** Gives this machine to a person, for a time or for good. */
-export function AssignMachine({
-  machine,
-  title,
-  hint,
-  close,
-}: {
-  machine: string
-  title: string
-  /** About the time. */ hint?: string
-  close: () => void
-}): ReactElement {
+export function AssignMachine({ machine, title, hint, close }: AssignMachineProps): ReactElement {
   const { t } = useTranslation()
   const [user, setUser] = useState('')
   const [fixed, setFixed] = useState(false)

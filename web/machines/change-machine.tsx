@@ -24,14 +24,13 @@ import { HardwareFields } from './hardware-fields.js'
 import { PARENT_TYPE } from './machine-wish.js'
 import { useMachines } from './use-machines.js'
 
+interface ChangeMachineProps {
+  readonly machine: Machine
+  readonly close: () => void
+}
+
 /** Changes type and hardware of a machine. */
-export function ChangeMachine({
-  machine,
-  close,
-}: {
-  machine: Machine
-  close: () => void
-}): ReactElement {
+export function ChangeMachine({ machine, close }: ChangeMachineProps): ReactElement {
   const { t } = useTranslation()
   const id = useId()
   const [wish, setWish] = useState({

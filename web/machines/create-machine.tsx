@@ -24,9 +24,10 @@ import { ErrorAlert } from '../frame/error-state.js'
 import { useParam } from '../parts/choice-filter.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
-import { CheckField, ChoiceField, TextField } from './fields.js'
+import { CheckField, ChoiceField } from './fields.js'
 import { HardwareFields } from './hardware-fields.js'
-import { FIRST_WISH, PARENT_TYPE, type Wish, wishOf } from './machine-wish.js'
+import { KindFields, type WishProps } from './kind-fields.js'
+import { FIRST_WISH, type Wish, wishOf } from './machine-wish.js'
 import { useMachines } from './use-machines.js'
 
 /** A form for one machine or for many. */
@@ -52,18 +53,12 @@ export function CreateMachine(): ReactElement {
   )
 }
 
-interface PartProps {
-  readonly wish: Wish
-  readonly set: (change: Partial<Wish>) => void
+interface CreateFormProps {
+  readonly machines: readonly Machine[]
+  readonly hypervisors: readonly Hypervisor[]
 }
 
-function CreateForm({
-  machines,
-  hypervisors,
-}: {
-  machines: readonly Machine[]
-  hypervisors: readonly Hypervisor[]
-}): ReactElement {
+function CreateForm({ machines, hypervisors }: CreateFormProps): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const [type] = useParam('type')
@@ -94,7 +89,7 @@ function CreateForm({
     (wish.type === 'simple' || wish.type === 'source' || wish.parent !== '')
   return (
     <Form className="berth-form" onSubmit={submit}>
-      <Kind wish={wish} set={set} machines={machines} />
+      <KindFields wish={wish} set={set} machines={machines} />
       <Places wish={wish} set={set} hypervisors={hypervisors} />
       <Hardware wish={wish} set={set} />
       <ErrorAlert error={create.error} />
@@ -115,109 +110,11 @@ function CreateForm({
   )
 }
 
-function Kind({ wish, set, machines }: PartProps & { machines: readonly Machine[] }): ReactElement {
-  const { t } = useTranslation()
-  const parentType = PARENT_TYPE[wish.type]
-  const parents = machines.filter(({ type }) => type === parentType)
-  return (
-    <FormSection title={t('machines.what')} titleElement="h2">
-      <ChoiceField
-        id="type"
-        label={t('machines.type')}
-        value={wish.type}
-        set={(value) => {
-          set({ type: value as MachineType, parent: '' })
-        }}
-        options={MACHINE_TYPES.map((value) => ({ value, name: t(`machines.types.${value}`) }))}
-        about={t(`machines.typeMeanings.${wish.type}`)}
-      />
-      {parentType !== null && (
-        <ChoiceField
-          id="parent"
-          label={t('machines.parent')}
-          required
-          value={wish.parent}
-          set={(value) => {
-            set({ parent: value })
-          }}
-          options={[
-            { value: '', name: t('machines.chooseParent') },
-            ...parents.map(({ name }) => ({ value: name, name })),
-          ]}
-          about={parents.length === 0 ? t('machines.noParents') : ''}
-        />
-      )}
-      <TextField
-        id="name"
-        label={t('machines.name')}
-        required
-        value={wish.name}
-        set={(name) => {
-          set({ name })
-        }}
-        about={t('machines.nameAbout')}
-      />
-      <TextField
-        id="count"
-        label={t('machines.count')}
-        number
-        value={wish.count}
-        set={(count) => {
-          set({ count })
-        }}
-      />
-      {Number(wish.count) > 1 && (
-        <TextField
-          id="first"
-          label={t('machines.first')}
-          number
-          value={wish.first}
-          set={(first) => {
-            set({ first })
-          }}
-        />
-      )}
-      {parentType === null && (
-        <TextField
-          id="disk"
-          label={t('machines.disk')}
-          number
-          value={wish.diskGib}
-          set={(diskGib) => {
-            set({ diskGib })
-          }}
-        />
-      )}
-      {wish.type === 'vdi' && (
-        <CheckField
-          id="discard"
-          label={t('machines.virtualSnapshot')}
-          about={t('machines.discards')}
-          value={wish.discardChanges}
-          set={(discardChanges) => {
-            set({ discardChanges })
-          }}
-        />
-      )}
-      {wish.type === 'vdi' && wish.discardChanges && (
-        <CheckField
-          id="discard-reboot"
-          label={t('machines.discardOnReboot')}
-          value={wish.discardOnReboot}
-          set={(discardOnReboot) => {
-            set({ discardOnReboot })
-          }}
-        />
-      )}
-    </FormSection>
-  )
-}
-
 function Places({
   wish,
   set,
   hypervisors,
-}: PartProps & { hypervisors: readonly Hypervisor[] }): ReactElement {
+}: WishProps & { hypervisors: readonly Hypervisor[] }): ReactElement {
   const { t } = useTranslation()
   const toggle = (name: string, on: boolean): void => {
     set({
@@ -247,7 +144,7 @@ function Places({
   )
 }
 
-function Hardware({ wish, set }: PartProps): ReactElement {
+function Hardware({ wish, set }: WishProps): ReactElement {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   return (

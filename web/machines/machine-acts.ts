@@ -1,4 +1,4 @@
-import type { MachinesAndJob, PowerAction } from '../../broker/api/machines.js'
+import type { Machine, MachinesAndJob, PowerAction } from '../../broker/api/machines.js'
 import { api, path } from '../api/client.js'
 
 /** What an administrator can do to one machine or to many. */
@@ -75,4 +75,35 @@ export async function doTo(name: string, act: MachineAct): Promise<string | null
         )
       ).job
   }
+}
+
+const ON = ['running', 'paused', 'suspended', 'shutting-down']
+
+/**
+ * Why an act makes no sense for this machine now: a key of the catalogue, or null. The broker
+ * decides; this only saves a click.
+ */
+export function whyNot(
+  act: MachineAct,
+  machine: Machine,
+):
+  | 'isOn'
+  | 'isOff'
+  | 'inMaintenance'
+  | 'notInMaintenance'
+  | 'onlyVdi'
+  | 'discardsAlready'
+  | 'discardsNothing'
+  | null {
+  if (act.kind === 'power') return whyNoPower(act.action === 'start', machine.power)
+  if (act.kind === 'maintenance')
+    return act.on === machine.maintenance ? (act.on ? 'inMaintenance' : 'notInMaintenance') : null
+  if (act.kind !== 'discard') return null
+  if (machine.type !== 'vdi') return 'onlyVdi'
+  return act.on === machine.discardChanges ? (act.on ? 'discardsAlready' : 'discardsNothing') : null
+}
+
+function whyNoPower(isStart: boolean, power: Machine['power']): 'isOn' | 'isOff' | null {
+  if (isStart) return power === 'running' ? 'isOn' : null
+  return ON.includes(power) || power === 'unknown' ? null : 'isOff'
 }

@@ -1,3 +1,4 @@
+import type { TFunction } from 'i18next'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Desktop } from '../../broker/api/assignments.js'
@@ -5,39 +6,15 @@ import type { Machine } from '../../broker/api/machines.js'
 import { type Action, Actions } from '../parts/actions.js'
 import { ActDialogue } from './act-dialogue.js'
 import { AssignMachine } from './assign-machine.js'
-import { ALL_ACTS, isDanger, type MachineAct, needsNoQuestion, wordOf } from './machine-acts.js'
+import {
+  ALL_ACTS,
+  isDanger,
+  type MachineAct,
+  needsNoQuestion,
+  whyNot,
+  wordOf,
+} from './machine-acts.js'
 import { ReleaseMachine } from './release-machine.js'
-
-const ON = ['running', 'paused', 'suspended', 'shutting-down']
-
-/**
- * Why an act makes no sense for this machine now: a key of the catalogue, or null. The broker
- * decides; this only saves a click.
- */
-function whyNot(
-  act: MachineAct,
-  machine: Machine,
-):
-  | 'isOn'
-  | 'isOff'
-  | 'inMaintenance'
-  | 'notInMaintenance'
-  | 'onlyVdi'
-  | 'discardsAlready'
-  | 'discardsNothing'
-  | null {
-  if (act.kind === 'power') return whyNoPower(act.action === 'start', machine.power)
-  if (act.kind === 'maintenance')
-    return act.on === machine.maintenance ? (act.on ? 'inMaintenance' : 'notInMaintenance') : null
-  if (act.kind !== 'discard') return null
-  if (machine.type !== 'vdi') return 'onlyVdi'
-  return act.on === machine.discardChanges ? (act.on ? 'discardsAlready' : 'discardsNothing') : null
-}
-
-function whyNoPower(isStart: boolean, power: Machine['power']): 'isOn' | 'isOff' | null {
-  if (isStart) return power === 'running' ? 'isOn' : null
-  return ON.includes(power) || power === 'unknown' ? null : 'isOff'
-}
 
 export interface MachineMenuProps {
   readonly machines: readonly Machine[]
@@ -48,63 +25,38 @@ export interface MachineMenuProps {
   readonly begin: (act: MachineAct, names: readonly string[]) => void
 }
 
+type Handing = 'assign' | 'release'
+
 /** What can be done to one machine, or to all of some; asks before anybody is interrupted. */
-export function MachineMenu({
-  machines,
-  desktops,
-  label,
-  text,
-  more = [],
-  begin,
-}: MachineMenuProps): ReactElement {
+export function MachineMenu(props: MachineMenuProps): ReactElement {
+  const { machines, desktops, label, text, more = [], begin } = props
   const { t } = useTranslation()
   const [asking, setAsking] = useState<MachineAct | null>(null)
-  const [handing, setHanding] = useState<'assign' | 'release' | null>(null)
+  const [handing, setHanding] = useState<Handing | null>(null)
   const names = machines.map(({ name }) => name)
-  const [only] = machines.length === 1 ? machines : []
-  const held = only && desktops.get(only.name)
-  const forPeople = only?.type === 'vdi' || only?.type === 'simple'
-  const hands: readonly Action[] = [
-    ...(forPeople
-      ? [
-          {
-            name: t('machines.assign'),
-            onClick: () => {
-              setHanding('assign')
-            },
-          },
-        ]
-      : []),
-    ...(held
-      ? [
-          {
-            name: t('machines.release'),
-            isDanger: true,
-            onClick: () => {
-              setHanding('release')
-            },
-          },
-        ]
-      : []),
-  ]
-  const actions = ALL_ACTS.map((act): Action => {
-    const reason = only ? whyNot(act, only) : null
-    return {
-      name: t(`machines.acts.${wordOf(act)}`),
-      isDanger: isDanger(act),
-      isDisabled: reason !== null,
-      ...(reason === null ? {} : { description: t(`machines.whyNot.${reason}`) }),
+  const only = machines.length === 1 ? (machines[0] ?? null) : null
+  const hands = only ? handingsOf(only, desktops.get(only.name)) : []
+  const actions = [
+    ...more,
+    ...hands.map((one): Action => ({
+      name: t(`machines.${one}`),
+      ...(one === 'release' ? { isDanger: true } : {}),
       onClick: () => {
-        needsNoQuestion(act) ? begin(act, names) : setAsking(act)
+        setHanding(one)
       },
-    }
-  })
+    })),
+    ...ALL_ACTS.map((act) =>
+      actionOf(t, act, only, () => {
+        needsNoQuestion(act) ? begin(act, names) : setAsking(act)
+      }),
+    ),
+  ]
   return (
     <>
       <Actions
         label={label}
         {...(text === undefined ? {} : { text })}
-        actions={[...more, ...hands, ...actions]}
+        actions={actions}
         isDisabled={machines.length === 0}
       />
       {asking && (
@@ -121,20 +73,11 @@ export function MachineMenu({
           }}
         />
       )}
-      {only && handing === 'assign' && (
-        <AssignMachine
-          machine={only.name}
-          title={t('machines.assignTitle', { name: only.name })}
-          hint={t('machines.assignHint')}
-          close={() => {
-            setHanding(null)
-          }}
-        />
-      )}
-      {only && held && handing === 'release' && (
-        <ReleaseMachine
+      {only && handing && (
+        <HandDialogue
+          handing={handing}
           machine={only}
-          desktop={held}
+          desktop={desktops.get(only.name)}
           close={() => {
             setHanding(null)
           }}
@@ -142,4 +85,51 @@ export function MachineMenu({
       )}
     </>
   )
+}
+
+/** A machine for people goes from one to another; what somebody has can be taken back. Pure. */
+function handingsOf({ type }: Machine, desktop: Desktop | undefined): Handing[] {
+  const isForPeople = type === 'vdi' || type === 'simple'
+  return [...(isForPeople ? ['assign' as const] : []), ...(desktop ? ['release' as const] : [])]
+}
+
+/** `only`: the one machine that it is for; null: several, of which each may be otherwise. */
+function actionOf(
+  t: TFunction,
+  act: MachineAct,
+  only: Machine | null,
+  onClick: () => void,
+): Action {
+  const reason = only ? whyNot(act, only) : null
+  return {
+    name: t(`machines.acts.${wordOf(act)}`),
+    isDanger: isDanger(act),
+    isDisabled: reason !== null,
+    ...(reason === null ? {} : { description: t(`machines.whyNot.${reason}`) }),
+    onClick,
+  }
+}
+
+function HandDialogue({
+  handing,
+  machine,
+  desktop,
+  close,
+}: {
+  handing: Handing
+  machine: Machine
+  desktop: Desktop | undefined
+  close: () => void
+}): ReactElement | null {
+  const { t } = useTranslation()
+  if (handing === 'assign')
+    return (
+      <AssignMachine
+        machine={machine.name}
+        title={t('machines.assignTitle', { name: machine.name })}
+        hint={t('machines.assignHint')}
+        close={close}
+      />
+    )
+  return desktop ? <ReleaseMachine machine={machine} desktop={desktop} close={close} /> : null
 }

@@ -1,5 +1,5 @@
 import { ToggleGroup, ToggleGroupItem, ToolbarItem } from '@patternfly/react-core'
-import { type ReactElement, useCallback, useMemo, useState } from 'react'
+import { type ComponentProps, type ReactElement, useCallback, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Machine, MACHINE_TYPES, POWER_STATES } from '../../broker/api/machines.js'
 import type { Session } from '../../broker/api/users.js'
@@ -58,7 +58,12 @@ const groupings: Readonly<Record<string, (machine: Machine) => string>> = {
 const idOf = ({ id }: Machine): string => id
 const nameOf = ({ name }: Machine): string => name
 
-function List({ all, admin }: { all: readonly Machine[]; admin: boolean }): ReactElement {
+interface ListProps {
+  readonly all: readonly Machine[]
+  readonly admin: boolean
+}
+
+function List({ all, admin }: ListProps): ReactElement {
   const { t } = useTranslation()
   const desktops = useDesktops()
   const { run, begin, forget } = useRun('berth-run')
@@ -143,17 +148,9 @@ function useFiltered(all: readonly Machine[]): readonly Machine[] {
 
 function Filters({ all }: { all: readonly Machine[] }): ReactElement {
   const { t } = useTranslation()
-  const [view, setView] = useParam('view')
-  const hypervisors = useMemo(
-    () => [...new Set(all.map(({ hypervisor }) => hypervisor))].sort(),
-    [all],
-  )
-  const parents = useMemo(
-    () => [...new Set(all.flatMap(({ parent }) => (parent === null ? [] : [parent])))].sort(),
-    [all],
-  )
-  const plain = (names: readonly string[]): Array<{ value: string; name: string }> =>
-    names.map((name) => ({ value: name, name }))
+  const [view] = useParam('view')
+  const hypervisors = useChoices(all, ({ hypervisor }) => hypervisor)
+  const parents = useChoices(all, ({ parent }) => parent)
   const states = [
     ...POWER_STATES.map((value) => ({ value, name: t(`machines.powers.${value}`) })),
     { value: 'maintenance', name: t('machines.maintenance') },
@@ -161,66 +158,83 @@ function Filters({ all }: { all: readonly Machine[] }): ReactElement {
   ]
   return (
     <>
-      <ToolbarItem>
-        <ChoiceFilter
-          name="type"
-          label={t('machines.type')}
-          all={t('machines.allTypes')}
-          options={MACHINE_TYPES.map((value) => ({ value, name: t(`machines.types.${value}`) }))}
-        />
-      </ToolbarItem>
-      <ToolbarItem>
-        <ChoiceFilter
-          name="power"
-          label={t('machines.power')}
-          all={t('machines.allStates')}
-          options={states}
-        />
-      </ToolbarItem>
-      <ToolbarItem>
-        <ChoiceFilter
-          name="hypervisor"
-          label={t('machines.hypervisor')}
-          all={t('machines.allHypervisors')}
-          options={plain(hypervisors)}
-        />
-      </ToolbarItem>
-      <ToolbarItem>
-        <ChoiceFilter
-          name="parent"
-          label={t('machines.parent')}
-          all={t('machines.allParents')}
-          options={plain(parents)}
-        />
-      </ToolbarItem>
+      <Filter
+        name="type"
+        label={t('machines.type')}
+        all={t('machines.allTypes')}
+        options={MACHINE_TYPES.map((value) => ({ value, name: t(`machines.types.${value}`) }))}
+      />
+      <Filter
+        name="power"
+        label={t('machines.power')}
+        all={t('machines.allStates')}
+        options={states}
+      />
+      <Filter
+        name="hypervisor"
+        label={t('machines.hypervisor')}
+        all={t('machines.allHypervisors')}
+        options={hypervisors}
+      />
+      <Filter
+        name="parent"
+        label={t('machines.parent')}
+        all={t('machines.allParents')}
+        options={parents}
+      />
       {view !== 'screens' && (
-        <ToolbarItem>
-          <ChoiceFilter
-            name="group"
-            label={t('machines.group')}
-            all={t('machines.noGroups')}
-            options={GROUPS.map((value) => ({ value, name: t(`machines.groups.${value}`) }))}
-          />
-        </ToolbarItem>
+        <Filter
+          name="group"
+          label={t('machines.group')}
+          all={t('machines.noGroups')}
+          options={GROUPS.map((value) => ({ value, name: t(`machines.groups.${value}`) }))}
+        />
       )}
       <ToolbarItem>
-        <ToggleGroup aria-label={t('machines.view')} isCompact>
-          <ToggleGroupItem
-            text={t('machines.views.table')}
-            isSelected={view !== 'screens'}
-            onChange={() => {
-              setView('')
-            }}
-          />
-          <ToggleGroupItem
-            text={t('machines.views.screens')}
-            isSelected={view === 'screens'}
-            onChange={() => {
-              setView('screens')
-            }}
-          />
-        </ToggleGroup>
+        <ViewToggle />
       </ToolbarItem>
     </>
+  )
+}
+
+function Filter(props: ComponentProps<typeof ChoiceFilter>): ReactElement {
+  return (
+    <ToolbarItem>
+      <ChoiceFilter {...props} />
+    </ToolbarItem>
+  )
+}
+
+/** What machines have in one of their fields, in order. */
+function useChoices(
+  all: readonly Machine[],
+  of: (machine: Machine) => string | null,
+): ReadonlyArray<{ value: string; name: string }> {
+  return useMemo(() => {
+    const names = all.map(of).filter((name) => name !== null)
+    return [...new Set(names)].sort().map((name) => ({ value: name, name }))
+  }, [all])
+}
+
+function ViewToggle(): ReactElement {
+  const { t } = useTranslation()
+  const [view, setView] = useParam('view')
+  return (
+    <ToggleGroup aria-label={t('machines.view')} isCompact>
+      <ToggleGroupItem
+        text={t('machines.views.table')}
+        isSelected={view !== 'screens'}
+        onChange={() => {
+          setView('')
+        }}
+      />
+      <ToggleGroupItem
+        text={t('machines.views.screens')}
+        isSelected={view === 'screens'}
+        onChange={() => {
+          setView('screens')
+        }}
+      />
+    </ToggleGroup>
   )
 }

@@ -20,16 +20,14 @@ import { Thumbnail } from './thumbnail.js'
 const CARD_WIDTH = 216
 const CARD_HEIGHT = 176
 
+interface ScreensProps {
+  readonly machines: readonly Machine[]
+  readonly desktops: ReadonlyMap<string, Desktop>
+  readonly tools: ReactNode
+}
+
 /** The machines by their screens; pictures are made for those only that are seen. */
-export function Screens({
-  machines,
-  desktops,
-  tools,
-}: {
-  machines: readonly Machine[]
-  desktops: ReadonlyMap<string, Desktop>
-  tools: ReactNode
-}): ReactElement {
+export function Screens({ machines, desktops, tools }: ScreensProps): ReactElement {
   const { t } = useTranslation()
   const [search, setSearch] = useParam('search')
   const found = useMemo(() => {

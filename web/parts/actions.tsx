@@ -10,6 +10,14 @@ export interface Action {
   /** Why it cannot be done now. */ readonly description?: string
 }
 
+interface ActionsProps {
+  readonly label: string
+  readonly text?: string
+  readonly actions: readonly Action[]
+  readonly isDisabled?: boolean
+  readonly isBusy?: boolean
+}
+
 /**
  * A menu of what can be done. `label` names it for who does not see it; with `text` it is a button
  * with a word, which begins its name, else three dots. `isBusy`: something of it is being done; it
@@ -21,13 +29,7 @@ export function Actions({
   actions,
   isDisabled = false,
   isBusy = false,
-}: {
-  label: string
-  text?: string
-  actions: readonly Action[]
-  isDisabled?: boolean
-  isBusy?: boolean
-}): ReactElement {
+}: ActionsProps): ReactElement {
   const [open, setOpen] = useState(false)
   return (
     <Dropdown

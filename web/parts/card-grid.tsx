@@ -4,6 +4,15 @@ import './card-grid.css'
 
 const GAP = 12
 
+interface CardGridProps<T> {
+  readonly label: string
+  readonly items: readonly T[]
+  readonly idOf: (item: T) => string
+  readonly card: (item: T) => ReactNode
+  readonly least: number
+  readonly height: number
+}
+
 /**
  * Cards beside and below each other, of which only those that are seen are drawn. `height` is that
  * of a card in pixels, `least` its least width.
@@ -15,14 +24,7 @@ export function CardGrid<T>({
   card,
   least,
   height,
-}: {
-  label: string
-  items: readonly T[]
-  idOf: (item: T) => string
-  card: (item: T) => ReactNode
-  least: number
-  height: number
-}): ReactElement {
+}: CardGridProps<T>): ReactElement {
   const scroll = useRef<HTMLDivElement>(null)
   const columns = useColumns(scroll, least)
   const virtual = useVirtualizer({

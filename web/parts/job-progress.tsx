@@ -31,16 +31,14 @@ const TARGET_ORDER: readonly TargetState[] = [
 /** More lines than this are shown when they are asked for. */
 const FIRST_LINES = 30
 
+interface JobProgressProps {
+  readonly id: string
+  readonly mayCancel: boolean
+  readonly close?: () => void
+}
+
 /** A job while it goes on: its progress, every machine with its step and result, and the way to cancel it. */
-export function JobProgress({
-  id,
-  mayCancel,
-  close,
-}: {
-  id: string
-  mayCancel: boolean
-  close?: () => void
-}): ReactElement {
+export function JobProgress({ id, mayCancel, close }: JobProgressProps): ReactElement {
   const { t } = useTranslation()
   const { job, error } = useJob(id)
   if (error !== null && job === null)

@@ -2,21 +2,18 @@ import { Breadcrumb, BreadcrumbItem, Content, Flex, FlexItem, Title } from '@pat
 import { type ReactElement, type ReactNode, useEffect } from 'react'
 import { Link } from 'react-router'
 
+interface PageHeadProps {
+  readonly title: string
+  readonly above?: ReadonlyArray<{ to: string; name: string }>
+  readonly about?: ReactNode
+  readonly children?: ReactNode
+}
+
 /**
  * The head of a page: where it is, its name (also in the browser's title), a line about it, and
  * what can be done there.
  */
-export function PageHead({
-  title,
-  above,
-  about,
-  children,
-}: {
-  title: string
-  above?: ReadonlyArray<{ to: string; name: string }>
-  about?: ReactNode
-  children?: ReactNode
-}): ReactElement {
+export function PageHead({ title, above, about, children }: PageHeadProps): ReactElement {
   useEffect(() => {
     document.title = `${title} · Berth`
   }, [title])

@@ -4,68 +4,71 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { Session, User } from '../../broker/api/users.js'
 import { useGet } from '../api/queries.js'
-import { type Column, DataTable } from '../parts/data-table.js'
+import { type ColumnPlan, useColumns } from '../parts/column.js'
+import { DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { StateLabel } from '../parts/state-label.js'
 import { When } from '../parts/when.js'
 import { CreatePerson } from './create-person.js'
 
+const COLUMNS: ReadonlyArray<ColumnPlan<User>> = [
+  {
+    key: 'name',
+    name: (t) => t('people.name'),
+    cell: (user) => <Link to={`/people/${encodeURIComponent(user.name)}`}>{user.name}</Link>,
+    value: (user) => user.name,
+    width: 'minmax(6rem, 1fr)',
+  },
+  {
+    key: 'displayName',
+    name: (t) => t('people.displayName'),
+    cell: (user) => user.displayName,
+    value: (user) => user.displayName,
+    wideOnly: true,
+    rank: 2,
+  },
+  {
+    key: 'state',
+    name: (t) => t('people.state'),
+    cell: (user) => <PersonState user={user} />,
+    value: (user) => (user.disabled ? 2 : user.blockedUntil === null ? 0 : 1),
+    width: 'minmax(7rem, 0.6fr)',
+  },
+  {
+    key: 'roles',
+    name: (t) => t('people.roles'),
+    cell: (user) => user.roles.map(({ role }) => role).join(', '),
+    value: (user) => user.roles.map(({ role }) => role).join(', '),
+    wideOnly: true,
+    rank: 1,
+  },
+  {
+    key: 'source',
+    name: (t) => t('people.source'),
+    cell: (user) => user.source,
+    value: (user) => user.source,
+    width: 'minmax(5rem, 0.6fr)',
+    wideOnly: true,
+    rank: 4,
+  },
+  {
+    key: 'lastLogin',
+    name: (t) => t('people.lastLogin'),
+    cell: (user) => <When at={user.lastLoginAt} />,
+    value: (user) => user.lastLoginAt ?? '',
+    width: 'minmax(7.5rem, 0.8fr)',
+    wideOnly: true,
+    rank: 3,
+  },
+]
+
 /** Everybody who has an account, also those who came from a directory or a provider. */
 export function People({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const [creating, setCreating] = useState(false)
   const users = useGet<{ users: User[] }>('/users', ['people'])
-  const columns: ReadonlyArray<Column<User>> = [
-    {
-      key: 'name',
-      name: t('people.name'),
-      cell: (user) => <Link to={`/people/${encodeURIComponent(user.name)}`}>{user.name}</Link>,
-      value: (user) => user.name,
-      width: 'minmax(6rem, 1fr)',
-    },
-    {
-      key: 'displayName',
-      name: t('people.displayName'),
-      cell: (user) => user.displayName,
-      value: (user) => user.displayName,
-      wideOnly: true,
-      rank: 2,
-    },
-    {
-      key: 'state',
-      name: t('people.state'),
-      cell: (user) => <PersonState user={user} />,
-      value: (user) => (user.disabled ? 2 : user.blockedUntil === null ? 0 : 1),
-      width: 'minmax(7rem, 0.6fr)',
-    },
-    {
-      key: 'roles',
-      name: t('people.roles'),
-      cell: (user) => user.roles.map(({ role }) => role).join(', '),
-      value: (user) => user.roles.map(({ role }) => role).join(', '),
-      wideOnly: true,
-      rank: 1,
-    },
-    {
-      key: 'source',
-      name: t('people.source'),
-      cell: (user) => user.source,
-      value: (user) => user.source,
-      width: 'minmax(5rem, 0.6fr)',
-      wideOnly: true,
-      rank: 4,
-    },
-    {
-      key: 'lastLogin',
-      name: t('people.lastLogin'),
-      cell: (user) => <When at={user.lastLoginAt} />,
-      value: (user) => user.lastLoginAt ?? '',
-      width: 'minmax(7.5rem, 0.8fr)',
-      wideOnly: true,
-      rank: 3,
-    },
-  ]
+  const columns = useColumns(COLUMNS)
   return (
     <>
       <PageHead title={t('navigation.people')} about={t('people.about')}>

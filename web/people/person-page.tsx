@@ -22,7 +22,12 @@ export function PersonPage({ session }: { session: Session }): ReactElement {
   return <Loaded query={user}>{(data) => <Details user={data} session={session} />}</Loaded>
 }
 
-function Details({ user, session }: { user: User; session: Session }): ReactElement {
+interface DetailsProps {
+  readonly user: User
+  readonly session: Session
+}
+
+function Details({ user, session }: DetailsProps): ReactElement {
   const { t } = useTranslation()
   return (
     <>

@@ -46,13 +46,12 @@ export function PersonTokens({ user, session }: { user: User; session: Session }
   )
 }
 
-function Rows({
-  tokens,
-  revoke,
-}: {
-  tokens: readonly Token[]
-  revoke: ((token: Token) => void) | null
-}): ReactElement {
+interface RowsProps {
+  readonly tokens: readonly Token[]
+  readonly revoke: ((token: Token) => void) | null
+}
+
+function Rows({ tokens, revoke }: RowsProps): ReactElement {
   const { t } = useTranslation()
   return (
     <Table aria-label={t('people.tokens')} variant="compact">

@@ -13,17 +13,16 @@ import { useTranslation } from 'react-i18next'
 import { useGet } from '../api/queries.js'
 import { rolesIn } from './roles.js'
 
+interface RolesFieldProps {
+  readonly value: readonly string[]
+  readonly onChange: (roles: readonly string[]) => void
+}
+
 /**
  * Roles, each a label of its own, as their names may have spaces. Comma and Enter end a name;
  * Backspace takes the last one away.
  */
-export function RolesField({
-  value,
-  onChange,
-}: {
-  value: readonly string[]
-  onChange: (roles: readonly string[]) => void
-}): ReactElement {
+export function RolesField({ value, onChange }: RolesFieldProps): ReactElement {
   const { t } = useTranslation()
   const id = useId()
   const [typed, setTyped] = useState('')

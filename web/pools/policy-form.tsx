@@ -19,11 +19,16 @@ import { ScheduleFields } from './schedule-fields.js'
 const NUMBERS = ['min', 'max', 'spares', 'maxPerUser'] as const
 const SWITCHES = ['clipboard', 'fileTransfer', 'usb', 'loginOnAssignment'] as const
 
+interface PolicyFormProps {
+  readonly pool: Pool
+  readonly close: () => void
+}
+
 /**
  * The whole policy of a pool. Only what was changed is sent, so two who change different things do
  * not undo each other.
  */
-export function PolicyForm({ pool, close }: { pool: Pool; close: () => void }): ReactElement {
+export function PolicyForm({ pool, close }: PolicyFormProps): ReactElement {
   const { t, i18n } = useTranslation()
   const [before] = useState(() => draftOf(pool.policy, i18n.language))
   const [draft, setDraft] = useState<Draft>(before)
@@ -34,11 +39,6 @@ export function PolicyForm({ pool, close }: { pool: Pool; close: () => void }): 
     setDraft({ ...draft, ...part })
   }
   const patch = changed(before, draft)
-  const meaning = (typed: string): string => {
-    const words = durationWords(i18n.language, durationIso(typed))
-    return words === typed.trim() ? '' : t('policy.means', { duration: words })
-  }
-  const cleanings = CLEANINGS.map((value) => ({ value, name: t(`policy.cleanings.${value}`) }))
   return (
     <FormDialogue
       wide
@@ -52,100 +52,145 @@ export function PolicyForm({ pool, close }: { pool: Pool; close: () => void }): 
         change.mutate(patch, { onSuccess: close })
       }}
     >
-      <Group title={t('policy.sizes')}>
-        {NUMBERS.map((name) => (
-          <TextField
-            key={name}
-            type="number"
-            label={t(`policy.${name}`)}
-            hint={t(`policy.hints.${name}`)}
-            value={draft[name]}
-            onChange={(value) => {
-              set({ [name]: value })
-            }}
-          />
-        ))}
-      </Group>
-      <Group title={t('policy.times')}>
-        {DURATIONS.map((name) => (
-          <TextField
-            key={name}
-            label={t(`policy.${name}`)}
-            hint={`${t(`policy.hints.${name}`)} ${meaning(draft[name])}`}
-            value={draft[name]}
-            onChange={(value) => {
-              set({ [name]: value })
-            }}
-          />
-        ))}
-      </Group>
-      <Group title={t('policy.after')}>
-        <ChoiceField
-          label={t('policy.onRelease')}
-          value={draft.onRelease}
-          choices={cleanings}
-          onChange={(onRelease) => {
-            set({ onRelease })
-          }}
-        />
-        <ChoiceField
-          label={t('policy.onExpiry')}
-          value={draft.onExpiry}
-          choices={cleanings}
-          onChange={(onExpiry) => {
-            set({ onExpiry })
-          }}
-        />
-        <ChoiceField
-          label={t('policy.onShutdown')}
-          value={draft.onShutdown}
-          choices={SHUTDOWN_ANSWERS.map((value) => ({
-            value,
-            name: t(`policy.shutdowns.${value}`),
-          }))}
-          onChange={(onShutdown) => {
-            set({ onShutdown })
-          }}
-        />
-      </Group>
-      <Group title={t('policy.screen')}>
-        <ManyField
-          label={t('policy.protocols')}
-          hint={t('policy.hints.protocols', { order: draft.protocols.join(', ') })}
-          value={draft.protocols}
-          choices={PROTOCOLS.map((value) => ({ value, name: value.toUpperCase() }))}
-          onChange={(protocols) => {
-            set({ protocols })
-          }}
-        />
-        {SWITCHES.map((name) => (
-          <CheckField
-            key={name}
-            label={t(`policy.${name}`)}
-            value={draft[name]}
-            onChange={(value) => {
-              set({ [name]: value })
-            }}
-          />
-        ))}
-      </Group>
-      <Group title={t('policy.schedule')}>
-        <TextField
-          label={t('policy.timeZone')}
-          value={draft.timeZone}
-          onChange={(timeZone) => {
-            set({ timeZone })
-          }}
-          list={Intl.supportedValuesOf('timeZone')}
-        />
-        <ScheduleFields
-          schedule={draft.schedule}
-          onChange={(schedule) => {
-            set({ schedule })
-          }}
-        />
-      </Group>
+      <Sizes draft={draft} set={set} />
+      <Times draft={draft} set={set} />
+      <Cleanings draft={draft} set={set} />
+      <Screens draft={draft} set={set} />
+      <Schedule draft={draft} set={set} />
     </FormDialogue>
+  )
+}
+
+interface PartProps {
+  readonly draft: Draft
+  readonly set: (part: Partial<Draft>) => void
+}
+
+function Sizes({ draft, set }: PartProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Group title={t('policy.sizes')}>
+      {NUMBERS.map((name) => (
+        <TextField
+          key={name}
+          type="number"
+          label={t(`policy.${name}`)}
+          hint={t(`policy.hints.${name}`)}
+          value={draft[name]}
+          onChange={(value) => {
+            set({ [name]: value })
+          }}
+        />
+      ))}
+    </Group>
+  )
+}
+
+function Times({ draft, set }: PartProps): ReactElement {
+  const { t, i18n } = useTranslation()
+  const meaning = (typed: string): string => {
+    const words = durationWords(i18n.language, durationIso(typed))
+    return words === typed.trim() ? '' : t('policy.means', { duration: words })
+  }
+  return (
+    <Group title={t('policy.times')}>
+      {DURATIONS.map((name) => (
+        <TextField
+          key={name}
+          label={t(`policy.${name}`)}
+          hint={`${t(`policy.hints.${name}`)} ${meaning(draft[name])}`}
+          value={draft[name]}
+          onChange={(value) => {
+            set({ [name]: value })
+          }}
+        />
+      ))}
+    </Group>
+  )
+}
+
+function Cleanings({ draft, set }: PartProps): ReactElement {
+  const { t } = useTranslation()
+  const cleanings = CLEANINGS.map((value) => ({ value, name: t(`policy.cleanings.${value}`) }))
+  return (
+    <Group title={t('policy.after')}>
+      <ChoiceField
+        label={t('policy.onRelease')}
+        value={draft.onRelease}
+        choices={cleanings}
+        onChange={(onRelease) => {
+          set({ onRelease })
+        }}
+      />
+      <ChoiceField
+        label={t('policy.onExpiry')}
+        value={draft.onExpiry}
+        choices={cleanings}
+        onChange={(onExpiry) => {
+          set({ onExpiry })
+        }}
+      />
+      <ChoiceField
+        label={t('policy.onShutdown')}
+        value={draft.onShutdown}
+        choices={SHUTDOWN_ANSWERS.map((value) => ({
+          value,
+          name: t(`policy.shutdowns.${value}`),
+        }))}
+        onChange={(onShutdown) => {
+          set({ onShutdown })
+        }}
+      />
+    </Group>
+  )
+}
+
+function Screens({ draft, set }: PartProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Group title={t('policy.screen')}>
+      <ManyField
+        label={t('policy.protocols')}
+        hint={t('policy.hints.protocols', { order: draft.protocols.join(', ') })}
+        value={draft.protocols}
+        choices={PROTOCOLS.map((value) => ({ value, name: value.toUpperCase() }))}
+        onChange={(protocols) => {
+          set({ protocols })
+        }}
+      />
+      {SWITCHES.map((name) => (
+        <CheckField
+          key={name}
+          label={t(`policy.${name}`)}
+          value={draft[name]}
+          onChange={(value) => {
+            set({ [name]: value })
+          }}
+        />
+      ))}
+    </Group>
+  )
+}
+
+function Schedule({ draft, set }: PartProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Group title={t('policy.schedule')}>
+      <TextField
+        label={t('policy.timeZone')}
+        value={draft.timeZone}
+        onChange={(timeZone) => {
+          set({ timeZone })
+        }}
+        list={Intl.supportedValuesOf('timeZone')}
+      />
+      <ScheduleFields
+        schedule={draft.schedule}
+        onChange={(schedule) => {
+          set({ schedule })
+        }}
+      />
+    </Group>
   )
 }
 

@@ -19,7 +19,8 @@ import type { Session } from '../../broker/api/users.js'
 import { path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
 import { Actions } from '../parts/actions.js'
-import { type Column, DataTable } from '../parts/data-table.js'
+import { type ColumnPlan, useColumns } from '../parts/column.js'
+import { DataTable } from '../parts/data-table.js'
 import { durationWords } from '../parts/durations.js'
 import { useNamedHolders } from '../parts/holders.js'
 import { Loaded } from '../parts/loaded.js'
@@ -128,108 +129,108 @@ const FEELINGS: Readonly<Record<PoolMember['state'], Feeling>> = {
   deleting: 'busy',
 }
 
-function Members({
-  pool,
-  members,
-  admin,
-}: {
-  pool: Pool
-  members: readonly PoolMember[]
-  admin: boolean
-}): ReactElement {
+const MEMBERS: ReadonlyArray<ColumnPlan<PoolMember>> = [
+  {
+    key: 'machine',
+    name: (t) => t('pools.machine'),
+    cell: (member) => <Link to={`/machines/${member.machine}`}>{member.machine}</Link>,
+    value: (member) => member.machine,
+    width: 'minmax(6rem, 1.2fr)',
+  },
+  {
+    key: 'state',
+    name: (t) => t('pools.state'),
+    cell: (member, t) => (
+      <StateLabel
+        feeling={member.maintenance ? 'maintenance' : FEELINGS[member.state]}
+        title={member.reason}
+      >
+        {member.maintenance ? t('pools.maintenance') : t(`pools.states.${member.state}`)}
+      </StateLabel>
+    ),
+    value: (member) => member.state,
+    width: 'minmax(7.5rem, 0.9fr)',
+  },
+  {
+    key: 'holder',
+    name: (t) => t('pools.holder'),
+    cell: (member) => member.holder ?? '–',
+    value: (member) => member.holder ?? '',
+    width: 'minmax(5rem, 1.2fr)',
+    wideOnly: true,
+  },
+  {
+    key: 'connected',
+    name: (t) => t('pools.connected'),
+    cell: (member, t) => (member.connected ? t('common.yes') : t('common.no')),
+    value: (member) => (member.connected ? 1 : 0),
+    width: 'minmax(5rem, 0.5fr)',
+    wideOnly: true,
+    rank: 2,
+  },
+  {
+    key: 'expires',
+    name: (t) => t('pools.expires'),
+    cell: (member) => <When at={member.expiresAt} />,
+    value: (member) => member.expiresAt ?? '',
+    width: 'minmax(7rem, 0.8fr)',
+    wideOnly: true,
+    rank: 3,
+  },
+  {
+    key: 'power',
+    name: (t) => t('pools.power'),
+    cell: (member, t) => t(`machines.powers.${member.power}` as 'machines.powers.off'),
+    value: (member) => member.power,
+    width: 'minmax(6rem, 0.6fr)',
+    wideOnly: true,
+    rank: 4,
+  },
+  {
+    key: 'generation',
+    name: (t) => t('pools.generation'),
+    cell: (member, t) =>
+      `${member.generation ?? '–'}${member.renewPending ? ` ${t('pools.renewPending')}` : ''}`,
+    value: (member) => member.generation ?? '',
+    width: 'minmax(5rem, 0.8fr)',
+    wideOnly: true,
+    rank: 5,
+  },
+  {
+    key: 'hypervisor',
+    name: (t) => t('pools.hypervisor'),
+    cell: (member) => <Link to={`/hypervisors/${member.hypervisor}`}>{member.hypervisor}</Link>,
+    value: (member) => member.hypervisor,
+    width: 'minmax(5rem, 0.7fr)',
+    wideOnly: true,
+    rank: 6,
+  },
+]
+/** Only where there is something to say; then it goes before what is the same for all. */
+const MEMBERS_WITH_REASON: ReadonlyArray<ColumnPlan<PoolMember>> = [
+  ...MEMBERS,
+  {
+    key: 'reason',
+    name: (t) => t('pools.reason'),
+    cell: ({ reason }) => reason,
+    value: ({ reason }) => reason,
+    width: 'minmax(6rem, 2fr)',
+    wideOnly: true,
+    rank: 1,
+  },
+]
+
+interface MembersProps {
+  readonly pool: Pool
+  readonly members: readonly PoolMember[]
+  readonly admin: boolean
+}
+
+function Members({ pool, members, admin }: MembersProps): ReactElement {
   const { t } = useTranslation()
   const [doing, setDoing] = useState<{ deed: MemberDeed; member: PoolMember } | null>(null)
-  const columns: ReadonlyArray<Column<PoolMember>> = [
-    {
-      key: 'machine',
-      name: t('pools.machine'),
-      cell: (member) => <Link to={`/machines/${member.machine}`}>{member.machine}</Link>,
-      value: (member) => member.machine,
-      width: 'minmax(6rem, 1.2fr)',
-    },
-    {
-      key: 'state',
-      name: t('pools.state'),
-      cell: (member) => (
-        <StateLabel
-          feeling={member.maintenance ? 'maintenance' : FEELINGS[member.state]}
-          title={member.reason}
-        >
-          {member.maintenance ? t('pools.maintenance') : t(`pools.states.${member.state}`)}
-        </StateLabel>
-      ),
-      value: (member) => member.state,
-      width: 'minmax(7.5rem, 0.9fr)',
-    },
-    {
-      key: 'holder',
-      name: t('pools.holder'),
-      cell: (member) => member.holder ?? '–',
-      value: (member) => member.holder ?? '',
-      width: 'minmax(5rem, 1.2fr)',
-      wideOnly: true,
-    },
-    {
-      key: 'connected',
-      name: t('pools.connected'),
-      cell: (member) => (member.connected ? t('common.yes') : t('common.no')),
-      value: (member) => (member.connected ? 1 : 0),
-      width: 'minmax(5rem, 0.5fr)',
-      wideOnly: true,
-      rank: 2,
-    },
-    {
-      key: 'expires',
-      name: t('pools.expires'),
-      cell: (member) => <When at={member.expiresAt} />,
-      value: (member) => member.expiresAt ?? '',
-      width: 'minmax(7rem, 0.8fr)',
-      wideOnly: true,
-      rank: 3,
-    },
-    {
-      key: 'power',
-      name: t('pools.power'),
-      cell: (member) => t(`machines.powers.${member.power}` as 'machines.powers.off'),
-      value: (member) => member.power,
-      width: 'minmax(6rem, 0.6fr)',
-      wideOnly: true,
-      rank: 4,
-    },
-    {
-      key: 'generation',
-      name: t('pools.generation'),
-      cell: (member) =>
-        `${member.generation ?? '–'}${member.renewPending ? ` ${t('pools.renewPending')}` : ''}`,
-      value: (member) => member.generation ?? '',
-      width: 'minmax(5rem, 0.8fr)',
-      wideOnly: true,
-      rank: 5,
-    },
-    {
-      key: 'hypervisor',
-      name: t('pools.hypervisor'),
-      cell: (member) => <Link to={`/hypervisors/${member.hypervisor}`}>{member.hypervisor}</Link>,
-      value: (member) => member.hypervisor,
-      width: 'minmax(5rem, 0.7fr)',
-      wideOnly: true,
-      rank: 6,
-    },
-    // Only where there is something to say; then it goes before what is the same for all.
-    ...(members.some(({ reason }) => reason !== '')
-      ? [
-          {
-            key: 'reason',
-            name: t('pools.reason'),
-            cell: ({ reason }: PoolMember) => reason,
-            value: ({ reason }: PoolMember) => reason,
-            width: 'minmax(6rem, 2fr)',
-            wideOnly: true,
-            rank: 1,
-          },
-        ]
-      : []),
-  ]
+  const hasReasons = members.some(({ reason }) => reason !== '')
+  const columns = useColumns(hasReasons ? MEMBERS_WITH_REASON : MEMBERS)
   return (
     <>
       {doing && (

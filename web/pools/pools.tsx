@@ -5,7 +5,8 @@ import { Link } from 'react-router'
 import type { Pool } from '../../broker/api/pools.js'
 import type { Session } from '../../broker/api/users.js'
 import { useGet } from '../api/queries.js'
-import { type Column, DataTable } from '../parts/data-table.js'
+import { type ColumnPlan, useColumns } from '../parts/column.js'
+import { DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { StateLabel } from '../parts/state-label.js'
@@ -20,60 +21,62 @@ const COUNTED = [
   ['failed', 2],
 ] as const
 
+const COLUMNS: ReadonlyArray<ColumnPlan<Pool>> = [
+  {
+    key: 'name',
+    name: (t) => t('pools.name'),
+    cell: (pool) => <Link to={`/pools/${pool.name}`}>{pool.name}</Link>,
+    value: (pool) => pool.name,
+  },
+  {
+    key: 'state',
+    name: (t) => t('pools.state'),
+    cell: (pool) => <PoolState pool={pool} />,
+    value: (pool) => (pool.maintenance ? 'maintenance' : pool.state),
+    width: 'minmax(7.5rem, 0.8fr)',
+  },
+  ...COUNTED.map(([state, rank]): ColumnPlan<Pool> => ({
+    key: state,
+    name: (t) => t(`pools.states.${state}`),
+    cell: (pool) => <Count count={pool.counts[state] ?? 0} bad={state === 'failed'} />,
+    value: (pool) => pool.counts[state] ?? 0,
+    width: '4rem',
+    wideOnly: true,
+    rank,
+  })),
+  {
+    key: 'waiting',
+    name: (t) => t('pools.waiting'),
+    cell: (pool) => <Count count={pool.waiting} bad />,
+    value: (pool) => pool.waiting,
+    width: '4rem',
+    wideOnly: true,
+    rank: 3,
+  },
+  {
+    key: 'initial',
+    name: (t) => t('pools.initial'),
+    cell: (pool) => pool.initial ?? '–',
+    value: (pool) => pool.initial ?? '',
+    wideOnly: true,
+    rank: 8,
+  },
+  {
+    key: 'generations',
+    name: (t) => t('pools.generations'),
+    cell: (pool) => <Generations pool={pool} />,
+    value: (pool) => pool.generations.length,
+    wideOnly: true,
+    rank: 7,
+  },
+]
+
 /** Named sets of machines, each under one policy. */
 export function Pools({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const [creating, setCreating] = useState(false)
   const pools = useGet<{ pools: Pool[] }>('/pools', ['pools', 'desktops', 'machines'])
-  const columns: ReadonlyArray<Column<Pool>> = [
-    {
-      key: 'name',
-      name: t('pools.name'),
-      cell: (pool) => <Link to={`/pools/${pool.name}`}>{pool.name}</Link>,
-      value: (pool) => pool.name,
-    },
-    {
-      key: 'state',
-      name: t('pools.state'),
-      cell: (pool) => <PoolState pool={pool} />,
-      value: (pool) => (pool.maintenance ? 'maintenance' : pool.state),
-      width: 'minmax(7.5rem, 0.8fr)',
-    },
-    ...COUNTED.map(([state, rank]) => ({
-      key: state,
-      name: t(`pools.states.${state}`),
-      cell: (pool: Pool) => <Count count={pool.counts[state] ?? 0} bad={state === 'failed'} />,
-      value: (pool: Pool) => pool.counts[state] ?? 0,
-      width: '4rem',
-      wideOnly: true,
-      rank,
-    })),
-    {
-      key: 'waiting',
-      name: t('pools.waiting'),
-      cell: (pool) => <Count count={pool.waiting} bad />,
-      value: (pool) => pool.waiting,
-      width: '4rem',
-      wideOnly: true,
-      rank: 3,
-    },
-    {
-      key: 'initial',
-      name: t('pools.initial'),
-      cell: (pool) => pool.initial ?? '–',
-      value: (pool) => pool.initial ?? '',
-      wideOnly: true,
-      rank: 8,
-    },
-    {
-      key: 'generations',
-      name: t('pools.generations'),
-      cell: (pool) => <Generations pool={pool} />,
-      value: (pool) => pool.generations.length,
-      wideOnly: true,
-      rank: 7,
-    },
-  ]
+  const columns = useColumns(COLUMNS)
   return (
     <>
       <PageHead title={t('navigation.pools')} about={t('pools.about')}>

@@ -7,14 +7,13 @@ import { ChoiceField, TextField } from '../parts/fields.js'
 const DEEDS = ['spares', 'start', 'stop'] as const
 const NEW: Schedule = { cron: '0 7 * * 1-5', do: 'start' }
 
+interface ScheduleFieldsProps {
+  readonly schedule: readonly Schedule[]
+  readonly onChange: (schedule: readonly Schedule[]) => void
+}
+
 /** What happens at which hours. */
-export function ScheduleFields({
-  schedule,
-  onChange,
-}: {
-  schedule: readonly Schedule[]
-  onChange: (schedule: readonly Schedule[]) => void
-}): ReactElement {
+export function ScheduleFields({ schedule, onChange }: ScheduleFieldsProps): ReactElement {
   const { t } = useTranslation()
   const set = (index: number, line: Schedule): void => {
     onChange(schedule.map((one, at) => (at === index ? line : one)))

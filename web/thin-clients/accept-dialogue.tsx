@@ -9,14 +9,13 @@ import { askerLine, nameOf } from './device-state.js'
 
 const WAYS = ['same', 'new'] as const
 
+interface AcceptDialogueProps {
+  readonly device: ThinClient
+  readonly close: () => void
+}
+
 /** Whoever asks now, with the code on its screen; where several do, one is chosen. What is sent is what was seen. */
-export function AcceptDialogue({
-  device,
-  close,
-}: {
-  device: ThinClient
-  close: () => void
-}): ReactElement {
+export function AcceptDialogue({ device, close }: AcceptDialogueProps): ReactElement {
   const { t } = useTranslation()
   const [askers] = useState(device.askers)
   const [code, setCode] = useState(askers.length === 1 ? (askers[0]?.code ?? '') : '')

@@ -12,14 +12,13 @@ import { nameOf } from './device-state.js'
 const WAYS = ['machine', 'pool', 'file'] as const
 type Way = (typeof WAYS)[number]
 
+interface AssignDialogueProps {
+  readonly device: ThinClient
+  readonly close: () => void
+}
+
 /** A machine or a pool of its own; else what clients.xml says of it. */
-export function AssignDialogue({
-  device,
-  close,
-}: {
-  device: ThinClient
-  close: () => void
-}): ReactElement {
+export function AssignDialogue({ device, close }: AssignDialogueProps): ReactElement {
   const { t } = useTranslation()
   const [way, setWay] = useState<Way>(device.assignedPool === null ? 'machine' : 'pool')
   const [name, setName] = useState(device.assigned ?? device.assignedPool ?? '')

@@ -18,16 +18,14 @@ type Given =
   | { readonly device: ThinClient; readonly order: OrderState }
   | { readonly device: ThinClient; readonly error: ApiError }
 
+interface OrderDialogueProps {
+  readonly kind: OrderKind
+  readonly devices: readonly ThinClient[]
+  readonly close: () => void
+}
+
 /** A message, a reconnect or a restart for these devices: says who is affected, and then what became of it at each. */
-export function OrderDialogue({
-  kind,
-  devices,
-  close,
-}: {
-  kind: OrderKind
-  devices: readonly ThinClient[]
-  close: () => void
-}): ReactElement {
+export function OrderDialogue({ kind, devices, close }: OrderDialogueProps): ReactElement {
   const { t } = useTranslation()
   const [text, setText] = useState('')
   const [seconds, setSeconds] = useState<(typeof SECONDS)[number]>('60')

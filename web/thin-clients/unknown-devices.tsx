@@ -10,17 +10,16 @@ import { askerLine, nameOf, waitsForSomebody } from './device-state.js'
 /** More are in the table below. */
 const MOST_SHOWN = 8
 
+interface UnknownDevicesProps {
+  readonly devices: readonly ThinClient[]
+  readonly onDeed: ((deed: Deed, device: ThinClient) => void) | null
+}
+
 /**
  * Devices that get nothing until somebody decides: not accepted, or with no desktop, or one that
  * asks in the place of a device without its key.
  */
-export function UnknownDevices({
-  devices,
-  onDeed,
-}: {
-  devices: readonly ThinClient[]
-  onDeed: ((deed: Deed, device: ThinClient) => void) | null
-}): ReactElement | null {
+export function UnknownDevices({ devices, onDeed }: UnknownDevicesProps): ReactElement | null {
   const { t } = useTranslation()
   const unknown = devices
     .filter((device) => waitsForSomebody(device) || device.askers.length > 0)

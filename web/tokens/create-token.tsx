@@ -26,14 +26,13 @@ interface Wish {
 }
 const FIRST: Wish = { name: '', may: 'all', scopes: [], days: '90' }
 
+interface CreateTokenProps {
+  readonly made: () => void
+  readonly close: () => void
+}
+
 /** Makes a token and shows it, once: it is kept in this dialogue only, and gone when that closes. */
-export function CreateToken({
-  made,
-  close,
-}: {
-  made: () => void
-  close: () => void
-}): ReactElement {
+export function CreateToken({ made, close }: CreateTokenProps): ReactElement {
   const { t } = useTranslation()
   const [wish, setWish] = useState(FIRST)
   const [token, setToken] = useState<string | null>(null)

@@ -1,3 +1,4 @@
+import type { TFunction } from 'i18next'
 import { Button } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -6,7 +7,8 @@ import { api, path } from '../api/client.js'
 import { queryClient, useAct, useGet } from '../api/queries.js'
 import { Actions } from '../parts/actions.js'
 import { Confirm } from '../parts/confirm.js'
-import { type Column, DataTable } from '../parts/data-table.js'
+import { type ColumnPlan, useColumns } from '../parts/column.js'
+import { DataTable } from '../parts/data-table.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { When } from '../parts/when.js'
@@ -14,6 +16,58 @@ import { CreateToken } from './create-token.js'
 import { scopeName } from './scopes.js'
 
 const PATH = '/tokens'
+
+function mayOf({ scopes }: Token, t: TFunction): string {
+  return scopes === null
+    ? t('tokens.mays.all')
+    : scopes.map((scope) => scopeName(t, scope)).join(', ')
+}
+
+const COLUMNS: ReadonlyArray<ColumnPlan<Token>> = [
+  {
+    key: 'name',
+    name: (t) => t('tokens.name'),
+    cell: ({ name }) => name,
+    value: ({ name }) => name,
+    width: 'minmax(8rem, 1.5fr)',
+  },
+  {
+    key: 'may',
+    name: (t) => t('tokens.may'),
+    cell: (token, t) => <span title={mayOf(token, t)}>{mayOf(token, t)}</span>,
+    value: mayOf,
+    width: 'minmax(8rem, 2fr)',
+    wideOnly: true,
+    rank: 1,
+  },
+  {
+    key: 'created',
+    name: (t) => t('tokens.made'),
+    cell: ({ createdAt }) => <When at={createdAt} />,
+    value: ({ createdAt }) => createdAt,
+    width: '9rem',
+    wideOnly: true,
+    rank: 3,
+  },
+  {
+    key: 'used',
+    name: (t) => t('tokens.used'),
+    cell: ({ lastUsedAt }, t) =>
+      lastUsedAt === null ? t('tokens.never') : <When at={lastUsedAt} />,
+    value: ({ lastUsedAt }) => lastUsedAt ?? '',
+    width: '9rem',
+    wideOnly: true,
+    rank: 2,
+  },
+  {
+    key: 'ends',
+    name: (t) => t('tokens.ends'),
+    cell: ({ expiresAt }, t) =>
+      expiresAt === null ? t('tokens.validFor.never') : <When at={expiresAt} />,
+    value: ({ expiresAt }) => expiresAt ?? '9',
+    width: '9rem',
+  },
+]
 
 /** One's own tokens, by which programs use the API. What changes them is not pushed: they are nobody else's affair. */
 export function Tokens(): ReactElement {
@@ -24,53 +78,6 @@ export function Tokens(): ReactElement {
   const lookAgain = (): void => {
     void queryClient.invalidateQueries({ queryKey: ['get', PATH] })
   }
-  const may = ({ scopes }: Token): string =>
-    scopes === null ? t('tokens.mays.all') : scopes.map((scope) => scopeName(t, scope)).join(', ')
-  const columns: ReadonlyArray<Column<Token>> = [
-    {
-      key: 'name',
-      name: t('tokens.name'),
-      cell: ({ name }) => name,
-      value: ({ name }) => name,
-      width: 'minmax(8rem, 1.5fr)',
-    },
-    {
-      key: 'may',
-      name: t('tokens.may'),
-      cell: (token) => <span title={may(token)}>{may(token)}</span>,
-      value: may,
-      width: 'minmax(8rem, 2fr)',
-      wideOnly: true,
-      rank: 1,
-    },
-    {
-      key: 'created',
-      name: t('tokens.made'),
-      cell: ({ createdAt }) => <When at={createdAt} />,
-      value: ({ createdAt }) => createdAt,
-      width: '9rem',
-      wideOnly: true,
-      rank: 3,
-    },
-    {
-      key: 'used',
-      name: t('tokens.used'),
-      cell: ({ lastUsedAt }) =>
-        lastUsedAt === null ? t('tokens.never') : <When at={lastUsedAt} />,
-      value: ({ lastUsedAt }) => lastUsedAt ?? '',
-      width: '9rem',
-      wideOnly: true,
-      rank: 2,
-    },
-    {
-      key: 'ends',
-      name: t('tokens.ends'),
-      cell: ({ expiresAt }) =>
-        expiresAt === null ? t('tokens.validFor.never') : <When at={expiresAt} />,
-      value: ({ expiresAt }) => expiresAt ?? '9',
-      width: '9rem',
-    },
-  ]
   return (
     <>
       <PageHead title={t('tokens.title')} about={t('tokens.about')}>
@@ -101,32 +108,43 @@ export function Tokens(): ReactElement {
         />
       )}
       <Loaded query={tokens}>
-        {(data) => (
-          <DataTable
-            label={t('tokens.title')}
-            rows={data.tokens}
-            columns={columns}
-            idOf={({ name }) => name}
-            nameOf={({ name }) => name}
-            empty={t('tokens.none')}
-            actions={(token) => (
-              <Actions
-                label={t('tokens.actionsOf', { name: token.name })}
-                actions={[
-                  {
-                    name: t('tokens.revoke'),
-                    isDanger: true,
-                    onClick: () => {
-                      setRevoking(token)
-                    },
-                  },
-                ]}
-              />
-            )}
-          />
-        )}
+        {(data) => <TokenTable tokens={data.tokens} revoke={setRevoking} />}
       </Loaded>
     </>
+  )
+}
+
+interface TokenTableProps {
+  readonly tokens: readonly Token[]
+  readonly revoke: (token: Token) => void
+}
+
+function TokenTable({ tokens, revoke }: TokenTableProps): ReactElement {
+  const { t } = useTranslation()
+  const columns = useColumns(COLUMNS)
+  return (
+    <DataTable
+      label={t('tokens.title')}
+      rows={tokens}
+      columns={columns}
+      idOf={({ name }) => name}
+      nameOf={({ name }) => name}
+      empty={t('tokens.none')}
+      actions={(token) => (
+        <Actions
+          label={t('tokens.actionsOf', { name: token.name })}
+          actions={[
+            {
+              name: t('tokens.revoke'),
+              isDanger: true,
+              onClick: () => {
+                revoke(token)
+              },
+            },
+          ]}
+        />
+      )}
+    />
   )
 }
 
