@@ -76,7 +76,7 @@ export default defineConfig([
   },
   {
     // A function fits a screen.
-    files: ['{cli,thin-client,bench,demo}/**/*.ts'],
+    files: ['{broker,cli,thin-client,bench,demo}/**/*.ts'],
     rules: {
       'max-lines-per-function': ['error', { max: 45, skipBlankLines: true, skipComments: true }],
     },

@@ -98,7 +98,36 @@ async function machineChoices(
   const granted = (await deps.permissions.grantsOf(person))
     .filter((grant) => grant.objectKind === 'machine')
     .map((grant) => grant.objectId)
-  const rows = await deps.store
+  const rows = await machineRows(deps.store, person, { granted, named: byHand, held })
+  const found = new Map(
+    rows
+      .filter((row) => byHand.includes(row.name) || (outside && row.pool_id === null))
+      .map((row) => [row.name, row]),
+  )
+  const choices: Choice[] = []
+  for (const row of [...found.values()].slice(0, MOST_MACHINES)) {
+    if ((await deps.permissions.on(person, 'machine', row.name))?.has('accessConsole') !== true)
+      continue
+    choices.push({ kind: 'machine', name: row.name, ...machineState(row, held.has(row.name)) })
+  }
+  return choices
+}
+
+/** More than those that the person may open; twice as many as are shown. */
+async function machineRows(
+  store: Store,
+  person: Caller,
+  {
+    granted,
+    named,
+    held,
+  }: {
+    readonly granted: readonly string[]
+    readonly named: readonly string[]
+    readonly held: ReadonlySet<string>
+  },
+) {
+  return await store
     .selectFrom('machine')
     .leftJoin('pool_member', 'pool_member.machine_id', 'machine.id')
     .leftJoin('assignment', 'assignment.machine_id', 'machine.id')
@@ -114,27 +143,15 @@ async function machineChoices(
     .where('machine.type', 'in', ['vdi', 'simple'])
     .where((eb) =>
       person.role === 'admin'
-        ? eb.or([eb('pool_member.pool_id', 'is', null), eb('machine.name', 'in', [...byHand, ''])])
+        ? eb.or([eb('pool_member.pool_id', 'is', null), eb('machine.name', 'in', [...named, ''])])
         : eb.or([
             eb('machine.id', 'in', [...granted, '']),
-            eb('machine.name', 'in', [...byHand, ...held, '']),
+            eb('machine.name', 'in', [...named, ...held, '']),
           ]),
     )
     .orderBy('machine.name')
     .limit(MOST_MACHINES * 2)
     .execute()
-  const found = new Map(
-    rows
-      .filter((row) => byHand.includes(row.name) || (outside && row.pool_id === null))
-      .map((row) => [row.name, row]),
-  )
-  const choices: Choice[] = []
-  for (const row of [...found.values()].slice(0, MOST_MACHINES)) {
-    if ((await deps.permissions.on(person, 'machine', row.name))?.has('accessConsole') !== true)
-      continue
-    choices.push({ kind: 'machine', name: row.name, ...machineState(row, held.has(row.name)) })
-  }
-  return choices
 }
 
 function machineState(

@@ -3,6 +3,7 @@ import { type Actor, recordEvent } from '../audit/store.js'
 import { durationMs } from '../config.js'
 import { BrokerError } from '../errors.js'
 import type { Events } from '../events/bus.js'
+import type { Queries } from '../store/open.js'
 import type { DrainRow } from '../store/tables.js'
 import { type FactsDeps, machinesOn, othersOn, type Seen } from './facts.js'
 import { deadlineStep, drainSentence, drainStep, isLeft, progressSentence } from './policy.js'
@@ -39,27 +40,7 @@ export class Drains {
       reason ?? row.maintenance_reason,
       by,
       async (tx) => {
-        await tx
-          .insertInto('drain')
-          .values({
-            hypervisor,
-            began_at: at,
-            ordered_by: by.actor,
-            message,
-            deadline: until,
-            warned_at: null,
-            total,
-            empty_at: null,
-          })
-          .onConflict((oc) =>
-            oc.column('hypervisor').doUpdateSet({ message, deadline: until, warned_at: null }),
-          )
-          .execute()
-        await recordEvent(tx, by, 'hypervisor.drain', `hypervisor:${hypervisor}`, {
-          total,
-          message,
-          deadline: until === null ? null : new Date(until).toISOString(),
-        })
+        await recordDrain(tx, { hypervisor, at, message, until, total }, by)
       },
     )
     this.deps.events.publish('drainChanged', hypervisor)
@@ -137,6 +118,16 @@ function toApi(machine: Seen, over: boolean): DrainMachine {
   }
 }
 
+interface NewDrain {
+  readonly hypervisor: string
+  readonly at: number
+  readonly message: string
+  /** null: as long as it takes. */
+  readonly until: number | null
+  /** Machines that are to leave. */
+  readonly total: number
+}
+
 /** Throws `invalid_request` for one that is too soon; null: there is none. */
 function deadlineOf(deadline: string | undefined): number | null {
   if (deadline === undefined) return null
@@ -148,4 +139,32 @@ function deadlineOf(deadline: string | undefined): number | null {
       { details: [{ field: 'deadline' }] },
     )
   return withinMs
+}
+
+async function recordDrain(
+  tx: Queries,
+  { hypervisor, at, message, until, total }: NewDrain,
+  by: Actor,
+): Promise<void> {
+  await tx
+    .insertInto('drain')
+    .values({
+      hypervisor,
+      began_at: at,
+      ordered_by: by.actor,
+      message,
+      deadline: until,
+      warned_at: null,
+      total,
+      empty_at: null,
+    })
+    .onConflict((oc) =>
+      oc.column('hypervisor').doUpdateSet({ message, deadline: until, warned_at: null }),
+    )
+    .execute()
+  await recordEvent(tx, by, 'hypervisor.drain', `hypervisor:${hypervisor}`, {
+    total,
+    message,
+    deadline: until === null ? null : new Date(until).toISOString(),
+  })
 }

@@ -1,8 +1,9 @@
+import type { ExpressionBuilder } from 'kysely'
 import type { DesktopState } from '../api/pools.js'
 import type { PoolPolicy } from '../api/pool-policy.js'
 import { BrokerError } from '../errors.js'
 import type { Queries } from '../store/open.js'
-import type { DesktopRow, PoolRow } from '../store/tables.js'
+import type { DesktopRow, PoolRow, Tables } from '../store/tables.js'
 
 /** A pool with its policy read. */
 export interface PoolWithPolicy extends Omit<PoolRow, 'policy'> {
@@ -105,6 +106,30 @@ export async function enterDesktop(
   return true
 }
 
+function claimable(eb: ExpressionBuilder<Tables, 'pool_member'>) {
+  return eb
+    .selectFrom('desktop')
+    .innerJoin('machine', 'machine.id', 'desktop.machine_id')
+    .whereRef('desktop.machine_id', '=', 'pool_member.machine_id')
+    .select((of) =>
+      of
+        .case()
+        .when(
+          of.or([
+            of('desktop.state', '!=', 'free'),
+            of('machine.maintenance', '=', 1),
+            of('machine.power', '=', 'missing'),
+          ]),
+        )
+        .then(of.lit<0 | 1 | 2>(0))
+        .when('desktop.unclean', 'is', null)
+        .then(of.lit<0 | 1 | 2>(1))
+        .else(of.lit<0 | 1 | 2>(2))
+        .end()
+        .as('claimable'),
+    )
+}
+
 /**
  * Writes what claims look at again, after the power, the maintenance or the state of a machine
  * changed. One statement: between reading and writing the state could change, and a free desktop
@@ -122,23 +147,6 @@ export async function refreshMembers(
         .selectFrom('desktop')
         .innerJoin('machine', 'machine.id', 'desktop.machine_id')
         .whereRef('desktop.machine_id', '=', 'pool_member.machine_id')
-      const claimable = desktop.select((of) =>
-        of
-          .case()
-          .when(
-            of.or([
-              of('desktop.state', '!=', 'free'),
-              of('machine.maintenance', '=', 1),
-              of('machine.power', '=', 'missing'),
-            ]),
-          )
-          .then(of.lit<0 | 1 | 2>(0))
-          .when('desktop.unclean', 'is', null)
-          .then(of.lit<0 | 1 | 2>(1))
-          .else(of.lit<0 | 1 | 2>(2))
-          .end()
-          .as('claimable'),
-      )
       const running = machine.select((of) =>
         of
           .case()
@@ -149,7 +157,7 @@ export async function refreshMembers(
           .as('running'),
       )
       return {
-        claimable: eb.fn.coalesce(claimable, eb.lit<0 | 1 | 2>(0)),
+        claimable: eb.fn.coalesce(claimable(eb), eb.lit<0 | 1 | 2>(0)),
         fresh: eb.fn.coalesce(desktop.select('desktop.fresh'), eb.ref('pool_member.fresh')),
         used_at: eb.fn.coalesce(desktop.select('desktop.used_at'), eb.ref('pool_member.used_at')),
         hypervisor: eb.fn.coalesce(

@@ -139,6 +139,7 @@ const SEVERAL_PLACES: Readonly<
       'broker/audit/events.ts',
       'broker/occupancy/fair-clock.ts',
       'broker/assignments',
+      'broker/pools/store.ts',
       'broker/thin-clients/seen.ts',
     ],
     reason:
