@@ -134,8 +134,11 @@ function ofFile(path: string): OutsideDatabase {
 async function onServer(sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: SERVER })
   await client.connect()
-  await client.query(sql)
-  await client.end()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
 }
 
 function urlOf(name: string): string {
