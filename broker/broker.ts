@@ -14,6 +14,8 @@ export interface BrokerOptions {
   readonly hook?: StepHook
   /** For tests: a request must have come in within this time. */
   readonly requestWithinMs?: number
+  /** Another broker has taken the database; what this one knows is no longer true. */
+  readonly onDatabaseLost?: () => void
   /** Other hypervisors than real ones: simulated ones, for scale and for seeds of randomness. */
   readonly hosts?: { readonly openLink: OpenLink }
 }
@@ -29,7 +31,7 @@ export interface Broker {
 /** Makes every part, starts them and listens. Throws when the data directory is in use or damaged. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { config, log, hosts } = options
-  const foundation = await openFoundation(config, log)
+  const foundation = await openFoundation(config, log, options.onDatabaseLost)
   const parts = await assembleParts({ ...options, foundation, openLink: hosts?.openLink })
   const server = await openServer({ ...options, foundation, parts })
   const { app, tls } = server

@@ -15,7 +15,16 @@ export function placeFault(url: string): string | null {
   if (!isPostgresql(url) || !URL.canParse(url))
     return 'it is sqlite, or a URL such as postgresql://berth@db.example.org/berth'
   const { password, pathname, searchParams } = new URL(url)
+  if (!isDecodable(pathname)) return 'the name of the database has a % that stands for nothing'
   if (password !== '' || searchParams.has('password'))
     return 'a password does not belong there: name a file that holds it in store-password-file'
   return pathname.length > 1 ? null : 'the URL names no database: end it with /berth, for example'
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== ''
+  } catch {
+    return false
+  }
 }

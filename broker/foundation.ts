@@ -22,7 +22,11 @@ export interface Foundation {
 }
 
 /** Throws when the data directory is in use or damaged. */
-export async function openFoundation(config: Config, log: Logger): Promise<Foundation> {
+export async function openFoundation(
+  config: Config,
+  log: Logger,
+  onDatabaseLost: () => void = () => {},
+): Promise<Foundation> {
   const unlock = lockDataDirectory(config.dataDir)
   const changes = new Changes()
   const store = await openStore(config.store ?? dataFile(config, SQLITE_FILE), {
@@ -30,6 +34,10 @@ export async function openFoundation(config: Config, log: Logger): Promise<Found
       changes.wrote(table, kind)
     },
     exclusive: true,
+    onLost: () => {
+      log.fatal('another broker has taken the database: this one ends')
+      onDatabaseLost()
+    },
     passwordFile: config.storePasswordFile,
   })
   const authority = await Authority.open(config.dataDir, () => isCaTrusted(store))

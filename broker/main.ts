@@ -41,7 +41,9 @@ async function main(): Promise<void> {
   if (values.check) return void say('The settings are good.')
   if (values.to !== undefined) return await move(config, values.to, values['password-file'] ?? '')
   const log = openLog(config.logLevel)
-  const broker = await startBroker({ config, log })
+  // systemd starts it again; it is refused for as long as the other one runs.
+  const onDatabaseLost = (): never => process.exit(EXIT_START)
+  const broker = await startBroker({ config, log, onDatabaseLost })
   const [name] = config.publicNames
   log.info(
     { url: `https://${name ?? 'localhost'}:${broker.port}`, ca: broker.caFingerprint },
@@ -82,7 +84,7 @@ class UsageError extends Error {}
 /** What is wrong with the words behind the command's name; null: nothing. */
 function usageFault(
   words: readonly string[],
-  values: { to?: string; 'password-file'?: string },
+  values: { to?: string; 'password-file'?: string; check?: boolean },
 ): string | null {
   const [command, ...more] = words
   if (command === undefined)
@@ -90,6 +92,9 @@ function usageFault(
       ? null
       : '--to and --password-file belong to move-store'
   if (command !== 'move-store' || more.length > 0) return `"${words.join(' ')}" is not a command`
+  if (values.check) return '--check does not go together with move-store'
+  if (values.to === 'sqlite' && values['password-file'] !== undefined)
+    return '--password-file is for PostgreSQL'
   return values.to === undefined ? 'move-store needs --to' : null
 }
 

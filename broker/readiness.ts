@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { failedWithin } from './background.js'
 import type { Store } from './store/open.js'
 import { storeFault } from './store/faults.js'
@@ -13,6 +14,8 @@ export interface Readiness {
 
 /** Each probe writes, and anybody may ask: an answer serves all who ask within this time. */
 const KEEP_MS = 2_000
+/** A database that has not answered by then is away, whether or not it says so later. */
+const ANSWER_MS = 5_000
 /** Background work that has failed is tried again by then; what failed before has worked since, or is counted again. */
 const RECENT_MS = 5 * 60_000
 
@@ -41,15 +44,21 @@ export class ReadinessProbe {
 
   async #writeFault(): Promise<string[]> {
     const value = String(Date.now())
+    const tooLong = new AbortController()
     try {
-      await this.store
+      const write = this.store
         .insertInto('setting')
         .values({ name: 'readiness', value })
         .onConflict((oc) => oc.column('name').doUpdateSet({ value }))
         .execute()
-      return []
+      return await Promise.race([
+        write.then(() => []),
+        delay(ANSWER_MS, ['store_unwritable'], { signal: tooLong.signal }),
+      ])
     } catch (error) {
       return [storeFault(error)?.code ?? 'internal']
+    } finally {
+      tooLong.abort()
     }
   }
 }

@@ -15,11 +15,13 @@ import type { MachineRecord, PoolRecord } from './records.js'
  * be repeated, and run when only a part is missing. `dryRun`: only tells.
  */
 export async function rebuildState(deps: RebuildDeps, dryRun: boolean, by: Actor): Promise<Result> {
-  const result: Result = { machines: [], generations: [], pools: [], assignments: [], warnings: [] }
+  const read: Result = { machines: [], generations: [], pools: [], assignments: [], warnings: [] }
   const found: Found[] = []
   for (const hypervisor of deps.hypervisors.names())
-    found.push(...(await readHost(deps, hypervisor, result)))
+    found.push(...(await readHost(deps, hypervisor, read)))
+  let result = read
   await inTransaction(deps.store, async (tx) => {
+    result = structuredClone(read) // a transaction may be done more than once
     const restore = new Restore(tx, deps, result)
     await restore.all(found)
     if (!dryRun)

@@ -42,8 +42,8 @@ export function chainHash(previous: string, row: ChainedRow): string {
 /**
  * Writes one row of the audit log; call it in the transaction that records the wish. `object` is
  * like `machine:pc-01`. `detail` must hold no secret; a change has `before` and `after` in it. The
- * row continues the chain of hashes: SQLite lets one transaction write at a time, so none can begin
- * at the same row. (PostgreSQL would need `pg_advisory_xact_lock` before the look at the last row.)
+ * row continues the chain of hashes: transactions follow one another, so none can begin at the same
+ * row.
  */
 export async function recordEvent(
   queries: Queries,

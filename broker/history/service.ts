@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { History, HistorySpan } from '../api/history.js'
 import type { Store } from '../store/open.js'
-import { inTransaction } from '../store/transaction.js'
+import { afterCommit, inTransaction } from '../store/transaction.js'
 import { factsOf } from './facts.js'
 import { gridOf, KEPT_MS, lastMinute, MINUTE_MS, summarise } from './policy.js'
 import { oldestSample, pruneSamples, putSample, samplesSince } from './store.js'
@@ -53,7 +53,9 @@ export class HouseHistory {
     const at = lastMinute(now())
     const facts = await factsOf(store, at, now())
     await inTransaction(store, async (tx) => {
-      this.#answers.clear() // whoever asks from now on waits behind this transaction
+      afterCommit(tx, () => {
+        this.#answers.clear()
+      })
       if (await putSample(tx, facts)) await pruneSamples(tx, at - KEPT_MS)
     })
   }

@@ -7,12 +7,18 @@ export class StoreAway extends Error {
   override readonly name = 'StoreAway'
   readonly code: string
 
-  constructor(cause: unknown) {
+  /** `isUnsure`: what was asked for may have been done, since only the answer is known to be lost. */
+  constructor(
+    cause: unknown,
+    readonly isUnsure = false,
+  ) {
     super('the database server does not answer', { cause })
     this.code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no answer'
   }
 }
 
+/** What SQLite has no code for. */
+const NEVER = /^$/
 /**
  * Faults of the database itself (https://sqlite.org/rescode.html,
  * https://www.postgresql.org/docs/15/errcodes-appendix.html) and of its disk (errno(3)), not of
@@ -22,9 +28,23 @@ const FAULTS = [
   {
     code: 'store_busy',
     sqlite: /^SQLITE_(BUSY|LOCKED|PROTOCOL)/,
-    postgresql: /^(40001|40P01|53300|55P03|57014)$/,
+    postgresql: /^(40001|40P01|55P03)$/,
     system: [],
     what: 'another program has locked the database',
+  },
+  {
+    code: 'store_busy',
+    sqlite: NEVER,
+    postgresql: /^53300$/,
+    system: [],
+    what: 'the database server takes no more connections',
+  },
+  {
+    code: 'store_busy',
+    sqlite: NEVER,
+    postgresql: /^57014$/,
+    system: [],
+    what: 'the database took too long',
   },
   {
     code: 'store_full',
@@ -42,6 +62,12 @@ const FAULTS = [
     what: "the broker's data cannot be read or written",
   },
 ] as const
+/** How many transactions wait, and for how long, is bounded: this one waited for too long. */
+export class StoreCrowded extends Error {
+  override readonly name = 'StoreCrowded'
+  readonly code = 'crowded'
+}
+
 /** serialization_failure and deadlock_detected: rolled back because of another transaction. */
 const REPEATED = /^40(001|P01)$/
 
@@ -68,15 +94,19 @@ export function storeFault(error: unknown): BrokerError | null {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
   const fault = faultOf(error, error.code)
   if (!fault) return null
+  const outcome =
+    error instanceof StoreAway && error.isUnsure
+      ? `It is not known whether this was done: the database did not answer (${error.code}). Look, then try again`
+      : `Nothing was changed: ${fault.what} (${error.code}). Try again`
   return new BrokerError(
     fault.code,
-    `Nothing was changed: ${fault.what} (${error.code}). Try again; the broker's administrator ` +
-      'finds the reason in /readyz and in its log.',
+    `${outcome}; the broker's administrator finds the reason in /readyz and in its log.`,
     { cause: error },
   )
 }
 
 function faultOf(error: Error, code: string): (typeof FAULTS)[number] | undefined {
+  if (error instanceof StoreCrowded) return FAULTS.find((one) => one.code === 'store_busy')
   if (error instanceof StoreAway) return FAULTS.find((one) => one.code === 'store_unwritable')
   if (error instanceof Database.SqliteError) return FAULTS.find(({ sqlite }) => sqlite.test(code))
   if (error instanceof DatabaseError) return FAULTS.find((one) => one.postgresql.test(code))

@@ -17,6 +17,11 @@ export interface StoreOptions {
   readonly onWrite?: OnWrite
   /** PostgreSQL: no other broker may have it open; of a file, the lock of its directory sees to that. */
   readonly exclusive?: boolean
+  /**
+   * PostgreSQL, with `exclusive`: another broker has worked with it, or does. Nothing more is written
+   * then, and what this process knows is no longer true: end it.
+   */
+  readonly onLost?: () => void
   /** PostgreSQL: the file that holds the password; '': none is needed. */
   readonly passwordFile?: string
 }

@@ -5,10 +5,15 @@ import type { StoreLock } from './postgresql-lock.js'
 
 /** Transactions see the database as if they were alone; one for which that cannot be is rolled back. */
 export const BEGIN = 'begin isolation level serializable'
-const ENDS: readonly string[] = ['commit', 'rollback']
+const COMMIT = 'commit'
+const ENDS: readonly string[] = [COMMIT, 'rollback']
 const MOST_CONNECTIONS = 8
-/** Statements that each connection parses once; a list of another length is another text. */
+/**
+ * Statements that each connection parses once, from the second time on that they are asked; a list
+ * of another length is another text.
+ */
 const MOST_PREPARED = 500
+const MOST_SEEN_ONCE = 2_000
 const MOST_VALUES_PREPARED = 40
 /** A single statement that met another transaction is tried so often. */
 const MOST_TRIES = 5
@@ -20,7 +25,7 @@ const MOST_TRIES = 5
 export class PreparedPool implements PostgresPool {
   readonly #pool: pg.Pool
   readonly #clients = new WeakMap<pg.PoolClient, PreparedClient>()
-  readonly #names = new Map<string, string>()
+  readonly #names = new StatementNames()
 
   constructor(
     settings: pg.ClientConfig,
@@ -36,7 +41,7 @@ export class PreparedPool implements PostgresPool {
   async connect(): Promise<PostgresPoolClient> {
     await this.lock?.hold()
     const client = await this.#pool.connect().catch((error: unknown) => {
-      throw awayUnlessAnswered(error)
+      throw error instanceof pg.DatabaseError ? error : new StoreAway(error)
     })
     const known = this.#clients.get(client)
     if (known) return known
@@ -56,15 +61,17 @@ class PreparedClient implements PostgresPoolClient {
   readonly query = (async (text: string, values: readonly unknown[]) =>
     await this.#tried(text, values)) as unknown as PostgresPoolClient['query']
   #isInTransaction = false
+  #isLost = false
 
   constructor(
     readonly client: pg.PoolClient,
-    readonly names: Map<string, string>,
+    readonly names: StatementNames,
   ) {}
 
+  /** A connection that owes an answer is not used again. */
   release(): void {
     this.#isInTransaction = false
-    this.client.release()
+    this.client.release(this.#isLost)
   }
 
   async #tried(text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
@@ -74,8 +81,11 @@ class PreparedClient implements PostgresPoolClient {
       try {
         return await this.#ask(text, values)
       } catch (error) {
-        if (!isAlone || !mustBeRepeated(error) || time === MOST_TRIES)
-          throw awayUnlessAnswered(error)
+        if (!(error instanceof pg.DatabaseError)) {
+          this.#isLost = true
+          throw new StoreAway(error, isAlone || text === COMMIT)
+        }
+        if (!isAlone || !mustBeRepeated(error) || time === MOST_TRIES) throw error
       }
     }
   }
@@ -83,22 +93,28 @@ class PreparedClient implements PostgresPoolClient {
   async #ask(text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
     if (text === BEGIN) this.#isInTransaction = true
     if (ENDS.includes(text)) this.#isInTransaction = false
-    const name = this.#nameOf(text, values.length)
+    const name = values.length > MOST_VALUES_PREPARED ? null : this.names.nameOf(text)
     return await this.client.query({ text, values: [...values], ...(name ? { name } : {}) })
-  }
-
-  #nameOf(text: string, values: number): string | null {
-    const known = this.names.get(text)
-    if (known !== undefined) return known
-    if (values === 0 || values > MOST_VALUES_PREPARED || this.names.size >= MOST_PREPARED)
-      return null
-    const name = `s${this.names.size}`
-    this.names.set(text, name)
-    return name
   }
 }
 
-/** What the server said itself goes on; anything else is that it did not. */
-function awayUnlessAnswered(error: unknown): unknown {
-  return error instanceof pg.DatabaseError ? error : new StoreAway(error)
+/** Names of prepared statements, the same for all connections. */
+class StatementNames {
+  readonly #names = new Map<string, string>()
+  readonly #seenOnce = new Set<string>()
+
+  /** Null for what is asked for the first time, and once there are enough. */
+  nameOf(text: string): string | null {
+    const known = this.#names.get(text)
+    if (known !== undefined) return known
+    if (this.#names.size >= MOST_PREPARED || text === BEGIN || ENDS.includes(text)) return null
+    if (!this.#seenOnce.delete(text)) {
+      if (this.#seenOnce.size >= MOST_SEEN_ONCE) this.#seenOnce.clear()
+      this.#seenOnce.add(text)
+      return null
+    }
+    const name = `s${this.#names.size}`
+    this.#names.set(text, name)
+    return name
+  }
 }

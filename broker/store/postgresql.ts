@@ -25,8 +25,12 @@ import { queueTransactions } from './transaction.js'
 import { type OnWrite, TellingDriver } from './written-tables.js'
 
 const CONNECT_MS = 5_000
-/** A statement takes milliseconds: what lasts so long has met a lock, or a server that hangs. */
-const STATEMENT_MS = 30_000
+/** A statement takes milliseconds: what lasts so long has met a lock, */
+const STATEMENT_MS = 10_000
+/** and what is not even answered, a server that hangs. */
+const ANSWER_MS = STATEMENT_MS + 2_000
+/** So long may a transaction wait for the broker, which compares large tables when it moves. */
+const IDLE_MS = 30 * 60_000
 /** https://www.postgresql.org/docs/15/catalog-pg-type.html: OIDs of types that come as other texts than numbers. */
 const [BOOL, INT8, NUMERIC] = [16, 20, 1700]
 
@@ -37,8 +41,9 @@ type Options = StoreOptions & { readonly onWrite: OnWrite }
  * cannot be reached, is not fit for Berth, or is of a newer Berth or in the hands of another broker.
  */
 export async function openPostgresql(url: string, options: Options): Promise<Store> {
-  const settings = connectionSettings(url, options.passwordFile ?? '')
-  const lock = options.exclusive === true ? new StoreLock(settings) : null
+  const settings = settingsFor(url, options.passwordFile ?? '')
+  const lock =
+    options.exclusive === true ? new StoreLock(settings, options.onLost ?? (() => {})) : null
   const store = new Kysely<Tables>({
     dialect: new StoreDialect(new PreparedPool(settings, lock), options.onWrite),
     // PostgreSQL knows no empty list.
@@ -47,12 +52,23 @@ export async function openPostgresql(url: string, options: Options): Promise<Sto
   try {
     await refuseUnfit(store, url)
     await migrate(store, postgresqlMigrations())
+    await lock?.mark()
   } catch (error) {
     await store.destroy()
     throw notOpened(url, error)
   }
   queueTransactions(store)
   return store
+}
+
+/** As connectionSettings; throws with one sentence when a file of the URL or the password's cannot be read. */
+function settingsFor(url: string, passwordFile: string): pg.ClientConfig {
+  try {
+    if (passwordFile !== '') readFileSync(passwordFile)
+    return connectionSettings(url, passwordFile)
+  } catch (error) {
+    throw notOpened(url, new StoreAway(error))
+  }
 }
 
 function connectionSettings(url: string, passwordFile: string): pg.ClientConfig {
@@ -64,7 +80,8 @@ function connectionSettings(url: string, passwordFile: string): pg.ClientConfig 
     application_name: 'berth-broker',
     connectionTimeoutMillis: CONNECT_MS,
     statement_timeout: STATEMENT_MS,
-    idle_in_transaction_session_timeout: 2 * STATEMENT_MS,
+    query_timeout: ANSWER_MS,
+    idle_in_transaction_session_timeout: IDLE_MS,
     keepAlive: true,
     types: { getTypeParser },
   }
@@ -78,33 +95,42 @@ const getTypeParser: pg.CustomTypesConfig['getTypeParser'] = (type, format) => {
   return pg.types.getTypeParser(type, format) as (text: string) => unknown
 }
 
+const PLAIN = ['C', 'POSIX']
+
+interface Found {
+  readonly encoding: string
+  readonly collate: string
+  readonly type: string
+  /** c: of the C library; i: of ICU, since PostgreSQL 15. */
+  readonly provider: string
+  readonly number: number
+}
+
 /**
  * Texts are compared and sorted by their bytes, and small letters are those of ASCII, as SQLite
  * does it: pages go on where the one before ended.
  */
 async function refuseUnfit(store: Store, url: string): Promise<void> {
-  const { rows } = await sql<{ encoding: string; collate: string; type: string; number: number }>`
+  const { rows } = await sql<Found>`
     SELECT pg_encoding_to_char(encoding) AS encoding, datcollate AS collate, datctype AS type,
+      coalesce(to_jsonb(pg_database) ->> 'datlocprovider', 'c') AS provider,
       current_setting('server_version_num')::INTEGER AS number
     FROM pg_database WHERE datname = current_database()`.execute(store)
   const [found] = rows
   if (!found) return
-  const isFit = found.encoding === 'UTF8' && [found.collate, found.type].every(isPlain)
-  if (!isFit)
+  const isPlain = [found.collate, found.type].every((locale) => PLAIN.includes(locale))
+  if (found.encoding !== 'UTF8' || !isPlain || found.provider !== 'c')
     throw new BrokerError(
       'internal',
-      `The database ${shownPlace(url)} has encoding ${found.encoding} and locale ${found.collate}: ` +
-        "create it with ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0.",
+      `The database ${shownPlace(url)} has encoding ${found.encoding} and locale ` +
+        `${found.provider === 'c' ? found.collate : 'of ICU'}: create it with ENCODING 'UTF8' ` +
+        "LOCALE 'C' TEMPLATE template0, and from PostgreSQL 15 on LOCALE_PROVIDER libc.",
     )
   if (found.number < 130_000)
     throw new BrokerError(
       'internal',
       `The database ${shownPlace(url)} is on PostgreSQL ${Math.floor(found.number / 10_000)}: use 13 or newer.`,
     )
-}
-
-function isPlain(locale: string): boolean {
-  return locale === 'C' || locale === 'POSIX'
 }
 
 /** One sentence for whoever starts the broker. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Transaction } from 'kysely'
 import { OneAtATime } from '../one-at-a-time.js'
-import { mustBeRepeated } from './faults.js'
+import { mustBeRepeated, StoreCrowded } from './faults.js'
 import type { Queries, Store } from './open.js'
 import type { Tables } from './tables.js'
 
@@ -11,6 +11,12 @@ const RETRY_MS = 10
 
 /** What is done once a transaction is committed. It must not throw. */
 export type Effect = () => void
+
+/**
+ * Transactions that have waited for so long behind others are given up: one that meets a server that
+ * hangs would hold up all, each for as long as it takes to notice.
+ */
+const MOST_WAIT_MS = 10_000
 
 const effects = new WeakMap<object, Effect[]>()
 const queues = new WeakMap<Store, OneAtATime>()
@@ -25,7 +31,13 @@ export async function inTransaction<T>(
   work: (tx: Transaction<Tables>) => Promise<T>,
 ): Promise<T> {
   const queue = queues.get(store)
-  return queue ? await queue.run(() => tried(store, work)) : await tried(store, work)
+  if (!queue) return await tried(store, work)
+  const since = performance.now()
+  return await queue.run(async () => {
+    if (performance.now() - since > MOST_WAIT_MS)
+      throw new StoreCrowded('transactions wait for too long')
+    return await tried(store, work)
+  })
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   type TableNode,
   type TransactionSettings,
 } from 'kysely'
+import { StoreAway } from './faults.js'
 
 /**
  * What is noted at each login changes nothing of what somebody may do: whoever waits for changes of
@@ -61,7 +62,13 @@ export class TellingDriver implements Driver {
   }
 
   async commitTransaction(connection: TellingConnection): Promise<void> {
-    await this.inner.commitTransaction(connection.inner)
+    try {
+      await this.inner.commitTransaction(connection.inner)
+    } catch (error) {
+      // Whoever is told in vain looks once too often; whoever is not told shows what is over.
+      if (error instanceof StoreAway && error.isUnsure) connection.tell()
+      throw error
+    }
     connection.tell()
   }
 

@@ -30,6 +30,15 @@ export class PostgresqlServer {
     execFileSync(SCRIPT, ['remove', this.folder])
   }
 
+  /** Of the server and its connections. */
+  processes(): number[] {
+    const [first = ''] = readFileSync(join(this.folder, 'data', 'postmaster.pid'), 'utf8').split(
+      '\n',
+    )
+    const children = execFileSync('pgrep', ['--parent', first], { encoding: 'utf8' })
+    return [Number(first), ...children.trim().split('\n').map(Number)]
+  }
+
   /** From the next reading of its settings on. */
   askForPassword(user: string): void {
     const file = join(this.folder, 'data', 'pg_hba.conf')

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
+import { BrokerError } from '../../../broker/errors.js'
 import { isStoreFault, storeFault } from '../../../broker/store/faults.js'
 import { openStore, type Store } from '../../../broker/store/open.js'
 import { afterCommit, inTransaction } from '../../../broker/store/transaction.js'
@@ -42,6 +43,13 @@ t.test('what cannot be used is refused with one sentence', async (t) => {
   await t.rejects(openStore(locale), {
     message:
       /^The database german at .* has encoding UTF8 and locale C\.UTF-8: create it with ENCODING/,
+  })
+  const icu = await server.create(
+    'icu',
+    "LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'en' TEMPLATE template0",
+  )
+  await t.rejects(openStore(icu), {
+    message: /has encoding UTF8 and locale of ICU: create it with/,
   })
   await server.run('postgres', 'CREATE ROLE guest LOGIN')
   const url = await server.create('newer')
@@ -100,14 +108,19 @@ t.test('one broker at a time has it, and a lost lock is taken again', async (t) 
   await (await openStore(url, { exclusive: true })).destroy()
 })
 
-t.test('a broker that has lost the lock to another one writes nothing more', async (t) => {
+t.test('a broker that has lost the lock to another one is over for good', async (t) => {
   const url = await server.create('lost')
-  const store = await openStore(url, { exclusive: true })
-  const [{ pid } = { pid: 0 }] = await server.run<{ pid: number }>(
+  let ends = 0
+  const store = await openStore(url, {
+    exclusive: true,
+    onLost: () => {
+      ends += 1
+    },
+  })
+  await server.run(
     'lost',
-    "SELECT pid FROM pg_locks WHERE locktype = 'advisory'",
+    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'",
   )
-  await server.run('lost', `SELECT pg_terminate_backend(${pid})`)
   let other: Store | undefined
   await until(async () => (other = await openStore(url, { exclusive: true })), {
     withinMs: 5_000,
@@ -116,6 +129,74 @@ t.test('a broker that has lost the lock to another one writes nothing more', asy
   await t.rejects(put(store, 'too late'), /Another broker works with this database/)
   t.equal(other && (await valueOf(other, 'too late')), undefined)
   await other?.destroy()
+  await t.rejects(put(store, 'later still'), /Another broker/, 'also when that one has ended')
+  t.equal(ends, 1, 'it is told once')
+  await store.destroy()
+})
+
+t.test('what another broker did meanwhile is seen, though it has ended again', async (t) => {
+  const url = await server.create('meanwhile')
+  let ends = 0
+  const store = await openStore(url, {
+    exclusive: true,
+    onLost: () => {
+      ends += 1
+    },
+  })
+  await server.run(
+    'meanwhile',
+    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'",
+  )
+  await until(async () => (await openStore(url, { exclusive: true })).destroy().then(() => true), {
+    withinMs: 5_000,
+    what: 'another broker had it',
+  })
+  await t.rejects(put(store, 'too late'), /Another broker/)
+  t.equal(ends, 1)
+  await store.destroy()
+})
+
+t.test('a server that hangs is given up, and used again when it goes on', async (t) => {
+  const store = await openStore(await server.create('hangs'), { exclusive: true })
+  await put(store, 'before')
+  const processes = [...server.processes()]
+  for (const pid of processes) process.kill(pid, 'SIGSTOP')
+  const startMs = performance.now()
+  const failures = await Promise.all(
+    [
+      put(store, 'alone'), // on the connection that is there
+      valueOf(store, 'before'),
+      ...Array.from({ length: 20 }, async (_, number) => {
+        await inTransaction(store, async (tx) => {
+          await tx
+            .insertInto('setting')
+            .values({ name: `tx ${number}`, value: '' })
+            .execute()
+        })
+      }),
+    ].map(async (work) => await work.then(() => 'done', storeFault)),
+  )
+  const seconds = (performance.now() - startMs) / 1_000
+  for (const pid of processes) process.kill(pid, 'SIGCONT')
+  t.ok(seconds < 30, `all ended after ${seconds.toFixed(1)} s`)
+  t.match(failures[1], { code: 'store_unwritable', statusCode: 503 })
+  t.match(failures[0], {
+    message: /^It is not known whether this was done: the database did not answer/,
+  })
+  t.ok(
+    failures.slice(2).every((one) => one instanceof BrokerError && /^store_/.test(one.code)),
+    'each transaction failed as such',
+  )
+  await until(async () => (await put(store, 'after')) === undefined, {
+    withinMs: 20_000,
+    what: 'it writes again',
+  })
+  const rows = await store
+    .selectFrom('setting')
+    .select('name')
+    .where('name', 'like', 'tx %')
+    .execute()
+  t.same(rows, [], 'what was refused was not done')
   await store.destroy()
 })
 
