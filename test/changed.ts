@@ -7,10 +7,10 @@
  */
 import { execFileSync } from 'node:child_process'
 import { ROOT } from './support/broker-process.js'
-import { importsOf, TYPESCRIPT_FILES } from './house/tree.js'
+import { importsOf, TYPESCRIPT_FILES } from './architecture/tree.js'
 
 /** Rules of the project look at every file. */
-const RULES = /^test\/house\/.*\.test\.ts$/
+const RULES = /^test\/architecture\/.*\.test\.ts$/
 /** What tests of a folder do not import but run: built programs, pages, scripts, units. */
 const RUN: ReadonlyArray<readonly [tests: RegExp, folders: RegExp]> = [
   [/^test\/(web|e2e)\//, /^(web|broker)\//],

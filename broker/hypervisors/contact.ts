@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import type { Client } from 'ssh2'
 import { BrokerError, sentenceOf } from '../errors.js'
 import { HelperChannel, type RequestOptions } from './helper-channel.js'
-import type { LinkSettings } from './hypervisor.js'
+import type { LinkSettings } from './link-settings.js'
 import { openHelper, openSsh, scanHostKey } from './ssh-connection.js'
 
 /** How a new connection comes about, one thing after the other. */

@@ -11,7 +11,7 @@ import {
   textIn,
   type XmlElement,
 } from '../xml/tree.js'
-import type { DomainSpec } from './domain-xml.js'
+import type { DomainSpec } from './domain-spec.js'
 import { patchTree, setMetadata, spiceOf } from './domain-patch.js'
 import { isOurs, parseDomain, systemDisk, targetOf, writeDomain } from './domain-reading.js'
 

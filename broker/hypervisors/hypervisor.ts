@@ -1,9 +1,11 @@
 import type { Duplex } from 'node:stream'
-import type { Directories } from '../api/hypervisors.js'
 import type { PowerState } from '../api/machines.js'
 import type { Contact, ContactStage, Visited } from './contact.js'
 import type { HelperEvent } from '../events/map.js'
 import type { RequestOptions } from './helper-channel.js'
+import type { LinkSettings } from './link-settings.js'
+
+export type { LinkSettings } from './link-settings.js'
 
 /** A domain as libvirt lists it. */
 export interface DomainState {
@@ -102,15 +104,6 @@ export interface HypervisorLink {
 export interface LinkEvents {
   readonly onStatus: (status: LinkStatus) => void
   readonly onEvent: (event: HelperEvent) => void
-}
-
-/** Settings a link needs; read again at each connection. */
-export interface LinkSettings {
-  readonly name: string
-  readonly address: string
-  readonly port: number
-  readonly hostKeyFingerprint: string
-  readonly directories: Directories
 }
 
 /** A link that can be told to connect again, with the settings as they are then. */

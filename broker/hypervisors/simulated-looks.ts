@@ -1,19 +1,5 @@
 import type { LinkSettings } from './hypervisor.js'
-import type { SimulatedHost } from './simulated.js'
-
-/** The answers of the helper's `host_look`, by what is looked at. */
-export interface Looks {
-  readonly clock: unknown
-  readonly sshd: unknown
-  readonly libvirt: unknown
-  readonly programs: unknown
-  readonly networks: unknown
-  readonly addresses: unknown
-  readonly account: unknown
-  readonly certificate_key: unknown
-  readonly directories: unknown
-  readonly files: unknown
-}
+import type { Looks, SimulatedHost } from './simulated.js'
 
 const GIB = 1_073_741_824
 

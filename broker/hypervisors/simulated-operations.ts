@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { HostFacts, LinkSettings } from './hypervisor.js'
-import type { Directory, SimulatedHost } from './simulated.js'
+import type { Directory, Looks, SimulatedHost } from './simulated.js'
 import { identified, refusal, restart, withMetadata } from './simulated-domains.js'
 import {
   adopt,
@@ -15,7 +15,7 @@ import {
   removeImage,
   type Wanted,
 } from './simulated-files.js'
-import { type Looks, looksOf } from './simulated-looks.js'
+import { looksOf } from './simulated-looks.js'
 
 export type Args = Readonly<Record<string, unknown>>
 type Op = (host: SimulatedHost, args: Args, operation: string | undefined) => unknown

@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { ContactStage } from './contact.js'
 import type { HypervisorLink, LinkEvents, LinkSettings } from './hypervisor.js'
-import type { Looks } from './simulated-looks.js'
 
 /** `boots`: how often it was started. */
 export interface SimulatedDomain {
@@ -27,6 +26,20 @@ export interface Mark {
 export interface LineToHost extends HypervisorLink {
   readonly deps: { readonly settings: () => LinkSettings; readonly events: LinkEvents }
   setUp(up: boolean): void
+}
+
+/** The answers of the helper's `host_look`, by what is looked at. */
+export interface Looks {
+  readonly clock: unknown
+  readonly sshd: unknown
+  readonly libvirt: unknown
+  readonly programs: unknown
+  readonly networks: unknown
+  readonly addresses: unknown
+  readonly account: unknown
+  readonly certificate_key: unknown
+  readonly directories: unknown
+  readonly files: unknown
 }
 
 /**

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { Turn } from '../turn.js'
 import { mustBeRepeated } from './faults.js'
-import type { Queries, Store } from './open.js'
+import type { Queries, Store } from './store-types.js'
 import { countEffects, dropEffects, inTransaction } from './transaction.js'
 
 /** So many share a commit, for so long as others can wait for the connection. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type Database from 'better-sqlite3'
 import { type Kysely, type Migration, Migrator, sql } from 'kysely'
 import { BrokerError } from '../errors.js'
-import type { Store } from './open.js'
+import type { Store } from './store-types.js'
 
 /** By name, in the order of the names: `014` brings a database from version 13 to 14. */
 export type Migrations = Readonly<Record<string, Migration>>

@@ -3,7 +3,7 @@ import { PostgresAdapter, sql } from 'kysely'
 import { BrokerError } from '../errors.js'
 import { Turn } from '../turn.js'
 import { storeFault } from './faults.js'
-import type { Queries, Store } from './open.js'
+import type { Queries, Store } from './store-types.js'
 import type { Tables } from './tables.js'
 import { inTransaction } from './transaction.js'
 

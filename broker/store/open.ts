@@ -1,30 +1,9 @@
-import type { Kysely, Transaction } from 'kysely'
 import { isPostgresql } from '../database-place.js'
 import { openPostgresql } from './postgresql.js'
 import { openSqlite } from './sqlite.js'
-import type { Tables } from './tables.js'
-import type { OnWrite } from './written-tables.js'
+import type { Store, StoreOptions } from './store-types.js'
 
-export type Store = Kysely<Tables>
-/** Inside `inTransaction`, or the store itself. */
-export type Queries = Store | Transaction<Tables>
-
-export interface StoreOptions {
-  /**
-   * Hears the name of the table of every statement that changed a row, after its transaction is
-   * committed; nothing is said of statements in plain SQL.
-   */
-  readonly onWrite?: OnWrite
-  /** PostgreSQL: no other broker may have it open; of a file, the lock of its directory sees to that. */
-  readonly exclusive?: boolean
-  /**
-   * PostgreSQL, with `exclusive`: another broker has worked with it, or does. Nothing more is written
-   * then, and what this process knows is no longer true: end it.
-   */
-  readonly onLost?: () => void
-  /** PostgreSQL: the file that holds the password; '': none is needed. */
-  readonly passwordFile?: string
-}
+export type { Queries, Store, StoreOptions } from './store-types.js'
 
 /**
  * Opens the database and brings its schema up to date. `where`: the path of an SQLite file,

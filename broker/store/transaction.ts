@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Transaction } from 'kysely'
 import { OneAtATime } from '../one-at-a-time.js'
 import { mustBeRepeated, StoreCrowded } from './faults.js'
-import type { Queries, Store } from './open.js'
+import type { Queries, Store } from './store-types.js'
 import type { Tables } from './tables.js'
 
 /** A transaction that met another one is tried so often, with a pause of up to RETRY_MS times the try. */

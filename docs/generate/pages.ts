@@ -5,8 +5,8 @@ import { reference } from '../../cli/reference.js'
 import { ROOT } from '../../test/support/broker-process.js'
 import { TABLES } from './tables.js'
 
-const FOLDER = 'docs/reference'
-const COMMAND_LINE = `${FOLDER}/cli.md`
+const FOLDERS = ['docs/reference', 'docs/architecture'] as const
+const COMMAND_LINE = 'docs/reference/cli.md'
 const PLACE = /<!-- generated:([a-z-]+) -->\n[^]*?<!-- \/generated -->/g
 
 /**
@@ -29,9 +29,11 @@ export function places(): string[] {
 }
 
 function pages(): string[] {
-  return readdirSync(join(ROOT, FOLDER))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `${FOLDER}/${name}`)
+  return FOLDERS.flatMap((folder) =>
+    readdirSync(join(ROOT, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `${folder}/${name}`),
+  )
 }
 
 function filled(text: string, file: string): string {

@@ -7,6 +7,7 @@ import { ERRORS } from '../../broker/errors.js'
 import { LOGIN_SETTINGS } from '../../broker/login-settings.js'
 import { Metrics, type MetricsDeps } from '../../broker/metrics.js'
 import { EXIT_CODES } from '../../cli/exit-codes.js'
+import { picture } from './imports.js'
 import { routesOfTheApi } from './routes.js'
 
 type Row = ReadonlyArray<string | number>
@@ -17,6 +18,7 @@ interface Described {
 
 /** What a page of the reference may have between `<!-- generated:NAME -->` and `<!-- /generated -->`. */
 export const TABLES: Readonly<Record<string, () => string>> = {
+  imports: picture,
   settings: () =>
     table(
       ['setting', 'default', 'meaning'],

@@ -1,18 +1,10 @@
 import type { Console, ViewerOptions } from '../../broker/api/thin-clients.js'
-import type { ExpectedConnection } from '../viewer-connection.js'
 import { horizonCommand } from './horizon.js'
 import { rdpCommand } from './rdp.js'
 import { spiceCommand } from './spice.js'
+import type { ViewerCommand } from './viewer-command.js'
 
-export interface ViewerCommand {
-  readonly program: string
-  readonly args: readonly string[]
-  /** Written to the standard input of the viewer: what neither a disk nor the process list may show. */
-  readonly input: string | undefined
-  /** Strings that no log may show. */
-  readonly secrets: readonly string[]
-  readonly expectConnection: ExpectedConnection | undefined
-}
+export type { ViewerCommand } from './viewer-command.js'
 
 export interface ViewerSettings {
   readonly horizonCommand?: readonly string[]

@@ -1,5 +1,5 @@
 import type { Console } from '../../broker/api/thin-clients.js'
-import type { ViewerCommand } from './command.js'
+import type { ViewerCommand } from './viewer-command.js'
 
 type HorizonConsole = Extract<Console, { protocol: 'horizon' }>
 

@@ -1,7 +1,7 @@
 import type { ViewerOptions } from '../../broker/api/thin-clients.js'
 import type { SpiceConsole } from '../../broker/api/machines.js'
 import { viewerFile } from '../../broker/api/viewer-file.js'
-import type { ViewerCommand } from './command.js'
+import type { ViewerCommand } from './viewer-command.js'
 
 /**
  * A ticket that has run out opens nothing: a viewer that has not connected by then never will. Slow

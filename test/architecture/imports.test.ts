@@ -217,6 +217,18 @@ test('folders of the broker import only those above them', async (t) => {
   }
 })
 
+test('no file leads back to itself, not even for a type', async (t) => {
+  const graph = new Map(
+    SOURCES.map((file) => [
+      file,
+      importsOf(file)
+        .map(({ from }) => from)
+        .filter((from) => SOURCES.includes(from)),
+    ]),
+  )
+  t.same(circlesIn(graph), [])
+})
+
 test('a program imports itself and the wire contract, and nothing else of the others', async (t) => {
   for (const file of SOURCES) {
     const program = file.split('/')[0] ?? ''
@@ -265,3 +277,18 @@ test('package.json and the table name the same libraries', async (t) => {
     [],
   )
 })
+
+/** Each circle once, as the files of which each imports the next one, and the last one the first. */
+function circlesIn(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const circles: string[][] = []
+  const done = new Set<string>()
+  const visit = (file: string, way: readonly string[]): void => {
+    const before = way.indexOf(file)
+    if (before >= 0) circles.push(way.slice(before))
+    if (before >= 0 || done.has(file)) return
+    for (const next of graph.get(file) ?? []) visit(next, [...way, file])
+    done.add(file)
+  }
+  for (const file of graph.keys()) visit(file, [])
+  return circles
+}
