@@ -118,12 +118,12 @@ t.test(
     const home = await context.newPage()
     await home.goto(berth.broker.url)
     await card(home).getByText('Connected').first().waitFor()
-    await home.getByRole('button', { name: 'What can be done with lab' }).click()
+    await home.getByRole('button', { name: 'Actions for lab' }).click()
     await home.getByRole('menuitem', { name: 'Release' }).click()
-    await home.getByRole('dialog').getByText(`You give ${shown.name} back`).waitFor()
+    await home.getByRole('dialog').getByText(`${shown.name} is returned to the pool`).waitFor()
     t.equal((await held()).length, 1, 'it is asked first')
     await home.getByRole('dialog').getByRole('button', { name: 'Release' }).click()
-    await page.getByText('This desktop is not yours any more').waitFor()
+    await page.getByText('This desktop is no longer assigned to you').waitFor()
     await card(home).getByRole('button', { name: 'Get a desktop' }).waitFor()
     t.same(await held(), [])
     t.same(faults, [])
@@ -168,12 +168,12 @@ t.test(
       generation: 'two',
     })
     await berth.api.post(`/machines/${(await held())[0]?.machine ?? ''}/release`, { force: true })
-    await phone.page.getByText('This desktop is not yours any more').waitFor()
+    await phone.page.getByText('This desktop is no longer assigned to you').waitFor()
     await phone.page.goto(berth.broker.url)
     await card(phone.page).getByRole('button', { name: 'Get a desktop' }).waitFor()
 
     await page.goto(`${berth.broker.url}/pools/lab`)
-    await page.getByRole('button', { name: 'More: What can be done with lab', exact: true }).click()
+    await page.getByRole('button', { name: 'More: Actions for lab', exact: true }).click()
     await page.getByRole('menuitem', { name: 'Start maintenance' }).click()
     await page.getByRole('dialog').getByLabel('Reason').fill('New image')
     await page.getByRole('dialog').getByRole('button', { name: 'Start maintenance' }).click()
@@ -205,7 +205,7 @@ t.test(
         house: menu.includes('Machines'),
         card: cards,
         host: await page.getByText(berth.host(1).name, { exact: true }).count(),
-        actions: await page.getByRole('button', { name: 'What can be done with lab-1' }).count(),
+        actions: await page.getByRole('button', { name: 'Actions for lab-1' }).count(),
       }
       t.same(faults, [])
       await context.close()

@@ -187,7 +187,7 @@ t.test(
     const { page, faults } = await openWindow(browser, { phone: true })
     await logInAtPage(page, `${berth.broker.url}/device`, 'alice', PASSWORD)
     await page.getByLabel('Code').fill(code)
-    await page.getByRole('button', { name: 'Go on' }).click()
+    await page.getByRole('button', { name: 'Continue' }).click()
     await page.getByText(a.mac).waitFor()
     t.match(await at(a.mac), { person: null }, 'nobody is logged in before it is confirmed')
     await page.getByRole('button', { name: 'Log me in there' }).click()

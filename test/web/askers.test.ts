@@ -92,7 +92,7 @@ t.test(
 
     await page.goto(`${broker.url}/thin-clients/${own.device}`)
     await page.getByRole('heading', { level: 1, name: 'desk' }).waitFor()
-    await page.getByRole('button', { name: 'What can be done with desk' }).click()
+    await page.getByRole('button', { name: 'Actions for desk' }).click()
     await page.getByRole('menuitem', { name: 'Rename' }).click()
     await dialogue(page).getByLabel('Name').fill('Reception')
     await dialogue(page).getByRole('button', { name: 'Rename' }).click()
@@ -127,7 +127,7 @@ t.test(
     await page.waitForURL(new RegExp(`/thin-clients/${device}$`))
     await page.getByText(`${code ?? ''} (127.0.0.2)`).waitFor()
     t.same(await obstacles(page), [])
-    await page.getByRole('button', { name: 'What can be done with Ward 3' }).click()
+    await page.getByRole('button', { name: 'Actions for Ward 3' }).click()
     await page.getByRole('menuitem', { name: 'Accept' }).click()
     await dialogue(page).getByText('The code stands on the screen of the device.').waitFor()
     await dialogue(page).getByRole('button', { name: 'Accept' }).click()
@@ -136,7 +136,7 @@ t.test(
     t.match(await again.ask(), { device })
     await page.getByText(`${code ?? ''} (127.0.0.2)`).waitFor({ state: 'detached' })
 
-    await page.getByRole('button', { name: 'What can be done with Ward 3' }).click()
+    await page.getByRole('button', { name: 'Actions for Ward 3' }).click()
     await page.getByRole('menuitem', { name: 'Rename' }).click()
     await dialogue(page).getByLabel('Name').fill('reception')
     await dialogue(page).getByRole('button', { name: 'Rename' }).click()
@@ -162,7 +162,7 @@ t.test(
     const { page, faults, close } = await windowOf(browser, broker, 'admin', {
       path: `/thin-clients/${device}`,
     })
-    await page.getByRole('button', { name: 'What can be done with Away' }).click()
+    await page.getByRole('button', { name: 'Actions for Away' }).click()
     await page.getByRole('menuitem', { name: 'Accept' }).click()
     await dialogue(page).getByText('No other device asks in its place now.').waitFor()
     const stranger = deskAt(away.macs[0] ?? '', STRANGE_ADDRESS)

@@ -62,7 +62,7 @@ t.test(
     )
     await page.keyboard.press('Escape')
     t.same(await obstacles(page), [])
-    await button(page, 'Type a text').click()
+    await button(page, 'Send text').click()
     const text = page.getByLabel('Text', { exact: true })
     await text.fill('abc')
     const box = await text.boundingBox()
@@ -177,7 +177,7 @@ t.test(
     await it.broker.stop()
     await page
       .getByText('The broker restarts')
-      .or(page.getByRole('heading', { name: 'The connection broke' }))
+      .or(page.getByRole('heading', { name: 'The connection was lost' }))
       .first()
       .waitFor()
     await page

@@ -39,7 +39,7 @@ async function untilFree(): Promise<void> {
   )
 }
 async function deed(page: Page, name: string): Promise<void> {
-  await page.getByRole('button', { name: 'What can be done with desks' }).click()
+  await page.getByRole('button', { name: 'Actions for desks' }).click()
   await page.getByRole('menuitem', { name }).click()
 }
 
@@ -76,7 +76,7 @@ t.test(
 
     await deed(page, 'Release')
     const dialogue = page.getByRole('dialog')
-    await dialogue.getByText(`You give ${machine} back`).waitFor()
+    await dialogue.getByText(`${machine} is returned to the pool`).waitFor()
     t.same(await obstacles(page), [])
     await page.keyboard.press('Escape')
     t.equal((await heldBy('alice'))?.machine, machine, 'nothing is done before he says so')
@@ -97,7 +97,7 @@ t.test('what is not permitted is not shown, and the keyboard alone is enough', a
   await page.waitForURL(/console$/, { timeout: 30_000 })
   await page.getByRole('link', { name: 'Back to my desktops' }).focus()
   await page.keyboard.press('Enter')
-  const menu = page.getByRole('button', { name: 'What can be done with desks' })
+  const menu = page.getByRole('button', { name: 'Actions for desks' })
   await menu.focus()
   await page.keyboard.press('Enter')
   t.same(
@@ -109,7 +109,7 @@ t.test('what is not permitted is not shown, and the keyboard alone is enough', a
   await until(
     async () =>
       (await page.evaluate('document.activeElement?.getAttribute("aria-label")')) ===
-      'What can be done with desks',
+      'Actions for desks',
     { withinMs: 5_000, everyMs: 50, what: 'the focus is back' },
   )
   await broker.admin.post(`/machines/${(await heldBy('bare'))?.machine ?? ''}/release`, {
@@ -118,7 +118,7 @@ t.test('what is not permitted is not shown, and the keyboard alone is enough', a
   await card(page).getByText(/^Free/).waitFor()
   await person(broker, 'nobody', [])
   const poor = await windowOf(browser, broker, 'nobody')
-  await poor.page.getByText('There is no desktop for you yet').waitFor()
+  await poor.page.getByText('You have no desktops').waitFor()
   await poor.close()
   await close()
 })
@@ -131,7 +131,7 @@ t.test(
     for (const user of ['bob', 'carol'])
       await broker.admin.post('/pools/desks/assign', { user, waitMs: 20_000 })
     const { page, close } = await windowOf(browser, broker, 'dan')
-    await card(page).getByText('All are taken').waitFor()
+    await card(page).getByText('All in use').waitFor()
     await card(page).getByRole('button', { name: 'Get a desktop' }).click()
     await card(page).getByText('Your place in the queue: 1').waitFor()
     t.same(await obstacles(page), [])

@@ -161,7 +161,7 @@ t.test(
     t.equal(readFileSync(broker.clientsXml, 'utf8'), file('pc-2'))
     await page.getByRole('link', { name: 'History' }).click()
     await page.getByRole('link', { name: '2', exact: true }).click()
-    await page.getByRole('button', { name: 'Take it into the editor' }).click()
+    await page.getByRole('button', { name: 'Open in editor' }).click()
     await page.waitForURL(/\/clients-xml$/)
     t.match(await textIn(text), /ts\.example\.org/)
     await page.getByRole('button', { name: 'Discard' }).click()

@@ -52,13 +52,13 @@ const ended = async (page: Page): Promise<void> => {
 const MACHINES: readonly Row[] = [
   {
     path: '/machines',
-    opener: 'What can be done with pc-1',
+    opener: 'Actions for pc-1',
     item: 'Put in maintenance',
     act: 'Put in maintenance',
   },
   {
     path: '/machines',
-    opener: 'What can be done with pc-3',
+    opener: 'Actions for pc-3',
     item: 'Delete',
     act: 'Delete',
     fill: async (dialogue) => {
@@ -68,7 +68,7 @@ const MACHINES: readonly Row[] = [
   },
   {
     path: '/machines/pc-2',
-    opener: /: What can be done with pc-2$/,
+    opener: /: Actions for pc-2$/,
     item: 'Change type or hardware',
     act: 'Save',
     fill: async (dialogue) => {
@@ -77,7 +77,7 @@ const MACHINES: readonly Row[] = [
   },
   {
     path: '/machines/pc-2',
-    opener: /: What can be done with pc-2$/,
+    opener: /: Actions for pc-2$/,
     item: 'Give to a person',
     act: 'Assign',
     fill: async (dialogue) => {
@@ -87,13 +87,13 @@ const MACHINES: readonly Row[] = [
   },
   {
     path: '/machines/pc-2',
-    opener: /: What can be done with pc-2$/,
+    opener: /: Actions for pc-2$/,
     item: 'Release',
     act: 'Release',
   },
   {
     path: '/hypervisors/hv2',
-    opener: /: What can be done with hv2$/,
+    opener: /: Actions for hv2$/,
     item: 'Put in maintenance',
     act: 'Put in maintenance',
   },
@@ -106,7 +106,7 @@ const MACHINES: readonly Row[] = [
   { path: '/images', opener: 'Populate machines: gold', act: 'Populate machines', done: ended },
   {
     path: '/images',
-    opener: 'What can be done with golden-desktop',
+    opener: 'Actions for golden-desktop',
     item: 'Import a disk',
     act: 'Import a disk',
     fill: async (dialogue) => {
@@ -130,12 +130,12 @@ const PEOPLE: readonly Row[] = [
     opener: 'Change the policy',
     act: 'Save',
     fill: async (dialogue) => {
-      await dialogue.getByLabel('Kept after leaving').fill('PT4H')
+      await dialogue.getByLabel('Keep after disconnect').fill('PT4H')
     },
   },
   {
     path: '/pools/desks',
-    opener: 'What can be done with desks-1',
+    opener: 'Actions for desks-1',
     item: 'Assign',
     act: 'Assign',
     fill: async (dialogue) => {
@@ -144,19 +144,19 @@ const PEOPLE: readonly Row[] = [
   },
   {
     path: '/pools/desks',
-    opener: 'What can be done with desks-1',
+    opener: 'Actions for desks-1',
     item: 'Release',
     act: 'Release',
   },
   {
     path: '/pools/desks',
-    opener: /^More: What can be done with desks$/,
+    opener: /^More: Actions for desks$/,
     item: 'Start maintenance',
     act: 'Start maintenance',
   },
   {
     path: '/pools/empty',
-    opener: /^More: What can be done with empty$/,
+    opener: /^More: Actions for empty$/,
     item: 'Delete the pool',
     act: 'Delete the pool',
     fill: async (dialogue) => {
@@ -176,7 +176,7 @@ const PEOPLE: readonly Row[] = [
   },
   {
     path: '/people/eve',
-    opener: /What can be done with eve/,
+    opener: /Actions for eve/,
     item: 'Change roles',
     act: 'Change roles',
     fill: async (dialogue) => {
@@ -185,7 +185,7 @@ const PEOPLE: readonly Row[] = [
   },
   {
     path: '/people/eve',
-    opener: /What can be done with eve/,
+    opener: /Actions for eve/,
     item: 'Delete',
     act: 'Delete',
     fill: async (dialogue) => {
@@ -195,7 +195,7 @@ const PEOPLE: readonly Row[] = [
   },
   {
     path: '/grants',
-    opener: 'Give permissions',
+    opener: 'Grant access',
     act: 'Save',
     fill: async (dialogue) => {
       await dialogue.getByRole('combobox', { name: 'On', exact: true }).fill('desks')
@@ -209,11 +209,11 @@ const PEOPLE: readonly Row[] = [
     fill: async (dialogue) => {
       await dialogue.getByLabel(/^Name/).fill('nightly')
     },
-    told: 'I have it',
+    told: 'Done',
   },
   {
     path: '/tokens',
-    opener: 'What can be done with nightly',
+    opener: 'Actions for nightly',
     item: 'Revoke',
     act: 'Revoke',
     done: goneRow('nightly'),
@@ -221,8 +221,8 @@ const PEOPLE: readonly Row[] = [
   {
     path: '/grants',
     opener: /desks.*ben|ben.*desks/,
-    item: 'Take away',
-    act: 'Take away',
+    item: 'Revoke',
+    act: 'Revoke',
     done: goneRow('ben'),
   },
 ]

@@ -28,7 +28,7 @@ t.test("a person's card: reset keeps the menu, release takes it away", async (t)
   await give('alice')
   const { page, faults, close } = await windowOf(browser, it.broker, 'alice')
   await card(page).getByText('Ready').waitFor()
-  const menu = page.getByRole('button', { name: 'What can be done with desks' })
+  const menu = page.getByRole('button', { name: 'Actions for desks' })
   await keepsFocus(t, page, { opener: menu, item: 'Reset', act: 'Reset' })
   await keepsFocus(t, page, {
     opener: menu,
@@ -46,7 +46,7 @@ t.test('what is done at once from a menu leaves the focus at its button', async 
   await person(it.broker, 'dan')
   await give('dan')
   const { page, close } = await windowOf(browser, it.broker, 'dan')
-  const menu = page.getByRole('button', { name: 'What can be done with desks' })
+  const menu = page.getByRole('button', { name: 'Actions for desks' })
   await menu.focus()
   await page.keyboard.press('Enter')
   const answered = page.waitForResponse((response) => response.url().endsWith('/extend'))
@@ -67,7 +67,7 @@ t.test('the password, and the ways by RDP', async (t) => {
     leave: 'Close',
     act: 'Close',
     fill: async (dialogue) => {
-      await dialogue.getByLabel('Password until now').fill(PASSWORD)
+      await dialogue.getByLabel('Current password').fill(PASSWORD)
       await dialogue.getByLabel('New password').fill(`${PASSWORD}!`)
       await page.keyboard.press('Enter')
       await dialogue.getByText('The password is changed').waitFor()
@@ -91,8 +91,8 @@ t.test('the console: from a dialogue back to the screen, where keys go to the gu
   const carol = await windowOf(browser, it.broker, 'carol', { path })
   const screen = (page: Page) => page.locator('.berth-canvas canvas')
   await keepsFocus(t, carol.page, {
-    opener: carol.page.getByRole('button', { name: 'Type a text' }),
-    act: 'Type it',
+    opener: carol.page.getByRole('button', { name: 'Send text' }),
+    act: 'Send',
     fill: async (dialogue) => {
       await dialogue.getByLabel('Text').fill('abc')
     },

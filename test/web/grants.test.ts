@@ -33,7 +33,7 @@ t.test(
   async (t) => {
     await allow(broker, 'ann', ['start', 'stop', 'reset', 'accessConsole'], 'class', 'pool')
     const { page, faults, close } = await windowOf(browser, broker, 'admin', { path: '/grants' })
-    await page.getByRole('button', { name: 'Give permissions' }).click()
+    await page.getByRole('button', { name: 'Grant access' }).click()
     t.ok(await may(page, 'release').isChecked(), 'what is usual for one who has nothing')
     await dialogue(page)
       .getByLabel(/^On\s*\*?$/)
@@ -76,7 +76,7 @@ t.test(
   'a permission for somebody whom nobody knows is given, and said to wait for him; so is a desktop',
   async (t) => {
     const { page, faults, close } = await windowOf(browser, broker, 'admin', { path: '/grants' })
-    await page.getByRole('button', { name: 'Give permissions' }).click()
+    await page.getByRole('button', { name: 'Grant access' }).click()
     t.equal(
       await dialogue(page).locator('datalist option[value="ann"]').count(),
       1,
@@ -94,10 +94,10 @@ t.test(
     await poolOf(broker, 'desks', 2)
     await page.goto(`${broker.url}/pools/desks`)
     await page.getByRole('button', { name: /^More: / }).click()
-    await page.getByRole('menuitem', { name: 'Give somebody a desktop' }).click()
+    await page.getByRole('menuitem', { name: 'Assign a desktop' }).click()
     await dialogue(page).getByLabel('Name of the person').fill('bobb')
     await dialogue(page).getByText('No account of this name is known yet').waitFor()
-    await dialogue(page).getByRole('button', { name: 'Give somebody a desktop' }).click()
+    await dialogue(page).getByRole('button', { name: 'Assign a desktop' }).click()
     await dialogue(page)
       .getByText(/Nobody called bobb has logged in yet/)
       .waitFor()
@@ -106,7 +106,7 @@ t.test(
     await dialogue(page).waitFor({ state: 'detached' })
     const free =
       (await show(broker, 'desks')).members.find(({ holder }) => holder === null)?.machine ?? ''
-    await page.getByRole('button', { name: `What can be done with ${free}` }).click()
+    await page.getByRole('button', { name: `Actions for ${free}` }).click()
     await page.getByRole('menuitem', { name: 'Assign' }).click()
     await dialogue(page).getByLabel('Name of the person').fill('carll')
     await dialogue(page).getByRole('button', { name: 'Assign' }).click()
@@ -124,7 +124,7 @@ t.test('permissions are changed and taken away at their row', async (t) => {
   await allow(broker, 'ann', ['start', 'stop'], 'lab', 'pool')
   const { page, faults, close } = await windowOf(browser, broker, 'admin', { path: '/grants' })
   const menu = page.getByRole('button', {
-    name: 'What can be done with the permissions of ann on lab',
+    name: 'Actions for the permissions of ann on lab',
   })
   await menu.click()
   await page.getByRole('menuitem', { name: 'Change' }).click()
@@ -137,8 +137,8 @@ t.test('permissions are changed and taken away at their row', async (t) => {
     [{ verbs: ['start'] }],
   )
   await menu.click()
-  await page.getByRole('menuitem', { name: 'Take away' }).click()
-  await dialogue(page).getByRole('button', { name: 'Take away' }).click()
+  await page.getByRole('menuitem', { name: 'Revoke' }).click()
+  await dialogue(page).getByRole('button', { name: 'Revoke' }).click()
   await dialogue(page).waitFor({ state: 'detached' })
   t.same(
     (await grants()).filter(({ object }) => object === 'lab'),

@@ -33,26 +33,26 @@ t.test('a pool: created, given to somebody, its policy changed, deleted', async 
   await page.getByRole('button', { name: 'Create a pool' }).click()
   await dialogue(page).getByLabel('Name').fill('desks')
   await dialogue(page).getByLabel('Made from').selectOption('golden-desktop')
-  await dialogue(page).getByLabel('Members that it builds').fill('1')
+  await dialogue(page).getByLabel('Desktops to provision').fill('1')
   await dialogue(page).getByRole('button', { name: 'Create a pool' }).click()
   await page.waitForURL(/\/pools\/desks$/)
   await row(page, 'desks-1').filter({ hasText: 'free' }).waitFor({ timeout: 15_000 }) // built, and told by push
-  await page.getByRole('button', { name: /^More: What can be done with desks$/ }).click()
-  await page.getByRole('menuitem', { name: 'Give somebody a desktop' }).click()
+  await page.getByRole('button', { name: /^More: Actions for desks$/ }).click()
+  await page.getByRole('menuitem', { name: 'Assign a desktop' }).click()
   await dialogue(page).getByLabel('Name of the person').fill('ann')
-  await dialogue(page).getByRole('button', { name: 'Give somebody a desktop' }).click()
+  await dialogue(page).getByRole('button', { name: 'Assign a desktop' }).click()
   await row(page, 'desks-1').filter({ hasText: 'ann' }).waitFor({ timeout: 15_000 })
   await page.getByRole('button', { name: 'Change the policy' }).click()
-  await dialogue(page).getByLabel('Kept after leaving').fill('four hours')
+  await dialogue(page).getByLabel('Keep after disconnect').fill('four hours')
   await dialogue(page).getByRole('button', { name: 'Save' }).click()
   await dialogue(page)
-    .getByText(/^Kept after leaving: not of this form/)
+    .getByText(/^Keep after disconnect: use this form/)
     .waitFor()
-  await dialogue(page).getByLabel('Kept after leaving').fill('PT4H')
+  await dialogue(page).getByLabel('Keep after disconnect').fill('PT4H')
   await dialogue(page).getByRole('button', { name: 'Save' }).click()
   await dialogue(page).waitFor({ state: 'detached' })
   t.match((await show(broker, 'desks')).pool.policy, { retention: 'PT4H' })
-  await page.getByRole('button', { name: /^More: What can be done with desks$/ }).click()
+  await page.getByRole('button', { name: /^More: Actions for desks$/ }).click()
   await page.getByRole('menuitem', { name: 'Delete the pool' }).click()
   await dialogue(page).getByText('ann (desks-1)').waitFor()
   t.ok(
@@ -82,12 +82,12 @@ t.test(
     await dialogue(page).getByLabel('Name').fill('big')
     await dialogue(page).getByLabel('Made from').selectOption('golden-desktop')
     for (const [label, value] of [
-      ['Members that it builds', '2'],
+      ['Desktops to provision', '2'],
       ['Memory of each, MiB', '512'],
       ['CPUs of each', '2'],
       ['At least', '1'],
       ['At most', '3'],
-      ['Free and running', '1'],
+      ['Warm spares', '1'],
       ['Network', 'none'],
     ] as const)
       await dialogue(page).getByLabel(label).fill(value)
@@ -117,7 +117,7 @@ t.test('a person: created, explained, given a role, disabled', async (t) => {
     .fill('bob')
   await dialogue(page).getByLabel('Password').fill('short')
   await dialogue(page).getByRole('button', { name: 'Create an account' }).click()
-  await dialogue(page).getByText('That did not work').waitFor()
+  await dialogue(page).getByText('Request failed').waitFor()
   t.equal(
     await dialogue(page)
       .getByLabel(/^Name\s*\*?$/)
@@ -129,7 +129,7 @@ t.test('a person: created, explained, given a role, disabled', async (t) => {
   await dialogue(page).getByRole('button', { name: 'Create an account' }).click()
   await page.waitForURL(/\/people\/bob$/)
   await page.goto(`${broker.url}/grants`)
-  await page.getByRole('button', { name: 'Give permissions' }).click()
+  await page.getByRole('button', { name: 'Grant access' }).click()
   await dialogue(page)
     .getByLabel(/^On\s*\*?$/)
     .fill('lab')
@@ -137,9 +137,9 @@ t.test('a person: created, explained, given a role, disabled', async (t) => {
   await dialogue(page).getByRole('button', { name: 'Save' }).click()
   await row(page, 'bob').filter({ hasText: 'open the screen' }).waitFor()
   await page.goto(`${broker.url}/people/bob`)
-  await page.getByText('What is listed here, and nothing else.').waitFor()
+  await page.getByText('Only the following:').waitFor()
   await row(page, 'pool lab').filter({ hasText: 'get and start' }).waitFor()
-  await page.getByRole('button', { name: 'What can be done with bob' }).click()
+  await page.getByRole('button', { name: 'Actions for bob' }).click()
   await page.getByRole('menuitem', { name: 'Disable' }).click()
   await dialogue(page).getByRole('button', { name: 'Disable' }).click()
   await page.getByText('disabled').waitFor()
@@ -154,10 +154,10 @@ t.test('the audit log is searched by the broker, exported and checked', async (t
   t.equal(await row(page, 'login').count(), 0)
   await page.getByLabel('Who').fill('nobody-at-all')
   await page.getByRole('button', { name: 'Search' }).last().click()
-  await page.getByText('Nothing fits').waitFor()
+  await page.getByText('No matching events').waitFor()
   t.match(page.url(), /actor=nobody-at-all/, 'it can be sent')
-  await page.getByRole('button', { name: 'Check the chain' }).click()
-  await page.getByText(/are as they were written/).waitFor()
+  await page.getByRole('button', { name: 'Verify integrity' }).click()
+  await page.getByText(/events verified/).waitFor()
   const [download] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('link', { name: 'Export' }).click(),
@@ -173,13 +173,13 @@ t.test('a person sees nothing of the house, and an observer nothing that changes
     await broker.admin.post(`/users/${name}/password`, { newPassword: 'correct horse battery' })
   const ann = await openWindow(browser)
   await logIn(ann.page, `${broker.url}/pools`, 'ann', 'correct horse battery')
-  await ann.page.getByText('There is nothing here').waitFor()
+  await ann.page.getByText('Page not found').waitFor()
   t.equal(await ann.page.getByRole('link', { name: 'Pools' }).count(), 0)
   const watcher = await openWindow(browser)
   await logIn(watcher.page, `${broker.url}/pools/lab`, 'watcher', 'correct horse battery')
   await row(watcher.page, 'lab-1').waitFor()
   t.equal(
-    await watcher.page.getByRole('button', { name: /Change the policy|What can be done/ }).count(),
+    await watcher.page.getByRole('button', { name: /Change the policy|Actions/ }).count(),
     0,
   )
 })

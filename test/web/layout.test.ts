@@ -119,7 +119,7 @@ t.test(
     t.equal(await page.getByRole('cell').filter({ has: name }).getAttribute('title'), LONG_NAME)
     for (const width of [1280, 820, 390]) {
       await page.setViewportSize({ width, height: 800 })
-      await page.getByRole('button', { name: `What can be done with ${LONG_NAME}` }).click()
+      await page.getByRole('button', { name: `Actions for ${LONG_NAME}` }).click()
       const box = await page.getByRole('menuitem', { name: 'Delete' }).boundingBox()
       t.ok(box && box.x >= 0 && box.x + box.width <= width, `the menu at ${width} px`)
       await page.keyboard.press('Escape')
@@ -161,7 +161,7 @@ t.test('roles with spaces stay whole; a role is taken away by its own button', a
       .map(({ role }) => role)
       .sort()
   const change = async (act: () => Promise<void>): Promise<void> => {
-    await page.getByRole('button', { name: 'What can be done with bob' }).click()
+    await page.getByRole('button', { name: 'Actions for bob' }).click()
     await page.getByRole('menuitem', { name: 'Change roles' }).click()
     await act()
     await dialogue.getByRole('button', { name: 'Change roles' }).click()

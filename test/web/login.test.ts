@@ -20,7 +20,7 @@ t.test('a wrong password is said, a right one lets in, and logging out ends it',
   await page.locator('#login-name').fill('admin')
   await page.locator('#login-password').fill('wrong')
   await page.getByRole('button', { name: 'Log in' }).click()
-  await page.getByText('You are not logged in').waitFor()
+  await page.getByText('Login failed').waitFor()
   t.equal(await page.locator('#login-password').inputValue(), '', 'it is typed again')
   await page.locator('#login-password').fill(broker.adminPassword)
   await page.getByRole('button', { name: 'Log in' }).click()

@@ -35,7 +35,7 @@ t.test(
     t.same(await obstacles(page), [])
     await table.getByRole('checkbox', { name: 'Select pc-1' }).check()
     await table.getByRole('checkbox', { name: 'Select pc-2' }).check()
-    const chosen = page.getByRole('button', { name: 'What can be done with the chosen machines' })
+    const chosen = page.getByRole('button', { name: 'Actions for the chosen machines' })
     await chosen.click()
     await page.getByRole('menuitem', { name: 'Start', exact: true }).click()
     await page.getByText('Start: 2 done, 0 failed, 0 open').waitFor()
@@ -44,7 +44,7 @@ t.test(
     await chosen.click()
     await page.getByRole('menuitem', { name: 'Power off' }).click()
     const dialogue = page.getByRole('dialog')
-    await dialogue.getByText('Nobody has it or is connected now.').waitFor()
+    await dialogue.getByText('No one has it or is connected now.').waitFor()
     await page.keyboard.press('Escape')
     await dialogue.waitFor({ state: 'detached' })
     await chosen.click()
@@ -59,7 +59,7 @@ t.test(
     await table.getByRole('checkbox', { name: 'Select pc-1' }).check()
     await table.getByRole('checkbox', { name: 'Select pc-2' }).check()
     await page
-      .getByRole('button', { name: 'What can be done with the chosen machines' })
+      .getByRole('button', { name: 'Actions for the chosen machines' })
       .filter({ hasText: '2' })
       .waitFor()
     await page
@@ -68,7 +68,7 @@ t.test(
       .first()
       .fill('pc-2')
     await page
-      .getByRole('button', { name: 'What can be done with the chosen machines' })
+      .getByRole('button', { name: 'Actions for the chosen machines' })
       .filter({ hasText: '1' })
       .waitFor()
     await page
@@ -112,7 +112,7 @@ t.test(
     await page.getByRole('cell', { name: 'machine.maintenance-on' }).waitFor()
     t.match(page.url(), /\?tab=history$/)
     t.same(await obstacles(page), [])
-    await page.getByRole('button', { name: 'What can be done with pc-1' }).click()
+    await page.getByRole('button', { name: 'Actions for pc-1' }).click()
     await page.getByRole('menuitem', { name: 'Delete' }).click()
     const remove = page.getByRole('dialog').getByRole('button', { name: 'Delete' })
     t.ok(await remove.isDisabled(), 'its name is typed first')
@@ -128,7 +128,7 @@ t.test(
   async (t) => {
     const { page, faults } = await openWindow(browser)
     await logIn(page, `${broker.url}/machines/pc-4`, 'admin', broker.adminPassword)
-    const menu = page.getByRole('button', { name: 'What can be done with pc-4' })
+    const menu = page.getByRole('button', { name: 'Actions for pc-4' })
     const dialogue = page.getByRole('dialog')
     await menu.click()
     t.equal(await page.getByRole('menuitem', { name: 'Release' }).count(), 0, 'nobody has it')
@@ -154,7 +154,7 @@ t.test(
     await dialogue.waitFor({ state: 'detached' })
     t.same((await broker.admin.get<DesktopList>('/desktops')).desktops, [])
     await page.goto(`${broker.url}/machines/gold`)
-    await page.getByRole('button', { name: 'What can be done with gold' }).click()
+    await page.getByRole('button', { name: 'Actions for gold' }).click()
     await page.getByRole('menuitem', { name: 'Delete' }).waitFor()
     t.equal(
       await page.getByRole('menuitem', { name: 'Give to a person' }).count(),
@@ -204,7 +204,7 @@ t.test(
       .getByRole('link', { name: 'pc-1' })
       .waitFor()
     t.same(await obstacles(page), [])
-    await page.getByRole('button', { name: 'What can be done with hv1' }).click()
+    await page.getByRole('button', { name: 'Actions for hv1' }).click()
     await page.getByRole('menuitem', { name: 'Put in maintenance' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Put in maintenance' }).click()
     await until(async () => (await broker.admin.get<Hypervisor>('/hypervisors/hv1')).maintenance, {

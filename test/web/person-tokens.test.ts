@@ -71,7 +71,7 @@ t.test(
       { actor: 'admin', object: /left behind|ann/ },
     ])
 
-    await page.getByRole('button', { name: /What can be done with ann/ }).click()
+    await page.getByRole('button', { name: /Actions for ann/ }).click()
     await page.getByRole('menuitem', { name: 'Log out everywhere' }).click()
     await dialogue(page).getByText('all tokens of programs').waitFor()
     await dialogue(page).getByRole('button', { name: 'Log out everywhere' }).click()
@@ -94,7 +94,7 @@ t.test('somebody who failed too often is let in again by a click', async (t) => 
   )
   t.match(await broker.admin.get('/users/ann'), { blockedUntil: String })
   const { page, faults, close } = await windowOf(browser, broker, 'admin', { path: '/people/ann' })
-  await page.getByRole('button', { name: /What can be done with ann/ }).click()
+  await page.getByRole('button', { name: /Actions for ann/ }).click()
   await page.getByRole('menuitem', { name: 'Unblock' }).click()
   await dialogue(page).getByRole('button', { name: 'Unblock' }).click()
   await dialogue(page).waitFor({ state: 'detached' })

@@ -94,11 +94,11 @@ t.test('a refused field is called as the form calls it', async (t) => {
   )
   t.equal(
     said('body.size: must be integer to be greater or equal to 0.'),
-    'Members that it builds: too small; at least 0.',
+    'Desktops to provision: too small; at least 0.',
   )
   t.equal(
     said('body.policy.retention: is not of this form: a duration (PT4H).'),
-    'Kept after leaving: not of this form: a duration (PT4H).',
+    'Keep after disconnect: use this form: a duration (PT4H).',
   )
   t.equal(
     said('body.roles.0: must be string length less or equal to 200.'),
