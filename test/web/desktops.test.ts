@@ -212,7 +212,7 @@ t.test(
       deadline: 'PT10M',
       message: 'New memory is put in.',
     })
-    await card(page).getByText('Its hypervisor is emptied').waitFor()
+    await card(page).getByText('Its host is being drained').waitFor()
     await card(page).getByText('New memory is put in.').waitFor()
     t.equal(
       await card(page).getByRole('button', { name: 'Extend' }).count(),
@@ -220,7 +220,7 @@ t.test(
       'that would not help',
     )
     await page.goto(`${broker.url}/machines/${(await heldBy('gus'))?.machine ?? ''}/console`)
-    await page.getByRole('status').getByText('Its hypervisor is emptied').waitFor()
+    await page.getByRole('status').getByText('Its host is being drained').waitFor()
     await page.getByRole('status').getByText('New memory is put in.').waitFor()
     t.same(await obstacles(page), [])
     await broker.admin.put('/hypervisors/hv1/maintenance', { on: false })

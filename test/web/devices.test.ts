@@ -192,7 +192,7 @@ t.test(
     await page
       .getByRole('row')
       .filter({ hasText: shows.macs[0] ?? '' })
-      .getByText('shows it', { exact: true })
+      .getByText('connected', { exact: true })
       .waitFor()
     await page
       .getByRole('row')

@@ -70,7 +70,7 @@ t.test('the password, and the ways by RDP', async (t) => {
       await dialogue.getByLabel('Current password').fill(PASSWORD)
       await dialogue.getByLabel('New password').fill(`${PASSWORD}!`)
       await page.keyboard.press('Enter')
-      await dialogue.getByText('The password is changed').waitFor()
+      await dialogue.getByText('Password changed').waitFor()
       await untilWithin(page)
     },
   })

@@ -178,10 +178,7 @@ t.test('a person sees nothing of the house, and an observer nothing that changes
   const watcher = await openWindow(browser)
   await logIn(watcher.page, `${broker.url}/pools/lab`, 'watcher', 'correct horse battery')
   await row(watcher.page, 'lab-1').waitFor()
-  t.equal(
-    await watcher.page.getByRole('button', { name: /Change the policy|Actions/ }).count(),
-    0,
-  )
+  t.equal(await watcher.page.getByRole('button', { name: /Change the policy|Actions/ }).count(), 0)
 })
 
 t.test('a page whose broker goes away says so, and recovers by itself', async (t) => {
