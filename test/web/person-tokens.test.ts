@@ -57,7 +57,7 @@ t.test(
     for (const secret of [login, program.token, left.token]) t.notOk(html.includes(secret))
 
     await page.getByRole('button', { name: 'Revoke left behind' }).click()
-    await dialogue(page).getByText('left behind is worthless at once').waitFor()
+    await dialogue(page).getByText('left behind is revoked immediately').waitFor()
     t.same(await obstacles(page), [])
     await dialogue(page).getByRole('button', { name: 'Cancel' }).click()
     await dialogue(page).waitFor({ state: 'detached' })
