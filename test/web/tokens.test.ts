@@ -70,7 +70,7 @@ t.test(
     t.same(await obstacles(page), [])
     await page.getByRole('button', { name: 'Actions for nightly' }).click()
     await page.getByRole('menuitem', { name: 'Revoke' }).click()
-    await dialogue(page).getByText('nightly is worthless at once').waitFor()
+    await dialogue(page).getByText('nightly is revoked immediately').waitFor()
     await dialogue(page).getByRole('button', { name: 'Revoke' }).click()
     await page.getByText('No tokens').waitFor()
     await t.rejects(his.get('/tokens'), { message: /unknown or has expired/ })
