@@ -54,7 +54,13 @@ t.test('all streams of a login that ends are ended, also those of jobs', async (
 
 t.test('a login by itself is no change of people', async (t) => {
   const token = (await addPerson(broker, 'joe')).token ?? ''
+  const before = await EventStream.open(broker, token)
   await broker.admin.post('/users', { name: 'kim', password: 'correct horse battery' })
+  await until(() => before.text.includes('event: still'), {
+    withinMs: 5_000,
+    what: 'the new account is told',
+  })
+  before.close()
   const stream = await EventStream.open(broker, token)
   await broker.anybody.post('/login', { name: 'kim', password: 'correct horse battery' })
   await broker.admin.post('/pools', { name: 'after', size: 0 })
