@@ -53,7 +53,8 @@ put() {
     cat >"${fresh}"
     chown -- "${owner}" "${fresh}"
     chmod -- "${mode}" "${fresh}"
-    if cmp -s -- "${fresh}" "${path}" && [[ "$(stat -c '%a %U:%G' -- "${path}")" == "$(stat -c '%a %U:%G' -- "${fresh}")" ]]; then
+    if cmp -s -- "${fresh}" "${path}" &&
+        [[ "$(stat -c '%a %U:%G' -- "${path}")" == "$(stat -c '%a %U:%G' -- "${fresh}")" ]]; then
         rm -f -- "${fresh}"
         return
     fi

@@ -78,7 +78,7 @@ export function due(held: Times, policy: PoolPolicy, now: number): Due {
 }
 
 /**
- * When those who are still on a host that is emptied lose what they have there; null without a
+ * When those who are still on a host that is being drained lose what they have there; null without a
  * deadline. Never sooner than a minute after they were first told.
  */
 export function hostEmptiedAt({

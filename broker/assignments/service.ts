@@ -285,7 +285,7 @@ export class Assignments {
     return await warningAbout(this.deps.store, machineId, holders, this.deps.now())
   }
 
-  /** What the administrator says to those who are still on a host that is emptied; empty when nothing. */
+  /** What the administrator says to those who are still on a host that is being drained; empty when nothing. */
   async messageOfHost(machineId: string): Promise<string> {
     return await messageOfHost(this.deps.store, machineId)
   }

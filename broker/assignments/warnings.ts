@@ -34,7 +34,7 @@ export async function warningAbout(
   )
 }
 
-/** What the administrator says to those who are still on a host that is emptied; empty when nothing. */
+/** What the administrator says to those who are still on a host that is being drained; empty when nothing. */
 export async function messageOfHost(store: Store, machineId: string): Promise<string> {
   return (await drainOf(store, machineId))?.message ?? ''
 }

@@ -22,7 +22,7 @@ export interface SeatDeps {
 /** How long is looked for the reason why a display ended. */
 const LOOK_WITHIN_MS = 3_000
 
-/** Cuts whoever has the screen, in whatever way they have it, and makes their tickets worthless. */
+/** Cuts whoever has the screen, in whatever way they have it, and revokes their tickets. */
 export async function takeSeat(
   { entrance, hypervisors, tunnels, tickets }: SeatDeps & { readonly tickets: ScreenTickets },
   machine: ConsoleMachine,

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { countFailure } from '../background.js'
 import type { EventAboutOne, EventMap, EventName } from './map.js'
 
-/** Notes what it hears and returns: work that takes time is done afterwards, by whoever listens. */
+/** Notes what it hears and returns: work that takes time is done afterwards, by the listener. */
 export type Listener<N extends EventName> = (...said: EventMap[N]) => void
 
 type AnyListener = (...said: readonly unknown[]) => void
@@ -13,8 +13,8 @@ const MOST_NESTED = 8
 /**
  * How the folders of the broker tell one another what has happened, without knowing who listens.
  * Listeners are called at once, in the order in which they subscribed; one that throws is logged
- * and counted, and harms neither the others nor whoever publishes. Events are of this process and
- * are not kept: whoever must miss none also looks by timer.
+ * and counted, and harms neither the other listeners nor the publisher. Events are of this process
+ * and are not kept: a listener that must miss none also polls.
  */
 export class Events {
   readonly #listeners = new Map<EventName, Set<AnyListener>>()
@@ -82,7 +82,7 @@ export class Events {
         listener(...said)
       } catch (error) {
         countFailure('events', error)
-        this.log.error({ err: error, event: name }, 'whoever listens to an event failed')
+        this.log.error({ err: error, event: name }, 'a listener of an event failed')
       }
     }
   }

@@ -19,7 +19,7 @@ export interface ConsoleTaken {
 
 /**
  * Everything that folders tell one another. Each line names the folder that publishes the event, and
- * no other does; whoever it concerns subscribes. An event says that something has happened: it is
+ * no other does; those it concerns subscribe. An event says that something has happened: it is
  * published when that is committed. It carries what it is about, and not the state: that is read.
  */
 export interface EventMap {

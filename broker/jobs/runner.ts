@@ -36,7 +36,7 @@ export class JobRunner {
   readonly #kinds = new Map<string, JobKind<never>>()
   readonly #running = new Map<string, AbortController>()
   readonly #progress = new Map<string, Map<string, { done: number; total: number }>>()
-  /** Of single jobs, by their ids: whoever follows one wakes for that one alone. */
+  /** Of single jobs, by their ids: a follower of one wakes for that one alone. */
   readonly #changes = new EventEmitter().setMaxListeners(0)
   readonly #owner = randomUUID()
   #timer: NodeJS.Timeout | undefined

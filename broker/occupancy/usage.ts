@@ -15,7 +15,7 @@ const AT_ONCE = 500
 
 /**
  * Which machines count as in use: what is seen of them, and what is written of who has them. Asked
- * by whoever would take one from somebody, or make it anew.
+ * by whoever would take one from somebody, or recreate it.
  */
 export class Usage {
   constructor(readonly deps: UsageDeps) {}

@@ -32,7 +32,7 @@ export class PreparedPool implements PostgresPool {
     readonly lock: StoreLock | null,
   ) {
     this.#pool = new pg.Pool({ ...settings, max: MOST_CONNECTIONS })
-    // A connection that nobody uses was lost: whoever asks next gets another one, or hears that there is none.
+    // An idle connection was lost: the next query opens another one, or fails and says why.
     this.#pool.on('error', () => {})
     // One that is in use: its statement fails, which is where that is said.
     this.#pool.on('connect', (client) => client.on('error', () => {}))

@@ -133,7 +133,7 @@ async function refuseUnfit(store: Store, url: string): Promise<void> {
     )
 }
 
-/** One sentence for whoever starts the broker. */
+/** One sentence for the administrator who starts the broker. */
 function notOpened(url: string, error: unknown): unknown {
   if (!(error instanceof StoreAway || error instanceof pg.DatabaseError)) return error
   const { message } = error.cause instanceof Error ? error.cause : error

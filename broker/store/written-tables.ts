@@ -11,8 +11,8 @@ import {
 import { StoreAway } from './faults.js'
 
 /**
- * What is noted at each login changes nothing of what somebody may do: whoever waits for changes of
- * the table is not told.
+ * What is noted at each login changes nobody's permissions: those who wait for changes of the
+ * table are not told.
  */
 const QUIET_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   account: ['last_login_at'],
@@ -65,7 +65,7 @@ export class TellingDriver implements Driver {
     try {
       await this.inner.commitTransaction(connection.inner)
     } catch (error) {
-      // Whoever is told in vain looks once too often; whoever is not told shows what is over.
+      // A listener that is told in vain reads once too often; one that is not told shows stale data.
       if (error instanceof StoreAway && error.isUnsure) connection.tell()
       throw error
     }

@@ -47,7 +47,8 @@ write_sudo_rule() {
 		Defaults:${account} !requiretty, !use_pty
 		${account} ALL=(root) NOPASSWD: ${helper_path} ""
 	RULES
-    visudo -cqf "${draft}" || fail "sudo on this host does not accept the rule in ${sudoers_path}; is its version very old?"
+    visudo -cqf "${draft}" ||
+        fail "sudo on this host does not accept the rule in ${sudoers_path}; is its version very old?"
     make_folder "${sudoers_path%/*}" 0750 root:root
     put "${sudoers_path}" 0440 root:root 'wrote the sudo rule' <"${draft}"
 }

@@ -36,7 +36,8 @@ check_arguments() {
     local folder_form='^/[A-Za-z0-9._/+-]+$'
     local from_form='^[0-9A-Fa-f.:/,*]+$'
     [[ "${public_key}" =~ ${key_form} ]] ||
-        fail "the public key of the broker is missing or is not of the form 'ssh-ed25519 AAAA… name'; pass it with --public-key." 2
+        fail "the public key of the broker is missing or is not of the form 'ssh-ed25519 AAAA… name';\
+ pass it with --public-key." 2
     for folder in "${roots[@]}" "${import_folder}"; do
         [[ "${folder}" =~ ${folder_form} && "${folder}" != *..* ]] ||
             fail "the directory '${folder}' must be an absolute path of letters, digits and . _ / + -." 2

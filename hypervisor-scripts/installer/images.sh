@@ -6,7 +6,8 @@
 # The group that every QEMU of libvirt's is in: what qemu.conf says, else what distributions call it.
 qemu_group() {
     local name
-    name="$(sed -n 's/^[[:space:]]*group[[:space:]]*=[[:space:]]*"+\{0,1\}\([^"]*\)".*/\1/p' "${qemu_settings}" | tail -n 1)"
+    name="$(sed -n 's/^[[:space:]]*group[[:space:]]*=[[:space:]]*"+\{0,1\}\([^"]*\)".*/\1/p' "${qemu_settings}" |
+        tail -n 1)"
     if [[ -n "${name}" ]]; then
         getent group "${name}" >"${work_folder}/group" ||
             fail "${qemu_settings} names the group ${name}, which does not exist here."

@@ -271,8 +271,13 @@ t.test('what cannot move is shut down or named; domains of others too', async (t
   })
   await poolOf(broker, 'p', 2, { spares: 1 })
   await until(
-    async () => (await show(broker, 'p')).members.some(({ power }) => power === 'running'),
-    { withinMs: 10_000, what: 'a spare runs' },
+    async () =>
+      (await show(broker, 'p')).members
+        .map(({ power }) => power)
+        .sort()
+        .join() === 'off,running' &&
+      (await broker.rows('SELECT 1 FROM job WHERE finished_at IS NULL')).length === 0,
+    { withinMs: 10_000, what: 'one spare runs, and nothing more is to be done' },
   )
   await broker.admin.succeeded(
     (
