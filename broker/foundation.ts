@@ -5,6 +5,7 @@ import { type OwnKey, ownKey } from './hypervisors/own-key.js'
 import { Changes } from './live/changes.js'
 import { lockDataDirectory } from './store/data-directory.js'
 import { openStore, type Store } from './store/open.js'
+import { durabilityFault } from './store/postgresql.js'
 
 /** The embedded database, in the data directory. */
 export const SQLITE_FILE = 'berth.sqlite'
@@ -40,6 +41,8 @@ export async function openFoundation(
     },
     passwordFile: config.storePasswordFile,
   })
+  const fault = await durabilityFault(store)
+  if (fault !== null) log.warn({ fault }, 'the database may lose what it has confirmed')
   const authority = await Authority.open(config.dataDir, () => isCaTrusted(store))
   const key = await ownKey(dataFile(config, 'ssh-key'), {
     log,

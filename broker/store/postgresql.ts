@@ -5,6 +5,7 @@ import {
   type Driver,
   HandleEmptyInListsPlugin,
   Kysely,
+  PostgresAdapter,
   PostgresDialect,
   PostgresDriver,
   type PostgresPool,
@@ -131,6 +132,22 @@ async function refuseUnfit(store: Store, url: string): Promise<void> {
       'internal',
       `The database ${shownPlace(url)} is on PostgreSQL ${Math.floor(found.number / 10_000)}: use 13 or newer.`,
     )
+}
+
+/**
+ * Why the server may lose what it has confirmed when its power goes; null: it does not. Berth
+ * promises that what it has answered is on the disk.
+ */
+export async function durabilityFault(store: Store): Promise<string | null> {
+  if (!(store.getExecutor().adapter instanceof PostgresAdapter)) return null
+  const { rows } = await sql<{ name: string }>`
+    SELECT name FROM pg_settings
+    WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 'off'
+    ORDER BY name`.execute(store)
+  return rows.length === 0
+    ? null
+    : `Off on the database server: ${rows.map(({ name }) => name).join(', ')}; ` +
+        'what the broker has confirmed can be lost in a power cut.'
 }
 
 /** One sentence for the administrator who starts the broker. */

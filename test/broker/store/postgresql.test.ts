@@ -5,6 +5,7 @@ import t from 'tap'
 import { BrokerError } from '../../../broker/errors.js'
 import { isStoreFault, storeFault } from '../../../broker/store/faults.js'
 import { openStore, type Store } from '../../../broker/store/open.js'
+import { durabilityFault } from '../../../broker/store/postgresql.js'
 import { afterCommit, inTransaction } from '../../../broker/store/transaction.js'
 import { PostgresqlServer } from '../../support/postgresql-server.js'
 import { until } from '../../support/until.js'
@@ -108,8 +109,11 @@ t.test('one broker at a time has it, and a lost lock is taken again', async (t) 
   await (await openStore(url, { exclusive: true })).destroy()
 })
 
-t.test('a broker that has lost the lock to another one is over for good', async (t) => {
-  const url = await server.create('lost')
+/** A broker's store whose lock was just lost; `ends` counts how often that was told. */
+async function withoutItsLock(
+  name: string,
+): Promise<{ url: string; store: Store; ends: () => number }> {
+  const url = await server.create(name)
   let ends = 0
   const store = await openStore(url, {
     exclusive: true,
@@ -118,9 +122,14 @@ t.test('a broker that has lost the lock to another one is over for good', async 
     },
   })
   await server.run(
-    'lost',
+    name,
     "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'",
   )
+  return { url, store, ends: () => ends }
+}
+
+t.test('a broker that has lost the lock to another one is over for good', async (t) => {
+  const { url, store, ends } = await withoutItsLock('lost')
   let other: Store | undefined
   await until(async () => (other = await openStore(url, { exclusive: true })), {
     withinMs: 5_000,
@@ -130,29 +139,18 @@ t.test('a broker that has lost the lock to another one is over for good', async 
   t.equal(other && (await valueOf(other, 'too late')), undefined)
   await other?.destroy()
   await t.rejects(put(store, 'later still'), /Another broker/, 'also when that one has ended')
-  t.equal(ends, 1, 'it is told once')
+  t.equal(ends(), 1, 'it is told once')
   await store.destroy()
 })
 
 t.test('what another broker did meanwhile is seen, though it has ended again', async (t) => {
-  const url = await server.create('meanwhile')
-  let ends = 0
-  const store = await openStore(url, {
-    exclusive: true,
-    onLost: () => {
-      ends += 1
-    },
-  })
-  await server.run(
-    'meanwhile',
-    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'",
-  )
+  const { url, store, ends } = await withoutItsLock('meanwhile')
   await until(async () => (await openStore(url, { exclusive: true })).destroy().then(() => true), {
     withinMs: 5_000,
     what: 'another broker had it',
   })
   await t.rejects(put(store, 'too late'), /Another broker/)
-  t.equal(ends, 1)
+  t.equal(ends(), 1)
   await store.destroy()
 })
 
@@ -320,7 +318,15 @@ t.test('a statement that a deadlock ended is done again', async (t) => {
     store,
   )
   await Promise.all([slow, alone])
-  t.ok(tries >= 1)
+  const deadlocks = async (): Promise<boolean> =>
+    (
+      await server.run(
+        'postgres',
+        "SELECT 1 FROM pg_stat_database WHERE datname = 'deadlock' AND deadlocks > 0",
+      )
+    ).length > 0
+  await until(deadlocks, { withinMs: 15_000, what: 'the server has counted the deadlock' })
+  t.ok(tries >= 1, 'and both were done in the end')
   t.ok(['tx', 'alone'].includes((await valueOf(store, 'a')) ?? ''))
   await store.destroy()
 })
@@ -346,6 +352,16 @@ t.test('writes are told after their commit, and never when they are rolled back'
   )
   t.same(told, ['setting insert'])
   await store.destroy()
+})
+
+t.test('a server that may lose what it has confirmed is named as such', async (t) => {
+  const store = await openStore(await server.create('durable'))
+  // The server of the tests is quick rather than safe.
+  t.match(await durabilityFault(store), /^Off on the database server: fsync, full_page_writes;/)
+  await store.destroy()
+  const embedded = await openStore(':memory:')
+  t.equal(await durabilityFault(embedded), null)
+  await embedded.destroy()
 })
 
 t.test(
