@@ -53,8 +53,8 @@ def main() -> int:
     host = Host(channel, own_version)
     signal.signal(signal.SIGTERM, lambda *_: os.close(0))
     Dispatcher(host).serve()
-    for relay in host.relays:
-        relay.stop()
+    if host.relay is not None:
+        host.relay.stop()
     if host.watch is not None:
         channel.close()
         host.watch.finish()

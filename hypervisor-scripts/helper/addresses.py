@@ -14,28 +14,19 @@ answers for, too.
 
 import ipaddress
 import json
-import re
 import socket
 from typing import Any, Dict, Iterator, List, Set, Tuple
 
 from children import run
 from claims import DISCARD_PORT, contested
-from domains import address, command
+from domains import ask_of_running, running_xml
 from failures import Failure
 from host import Host
+from libvirt_process import Refused
 from requests import Request
-from virsh import COMMAND
 
 Result = Dict[str, Any]
 
-# " vnet0      52:54:00:aa:bb:cc    ipv4         192.168.122.10/24"; the agent leaves name and MAC
-# of later lines as "-".
-LINE = re.compile(r"\s*\S+\s+(-|[0-9a-f]{2}(?::[0-9a-f]{2}){5})\s+ipv[46]\s+([0-9a-f.:]+)/\d+\s*")
-# "2026-11-29 01:47:38  52:54:00:24:ff:15  ipv4  192.168.77.10/24  pc  01:52:…" of virsh net-dhcp-leases.
-LEASE = re.compile(
-    r"\s*\S+ \S+\s+([0-9a-f]{2}(?::[0-9a-f]{2}){5})\s+ipv[46]\s+([0-9a-f.:]+)/\d+\s.*"
-)
-INTERFACE = re.compile(r"\s*(\S+)\s.*\s([0-9a-f]{2}(?::[0-9a-f]{2}){5})\s*")
 AGENT_TIMEOUT_MS = 4000
 IP_TIMEOUT_MS = 3000
 MOST_HINTS = 16
@@ -50,11 +41,11 @@ def guest_addresses(host: Host, request: Request) -> Result:
     others = set(_own(request)) | _leased_to_others(host, set(cards))
     found = {
         text: "lease"
-        for mac, text in _listed(_ask(host, name, "lease"))
+        for mac, text in _ask(host, name, "lease")
         if mac in cards and _is_usable(text, others) and on_link(request, text, cards[mac])
     }
     hints: Dict[str, str] = {}
-    told = [(text, "arp") for mac, text in _listed(_ask(host, name, "arp")) if mac in cards]
+    told = [(text, "arp") for mac, text in _ask(host, name, "arp") if mac in cards]
     for text, source in told + [(text, "agent") for _, text in _agent(host, request, name)]:
         if text not in found and _is_usable(text, others):
             hints.setdefault(text, source)
@@ -67,30 +58,36 @@ def _cards(host: Host, request: Request, name: str) -> Dict[str, str]:
     """On which device of the host each of the domain's MACs is: the bridge of its card, or the
     card where it is on none.
     """
-    lines = command(host, name, "domiflist {domain}").splitlines()
-    if not command(host, name, "domstate {domain}").strip().startswith(("running", "paused")):
-        raise Failure("not_found", f"The domain {name} is not running.")
+    domain = running_xml(host, name)
     links = run(request, ["ip", "-json", "link"], timeout_ms=IP_TIMEOUT_MS)
     masters = {
         link["ifname"]: link.get("master", link["ifname"])
         for link in json.loads(links.output or "[]")
         if "ifname" in link
     }
-    found = [match.groups() for match in map(INTERFACE.fullmatch, lines) if match]
-    return {mac: masters[card] for card, mac in found if card in masters}
+    found = [
+        (card.find("target"), card.find("mac")) for card in domain.findall("./devices/interface")
+    ]
+    named = [
+        (target.get("dev", ""), mac.get("address", ""))
+        for target, mac in found
+        if target is not None and mac is not None
+    ]
+    return {mac: masters[card] for card, mac in named if card in masters}
 
 
 def _leased_to_others(host: Host, macs: Set[str]) -> Set[str]:
     """What DHCP servers of libvirt have leased, on any of its networks, to none of these MACs."""
     leases: List[Tuple[str, str]] = []
-    for uuid in host.shells.run("net-list --uuid").split():
+    for network in host.libvirt.ask("networks"):
+        if not network["active"]:
+            continue
         try:
-            lines = host.shells.run(f"net-dhcp-leases {uuid}").splitlines()
-        except Failure as failure:
-            if failure.code != "libvirt":
-                raise
+            leases += [
+                (mac, text) for mac, text in host.libvirt.ask("leases", uuid=network["uuid"])
+            ]
+        except Refused:
             continue  # A network that is a bridge of somebody else's has no leases.
-        leases += [(match[1], match[2]) for match in map(LEASE.fullmatch, lines) if match]
     ours = {text for mac, text in leases if mac in macs}
     return {text for mac, text in leases if mac not in macs} - ours
 
@@ -109,32 +106,30 @@ def on_link(request: Request, text: str, device: str) -> bool:
     )
 
 
-def _ask(host: Host, name: str, source: str) -> str:
+def _ask(host: Host, name: str, source: str) -> List[List[str]]:
     try:
-        return command(host, name, f"domifaddr {{domain}} --source {source}")
-    except Failure as failure:
-        if failure.code != "libvirt":
-            raise
-        return ""  # An interface that is on no network of libvirt has no leases.
+        found: List[List[str]] = ask_of_running(host, name, "interface_addresses", source=source)
+        return found
+    except Refused:
+        return []  # An interface that is on no network of libvirt has no leases.
 
 
-def _agent(host: Host, request: Request, name: str) -> List[Tuple[str, str]]:
-    # A guest that does not answer holds its caller, so this is a process of its own that can be killed.
-    words = [*COMMAND, "domifaddr", address(host, name), "--source", "agent"]
+def _agent(host: Host, request: Request, name: str) -> List[List[str]]:
     try:
-        ended = run(request, words, timeout_ms=AGENT_TIMEOUT_MS)
+        found: List[List[str]] = host.guests.ask(
+            "interface_addresses",
+            name=name,
+            source="agent",
+            timeout_ms=AGENT_TIMEOUT_MS,
+            request=request,
+        )
+        return found
+    except Refused:
+        return []
     except Failure as failure:
         if failure.code != "timeout":
             raise
         return []
-    return list(_listed(ended.output))
-
-
-def _listed(text: str) -> Iterator[Tuple[str, str]]:
-    for line in text.splitlines():
-        match = LINE.fullmatch(line)
-        if match:
-            yield match.group(1), match.group(2)
 
 
 def _own(request: Request) -> Iterator[str]:

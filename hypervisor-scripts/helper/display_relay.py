@@ -16,10 +16,9 @@ import struct
 import threading
 import time
 from typing import Any, Dict, Optional
-from xml.etree import ElementTree
 
 from channel import log
-from domains import command, not_running, unknown
+from domains import running_xml
 from durable import read_if_there, remove_if_there
 from failures import Failure
 from host import Host
@@ -54,11 +53,7 @@ def display_open(host: Host, request: Request) -> Result:
 
 
 def _display_path(host: Host, name: str) -> str:
-    domain = ElementTree.fromstring(command(host, name, "dumpxml {domain}"))
-    if domain.findtext("name") != name:
-        raise unknown(name)
-    if "id" not in domain.attrib:
-        raise not_running(name)
+    domain = running_xml(host, name)
     for listen in domain.iterfind("./devices/graphics[@type='vnc']/listen[@type='socket']"):
         if listen.get("socket"):
             return str(listen.get("socket"))

@@ -11,7 +11,7 @@ from requests import Request
 
 Result = Dict[str, Any]
 
-# So many domains are asked at a time; two of the shells are left for what else is asked of libvirt.
+# So many domains are asked at a time; two of the processes are left for what else is asked of libvirt.
 ASKERS = 6
 # All of them together may take so many times as long as one.
 WHOLE_FACTOR = 4
@@ -31,10 +31,8 @@ def spice_channels(
 
 
 def running_names(host: Host) -> List[str]:
-    """The running domains that the broker can know. Another name could mean something to virsh,
-    such as "a; destroy b".
-    """
-    names = [line.strip() for line in host.shells.run("list --name").splitlines()]
+    """The running domains that the broker can know: it takes no other names."""
+    names = [one["name"] for one in host.libvirt.ask("domains") if one["running"]]
     return [name for name in names if DOMAIN_NAME.fullmatch(name)]
 
 

@@ -1,35 +1,22 @@
 """What the broker's libvirt binding lacks for domains: undefine with flags, reboot, reset, metadata, guest agent."""
 
 import json
-import re
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional
 
-from children import last_line, run
 from failures import Failure
 from host import Host
+from libvirt_process import Refused
 from requests import Request
-from virsh import COMMAND
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
 
 Result = Dict[str, Any]
 
-METADATA_URI = "https://berth.invalid/xmlns/1"
-METADATA_KEY = "berth"
-# virsh takes a name, a UUID or a number. A name that looks like one of the others must be looked up by us.
-LOOKS_LIKE_ANOTHER = re.compile(r"[0-9]+|[0-9a-fA-F-]{32,36}")
 METADATA_TIMEOUT_MS = 15_000
 # Where libvirt keeps what belongs to a domain of a name.
 NVRAM = "/var/lib/libvirt/qemu/nvram"
 SAVED = "/var/lib/libvirt/qemu/save"
-
-
-def address(host: Host, name: str) -> str:
-    """What to type for this domain so that virsh takes no other one; raises Failure('not_found')."""
-    if not LOOKS_LIKE_ANOTHER.fullmatch(name):
-        return name
-    uuid = uuid_of(host, name)
-    if uuid is None:
-        raise unknown(name)
-    return uuid
 
 
 def unknown(name: str) -> Failure:
@@ -42,14 +29,22 @@ def not_running(name: str) -> Failure:
     return Failure("not_found", f"The domain {name} is not running.")
 
 
-def command(host: Host, name: str, words: str, **more: Any) -> str:
-    """Runs a virsh command in which {domain} stands for the domain; a missing or stopped one is `not_found`."""
+def ask_of_running(host: Host, name: str, verb: str, **more: Any) -> Any:
+    """Asks a verb of libvirt_verbs.py of this running domain; a missing or stopped one is `not_found`."""
     try:
-        return host.shells.run(words.replace("{domain}", address(host, name)), **more)
-    except Failure as failure:
-        raise explained(
-            host, failure, name, uuid_of(host, name) if failure.code == "libvirt" else None
-        )
+        return host.libvirt.ask(verb, name=name, **more)
+    except Refused as refusal:
+        raise explained(host, refusal, name)
+
+
+def running_xml(host: Host, name: str) -> "ElementTree.Element":
+    """The running domain as libvirt has it now; raises not_found and libvirt."""
+    from xml.etree import ElementTree
+
+    domain = ElementTree.fromstring(ask_of_running(host, name, "xml"))
+    if "id" not in domain.attrib:
+        raise not_running(name)
+    return domain
 
 
 def identify(host: Host, name: str, uuid: str, strict: bool = True) -> bool:
@@ -58,42 +53,34 @@ def identify(host: Host, name: str, uuid: str, strict: bool = True) -> bool:
     Whatever changes a domain asks here first and then names it by UUID: another one that has its
     name by now is not meant.
     """
-    try:
-        found = host.shells.run(f"domname {uuid}").strip()
-    except Failure as failure:
-        if failure.code != "libvirt" or exists(host, uuid):
-            raise
-        other = uuid_of(host, name) if strict else None
+    found = look(host, uuid=uuid)
+    if found is None:
+        other = look(host, name=name) if strict else None
         if other is not None:
             raise Failure(
                 "foreign",
-                f"The domain {name} of this host is another one (UUID {other}, not {uuid}); "
+                f'The domain {name} of this host is another one (UUID {other["uuid"]}, not {uuid}); '
                 "Berth leaves it alone.",
             )
         return False
-    if found != name:
+    if found["name"] != name:
         raise Failure(
             "foreign",
-            f"The domain with the UUID {uuid} is called {ascii(found)} on this host and not {name}; "
-            "rename it back with virsh domrename.",
+            f'The domain with the UUID {uuid} is called {ascii(found["name"])} on this host and not '
+            f"{name}; rename it back with virsh domrename.",
         )
     return True
 
 
-def exists(host: Host, uuid: str) -> bool:
-    """Whether libvirt has the domain. virsh gives no codes, and what it says is not read: why a
-    command failed is looked up.
-    """
-    return uuid in host.shells.run("list --all --uuid").split()
-
-
-def uuid_of(host: Host, name: str) -> Optional[str]:
-    """The UUID of the domain with this name, or None."""
-    for line in host.shells.run("list --all --uuid --name").splitlines():
-        uuid, _, found = line.strip().partition(" ")
-        if found.strip() == name:
-            return uuid
-    return None
+def look(host: Host, **which: Any) -> Optional[Dict[str, Any]]:
+    """{name, uuid, running, persistent} of the domain with this name or uuid; None: libvirt has none."""
+    try:
+        found: Dict[str, Any] = host.libvirt.ask("domain", **which)
+        return found
+    except Refused as refusal:
+        if refusal.reason == "no_domain":
+            return None
+        raise
 
 
 def must_identify(host: Host, name: str, uuid: str) -> str:
@@ -103,26 +90,23 @@ def must_identify(host: Host, name: str, uuid: str) -> str:
     return uuid
 
 
-def explained(host: Host, failure: Failure, name: str, uuid: Optional[str]) -> Failure:
+def explained(host: Host, refusal: Refused, name: str, uuid: Optional[str] = None) -> Failure:
     """A refusal of libvirt, or what it comes from: the domain is gone, or off."""
-    if failure.code != "libvirt":
-        return failure
+    if refusal.reason == "no_domain":
+        return unknown(name)
     try:
-        if uuid is None or not exists(host, uuid):
-            return unknown(name)
-        return failure if is_running(host, uuid) else not_running(name)
+        found = look(host, uuid=uuid) if uuid is not None else look(host, name=name)
     except Failure:
-        return failure  # libvirt does not answer at all
+        return refusal  # libvirt does not answer any more
+    if found is None:
+        return unknown(name)
+    return refusal if found["running"] else not_running(name)
 
 
 def is_running(host: Host, uuid: str) -> bool:
     """Whether a QEMU process exists for the domain; an unknown domain has none."""
-    try:
-        return host.shells.run(f"domstate {uuid}").strip() not in ("shut off", "crashed")
-    except Failure as failure:
-        if failure.code == "libvirt" and not exists(host, uuid):
-            return False
-        raise
+    found = look(host, uuid=uuid)
+    return found is not None and bool(found["running"])
 
 
 def domain_undefine(host: Host, request: Request) -> Result:
@@ -134,13 +118,10 @@ def domain_undefine(host: Host, request: Request) -> Result:
     if is_running(host, uuid):
         raise Failure("in_use", f"{name} is running; switch it off before it is undefined.")
     try:
-        xml = host.shells.run(f"dumpxml {uuid} --inactive")
-        nvram = "--nvram" if nvram_is_its_own(xml, name) else "--keep-nvram"
-        host.shells.run(
-            f"undefine {uuid} {nvram} --managed-save --snapshots-metadata --checkpoints-metadata"
-        )
-    except Failure as failure:
-        if failure.code != "libvirt" or exists(host, uuid):
+        xml = host.libvirt.ask("xml", uuid=uuid, inactive=True)
+        host.libvirt.ask("undefine", uuid=uuid, nvram=nvram_is_its_own(xml, name))
+    except Refused as refusal:
+        if refusal.reason != "no_domain":
             raise
     return {}
 
@@ -169,39 +150,26 @@ def _press(host: Host, request: Request, button: str) -> None:
     name = request.args["name"]
     uuid = must_identify(host, name, request.args["uuid"])
     try:
-        host.shells.run(f"{button} {uuid}")
-    except Failure as failure:
-        raise explained(host, failure, name, uuid)
+        host.libvirt.ask(button, uuid=uuid)
+    except Refused as refusal:
+        raise explained(host, refusal, name, uuid)
 
 
 def domain_metadata(host: Host, request: Request) -> Result:
     """Sets Berth's element in the domain's <metadata>, or removes it when xml is null."""
     name, xml = request.args["name"], request.args["xml"]
+    element = None if xml is None else _one_element(xml)
     uuid = must_identify(host, name, request.args["uuid"])
-    running, persistent = is_running(host, uuid), _is_persistent(host, uuid)
-    words = [*COMMAND, "metadata", uuid, METADATA_URI]
-    words += ["--config"] if persistent else []
-    words += ["--live"] if running else []
-    words += ["--remove"] if xml is None else ["--key", METADATA_KEY, "--set", _one_element(xml)]
-    ended = run(request, words, timeout_ms=METADATA_TIMEOUT_MS)
-    if ended.code != 0 and not (xml is None and _has_no_metadata(host, uuid)):
-        raise _refused(host, name, uuid, last_line(ended.errors))
+    try:
+        host.libvirt.ask(
+            "metadata", uuid=uuid, xml=element, timeout_ms=METADATA_TIMEOUT_MS, request=request
+        )
+    except Refused as refusal:
+        if refusal.reason == "no_domain":
+            raise unknown(name)
+        if refusal.reason != "no_metadata" or xml is not None:
+            raise Failure("libvirt", f"libvirt refused the metadata of {name}: {refusal.message}")
     return {}
-
-
-def _refused(host: Host, name: str, uuid: str, words: str) -> Failure:
-    if not exists(host, uuid):
-        return unknown(name)
-    return Failure("libvirt", f"libvirt refused the metadata of {name}: {words}.")
-
-
-def _has_no_metadata(host: Host, uuid: str) -> bool:
-    return METADATA_URI not in host.shells.run(f"dumpxml {uuid} --inactive")
-
-
-def _is_persistent(host: Host, uuid: str) -> bool:
-    text = host.shells.run(f"dominfo {uuid}")
-    return "yes" in re.findall(r"^Persistent:\s+(\S+)", text, re.MULTILINE)
 
 
 def _one_element(xml: str) -> str:
@@ -232,18 +200,23 @@ def guest_agent(host: Host, request: Request) -> Result:
     uuid = must_identify(host, name, request.args["uuid"])
     if not is_running(host, uuid):
         raise not_running(name)
-    # A guest that does not answer holds its caller, so this is a process of its own that can be killed.
-    words = [*COMMAND, "qemu-agent-command", uuid, text, "--timeout", str(timeout_s)]
-    ended = run(request, words, timeout_ms=(timeout_s + 5) * 1000)
-    if ended.code != 0:
+    try:
+        said = host.guests.ask(
+            "agent",
+            uuid=uuid,
+            question=text,
+            timeout_seconds=timeout_s,
+            timeout_ms=(timeout_s + 5) * 1000,
+            request=request,
+        )
+    except Refused as refusal:
         if not is_running(host, uuid):
             raise not_running(name)
         raise Failure(
             "guest_agent",
-            f'The guest agent of {name} did not do {request.args["command"]}: '
-            f"{last_line(ended.errors)}.",
+            f'The guest agent of {name} did not do {request.args["command"]}: {refusal.message}',
         )
     try:
-        return {"return": json.loads(ended.output).get("return") if ended.output.strip() else {}}
+        return {"return": json.loads(said).get("return") if said.strip() else {}}
     except ValueError:
         raise Failure("guest_agent", f"The guest agent of {name} gave an answer that is not JSON.")

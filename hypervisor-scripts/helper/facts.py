@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional
 
 import arguments
 from closing import close_generations
-from events import Relay, SHUTDOWN_COMMAND
+from events import Relay
 from failures import Failure
 from host import Directory, Host
 from image_copy import FICLONE
@@ -20,7 +20,7 @@ from requests import Request
 Result = Dict[str, Any]
 
 _reflinks: Dict[str, bool] = {}
-_versions: Dict[str, str] = {}
+_versions: Dict[str, Optional[str]] = {}
 _lock = threading.Lock()
 
 
@@ -34,11 +34,8 @@ def configure(host: Host, request: Request) -> Result:
     )
     close_generations(host.directory("images"))
     with host.lock:
-        if not host.relays:
-            host.relays = [
-                Relay(host.channel),
-                Relay(host.channel, SHUTDOWN_COMMAND, announced=False),
-            ]
+        if host.relay is None:
+            host.relay = Relay(host.channel)
     return facts(host, request)
 
 
@@ -70,21 +67,14 @@ def _memory_mib() -> Dict[str, int]:
         }
 
 
-def _libvirt_versions(host: Host) -> Dict[str, str]:
+def _libvirt_versions(host: Host) -> Dict[str, Optional[str]]:
     # Asked once: an upgrade of either restarts the connection, and with it this process.
     with _lock:
         if not _versions:
             try:
-                text = host.shells.run("version")
+                _versions.update(host.libvirt.ask("versions"))
             except Failure:
                 return {}
-            for key, pattern in (
-                ("libvirt", r"Using library: libvirt (\S+)"),
-                ("qemu", r"hypervisor: QEMU (\S+)"),
-            ):
-                found: "Optional[re.Match[str]]" = re.search(pattern, text)
-                if found:
-                    _versions[key] = found.group(1)
         return dict(_versions)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Set
 from channel import Channel, log
 from durable import read_if_there, write_durably
 from failures import Failure
+from libvirt_process import Processes
 from qemu_account import qemu_group, qemu_group_if_there
-from virsh import Shells
 
 if TYPE_CHECKING:
     from events import Relay
@@ -81,12 +81,14 @@ class Host:
     def __init__(self, channel: Channel, version: str) -> None:
         self.channel = channel
         self.version = version
-        self.shells = Shells()
+        self.libvirt = Processes(most=8)
+        # A guest may take as long as it likes: those who ask one do not keep the others waiting.
+        self.guests = Processes(most=8)
         # Domains whose QEMU did not answer its last question; see monitor.py.
         self.hung: Set[str] = set()
         self.lock = threading.Lock()
         self.directories: Dict[str, Directory] = {}
-        self.relays: "List[Relay]" = []
+        self.relay: "Optional[Relay]" = None
         self.watch: "Optional[TicketWatch]" = None
         self.roots: List[str] = ["/var/lib/berth"]
         self.import_directory = "/var/lib/berth/import"

@@ -6,7 +6,6 @@ The directories come with the request, so that no `configure` is needed, which w
 import importlib
 import json
 import os
-import re
 import time
 from typing import Any, Callable, Dict, List
 
@@ -66,18 +65,8 @@ def libvirt(host: Host, request: Request) -> Result:
     """{libvirt, qemu}: versions as libvirt says them; qemu is null where it knows none. Raises
     libvirt when it is silent.
     """
-    text = host.shells.run("version")
-    found = {
-        key: re.search(pattern, text)
-        for key, pattern in (
-            ("libvirt", r"Running against daemon: (\S+)|Using library: libvirt (\S+)"),
-            ("qemu", r"hypervisor: QEMU (\S+)"),
-        )
-    }
-    return {
-        key: next((part for part in match.groups() if part), None) if match else None
-        for key, match in found.items()
-    }
+    found: Result = host.libvirt.ask("versions")
+    return found
 
 
 def programs(host: Host, request: Request) -> Result:
@@ -91,17 +80,10 @@ def programs(host: Host, request: Request) -> Result:
 
 def networks(host: Host, request: Request) -> Result:
     """{networks: [{name, active, autostart}], bridges: [{name, up, rp_filter}]}."""
-    items = []
-    for line in host.shells.run("net-list --all").splitlines():
-        match = re.fullmatch(r"\s*(\S+)\s+(active|inactive)\s+(yes|no)\s+(yes|no)\s*", line)
-        if match:
-            items.append(
-                {
-                    "name": match.group(1),
-                    "active": match.group(2) == "active",
-                    "autostart": match.group(3) == "yes",
-                }
-            )
+    items = [
+        {name: one[name] for name in ("name", "active", "autostart")}
+        for one in host.libvirt.ask("networks")
+    ]
     links = json.loads(_words(request, ["ip", "-json", "link", "show", "type", "bridge"]) or "[]")
     bridges = [
         {

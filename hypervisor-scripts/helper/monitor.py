@@ -2,13 +2,12 @@
 
 libvirt gives a thread of its own to each question, and has few: a QEMU that hangs must not get a second one while the
 first still waits, or in the end libvirtd answers nobody. So what hung is remembered, and libvirt, which knows without
-asking QEMU whether the first question was answered (virsh domcontrol), is asked before QEMU is.
+asking QEMU whether the first question was answered (virDomainGetControlInfo), is asked before QEMU is.
 """
 
-import json
 from typing import Any, Dict, Optional
 
-from domains import command
+from domains import ask_of_running
 from failures import Failure
 from host import Host
 
@@ -26,16 +25,14 @@ def ask_monitor(
     timeout_ms = timeout_ms or QUERY_TIMEOUT_MS
     if name in host.hung and _still_hangs(host, name):
         raise Failure("timeout", f"QEMU of {name} does not answer its monitor.")
-    words = 'qemu-monitor-command {domain} \'{"execute":"' + query + "\"}'"
     try:
-        text = command(host, name, words, timeout_ms=timeout_ms)
+        answer = ask_of_running(host, name, "monitor", query=query, timeout_ms=timeout_ms)
     except Failure as failure:
         if failure.code != "timeout":
             raise
         host.hung.add(name)
         raise Failure("timeout", f"QEMU of {name} did not answer within {timeout_ms} ms.")
     host.hung.discard(name)
-    answer = json.loads(text[text.index("{") :])
     error = answer.get("error")
     if error is None:
         returned: Dict[str, Any] = answer["return"]
@@ -47,10 +44,7 @@ def ask_monitor(
 
 def _still_hangs(host: Host, name: str) -> bool:
     try:
-        words = "domcontrol {domain}"
-        return (
-            command(host, name, words, timeout_ms=CONTROL_TIMEOUT_MS).strip().startswith("occupied")
-        )
+        return bool(ask_of_running(host, name, "is_occupied", timeout_ms=CONTROL_TIMEOUT_MS))
     except Failure as failure:
         if failure.code == "not_found":
             host.hung.discard(name)

@@ -173,14 +173,14 @@ def _is_proven(
 def _disks(host: Host, uuid: str) -> List[str]:
     from xml.etree import ElementTree
 
-    from domains import exists
+    from libvirt_process import Refused
 
     if not re.fullmatch(r"[0-9a-f-]{36}", uuid):
         return []
     try:
-        text = host.shells.run(f"dumpxml {uuid} --inactive")
-    except Failure as failure:
-        if failure.code == "libvirt" and not exists(host, uuid):
+        text = host.libvirt.ask("xml", uuid=uuid, inactive=True)
+    except Refused as refusal:
+        if refusal.reason == "no_domain":
             return []
         raise
     sources = ElementTree.fromstring(text).findall("./devices/disk/source")

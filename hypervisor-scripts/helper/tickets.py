@@ -1,8 +1,8 @@
 """One-time console passwords for SPICE.
 
 QEMU takes a password until its expiry; all channels of one viewer need it, so it stays valid until the viewer has
-settled or the time has passed, and is then burned (see ticket_watch.py). The password reaches libvirt through a memory
-file: it is never in argv, on a disk or in a log.
+settled or the time has passed, and is then burned (see ticket_watch.py). The password reaches libvirt through a
+pipe: it is never in argv, on a disk or in a log.
 """
 
 import secrets
@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import ticket_record
 from displays import spice_channels
-from domains import command, must_identify, not_running, unknown
+from domains import ask_of_running, must_identify, running_xml
 from failures import Failure
 from host import Host
 from locks import held
@@ -27,12 +27,7 @@ DOMAIN_WAIT_MS = 20_000
 
 def live_spice(host: Host, name: str) -> ElementTree.Element:
     """The SPICE display of the running domain as libvirt has it now; raises not_found or libvirt."""
-    domain = ElementTree.fromstring(command(host, name, "dumpxml {domain}"))
-    if domain.findtext("name") != name:
-        raise unknown(name)
-    if "id" not in domain.attrib:
-        raise not_running(name)
-    display = domain.find("./devices/graphics[@type='spice']")
+    display = running_xml(host, name).find("./devices/graphics[@type='spice']")
     if display is None or not display.get("tlsPort", "").isdigit():
         raise Failure(
             "libvirt",
@@ -55,7 +50,7 @@ def update(
     display.set("passwdValidTo", valid_to)
     display.set("connected", connected)
     xml = ElementTree.tostring(display, encoding="unicode")
-    command(host, name, "update-device {domain} {secret} --live", secret=xml)
+    ask_of_running(host, name, "update_device", xml=xml)
 
 
 def burn(host: Host, name: str, connected: str) -> None:

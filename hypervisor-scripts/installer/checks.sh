@@ -12,8 +12,8 @@ check_host() {
         fail 'Python is older than 3.9; use a newer release of this system.'
     command -v libvirtd >/dev/null || command -v virtqemud >/dev/null ||
         fail 'libvirt is not installed; install libvirt-daemon-system (Debian, Ubuntu) or libvirt-daemon-kvm (RHEL).'
-    command -v virsh >/dev/null ||
-        fail 'virsh is missing; install libvirt-clients (Debian, Ubuntu) or libvirt-client (RHEL).'
+    /usr/bin/python3 -I -c 'import libvirt, libvirt_qemu' 2>/dev/null ||
+        fail 'the Python module libvirt is missing; install python3-libvirt (Debian, Ubuntu, RHEL).'
     command -v qemu-system-x86_64 >/dev/null || [[ -x /usr/libexec/qemu-kvm ]] ||
         fail 'QEMU is not installed; install qemu-system-x86 (Debian, Ubuntu) or qemu-kvm (RHEL).'
     command -v qemu-img >/dev/null ||

@@ -133,6 +133,23 @@ t.test('libvirtd is away: the host is looked at all the same', async (t) => {
   await berth.untilHypervisor(host.name, 'up')
 })
 
+t.test('a host without python3-libvirt: the package is named', async (t) => {
+  await host.mustRun([
+    'sh',
+    '-c',
+    'for one in /usr/lib/python3/dist-packages/libvirtmod.*.so; do mount --bind /dev/null $one; done; pkill -f libvirt_verbs',
+  ])
+  const [said] = (await check()).get('libvirt')?.says ?? []
+  t.equal(said?.code, 'libvirt-silent')
+  t.match(said?.sentence, /install the package python3-libvirt/)
+  await host.mustRun([
+    'sh',
+    '-c',
+    'umount /usr/lib/python3/dist-packages/libvirtmod.*.so; pkill -f libvirt_verbs',
+  ])
+  t.equal((await check()).get('libvirt')?.result, 'ok')
+})
+
 t.test('another host key, and no sshd: it is said where it ends', async (t) => {
   await host.kill('sshd')
   await berth.untilHypervisor(host.name, 'unreachable')
