@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache'
+
 /** More keys than these come from a flood; the oldest are forgotten. */
 const MOST_KEYS = 1_000
 
@@ -6,7 +8,7 @@ const MOST_KEYS = 1_000
  * lines that strangers cause.
  */
 export class Seldom {
-  readonly #keys = new Map<string, { atMs: number; held: number }>()
+  readonly #keys = new LRUCache<string, { atMs: number; held: number }>({ max: MOST_KEYS })
 
   constructor(
     readonly everyMs: number,
@@ -21,8 +23,6 @@ export class Seldom {
       known.held += 1
       return null
     }
-    this.#keys.delete(key)
-    if (this.#keys.size >= MOST_KEYS) this.#keys.delete(this.#keys.keys().next().value ?? key)
     this.#keys.set(key, { atMs: now, held: 0 })
     return known?.held ?? 0
   }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { BrokerError } from '../errors.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { ConsoleMachine } from './asker.js'
@@ -17,7 +18,7 @@ const MOST_KEPT = 500
 
 /** Pictures of screens, for those who look after the house. */
 export class Thumbnails {
-  readonly #kept = new Map<string, { at: number; png: Promise<Buffer> }>()
+  readonly #kept = new LRUCache<string, { at: number; png: Promise<Buffer> }>({ max: MOST_KEPT })
   constructor(readonly deps: ThumbnailsDeps) {}
 
   /**
@@ -45,12 +46,10 @@ export class Thumbnails {
         { timeoutMs: WITHIN_MS },
       )
       .then(({ png }) => Buffer.from(png, 'base64'))
-    this.#kept.delete(machine.id)
     this.#kept.set(machine.id, { at: now(), png })
     png.catch(() => {
       if (this.#kept.get(machine.id)?.png === png) this.#kept.delete(machine.id)
     })
-    if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? '') // the oldest
     return await png
   }
 }

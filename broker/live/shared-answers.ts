@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
+import { LRUCache } from 'lru-cache'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Changes } from './changes.js'
 
@@ -40,7 +41,7 @@ export function shareAnswers(
   changes: Changes,
   now: () => number = () => performance.now(),
 ): void {
-  const kept = new Map<string, Kept>()
+  const kept = new LRUCache<string, Kept>({ max: MOST_KEPT })
   const made = new WeakMap<FastifyRequest, Kept>()
 
   app.addHook('preHandler', async (request, reply) => {
@@ -54,7 +55,6 @@ export function shareAnswers(
       return
     }
     for (const [old, { revision }] of kept) if (revision !== changes.revision) kept.delete(old)
-    if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value ?? '')
     const mine = keep(changes.revision, now())
     kept.set(key, mine)
     made.set(request, mine)

@@ -1,9 +1,9 @@
+import pMap from 'p-map'
 import type { PowerAction } from '../api/machines.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
 import type { Store } from '../store/open.js'
-import { severalAtOnce } from '../several-at-once.js'
 import type { MachineUpdate } from '../store/tables.js'
 import type { Asked, DomainExtrasOf } from './definition.js'
 import type { Leftovers } from './leftovers.js'
@@ -66,13 +66,17 @@ export async function eachMachine<I>(
   const hosts = [...groupByHypervisor(machines).values()]
   await Promise.all(
     hosts.map(async (there) => {
-      await severalAtOnce(there, atOnce, async (machine) => {
-        try {
-          await context.end(machine.name, 'done', await act(machine))
-        } catch (error) {
-          await endFailed(context as JobContext<unknown>, machine.name, error)
-        }
-      })
+      await pMap(
+        there,
+        async (machine) => {
+          try {
+            await context.end(machine.name, 'done', await act(machine))
+          } catch (error) {
+            await endFailed(context as JobContext<unknown>, machine.name, error)
+          }
+        },
+        { concurrency: atOnce },
+      )
     }),
   )
 }

@@ -1,3 +1,4 @@
+import pMap from 'p-map'
 import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
 import type { Leftover as ShownLeftover } from '../api/machines.js'
@@ -9,7 +10,6 @@ import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
-import { severalAtOnce } from '../several-at-once.js'
 import type { LeftoverRow } from '../store/tables.js'
 
 export interface LeftoverDeps {
@@ -139,15 +139,19 @@ export class Leftovers {
   /** False when the host has gone away: the rest waits until it is back. */
   async #removeAll(link: HypervisorLink, rows: readonly LeftoverRow[]): Promise<boolean> {
     let isUp = true
-    await severalAtOnce(rows, AT_ONCE, async (row) => {
-      if (this.#stopped || !isUp) return
-      try {
-        await this.#done(row, await remove(link, row))
-      } catch (error) {
-        await this.#failed(row, error)
-        if (error instanceof BrokerError && error.code === 'hypervisor_unreachable') isUp = false
-      }
-    })
+    await pMap(
+      rows,
+      async (row) => {
+        if (this.#stopped || !isUp) return
+        try {
+          await this.#done(row, await remove(link, row))
+        } catch (error) {
+          await this.#failed(row, error)
+          if (error instanceof BrokerError && error.code === 'hypervisor_unreachable') isUp = false
+        }
+      },
+      { concurrency: AT_ONCE },
+    )
     return isUp && !this.#stopped
   }
 

@@ -1,10 +1,10 @@
+import pMap from 'p-map'
 import { type ImageDeps, ensureOnHypervisor } from '../images/copy-job.js'
 import { whatIsInTheWay } from '../images/in-the-way.js'
 import { markOldDisks } from '../images/old-files.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
 import type { Usage } from '../occupancy/usage.js'
-import { severalAtOnce } from '../several-at-once.js'
 import { defineMachine } from './definition.js'
 import { groupByHypervisor, type JobMachine, type MachineJobDeps } from './jobs.js'
 import { makeOverlays } from './populate-overlays.js'
@@ -203,15 +203,19 @@ async function populateBatch(
   const open = batch.filter(({ name }) => !context.isDone(name, 'overlay'))
   const ready = new Set(batch.filter(({ name }) => context.isDone(name, 'overlay')))
   const off: JobMachine[] = []
-  await severalAtOnce(open, OFF_AT_ONCE, async (machine) => {
-    const isOff = await attempt(context, machine, async () => {
-      context.refuseIfCancelled()
-      await context.patiently(async () => {
-        await makeOff(deps, machine)
+  await pMap(
+    open,
+    async (machine) => {
+      const isOff = await attempt(context, machine, async () => {
+        context.refuseIfCancelled()
+        await context.patiently(async () => {
+          await makeOff(deps, machine)
+        })
       })
-    })
-    if (isOff) off.push(machine)
-  })
+      if (isOff) off.push(machine)
+    },
+    { concurrency: OFF_AT_ONCE },
+  )
   context.refuseIfCancelled()
   for (const machine of await makeOverlays(
     deps,
@@ -222,22 +226,30 @@ async function populateBatch(
     ready.add(machine)
   // Also after a cancel: a machine whose disk was made is of use only with its domain.
   const withoutDomain = [...ready].filter(({ name }) => !context.isDone(name, 'define'))
-  await severalAtOnce(withoutDomain, DEFINES_AT_ONCE, async (machine) => {
-    const { id, name } = machine
-    const defined = await attempt(context, machine, async () => {
-      await context.patiently(async () => {
-        await defineMachine(deps, id)
-      })
-    })
-    if (!defined) return
-    await context.record([name], 'define', null)
-    if (!context.input.start)
-      await context.end(
-        name,
-        'done',
-        context.input.force ? 'Renewed at once; what was open on it is lost.' : '',
-      )
+  await pMap(withoutDomain, async (machine) => await defineOne(deps, context, machine), {
+    concurrency: DEFINES_AT_ONCE,
   })
+}
+
+async function defineOne(
+  deps: PopulateDeps,
+  context: JobContext<PopulateInput>,
+  machine: JobMachine,
+): Promise<void> {
+  const { id, name } = machine
+  const defined = await attempt(context, machine, async () => {
+    await context.patiently(async () => {
+      await defineMachine(deps, id)
+    })
+  })
+  if (!defined) return
+  await context.record([name], 'define', null)
+  if (!context.input.start)
+    await context.end(
+      name,
+      'done',
+      context.input.force ? 'Renewed at once; what was open on it is lost.' : '',
+    )
 }
 
 /** Cuts the power of a machine that is not in use, or whose user was overruled. */

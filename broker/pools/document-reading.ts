@@ -1,12 +1,12 @@
+import pLimit from 'p-limit'
 import { Value } from '@sinclair/typebox/value'
 import { Composer, type Document, isMap, isScalar, LineCounter, Parser, visit } from 'yaml'
 import { BrokerError } from '../errors.js'
-import { OneAtATime } from '../one-at-a-time.js'
 import { Turn } from '../turn.js'
 import { refuseTooMuch } from './document-bounds.js'
 import { FORMS, type WantedGrant, type Wanted, take } from './document-forms.js'
 
-const READINGS = new OneAtATime()
+const READINGS = pLimit(1)
 
 interface Fault {
   readonly line: number
@@ -19,7 +19,7 @@ interface Fault {
  */
 export async function readDocuments(yaml: string): Promise<Wanted> {
   refuseTooMuch(yaml)
-  return await READINGS.run(() => read(yaml))
+  return await READINGS(() => read(yaml))
 }
 
 async function read(yaml: string): Promise<Wanted> {

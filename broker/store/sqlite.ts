@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import Database from 'better-sqlite3'
 import { Kysely, type SqliteDatabase } from 'kysely'
 import { BrokerError } from '../errors.js'
@@ -68,22 +69,16 @@ function prepare(database: Database.Database, path: string): void {
  * are compiled once.
  */
 function withPreparedStatements(database: Database.Database): SqliteDatabase {
-  const prepared = new Map<string, Database.Statement>()
+  // Lists of many lengths make many texts.
+  const prepared = new LRUCache<string, Database.Statement>({ max: MOST_STATEMENTS })
   return {
     close: () => {
       database.close()
     },
     prepare: (sql) => {
       const known = prepared.get(sql)
-      if (known && !known.busy) {
-        // Those that are used stay: the first in the map is the one that was not used for the longest time.
-        prepared.delete(sql)
-        prepared.set(sql, known)
-        return known
-      }
+      if (known && !known.busy) return known
       const statement = database.prepare(sql)
-      // lists of many lengths make many texts
-      if (prepared.size >= MOST_STATEMENTS) prepared.delete(prepared.keys().next().value ?? '')
       prepared.set(sql, statement)
       return statement
     },

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import pLimit, { type LimitFunction } from 'p-limit'
 import type { Transaction } from 'kysely'
-import { OneAtATime } from '../one-at-a-time.js'
 import { mustBeRepeated, StoreCrowded } from './faults.js'
 import type { Queries, Store } from './store-types.js'
 import type { Tables } from './tables.js'
@@ -19,7 +19,7 @@ export type Effect = () => void
 const MOST_WAIT_MS = 10_000
 
 const effects = new WeakMap<object, Effect[]>()
-const queues = new WeakMap<Store, OneAtATime>()
+const queues = new WeakMap<Store, LimitFunction>()
 
 /**
  * Does `work` whole or not at all; what it throws is thrown on. `work` may be done more than once,
@@ -33,7 +33,7 @@ export async function inTransaction<T>(
   const queue = queues.get(store)
   if (!queue) return await tried(store, work)
   const since = performance.now()
-  return await queue.run(async () => {
+  return await queue(async () => {
     if (performance.now() - since > MOST_WAIT_MS)
       throw new StoreCrowded('transactions wait for too long')
     return await tried(store, work)
@@ -45,7 +45,7 @@ export async function inTransaction<T>(
  * side and have most of them repeated: each continues the chain of the audit log.
  */
 export function queueTransactions(store: Store): void {
-  queues.set(store, new OneAtATime())
+  queues.set(store, pLimit(1))
 }
 
 /**

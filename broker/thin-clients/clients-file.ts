@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import { readFileSync, statSync, watch, type FSWatcher } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import pLimit from 'p-limit'
 import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
 import type { Fault } from '../api/clients-xml.js'
 import type { Actor } from '../audit/store.js'
 import { BrokerError } from '../errors.js'
 import type { Events } from '../events/bus.js'
-import { OneAtATime } from '../one-at-a-time.js'
 import type { Store } from '../store/open.js'
 import { ClientsXmlVersions } from './clients-versions.js'
 import { ClientsReading } from './clients-reading.js'
@@ -37,7 +37,7 @@ export class ClientsXmlFile {
   readonly versions: ClientsXmlVersions
   readonly #reading = new ClientsReading()
   /** One reads or writes the file at a time: two who save at once must not both find it unchanged. */
-  readonly #line = new OneAtATime()
+  readonly #line = pLimit(1)
   #current: ClientsFile = { clients: [], fallback: null }
   #faults: Fault[] = []
   #loadedAt: number | null = null
@@ -111,7 +111,7 @@ export class ClientsXmlFile {
    * `changed_meanwhile` when the file on the disk is not `have` any more; then nothing has changed.
    */
   async replace(text: string, by: Actor, have?: string): Promise<ParsedClients> {
-    return await this.#line.run(async () => {
+    return await this.#line(async () => {
       const parsed = await this.check(text)
       const errors = parsed.faults.filter((fault) => fault.severity === 'error').length
       if (!parsed.file)
@@ -159,7 +159,7 @@ export class ClientsXmlFile {
   }
 
   async #look(): Promise<void> {
-    await this.#line.run(async () => {
+    await this.#line(async () => {
       await this.#loadIfChanged(BY_FILE)
     })
   }

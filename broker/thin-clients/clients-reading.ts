@@ -1,4 +1,4 @@
-import { OneAtATime } from '../one-at-a-time.js'
+import pLimit from 'p-limit'
 import { Turn } from '../turn.js'
 import { faultIn, placeOf, type XmlFault } from '../xml/xml.js'
 import type { FoundFault } from './clients-faults.js'
@@ -64,12 +64,12 @@ export interface ReadingOptions {
 export class ClientsReading {
   /** Elements without fault by their text, of the last files. */
   #known = new Map<string, Known>()
-  readonly #readings = new OneAtATime()
+  readonly #readings = pLimit(1)
   /** How many elements were parsed. */
   parsed = 0
 
   async read(text: string, options: ReadingOptions): Promise<ParsedClients> {
-    return refuseTooMuch(text) ?? (await this.#readings.run(() => this.#readWhole(text, options)))
+    return refuseTooMuch(text) ?? (await this.#readings(() => this.#readWhole(text, options)))
   }
 
   async #readWhole(text: string, options: ReadingOptions): Promise<ParsedClients> {

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import type { Logger } from 'pino'
 import { Allowance, type AllowanceRules } from '../allowance.js'
 import { inBackground } from '../background.js'
@@ -13,7 +14,6 @@ import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
 import type { Usage } from '../occupancy/usage.js'
-import { OneAtATime } from '../one-at-a-time.js'
 import type { Machines } from '../machines/service.js'
 import type { Pools } from '../pools/service.js'
 import type { Store } from '../store/open.js'
@@ -83,7 +83,7 @@ const QUESTIONS: AllowanceRules = {
 /** What should this thin client do now? */
 export class ThinClients {
   readonly #questions = new Allowance(QUESTIONS)
-  readonly #previews = new OneAtATime()
+  readonly #previews = pLimit(1)
   readonly logins: DeviceLogins
   readonly codes: DeviceCodes
   readonly desktops: PersonDesktops
@@ -285,7 +285,7 @@ export class ThinClients {
 
   /** Which of the devices that were seen would get something else by this file than by the one in force. */
   async effects(then: ClientsFile): Promise<DeviceEffect[]> {
-    return await this.#previews.run(() => this.#effects(then))
+    return await this.#previews(() => this.#effects(then))
   }
 
   async #effects(then: ClientsFile): Promise<DeviceEffect[]> {

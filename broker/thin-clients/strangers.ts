@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { subnetOf } from '../addresses.js'
 import { recordEvent } from '../audit/store.js'
 import type { Store } from '../store/open.js'
@@ -17,21 +18,21 @@ const MOST_REMEMBERED = 10_000
 /** Devices that ask in the place of a known one, without its key: counted in its row, with one event a day. */
 export class Strangers {
   /** How often since the last time that the row was written. */
-  readonly #counted = new Map<string, number>()
-  readonly #written = new Map<string, number>()
+  readonly #counted = new LRUCache<string, number>({ max: MOST_REMEMBERED })
+  readonly #written = new LRUCache<string, number>({ max: MOST_REMEMBERED })
 
   constructor(readonly deps: { readonly store: Store; readonly now: () => number }) {}
 
   async note(device: ThinClientRow, { address }: Caller): Promise<void> {
     const now = this.deps.now()
-    remember(this.#counted, device.id, (this.#counted.get(device.id) ?? 0) + 1)
+    this.#counted.set(device.id, (this.#counted.get(device.id) ?? 0) + 1)
     if (
       this.#isTooSoon(`device:${device.id}`, DEVICE_EVERY_MS, now) ||
       this.#isTooSoon(`address:${subnetOf(address)}`, ADDRESS_EVERY_MS, now)
     )
       return
-    remember(this.#written, `device:${device.id}`, now)
-    remember(this.#written, `address:${subnetOf(address)}`, now)
+    this.#written.set(`device:${device.id}`, now)
+    this.#written.set(`address:${subnetOf(address)}`, now)
     const asked = this.#counted.get(device.id) ?? 1
     this.#counted.delete(device.id)
     await this.#write(device, address, asked, Math.floor(now / DAY_MS))
@@ -69,11 +70,4 @@ export class Strangers {
   #isTooSoon(what: string, everyMs: number, now: number): boolean {
     return now - (this.#written.get(what) ?? -Infinity) < everyMs
   }
-}
-
-/** The oldest are forgotten. */
-function remember(map: Map<string, number>, key: string, value: number): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size > MOST_REMEMBERED) map.delete(map.keys().next().value ?? key)
 }

@@ -19,7 +19,7 @@ from failures import Failure
 from requests import Request
 
 URI = "qemu:///system"
-PYTHON = (sys.executable, "-I")
+PYTHON = (sys.executable, "-I", "-B")
 TIMEOUT_MS = 10_000
 # A picture of a screen is the longest answer, and it has a bound of its own.
 MOST_ANSWER_BYTES = 64 * 1024 * 1024

@@ -12,8 +12,6 @@ const ROOMS = [
   'addresses.ts',
   'steady-clock.ts',
   'seldom.ts',
-  'several-at-once.ts',
-  'one-at-a-time.ts',
   'turn.ts',
   'natural-order.ts',
   'forwarded.ts',
@@ -171,6 +169,13 @@ const SEVERAL_PLACES: Readonly<
     under: ['broker/config.ts', 'broker/pools', 'cli/output.ts'],
     reason: 'settings, documents, answers',
   },
+  'lru-cache': {
+    under: ['broker'],
+    reason:
+      'what is kept for a while: of many, the one that was not used for the longest time goes',
+  },
+  'p-limit': { under: ['broker'], reason: 'one piece of work at a time, in order' },
+  'p-map': { under: ['broker/machines'], reason: 'several machines at a time' },
   croner: {
     under: ['broker/pools'],
     reason: 'the policy is checked in one file, the schedule kept in another',
