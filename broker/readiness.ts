@@ -22,6 +22,8 @@ const RECENT_MS = 5 * 60_000
 /** Whether the broker can do its work, found out by doing: it writes a row. */
 export class ReadinessProbe {
   #last: { readonly at: number; readonly answer: Promise<Readiness> } | null = null
+  /** What the database said last, also when it said so too late. */
+  #lastFault: string | null = null
 
   constructor(readonly store: Store) {}
 
@@ -51,12 +53,15 @@ export class ReadinessProbe {
         .values({ name: 'readiness', value })
         .onConflict((oc) => oc.column('name').doUpdateSet({ value }))
         .execute()
-      return await Promise.race([
-        write.then(() => []),
-        delay(ANSWER_MS, ['store_unwritable'], { signal: tooLong.signal }),
+      const said = write.then(
+        () => null,
+        (error: unknown) => storeFault(error)?.code ?? 'internal',
+      )
+      const fault = await Promise.race([
+        said.then((code) => (this.#lastFault = code)),
+        delay(ANSWER_MS, this.#lastFault ?? 'store_unwritable', { signal: tooLong.signal }),
       ])
-    } catch (error) {
-      return [storeFault(error)?.code ?? 'internal']
+      return fault === null ? [] : [fault]
     } finally {
       tooLong.abort()
     }
