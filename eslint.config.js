@@ -76,7 +76,7 @@ export default defineConfig([
   },
   {
     // A function fits a screen.
-    files: ['{broker,cli,thin-client,bench,demo}/**/*.ts'],
+    files: ['{broker,cli,thin-client,web,bench,demo}/**/*.{ts,tsx}'],
     rules: {
       'max-lines-per-function': ['error', { max: 45, skipBlankLines: true, skipComments: true }],
     },

@@ -1,4 +1,5 @@
 import type { UseMutationResult } from '@tanstack/react-query'
+import type { TFunction } from 'i18next'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Offer } from '../../broker/api/offers.js'
@@ -37,14 +38,12 @@ export function CardMenu({ offer, opener, act }: CardMenuProps): ReactElement | 
   const [asked, setAsked] = useState<Deed | null>(null)
   const deeds = deedsOf(offer)
   if (deeds.length === 0) return null
-  const machine = machineOf(offer) ?? ''
   const choose = (deed: Deed): void => {
     act.reset()
     opener.forget()
     if (UNASKED.includes(deed)) act.mutate(deed)
     else setAsked(deed)
   }
-  const others = offer.connected.filter(({ you }) => !you)
   return (
     <>
       <Actions
@@ -60,49 +59,66 @@ export function CardMenu({ offer, opener, act }: CardMenuProps): ReactElement | 
         }))}
       />
       {asked !== null && (
-        <Confirm
-          title={t(`desktops.ask.${asked}` as 'desktops.ask.release', { machine })}
-          action={t(`desktops.deeds.${asked}`)}
-          danger={DANGEROUS.includes(asked)}
-          pending={act.isPending}
-          error={act.error}
-          onConfirm={() => {
-            act.mutate(asked, {
-              onSuccess: () => {
-                setAsked(null)
-              },
-            })
-          }}
+        <Question
+          offer={offer}
+          deed={asked}
+          act={act}
           close={() => {
             setAsked(null)
-            act.reset()
           }}
-        >
-          <p>
-            {t(`desktops.askWhy.${asked}` as 'desktops.askWhy.release', {
-              machine,
-              pool: offer.name,
-            })}
-          </p>
-          {others.length > 0 && (
-            <p>
-              {t('desktops.askOthers', {
-                others: others
-                  .map(({ who, device }) =>
-                    who === null
-                      ? t('desktops.somebody')
-                      : device
-                        ? t('desktops.device', { mac: who })
-                        : who,
-                  )
-                  .join(', '),
-              })}
-            </p>
-          )}
-        </Confirm>
+        />
       )}
     </>
   )
+}
+
+interface QuestionProps {
+  readonly offer: Offer
+  readonly deed: Deed
+  readonly act: CardMenuProps['act']
+  readonly close: () => void
+}
+
+/** What is lost by it, and who else is connected. */
+function Question({ offer, deed, act, close }: QuestionProps): ReactElement {
+  const { t } = useTranslation()
+  const machine = machineOf(offer) ?? ''
+  const others = offer.connected.filter(({ you }) => !you)
+  return (
+    <Confirm
+      title={t(`desktops.ask.${deed}` as 'desktops.ask.release', { machine })}
+      action={t(`desktops.deeds.${deed}`)}
+      danger={DANGEROUS.includes(deed)}
+      pending={act.isPending}
+      error={act.error}
+      onConfirm={() => {
+        act.mutate(deed, { onSuccess: close })
+      }}
+      close={() => {
+        close()
+        act.reset()
+      }}
+    >
+      <p>
+        {t(`desktops.askWhy.${deed}` as 'desktops.askWhy.release', {
+          machine,
+          pool: offer.name,
+        })}
+      </p>
+      {others.length > 0 && (
+        <p>
+          {t('desktops.askOthers', {
+            others: others.map((one) => nameOf(t, one)).join(', '),
+          })}
+        </p>
+      )}
+    </Confirm>
+  )
+}
+
+function nameOf(t: TFunction, { who, device }: Offer['connected'][number]): string {
+  if (who === null) return t('desktops.somebody')
+  return device ? t('desktops.device', { mac: who }) : who
 }
 
 async function carryOut(offer: Offer, deed: Deed): Promise<void> {

@@ -3,6 +3,7 @@ import type { ClaimAnswer, Desktop } from '../../broker/api/assignments.js'
 import type { Offer } from '../../broker/api/offers.js'
 import { api, ApiError, path } from '../api/client.js'
 import { queryClient } from '../api/queries.js'
+import { asApiError } from './as-api-error.js'
 import { forgetAsked, isAsked, noteAsked } from './asked.js'
 
 export const OFFERS = '/desktops/offers'
@@ -40,57 +41,17 @@ export interface GetDesktop {
  * already, as after a reload, is kept by itself.
  */
 export function useGetDesktop(offer: Offer, onReady: (desktop: Desktop) => void): GetDesktop {
-  const [getting, setGetting] = useState<Getting | null>(null)
-  const [error, setError] = useState<ApiError | null>(null)
-  const running = useRef<AbortController | null>(null)
-  const ready = useRef(onReady)
-  ready.current = onReady
   const { name } = offer
-
-  const run = useCallback(
-    (andOpen: boolean): void => {
-      if (running.current) return
-      const stop = new AbortController()
-      running.current = stop
-      setError(null)
-      setGetting({ since: Date.now(), queue: null })
-      if (andOpen) noteAsked(name)
-      claimUntilReady(name, stop.signal, (queue) => {
-        setGetting((now) => now && { ...now, queue })
-      })
-        .then(
-          (desktop) => {
-            if (desktop && andOpen) ready.current(desktop)
-          },
-          (fault: unknown) => {
-            if (!stop.signal.aborted)
-              setError(
-                fault instanceof ApiError ? fault : new ApiError(0, 'internal', String(fault)),
-              )
-          },
-        )
-        .finally(() => {
-          if (!stop.signal.aborted) forgetAsked(name)
-          if (running.current === stop || running.current === null) setGetting(null)
-          if (running.current === stop) running.current = null
-          void queryClient.invalidateQueries({ queryKey: ['get', OFFERS] })
-        })
-    },
-    [name],
-  )
+  const { getting, error, setError, begin, stop } = useClaiming(name, onReady)
 
   const waits = offer.kind === 'pool' && offer.queue !== null && offer.desktop === null
   useEffect(() => {
-    if (waits) run(isAsked(name))
-  }, [waits, run, name])
-  const stopNow = useCallback((): void => {
-    running.current?.abort()
-    running.current = null
-  }, [])
-  useEffect(() => stopNow, [stopNow])
+    if (waits) begin(isAsked(name))
+  }, [waits, begin, name])
+  useEffect(() => stop, [stop])
 
   const leave = (): void => {
-    stopNow()
+    stop()
     forgetAsked(name)
     api('DELETE', path`/pools/${name}/claim`)
       .catch((fault: unknown) => {
@@ -104,13 +65,56 @@ export function useGetDesktop(offer: Offer, onReady: (desktop: Desktop) => void)
     getting,
     error,
     get: () => {
-      run(true)
+      begin(true)
     },
     leave,
     forget: () => {
       setError(null)
     },
   }
+}
+
+/** One claim at a time. `begin(andOpen)`: `onReady` is told when they asked for it to be opened. */
+function useClaiming(pool: string, onReady: (desktop: Desktop) => void) {
+  const [getting, setGetting] = useState<Getting | null>(null)
+  const [error, setError] = useState<ApiError | null>(null)
+  const running = useRef<AbortController | null>(null)
+  const ready = useRef(onReady)
+  ready.current = onReady
+
+  const begin = useCallback(
+    (andOpen: boolean): void => {
+      if (running.current) return
+      const mine = new AbortController()
+      running.current = mine
+      setError(null)
+      setGetting({ since: Date.now(), queue: null })
+      if (andOpen) noteAsked(pool)
+      claimUntilReady(pool, mine.signal, (queue) => {
+        setGetting((now) => now && { ...now, queue })
+      })
+        .then(
+          (desktop) => {
+            if (desktop && andOpen) ready.current(desktop)
+          },
+          (fault: unknown) => {
+            if (!mine.signal.aborted) setError(asApiError(fault))
+          },
+        )
+        .finally(() => {
+          if (!mine.signal.aborted) forgetAsked(pool)
+          if (running.current === mine || running.current === null) setGetting(null)
+          if (running.current === mine) running.current = null
+          void queryClient.invalidateQueries({ queryKey: ['get', OFFERS] })
+        })
+    },
+    [pool],
+  )
+  const stop = useCallback((): void => {
+    running.current?.abort()
+    running.current = null
+  }, [])
+  return { getting, error, setError, begin, stop }
 }
 
 /**

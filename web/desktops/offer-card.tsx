@@ -29,9 +29,7 @@ export function OfferCard({ offer }: { offer: Offer }): ReactElement {
     opener.open(opener.way, desktop.machine)
   })
   const deeds = useDeeds(offer)
-  const { text, feeling } = stateOf(t, offer)
   const id = `offer-${offer.kind}-${offer.name}`
-  const machine = machineOf(offer)
   return (
     <Card isFullHeight className="berth-offer" aria-labelledby={id} component="article">
       <CardHeader
@@ -40,20 +38,7 @@ export function OfferCard({ offer }: { offer: Offer }): ReactElement {
           hasNoOffset: true,
         }}
       >
-        <div className="berth-offer-head">
-          <SystemPicture system={systemOf(offer)} lit={isRunning(offer)} />
-          <div>
-            <CardTitle component="h2" id={id}>
-              {offer.name}
-            </CardTitle>
-            <div className="berth-offer-state">
-              <StateLabel feeling={feeling}>{text}</StateLabel>
-              {machine !== null && machine !== offer.name && (
-                <span className="berth-machine">{machine}</span>
-              )}
-            </div>
-          </div>
-        </div>
+        <Head offer={offer} id={id} />
       </CardHeader>
       <CardBody className="berth-offer-body">
         <Ending offer={offer} />
@@ -68,5 +53,28 @@ export function OfferCard({ offer }: { offer: Offer }): ReactElement {
       </CardFooter>
       <OpenerDialogues offer={offer} opener={opener} />
     </Card>
+  )
+}
+
+/** Its name, which has this `id`, and how it stands. */
+function Head({ offer, id }: { offer: Offer; id: string }): ReactElement {
+  const { t } = useTranslation()
+  const { text, feeling } = stateOf(t, offer)
+  const machine = machineOf(offer)
+  return (
+    <div className="berth-offer-head">
+      <SystemPicture system={systemOf(offer)} lit={isRunning(offer)} />
+      <div>
+        <CardTitle component="h2" id={id}>
+          {offer.name}
+        </CardTitle>
+        <div className="berth-offer-state">
+          <StateLabel feeling={feeling}>{text}</StateLabel>
+          {machine !== null && machine !== offer.name && (
+            <span className="berth-machine">{machine}</span>
+          )}
+        </div>
+      </div>
+    </div>
   )
 }

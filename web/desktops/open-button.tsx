@@ -106,18 +106,7 @@ function OpenSplit({ offer, opener }: OpenSplitProps): ReactElement {
       }}
       aria-label={t('desktops.otherWays', { name: offer.name })}
       splitButtonItems={[
-        <MenuToggleAction
-          key="open"
-          onClick={() => {
-            choose(opener.way)
-          }}
-          aria-label={t('desktops.openNamed', {
-            name: offer.name,
-            way: t(`desktops.ways.${opener.way}`),
-          })}
-        >
-          {t(`desktops.open.${opener.way}`)}
-        </MenuToggleAction>,
+        <OpenAction key="open" name={offer.name} way={opener.way} open={choose} />,
       ]}
     />
   )
@@ -129,19 +118,46 @@ function OpenSplit({ offer, opener }: OpenSplitProps): ReactElement {
       toggle={toggle}
       popperProps={{ preventOverflow: true, maxWidth: 'calc(100vw - 1rem)' }}
     >
-      <DropdownList>
-        {WAYS.map((way) => (
-          <DropdownItem
-            key={way}
-            description={t(`desktops.waysAbout.${way}`)}
-            onClick={() => {
-              choose(way)
-            }}
-          >
-            {t(`desktops.ways.${way}`)}
-          </DropdownItem>
-        ))}
-      </DropdownList>
+      <WayList choose={choose} />
     </Dropdown>
+  )
+}
+
+interface OpenActionProps {
+  readonly name: string
+  readonly way: Way
+  readonly open: (way: Way) => void
+}
+
+function OpenAction({ name, way, open }: OpenActionProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <MenuToggleAction
+      onClick={() => {
+        open(way)
+      }}
+      aria-label={t('desktops.openNamed', { name, way: t(`desktops.ways.${way}`) })}
+    >
+      {t(`desktops.open.${way}`)}
+    </MenuToggleAction>
+  )
+}
+
+function WayList({ choose }: { choose: (way: Way) => void }): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <DropdownList>
+      {WAYS.map((way) => (
+        <DropdownItem
+          key={way}
+          description={t(`desktops.waysAbout.${way}`)}
+          onClick={() => {
+            choose(way)
+          }}
+        >
+          {t(`desktops.ways.${way}`)}
+        </DropdownItem>
+      ))}
+    </DropdownList>
   )
 }

@@ -3,6 +3,7 @@ import type { Job } from '../../broker/api/jobs.js'
 import type { Offer } from '../../broker/api/offers.js'
 import { api, ApiError, path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
+import { asApiError } from './as-api-error.js'
 import { chosenWay, chooseWay, saveViewerFile, type Way } from './opening.js'
 import { isRunning, machineOf } from './offer-state.js'
 
@@ -27,22 +28,9 @@ export interface Opener {
 /** Opens a machine's screen in the way that was chosen. `show`: opens the console here. */
 export function useOpener(offer: Offer, show: (machine: string) => void): Opener {
   const [way, setWay] = useState<Way>(chosenWay)
-  const [pending, setPending] = useState(false)
   const [error, setError] = useState<ApiError | null>(null)
-  const [inUse, setInUse] = useState<Opener['inUse']>(null)
   const [rdpOf, setRdpOf] = useState<string | null>(null)
-  const viewer = (machine: string, take: boolean): void => {
-    setPending(true)
-    saveViewerFile(machine, take)
-      .catch((fault: unknown) => {
-        if (fault instanceof ApiError && fault.code === 'console_in_use')
-          setInUse({ machine, sentence: fault.message })
-        else setError(asApiError(fault))
-      })
-      .finally(() => {
-        setPending(false)
-      })
-  }
+  const viewer = useViewerFile(setError)
   const open = (wanted: Way, given?: string): void => {
     const machine = given ?? machineOf(offer)
     chooseWay(wanted)
@@ -50,7 +38,7 @@ export function useOpener(offer: Offer, show: (machine: string) => void): Opener
     setError(null)
     if (machine === null) return
     if (wanted === 'browser') show(machine)
-    else if (wanted === 'viewer') viewer(machine, false)
+    else if (wanted === 'viewer') viewer.save(machine, false)
     else setRdpOf(machine)
   }
   const start = useStart(
@@ -62,23 +50,52 @@ export function useOpener(offer: Offer, show: (machine: string) => void): Opener
   )
   return {
     way,
-    pending,
+    pending: viewer.pending,
     error,
-    inUse,
+    inUse: viewer.inUse,
     rdpOf,
     startingSince: start.since,
     open,
     startAndOpen: start.start,
-    take: () => {
-      if (inUse) viewer(inUse.machine, true)
-      setInUse(null)
-    },
+    take: viewer.take,
     forget: () => {
       setError(null)
-      setInUse(null)
+      viewer.forget()
       setRdpOf(null)
     },
   }
+}
+
+/** Saves the file for the native viewer; `take`: although somebody else has the screen. */
+function useViewerFile(onError: (error: ApiError) => void): Pick<
+  Opener,
+  'pending' | 'inUse' | 'take'
+> & {
+  save(machine: string, take: boolean): void
+  forget(): void
+} {
+  const [pending, setPending] = useState(false)
+  const [inUse, setInUse] = useState<Opener['inUse']>(null)
+  const save = (machine: string, take: boolean): void => {
+    setPending(true)
+    saveViewerFile(machine, take)
+      .catch((fault: unknown) => {
+        if (fault instanceof ApiError && fault.code === 'console_in_use')
+          setInUse({ machine, sentence: fault.message })
+        else onError(asApiError(fault))
+      })
+      .finally(() => {
+        setPending(false)
+      })
+  }
+  const forget = (): void => {
+    setInUse(null)
+  }
+  const take = (): void => {
+    if (inUse) save(inUse.machine, true)
+    forget()
+  }
+  return { pending, inUse, save, take, forget }
 }
 
 /** A machine that is theirs by name is switched on by a job; its power, and the end of the job, come by push. */
@@ -116,8 +133,4 @@ function useStart(
     )
   }
   return { since, start }
-}
-
-function asApiError(fault: unknown): ApiError {
-  return fault instanceof ApiError ? fault : new ApiError(0, 'internal', String(fault))
 }

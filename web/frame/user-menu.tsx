@@ -23,47 +23,17 @@ import { chosenTheme, chooseTheme, type Theme, THEMES } from './theme.js'
 
 /** Who is logged in, and what is their own affair: language, light or dark, password, the way out. */
 export function UserMenu({ session }: { session: Session }): ReactElement {
-  const { t } = useTranslation()
-  const [open, setOpen] = useState(false)
   const [changing, setChanging] = useState(false)
-  const shown = session.displayName === '' ? session.name : session.displayName
   return (
     <Toolbar isFullHeight isStatic>
       <ToolbarContent>
         <ToolbarItem align={{ default: 'alignEnd' }}>
-          <Dropdown
-            isOpen={open}
-            onOpenChange={setOpen}
-            shouldFocusToggleOnSelect
-            popperProps={{ position: 'right' }}
-            toggle={(ref) => (
-              <MenuToggle
-                ref={ref}
-                icon={<UserIcon />}
-                isExpanded={open}
-                onClick={() => {
-                  setOpen(!open)
-                }}
-                aria-label={t('frame.userMenu', { name: shown })}
-              >
-                {shown}
-              </MenuToggle>
-            )}
-          >
-            <Languages />
-            <Divider />
-            <Themes />
-            <Divider />
-            <OwnAffairs
-              session={session}
-              close={() => {
-                setOpen(false)
-              }}
-              changePassword={() => {
-                setChanging(true)
-              }}
-            />
-          </Dropdown>
+          <OwnMenu
+            session={session}
+            changePassword={() => {
+              setChanging(true)
+            }}
+          />
         </ToolbarItem>
       </ToolbarContent>
       {changing && (
@@ -77,10 +47,52 @@ export function UserMenu({ session }: { session: Session }): ReactElement {
   )
 }
 
-interface OwnAffairsProps {
+interface OwnMenuProps {
   readonly session: Session
-  readonly close: () => void
   readonly changePassword: () => void
+}
+
+function OwnMenu({ session, changePassword }: OwnMenuProps): ReactElement {
+  const { t } = useTranslation()
+  const [open, setOpen] = useState(false)
+  const shown = session.displayName === '' ? session.name : session.displayName
+  return (
+    <Dropdown
+      isOpen={open}
+      onOpenChange={setOpen}
+      shouldFocusToggleOnSelect
+      popperProps={{ position: 'right' }}
+      toggle={(ref) => (
+        <MenuToggle
+          ref={ref}
+          icon={<UserIcon />}
+          isExpanded={open}
+          onClick={() => {
+            setOpen(!open)
+          }}
+          aria-label={t('frame.userMenu', { name: shown })}
+        >
+          {shown}
+        </MenuToggle>
+      )}
+    >
+      <Languages />
+      <Divider />
+      <Themes />
+      <Divider />
+      <OwnAffairs
+        session={session}
+        close={() => {
+          setOpen(false)
+        }}
+        changePassword={changePassword}
+      />
+    </Dropdown>
+  )
+}
+
+interface OwnAffairsProps extends OwnMenuProps {
+  readonly close: () => void
 }
 
 function OwnAffairs({ session, close, changePassword }: OwnAffairsProps): ReactElement {

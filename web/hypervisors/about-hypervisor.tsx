@@ -1,11 +1,4 @@
-import {
-  Alert,
-  Button,
-  DescriptionList,
-  DescriptionListDescription,
-  DescriptionListGroup,
-  DescriptionListTerm,
-} from '@patternfly/react-core'
+import { Alert, Button } from '@patternfly/react-core'
 import { type ReactElement, type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -14,6 +7,7 @@ import { path } from '../api/client.js'
 import { LastCheck } from '../doctor/last-check.js'
 import { pageWays } from '../frame/page-ways.js'
 import { byteText } from '../parts/amounts.js'
+import { Fact, TwoColumnFacts } from '../parts/facts.js'
 import { When } from '../parts/when.js'
 import { InstallLine } from './add-hypervisor.js'
 import { DrainProgress, useDrain } from './drain-page.js'
@@ -42,7 +36,7 @@ export function AboutHypervisor({
         </Alert>
       )}
       {one.drain !== null && <Draining name={one.name} />}
-      <DescriptionList isHorizontal isCompact columnModifier={{ default: '1Col', xl: '2Col' }}>
+      <TwoColumnFacts>
         <StateFacts hypervisor={one} />
         <EquipmentFacts hypervisor={one} />
         {admin && !isAway && (
@@ -55,7 +49,7 @@ export function AboutHypervisor({
         <Fact name={t('machines.adopt')}>
           <Link to="/machines/-/adopt">{t('machines.adoptTitle')}</Link>
         </Fact>
-      </DescriptionList>
+      </TwoColumnFacts>
     </>
   )
 }
@@ -152,14 +146,5 @@ function Draining({ name }: { name: string }): ReactElement {
         <Link to={path`/hypervisors/${name}/drain`}>{t('drain.title', { name })}</Link>
       </p>
     </>
-  )
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }): ReactElement {
-  return (
-    <DescriptionListGroup>
-      <DescriptionListTerm>{name}</DescriptionListTerm>
-      <DescriptionListDescription>{children}</DescriptionListDescription>
-    </DescriptionListGroup>
   )
 }

@@ -1,12 +1,4 @@
-import {
-  ActionGroup,
-  Alert,
-  Button,
-  Checkbox,
-  ClipboardCopy,
-  Form,
-  Spinner,
-} from '@patternfly/react-core'
+import { ActionGroup, Alert, Button, ClipboardCopy, Form, Spinner } from '@patternfly/react-core'
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -14,10 +6,11 @@ import type { Hypervisor, HypervisorAdded, ScanResult } from '../../broker/api/h
 import { api, path } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
 import { ErrorAlert } from '../frame/error-state.js'
-import { ChoiceField, TextField } from '../machines/fields.js'
+import { ChoiceField, TextField } from '../parts/fields.js'
 import { useParam } from '../parts/choice-filter.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
+import { ComparedBox } from './compared-box.js'
 import { HypervisorLabel } from './hypervisor-label.js'
 
 const VIRT_TYPES = ['auto', 'kvm', 'qemu'] as const
@@ -128,32 +121,29 @@ function WishFields({ wish, set, moved }: WishFieldsProps): ReactElement {
   return (
     <>
       <TextField
-        id="name"
         label={t('machines.name')}
-        required
+        isRequired
         value={wish.name}
-        set={(name) => {
+        onChange={(name) => {
           set({ name })
         }}
       />
       <AddressFields wish={wish} moved={moved} />
       <TextField
-        id="display"
         label={t('hypervisors.displayAddress')}
         value={wish.displayAddress}
-        set={(displayAddress) => {
+        onChange={(displayAddress) => {
           set({ displayAddress })
         }}
-        about={t('hypervisors.displayAbout')}
+        hint={t('hypervisors.displayAbout')}
       />
       <ChoiceField
-        id="virt"
         label={t('hypervisors.virt')}
         value={wish.virtType}
-        set={(value) => {
-          set({ virtType: value as Wish['virtType'] })
+        onChange={(virtType) => {
+          set({ virtType })
         }}
-        options={VIRT_TYPES.map((value) => ({ value, name: t(`hypervisors.virtTypes.${value}`) }))}
+        choices={VIRT_TYPES.map((value) => ({ value, name: t(`hypervisors.virtTypes.${value}`) }))}
       />
     </>
   )
@@ -164,21 +154,19 @@ function AddressFields({ wish, moved }: Pick<WishFieldsProps, 'wish' | 'moved'>)
   return (
     <>
       <TextField
-        id="address"
         label={t('hypervisors.address')}
-        required
+        isRequired
         value={wish.address}
-        set={(address) => {
+        onChange={(address) => {
           moved({ address })
         }}
-        about={t('hypervisors.addressAbout')}
+        hint={t('hypervisors.addressAbout')}
       />
       <TextField
-        id="port"
         label={t('hypervisors.port')}
-        number
+        type="number"
         value={wish.port}
-        set={(port) => {
+        onChange={(port) => {
           moved({ port })
         }}
       />
@@ -199,18 +187,7 @@ function Compare({ scan, compared, setCompared }: CompareProps): ReactElement {
       <p className="berth-mono">
         {scan.keyType} {scan.fingerprint}
       </p>
-      <p>
-        {t('hypervisors.compareHow')}{' '}
-        <code>ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub</code>
-      </p>
-      <Checkbox
-        id="compared"
-        label={t('hypervisors.compared')}
-        isChecked={compared}
-        onChange={(_event, on) => {
-          setCompared(on)
-        }}
-      />
+      <ComparedBox isChecked={compared} onChange={setCompared} />
     </Alert>
   )
 }

@@ -1,14 +1,12 @@
-import { Alert } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { JobRef } from '../../broker/api/images.js'
 import type { Machine } from '../../broker/api/machines.js'
 import { api, path } from '../api/client.js'
 import { useAct } from '../api/queries.js'
-import { ChoiceField } from '../machines/fields.js'
+import { ChoiceField } from '../parts/fields.js'
 import { Confirm } from '../parts/confirm.js'
-
-const OFF = ['off', 'missing', 'crashed', 'unknown']
+import { MustBeOff } from './must-be-off.js'
 
 interface CopyDialogueProps {
   readonly initial: Machine
@@ -20,7 +18,6 @@ interface CopyDialogueProps {
 /** *Copy disk from source*: says that a new generation comes, that nobody notices it yet, and what must be off. */
 export function CopyDialogue({ initial, all, begun, close }: CopyDialogueProps): ReactElement {
   const { t } = useTranslation()
-  const sources = all.filter(({ type }) => type === 'source' || type === 'simple')
   const [source, setSource] = useState(initial.parent ?? '')
   const copy = useAct(
     async () =>
@@ -28,9 +25,7 @@ export function CopyDialogue({ initial, all, begun, close }: CopyDialogueProps):
         body: source === '' || source === initial.parent ? {} : { source },
       }),
   )
-  const running = [all.find(({ name }) => name === source), initial].flatMap((machine) =>
-    machine && !OFF.includes(machine.power) ? [machine] : [],
-  )
+  const copied = all.find(({ name }) => name === source)
   const machines = all.filter(({ parent, type }) => parent === initial.name && type === 'vdi')
   return (
     <Confirm
@@ -48,29 +43,36 @@ export function CopyDialogue({ initial, all, begun, close }: CopyDialogueProps):
         })
       }}
     >
-      <ChoiceField
-        id="copy-source"
-        label={t('images.from')}
-        value={source}
-        set={setSource}
-        options={[
-          ...(source === '' ? [{ value: '', name: t('machines.chooseParent') }] : []),
-          ...sources.map(({ name }) => ({ value: name, name })),
-        ]}
+      <SourceField
+        sources={all.filter(({ type }) => type === 'source' || type === 'simple')}
+        source={source}
+        onChange={setSource}
       />
       <p>{t('images.copyText', { source: source === '' ? '…' : source, name: initial.name })}</p>
       <p>{t('images.copyAffects', { count: machines.length })}</p>
-      {running.map(({ name, power }) => (
-        <Alert
-          key={name}
-          isInline
-          variant="warning"
-          title={t('images.mustBeOff', {
-            name,
-            power: t(`machines.powers.${power}`).toLocaleLowerCase(),
-          })}
-        />
-      ))}
+      {copied && <MustBeOff machine={copied} />}
+      <MustBeOff machine={initial} />
     </Confirm>
+  )
+}
+
+interface SourceFieldProps {
+  readonly sources: readonly Machine[]
+  readonly source: string
+  readonly onChange: (source: string) => void
+}
+
+function SourceField({ sources, source, onChange }: SourceFieldProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <ChoiceField
+      label={t('images.from')}
+      value={source}
+      onChange={onChange}
+      choices={[
+        ...(source === '' ? [{ value: '', name: t('machines.chooseParent') }] : []),
+        ...sources.map(({ name }) => ({ value: name, name })),
+      ]}
+    />
   )
 }

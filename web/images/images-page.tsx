@@ -7,6 +7,7 @@ import {
 import { type ReactElement, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
+import type { Desktop } from '../../broker/api/assignments.js'
 import type { Machine } from '../../broker/api/machines.js'
 import type { Session } from '../../broker/api/users.js'
 import { useDesktops, useMachines } from '../machines/use-machines.js'
@@ -18,7 +19,7 @@ import { PageHead } from '../parts/page-head.js'
 import { CopyDialogue } from './copy-dialogue.js'
 import { ImportDialogue } from './import-dialogue.js'
 import './images.css'
-import { linesOf } from './lines.js'
+import { linesOf, type SourceLine } from './lines.js'
 import { PopulateDialogue } from './populate-dialogue.js'
 import { InitialLine, SourceBox } from './picture.js'
 
@@ -61,62 +62,88 @@ interface PictureProps {
 }
 
 function Picture({ all, admin, shownJob }: PictureProps): ReactElement {
-  const { t } = useTranslation()
   const desktops = useDesktops()
   const lines = useMemo(() => linesOf(all), [all])
-  if (lines.length === 0) {
-    return (
-      <EmptyState headingLevel="h2" titleText={t('images.none')}>
-        <EmptyStateBody>{t('images.noneWhat')}</EmptyStateBody>
-        {admin && (
-          <EmptyStateFooter>
-            <EmptyStateActions>
-              <ButtonLink to="/machines/-/new?type=source">{t('images.newSource')}</ButtonLink>
-            </EmptyStateActions>
-          </EmptyStateFooter>
-        )}
-      </EmptyState>
-    )
-  }
+  if (lines.length === 0) return <NoLines admin={admin} />
   return (
     <>
-      {lines.map(({ source, initials }) => (
-        <section
-          key={source?.id ?? 'none'}
-          className="berth-line"
-          aria-label={source?.name ?? t('images.noSource')}
-        >
-          <SourceBox source={source} admin={admin} />
-          <div className="berth-initials">
-            {initials.length === 0 && (
-              <p className="berth-quiet berth-branch">
-                {t('images.noInitials')}
-                {admin && source && (
-                  <>
-                    {' '}
-                    <Link
-                      to={`/machines/-/new?type=initial&parent=${encodeURIComponent(source.name)}`}
-                    >
-                      {t('images.newInitial')}
-                    </Link>
-                  </>
-                )}
-              </p>
-            )}
-            {initials.map(({ initial, machines }) => (
-              <InitialLine
-                key={initial.id}
-                initial={initial}
-                machines={machines}
-                desktops={desktops}
-                admin={admin}
-                shownJob={shownJob}
-              />
-            ))}
-          </div>
-        </section>
+      {lines.map((line) => (
+        <LineOfImages
+          key={line.source?.id ?? 'none'}
+          line={line}
+          desktops={desktops}
+          admin={admin}
+          shownJob={shownJob}
+        />
       ))}
     </>
+  )
+}
+
+function NoLines({ admin }: { admin: boolean }): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <EmptyState headingLevel="h2" titleText={t('images.none')}>
+      <EmptyStateBody>{t('images.noneWhat')}</EmptyStateBody>
+      {admin && (
+        <EmptyStateFooter>
+          <EmptyStateActions>
+            <ButtonLink to="/machines/-/new?type=source">{t('images.newSource')}</ButtonLink>
+          </EmptyStateActions>
+        </EmptyStateFooter>
+      )}
+    </EmptyState>
+  )
+}
+
+interface LineOfImagesProps extends Pick<PictureProps, 'admin' | 'shownJob'> {
+  readonly line: SourceLine
+  readonly desktops: ReadonlyMap<string, Desktop>
+}
+
+/** A source with its initials. */
+function LineOfImages({
+  line: { source, initials },
+  desktops,
+  admin,
+  shownJob,
+}: LineOfImagesProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <section className="berth-line" aria-label={source?.name ?? t('images.noSource')}>
+      <SourceBox source={source} admin={admin} />
+      <div className="berth-initials">
+        {initials.length === 0 && <NoInitials source={admin ? source : null} />}
+        {initials.map(({ initial, machines }) => (
+          <InitialLine
+            key={initial.id}
+            initial={initial}
+            machines={machines}
+            desktops={desktops}
+            admin={admin}
+            shownJob={shownJob}
+          />
+        ))}
+      </div>
+    </section>
+  )
+}
+
+/** `source`: from which they can make one; null: they cannot. */
+function NoInitials({ source }: { source: Machine | null }): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <p className="berth-quiet berth-branch">
+      {t('images.noInitials')}
+      {source && (
+        <>
+          {' '}
+          <Link to={`/machines/-/new?type=initial&parent=${encodeURIComponent(source.name)}`}>
+            {t('images.newInitial')}
+          </Link>
+        </>
+      )}
+    </p>
   )
 }
 

@@ -1,4 +1,5 @@
-import { Alert, Checkbox } from '@patternfly/react-core'
+import { Checkbox } from '@patternfly/react-core'
+import type { UseQueryResult } from '@tanstack/react-query'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type {
@@ -8,14 +9,13 @@ import type {
   PopulateTarget,
 } from '../../broker/api/images.js'
 import type { Machine } from '../../broker/api/machines.js'
-import { api, path } from '../api/client.js'
+import { api, type ApiError, path } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
-import { ChoiceField } from '../machines/fields.js'
+import { ChoiceField } from '../parts/fields.js'
 import { useParam } from '../parts/choice-filter.js'
 import { Confirm } from '../parts/confirm.js'
 import { Loaded } from '../parts/loaded.js'
-
-const OFF = ['off', 'missing', 'crashed', 'unknown']
+import { isOff, MustBeOff } from './must-be-off.js'
 
 interface PopulateDialogueProps {
   readonly initial: Machine
@@ -32,13 +32,7 @@ export function PopulateDialogue({ initial, begun, close }: PopulateDialogueProp
   const [wanted, setWanted] = useParam('generation')
   const [force, setForce] = useState(false)
   const [start, setStart] = useState(false)
-  const query = wanted === '' ? '' : `?generation=${encodeURIComponent(wanted)}`
-  const preview = useGet<PopulatePreview>(`${path`/machines/${initial.name}/populate`}${query}`, [
-    'machines',
-    'desktops',
-    'generations',
-    'sessions',
-  ])
+  const preview = usePreview(initial, wanted)
   const populate = useAct(
     async () =>
       await api<JobRef>('POST', path`/machines/${initial.name}/populate`, {
@@ -46,14 +40,13 @@ export function PopulateDialogue({ initial, begun, close }: PopulateDialogueProp
       }),
   )
   const later = preview.data?.machines.filter(({ inUse }) => inUse !== null).length ?? 0
+  const forces = force && later > 0
   return (
     <Confirm
       title={t('images.populateTitle', { name: initial.name })}
-      action={
-        force && later > 0 ? t('images.populateForced', { count: later }) : t('images.populate')
-      }
-      danger={force && later > 0}
-      {...(force && later > 0 ? { typed: initial.name } : {})}
+      action={forces ? t('images.populateForced', { count: later }) : t('images.populate')}
+      danger={forces}
+      {...(forces ? { typed: initial.name } : {})}
       pending={populate.isPending}
       ready={preview.data !== undefined}
       error={populate.error}
@@ -66,38 +59,57 @@ export function PopulateDialogue({ initial, begun, close }: PopulateDialogueProp
         })
       }}
     >
-      {!OFF.includes(initial.power) && (
-        <Alert
-          isInline
-          variant="warning"
-          title={t('images.mustBeOff', {
-            name: initial.name,
-            power: t(`machines.powers.${initial.power}`).toLocaleLowerCase(),
-          })}
-        />
-      )}
+      <MustBeOff machine={initial} />
       <ChooseGeneration initial={initial} wanted={wanted} set={setWanted} />
       <Loaded query={preview}>{(data) => <Effects preview={data} force={force} />}</Loaded>
-      {later > 0 && (
-        <Checkbox
-          id="populate-force"
-          label={t('images.force', { count: later })}
-          description={t('images.forceMeans')}
-          isChecked={force}
-          onChange={(_event, on) => {
-            setForce(on)
-          }}
-        />
-      )}
-      <Checkbox
-        id="populate-start"
-        label={t('images.start')}
-        isChecked={start}
-        onChange={(_event, on) => {
-          setStart(on)
-        }}
-      />
+      {later > 0 && <ForceBox count={later} isChecked={force} onChange={setForce} />}
+      <StartBox isChecked={start} onChange={setStart} />
     </Confirm>
+  )
+}
+
+/** Whom it would affect. */
+function usePreview(initial: Machine, wanted: string): UseQueryResult<PopulatePreview, ApiError> {
+  const query = wanted === '' ? '' : `?generation=${encodeURIComponent(wanted)}`
+  return useGet<PopulatePreview>(`${path`/machines/${initial.name}/populate`}${query}`, [
+    'machines',
+    'desktops',
+    'generations',
+    'sessions',
+  ])
+}
+
+interface BoxProps {
+  readonly isChecked: boolean
+  readonly onChange: (isChecked: boolean) => void
+}
+
+function ForceBox({ count, isChecked, onChange }: BoxProps & { count: number }): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Checkbox
+      id="populate-force"
+      label={t('images.force', { count })}
+      description={t('images.forceMeans')}
+      isChecked={isChecked}
+      onChange={(_event, on) => {
+        onChange(on)
+      }}
+    />
+  )
+}
+
+function StartBox({ isChecked, onChange }: BoxProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Checkbox
+      id="populate-start"
+      label={t('images.start')}
+      isChecked={isChecked}
+      onChange={(_event, on) => {
+        onChange(on)
+      }}
+    />
   )
 }
 
@@ -124,12 +136,11 @@ function ChooseGeneration({
   }))
   return (
     <ChoiceField
-      id="populate-generation"
       label={t('images.generation')}
       value={wanted}
-      set={set}
-      options={options}
-      about={wanted === '' ? '' : t('images.rollBackAbout', { generation: wanted })}
+      onChange={set}
+      choices={options}
+      hint={wanted === '' ? '' : t('images.rollBackAbout', { generation: wanted })}
     />
   )
 }
@@ -152,7 +163,7 @@ function Effects({ preview, force }: { preview: PopulatePreview; force: boolean 
       <MachineList
         machines={free}
         target={preview.generation}
-        text={({ power }) => (OFF.includes(power) ? '' : t('images.isCut'))}
+        text={(machine) => (isOff(machine) ? '' : t('images.isCut'))}
       />
       {used.length > 0 && (
         <p>

@@ -4,9 +4,6 @@ import {
   Card,
   CardBody,
   DescriptionList,
-  DescriptionListDescription,
-  DescriptionListGroup,
-  DescriptionListTerm,
   Form,
   FormGroup,
   FormHelperText,
@@ -21,6 +18,7 @@ import type { Session } from '../../broker/api/users.js'
 import { api } from '../api/client.js'
 import { useAct } from '../api/queries.js'
 import { ErrorAlert } from '../frame/error-state.js'
+import { Fact } from '../parts/facts.js'
 import { PageHead } from '../parts/page-head.js'
 import { When } from '../parts/when.js'
 import './confirm-device.css'
@@ -41,21 +39,7 @@ export function asCode(typed: string): string {
 /** A person logs in at a thin client that shows a code. The code stays out of the address. */
 export function ConfirmDevice({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
-  const [code, setCode] = useState('')
-  const [done, setDone] = useState<'confirmed' | 'refused' | null>(null)
-  const look = useAct<string, CodeDevice>(
-    async (typed) => await api<CodeDevice>('POST', '/device-login/look', { body: { code: typed } }),
-  )
-  const answer = useAct(async (confirm: boolean) => {
-    await api('POST', '/device-login/answer', { body: { code, confirm } })
-    setDone(confirm ? 'confirmed' : 'refused')
-  })
-  const anew = (): void => {
-    setCode('')
-    setDone(null)
-    look.reset()
-    answer.reset()
-  }
+  const { code, setCode, done, look, answer, anew } = useDeviceLogin()
   return (
     <>
       <PageHead title={t('device.title')} about={t('device.about')} />
@@ -89,6 +73,26 @@ export function ConfirmDevice({ session }: { session: Session }): ReactElement {
       </Card>
     </>
   )
+}
+
+/** The code as it is typed, the device that shows it, and what they said to it. */
+function useDeviceLogin() {
+  const [code, setCode] = useState('')
+  const [done, setDone] = useState<'confirmed' | 'refused' | null>(null)
+  const look = useAct<string, CodeDevice>(
+    async (typed) => await api<CodeDevice>('POST', '/device-login/look', { body: { code: typed } }),
+  )
+  const answer = useAct(async (confirm: boolean) => {
+    await api('POST', '/device-login/answer', { body: { code, confirm } })
+    setDone(confirm ? 'confirmed' : 'refused')
+  })
+  const anew = (): void => {
+    setCode('')
+    setDone(null)
+    look.reset()
+    answer.reset()
+  }
+  return { code, setCode, done, look, answer, anew }
 }
 
 interface CodeFormProps {
@@ -146,24 +150,11 @@ interface QuestionProps {
 
 function Question({ device, session, pending, error, answer, back }: QuestionProps): ReactElement {
   const { t } = useTranslation()
-  const facts = [
-    [t('device.host'), device.hostname || '–'],
-    [t('device.mac'), device.mac],
-    [t('device.address'), device.address],
-    [t('device.shown'), <When key="since" at={device.since} />],
-  ] as const
   return (
     <>
       {error}
       <p>{t('device.question', { name: session.name })}</p>
-      <DescriptionList isHorizontal isCompact className="berth-device-facts">
-        {facts.map(([name, value]) => (
-          <DescriptionListGroup key={name}>
-            <DescriptionListTerm>{name}</DescriptionListTerm>
-            <DescriptionListDescription>{value}</DescriptionListDescription>
-          </DescriptionListGroup>
-        ))}
-      </DescriptionList>
+      <DeviceFacts device={device} />
       <Alert variant="warning" isInline isPlain title={t('device.beware')} />
       <div className="berth-device-ways">
         <Button
@@ -189,6 +180,20 @@ function Question({ device, session, pending, error, answer, back }: QuestionPro
         </Button>
       </div>
     </>
+  )
+}
+
+function DeviceFacts({ device }: { device: CodeDevice }): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <DescriptionList isHorizontal isCompact className="berth-device-facts">
+      <Fact name={t('device.host')}>{device.hostname || '–'}</Fact>
+      <Fact name={t('device.mac')}>{device.mac}</Fact>
+      <Fact name={t('device.address')}>{device.address}</Fact>
+      <Fact name={t('device.shown')}>
+        <When at={device.since} />
+      </Fact>
+    </DescriptionList>
   )
 }
 

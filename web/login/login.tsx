@@ -76,33 +76,8 @@ function PasswordForm(): ReactElement {
   return (
     <Form onSubmit={submit}>
       <ErrorAlert error={logIn.error} title={t('login.refused')} />
-      <FormGroup label={t('login.name')} fieldId="login-name" isRequired>
-        <TextInput
-          id="login-name"
-          name="name"
-          autoComplete="username"
-          autoCapitalize="none"
-          autoFocus
-          isRequired
-          value={name}
-          onChange={(_event, value) => {
-            setName(value)
-          }}
-        />
-      </FormGroup>
-      <FormGroup label={t('login.password')} fieldId="login-password" isRequired>
-        <TextInput
-          id="login-password"
-          name="password"
-          type="password"
-          autoComplete="current-password"
-          isRequired
-          value={password}
-          onChange={(_event, value) => {
-            setPassword(value)
-          }}
-        />
-      </FormGroup>
+      <NameField name={name} setName={setName} />
+      <PasswordField password={password} setPassword={setPassword} />
       <Button
         type="submit"
         isBlock
@@ -112,5 +87,54 @@ function PasswordForm(): ReactElement {
         {t('login.logIn')}
       </Button>
     </Form>
+  )
+}
+
+interface NameFieldProps {
+  readonly name: string
+  readonly setName: (name: string) => void
+}
+
+function NameField({ name, setName }: NameFieldProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <FormGroup label={t('login.name')} fieldId="login-name" isRequired>
+      <TextInput
+        id="login-name"
+        name="name"
+        autoComplete="username"
+        autoCapitalize="none"
+        autoFocus
+        isRequired
+        value={name}
+        onChange={(_event, value) => {
+          setName(value)
+        }}
+      />
+    </FormGroup>
+  )
+}
+
+interface PasswordFieldProps {
+  readonly password: string
+  readonly setPassword: (password: string) => void
+}
+
+function PasswordField({ password, setPassword }: PasswordFieldProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <FormGroup label={t('login.password')} fieldId="login-password" isRequired>
+      <TextInput
+        id="login-password"
+        name="password"
+        type="password"
+        autoComplete="current-password"
+        isRequired
+        value={password}
+        onChange={(_event, value) => {
+          setPassword(value)
+        }}
+      />
+    </FormGroup>
   )
 }

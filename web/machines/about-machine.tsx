@@ -1,16 +1,11 @@
-import {
-  DescriptionList,
-  DescriptionListDescription,
-  DescriptionListGroup,
-  DescriptionListTerm,
-} from '@patternfly/react-core'
-import type { ReactElement, ReactNode } from 'react'
+import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { Desktop } from '../../broker/api/assignments.js'
 import type { Machine } from '../../broker/api/machines.js'
 import { path } from '../api/client.js'
 import { mibText } from '../parts/amounts.js'
+import { Fact, TwoColumnFacts } from '../parts/facts.js'
 import { When } from '../parts/when.js'
 import { PowerLabel } from './power-label.js'
 
@@ -23,7 +18,7 @@ interface AboutMachineProps {
 export function AboutMachine({ machine, desktop }: AboutMachineProps): ReactElement {
   const { t } = useTranslation()
   return (
-    <DescriptionList isHorizontal isCompact columnModifier={{ default: '1Col', xl: '2Col' }}>
+    <TwoColumnFacts>
       <StateFacts machine={machine} desktop={desktop} />
       <DiskFacts machine={machine} />
       <HardwareFacts machine={machine} />
@@ -38,7 +33,7 @@ export function AboutMachine({ machine, desktop }: AboutMachineProps): ReactElem
       <Fact name="UUID">
         <span className="berth-mono">{machine.id}</span>
       </Fact>
-    </DescriptionList>
+    </TwoColumnFacts>
   )
 }
 
@@ -126,14 +121,5 @@ function HardwareFacts({ machine }: { machine: Machine }): ReactElement {
         <span className="berth-mono">{machine.serial}</span>
       </Fact>
     </>
-  )
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }): ReactElement {
-  return (
-    <DescriptionListGroup>
-      <DescriptionListTerm>{name}</DescriptionListTerm>
-      <DescriptionListDescription>{children}</DescriptionListDescription>
-    </DescriptionListGroup>
   )
 }

@@ -1,27 +1,13 @@
-import {
-  Alert,
-  Button,
-  Form,
-  Modal,
-  ModalBody,
-  ModalFooter,
-  ModalHeader,
-} from '@patternfly/react-core'
-import { type FormEvent, type ReactElement, useId, useState } from 'react'
+import { Alert } from '@patternfly/react-core'
+import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import {
-  type Machine,
-  MACHINE_TYPES,
-  type MachinePatch,
-  type MachinesAndJob,
-  type MachineType,
-} from '../../broker/api/machines.js'
+import type { Machine, MachinePatch, MachinesAndJob } from '../../broker/api/machines.js'
 import { api, path } from '../api/client.js'
 import { useAct } from '../api/queries.js'
-import { ErrorAlert } from '../frame/error-state.js'
-import { ChoiceField } from './fields.js'
+import { FormDialogue } from '../parts/form-dialogue.js'
 import { HardwareFields } from './hardware-fields.js'
-import { PARENT_TYPE } from './machine-wish.js'
+import type { Wish } from './machine-wish.js'
+import { ParentField, TypeField } from './type-fields.js'
 import { useMachines } from './use-machines.js'
 
 interface ChangeMachineProps {
@@ -29,11 +15,13 @@ interface ChangeMachineProps {
   readonly close: () => void
 }
 
+/** As it is typed. */
+type Changed = Pick<Wish, 'type' | 'parent' | 'memoryMib' | 'vcpus' | 'network'>
+
 /** Changes type and hardware of a machine. */
 export function ChangeMachine({ machine, close }: ChangeMachineProps): ReactElement {
   const { t } = useTranslation()
-  const id = useId()
-  const [wish, setWish] = useState({
+  const [wish, setWish] = useState<Changed>({
     type: machine.type,
     parent: machine.parent ?? '',
     memoryMib: String(machine.memoryMib),
@@ -45,76 +33,60 @@ export function ChangeMachine({ machine, close }: ChangeMachineProps): ReactElem
     async () =>
       await api<MachinesAndJob>('PATCH', path`/machines/${machine.name}`, { body: patch }),
   )
-  const set = (part: Partial<typeof wish>): void => {
+  const set = (part: Partial<Changed>): void => {
     setWish((before) => ({ ...before, ...part }))
   }
-  const parents = (useMachines().data?.machines ?? []).filter(
-    ({ type }) => type === PARENT_TYPE[wish.type],
-  )
-  const submit = (event: FormEvent): void => {
-    event.preventDefault()
-    change.mutate(undefined, { onSuccess: close })
-  }
   return (
-    <Modal isOpen variant="small" onClose={close} aria-labelledby={id}>
-      <ModalHeader title={t('machines.changeTitle', { name: machine.name })} labelId={id} />
-      <ModalBody>
-        <Form id={`${id}-form`} onSubmit={submit}>
-          <ErrorAlert error={change.error} />
-          <ChoiceField
-            id="change-type"
-            label={t('machines.type')}
-            value={wish.type}
-            set={(value) => {
-              set({
-                type: value as MachineType,
-                parent: value === machine.type ? (machine.parent ?? '') : '',
-              })
-            }}
-            options={MACHINE_TYPES.map((value) => ({ value, name: t(`machines.types.${value}`) }))}
-            about={t(`machines.typeMeanings.${wish.type}`)}
-          />
-          {PARENT_TYPE[wish.type] !== null && (
-            <ChoiceField
-              id="change-parent"
-              label={t('machines.parent')}
-              value={wish.parent}
-              set={(parent) => {
-                set({ parent })
-              }}
-              options={[
-                { value: '', name: t('machines.chooseParent') },
-                ...parents.map(({ name }) => ({ value: name, name })),
-              ]}
-            />
-          )}
-          <HardwareFields prefix="change-" wish={wish} set={set} />
-          {machine.power !== 'off' && (
-            <Alert isInline isPlain variant="info" title={t('machines.changeLater')} />
-          )}
-        </Form>
-      </ModalBody>
-      <ModalFooter>
-        <Button
-          type="submit"
-          form={`${id}-form`}
-          isLoading={change.isPending}
-          isDisabled={change.isPending || Object.keys(patch).length === 0}
-        >
-          {t('machines.save')}
-        </Button>
-        <Button variant="link" onClick={close}>
-          {t('common.cancel')}
-        </Button>
-      </ModalFooter>
-    </Modal>
+    <FormDialogue
+      title={t('machines.changeTitle', { name: machine.name })}
+      action={t('machines.save')}
+      pending={change.isPending}
+      error={change.error}
+      isDisabled={Object.keys(patch).length === 0}
+      close={close}
+      onSubmit={() => {
+        change.mutate(undefined, { onSuccess: close })
+      }}
+    >
+      <KindChange machine={machine} wish={wish} set={set} />
+      <HardwareFields wish={wish} set={set} />
+      {machine.power !== 'off' && (
+        <Alert isInline isPlain variant="info" title={t('machines.changeLater')} />
+      )}
+    </FormDialogue>
   )
 }
 
-function patchOf(
-  machine: Machine,
-  wish: { type: MachineType; parent: string; memoryMib: string; vcpus: string; network: string },
-): MachinePatch {
+interface KindChangeProps {
+  readonly machine: Machine
+  readonly wish: Changed
+  readonly set: (part: Partial<Changed>) => void
+}
+
+/** Its type and parent; with the type that it has, its parent is chosen again. */
+function KindChange({ machine, wish, set }: KindChangeProps): ReactElement {
+  const machines = useMachines().data?.machines ?? []
+  return (
+    <>
+      <TypeField
+        type={wish.type}
+        onChange={(type) => {
+          set({ type, parent: type === machine.type ? (machine.parent ?? '') : '' })
+        }}
+      />
+      <ParentField
+        type={wish.type}
+        machines={machines}
+        parent={wish.parent}
+        onChange={(parent) => {
+          set({ parent })
+        }}
+      />
+    </>
+  )
+}
+
+function patchOf(machine: Machine, wish: Changed): MachinePatch {
   return {
     ...(wish.type === machine.type ? {} : { type: wish.type }),
     ...(wish.parent === (machine.parent ?? '')

@@ -24,10 +24,10 @@ import { ErrorAlert } from '../frame/error-state.js'
 import { useParam } from '../parts/choice-filter.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
-import { CheckField, ChoiceField } from './fields.js'
+import { ChoiceField, ManyField } from '../parts/fields.js'
 import { HardwareFields } from './hardware-fields.js'
 import { KindFields, type WishProps } from './kind-fields.js'
-import { FIRST_WISH, type Wish, wishOf } from './machine-wish.js'
+import { FIRST_WISH, PARENT_TYPE, type Wish, wishOf } from './machine-wish.js'
 import { useMachines } from './use-machines.js'
 
 /** A form for one machine or for many. */
@@ -61,14 +61,7 @@ interface CreateFormProps {
 function CreateForm({ machines, hypervisors }: CreateFormProps): ReactElement {
   const { t } = useTranslation()
   const navigate = useNavigate()
-  const [type] = useParam('type')
-  const [parent] = useParam('parent')
-  const [wish, setWish] = useState<Wish>({
-    ...FIRST_WISH,
-    ...(MACHINE_TYPES.includes(type as MachineType) ? { type: type as MachineType } : {}),
-    parent,
-    hypervisors: hypervisors.length === 1 ? hypervisors.map(({ name }) => name) : [],
-  })
+  const [wish, setWish] = useState(useFirstWish(hypervisors))
   const set = (change: Partial<Wish>): void => {
     setWish((before) => ({ ...before, ...change }))
   }
@@ -83,10 +76,6 @@ function CreateForm({ machines, hypervisors }: CreateFormProps): ReactElement {
       },
     })
   }
-  const ready =
-    wish.name !== '' &&
-    wish.hypervisors.length > 0 &&
-    (wish.type === 'simple' || wish.type === 'source' || wish.parent !== '')
   return (
     <Form className="berth-form" onSubmit={submit}>
       <KindFields wish={wish} set={set} machines={machines} />
@@ -94,7 +83,11 @@ function CreateForm({ machines, hypervisors }: CreateFormProps): ReactElement {
       <Hardware wish={wish} set={set} />
       <ErrorAlert error={create.error} />
       <ActionGroup>
-        <Button type="submit" isLoading={create.isPending} isDisabled={create.isPending || !ready}>
+        <Button
+          type="submit"
+          isLoading={create.isPending}
+          isDisabled={create.isPending || !isWhole(wish)}
+        >
           {t('machines.createCount', { count: Number(wish.count) || 1 })}
         </Button>
         <Button
@@ -110,36 +103,45 @@ function CreateForm({ machines, hypervisors }: CreateFormProps): ReactElement {
   )
 }
 
+/** What stands in the form at first: type and parent as the address says, the only hypervisor. */
+function useFirstWish(hypervisors: readonly Hypervisor[]): Wish {
+  const [type] = useParam('type')
+  const [parent] = useParam('parent')
+  return {
+    ...FIRST_WISH,
+    ...(MACHINE_TYPES.includes(type as MachineType) ? { type: type as MachineType } : {}),
+    parent,
+    hypervisors: hypervisors.length === 1 ? hypervisors.map(({ name }) => name) : [],
+  }
+}
+
+function isWhole({ name, hypervisors, type, parent }: Wish): boolean {
+  return name !== '' && hypervisors.length > 0 && (PARENT_TYPE[type] === null || parent !== '')
+}
+
 function Places({
   wish,
   set,
   hypervisors,
 }: WishProps & { hypervisors: readonly Hypervisor[] }): ReactElement {
   const { t } = useTranslation()
-  const toggle = (name: string, on: boolean): void => {
-    set({
-      hypervisors: hypervisors
-        .map((one) => one.name)
-        .filter((one) => (one === name ? on : wish.hypervisors.includes(one))),
-    })
-  }
   return (
     <FormSection title={t('machines.where')} titleElement="h2">
-      <FormGroup role="group" label={t('navigation.hypervisors')} isRequired>
-        {hypervisors.length === 0 && <p>{t('machines.noHypervisors')}</p>}
-        {hypervisors.map(({ name, state }) => (
-          <CheckField
-            key={name}
-            id={`hypervisor-${name}`}
-            label={name}
-            about={state === 'up' ? '' : t(`hypervisors.states.${state}`)}
-            value={wish.hypervisors.includes(name)}
-            set={(on) => {
-              toggle(name, on)
-            }}
-          />
-        ))}
-      </FormGroup>
+      <ManyField
+        label={t('navigation.hypervisors')}
+        isRequired
+        value={wish.hypervisors}
+        onChange={(chosen) => {
+          const names = hypervisors.map(({ name }) => name)
+          set({ hypervisors: names.filter((name) => chosen.includes(name)) })
+        }}
+        choices={hypervisors.map(({ name, state }) => ({
+          value: name,
+          name,
+          ...(state === 'up' ? {} : { about: t(`hypervisors.states.${state}`) }),
+        }))}
+        hint={hypervisors.length === 0 ? t('machines.noHypervisors') : ''}
+      />
     </FormSection>
   )
 }
@@ -149,15 +151,14 @@ function Hardware({ wish, set }: WishProps): ReactElement {
   const [open, setOpen] = useState(false)
   return (
     <FormSection title={t('machines.hardware')} titleElement="h2">
-      <HardwareFields prefix="" wish={wish} set={set} />
+      <HardwareFields wish={wish} set={set} />
       <ChoiceField
-        id="firmware"
         label={t('machines.firmware')}
         value={wish.firmware}
-        set={(value) => {
-          set({ firmware: value as Wish['firmware'] })
+        onChange={(firmware) => {
+          set({ firmware })
         }}
-        options={FIRMWARES.map((value) => ({ value, name: value.toUpperCase() }))}
+        choices={FIRMWARES.map((value) => ({ value, name: value.toUpperCase() }))}
       />
       <ExpandableSection
         toggleText={t('machines.ownXml')}

@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
-import { TextField } from './fields.js'
+import { TextField } from '../parts/fields.js'
 
 /** As they are typed. */
 export interface Hardware {
@@ -9,13 +9,11 @@ export interface Hardware {
   readonly network: string
 }
 
-/** Memory, processors and network of a machine. `prefix`: of the fields' ids. */
+/** Memory, processors and network of a machine. */
 export function HardwareFields({
-  prefix,
   wish,
   set,
 }: {
-  readonly prefix: string
   readonly wish: Hardware
   readonly set: (part: Partial<Hardware>) => void
 }): ReactElement {
@@ -23,31 +21,28 @@ export function HardwareFields({
   return (
     <>
       <TextField
-        id={`${prefix}memory`}
         label={t('machines.memoryMib')}
-        number
+        type="number"
         value={wish.memoryMib}
-        set={(memoryMib) => {
+        onChange={(memoryMib) => {
           set({ memoryMib })
         }}
       />
       <TextField
-        id={`${prefix}vcpus`}
         label={t('machines.vcpus')}
-        number
+        type="number"
         value={wish.vcpus}
-        set={(vcpus) => {
+        onChange={(vcpus) => {
           set({ vcpus })
         }}
       />
       <TextField
-        id={`${prefix}network`}
         label={t('machines.network')}
         value={wish.network}
-        set={(network) => {
+        onChange={(network) => {
           set({ network })
         }}
-        about={t('machines.networkAbout')}
+        hint={t('machines.networkAbout')}
       />
     </>
   )

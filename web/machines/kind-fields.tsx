@@ -1,9 +1,10 @@
 import { FormSection } from '@patternfly/react-core'
 import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
-import { type Machine, MACHINE_TYPES, type MachineType } from '../../broker/api/machines.js'
-import { CheckField, ChoiceField, TextField } from './fields.js'
+import type { Machine } from '../../broker/api/machines.js'
+import { CheckField, TextField } from '../parts/fields.js'
 import { PARENT_TYPE, type Wish } from './machine-wish.js'
+import { ParentField, TypeField } from './type-fields.js'
 
 export interface WishProps {
   readonly wish: Wish
@@ -17,39 +18,39 @@ interface KindFieldsProps extends WishProps {
 /** What is made: its type, its names, how many. */
 export function KindFields({ wish, set, machines }: KindFieldsProps): ReactElement {
   const { t } = useTranslation()
-  const parentType = PARENT_TYPE[wish.type]
-  const parents = machines.filter(({ type }) => type === parentType).map(({ name }) => name)
   return (
     <FormSection title={t('machines.what')} titleElement="h2">
-      <ChoiceField
-        id="type"
-        label={t('machines.type')}
-        value={wish.type}
-        set={(value) => {
-          set({ type: value as MachineType, parent: '' })
+      <TypeField
+        type={wish.type}
+        onChange={(type) => {
+          set({ type, parent: '' })
         }}
-        options={MACHINE_TYPES.map((value) => ({ value, name: t(`machines.types.${value}`) }))}
-        about={t(`machines.typeMeanings.${wish.type}`)}
       />
-      {parentType !== null && <Parent wish={wish} set={set} names={parents} />}
+      <ParentField
+        type={wish.type}
+        machines={machines}
+        parent={wish.parent}
+        onChange={(parent) => {
+          set({ parent })
+        }}
+        isRequired
+      />
       <TextField
-        id="name"
         label={t('machines.name')}
-        required
+        isRequired
         value={wish.name}
-        set={(name) => {
+        onChange={(name) => {
           set({ name })
         }}
-        about={t('machines.nameAbout')}
+        hint={t('machines.nameAbout')}
       />
       <Counts wish={wish} set={set} />
-      {parentType === null && (
+      {PARENT_TYPE[wish.type] === null && (
         <TextField
-          id="disk"
           label={t('machines.disk')}
-          number
+          type="number"
           value={wish.diskGib}
-          set={(diskGib) => {
+          onChange={(diskGib) => {
             set({ diskGib })
           }}
         />
@@ -59,47 +60,25 @@ export function KindFields({ wish, set, machines }: KindFieldsProps): ReactEleme
   )
 }
 
-function Parent({ wish, set, names }: WishProps & { names: readonly string[] }): ReactElement {
-  const { t } = useTranslation()
-  return (
-    <ChoiceField
-      id="parent"
-      label={t('machines.parent')}
-      required
-      value={wish.parent}
-      set={(value) => {
-        set({ parent: value })
-      }}
-      options={[
-        { value: '', name: t('machines.chooseParent') },
-        ...names.map((name) => ({ value: name, name })),
-      ]}
-      about={names.length === 0 ? t('machines.noParents') : ''}
-    />
-  )
-}
-
 /** How many, and from which number on. */
 function Counts({ wish, set }: WishProps): ReactElement {
   const { t } = useTranslation()
   return (
     <>
       <TextField
-        id="count"
         label={t('machines.count')}
-        number
+        type="number"
         value={wish.count}
-        set={(count) => {
+        onChange={(count) => {
           set({ count })
         }}
       />
       {Number(wish.count) > 1 && (
         <TextField
-          id="first"
           label={t('machines.first')}
-          number
+          type="number"
           value={wish.first}
-          set={(first) => {
+          onChange={(first) => {
             set({ first })
           }}
         />
@@ -114,20 +93,18 @@ function Discards({ wish, set }: WishProps): ReactElement {
   return (
     <>
       <CheckField
-        id="discard"
         label={t('machines.virtualSnapshot')}
-        about={t('machines.discards')}
+        hint={t('machines.discards')}
         value={wish.discardChanges}
-        set={(discardChanges) => {
+        onChange={(discardChanges) => {
           set({ discardChanges })
         }}
       />
       {wish.discardChanges && (
         <CheckField
-          id="discard-reboot"
           label={t('machines.discardOnReboot')}
           value={wish.discardOnReboot}
-          set={(discardOnReboot) => {
+          onChange={(discardOnReboot) => {
             set({ discardOnReboot })
           }}
         />

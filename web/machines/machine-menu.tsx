@@ -35,28 +35,15 @@ export function MachineMenu(props: MachineMenuProps): ReactElement {
   const [handing, setHanding] = useState<Handing | null>(null)
   const names = machines.map(({ name }) => name)
   const only = machines.length === 1 ? (machines[0] ?? null) : null
-  const hands = only ? handingsOf(only, desktops.get(only.name)) : []
-  const actions = [
-    ...more,
-    ...hands.map((one): Action => ({
-      name: t(`machines.${one}`),
-      ...(one === 'release' ? { isDanger: true } : {}),
-      onClick: () => {
-        setHanding(one)
-      },
-    })),
-    ...ALL_ACTS.map((act) =>
-      actionOf(t, act, only, () => {
-        needsNoQuestion(act) ? begin(act, names) : setAsking(act)
-      }),
-    ),
-  ]
+  const actions = actionsFor(t, only, desktops, setHanding, (act) => {
+    needsNoQuestion(act) ? begin(act, names) : setAsking(act)
+  })
   return (
     <>
       <Actions
         label={label}
         {...(text === undefined ? {} : { text })}
-        actions={actions}
+        actions={[...more, ...actions]}
         isDisabled={machines.length === 0}
       />
       {asking && (
@@ -87,10 +74,39 @@ export function MachineMenu(props: MachineMenuProps): ReactElement {
   )
 }
 
+/** `only`: the one machine that it is for; null: several. */
+function actionsFor(
+  t: TFunction,
+  only: Machine | null,
+  desktops: ReadonlyMap<string, Desktop>,
+  hand: (handing: Handing) => void,
+  choose: (act: MachineAct) => void,
+): Action[] {
+  const hands = only ? handingsOf(only, desktops.get(only.name)) : []
+  return [
+    ...hands.map((one) => handingAction(t, one, hand)),
+    ...ALL_ACTS.map((act) =>
+      actionOf(t, act, only, () => {
+        choose(act)
+      }),
+    ),
+  ]
+}
+
 /** A machine for people goes from one to another; what somebody has can be taken back. Pure. */
 function handingsOf({ type }: Machine, desktop: Desktop | undefined): Handing[] {
   const isForPeople = type === 'vdi' || type === 'simple'
   return [...(isForPeople ? ['assign' as const] : []), ...(desktop ? ['release' as const] : [])]
+}
+
+function handingAction(t: TFunction, handing: Handing, hand: (handing: Handing) => void): Action {
+  return {
+    name: t(`machines.${handing}`),
+    isDanger: handing === 'release',
+    onClick: () => {
+      hand(handing)
+    },
+  }
 }
 
 /** `only`: the one machine that it is for; null: several, of which each may be otherwise. */

@@ -14,11 +14,12 @@ import { History } from '../parts/history.js'
 import { JobProgress } from '../parts/job-progress.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
+import { AboutMachine } from './about-machine.js'
 import { ChangeMachine } from './change-machine.js'
 import { DomainXml } from './domain-xml.js'
+import type { MachineAct } from './machine-acts.js'
 import { MachineMenu } from './machine-menu.js'
 import './machines.css'
-import { AboutMachine } from './about-machine.js'
 import { RunResults } from './run-results.js'
 import { Thumbnail } from './thumbnail.js'
 import { useDesktops } from './use-machines.js'
@@ -33,32 +34,16 @@ export function MachinePage({ session }: { session: Session }): ReactElement {
   const { run, begin, forget } = useRun()
   const [changing, setChanging] = useState(false)
   const admin = session.role === 'admin'
-  const change = {
-    name: t('machines.change'),
-    onClick: () => {
-      setChanging(true)
-    },
-  }
   return (
     <>
       <PageHead title={name} above={[{ to: '/machines', name: t('navigation.machines') }]}>
         {machine.data && admin && (
-          <ButtonLink
-            variant="secondary"
-            isDisabled={machine.data.power !== 'running'}
-            to={path`/machines/${name}/console`}
-            from={{ machinePage: name } satisfies From}
-          >
-            {t('machines.console')}
-          </ButtonLink>
-        )}
-        {machine.data && admin && (
-          <MachineMenu
-            machines={[machine.data]}
+          <HeadButtons
+            machine={machine.data}
             desktops={desktops}
-            label={t('machines.actionsOf', { name })}
-            text={t('machines.actions')}
-            more={[change]}
+            change={() => {
+              setChanging(true)
+            }}
             begin={begin}
           />
         )}
@@ -79,6 +64,39 @@ export function MachinePage({ session }: { session: Session }): ReactElement {
   )
 }
 
+interface HeadButtonsProps {
+  readonly machine: Machine
+  readonly desktops: ReadonlyMap<string, Desktop>
+  readonly change: () => void
+  readonly begin: (act: MachineAct, names: readonly string[]) => void
+}
+
+/** The console, and everything else that an administrator can do with the machine. */
+function HeadButtons({ machine, desktops, change, begin }: HeadButtonsProps): ReactElement {
+  const { t } = useTranslation()
+  const { name } = machine
+  return (
+    <>
+      <ButtonLink
+        variant="secondary"
+        isDisabled={machine.power !== 'running'}
+        to={path`/machines/${name}/console`}
+        from={{ machinePage: name } satisfies From}
+      >
+        {t('machines.console')}
+      </ButtonLink>
+      <MachineMenu
+        machines={[machine]}
+        desktops={desktops}
+        label={t('machines.actionsOf', { name })}
+        text={t('machines.actions')}
+        more={[{ name: t('machines.change'), onClick: change }]}
+        begin={begin}
+      />
+    </>
+  )
+}
+
 interface DetailsProps {
   readonly machine: Machine
   readonly desktop: Desktop | undefined
@@ -90,17 +108,7 @@ function Details({ machine, desktop, admin }: DetailsProps): ReactElement {
   const [tab, setTab] = useParam('tab')
   return (
     <>
-      {machine.powerReason !== '' && (
-        <Alert isInline variant="warning" title={machine.powerReason} className="berth-run" />
-      )}
-      {machine.viewersUnknown !== '' && machine.power !== 'off' && (
-        <Alert
-          isInline
-          variant="warning"
-          title={t('machines.viewersUnknownAbout', { why: machine.viewersUnknown })}
-          className="berth-run"
-        />
-      )}
+      <Warnings machine={machine} />
       {machine.job !== null && <JobProgress id={machine.job} mayCancel={admin} />}
       <Tabs
         activeKey={tab === '' ? 'about' : tab}
@@ -128,6 +136,26 @@ function Details({ machine, desktop, admin }: DetailsProps): ReactElement {
           </div>
         </Tab>
       </Tabs>
+    </>
+  )
+}
+
+/** What is wrong with it, or not known of it. */
+function Warnings({ machine }: { machine: Machine }): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
+      {machine.powerReason !== '' && (
+        <Alert isInline variant="warning" title={machine.powerReason} className="berth-run" />
+      )}
+      {machine.viewersUnknown !== '' && machine.power !== 'off' && (
+        <Alert
+          isInline
+          variant="warning"
+          title={t('machines.viewersUnknownAbout', { why: machine.viewersUnknown })}
+          className="berth-run"
+        />
+      )}
     </>
   )
 }

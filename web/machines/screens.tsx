@@ -1,10 +1,4 @@
-import {
-  EmptyState,
-  SearchInput,
-  Toolbar,
-  ToolbarContent,
-  ToolbarItem,
-} from '@patternfly/react-core'
+import { EmptyState } from '@patternfly/react-core'
 import { type ReactElement, type ReactNode, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -14,6 +8,7 @@ import { path } from '../api/client.js'
 import { arrange } from '../parts/arrange.js'
 import { CardGrid } from '../parts/card-grid.js'
 import { useParam } from '../parts/choice-filter.js'
+import { SearchTools } from '../parts/search-tools.js'
 import { PowerLabel } from './power-label.js'
 import { Thumbnail } from './thumbnail.js'
 
@@ -30,43 +25,16 @@ interface ScreensProps {
 export function Screens({ machines, desktops, tools }: ScreensProps): ReactElement {
   const { t } = useTranslation()
   const [search, setSearch] = useParam('search')
-  const found = useMemo(() => {
-    const fields = [
-      { key: 'name', value: ({ name }: Machine) => name },
-      {
-        key: 'more',
-        value: ({ name, parent, hypervisor }: Machine) =>
-          `${parent ?? ''} ${hypervisor} ${desktops.get(name)?.holder ?? ''}`,
-      },
-    ]
-    return arrange(machines, fields, { search, order: { key: 'name', down: false } }).flatMap(
-      (line) => ('row' in line ? [line.row] : []),
-    )
-  }, [machines, desktops, search])
-  const label = t('navigation.machines')
+  const found = useFound(machines, desktops, search)
   return (
     <>
-      <Toolbar inset={{ default: 'insetNone' }}>
-        <ToolbarContent>
-          <ToolbarItem>
-            <SearchInput
-              aria-label={t('table.search', { table: label })}
-              placeholder={t('table.searchPlaceholder')}
-              value={search}
-              onChange={(_event, value) => {
-                setSearch(value)
-              }}
-              onClear={() => {
-                setSearch('')
-              }}
-            />
-          </ToolbarItem>
-          {tools}
-          <ToolbarItem align={{ default: 'alignEnd' }}>
-            <span role="status">{t('table.count', { count: found.length })}</span>
-          </ToolbarItem>
-        </ToolbarContent>
-      </Toolbar>
+      <SearchTools
+        label={t('navigation.machines')}
+        search={search}
+        setSearch={setSearch}
+        tools={tools}
+        found={t('table.count', { count: found.length })}
+      />
       {found.length === 0 ? (
         <EmptyState headingLevel="h2" titleText={t('machines.noneOfThese')} />
       ) : (
@@ -83,6 +51,27 @@ export function Screens({ machines, desktops, tools }: ScreensProps): ReactEleme
       )}
     </>
   )
+}
+
+/** By name, parent, hypervisor and who has it. */
+function useFound(
+  machines: readonly Machine[],
+  desktops: ReadonlyMap<string, Desktop>,
+  search: string,
+): readonly Machine[] {
+  return useMemo(() => {
+    const fields = [
+      { key: 'name', value: ({ name }: Machine) => name },
+      {
+        key: 'more',
+        value: ({ name, parent, hypervisor }: Machine) =>
+          `${parent ?? ''} ${hypervisor} ${desktops.get(name)?.holder ?? ''}`,
+      },
+    ]
+    return arrange(machines, fields, { search, order: { key: 'name', down: false } }).flatMap(
+      (line) => ('row' in line ? [line.row] : []),
+    )
+  }, [machines, desktops, search])
 }
 
 function ScreenCard({

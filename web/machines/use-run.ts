@@ -20,6 +20,8 @@ export interface Run {
   readonly lines: readonly Line[]
 }
 
+type Note = (name: string, change: Partial<Line>) => void
+
 /** So many are asked for at one time; the broker's answer comes before the work. */
 const AT_ONCE = 6
 /** As many as the broker lists; jobs that newer ones have pushed out are asked for one by one. */
@@ -35,10 +37,8 @@ export function useRun(place: string | null = null): {
   readonly begin: (act: MachineAct, names: readonly string[]) => void
   readonly forget: () => void
 } {
-  const { t } = useTranslation()
   const [run, setRun] = useKept(place)
-  const working = useRef(0)
-  const note = (name: string, change: Partial<Line>): void => {
+  const note: Note = (name, change) => {
     setRun(
       (before) =>
         before && {
@@ -47,37 +47,14 @@ export function useRun(place: string | null = null): {
         },
     )
   }
-  const work = (act: MachineAct, names: readonly string[]): void => {
-    const mine = ++working.current
-    const queue = [...names]
-    const ask = async (): Promise<void> => {
-      for (
-        let name = queue.shift();
-        name !== undefined && working.current === mine;
-        name = queue.shift()
-      ) {
-        try {
-          const job = await doTo(name, act)
-          note(name, job === null ? { state: 'done' } : { state: 'running', job })
-        } catch (error) {
-          note(name, {
-            state: 'failed',
-            message: error instanceof ApiError ? sentenceOf(t, error) : String(error),
-          })
-        }
-      }
-    }
-    for (let asker = 0; asker < AT_ONCE; asker++) void ask()
-  }
+  const { ask, stop } = useAsking(note)
   useEffect(() => {
     if (run)
-      work(
+      ask(
         run.act,
         run.lines.filter(({ state }) => state === 'waiting').map(({ name }) => name),
       )
-    return () => {
-      working.current++
-    }
+    return stop
   }, [])
   useEnds(run, note)
   const begin = (act: MachineAct, names: readonly string[]): void => {
@@ -85,16 +62,50 @@ export function useRun(place: string | null = null): {
       act,
       lines: names.map((name) => ({ name, state: 'waiting', message: '', job: null })),
     }))
-    work(act, names)
+    ask(act, names)
   }
-  return {
-    run,
-    begin,
-    forget: () => {
-      working.current++
-      setRun(() => null)
-    },
+  const forget = (): void => {
+    stop()
+    setRun(() => null)
   }
+  return { run, begin, forget }
+}
+
+/** Asks the broker, for a few machines at a time; another asking, or `stop`, ends the one before. */
+function useAsking(note: Note): {
+  readonly ask: (act: MachineAct, names: readonly string[]) => void
+  readonly stop: () => void
+} {
+  const { t } = useTranslation()
+  const asking = useRef(0)
+  const askFor = async (name: string, act: MachineAct): Promise<void> => {
+    try {
+      const job = await doTo(name, act)
+      note(name, job === null ? { state: 'done' } : { state: 'running', job })
+    } catch (error) {
+      note(name, {
+        state: 'failed',
+        message: error instanceof ApiError ? sentenceOf(t, error) : String(error),
+      })
+    }
+  }
+  const ask = (act: MachineAct, names: readonly string[]): void => {
+    const mine = ++asking.current
+    const queue = [...names]
+    const askInTurn = async (): Promise<void> => {
+      for (
+        let name = queue.shift();
+        name !== undefined && asking.current === mine;
+        name = queue.shift()
+      )
+        await askFor(name, act)
+    }
+    for (let asker = 0; asker < AT_ONCE; asker++) void askInTurn()
+  }
+  const stop = (): void => {
+    asking.current++
+  }
+  return { ask, stop }
 }
 
 function useKept(
@@ -112,7 +123,7 @@ function useKept(
 }
 
 /** Notes how the jobs of a run end. */
-function useEnds(run: Run | null, note: (name: string, change: Partial<Line>) => void): void {
+function useEnds(run: Run | null, note: Note): void {
   const open = run?.lines.filter(({ state, job }) => state === 'running' && job !== null) ?? []
   const listed = useGet<JobList>(`/jobs?limit=${LISTED}`, ['jobs'], { enabled: open.length > 0 })
   const jobs = listed.data?.jobs
@@ -135,7 +146,7 @@ function useEnds(run: Run | null, note: (name: string, change: Partial<Line>) =>
   }, [jobs, open.length])
 }
 
-function noteEnd(line: Line, job: Job, note: (name: string, change: Partial<Line>) => void): void {
+function noteEnd(line: Line, job: Job, note: Note): void {
   if (!hasEnded(job)) return
   // A machine may bring others along, as a deleted initial does: what went wrong with any of them is to be seen.
   const message = [

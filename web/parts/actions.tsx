@@ -55,23 +55,38 @@ export function Actions({
       )}
     >
       <DropdownList>
-        {actions.map(
-          ({ name, onClick, isDanger = false, isDisabled: off = false, description }) => (
-            <DropdownItem
-              key={name}
-              isDanger={isDanger}
-              isDisabled={off}
-              description={description}
-              onClick={() => {
-                setOpen(false)
-                onClick()
-              }}
-            >
-              {name}
-            </DropdownItem>
-          ),
-        )}
+        {actions.map((action) => (
+          <ActionItem
+            key={action.name}
+            action={action}
+            closeMenu={() => {
+              setOpen(false)
+            }}
+          />
+        ))}
       </DropdownList>
     </Dropdown>
+  )
+}
+
+function ActionItem({
+  action: { name, onClick, isDanger = false, isDisabled = false, description },
+  closeMenu,
+}: {
+  action: Action
+  closeMenu: () => void
+}): ReactElement {
+  return (
+    <DropdownItem
+      isDanger={isDanger}
+      isDisabled={isDisabled}
+      description={description}
+      onClick={() => {
+        closeMenu()
+        onClick()
+      }}
+    >
+      {name}
+    </DropdownItem>
   )
 }

@@ -54,18 +54,7 @@ export function Confirm({
       <ModalBody>
         <ErrorAlert error={error} />
         {children}
-        {typed !== undefined && (
-          <label className="berth-typed">
-            {t('common.typeToConfirm', { text: typed })}
-            <TextInput
-              value={text}
-              aria-label={t('common.typeToConfirm', { text: typed })}
-              onChange={(_event, value) => {
-                setText(value)
-              }}
-            />
-          </label>
-        )}
+        {typed !== undefined && <WordToType word={typed} text={text} setText={setText} />}
       </ModalBody>
       <ModalFooter>
         <Button
@@ -81,5 +70,28 @@ export function Confirm({
         </Button>
       </ModalFooter>
     </Modal>
+  )
+}
+
+interface WordToTypeProps {
+  readonly word: string
+  readonly text: string
+  readonly setText: (text: string) => void
+}
+
+function WordToType({ word, text, setText }: WordToTypeProps): ReactElement {
+  const { t } = useTranslation()
+  const label = t('common.typeToConfirm', { text: word })
+  return (
+    <label className="berth-typed">
+      {label}
+      <TextInput
+        value={text}
+        aria-label={label}
+        onChange={(_event, value) => {
+          setText(value)
+        }}
+      />
+    </label>
   )
 }

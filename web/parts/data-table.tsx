@@ -1,14 +1,9 @@
-import {
-  EmptyState,
-  SearchInput,
-  Toolbar,
-  ToolbarContent,
-  ToolbarItem,
-} from '@patternfly/react-core'
+import { EmptyState } from '@patternfly/react-core'
 import { type ReactElement, type ReactNode, useDeferredValue, useEffect, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
 import { arrange, type Arranged, type Order } from './arrange.js'
+import { SearchTools } from './search-tools.js'
 import { TableGrid, type TableProps } from './table-grid.js'
 
 export interface DataTableProps<T> extends TableProps<T> {
@@ -29,7 +24,8 @@ export interface DataTableProps<T> extends TableProps<T> {
  * address, so they can be sent and outlive a reload.
  */
 export function DataTable<T>(props: DataTableProps<T>): ReactElement {
-  const { rows, columns, groupOf, empty, prefix = '' } = props
+  const { label, rows, columns, groupOf, tools, searchHint, empty, prefix = '' } = props
+  const { t } = useTranslation()
   const { search, order, set, sortBy } = useAddress(prefix, columns[0]?.key ?? '')
   const deferred = useDeferredValue(search)
   const lines = useMemo(
@@ -37,15 +33,22 @@ export function DataTable<T>(props: DataTableProps<T>): ReactElement {
     [rows, columns, deferred, order.key, order.down, groupOf],
   )
   useOnlyShown(props, lines)
+  const count = lines.filter((line) => 'row' in line).length
   return (
     <>
-      <TableTools
-        {...props}
-        count={lines.filter((line) => 'row' in line).length}
+      <SearchTools
+        label={label}
+        searchHint={searchHint}
         search={search}
         setSearch={(value) => {
           set('search', value)
         }}
+        tools={tools}
+        found={
+          count === rows.length
+            ? t('table.count', { count })
+            : t('table.countOf', { count, all: rows.length })
+        }
       />
       {rows.length === 0 ? (
         <EmptyState headingLevel="h2" titleText={empty} />
@@ -85,50 +88,6 @@ function useAddress(
 
 function orderOf(text: string): Order {
   return text.startsWith('-') ? { key: text.slice(1), down: true } : { key: text, down: false }
-}
-
-/** The search, what a page puts beside it, and how many are found. */
-function TableTools<T>({
-  label,
-  rows,
-  tools,
-  searchHint,
-  count,
-  search,
-  setSearch,
-}: DataTableProps<T> & {
-  count: number
-  search: string
-  setSearch: (value: string) => void
-}): ReactElement {
-  const { t } = useTranslation()
-  return (
-    <Toolbar inset={{ default: 'insetNone' }}>
-      <ToolbarContent>
-        <ToolbarItem>
-          <SearchInput
-            aria-label={t('table.search', { table: label })}
-            placeholder={searchHint ?? t('table.searchPlaceholder')}
-            value={search}
-            onChange={(_event, value) => {
-              setSearch(value)
-            }}
-            onClear={() => {
-              setSearch('')
-            }}
-          />
-        </ToolbarItem>
-        {tools}
-        <ToolbarItem align={{ default: 'alignEnd' }}>
-          <span role="status">
-            {count === rows.length
-              ? t('table.count', { count })
-              : t('table.countOf', { count, all: rows.length })}
-          </span>
-        </ToolbarItem>
-      </ToolbarContent>
-    </Toolbar>
-  )
 }
 
 /** What a search or a filter hides is not chosen any more: nobody does something to what they do not see. */

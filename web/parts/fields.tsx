@@ -67,15 +67,19 @@ export function TextField({
           {...(list ? { list: `${id}-list` } : {})}
         />
       )}
-      {list && (
-        <datalist id={`${id}-list`}>
-          {list.map((one) => (
-            <option key={one} value={one} />
-          ))}
-        </datalist>
-      )}
+      {list && <Suggestions id={`${id}-list`} texts={list} />}
       <Hint text={hint} />
     </FormGroup>
+  )
+}
+
+function Suggestions({ id, texts }: { id: string; texts: readonly string[] }): ReactElement {
+  return (
+    <datalist id={id}>
+      {texts.map((one) => (
+        <option key={one} value={one} />
+      ))}
+    </datalist>
   )
 }
 
@@ -123,24 +127,26 @@ export function CheckField({ label, value, onChange, hint }: FieldProps<boolean>
   )
 }
 
-/** Several out of a list. */
+/** Several out of a list. `about`: under the name of one of them. */
 export function ManyField<T extends string>({
   label,
   value,
   onChange,
   hint,
+  isRequired = false,
   choices,
 }: FieldProps<readonly T[]> & {
-  choices: ReadonlyArray<{ value: T; name: string }>
+  choices: ReadonlyArray<{ value: T; name: string; about?: string }>
 }): ReactElement {
   const id = useId()
   return (
-    <FormGroup label={label} role="group" fieldId={id}>
+    <FormGroup label={label} role="group" fieldId={id} isRequired={isRequired}>
       {choices.map((one) => (
         <Checkbox
           key={one.value}
           id={`${id}-${one.value}`}
           label={one.name}
+          {...(one.about === undefined ? {} : { description: one.about })}
           isChecked={value.includes(one.value)}
           onChange={(_event, on) => {
             onChange(on ? [...value, one.value] : value.filter((other) => other !== one.value))

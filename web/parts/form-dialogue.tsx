@@ -52,18 +52,32 @@ export function FormDialogue({
         </Form>
       </ModalBody>
       <ModalFooter>
-        <Button
-          type="submit"
+        <SubmitButton
           form={`${id}-form`}
-          isLoading={pending}
-          isDisabled={pending || isDisabled}
-        >
-          {action}
-        </Button>
+          name={action}
+          isPending={pending}
+          isDisabled={isDisabled}
+        />
         <Button variant="link" onClick={close}>
           {t('common.cancel')}
         </Button>
       </ModalFooter>
     </Modal>
+  )
+}
+
+interface SubmitButtonProps {
+  readonly form: string
+  readonly name: string
+  readonly isPending: boolean
+  readonly isDisabled: boolean
+}
+
+/** Stands in the foot of the dialogue, outside its form. */
+function SubmitButton({ form, name, isPending, isDisabled }: SubmitButtonProps): ReactElement {
+  return (
+    <Button type="submit" form={form} isLoading={isPending} isDisabled={isPending || isDisabled}>
+      {name}
+    </Button>
   )
 }

@@ -1,16 +1,24 @@
-import { useVirtualizer } from '@tanstack/react-virtual'
+import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual'
 import {
   type CSSProperties,
   type MouseEvent,
   type ReactElement,
   type ReactNode,
+  type RefObject,
   useRef,
 } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Arranged } from './arrange.js'
 import type { Column } from './column.js'
 import './data-table.css'
-import { ACTIONS, CHECKBOX, fittingColumns, leastRow, trackOf } from './fitting-columns.js'
+import {
+  ACTIONS,
+  CHECKBOX,
+  fittingColumns,
+  leastRow,
+  type Measure,
+  trackOf,
+} from './fitting-columns.js'
 import { useRoom } from './table-room.js'
 import { ChoiceBox, GroupRow, HeadRow, Row, type Sorting } from './table-rows.js'
 
@@ -33,23 +41,16 @@ type GridProps<T> = TableProps<T> & Sorting & { readonly lines: ReadonlyArray<Ar
 
 /** Of the lines of a table, those that are seen, in the columns that have room. */
 export function TableGrid<T>(props: GridProps<T>): ReactElement {
-  const { label, lines, order, sortBy, onSelect, actions } = props
+  const { label, lines, onSelect, actions } = props
   const scroll = useRef<HTMLDivElement>(null)
-  const virtual = useVirtualizer({
-    count: lines.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => ROW_HEIGHT,
-    overscan: OVERSCAN,
-  })
+  const virtual = useSeenLines(lines, scroll)
   const { room, measure } = useRoom(scroll)
   const ends = [...(onSelect ? [CHECKBOX] : []), ...(actions ? [ACTIONS] : [])]
   const columns = fittingColumns(props.columns, ends, room, measure)
-  const tracks = [
-    ...(onSelect ? [`${CHECKBOX}rem`] : []),
-    ...columns.map((column) => trackOf(column, measure)),
-    ...(actions ? [`${ACTIONS}rem`] : []),
-  ].join(' ')
-  const least = `${leastRow(columns, ends, measure)}rem`
+  const widths = {
+    '--berth-tracks': tracksOf(columns, props, measure),
+    '--berth-least': `${leastRow(columns, ends, measure)}rem`,
+  }
   return (
     <div
       className="berth-table"
@@ -58,18 +59,10 @@ export function TableGrid<T>(props: GridProps<T>): ReactElement {
       aria-rowcount={lines.length + 1}
       ref={scroll}
       tabIndex={0}
-      style={{ '--berth-tracks': tracks, '--berth-least': least } as CSSProperties}
+      style={widths as CSSProperties}
       onMouseOver={sayWhole}
     >
-      <div role="rowgroup" className="berth-table-head">
-        <HeadRow columns={columns} order={order} sortBy={sortBy} hasActions={actions !== undefined}>
-          {onSelect && (
-            <div role="columnheader">
-              <AllBox {...props} onSelect={onSelect} />
-            </div>
-          )}
-        </HeadRow>
-      </div>
+      <Head {...props} columns={columns} />
       <div
         role="rowgroup"
         className="berth-table-body"
@@ -85,6 +78,46 @@ export function TableGrid<T>(props: GridProps<T>): ReactElement {
           />
         ))}
       </div>
+    </div>
+  )
+}
+
+function useSeenLines(
+  lines: readonly unknown[],
+  scroll: RefObject<HTMLDivElement>,
+): Virtualizer<HTMLDivElement, Element> {
+  return useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => scroll.current,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: OVERSCAN,
+  })
+}
+
+/** The CSS grid tracks of all columns, with those of the checkboxes and menus. */
+function tracksOf<T>(
+  columns: ReadonlyArray<Column<T>>,
+  { onSelect, actions }: GridProps<T>,
+  measure: Measure,
+): string {
+  return [
+    ...(onSelect ? [`${CHECKBOX}rem`] : []),
+    ...columns.map((column) => trackOf(column, measure)),
+    ...(actions ? [`${ACTIONS}rem`] : []),
+  ].join(' ')
+}
+
+function Head<T>(props: GridProps<T>): ReactElement {
+  const { columns, order, sortBy, onSelect, actions } = props
+  return (
+    <div role="rowgroup" className="berth-table-head">
+      <HeadRow columns={columns} order={order} sortBy={sortBy} hasActions={actions !== undefined}>
+        {onSelect && (
+          <div role="columnheader">
+            <AllBox {...props} onSelect={onSelect} />
+          </div>
+        )}
+      </HeadRow>
     </div>
   )
 }
