@@ -16,6 +16,7 @@ import { EventDialogue } from './event-dialogue.js'
 import { instantOf } from './local-days.js'
 
 const FILTERS = ['actor', 'action', 'object', 'since', 'until'] as const
+type FilterName = (typeof FILTERS)[number]
 const MOST = 1_000
 
 /** What was done, by whom and from where; searched by the broker, so that nothing old is out of reach. */
@@ -51,7 +52,7 @@ export function Audit(): ReactElement {
 }
 
 /** Days are those of the reader's own time, as the times in the table are; the last one is whole. */
-function toApi(name: (typeof FILTERS)[number], text: string): string {
+function toApi(name: FilterName, text: string): string {
   return name === 'since'
     ? instantOf(text, 'begin')
     : name === 'until'
@@ -66,7 +67,7 @@ function Filters(): ReactElement {
   const [values, setValues] = useState(
     () =>
       Object.fromEntries(FILTERS.map((name) => [name, params.get(name) ?? ''])) as Record<
-        (typeof FILTERS)[number],
+        FilterName,
         string
       >,
   )
@@ -87,26 +88,46 @@ function Filters(): ReactElement {
       }}
     >
       {FILTERS.map((name) => (
-        <label key={name}>
-          {t(`audit.${name}`)}
-          <TextInput
-            value={values[name]}
-            placeholder={
-              name === 'since' || name === 'until'
-                ? t('audit.dayPlaceholder')
-                : t(`audit.${name}Placeholder`)
-            }
-            onChange={(_event, value) => {
-              setValues({ ...values, [name]: value })
-            }}
-            aria-label={t(`audit.${name}`)}
-          />
-        </label>
+        <FilterField
+          key={name}
+          name={name}
+          value={values[name]}
+          onChange={(value) => {
+            setValues({ ...values, [name]: value })
+          }}
+        />
       ))}
       <Button type="submit" variant="secondary">
         {t('audit.look')}
       </Button>
     </form>
+  )
+}
+
+interface FilterFieldProps {
+  readonly name: FilterName
+  readonly value: string
+  readonly onChange: (value: string) => void
+}
+
+function FilterField({ name, value, onChange }: FilterFieldProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <label>
+      {t(`audit.${name}`)}
+      <TextInput
+        value={value}
+        placeholder={
+          name === 'since' || name === 'until'
+            ? t('audit.dayPlaceholder')
+            : t(`audit.${name}Placeholder`)
+        }
+        onChange={(_event, text) => {
+          onChange(text)
+        }}
+        aria-label={t(`audit.${name}`)}
+      />
+    </label>
   )
 }
 

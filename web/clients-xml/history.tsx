@@ -81,13 +81,8 @@ export function ClientsXmlHistoryPage(): ReactElement {
 export function ClientsXmlVersionPage({ session }: { session: Session }): ReactElement {
   const { t } = useTranslation()
   const { id = '' } = useParams()
-  const navigate = useNavigate()
   const version = useGet<ClientsXmlVersionText>(path`/clients-xml/history/${id}`, [])
   const state = useGet<ClientsXmlState>('/clients-xml', ['clients-xml'])
-  const restore = (text: string): void => {
-    sessionStorage.removeItem('berth-clients-xml')
-    void navigate('/clients-xml', { state: { text } })
-  }
   return (
     <Loaded query={version}>
       {(then) => (
@@ -105,14 +100,7 @@ export function ClientsXmlVersionPage({ session }: { session: Session }): ReactE
             }
           >
             {session.role === 'admin' && (
-              <Button
-                isDisabled={state.data?.etag === then.etag}
-                onClick={() => {
-                  restore(then.text)
-                }}
-              >
-                {t('clientsXml.restore')}
-              </Button>
+              <RestoreButton text={then.text} isNow={state.data?.etag === then.etag} />
             )}
           </PageHead>
           <Loaded query={state}>{(now) => <DiffView before={now.text} after={then.text} />}</Loaded>
@@ -122,5 +110,26 @@ export function ClientsXmlVersionPage({ session }: { session: Session }): ReactE
         </>
       )}
     </Loaded>
+  )
+}
+
+interface RestoreButtonProps {
+  readonly text: string
+  /** It is in force now. */ readonly isNow: boolean
+}
+
+function RestoreButton({ text, isNow }: RestoreButtonProps): ReactElement {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  return (
+    <Button
+      isDisabled={isNow}
+      onClick={() => {
+        sessionStorage.removeItem('berth-clients-xml')
+        void navigate('/clients-xml', { state: { text } })
+      }}
+    >
+      {t('clientsXml.restore')}
+    </Button>
   )
 }

@@ -7,7 +7,7 @@ import {
   Spinner,
   Title,
 } from '@patternfly/react-core'
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, type UseQueryResult } from '@tanstack/react-query'
 import { type ReactElement, useId } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ClientsXmlCheck, DeviceEffect } from '../../broker/api/clients-xml.js'
@@ -28,15 +28,7 @@ interface SaveDialogueProps {
 export function SaveDialogue({ draft, before, saved, close }: SaveDialogueProps): ReactElement {
   const { t } = useTranslation()
   const id = useId()
-  const check = useQuery<ClientsXmlCheck, ApiError>({
-    queryKey: ['clients-xml-effects', draft.text],
-    queryFn: async () =>
-      await api('POST', '/clients-xml/check', {
-        body: { text: draft.text, devices: true },
-        background: true,
-      }),
-    gcTime: 0,
-  })
+  const check = useCheck(draft)
   const save = useAct(
     async () => await api('PUT', '/clients-xml', { body: { text: draft.text, have: draft.etag } }),
   )
@@ -74,6 +66,16 @@ export function SaveDialogue({ draft, before, saved, close }: SaveDialogueProps)
       </ModalFooter>
     </Modal>
   )
+}
+
+/** What the broker would say to it, and at which devices something would change. */
+function useCheck({ text }: Draft): UseQueryResult<ClientsXmlCheck, ApiError> {
+  return useQuery<ClientsXmlCheck, ApiError>({
+    queryKey: ['clients-xml-effects', text],
+    queryFn: async () =>
+      await api('POST', '/clients-xml/check', { body: { text, devices: true }, background: true }),
+    gcTime: 0,
+  })
 }
 
 function Effects({ effects }: { effects: ClientsXmlCheck['effects'] }): ReactElement {

@@ -1,4 +1,12 @@
-import { type ReactElement, useEffect, useRef, useState } from 'react'
+import type RFB from '@novnc/novnc'
+import {
+  type ReactElement,
+  type ReactNode,
+  type RefObject,
+  useEffect,
+  useRef,
+  useState,
+} from 'react'
 import { useTranslation } from 'react-i18next'
 import { useParams, useSearchParams } from 'react-router'
 import type { Desktop } from '../../broker/api/assignments.js'
@@ -8,7 +16,6 @@ import './console.css'
 import { leaveScreen } from './leave-screen.js'
 import { Notices } from './notices.js'
 import { PasteDialogue } from './paste-dialogue.js'
-import { PhoneKeyboard } from './phone-keyboard.js'
 import { StatePanel } from './state-panel.js'
 import { Toolbar } from './toolbar.js'
 import { TouchKeyboard } from './touch-keyboard.js'
@@ -26,18 +33,13 @@ export function ConsolePage({ session, connected }: ConsolePageProps): ReactElem
   const [params] = useSearchParams()
   const watch = params.get('watch') === '1'
   const target = useRef<HTMLDivElement>(null)
-  const { state, rfb, screen } = useScreen(name, watch, target)
+  const { state, rfb, ...ways } = useScreen(name, watch, target, connected)
   const { keys, mayPaste, viewOnly, taken } = allowedOn(state, rfb)
   const { scaling, setScaling } = useScaling(rfb)
-  const { panel, setPanel, closeTyped } = usePanel(() => keys?.focus())
+  const { panel, openPaste, toggleKeyboard, ...closing } = usePanel(() => keys?.focus())
   const watchers = useWatchers(name, watch)
   const called = t('console.screenOf', { machine: name })
-  useEffect(() => {
-    document.title = t('console.title', { machine: name })
-  }, [t, name])
-  useEffect(() => {
-    if (connected) screen.current?.hurry()
-  }, [connected, screen])
+  useTitle(t('console.title', { machine: name }))
   useFocusOnScreen(rfb, target, `${called}. ${t('console.leaveScreen')}`)
   return (
     <div className="berth-console">
@@ -48,13 +50,8 @@ export function ConsolePage({ session, connected }: ConsolePageProps): ReactElem
         scaling={scaling}
         setScaling={setScaling}
         isKeyboardShown={panel === 'keyboard'}
-        paste={() => {
-          setPanel('paste')
-        }}
-        toggleKeyboard={() => {
-          setPanel(panel === 'keyboard' ? null : 'keyboard')
-        }}
-        phoneKeyboard={<PhoneKeyboard to={keys} />}
+        paste={openPaste}
+        toggleKeyboard={toggleKeyboard}
       />
       <Notices
         machine={name}
@@ -63,49 +60,59 @@ export function ConsolePage({ session, connected }: ConsolePageProps): ReactElem
         taken={taken}
         session={session}
       />
-      <main
-        className="berth-screen"
-        aria-label={called}
-        onKeyDownCapture={(event) => {
-          if (keys) leaveScreen(event, keys)
-        }}
-      >
-        <div className="berth-canvas" ref={target} />
-        {state.is !== 'open' && (
-          <StatePanel
-            state={state}
-            machine={name}
-            session={session}
-            again={() => {
-              screen.current?.connect()
-            }}
-            take={() => {
-              screen.current?.connect(true)
-            }}
-          />
-        )}
-      </main>
-      {panel === 'keyboard' && keys && <TouchKeyboard to={keys} />}
-      {panel === 'paste' && (
-        <PasteDialogue
-          to={keys}
-          close={() => {
-            setPanel(null)
-          }}
-          typed={closeTyped}
-        />
-      )}
+      <ScreenPlace name={called} canvas={target} keys={keys}>
+        <StatePanel state={state} machine={name} session={session} {...ways} />
+      </ScreenPlace>
+      <PanelBeside panel={panel} keys={keys} {...closing} />
     </div>
+  )
+}
+
+interface ScreenPlaceProps {
+  readonly name: string
+  readonly canvas: RefObject<HTMLDivElement>
+  readonly keys: RFB | null
+  readonly children: ReactNode
+}
+
+/** `canvas`: into which the screen is drawn; `children`: what stands there while there is none. */
+function ScreenPlace({ name, canvas, keys, children }: ScreenPlaceProps): ReactElement {
+  return (
+    <main
+      className="berth-screen"
+      aria-label={name}
+      onKeyDownCapture={(event) => {
+        if (keys) leaveScreen(event, keys)
+      }}
+    >
+      <div className="berth-canvas" ref={canvas} />
+      {children}
+    </main>
   )
 }
 
 type Panel = 'paste' | 'keyboard' | null
 
-/** What is open beside the screen. `closeTyped`: it has typed its text, and the screen gets the focus. */
-function usePanel(focusScreen: () => void): {
-  panel: Panel
-  setPanel: (panel: Panel) => void
-  closeTyped: () => void
+interface PanelBesideProps extends Closing {
+  readonly panel: Panel
+  readonly keys: RFB | null
+}
+
+function PanelBeside({ panel, keys, close, closeTyped }: PanelBesideProps): ReactElement | null {
+  if (panel === 'paste') return <PasteDialogue to={keys} close={close} typed={closeTyped} />
+  return panel === 'keyboard' && keys ? <TouchKeyboard to={keys} /> : null
+}
+
+interface Closing {
+  readonly close: () => void
+  /** It has typed its text, and the screen gets the focus. */ readonly closeTyped: () => void
+}
+
+/** What is open beside the screen. */
+function usePanel(focusScreen: () => void): Closing & {
+  readonly panel: Panel
+  readonly openPaste: () => void
+  readonly toggleKeyboard: () => void
 } {
   const [panel, setPanel] = useState<Panel>(null)
   const [typed, setTyped] = useState(0)
@@ -113,11 +120,29 @@ function usePanel(focusScreen: () => void): {
   useEffect(() => {
     if (typed > 0) focusScreen()
   }, [typed])
-  const closeTyped = (): void => {
-    setPanel(null)
-    setTyped(typed + 1)
+  return {
+    panel,
+    openPaste: () => {
+      setPanel('paste')
+    },
+    toggleKeyboard: () => {
+      setPanel(panel === 'keyboard' ? null : 'keyboard')
+    },
+    close: () => {
+      setPanel(null)
+    },
+    closeTyped: () => {
+      setPanel(null)
+      setTyped(typed + 1)
+    },
   }
-  return { panel, setPanel, closeTyped }
+}
+
+/** Of the window, in the browser's tab. */
+function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = title
+  }, [title])
 }
 
 /** Who looks at the screen of the person who works on it. */

@@ -34,41 +34,18 @@ export function PasteDialogue({ to, close, typed }: PasteDialogueProps): ReactEl
   const { t } = useTranslation()
   const [layout, setLayout] = useState<LayoutName>(chosenLayout)
   const { text, setText, done, cutAt, type } = useTyping(to, layout, typed)
-  const missing = missingFrom(layout, text)
   return (
     <Modal isOpen variant="small" onClose={close} aria-label={t('console.paste')}>
       <ModalHeader title={t('console.paste')} description={t('console.pasteWhy')} />
       <ModalBody>
         {done === null ? (
-          <Form>
-            {cutAt !== null && (
-              <Alert isInline variant="warning" title={t('console.pasteCut', { count: cutAt })} />
-            )}
-            <FormGroup label={t('console.text')} fieldId="paste-text">
-              <TextArea
-                id="paste-text"
-                rows={6}
-                autoFocus
-                value={text}
-                onChange={(_event, value) => {
-                  setText(value)
-                }}
-                spellCheck={false}
-              />
-            </FormGroup>
-            <LayoutChoice layout={layout} choose={setLayout} />
-            {missing.length > 0 && (
-              <Alert
-                isInline
-                isLiveRegion
-                variant="warning"
-                title={t('console.pasteMissing', {
-                  characters: missing.slice(0, MOST_NAMED).join(' '),
-                  layout: LAYOUTS[layout],
-                })}
-              />
-            )}
-          </Form>
+          <PasteForm
+            text={text}
+            setText={setText}
+            cutAt={cutAt}
+            layout={layout}
+            setLayout={setLayout}
+          />
         ) : (
           <Progress
             value={Math.round((done / Math.max(1, [...text].length)) * 100)}
@@ -87,6 +64,47 @@ export function PasteDialogue({ to, close, typed }: PasteDialogueProps): ReactEl
         </Button>
       </ModalFooter>
     </Modal>
+  )
+}
+
+interface PasteFormProps extends Pick<Typing, 'text' | 'setText' | 'cutAt'> {
+  readonly layout: LayoutName
+  readonly setLayout: (layout: LayoutName) => void
+}
+
+function PasteForm({ text, setText, cutAt, layout, setLayout }: PasteFormProps): ReactElement {
+  const { t } = useTranslation()
+  const missing = missingFrom(layout, text)
+  return (
+    <Form>
+      {cutAt !== null && (
+        <Alert isInline variant="warning" title={t('console.pasteCut', { count: cutAt })} />
+      )}
+      <FormGroup label={t('console.text')} fieldId="paste-text">
+        <TextArea
+          id="paste-text"
+          rows={6}
+          autoFocus
+          value={text}
+          onChange={(_event, value) => {
+            setText(value)
+          }}
+          spellCheck={false}
+        />
+      </FormGroup>
+      <LayoutChoice layout={layout} choose={setLayout} />
+      {missing.length > 0 && (
+        <Alert
+          isInline
+          isLiveRegion
+          variant="warning"
+          title={t('console.pasteMissing', {
+            characters: missing.slice(0, MOST_NAMED).join(' '),
+            layout: LAYOUTS[layout],
+          })}
+        />
+      )}
+    </Form>
   )
 }
 

@@ -1,6 +1,6 @@
 import { Button } from '@patternfly/react-core'
 import { MobileAltIcon } from '@patternfly/react-icons/dist/esm/icons/mobile-alt-icon'
-import { type FormEvent, type ReactElement, useRef } from 'react'
+import { type FormEvent, type ReactElement, type RefObject, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { chosenLayout } from './chosen-layout.js'
 import { KEYS, press, type Sender } from './keys.js'
@@ -20,11 +20,34 @@ export function typedSince(
 }
 
 /** Opens the phone's own keyboard: a field that nobody sees takes what is typed, and it goes on to the guest. */
-export function PhoneKeyboard({ to }: { to: Sender | null }): ReactElement | null {
+export function PhoneKeyboard({ to }: { to: Sender }): ReactElement | null {
   const { t } = useTranslation()
   const field = useRef<HTMLTextAreaElement>(null)
+  if (!window.matchMedia('(pointer: coarse)').matches) return null
+  return (
+    <>
+      <UnseenField to={to} field={field} />
+      <Button
+        title={t('console.phoneKeyboard')}
+        variant="plain"
+        aria-label={t('console.openPhoneKeyboard')}
+        icon={<MobileAltIcon />}
+        onClick={() => {
+          field.current?.focus()
+        }}
+      />
+    </>
+  )
+}
+
+interface UnseenFieldProps {
+  readonly to: Sender
+  readonly field: RefObject<HTMLTextAreaElement>
+}
+
+function UnseenField({ to, field }: UnseenFieldProps): ReactElement {
+  const { t } = useTranslation()
   const before = useRef(FILLING)
-  if (!to || !window.matchMedia('(pointer: coarse)').matches) return null
   const refill = (): void => {
     if (!field.current) return
     field.current.value = before.current = FILLING
@@ -42,30 +65,19 @@ export function PhoneKeyboard({ to }: { to: Sender | null }): ReactElement | nul
       refill()
   }
   return (
-    <>
-      <textarea
-        ref={field}
-        className="berth-unseen"
-        aria-label={t('console.phoneKeyboard')}
-        tabIndex={-1}
-        autoCapitalize="none"
-        autoComplete="off"
-        autoCorrect="off"
-        spellCheck={false}
-        defaultValue={FILLING}
-        onInput={input}
-        onFocus={refill}
-        onBlur={refill}
-      />
-      <Button
-        title={t('console.phoneKeyboard')}
-        variant="plain"
-        aria-label={t('console.openPhoneKeyboard')}
-        icon={<MobileAltIcon />}
-        onClick={() => {
-          field.current?.focus()
-        }}
-      />
-    </>
+    <textarea
+      ref={field}
+      className="berth-unseen"
+      aria-label={t('console.phoneKeyboard')}
+      tabIndex={-1}
+      autoCapitalize="none"
+      autoComplete="off"
+      autoCorrect="off"
+      spellCheck={false}
+      defaultValue={FILLING}
+      onInput={input}
+      onFocus={refill}
+      onBlur={refill}
+    />
   )
 }

@@ -36,19 +36,7 @@ export function StatePanel({
     case 'connecting':
       return <Panel busy title={t('console.connecting')} />
     case 'waiting':
-      return (
-        <Panel
-          busy
-          title={
-            state.end === 'network' ? t('console.ends.network') : t(`console.ends.${state.end}`)
-          }
-          says={<Wait at={state.at} />}
-        >
-          <Button variant="secondary" onClick={again}>
-            {t('console.now')}
-          </Button>
-        </Panel>
-      )
+      return <Waiting state={state} again={again} />
     case 'ended':
       return (
         <Panel title={t(`console.ends.${state.end}`)} says={<Said sentence={state.sentence} />}>
@@ -105,6 +93,23 @@ function Said({ sentence }: { sentence: string }): ReactElement {
   return <>{i18n.language === 'en' ? sentence : ''}</>
 }
 
+interface WaitingProps {
+  readonly state: Extract<ScreenState, { is: 'waiting' }>
+  readonly again: () => void
+}
+
+/** It is tried again after a while, or when they want. */
+function Waiting({ state: { end, at }, again }: WaitingProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Panel busy title={t(`console.ends.${end}`)} says={<Wait at={at} />}>
+      <Button variant="secondary" onClick={again}>
+        {t('console.now')}
+      </Button>
+    </Panel>
+  )
+}
+
 function Wait({ at }: { at: number }): ReactElement {
   const { t } = useTranslation()
   const now = useNow(500)
@@ -156,12 +161,27 @@ interface InUseProps {
 /** Somebody else has it. Who may, takes it over or only looks; nobody else is shown that one could. */
 function InUse({ machine, session, says, again, take }: InUseProps): ReactElement {
   const { t } = useTranslation()
-  const navigate = useNavigate()
-  const [asking, setAsking] = useState(false)
+  const mayTake = useMayTake(machine, session)
+  return (
+    <Panel title={t('console.inUse')} says={says}>
+      <>
+        {mayTake && <TakeOrWatch machine={machine} says={says} take={take} />}
+        <Button variant={mayTake ? 'link' : 'primary'} onClick={again}>
+          {t('console.openAgain')}
+        </Button>
+        <Button variant="link" component={ToDesktops}>
+          {t('desktops.title')}
+        </Button>
+      </>
+    </Panel>
+  )
+}
+
+function useMayTake(machine: string, session: Session): boolean {
   const permissions = useGet<Permissions>('/whoami/permissions', ['grants', 'desktops'], {
     enabled: session.role !== 'admin',
   })
-  const mayTake =
+  return (
     session.role === 'admin' ||
     permissions.data?.objects.some(
       ({ kind, object, verbs }) =>
@@ -169,54 +189,61 @@ function InUse({ machine, session, says, again, take }: InUseProps): ReactElemen
         object === machine &&
         verbs.some((verb) => ['takeConsole', 'admin', '*'].includes(verb)),
     ) === true
+  )
+}
+
+function TakeOrWatch({
+  machine,
+  says,
+  take,
+}: Pick<InUseProps, 'machine' | 'says' | 'take'>): ReactElement {
+  const { t } = useTranslation()
+  const [asking, setAsking] = useState(false)
+  const close = (): void => {
+    setAsking(false)
+  }
   return (
-    <Panel title={t('console.inUse')} says={says}>
-      <>
-        {mayTake && (
-          <Button
-            variant="danger"
-            onClick={() => {
-              setAsking(true)
-            }}
-          >
-            {t('desktops.take')}
-          </Button>
-        )}
-        {mayTake && (
-          <Button
-            variant="secondary"
-            onClick={() => {
-              void navigate(`${path`/machines/${machine}/console`}?watch=1`)
-            }}
-          >
-            {t('console.watch')}
-          </Button>
-        )}
-        <Button variant={mayTake ? 'link' : 'primary'} onClick={again}>
-          {t('console.openAgain')}
-        </Button>
-        <Button variant="link" component={ToDesktops}>
-          {t('desktops.title')}
-        </Button>
-        {asking && (
-          <Confirm
-            title={t('desktops.inUse', { machine })}
-            action={t('desktops.take')}
-            danger
-            pending={false}
-            error={null}
-            onConfirm={() => {
-              setAsking(false)
-              take()
-            }}
-            close={() => {
-              setAsking(false)
-            }}
-          >
-            {says} {t('console.takeWhy')}
-          </Confirm>
-        )}
-      </>
-    </Panel>
+    <>
+      <Button
+        variant="danger"
+        onClick={() => {
+          setAsking(true)
+        }}
+      >
+        {t('desktops.take')}
+      </Button>
+      <WatchButton machine={machine} />
+      {asking && (
+        <Confirm
+          title={t('desktops.inUse', { machine })}
+          action={t('desktops.take')}
+          danger
+          pending={false}
+          error={null}
+          onConfirm={() => {
+            close()
+            take()
+          }}
+          close={close}
+        >
+          {says} {t('console.takeWhy')}
+        </Confirm>
+      )}
+    </>
+  )
+}
+
+function WatchButton({ machine }: { machine: string }): ReactElement {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  return (
+    <Button
+      variant="secondary"
+      onClick={() => {
+        void navigate(`${path`/machines/${machine}/console`}?watch=1`)
+      }}
+    >
+      {t('console.watch')}
+    </Button>
   )
 }

@@ -14,9 +14,10 @@ import { KeyboardIcon } from '@patternfly/react-icons/dist/esm/icons/keyboard-ic
 import { PasteIcon } from '@patternfly/react-icons/dist/esm/icons/paste-icon'
 import { SearchPlusIcon } from '@patternfly/react-icons/dist/esm/icons/search-plus-icon'
 import type RFB from '@novnc/novnc'
-import { type ReactElement, type ReactNode, useEffect, useState } from 'react'
+import { type ReactElement, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { COMBINATIONS, functionKey, press } from './keys.js'
+import { PhoneKeyboard } from './phone-keyboard.js'
 import { chooseScaling, type Scaling, SCALINGS } from './scaling.js'
 import { ToWhereFrom, useBackName } from './to-desktops.js'
 
@@ -30,21 +31,11 @@ interface ToolbarProps {
   readonly isKeyboardShown: boolean
   readonly paste: () => void
   readonly toggleKeyboard: () => void
-  readonly phoneKeyboard: ReactNode
 }
 
 /** What can be done with a screen besides working on it, and the way back. */
-export function Toolbar({
-  machine,
-  rfb,
-  mayPaste,
-  scaling,
-  setScaling,
-  isKeyboardShown,
-  paste,
-  toggleKeyboard,
-  phoneKeyboard,
-}: ToolbarProps): ReactElement {
+export function Toolbar(props: ToolbarProps): ReactElement {
+  const { machine, rfb, scaling, setScaling } = props
   const { t } = useTranslation()
   const back = useBackName()
   return (
@@ -58,28 +49,7 @@ export function Toolbar({
       />
       <h1 className="berth-console-name">{machine}</h1>
       <div className="berth-console-tools" role="toolbar" aria-label={t('console.tools')}>
-        {rfb && <KeyMenu rfb={rfb} />}
-        {rfb && mayPaste && (
-          <Button
-            title={t('console.paste')}
-            variant="plain"
-            aria-label={t('console.paste')}
-            icon={<PasteIcon />}
-            onClick={paste}
-          />
-        )}
-        {rfb && phoneKeyboard}
-        {rfb && (
-          <Button
-            title={t('console.keyboard')}
-            variant="plain"
-            aria-label={t('console.keyboard')}
-            aria-pressed={isKeyboardShown}
-            isClicked={isKeyboardShown}
-            icon={<KeyboardIcon />}
-            onClick={toggleKeyboard}
-          />
-        )}
+        {rfb && <KeyTools {...props} rfb={rfb} />}
         <ScalingMenu
           scaling={scaling}
           choose={(one) => {
@@ -93,29 +63,56 @@ export function Toolbar({
   )
 }
 
+/** What sends keys to the machine. */
+function KeyTools({
+  rfb,
+  mayPaste,
+  isKeyboardShown,
+  paste,
+  toggleKeyboard,
+}: ToolbarProps & { rfb: RFB }): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
+      <KeyMenu rfb={rfb} />
+      {mayPaste && (
+        <Button
+          title={t('console.paste')}
+          variant="plain"
+          aria-label={t('console.paste')}
+          icon={<PasteIcon />}
+          onClick={paste}
+        />
+      )}
+      <PhoneKeyboard to={rfb} />
+      <Button
+        title={t('console.keyboard')}
+        variant="plain"
+        aria-label={t('console.keyboard')}
+        aria-pressed={isKeyboardShown}
+        isClicked={isKeyboardShown}
+        icon={<KeyboardIcon />}
+        onClick={toggleKeyboard}
+      />
+    </>
+  )
+}
+
+type Combination = (typeof COMBINATIONS)[number]
+
+const FUNCTION_KEYS: typeof COMBINATIONS = Array.from({ length: 12 }, (_, index) => ({
+  name: `F${index + 1}`,
+  keys: [functionKey(index + 1)],
+}))
+
 function KeyMenu({ rfb }: { rfb: RFB }): ReactElement {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
-  const functionKeys = Array.from({ length: 12 }, (_, index) => ({
-    name: `F${index + 1}`,
-    keys: [functionKey(index + 1)],
-  }))
-  const items = (all: typeof COMBINATIONS): ReactElement => (
-    <DropdownList>
-      {all.map(({ name, keys }) => (
-        <DropdownItem
-          key={name}
-          onClick={() => {
-            setOpen(false)
-            press(rfb, keys)
-            rfb.focus()
-          }}
-        >
-          {name}
-        </DropdownItem>
-      ))}
-    </DropdownList>
-  )
+  const send = (keys: Combination['keys']): void => {
+    setOpen(false)
+    press(rfb, keys)
+    rfb.focus()
+  }
   return (
     <Dropdown
       isOpen={open}
@@ -135,14 +132,38 @@ function KeyMenu({ rfb }: { rfb: RFB }): ReactElement {
         </MenuToggle>
       )}
     >
-      {items(COMBINATIONS)}
+      <KeyList combinations={COMBINATIONS} send={send} />
       <Divider />
-      <DropdownGroup label={t('console.functionKeys')}>{items(functionKeys)}</DropdownGroup>
+      <DropdownGroup label={t('console.functionKeys')}>
+        <KeyList combinations={FUNCTION_KEYS} send={send} />
+      </DropdownGroup>
       <Divider />
       <DropdownList>
         <DropdownItem isDisabled>{t('console.leaveScreen')}</DropdownItem>
       </DropdownList>
     </Dropdown>
+  )
+}
+
+interface KeyListProps {
+  readonly combinations: readonly Combination[]
+  readonly send: (keys: Combination['keys']) => void
+}
+
+function KeyList({ combinations, send }: KeyListProps): ReactElement {
+  return (
+    <DropdownList>
+      {combinations.map(({ name, keys }) => (
+        <DropdownItem
+          key={name}
+          onClick={() => {
+            send(keys)
+          }}
+        >
+          {name}
+        </DropdownItem>
+      ))}
+    </DropdownList>
   )
 }
 

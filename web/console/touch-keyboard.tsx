@@ -14,7 +14,7 @@ const HELD = {
   super: 'Super',
 } as const
 type Held = keyof typeof HELD
-const ENDS: ReadonlyArray<readonly [string, Key]> = [
+const NAMED: ReadonlyArray<readonly [string, Key]> = [
   ['Esc', KEYS.escape],
   ['Tab', KEYS.tab],
   ['⌫', KEYS.backspace],
@@ -57,19 +57,7 @@ export function TouchKeyboard({ to }: { to: Sender }): ReactElement {
         </div>
       ))}
       <div className="berth-keys">
-        {(Object.keys(HELD) as Held[]).map((one) => (
-          <Button
-            key={one}
-            variant="control"
-            aria-pressed={held.includes(one)}
-            isClicked={held.includes(one)}
-            onClick={() => {
-              toggle(one)
-            }}
-          >
-            {HELD[one]}
-          </Button>
-        ))}
+        <HeldKeys held={held} toggle={toggle} />
         <Button
           variant="control"
           className="berth-space"
@@ -80,34 +68,79 @@ export function TouchKeyboard({ to }: { to: Sender }): ReactElement {
         >
           {' '}
         </Button>
-        {ENDS.map(([name, key]) => (
-          <Button
-            key={name}
-            variant="control"
-            aria-label={SPOKEN[name] ?? name}
-            onClick={() => {
-              send(key)
-            }}
-          >
-            {name}
-          </Button>
-        ))}
-        <select
-          aria-label={t('console.layout')}
-          value={layout}
-          onChange={({ target }) => {
-            chooseLayout(target.value as LayoutName)
-            setLayout(target.value as LayoutName)
-          }}
-        >
-          {Object.entries(LAYOUTS).map(([name, title]) => (
-            <option key={name} value={name}>
-              {title}
-            </option>
-          ))}
-        </select>
+        <NamedKeys send={send} />
+        <LayoutSelect layout={layout} choose={setLayout} />
       </div>
     </div>
+  )
+}
+
+interface HeldKeysProps {
+  readonly held: readonly Held[]
+  readonly toggle: (key: Held) => void
+}
+
+function HeldKeys({ held, toggle }: HeldKeysProps): ReactElement {
+  return (
+    <>
+      {(Object.keys(HELD) as Held[]).map((one) => (
+        <Button
+          key={one}
+          variant="control"
+          aria-pressed={held.includes(one)}
+          isClicked={held.includes(one)}
+          onClick={() => {
+            toggle(one)
+          }}
+        >
+          {HELD[one]}
+        </Button>
+      ))}
+    </>
+  )
+}
+
+function NamedKeys({ send }: { send: (key: Key) => void }): ReactElement {
+  return (
+    <>
+      {NAMED.map(([name, key]) => (
+        <Button
+          key={name}
+          variant="control"
+          aria-label={SPOKEN[name] ?? name}
+          onClick={() => {
+            send(key)
+          }}
+        >
+          {name}
+        </Button>
+      ))}
+    </>
+  )
+}
+
+interface LayoutSelectProps {
+  readonly layout: LayoutName
+  readonly choose: (layout: LayoutName) => void
+}
+
+function LayoutSelect({ layout, choose }: LayoutSelectProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <select
+      aria-label={t('console.layout')}
+      value={layout}
+      onChange={({ target }) => {
+        chooseLayout(target.value as LayoutName)
+        choose(target.value as LayoutName)
+      }}
+    >
+      {Object.entries(LAYOUTS).map(([name, title]) => (
+        <option key={name} value={name}>
+          {title}
+        </option>
+      ))}
+    </select>
   )
 }
 

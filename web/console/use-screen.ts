@@ -46,12 +46,13 @@ export function useFocusOnScreen(
   }, [rfb])
 }
 
-/** The screen, for as long as the page shows it. */
+/** The screen, for as long as the page shows it. `connected`: the broker answers. */
 export function useScreen(
   machine: string,
   watch: boolean,
   target: { readonly current: HTMLDivElement | null },
-): { state: ScreenState; rfb: RFB | null; screen: { readonly current: Screen | null } } {
+  connected: boolean,
+): { state: ScreenState; rfb: RFB | null; again: () => void; take: () => void } {
   const [now, setNow] = useState<{ state: ScreenState; rfb: RFB | null }>({
     state: { is: 'connecting' },
     rfb: null,
@@ -74,5 +75,16 @@ export function useScreen(
       opened.close()
     }
   }, [machine, watch, target])
-  return { ...now, screen }
+  useEffect(() => {
+    if (connected) screen.current?.hurry()
+  }, [connected, screen])
+  return {
+    ...now,
+    again: () => {
+      screen.current?.connect()
+    },
+    take: () => {
+      screen.current?.connect(true)
+    },
+  }
 }

@@ -7,6 +7,7 @@ import {
   type GrantPlace,
   OBJECT_KINDS,
   SUBJECT_KINDS,
+  type Verb,
   VERBS,
 } from '../../broker/api/permissions.js'
 import type { Pool } from '../../broker/api/pools.js'
@@ -62,15 +63,30 @@ export function GrantForm({ grant, close }: GrantFormProps): ReactElement {
         </p>
       )}
       {there && <Replaced there={there} draft={draft} isNew={grant === null} />}
-      <ManyField
-        label={t('grants.may')}
-        value={verbs}
+      <VerbsField
+        verbs={verbs}
         onChange={(chosen) => {
           setDraft({ ...draft, verbs: chosen })
         }}
-        choices={VERBS.map((value) => ({ value, name: t(`verbs.${value}`) }))}
       />
     </FormDialogue>
+  )
+}
+
+interface VerbsFieldProps {
+  readonly verbs: readonly Verb[]
+  readonly onChange: (verbs: readonly Verb[]) => void
+}
+
+function VerbsField({ verbs, onChange }: VerbsFieldProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <ManyField
+      label={t('grants.may')}
+      value={verbs}
+      onChange={onChange}
+      choices={VERBS.map((value) => ({ value, name: t(`verbs.${value}`) }))}
+    />
   )
 }
 
@@ -109,11 +125,19 @@ interface PlaceProps {
 }
 
 /** Whom, and on what. */
-function Place({ draft: { kind, object, subjectKind, subject }, move }: PlaceProps): ReactElement {
+function Place({ draft, move }: PlaceProps): ReactElement {
   const { t } = useTranslation()
+  const { kind, object, subjectKind, subject } = draft
   const pools = useGet<{ pools: Pool[] }>('/pools', ['pools'])
   const machines = useGet<MachineList>('/machines', ['machines'])
   const objects = kind === 'pool' ? pools.data?.pools : machines.data?.machines
+  const who = {
+    label: t('grants.subject'),
+    value: subject,
+    onChange: (text: string) => {
+      move({ subject: text })
+    },
+  }
   return (
     <>
       <ChoiceField
@@ -141,24 +165,7 @@ function Place({ draft: { kind, object, subjectKind, subject }, move }: PlacePro
         }}
         choices={SUBJECT_KINDS.map((value) => ({ value, name: t(`subjectKinds.${value}`) }))}
       />
-      {subjectKind === 'user' ? (
-        <PersonField
-          label={t('grants.subject')}
-          value={subject}
-          onChange={(text) => {
-            move({ subject: text })
-          }}
-        />
-      ) : (
-        <TextField
-          label={t('grants.subject')}
-          isRequired
-          value={subject}
-          onChange={(text) => {
-            move({ subject: text })
-          }}
-        />
-      )}
+      {subjectKind === 'user' ? <PersonField {...who} /> : <TextField {...who} isRequired />}
     </>
   )
 }

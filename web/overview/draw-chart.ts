@@ -22,6 +22,7 @@ const SECONDS = [
   1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400,
 ]
 const LEAST_SECONDS = 10
+const LEAST_COUNT = 2
 const HATCH_PX = 6
 
 /**
@@ -71,22 +72,6 @@ function optionsOf(
   history: () => History,
   { language, onPoint }: DrawOptions,
 ): Omit<UPlot.Options, 'width'> {
-  const range =
-    (least: number) =>
-    (_: UPlot, __: number | null, most: number | null): [number, number] => [
-      0,
-      Math.max(least, (most ?? 0) * 1.15),
-    ]
-  const axis: UPlot.Axis = {
-    stroke: () => colour('--pf-t--global--text--color--subtle'),
-    font: '12px system-ui, sans-serif',
-    grid: { show: false },
-    ticks: { show: false },
-  }
-  const lined: UPlot.Axis.Grid = {
-    stroke: () => colour('--pf-t--global--border--color--subtle'),
-    width: 1,
-  }
   const hasSeconds = lines.some(({ scale }) => scale === 'seconds')
   return {
     height: HEIGHT,
@@ -95,40 +80,10 @@ function optionsOf(
     cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { size: 7 } },
     scales: {
       x: { time: true, range: () => extentOf(history()) },
-      count: { range: range(2) },
-      seconds: { range: range(LEAST_SECONDS) },
+      count: { range: fromZero(LEAST_COUNT) },
+      seconds: { range: fromZero(LEAST_SECONDS) },
     },
-    axes: [
-      {
-        ...axis,
-        size: 26,
-        space: 52,
-        values: (_, splits) => splits.map((at) => axisTime(language, at * 1_000)),
-      },
-      {
-        ...axis,
-        scale: 'count',
-        grid: lined,
-        incrs: COUNTS,
-        size: 40,
-        space: 36,
-        values: (_, splits) => splits.map((value) => value.toLocaleString(language)),
-      },
-      ...(hasSeconds
-        ? [
-            {
-              ...axis,
-              scale: 'seconds',
-              side: 1 as const,
-              incrs: SECONDS,
-              size: 56,
-              space: 36,
-              values: (_: UPlot, splits: number[]) =>
-                splits.map((value) => durationText(language, value)),
-            },
-          ]
-        : []),
-    ],
+    axes: [timeAxis(language), countAxis(language), ...(hasSeconds ? [secondsAxis(language)] : [])],
     series: [{}, ...lines.map(seriesOf)],
     hooks: {
       drawClear: [
@@ -142,6 +97,52 @@ function optionsOf(
         },
       ],
     },
+  }
+}
+
+/** A little more than the highest value, and not less than `least`: few things are not drawn as many. */
+function fromZero(least: number): UPlot.Range.Function {
+  return (_, __, most) => [0, Math.max(least, (most ?? 0) * 1.15)]
+}
+
+const AXIS: UPlot.Axis = {
+  stroke: () => colour('--pf-t--global--text--color--subtle'),
+  font: '12px system-ui, sans-serif',
+  grid: { show: false },
+  ticks: { show: false },
+}
+
+function timeAxis(language: string): UPlot.Axis {
+  return {
+    ...AXIS,
+    size: 26,
+    space: 52,
+    values: (_, splits) => splits.map((at) => axisTime(language, at * 1_000)),
+  }
+}
+
+function countAxis(language: string): UPlot.Axis {
+  return {
+    ...AXIS,
+    scale: 'count',
+    grid: { stroke: () => colour('--pf-t--global--border--color--subtle'), width: 1 },
+    incrs: COUNTS,
+    size: 40,
+    space: 36,
+    values: (_, splits) => splits.map((value) => value.toLocaleString(language)),
+  }
+}
+
+/** At the right. */
+function secondsAxis(language: string): UPlot.Axis {
+  return {
+    ...AXIS,
+    scale: 'seconds',
+    side: 1,
+    incrs: SECONDS,
+    size: 56,
+    space: 36,
+    values: (_, splits) => splits.map((value) => durationText(language, value)),
   }
 }
 

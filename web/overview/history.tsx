@@ -27,35 +27,16 @@ const SPANS = ['day', 'week'] as const
 /** What the last day or week was like, as charts or as a table; both choices stand in the address. */
 export function History(): ReactElement {
   const { t } = useTranslation()
-  const [params, setParams] = useSearchParams()
-  const span = params.get('span') === 'week' ? 'week' : 'day'
-  const asTable = params.get('history') === 'table'
+  const { span, asTable, choose } = useChoice()
   const history = useGet<HistoryAnswer>(`/history?span=${span}`, ['history'])
-  const choose = (name: string, value: string | null): void => {
-    setParams(
-      (before) => {
-        const after = new URLSearchParams(before)
-        if (value === null) after.delete(name)
-        else after.set(name, value)
-        return after
-      },
-      { replace: true, preventScrollReset: true },
-    )
-  }
   const actions = (
     <>
-      <ToggleGroup isCompact aria-label={t('houseHistory.span')}>
-        {SPANS.map((one) => (
-          <ToggleGroupItem
-            key={one}
-            text={t(`houseHistory.spans.${one}`)}
-            isSelected={one === span}
-            onChange={() => {
-              choose('span', one === 'day' ? null : one)
-            }}
-          />
-        ))}
-      </ToggleGroup>
+      <SpanToggle
+        span={span}
+        choose={(one) => {
+          choose('span', one === 'day' ? null : one)
+        }}
+      />
       <Button
         variant="link"
         isInline
@@ -81,6 +62,56 @@ export function History(): ReactElement {
         <Loaded query={history}>{(data) => <Shown history={data} asTable={asTable} />}</Loaded>
       </CardBody>
     </Card>
+  )
+}
+
+type Span = (typeof SPANS)[number]
+
+/** What stands in the address. `choose`: null takes it away. */
+function useChoice(): {
+  readonly span: Span
+  readonly asTable: boolean
+  readonly choose: (name: string, value: string | null) => void
+} {
+  const [params, setParams] = useSearchParams()
+  const choose = (name: string, value: string | null): void => {
+    setParams(
+      (before) => {
+        const after = new URLSearchParams(before)
+        if (value === null) after.delete(name)
+        else after.set(name, value)
+        return after
+      },
+      { replace: true, preventScrollReset: true },
+    )
+  }
+  return {
+    span: params.get('span') === 'week' ? 'week' : 'day',
+    asTable: params.get('history') === 'table',
+    choose,
+  }
+}
+
+interface SpanToggleProps {
+  readonly span: Span
+  readonly choose: (span: Span) => void
+}
+
+function SpanToggle({ span, choose }: SpanToggleProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <ToggleGroup isCompact aria-label={t('houseHistory.span')}>
+      {SPANS.map((one) => (
+        <ToggleGroupItem
+          key={one}
+          text={t(`houseHistory.spans.${one}`)}
+          isSelected={one === span}
+          onChange={() => {
+            choose(one)
+          }}
+        />
+      ))}
+    </ToggleGroup>
   )
 }
 

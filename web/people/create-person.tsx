@@ -50,6 +50,20 @@ export function CreatePerson({ close }: { close: () => void }): ReactElement {
         })
       }}
     >
+      <PersonFields wish={wish} set={set} />
+    </FormDialogue>
+  )
+}
+
+interface PersonFieldsProps {
+  readonly wish: Wish
+  readonly set: (part: Partial<Wish>) => void
+}
+
+function PersonFields({ wish, set }: PersonFieldsProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
       <TextField
         label={t('people.name')}
         isRequired
@@ -81,6 +95,6 @@ export function CreatePerson({ close }: { close: () => void }): ReactElement {
           set({ roles })
         }}
       />
-    </FormDialogue>
+    </>
   )
 }

@@ -41,26 +41,7 @@ function Details({ user, session }: DetailsProps): ReactElement {
       </PageHead>
       <Grid hasGutter>
         <GridItem lg={4}>
-          <Card isFullHeight>
-            <CardTitle component="h2">{t('people.account')}</CardTitle>
-            <CardBody>
-              <Content component="p">
-                {t('people.source')}: {user.source}
-              </Content>
-              <Content component="p">
-                {t('people.created')}: <Instant at={user.createdAt} />
-              </Content>
-              <Content component="p">
-                {t('people.lastLogin')}: <When at={user.lastLoginAt} />
-              </Content>
-              <Content component="p">
-                {t('people.roles')}:{' '}
-                {user.roles.length === 0
-                  ? '–'
-                  : user.roles.map(({ role, source }) => `${role} (${source})`).join(', ')}
-              </Content>
-            </CardBody>
-          </Card>
+          <Account user={user} />
         </GridItem>
         <GridItem lg={8}>
           <Desktops user={user} />
@@ -73,6 +54,32 @@ function Details({ user, session }: DetailsProps): ReactElement {
         </GridItem>
       </Grid>
     </>
+  )
+}
+
+function Account({ user }: { user: User }): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Card isFullHeight>
+      <CardTitle component="h2">{t('people.account')}</CardTitle>
+      <CardBody>
+        <Content component="p">
+          {t('people.source')}: {user.source}
+        </Content>
+        <Content component="p">
+          {t('people.created')}: <Instant at={user.createdAt} />
+        </Content>
+        <Content component="p">
+          {t('people.lastLogin')}: <When at={user.lastLoginAt} />
+        </Content>
+        <Content component="p">
+          {t('people.roles')}:{' '}
+          {user.roles.length === 0
+            ? '–'
+            : user.roles.map(({ role, source }) => `${role} (${source})`).join(', ')}
+        </Content>
+      </CardBody>
+    </Card>
   )
 }
 
@@ -123,40 +130,49 @@ function Explained({ user }: { user: User }): ReactElement {
           {({ role, objects }) => (
             <>
               <p>{t(`people.houseRole.${role}`)}</p>
-              {objects.length > 0 && (
-                <Table aria-label={t('people.permissions')} variant="compact">
-                  <Thead>
-                    <Tr>
-                      <Th>{t('people.object')}</Th>
-                      <Th>{t('people.may')}</Th>
-                      <Th>{t('people.because')}</Th>
-                    </Tr>
-                  </Thead>
-                  <Tbody>
-                    {objects.map(({ kind, object, verbs, because }) => (
-                      <Tr key={`${kind} ${object}`}>
-                        <Td dataLabel={t('people.object')}>
-                          <Link to={`/${kind}s/${object}`}>
-                            {t(`kinds.${kind}`)} {object}
-                          </Link>
-                        </Td>
-                        <Td dataLabel={t('people.may')}>
-                          {verbs.map((verb) => t(`verbs.${verb}`)).join(', ')}
-                        </Td>
-                        <Td dataLabel={t('people.because')}>
-                          {because.map((sentence) => (
-                            <div key={sentence}>{sentence}</div>
-                          ))}
-                        </Td>
-                      </Tr>
-                    ))}
-                  </Tbody>
-                </Table>
-              )}
+              {objects.length > 0 && <PermissionTable objects={objects} />}
             </>
           )}
         </Loaded>
       </CardBody>
     </Card>
+  )
+}
+
+interface PermissionTableProps {
+  readonly objects: Permissions['objects']
+}
+
+function PermissionTable({ objects }: PermissionTableProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Table aria-label={t('people.permissions')} variant="compact">
+      <Thead>
+        <Tr>
+          <Th>{t('people.object')}</Th>
+          <Th>{t('people.may')}</Th>
+          <Th>{t('people.because')}</Th>
+        </Tr>
+      </Thead>
+      <Tbody>
+        {objects.map(({ kind, object, verbs, because }) => (
+          <Tr key={`${kind} ${object}`}>
+            <Td dataLabel={t('people.object')}>
+              <Link to={`/${kind}s/${object}`}>
+                {t(`kinds.${kind}`)} {object}
+              </Link>
+            </Td>
+            <Td dataLabel={t('people.may')}>
+              {verbs.map((verb) => t(`verbs.${verb}`)).join(', ')}
+            </Td>
+            <Td dataLabel={t('people.because')}>
+              {because.map((sentence) => (
+                <div key={sentence}>{sentence}</div>
+              ))}
+            </Td>
+          </Tr>
+        ))}
+      </Tbody>
+    </Table>
   )
 }

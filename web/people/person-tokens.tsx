@@ -67,41 +67,48 @@ function Rows({ tokens, revoke }: RowsProps): ReactElement {
       </Thead>
       <Tbody>
         {tokens.map((token) => (
-          <Tr key={token.id}>
-            <Td dataLabel={t('tokens.name')}>{token.name}</Td>
-            <Td dataLabel={t('people.tokenKind')}>{t(`people.tokenKinds.${token.kind}`)}</Td>
-            <Td dataLabel={t('tokens.may')}>
-              {token.scopes === null
-                ? t('people.tokenAll')
-                : token.scopes.map((scope) => scopeName(t, scope)).join(', ')}
-            </Td>
-            <Td dataLabel={t('tokens.used')}>
-              {token.lastUsedAt === null ? t('tokens.never') : <When at={token.lastUsedAt} />}
-            </Td>
-            <Td dataLabel={t('tokens.ends')}>
-              {token.expiresAt === null ? (
-                t('tokens.validFor.never')
-              ) : (
-                <When at={token.expiresAt} />
-              )}
-            </Td>
-            <Td>
-              {revoke && (
-                <Button
-                  variant="link"
-                  isDanger
-                  aria-label={t('tokens.revokeOf', { name: token.name })}
-                  onClick={() => {
-                    revoke(token)
-                  }}
-                >
-                  {t('tokens.revoke')}
-                </Button>
-              )}
-            </Td>
-          </Tr>
+          <TokenRow key={token.id} token={token} revoke={revoke} />
         ))}
       </Tbody>
     </Table>
+  )
+}
+
+interface TokenRowProps extends Pick<RowsProps, 'revoke'> {
+  readonly token: Token
+}
+
+function TokenRow({ token, revoke }: TokenRowProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Tr>
+      <Td dataLabel={t('tokens.name')}>{token.name}</Td>
+      <Td dataLabel={t('people.tokenKind')}>{t(`people.tokenKinds.${token.kind}`)}</Td>
+      <Td dataLabel={t('tokens.may')}>
+        {token.scopes === null
+          ? t('people.tokenAll')
+          : token.scopes.map((scope) => scopeName(t, scope)).join(', ')}
+      </Td>
+      <Td dataLabel={t('tokens.used')}>
+        {token.lastUsedAt === null ? t('tokens.never') : <When at={token.lastUsedAt} />}
+      </Td>
+      <Td dataLabel={t('tokens.ends')}>
+        {token.expiresAt === null ? t('tokens.validFor.never') : <When at={token.expiresAt} />}
+      </Td>
+      <Td>
+        {revoke && (
+          <Button
+            variant="link"
+            isDanger
+            aria-label={t('tokens.revokeOf', { name: token.name })}
+            onClick={() => {
+              revoke(token)
+            }}
+          >
+            {t('tokens.revoke')}
+          </Button>
+        )}
+      </Td>
+    </Tr>
   )
 }

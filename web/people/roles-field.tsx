@@ -26,10 +26,6 @@ export function RolesField({ value, onChange }: RolesFieldProps): ReactElement {
   const { t } = useTranslation()
   const id = useId()
   const [typed, setTyped] = useState('')
-  const known = useGet<{ roles: ReadonlyArray<{ readonly role: string }> }>('/roles', [
-    'people',
-    'grants',
-  ])
   const add = (text: string): void => {
     onChange([...new Set([...value, ...rolesIn(text)])])
     setTyped('')
@@ -55,36 +51,56 @@ export function RolesField({ value, onChange }: RolesFieldProps): ReactElement {
           }}
           inputProps={{ onKeyDown, list: `${id}-known`, autoComplete: 'off' }}
         >
-          {value.length > 0 && (
-            <LabelGroup aria-label={t('people.roles')} numLabels={value.length}>
-              {value.map((role) => (
-                <Label
-                  key={role}
-                  variant="outline"
-                  closeBtnAriaLabel={t('people.withoutRole', { role })}
-                  onClose={() => {
-                    onChange(value.filter((one) => one !== role))
-                  }}
-                >
-                  {role}
-                </Label>
-              ))}
-            </LabelGroup>
-          )}
+          {value.length > 0 && <ChosenRoles value={value} onChange={onChange} />}
         </TextInputGroupMain>
       </TextInputGroup>
-      <datalist id={`${id}-known`}>
-        {(known.data?.roles ?? [])
-          .filter(({ role }) => !value.includes(role))
-          .map(({ role }) => (
-            <option key={role} value={role} />
-          ))}
-      </datalist>
+      <KnownRoles id={`${id}-known`} but={value} />
       <FormHelperText>
         <HelperText>
           <HelperTextItem>{t('people.rolesHint')}</HelperTextItem>
         </HelperText>
       </FormHelperText>
     </FormGroup>
+  )
+}
+
+function ChosenRoles({ value, onChange }: RolesFieldProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <LabelGroup aria-label={t('people.roles')} numLabels={value.length}>
+      {value.map((role) => (
+        <Label
+          key={role}
+          variant="outline"
+          closeBtnAriaLabel={t('people.withoutRole', { role })}
+          onClose={() => {
+            onChange(value.filter((one) => one !== role))
+          }}
+        >
+          {role}
+        </Label>
+      ))}
+    </LabelGroup>
+  )
+}
+
+interface KnownRolesProps {
+  readonly id: string
+  /** These are chosen already. */ readonly but: readonly string[]
+}
+
+function KnownRoles({ id, but }: KnownRolesProps): ReactElement {
+  const known = useGet<{ roles: ReadonlyArray<{ readonly role: string }> }>('/roles', [
+    'people',
+    'grants',
+  ])
+  return (
+    <datalist id={id}>
+      {(known.data?.roles ?? [])
+        .filter(({ role }) => !but.includes(role))
+        .map(({ role }) => (
+          <option key={role} value={role} />
+        ))}
+    </datalist>
   )
 }

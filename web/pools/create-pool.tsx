@@ -46,16 +46,12 @@ export function CreatePool({ close }: { close: () => void }): ReactElement {
   const { t } = useTranslation()
   const go = useNavigate()
   const [wish, setWish] = useState(NOTHING)
-  const machines = useGet<MachineList>('/machines', ['machines'])
   const create = useAct(
     async () => await api<{ pool: Pool }>('POST', '/pools', { body: bodyOf(wish) }),
   )
   const set = (part: Partial<Wish>): void => {
     setWish({ ...wish, ...part })
   }
-  const golden = (machines.data?.machines ?? [])
-    .filter(({ type }) => type !== 'vdi')
-    .map(({ name, type }) => ({ value: name, name: `${name} (${t(`machineTypes.${type}`)})` }))
   return (
     <FormDialogue
       title={t('pools.create')}
@@ -83,29 +79,46 @@ export function CreatePool({ close }: { close: () => void }): ReactElement {
         }}
         hint={t('pools.nameHint')}
       />
-      <ChoiceField
-        label={t('pools.from')}
-        value={wish.from}
-        onChange={(from) => {
-          set({ from })
-        }}
-        hint={t('pools.fromHint')}
-        choices={[{ value: '', name: t('pools.fromNothing') }, ...golden]}
-      />
-      {wish.from !== '' && (
-        <>
-          <Numbers wish={wish} set={set} />
-          <Place wish={wish} set={set} />
-          <CheckField
-            label={t('pools.discardChanges')}
-            value={wish.discardChanges}
-            onChange={(discardChanges) => {
-              set({ discardChanges })
-            }}
-          />
-        </>
-      )}
+      <GoldenField wish={wish} set={set} />
+      {wish.from !== '' && <Members wish={wish} set={set} />}
     </FormDialogue>
+  )
+}
+
+/** The machine from which its machines are made. */
+function GoldenField({ wish, set }: PartProps): ReactElement {
+  const { t } = useTranslation()
+  const machines = useGet<MachineList>('/machines', ['machines'])
+  const golden = (machines.data?.machines ?? [])
+    .filter(({ type }) => type !== 'vdi')
+    .map(({ name, type }) => ({ value: name, name: `${name} (${t(`machineTypes.${type}`)})` }))
+  return (
+    <ChoiceField
+      label={t('pools.from')}
+      value={wish.from}
+      onChange={(from) => {
+        set({ from })
+      }}
+      hint={t('pools.fromHint')}
+      choices={[{ value: '', name: t('pools.fromNothing') }, ...golden]}
+    />
+  )
+}
+
+function Members({ wish, set }: PartProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
+      <Numbers wish={wish} set={set} />
+      <Place wish={wish} set={set} />
+      <CheckField
+        label={t('pools.discardChanges')}
+        value={wish.discardChanges}
+        onChange={(discardChanges) => {
+          set({ discardChanges })
+        }}
+      />
+    </>
   )
 }
 

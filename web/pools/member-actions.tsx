@@ -51,42 +51,44 @@ function OtherDeed({
   const run = (): void => {
     act.mutate(undefined, { onSuccess: close })
   }
-  const title = `${t(`pools.deeds.${deed}`)}: ${member.machine}`
+  const common = {
+    title: `${t(`pools.deeds.${deed}`)}: ${member.machine}`,
+    action: t(`pools.deeds.${deed}`),
+    pending: act.isPending,
+    error: act.error,
+    close,
+  }
   if (deed === 'maintenanceOn') {
     return (
-      <FormDialogue
-        title={title}
-        action={t(`pools.deeds.${deed}`)}
-        pending={act.isPending}
-        error={act.error}
-        close={close}
-        onSubmit={run}
-      >
+      <FormDialogue {...common} onSubmit={run}>
         <TextField label={t('pools.maintenanceReason')} value={text} onChange={setText} />
       </FormDialogue>
     )
   }
   return (
     <Confirm
-      title={title}
-      action={t(`pools.deeds.${deed}`)}
+      {...common}
       danger={deed === 'rebuild' || deed === 'release' || deed === 'remove'}
-      pending={act.isPending}
-      error={act.error}
       onConfirm={run}
-      close={close}
     >
       <p>{t(`pools.deedWhat.${deed}`, { machine: member.machine, pool: pool.name })}</p>
-      {member.holder !== null && (
-        <p>
-          <strong>
-            {member.connected
-              ? t('pools.holderConnected', { holder: member.holder })
-              : t('pools.holderHas', { holder: member.holder })}
-          </strong>
-        </p>
-      )}
+      <HolderNamed member={member} />
     </Confirm>
+  )
+}
+
+/** Who has it, and would be interrupted. */
+function HolderNamed({
+  member: { holder, connected },
+}: Pick<MemberDialogueProps, 'member'>): ReactElement | null {
+  const { t } = useTranslation()
+  if (holder === null) return null
+  return (
+    <p>
+      <strong>
+        {connected ? t('pools.holderConnected', { holder }) : t('pools.holderHas', { holder })}
+      </strong>
+    </p>
   )
 }
 

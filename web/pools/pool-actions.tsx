@@ -178,33 +178,19 @@ function Maintenance({
       body: pool.maintenance ? { on: false } : { on: true, reason },
     })
   })
-  const done = { onSuccess: close }
+  const run = (): void => {
+    act.mutate(undefined, { onSuccess: close })
+  }
+  const word = t(pool.maintenance ? 'pools.endMaintenance' : 'pools.startMaintenance')
+  const common = { title: word, action: word, pending: act.isPending, error: act.error, close }
   if (pool.maintenance)
     return (
-      <Confirm
-        title={t('pools.endMaintenance')}
-        action={t('pools.endMaintenance')}
-        pending={act.isPending}
-        error={act.error}
-        close={close}
-        onConfirm={() => {
-          act.mutate(undefined, done)
-        }}
-      >
+      <Confirm {...common} onConfirm={run}>
         {t('pools.endMaintenanceWhat')}
       </Confirm>
     )
   return (
-    <FormDialogue
-      title={t('pools.startMaintenance')}
-      action={t('pools.startMaintenance')}
-      pending={act.isPending}
-      error={act.error}
-      close={close}
-      onSubmit={() => {
-        act.mutate(undefined, done)
-      }}
-    >
+    <FormDialogue {...common} onSubmit={run}>
       <p>
         {t('pools.startMaintenanceWhat', {
           count: members.filter(({ holder }) => holder !== null).length,

@@ -1,16 +1,4 @@
-import {
-  Card,
-  CardBody,
-  CardTitle,
-  DescriptionList,
-  DescriptionListDescription,
-  DescriptionListGroup,
-  DescriptionListTerm,
-  Grid,
-  GridItem,
-  Stack,
-  StackItem,
-} from '@patternfly/react-core'
+import { Card, CardBody, CardTitle, Grid, GridItem, Stack, StackItem } from '@patternfly/react-core'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams } from 'react-router'
@@ -22,6 +10,7 @@ import { Actions } from '../parts/actions.js'
 import { type ColumnPlan, useColumns } from '../parts/column.js'
 import { DataTable } from '../parts/data-table.js'
 import { durationWords } from '../parts/durations.js'
+import { Fact, TwoColumnFacts } from '../parts/facts.js'
 import { useNamedHolders } from '../parts/holders.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
@@ -65,6 +54,39 @@ function Details({ detail, session }: { detail: PoolDetail; session: Session }):
 }
 
 function Figures({ pool }: { pool: Pool }): ReactElement {
+  return (
+    <Grid hasGutter>
+      <GridItem lg={4}>
+        <Counts counts={pool.counts} />
+      </GridItem>
+      <GridItem lg={8}>
+        <Rules pool={pool} />
+      </GridItem>
+    </Grid>
+  )
+}
+
+/** How many members are in each state. */
+function Counts({ counts }: Pick<Pool, 'counts'>): ReactElement {
+  const { t } = useTranslation()
+  const states = Object.entries(counts)
+  return (
+    <Card isCompact isFullHeight>
+      <CardTitle component="h2">{t('pools.members')}</CardTitle>
+      <CardBody>
+        {states.length === 0
+          ? t('pools.noMembers')
+          : states.map(([state, count]) => (
+              <div key={state}>
+                {t(`pools.states.${state}` as 'pools.states.free')}: <strong>{count}</strong>
+              </div>
+            ))}
+      </CardBody>
+    </Card>
+  )
+}
+
+function Rules({ pool }: { pool: Pool }): ReactElement {
   const { t, i18n } = useTranslation()
   const { policy } = pool
   const rows: ReadonlyArray<readonly [string, string | ReactElement]> = [
@@ -80,43 +102,19 @@ function Figures({ pool }: { pool: Pool }): ReactElement {
     [t('policy.protocols'), policy.protocols.map((one) => one.toUpperCase()).join(', ')],
     [t('pools.waiting'), String(pool.waiting)],
   ]
-  const counts = Object.entries(pool.counts)
   return (
-    <Grid hasGutter>
-      <GridItem lg={4}>
-        <Card isCompact isFullHeight>
-          <CardTitle component="h2">{t('pools.members')}</CardTitle>
-          <CardBody>
-            {counts.length === 0
-              ? t('pools.noMembers')
-              : counts.map(([state, count]) => (
-                  <div key={state}>
-                    {t(`pools.states.${state}` as 'pools.states.free')}: <strong>{count}</strong>
-                  </div>
-                ))}
-          </CardBody>
-        </Card>
-      </GridItem>
-      <GridItem lg={8}>
-        <Card isCompact isFullHeight>
-          <CardTitle component="h2">{t('pools.rules')}</CardTitle>
-          <CardBody>
-            <DescriptionList
-              isHorizontal
-              isCompact
-              columnModifier={{ default: '1Col', xl: '2Col' }}
-            >
-              {rows.map(([name, value]) => (
-                <DescriptionListGroup key={name}>
-                  <DescriptionListTerm>{name}</DescriptionListTerm>
-                  <DescriptionListDescription>{value}</DescriptionListDescription>
-                </DescriptionListGroup>
-              ))}
-            </DescriptionList>
-          </CardBody>
-        </Card>
-      </GridItem>
-    </Grid>
+    <Card isCompact isFullHeight>
+      <CardTitle component="h2">{t('pools.rules')}</CardTitle>
+      <CardBody>
+        <TwoColumnFacts>
+          {rows.map(([name, value]) => (
+            <Fact key={name} name={name}>
+              {value}
+            </Fact>
+          ))}
+        </TwoColumnFacts>
+      </CardBody>
+    </Card>
   )
 }
 

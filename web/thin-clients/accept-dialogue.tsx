@@ -44,16 +44,7 @@ export function AcceptDialogue({ device, close }: AcceptDialogueProps): ReactEle
       {askers.length === 0 ? (
         <p>{t('thinClients.noAskers')}</p>
       ) : (
-        <ChoiceField
-          label={t('thinClients.askers', { count: askers.length })}
-          value={code}
-          onChange={setCode}
-          choices={[
-            ...(askers.length > 1 ? [{ value: '', name: t('thinClients.chooseAsker') }] : []),
-            ...askers.map((asker) => ({ value: asker.code, name: askerLine(asker) })),
-          ]}
-          hint={t('thinClients.askersHint')}
-        />
+        <AskerField askers={askers} code={code} choose={setCode} />
       )}
       {device.accepted && askers.length > 0 && (
         <ChoiceField
@@ -64,5 +55,27 @@ export function AcceptDialogue({ device, close }: AcceptDialogueProps): ReactEle
         />
       )}
     </FormDialogue>
+  )
+}
+
+interface AskerFieldProps {
+  readonly askers: ThinClient['askers']
+  readonly code: string
+  readonly choose: (code: string) => void
+}
+
+function AskerField({ askers, code, choose }: AskerFieldProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <ChoiceField
+      label={t('thinClients.askers', { count: askers.length })}
+      value={code}
+      onChange={choose}
+      choices={[
+        ...(askers.length > 1 ? [{ value: '', name: t('thinClients.chooseAsker') }] : []),
+        ...askers.map((asker) => ({ value: asker.code, name: askerLine(asker) })),
+      ]}
+      hint={t('thinClients.askersHint')}
+    />
   )
 }

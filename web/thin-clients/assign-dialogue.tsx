@@ -22,14 +22,6 @@ export function AssignDialogue({ device, close }: AssignDialogueProps): ReactEle
   const { t } = useTranslation()
   const [way, setWay] = useState<Way>(device.assignedPool === null ? 'machine' : 'pool')
   const [name, setName] = useState(device.assigned ?? device.assignedPool ?? '')
-  const machines = useGet<{ machines: Machine[] }>('/machines', ['machines'])
-  const pools = useGet<{ pools: Pool[] }>('/pools', ['pools'])
-  const names =
-    way === 'machine'
-      ? machines.data?.machines
-          .filter(({ type }) => type === 'vdi' || type === 'simple')
-          .map((one) => one.name)
-      : pools.data?.pools.map((one) => one.name)
   const assign = useAct(
     async () =>
       await api('PUT', path`/thin-clients/${device.id}/assignment`, {
@@ -58,15 +50,32 @@ export function AssignDialogue({ device, close }: AssignDialogueProps): ReactEle
         choices={WAYS.map((value) => ({ value, name: t(`thinClients.ways.${value}`) }))}
         hint={t('thinClients.assignHint')}
       />
-      {way !== 'file' && (
-        <TextField
-          label={t(`kinds.${way}`)}
-          value={name}
-          onChange={setName}
-          isRequired
-          list={names ?? []}
-        />
-      )}
+      {way !== 'file' && <NameField kind={way} name={name} onChange={setName} />}
     </FormDialogue>
+  )
+}
+
+interface NameFieldProps {
+  readonly kind: Exclude<Way, 'file'>
+  readonly name: string
+  readonly onChange: (name: string) => void
+}
+
+function NameField({ kind, name, onChange }: NameFieldProps): ReactElement {
+  const { t } = useTranslation()
+  const machines = useGet<{ machines: Machine[] }>('/machines', ['machines'])
+  const pools = useGet<{ pools: Pool[] }>('/pools', ['pools'])
+  const known =
+    kind === 'machine'
+      ? machines.data?.machines.filter(({ type }) => type === 'vdi' || type === 'simple')
+      : pools.data?.pools
+  return (
+    <TextField
+      label={t(`kinds.${kind}`)}
+      value={name}
+      onChange={onChange}
+      isRequired
+      list={(known ?? []).map((one) => one.name)}
+    />
   )
 }

@@ -4,13 +4,11 @@ import {
   CardBody,
   CardTitle,
   DescriptionList,
-  DescriptionListDescription,
-  DescriptionListGroup,
-  DescriptionListTerm,
   Grid,
   GridItem,
 } from '@patternfly/react-core'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
+import type { TFunction } from 'i18next'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate, useParams } from 'react-router'
@@ -19,6 +17,7 @@ import type { AuditEvent, Session } from '../../broker/api/users.js'
 import { path } from '../api/client.js'
 import { useGet } from '../api/queries.js'
 import { pageWays } from '../frame/page-ways.js'
+import { Fact } from '../parts/facts.js'
 import { Loaded } from '../parts/loaded.js'
 import { PageHead } from '../parts/page-head.js'
 import { Instant } from '../parts/when.js'
@@ -84,33 +83,16 @@ function Details({ device, admin }: { device: ThinClientDetail; admin: boolean }
 
 function Facts({ device }: { device: ThinClientDetail }): ReactElement {
   const { t } = useTranslation()
-  const own =
-    device.assigned !== null ? (
-      <Link to={`/machines/${device.assigned}`}>{device.assigned}</Link>
-    ) : device.assignedPool !== null ? (
-      <Link to={`/pools/${device.assignedPool}`}>
-        {t('kinds.pool')} {device.assignedPool}
-      </Link>
-    ) : (
-      t('thinClients.ways.file')
-    )
   const rows: ReadonlyArray<readonly [string, ReactElement | string]> = [
     [t('thinClients.showing'), device.showing ?? '–'],
     [t('thinClients.person'), device.person ?? '–'],
-    [t('thinClients.assigned'), own],
+    [t('thinClients.assigned'), <Own device={device} />],
     [
       t('thinClients.gets'),
       device.gets.length === 0 ? t('thinClients.getsNothing') : device.gets.join(' → '),
     ],
     [t('thinClients.hostname'), device.hostname === '' ? '–' : device.hostname],
-    [
-      'MAC',
-      device.macs
-        .map(({ mac, believed }) =>
-          believed || !device.accepted ? mac : `${mac} (${t('thinClients.notBelieved')})`,
-        )
-        .join(', '),
-    ],
+    ['MAC', macsOf(t, device)],
     [t('thinClients.address'), device.address],
     ...(device.askers.length === 0
       ? []
@@ -125,15 +107,34 @@ function Facts({ device }: { device: ThinClientDetail }): ReactElement {
       <CardBody>
         <DescriptionList isHorizontal isCompact>
           {rows.map(([name, value]) => (
-            <DescriptionListGroup key={name}>
-              <DescriptionListTerm>{name}</DescriptionListTerm>
-              <DescriptionListDescription>{value}</DescriptionListDescription>
-            </DescriptionListGroup>
+            <Fact key={name} name={name}>
+              {value}
+            </Fact>
           ))}
         </DescriptionList>
       </CardBody>
     </Card>
   )
+}
+
+/** The machine or the pool that is its own; else the file says what it gets. */
+function Own({ device: { assigned, assignedPool } }: { device: ThinClientDetail }): ReactElement {
+  const { t } = useTranslation()
+  if (assigned !== null) return <Link to={`/machines/${assigned}`}>{assigned}</Link>
+  if (assignedPool === null) return <>{t('thinClients.ways.file')}</>
+  return (
+    <Link to={`/pools/${assignedPool}`}>
+      {t('kinds.pool')} {assignedPool}
+    </Link>
+  )
+}
+
+function macsOf(t: TFunction, { macs, accepted }: ThinClientDetail): string {
+  return macs
+    .map(({ mac, believed }) =>
+      believed || !accepted ? mac : `${mac} (${t('thinClients.notBelieved')})`,
+    )
+    .join(', ')
 }
 
 function Orders({ device: { orders } }: { device: ThinClientDetail }): ReactElement {

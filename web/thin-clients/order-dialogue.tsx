@@ -12,11 +12,18 @@ import { nameOf, OrderLabel } from './device-state.js'
 
 const MOST_NAMED = 12
 const MOST_AT_ONCE = 8
+/** Of a message. */
+const MOST_CHARACTERS = 500
 const SECONDS = ['20', '60', '300', '900'] as const
 /** Of one device: its order, or why it got none. */
 type Given =
   | { readonly device: ThinClient; readonly order: OrderState }
   | { readonly device: ThinClient; readonly error: ApiError }
+
+interface Message {
+  readonly text: string
+  readonly seconds: (typeof SECONDS)[number]
+}
 
 interface OrderDialogueProps {
   readonly kind: OrderKind
@@ -27,25 +34,25 @@ interface OrderDialogueProps {
 /** A message, a reconnect or a restart for these devices: says who is affected, and then what became of it at each. */
 export function OrderDialogue({ kind, devices, close }: OrderDialogueProps): ReactElement {
   const { t } = useTranslation()
-  const [text, setText] = useState('')
-  const [seconds, setSeconds] = useState<(typeof SECONDS)[number]>('60')
+  const [message, setMessage] = useState<Message>({ text: '', seconds: '60' })
   const give = useAct(
     async () =>
       await giveAll(
         devices,
         kind,
-        kind === 'message' ? { text: text.trim(), seconds: Number(seconds) } : undefined,
+        kind === 'message'
+          ? { text: message.text.trim(), seconds: Number(message.seconds) }
+          : undefined,
       ),
   )
   if (give.data) return <Outcomes given={give.data} kind={kind} close={close} />
-  const sitting = devices.filter(({ person, showing }) => person !== null || showing !== null)
   return (
     <FormDialogue
       title={t(`thinClients.${kind}Title`, { count: devices.length })}
       action={t(`thinClients.deeds.${kind}`)}
       pending={give.isPending}
       error={give.error}
-      isDisabled={kind === 'message' && text.trim() === ''}
+      isDisabled={kind === 'message' && message.text.trim() === ''}
       onSubmit={() => {
         give.mutate(undefined)
       }}
@@ -57,41 +64,67 @@ export function OrderDialogue({ kind, devices, close }: OrderDialogueProps): Rea
           ` ${t('thinClients.andMore', { count: devices.length - MOST_NAMED })}`}
       </p>
       {kind === 'message' ? (
-        <>
-          <TextField
-            label={t('thinClients.text')}
-            value={text}
-            onChange={(value) => {
-              setText(value.replace(/\s*\n\s*/g, ' ').slice(0, 500))
-            }}
-            isRequired
-            multiline
-            hint={t('thinClients.textHint', { left: 500 - text.length })}
-          />
-          <ChoiceField
-            label={t('thinClients.howLong')}
-            value={seconds}
-            onChange={setSeconds}
-            choices={SECONDS.map((value) => ({ value, name: t(`thinClients.seconds.${value}`) }))}
-          />
-        </>
+        <MessageFields message={message} onChange={setMessage} />
       ) : (
-        <p>{t(`thinClients.${kind}What`)}</p>
-      )}
-      {kind !== 'message' && sitting.length > 0 && (
-        <Alert
-          isInline
-          isPlain
-          variant="warning"
-          title={t('thinClients.sitting', {
-            list: sitting
-              .slice(0, MOST_NAMED)
-              .map((device) => `${nameOf(device)}: ${device.person ?? device.showing ?? ''}`)
-              .join(', '),
-          })}
-        />
+        <>
+          <p>{t(`thinClients.${kind}What`)}</p>
+          <WhoSits devices={devices} />
+        </>
       )}
     </FormDialogue>
+  )
+}
+
+interface MessageFieldsProps {
+  readonly message: Message
+  readonly onChange: (message: Message) => void
+}
+
+/** Its text, which is one line, and how long it is shown. */
+function MessageFields({ message, onChange }: MessageFieldsProps): ReactElement {
+  const { t } = useTranslation()
+  const { text, seconds } = message
+  return (
+    <>
+      <TextField
+        label={t('thinClients.text')}
+        value={text}
+        onChange={(typed) => {
+          onChange({ text: typed.replace(/\s*\n\s*/g, ' ').slice(0, MOST_CHARACTERS), seconds })
+        }}
+        isRequired
+        multiline
+        hint={t('thinClients.textHint', { left: MOST_CHARACTERS - text.length })}
+      />
+      <ChoiceField
+        label={t('thinClients.howLong')}
+        value={seconds}
+        onChange={(chosen) => {
+          onChange({ text, seconds: chosen })
+        }}
+        choices={SECONDS.map((value) => ({ value, name: t(`thinClients.seconds.${value}`) }))}
+      />
+    </>
+  )
+}
+
+/** Those who are interrupted by it. */
+function WhoSits({ devices }: Pick<OrderDialogueProps, 'devices'>): ReactElement | null {
+  const { t } = useTranslation()
+  const sitting = devices.filter(({ person, showing }) => person !== null || showing !== null)
+  if (sitting.length === 0) return null
+  return (
+    <Alert
+      isInline
+      isPlain
+      variant="warning"
+      title={t('thinClients.sitting', {
+        list: sitting
+          .slice(0, MOST_NAMED)
+          .map((device) => `${nameOf(device)}: ${device.person ?? device.showing ?? ''}`)
+          .join(', '),
+      })}
+    />
   )
 }
 

@@ -34,56 +34,75 @@ export function UnknownDevices({ devices, onDeed }: UnknownDevicesProps): ReactE
       component="h2"
     >
       <ul className="berth-unknown">
-        {unknown.slice(0, MOST_SHOWN).map((device) => {
-          const asks = device.askers.length > 0
-          return (
-            <li key={device.id}>
-              <span>
-                <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>{' '}
-                <span className="berth-mono">
-                  {[device.mac, ...(asks ? [] : [device.address])].join(' ')}
-                </span>
-                {asks && <Askers device={device} />}
-                <br />
-                <small>
-                  {device.accepted && asks
-                    ? t('thinClients.inPlace', { count: device.askers.length })
-                    : pageWays(t, device.sentence)}
-                </small>
-              </span>
-              {onDeed && (
-                <Flex columnGap={{ default: 'columnGapSm' }}>
-                  {(!device.accepted || asks) && (
-                    <Button
-                      size="sm"
-                      variant="secondary"
-                      aria-label={t('thinClients.acceptOf', { name: nameOf(device) })}
-                      onClick={() => {
-                        onDeed('accept', device)
-                      }}
-                    >
-                      {t('thinClients.deeds.accept')}
-                    </Button>
-                  )}
-                  <Button
-                    size="sm"
-                    variant="secondary"
-                    aria-label={t('thinClients.assignOf', { name: nameOf(device) })}
-                    onClick={() => {
-                      onDeed('assign', device)
-                    }}
-                  >
-                    {t('thinClients.deeds.assign')}
-                  </Button>
-                </Flex>
-              )}
-            </li>
-          )
-        })}
+        {unknown.slice(0, MOST_SHOWN).map((device) => (
+          <UnknownDevice key={device.id} device={device} onDeed={onDeed} />
+        ))}
       </ul>
       {unknown.length > MOST_SHOWN &&
         t('thinClients.moreUnknown', { count: unknown.length - MOST_SHOWN })}
     </Alert>
+  )
+}
+
+interface UnknownDeviceProps extends Pick<UnknownDevicesProps, 'onDeed'> {
+  readonly device: ThinClient
+}
+
+function UnknownDevice({ device, onDeed }: UnknownDeviceProps): ReactElement {
+  const { t } = useTranslation()
+  const asks = device.askers.length > 0
+  return (
+    <li>
+      <span>
+        <Link to={`/thin-clients/${device.id}`}>{nameOf(device)}</Link>{' '}
+        <span className="berth-mono">
+          {[device.mac, ...(asks ? [] : [device.address])].join(' ')}
+        </span>
+        {asks && <Askers device={device} />}
+        <br />
+        <small>
+          {device.accepted && asks
+            ? t('thinClients.inPlace', { count: device.askers.length })
+            : pageWays(t, device.sentence)}
+        </small>
+      </span>
+      {onDeed && <DeedButtons device={device} onDeed={onDeed} />}
+    </li>
+  )
+}
+
+interface DeedButtonsProps {
+  readonly device: ThinClient
+  readonly onDeed: (deed: Deed, device: ThinClient) => void
+}
+
+function DeedButtons({ device, onDeed }: DeedButtonsProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <Flex columnGap={{ default: 'columnGapSm' }}>
+      {(!device.accepted || device.askers.length > 0) && (
+        <Button
+          size="sm"
+          variant="secondary"
+          aria-label={t('thinClients.acceptOf', { name: nameOf(device) })}
+          onClick={() => {
+            onDeed('accept', device)
+          }}
+        >
+          {t('thinClients.deeds.accept')}
+        </Button>
+      )}
+      <Button
+        size="sm"
+        variant="secondary"
+        aria-label={t('thinClients.assignOf', { name: nameOf(device) })}
+        onClick={() => {
+          onDeed('assign', device)
+        }}
+      >
+        {t('thinClients.deeds.assign')}
+      </Button>
+    </Flex>
   )
 }
 

@@ -18,9 +18,11 @@ import { type PartialScope, PARTIAL_SCOPES, scopeName } from './scopes.js'
 const DAY_MS = 86_400_000
 const VALID_DAYS = ['30', '90', '365', 'longest'] as const
 type ValidDays = (typeof VALID_DAYS)[number]
+const MAYS = ['all', 'some'] as const
+
 interface Wish {
   readonly name: string
-  readonly may: 'all' | 'some'
+  readonly may: (typeof MAYS)[number]
   readonly scopes: readonly PartialScope[]
   readonly days: ValidDays
 }
@@ -56,6 +58,20 @@ export function CreateToken({ made, close }: CreateTokenProps): ReactElement {
         create.mutate(undefined)
       }}
     >
+      <WishFields wish={wish} set={set} />
+    </FormDialogue>
+  )
+}
+
+interface WishFieldsProps {
+  readonly wish: Wish
+  readonly set: (part: Partial<Wish>) => void
+}
+
+function WishFields({ wish, set }: WishFieldsProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <>
       <TextField
         label={t('tokens.name')}
         isRequired
@@ -79,23 +95,25 @@ export function CreateToken({ made, close }: CreateTokenProps): ReactElement {
         onChange={(may) => {
           set({ may })
         }}
-        choices={(['all', 'some'] as const).map((value) => ({
-          value,
-          name: t(`tokens.mays.${value}`),
-        }))}
+        choices={MAYS.map((value) => ({ value, name: t(`tokens.mays.${value}`) }))}
       />
-      {wish.may === 'some' && (
-        <ManyField
-          label={t('tokens.atMost')}
-          value={wish.scopes}
-          onChange={(scopes) => {
-            set({ scopes })
-          }}
-          hint={t('tokens.atMostHint')}
-          choices={PARTIAL_SCOPES.map((value) => ({ value, name: scopeName(t, value) }))}
-        />
-      )}
-    </FormDialogue>
+      {wish.may === 'some' && <ScopesField wish={wish} set={set} />}
+    </>
+  )
+}
+
+function ScopesField({ wish, set }: WishFieldsProps): ReactElement {
+  const { t } = useTranslation()
+  return (
+    <ManyField
+      label={t('tokens.atMost')}
+      value={wish.scopes}
+      onChange={(scopes) => {
+        set({ scopes })
+      }}
+      hint={t('tokens.atMostHint')}
+      choices={PARTIAL_SCOPES.map((value) => ({ value, name: scopeName(t, value) }))}
+    />
   )
 }
 
