@@ -21,8 +21,8 @@ interface Picture {
   /** A part of the page, by its name, that is brought into view. */ readonly part?: string
 }
 
-/** Every page of those who look after the house. */
-const HOUSE: readonly Picture[] = [
+/** Every page of administrators and observers. */
+const ADMINISTRATOR_PAGES: readonly Picture[] = [
   { name: 'overview', path: '/overview' },
   { name: 'history', path: '/overview', part: 'History' },
   { name: 'hypervisors', path: '/hypervisors' },
@@ -86,7 +86,8 @@ export async function takeScreenshots(
       await context.close()
       count += 1 + (await series(browser, person, [...PERSON, console], [look, options], folder))
     }
-    for (const look of LOOKS) count += await series(browser, administrator, HOUSE, look, folder)
+    for (const look of LOOKS)
+      count += await series(browser, administrator, ADMINISTRATOR_PAGES, look, folder)
     return count
   } finally {
     await browser.close()

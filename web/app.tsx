@@ -13,17 +13,19 @@ import { NothingHere } from './frame/nothing-here.js'
 import { FaultBoundary } from './frame/page-fault.js'
 import { Login } from './login/login.js'
 
-// The person's page comes first and alone; the house's pages and the console are loaded when they are opened.
+// The person's page comes first and alone; the administrators' pages and the console are loaded when they are opened.
 const Desktops = lazyPart(async () => (await import('./desktops/desktops.js')).Desktops)
 const ConsolePage = lazyPart(async () => (await import('./console/console-page.js')).ConsolePage)
 const ConfirmDevice = lazyPart(
   async () => (await import('./login/confirm-device.js')).ConfirmDevice,
 )
 const Tokens = lazyPart(async () => (await import('./tokens/tokens.js')).Tokens)
-const HousePages = lazyPart(async () => (await import('./house-pages.js')).HousePages)
+const AdministratorPages = lazyPart(
+  async () => (await import('./administrator-pages.js')).AdministratorPages,
+)
 
-/** Whether they look after the house, or only use it. */
-export function isOfTheHouse(session: Session): boolean {
+/** Whether they look after the installation, or only use it. */
+export function seesAdministratorPages(session: Session): boolean {
   return session.role !== 'user'
 }
 
@@ -73,7 +75,13 @@ function InFrame({ session }: { session: Session }): ReactElement {
             <Route path="/login" element={<Navigate to="/" replace />} />
             <Route
               path="*"
-              element={isOfTheHouse(session) ? <HousePages session={session} /> : <NothingHere />}
+              element={
+                seesAdministratorPages(session) ? (
+                  <AdministratorPages session={session} />
+                ) : (
+                  <NothingHere />
+                )
+              }
             />
           </Routes>
         </Suspense>

@@ -8,7 +8,7 @@ t.setTimeout(240_000)
 const MOST_BYTES = 350 * 1024
 /** What stands in the scripts of this part and in no other: a path, a class, a library's own. */
 const PARTS = {
-  house: '/hypervisors/-/new',
+  administrator: '/hypervisors/-/new',
   charts: 'uplot',
   console: 'berth-canvas',
   person: 'berth-offer',
@@ -66,7 +66,7 @@ t.test("the first load of the person's page, from the login to his cards", async
 })
 
 t.test(
-  "the console comes with the first screen, the house's pages never to a person",
+  "the console comes with the first screen, the administrators' pages never to a person",
   async (t) => {
     const { page, context } = await openWindow(browser)
     const parts = partsOf(page)
@@ -81,7 +81,7 @@ t.test(
   },
 )
 
-t.test("an administrator gets the house's pages when he opens one", async (t) => {
+t.test("an administrator gets the administrators' pages when he opens one", async (t) => {
   const { page, context } = await openWindow(browser)
   const parts = partsOf(page)
   await logInAs(page, 'admin', it.broker.adminPassword)
@@ -91,7 +91,7 @@ t.test("an administrator gets the house's pages when he opens one", async (t) =>
   await page.getByRole('heading', { name: 'Jobs', level: 1 }).waitFor()
   t.same(
     await parts(),
-    ['house', 'person'],
+    ['administrator', 'person'],
     'neither the charts nor the console, since they are not shown',
   )
   await context.close()

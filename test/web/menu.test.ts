@@ -4,10 +4,10 @@ import { obstacles } from '../support/accessibility.js'
 import { loaded, logIn, openWindow, type PageOptions, startBrowser } from '../support/browser.js'
 import { SimulatedBroker } from '../support/simulated-broker.js'
 import { until } from '../support/until.js'
-import { HOUSE_NAVIGATION } from '../../web/frame/navigation.js'
+import { ADMINISTRATOR_NAVIGATION } from '../../web/frame/navigation.js'
 
 t.setTimeout(240_000)
-const PATHS = HOUSE_NAVIGATION.flatMap(({ pages }) => pages.map(({ to }) => to))
+const PATHS = ADMINISTRATOR_NAVIGATION.flatMap(({ pages }) => pages.map(({ to }) => to))
 let broker: SimulatedBroker
 let browser: Browser
 t.before(async () => {

@@ -18,7 +18,7 @@ t.teardown(async () => {
 })
 
 t.test(
-  'the house at a glance: what goes wrong comes first, by push, and leaves when it is mended',
+  'the site at a glance: what goes wrong comes first, by push, and leaves when it is mended',
   async (t) => {
     const { page, faults } = await openWindow(browser)
     await logIn(page, `${broker.url}/overview`, 'admin', broker.adminPassword)

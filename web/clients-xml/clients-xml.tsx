@@ -13,7 +13,7 @@ import { StateLabel } from '../parts/state-label.js'
 import { type Editing, type Result, resultOf, useCheck, useEditing } from './draft.js'
 import { SaveDialogue } from './save-dialogue.js'
 
-// As large as all other pages of the house together: it comes when the text is looked at.
+// As large as all other administrators' pages together: it comes when the text is looked at.
 const TextEditor = lazyPart(async () => (await import('./text-editor.js')).TextEditor)
 
 /** The same at each time, so that the editor sees that nothing is new. */

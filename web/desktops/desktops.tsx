@@ -138,7 +138,7 @@ function None({
   return (
     <EmptyState headingLevel="h2" titleText={t('desktops.none')}>
       <EmptyStateBody>
-        {t(areOthersHidden ? 'desktops.noneWhyHouse' : 'desktops.noneWhy')}
+        {t(areOthersHidden ? 'desktops.noneWhyAdministrator' : 'desktops.noneWhy')}
       </EmptyStateBody>
     </EmptyState>
   )

@@ -21,13 +21,13 @@ import { useTranslation } from 'react-i18next'
 import { Link, useLocation } from 'react-router'
 import type { Session } from '../../broker/api/users.js'
 import iconUrl from './icon.svg'
-import { HOUSE_NAVIGATION } from './navigation.js'
+import { ADMINISTRATOR_NAVIGATION } from './navigation.js'
 import { UserMenu } from './user-menu.js'
 
 const MAIN = 'berth-main'
 
 /**
- * What stands around every page: the head, the menu of the house for those who look after it, and
+ * What stands around every page: the head, the menu of those who look after the installation, and
  * the way past both for the keyboard.
  */
 export function Frame({
@@ -38,14 +38,14 @@ export function Frame({
   children: ReactNode
 }): ReactElement {
   const { t } = useTranslation()
-  const ofTheHouse = session.role !== 'user'
+  const withMenu = session.role !== 'user'
   const { pathname } = useLocation()
   useScrollToTop(pathname)
   return (
     <Page
-      masthead={<Head session={session} withMenu={ofTheHouse} />}
-      isManagedSidebar={ofTheHouse}
-      {...(ofTheHouse ? { sidebar: <HouseMenu /> } : {})}
+      masthead={<Head session={session} withMenu={withMenu} />}
+      isManagedSidebar={withMenu}
+      {...(withMenu ? { sidebar: <AdministratorMenu /> } : {})}
       skipToContent={<SkipToContent href={`#${MAIN}`}>{t('frame.skip')}</SkipToContent>}
       mainContainerId={MAIN}
       mainTabIndex={-1}
@@ -89,7 +89,7 @@ function Head({ session, withMenu }: { session: Session; withMenu: boolean }): R
   )
 }
 
-function HouseMenu(): ReactElement {
+function AdministratorMenu(): ReactElement {
   const { t } = useTranslation()
   const { pathname } = useLocation()
   const { isMobile, isSidebarOpen, onSidebarToggle } = useContext(PageContext)
@@ -103,7 +103,7 @@ function HouseMenu(): ReactElement {
     <PageSidebar>
       <PageSidebarBody>
         <Nav aria-label={t('frame.navigation')} onSelect={chosen}>
-          {HOUSE_NAVIGATION.map(({ title, pages }) => (
+          {ADMINISTRATOR_NAVIGATION.map(({ title, pages }) => (
             <NavGroup key={title} title={t(title)}>
               {pages.map(({ to, name }) => (
                 <NavItem key={to} isActive={isActive(to)} itemId={to}>

@@ -1,5 +1,5 @@
-/** The menu of those who look after the house: texts by their key in the catalogue. */
-export const HOUSE_NAVIGATION = [
+/** The menu of administrators and observers: texts by their key in the catalogue. */
+export const ADMINISTRATOR_NAVIGATION = [
   {
     title: 'navigation.day',
     pages: [
@@ -8,7 +8,7 @@ export const HOUSE_NAVIGATION = [
     ],
   },
   {
-    title: 'navigation.house',
+    title: 'navigation.infrastructure',
     pages: [
       { to: '/hypervisors', name: 'navigation.hypervisors' },
       { to: '/machines', name: 'navigation.machines' },

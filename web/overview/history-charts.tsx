@@ -36,7 +36,7 @@ function ChartFigure({ chart, history }: { chart: Chart; history: History }): Re
     first.current = history
     drawn.current?.show(history)
   }, [history])
-  const title = t(`houseHistory.charts.${chart.key}`)
+  const title = t(`siteHistory.charts.${chart.key}`)
   const summary = summaryText(t, i18n.language, history, chart)
   return (
     <figure className="berth-chart">
@@ -63,12 +63,12 @@ function Readout({
     <ul className="berth-readout">
       <li>{timeText(i18n.language, startOf(history, index), history.span)}</li>
       {history.samples[index] === 0 ? (
-        <li className="berth-quiet">{t('houseHistory.unknown')}</li>
+        <li className="berth-quiet">{t('siteHistory.unknown')}</li>
       ) : (
         chart.lines.map(({ column, colour }) => (
           <li key={column}>
             <span className="berth-swatch" style={{ background: `var(${colour})` }} />
-            {t(`houseHistory.lines.${column}`)}{' '}
+            {t(`siteHistory.lines.${column}`)}{' '}
             <strong>{figureText(i18n.language, column, history[column][index])}</strong>
           </li>
         ))

@@ -20,16 +20,16 @@ const COLUMNS = [
 /** The same figures as the charts', and those that have no line there; the newest first. */
 export function HistoryTable({ history }: { history: History }): ReactElement {
   const { t } = useTranslation()
-  const label = t(`houseHistory.tableOf.${history.span}`)
+  const label = t(`siteHistory.tableOf.${history.span}`)
   return (
     <div className="berth-history-table" role="region" aria-label={label} tabIndex={0}>
       <table className="berth-history" aria-label={label}>
         <thead>
           <tr>
-            <th scope="col">{t('houseHistory.from')}</th>
+            <th scope="col">{t('siteHistory.from')}</th>
             {COLUMNS.map((column) => (
               <th key={column} scope="col">
-                {t(`houseHistory.columns.${column}`)}
+                {t(`siteHistory.columns.${column}`)}
               </th>
             ))}
           </tr>
@@ -77,7 +77,7 @@ function GapRow({ history, gap }: RowsProps & { gap: Gap }): ReactElement {
         {time(gap.first)} – {time(gap.last + 1)}
       </th>
       <td colSpan={COLUMNS.length} className="berth-quiet">
-        {t('houseHistory.unknown')}
+        {t('siteHistory.unknown')}
       </td>
     </tr>
   )

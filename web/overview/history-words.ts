@@ -56,7 +56,7 @@ export function summaryText(
 function sessionsText(t: TFunction, language: string, history: History): string {
   const now = newest(history)
   const [most, assigned] = [peakOf(history.sessionsMost), peakOf(history.assignedMost)]
-  return t('houseHistory.summaries.sessions', {
+  return t('siteHistory.summaries.sessions', {
     now: history.sessionsMost[now] ?? 0,
     assigned: history.assignedMost[now] ?? 0,
     most: most?.value ?? 0,
@@ -71,8 +71,8 @@ function waitsText(t: TFunction, language: string, history: History): string {
     peakOf(history.longestWaitSeconds)?.value ?? 0,
     peakOf(history.waitedMostSeconds)?.value ?? 0,
   )
-  if (longest === 0) return t('houseHistory.summaries.noWaits')
-  return t('houseHistory.summaries.waits', {
+  if (longest === 0) return t('siteHistory.summaries.noWaits')
+  return t('siteHistory.summaries.waits', {
     most: most?.value ?? 0,
     at: peakTime(language, history, most),
     longest: durationText(language, longest),
@@ -86,8 +86,8 @@ function peakTime(language: string, history: History, peak: ReturnType<typeof pe
 function startsText(t: TFunction, language: string, history: History): string {
   const count = history.starts.reduce<number>((sum, value) => sum + (value ?? 0), 0)
   const medians = history.startMedianSeconds.filter((value) => value !== null)
-  if (medians.length === 0) return t('houseHistory.summaries.startsAlone', { count })
-  return t('houseHistory.summaries.starts', {
+  if (medians.length === 0) return t('siteHistory.summaries.startsAlone', { count })
+  return t('siteHistory.summaries.starts', {
     count,
     least: durationText(language, Math.min(...medians)),
     most: durationText(language, Math.max(...medians)),

@@ -44,7 +44,7 @@ export function History(): ReactElement {
           choose('history', asTable ? null : 'table')
         }}
       >
-        {t(asTable ? 'houseHistory.asCharts' : 'houseHistory.asTable')}
+        {t(asTable ? 'siteHistory.asCharts' : 'siteHistory.asTable')}
       </Button>
     </>
   )
@@ -52,13 +52,13 @@ export function History(): ReactElement {
     <Card
       isCompact
       component="section"
-      aria-label={t('houseHistory.title')}
+      aria-label={t('siteHistory.title')}
       className="berth-overview-wide"
     >
       <CardHeader actions={{ actions, hasNoOffset: true }}>
-        <CardTitle component="h2">{t('houseHistory.title')}</CardTitle>
+        <CardTitle component="h2">{t('siteHistory.title')}</CardTitle>
       </CardHeader>
-      <CardBody className="berth-house-history">
+      <CardBody className="berth-site-history">
         <Loaded query={history}>{(data) => <Shown history={data} asTable={asTable} />}</Loaded>
       </CardBody>
     </Card>
@@ -100,11 +100,11 @@ interface SpanToggleProps {
 function SpanToggle({ span, choose }: SpanToggleProps): ReactElement {
   const { t } = useTranslation()
   return (
-    <ToggleGroup isCompact aria-label={t('houseHistory.span')}>
+    <ToggleGroup isCompact aria-label={t('siteHistory.span')}>
       {SPANS.map((one) => (
         <ToggleGroupItem
           key={one}
-          text={t(`houseHistory.spans.${one}`)}
+          text={t(`siteHistory.spans.${one}`)}
           isSelected={one === span}
           onChange={() => {
             choose(one)
@@ -121,7 +121,7 @@ function Shown({ history, asTable }: { history: HistoryAnswer; asTable: boolean 
   if (history.begins === null)
     return (
       <p className="berth-quiet">
-        {t('houseHistory.none', { at: timeText(i18n.language, now, 'day') })}
+        {t('siteHistory.none', { at: timeText(i18n.language, now, 'day') })}
       </p>
     )
   if (asTable) return <HistoryTable history={history} />

@@ -19,7 +19,7 @@ import { Attention } from './attention.js'
 import { History } from './history.js'
 import './overview.css'
 
-/** The house at a glance; what needs somebody's attention comes first. */
+/** The site at a glance; what needs somebody's attention comes first. */
 export function Overview(): ReactElement {
   const { t } = useTranslation()
   return (

@@ -129,7 +129,7 @@ function Explained({ user }: { user: User }): ReactElement {
         <Loaded query={permissions}>
           {({ role, objects }) => (
             <>
-              <p>{t(`people.houseRole.${role}`)}</p>
+              <p>{t(`people.siteRole.${role}`)}</p>
               {objects.length > 0 && <PermissionTable objects={objects} />}
             </>
           )}

@@ -28,8 +28,8 @@ import { Pools } from './pools/pools.js'
 import { DevicePage } from './thin-clients/device-page.js'
 import { ThinClients } from './thin-clients/thin-clients.js'
 
-/** The pages of those who look after the house. */
-export function HousePages({ session }: { session: Session }): ReactElement {
+/** The pages of administrators and observers. */
+export function AdministratorPages({ session }: { session: Session }): ReactElement {
   // What changes something is an administrator's.
   const forAdmin = (page: ReactElement): ReactElement =>
     session.role === 'admin' ? page : <NothingHere />

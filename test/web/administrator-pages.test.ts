@@ -167,19 +167,25 @@ t.test('the audit log is searched by the broker, exported and checked', async (t
   await close()
 })
 
-t.test('a person sees nothing of the house, and an observer nothing that changes it', async (t) => {
-  await addPerson(broker, 'watcher', { roles: ['observer'] })
-  for (const name of ['ann', 'watcher'])
-    await broker.admin.post(`/users/${name}/password`, { newPassword: 'correct horse battery' })
-  const ann = await openWindow(browser)
-  await logIn(ann.page, `${broker.url}/pools`, 'ann', 'correct horse battery')
-  await ann.page.getByText('Page not found').waitFor()
-  t.equal(await ann.page.getByRole('link', { name: 'Pools' }).count(), 0)
-  const watcher = await openWindow(browser)
-  await logIn(watcher.page, `${broker.url}/pools/lab`, 'watcher', 'correct horse battery')
-  await row(watcher.page, 'lab-1').waitFor()
-  t.equal(await watcher.page.getByRole('button', { name: /Change the policy|Actions/ }).count(), 0)
-})
+t.test(
+  'a person sees no page of the administrators, and an observer nothing that changes it',
+  async (t) => {
+    await addPerson(broker, 'watcher', { roles: ['observer'] })
+    for (const name of ['ann', 'watcher'])
+      await broker.admin.post(`/users/${name}/password`, { newPassword: 'correct horse battery' })
+    const ann = await openWindow(browser)
+    await logIn(ann.page, `${broker.url}/pools`, 'ann', 'correct horse battery')
+    await ann.page.getByText('Page not found').waitFor()
+    t.equal(await ann.page.getByRole('link', { name: 'Pools' }).count(), 0)
+    const watcher = await openWindow(browser)
+    await logIn(watcher.page, `${broker.url}/pools/lab`, 'watcher', 'correct horse battery')
+    await row(watcher.page, 'lab-1').waitFor()
+    t.equal(
+      await watcher.page.getByRole('button', { name: /Change the policy|Actions/ }).count(),
+      0,
+    )
+  },
+)
 
 t.test('a page whose broker goes away says so, and recovers by itself', async (t) => {
   const { page, close } = await atPage('/pools')
@@ -233,13 +239,13 @@ t.test(
   'a part that cannot be fetched, as after a renewal of the broker, is told with what to do; the menu stays',
   async (t) => {
     const { page, close } = await atPage('/')
-    await page.route(/\/assets\/house-pages/, async (route) => {
+    await page.route(/\/assets\/administrator-pages/, async (route) => {
       await route.abort()
     })
     await page.goto(`${broker.url}/pools`)
     await page.getByText('A part of this page is missing').waitFor()
     t.ok(await page.getByRole('link', { name: 'Hypervisors' }).isVisible())
-    await page.unroute(/\/assets\/house-pages/)
+    await page.unroute(/\/assets\/administrator-pages/)
     await page.getByRole('button', { name: 'Reload the page' }).click()
     await row(page, 'lab').waitFor()
     t.match(page.url(), /\/pools$/)
