@@ -173,7 +173,7 @@ t.test(
     await card(phone.page).getByRole('button', { name: 'Get a desktop' }).waitFor()
 
     await page.goto(`${berth.broker.url}/pools/lab`)
-    await page.getByRole('button', { name: 'More: Actions for lab', exact: true }).click()
+    await page.getByRole('button', { name: 'Actions: Actions for lab', exact: true }).click()
     await page.getByRole('menuitem', { name: 'Start maintenance' }).click()
     await page.getByRole('dialog').getByLabel('Reason').fill('New image')
     await page.getByRole('dialog').getByRole('button', { name: 'Start maintenance' }).click()

@@ -37,7 +37,7 @@ t.test('a pool: created, given to somebody, its policy changed, deleted', async 
   await dialogue(page).getByRole('button', { name: 'Create a pool' }).click()
   await page.waitForURL(/\/pools\/desks$/)
   await row(page, 'desks-1').filter({ hasText: 'free' }).waitFor({ timeout: 15_000 }) // built, and told by push
-  await page.getByRole('button', { name: /^More: Actions for desks$/ }).click()
+  await page.getByRole('button', { name: /^Actions: Actions for desks$/ }).click()
   await page.getByRole('menuitem', { name: 'Assign a desktop' }).click()
   await dialogue(page).getByLabel('Name of the person').fill('ann')
   await dialogue(page).getByRole('button', { name: 'Assign a desktop' }).click()
@@ -52,7 +52,7 @@ t.test('a pool: created, given to somebody, its policy changed, deleted', async 
   await dialogue(page).getByRole('button', { name: 'Save' }).click()
   await dialogue(page).waitFor({ state: 'detached' })
   t.match((await show(broker, 'desks')).pool.policy, { retention: 'PT4H' })
-  await page.getByRole('button', { name: /^More: Actions for desks$/ }).click()
+  await page.getByRole('button', { name: /^Actions: Actions for desks$/ }).click()
   await page.getByRole('menuitem', { name: 'Delete the pool' }).click()
   await dialogue(page).getByText('ann (desks-1)').waitFor()
   t.ok(

@@ -64,7 +64,7 @@ t.test(
     await page.getByRole('button', { name: 'Send', exact: true }).click()
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     await untilKeys(6 + 4 + 2 + 2)
-    await page.getByRole('button', { name: 'Keyboard on the screen' }).click()
+    await page.getByRole('button', { name: 'On-screen keyboard' }).click()
     await page.getByRole('button', { name: 'Shift', exact: true }).click()
     await page.getByRole('button', { name: 'Q', exact: true }).click()
     await untilKeys(14 + 4)

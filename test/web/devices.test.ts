@@ -44,7 +44,7 @@ t.test(
     await page
       .getByRole('row')
       .filter({ hasText: known.macs[0] ?? '' })
-      .getByText('maintenance', { exact: true })
+      .getByText('Maintenance', { exact: true })
       .waitFor()
     const stranger = new Desk(broker, newMac(), STRANGE_ADDRESS)
     await stranger.ask()
@@ -87,7 +87,7 @@ t.test('a message to a chosen device, by keyboard; what it says comes back by pu
   await page.getByRole('dialog').getByRole('button', { name: 'Send a message' }).click()
   const { order } = await waiting
   t.match(order, { kind: 'message', text: 'Back in <b>ten</b> minutes', seconds: 60 })
-  await page.getByRole('dialog').getByText('told', { exact: true }).waitFor()
+  await page.getByRole('dialog').getByText('Told', { exact: true }).waitFor()
   await known.done(order?.id ?? '', 'done', 'Shown over the desktop.')
   await page.getByRole('dialog').getByText('Shown over the desktop.').waitFor()
   t.same(await obstacles(page), [])
@@ -192,7 +192,7 @@ t.test(
     await page
       .getByRole('row')
       .filter({ hasText: shows.macs[0] ?? '' })
-      .getByText('connected', { exact: true })
+      .getByText('Connected', { exact: true })
       .waitFor()
     await page
       .getByRole('row')
@@ -202,7 +202,7 @@ t.test(
     await page
       .getByRole('row')
       .filter({ hasText: known.macs[0] ?? '' })
-      .getByText('away', { exact: true })
+      .getByText('Away', { exact: true })
       .waitFor()
     t.equal(await page.getByText(/waits? for you/).count(), 0)
     const nothing = new Desk(broker, newMac())

@@ -36,7 +36,7 @@ t.test(
     const { page, faults, close } = await atPage('/hypervisors/hv1')
     await page.getByRole('button', { name: 'Check', exact: true }).click()
     await page.waitForURL(/\/hypervisors\/hv1\/check\/[0-9a-f]+$/)
-    await page.getByText('Looking…').waitFor()
+    await page.getByText('Checking…').waitFor()
     t.equal(
       await lines(page).count(),
       CHECKS.length,

@@ -78,7 +78,7 @@ const MACHINES: readonly Row[] = [
   {
     path: '/machines/pc-2',
     opener: /: Actions for pc-2$/,
-    item: 'Give to a person',
+    item: 'Assign to a person',
     act: 'Assign',
     fill: async (dialogue) => {
       await dialogue.getByLabel('Name of the person').fill('nobody-known')
@@ -150,13 +150,13 @@ const PEOPLE: readonly Row[] = [
   },
   {
     path: '/pools/desks',
-    opener: /^More: Actions for desks$/,
+    opener: /^Actions: Actions for desks$/,
     item: 'Start maintenance',
     act: 'Start maintenance',
   },
   {
     path: '/pools/empty',
-    opener: /^More: Actions for empty$/,
+    opener: /^Actions: Actions for empty$/,
     item: 'Delete the pool',
     act: 'Delete the pool',
     fill: async (dialogue) => {

@@ -93,7 +93,7 @@ t.test(
       .waitFor({ state: 'detached' })
     await poolOf(broker, 'desks', 2)
     await page.goto(`${broker.url}/pools/desks`)
-    await page.getByRole('button', { name: /^More: / }).click()
+    await page.getByRole('button', { name: /^Actions: / }).click()
     await page.getByRole('menuitem', { name: 'Assign a desktop' }).click()
     await dialogue(page).getByLabel('Name of the person').fill('bobb')
     await dialogue(page).getByText('No account of this name is known yet').waitFor()

@@ -144,7 +144,7 @@ t.test('a double click is one order', async (t) => {
     orders += 1
     await route.continue()
   })
-  await page.getByRole('button', { name: /^More: Actions for lab$/ }).click()
+  await page.getByRole('button', { name: /^Actions: Actions for lab$/ }).click()
   await page.getByRole('menuitem', { name: /aintenance/ }).click()
   const button = page.getByRole('dialog').getByRole('button', { name: /aintenance/ })
   await button.dblclick()

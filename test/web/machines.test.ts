@@ -35,7 +35,7 @@ t.test(
     t.same(await obstacles(page), [])
     await table.getByRole('checkbox', { name: 'Select pc-1' }).check()
     await table.getByRole('checkbox', { name: 'Select pc-2' }).check()
-    const chosen = page.getByRole('button', { name: 'Actions for the chosen machines' })
+    const chosen = page.getByRole('button', { name: 'Actions for the selected machines' })
     await chosen.click()
     await page.getByRole('menuitem', { name: 'Start', exact: true }).click()
     await page.getByText('Start: 2 done, 0 failed, 0 open').waitFor()
@@ -59,7 +59,7 @@ t.test(
     await table.getByRole('checkbox', { name: 'Select pc-1' }).check()
     await table.getByRole('checkbox', { name: 'Select pc-2' }).check()
     await page
-      .getByRole('button', { name: 'Actions for the chosen machines' })
+      .getByRole('button', { name: 'Actions for the selected machines' })
       .filter({ hasText: '2' })
       .waitFor()
     await page
@@ -68,7 +68,7 @@ t.test(
       .first()
       .fill('pc-2')
     await page
-      .getByRole('button', { name: 'Actions for the chosen machines' })
+      .getByRole('button', { name: 'Actions for the selected machines' })
       .filter({ hasText: '1' })
       .waitFor()
     await page
@@ -132,11 +132,11 @@ t.test(
     const dialogue = page.getByRole('dialog')
     await menu.click()
     t.equal(await page.getByRole('menuitem', { name: 'Release' }).count(), 0, 'nobody has it')
-    await page.getByRole('menuitem', { name: 'Give to a person' }).click()
+    await page.getByRole('menuitem', { name: 'Assign to a person' }).click()
     await dialogue.getByLabel('Name of the person').fill('dora')
     await dialogue.getByText('No account of this name is known yet').waitFor()
     await dialogue
-      .getByText('A machine that is in no pool is given without end in any case.')
+      .getByText('A machine that is in no pool is assigned without end in any case.')
       .waitFor()
     t.same(await obstacles(page), [])
     await dialogue.getByRole('button', { name: 'Assign' }).click()
@@ -157,7 +157,7 @@ t.test(
     await page.getByRole('button', { name: 'Actions for gold' }).click()
     await page.getByRole('menuitem', { name: 'Delete' }).waitFor()
     t.equal(
-      await page.getByRole('menuitem', { name: 'Give to a person' }).count(),
+      await page.getByRole('menuitem', { name: 'Assign to a person' }).count(),
       0,
       "an initial machine is nobody's desktop",
     )
