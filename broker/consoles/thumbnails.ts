@@ -16,7 +16,7 @@ const KEPT_MS = 5_000
 const WITHIN_MS = 15_000
 const MOST_KEPT = 500
 
-/** Pictures of screens, for those who look after the house. */
+/** Pictures of screens, for those who look after the site. */
 export class Thumbnails {
   readonly #kept = new LRUCache<string, { at: number; png: Promise<Buffer> }>({ max: MOST_KEPT })
   constructor(readonly deps: ThumbnailsDeps) {}

@@ -3,7 +3,7 @@ import type { Config } from '../config.js'
 import type { SteadyClock } from '../steady-clock.js'
 import type { Store } from '../store/open.js'
 import { Retention } from './retention.js'
-import { HouseHistory } from './service.js'
+import { SiteHistory } from './service.js'
 
 export interface HistoryPartsDeps {
   readonly store: Store
@@ -13,7 +13,7 @@ export interface HistoryPartsDeps {
 }
 
 export interface HistoryParts {
-  readonly history: HouseHistory
+  readonly history: SiteHistory
   readonly retention: Retention
 }
 
@@ -22,7 +22,7 @@ export function assembleHistory({ store, config, log, clock }: HistoryPartsDeps)
   const { jobsKeptMs, eventsKeptMs } = config
   const now = Date.now
   return {
-    history: new HouseHistory({ store, log, now }),
+    history: new SiteHistory({ store, log, now }),
     retention: new Retention({ store, log, clock, jobsKeptMs, eventsKeptMs }),
   }
 }

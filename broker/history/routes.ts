@@ -1,8 +1,8 @@
 import { History, HistoryQuery } from '../api/history.js'
 import { type App, route } from '../http.js'
-import type { HouseHistory } from './service.js'
+import type { SiteHistory } from './service.js'
 
-export function historyRoutes(history: HouseHistory) {
+export function historyRoutes(history: SiteHistory) {
   return (app: App): void => {
     app.get(
       '/history',

@@ -6,7 +6,7 @@ import { factsOf } from './facts.js'
 import { gridOf, KEPT_MS, lastMinute, MINUTE_MS, summarise } from './policy.js'
 import { oldestSample, pruneSamples, putSample, samplesSince } from './store.js'
 
-export interface HouseHistoryDeps {
+export interface SiteHistoryDeps {
   readonly store: Store
   readonly log: Logger
   readonly now: () => number
@@ -16,10 +16,10 @@ export interface HouseHistoryDeps {
 const AFTER_MINUTE_MS = 50
 
 /**
- * What the house was like, minute by minute: a sample after each full minute. A minute that nobody
+ * What the site was like, minute by minute: a sample after each full minute. A minute that nobody
  * saw stays unknown.
  */
-export class HouseHistory {
+export class SiteHistory {
   #timer: NodeJS.Timeout | undefined
   #sampling: Promise<void> = Promise.resolve()
   /** Answers until the next sample: many pages ask for the same at the same moment. */
@@ -28,7 +28,7 @@ export class HouseHistory {
     { readonly from: number; readonly answer: Promise<History> }
   >()
 
-  constructor(readonly deps: HouseHistoryDeps) {}
+  constructor(readonly deps: SiteHistoryDeps) {}
 
   start(): void {
     this.#timer = setTimeout(

@@ -80,7 +80,7 @@ async function streamJob(
   reply.raw.end()
 }
 
-/** A person without a role in the house sees the jobs that they have asked for themselves. */
+/** A person without a role of the site sees the jobs that they have asked for themselves. */
 function ownOnly(by: Caller): { createdBy?: string } {
   return by.role === 'user' ? { createdBy: by.actor } : {}
 }

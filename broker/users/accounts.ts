@@ -9,10 +9,10 @@ import type { LoginLimits } from './login-limits.js'
 import { nameKey, personName } from './names.js'
 import { hashPassword } from './passwords.js'
 import { endAll, endLogins } from './sessions.js'
-import { houseRoleOf } from './verbs.js'
+import { siteRoleOf } from './verbs.js'
 
-/** The house's own roles, and what they mean; any other name is free. */
-export const HOUSE_ROLES = {
+/** The roles of the site itself, and what they mean; any other name is free. */
+export const BUILT_IN_ROLES = {
   admin: 'may everything',
   observer: 'looks at everything and changes nothing',
   user: 'everybody who is logged in has it',
@@ -180,7 +180,7 @@ export class Accounts {
     })
   }
 
-  /** Every role that is known: the house's, those that somebody has, and those that a grant names. */
+  /** Every role that is known: the built-in ones, those that somebody has, and those that a grant names. */
   async roles(): Promise<Array<{ role: string; meaning: string; users: number; grants: number }>> {
     const { store } = this.deps
     const had = await store
@@ -198,12 +198,12 @@ export class Accounts {
       .execute()
     const names = [
       ...new Set([
-        ...Object.keys(HOUSE_ROLES),
+        ...Object.keys(BUILT_IN_ROLES),
         ...had.map(({ role }) => role),
         ...granted.map(({ subject }) => subject),
       ]),
     ].sort()
-    const meanings: Readonly<Record<string, string>> = HOUSE_ROLES
+    const meanings: Readonly<Record<string, string>> = BUILT_IN_ROLES
     return names.map((role) => ({
       role,
       meaning: meanings[role] ?? '',
@@ -231,7 +231,7 @@ export class Accounts {
         name: row.name,
         displayName: row.display_name,
         source: row.source,
-        role: houseRoleOf(own.map(({ role }) => role)),
+        role: siteRoleOf(own.map(({ role }) => role)),
         disabled: row.disabled === 1,
         roles: own.map(({ role, source }) => ({ role, source })),
         hasPassword: row.password_hash !== null,

@@ -1,15 +1,15 @@
 import type { Actor } from '../audit/store.js'
 import type { Queries } from '../store/open.js'
 import type { AccountRow } from '../store/tables.js'
-import { type HouseRole, houseRole, houseRoleOf, type Person } from './verbs.js'
+import { type SiteRole, siteRole, siteRoleOf, type Person } from './verbs.js'
 
 /**
- * Who asks, as an account and by which login. `role` is the house role of this login; `token` is
+ * Who asks, as an account and by which login. `role` is the site role of this login; `token` is
  * empty in a browser. `login` names the login for what is to end with it; absent: none that could
  * end, such as the word of a proxy.
  */
 export interface Caller extends Actor, Person {
-  readonly role: HouseRole
+  readonly role: SiteRole
   readonly source: string
   readonly token: string
   readonly expiresAt: number | null
@@ -37,7 +37,7 @@ export async function callerFor(
   login: Login,
 ): Promise<Caller> {
   const roles = await rolesOf(queries, account.name)
-  const accountRole = houseRoleOf(roles)
+  const accountRole = siteRoleOf(roles)
   return {
     actor: account.name,
     key: account.name_key,
@@ -45,6 +45,6 @@ export async function callerFor(
     roles,
     accountRole,
     ...login,
-    role: houseRole({ accountRole, scopes: login.scopes }),
+    role: siteRole({ accountRole, scopes: login.scopes }),
   }
 }

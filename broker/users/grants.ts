@@ -22,7 +22,7 @@ import {
   Permissions,
   toGrantOn,
 } from './permissions.js'
-import { type Facts, houseRoleOf, type Reason, reasonsOn } from './verbs.js'
+import { type Facts, siteRoleOf, type Reason, reasonsOn } from './verbs.js'
 import { rolesOf } from './caller.js'
 
 export interface GrantsDeps {
@@ -109,7 +109,7 @@ export class Grants {
         })
       }
     }
-    return { name: account?.name ?? personName(name), role: houseRoleOf(roles), roles, objects }
+    return { name: account?.name ?? personName(name), role: siteRoleOf(roles), roles, objects }
   }
 
   async #facts({ kind, object }: { kind: ObjectKind; object: string }): Promise<Facts> {

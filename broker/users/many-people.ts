@@ -1,7 +1,7 @@
 import type { Queries } from '../store/open.js'
 import { nameKey } from './names.js'
 import { toGrantOn } from './permissions.js'
-import { type GrantOn, houseRoleOf, type Person } from './verbs.js'
+import { type GrantOn, siteRoleOf, type Person } from './verbs.js'
 
 /** Names in one question; SQLite takes 32,766. */
 const AT_ONCE = 500
@@ -42,7 +42,7 @@ async function readSome(
   const rolesOf = grouped(given, ({ account }) => account)
   for (const { name, name_key: key } of accounts) {
     const roles = (rolesOf.get(name) ?? []).map(({ role }) => role).sort()
-    people.set(key, { key, roles, accountRole: houseRoleOf(roles), scopes: null })
+    people.set(key, { key, roles, accountRole: siteRoleOf(roles), scopes: null })
   }
 }
 

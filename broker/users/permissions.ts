@@ -3,7 +3,7 @@ import { BrokerError } from '../errors.js'
 import type { Queries } from '../store/open.js'
 import type { GrantRow } from '../store/tables.js'
 import { Turn } from '../turn.js'
-import { type Facts, type GrantOn, houseRole, type Person, seesIt, verbsOn } from './verbs.js'
+import { type Facts, type GrantOn, siteRole, type Person, seesIt, verbsOn } from './verbs.js'
 
 /** What a pool or machine of this name is, or null; answered by the rooms that keep them. */
 export type ObjectFacts = (kind: ObjectKind, name: string) => Promise<Facts | null>
@@ -64,7 +64,7 @@ export class Permissions {
     all: readonly T[],
     nameOf: (item: T) => string,
   ): Promise<T[]> {
-    if (houseRole(person) !== 'user') return [...all]
+    if (siteRole(person) !== 'user') return [...all]
     const grants = await this.grantsOf(person)
     const names = new Set(
       (await this.deps.allFacts(kind))

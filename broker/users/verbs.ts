@@ -7,10 +7,10 @@ import {
 } from '../api/permissions.js'
 
 /**
- * What a role means to the house itself: admin may everything, observer reads everything, user is
+ * What a role means on the whole site: admin may everything, observer reads everything, user is
  * anybody who is logged in.
  */
-export type HouseRole = 'admin' | 'observer' | 'user'
+export type SiteRole = 'admin' | 'observer' | 'user'
 
 /**
  * `key`: the name by which grants find a person (`nameKey`). `role` and `roles` are the account's;
@@ -18,7 +18,7 @@ export type HouseRole = 'admin' | 'observer' | 'user'
  */
 export interface Person {
   readonly key: string
-  readonly accountRole: HouseRole
+  readonly accountRole: SiteRole
   readonly roles: readonly string[]
   readonly scopes: readonly Scope[] | null
 }
@@ -68,7 +68,7 @@ export function expand(verbs: Iterable<Verb>): ReadonlySet<Verb> {
   return all
 }
 
-/** The reasons of a person's account for each verb on a pool or machine; tokens and house roles are not looked at. */
+/** The reasons of a person's account for each verb on a pool or machine; tokens and site roles are not looked at. */
 export function reasonsOn(
   person: Pick<Person, 'key' | 'roles'>,
   object: ObjectOfGrants,
@@ -144,21 +144,21 @@ export function seesIt(
   object: ObjectOfGrants,
   grants: readonly GrantOn[],
 ): boolean {
-  if (houseRole(person) !== 'user' || verbsOn(person, object, grants).size > 0) return true
+  if (siteRole(person) !== 'user' || verbsOn(person, object, grants).size > 0) return true
   return person.scopes?.includes('observe') === true && reasonsOn(person, object, grants).length > 0
 }
 
-/** The house role of this login: a token's scopes take away, and never add. */
-export function houseRole({
+/** The site role of this login: a token's scopes take away, and never add. */
+export function siteRole({
   accountRole,
   scopes,
-}: Pick<Person, 'accountRole' | 'scopes'>): HouseRole {
+}: Pick<Person, 'accountRole' | 'scopes'>): SiteRole {
   const full = scopes === null || scopes.includes('admin')
   if (accountRole === 'admin' && full) return 'admin'
   return accountRole !== 'user' && (full || scopes.includes('observe')) ? 'observer' : 'user'
 }
 
-/** The house role of an account with these roles. */
-export function houseRoleOf(roles: readonly string[]): HouseRole {
+/** The site role of an account with these roles. */
+export function siteRoleOf(roles: readonly string[]): SiteRole {
   return roles.includes('admin') ? 'admin' : roles.includes('observer') ? 'observer' : 'user'
 }

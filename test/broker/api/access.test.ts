@@ -108,7 +108,7 @@ interface Somebody {
   readonly verbs: readonly Verb[]
 }
 
-/** Nobody, people with every single permission on pc-1, the house roles, and tokens with every single scope. */
+/** Nobody, people with every single permission on pc-1, the site roles, and tokens with every single scope. */
 async function everybody(broker: SimulatedBroker): Promise<Somebody[]> {
   const plain = { known: true, reads: false, all: false, verbs: [] }
   const people: Somebody[] = [

@@ -1,7 +1,7 @@
 import type { Verb } from '../../../broker/api/permissions.js'
 
 /**
- * What a route needs, said a second time and in other words than broker/access.ts: a house role,
+ * What a route needs, said a second time and in other words than broker/access.ts: a site role,
  * `sees:KIND`, or `KIND:VERB` (several, with +: any of them lets one in, and which of them counts
  * depends on the body).
  */

@@ -4,7 +4,7 @@ import t from 'tap'
 import type { ClaimAnswer } from '../../../broker/api/assignments.js'
 import type { History } from '../../../broker/api/history.js'
 import { lastMinute, MINUTE_MS, type Sample } from '../../../broker/history/policy.js'
-import { HouseHistory } from '../../../broker/history/service.js'
+import { SiteHistory } from '../../../broker/history/service.js'
 import { samplesSince } from '../../../broker/history/store.js'
 import { openStore } from '../../../broker/store/open.js'
 import { addPerson, allow } from '../../support/people.js'
@@ -27,7 +27,7 @@ async function seenSince(from: number): Promise<Sample[]> {
   const store = await openStore(await databaseIn(join(broker.directory, 'data')))
   for (let now = from; now <= Date.now() + MINUTE_MS; now += MINUTE_MS) {
     await store.deleteFrom('history_minute').where('at', '=', lastMinute(now)).execute()
-    await new HouseHistory({ store, log: pino({ level: 'silent' }), now: () => now }).sample()
+    await new SiteHistory({ store, log: pino({ level: 'silent' }), now: () => now }).sample()
   }
   const samples = await samplesSince(store, lastMinute(from))
   await store.destroy()

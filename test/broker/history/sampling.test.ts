@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { BERTH, recordEvent } from '../../../broker/audit/store.js'
 import { DAY_MS, KEPT_MS, MINUTE_MS, type Sample } from '../../../broker/history/policy.js'
-import { HouseHistory } from '../../../broker/history/service.js'
+import { SiteHistory } from '../../../broker/history/service.js'
 import {
   oldestSample,
   pruneSamples,
@@ -28,11 +28,11 @@ interface House {
   readonly store: Store
   readonly tables: string[]
   readonly clock: { now: number }
-  readonly history: HouseHistory
+  readonly history: SiteHistory
 }
 
 /** A store with a history of its own, whose clock stands at noon; `again` is the same after a restart. */
-async function house(t: Test): Promise<House & { again: () => HouseHistory }> {
+async function house(t: Test): Promise<House & { again: () => SiteHistory }> {
   const tables: string[] = []
   const store = await openStore(await emptyDatabase(), {
     onWrite: (table) => {
@@ -43,8 +43,8 @@ async function house(t: Test): Promise<House & { again: () => HouseHistory }> {
     await store.destroy()
   })
   const clock = { now: NOON }
-  const again = (): HouseHistory =>
-    new HouseHistory({ store, log: pino({ level: 'silent' }), now: () => clock.now })
+  const again = (): SiteHistory =>
+    new SiteHistory({ store, log: pino({ level: 'silent' }), now: () => clock.now })
   return { store, tables, clock, history: again(), again }
 }
 

@@ -15,7 +15,7 @@ const LARGE = [
   'job_target',
   'job_step',
   'event',
-  'house_sample',
+  'history_minute',
   'login_failure',
   'thin_client_order',
 ]

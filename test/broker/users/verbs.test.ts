@@ -2,7 +2,7 @@ import t from 'tap'
 import { type Verb, VERBS } from '../../../broker/api/permissions.js'
 import {
   type GrantOn,
-  houseRole,
+  siteRole,
   type ObjectOfGrants,
   type Person,
   seesIt,
@@ -285,7 +285,7 @@ t.test('who sees it', async (t) => {
     t.equal(seesIt({ ...ALICE, ...person }, machine(), grants), sees, what)
 })
 
-t.test('the house role of a token', async (t) => {
+t.test('the site role of a token', async (t) => {
   const cases: ReadonlyArray<readonly [Pick<Person, 'accountRole' | 'scopes'>, string]> = [
     [{ accountRole: 'admin', scopes: null }, 'admin'],
     [{ accountRole: 'admin', scopes: ['admin'] }, 'admin'],
@@ -295,5 +295,5 @@ t.test('the house role of a token', async (t) => {
     [{ accountRole: 'observer', scopes: ['start'] }, 'user'],
     [{ accountRole: 'user', scopes: ['admin', 'observe'] }, 'user'],
   ]
-  for (const [person, role] of cases) t.equal(houseRole(person), role, JSON.stringify(person))
+  for (const [person, role] of cases) t.equal(siteRole(person), role, JSON.stringify(person))
 })
