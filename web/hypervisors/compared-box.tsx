@@ -1,6 +1,6 @@
-import { Checkbox } from '@patternfly/react-core'
-import { type ReactElement, useId } from 'react'
+import type { ReactElement } from 'react'
 import { useTranslation } from 'react-i18next'
+import { CheckBox } from '../parts/fields.js'
 
 interface ComparedBoxProps {
   readonly isChecked: boolean
@@ -10,21 +10,13 @@ interface ComparedBoxProps {
 /** How the key of a host is read on the host itself, and that somebody has compared it. */
 export function ComparedBox({ isChecked, onChange }: ComparedBoxProps): ReactElement {
   const { t } = useTranslation()
-  const id = useId()
   return (
     <>
       <p>
         {t('hypervisors.compareHow')}{' '}
         <code>ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub</code>
       </p>
-      <Checkbox
-        id={id}
-        label={t('hypervisors.compared')}
-        isChecked={isChecked}
-        onChange={(_event, on) => {
-          onChange(on)
-        }}
-      />
+      <CheckBox label={t('hypervisors.compared')} value={isChecked} onChange={onChange} />
     </>
   )
 }

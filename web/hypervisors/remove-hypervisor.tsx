@@ -1,11 +1,11 @@
-import { Checkbox } from '@patternfly/react-core'
-import { type ReactElement, useId, useState } from 'react'
+import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 import { api, path } from '../api/client.js'
 import { useAct } from '../api/queries.js'
 import { Affected } from '../machines/act-dialogue.js'
 import { Confirm } from '../parts/confirm.js'
+import { CheckBox } from '../parts/fields.js'
 import type { WithMachinesProps } from './maintain-hypervisor.js'
 
 /** Takes a hypervisor out of Berth; the machines that are on it only by an extra word. */
@@ -42,30 +42,13 @@ export function RemoveHypervisor({
       {machines.length > 0 && (
         <>
           <Affected machines={machines} desktops={desktops} />
-          <ForgetBox count={machines.length} isChecked={force} onChange={setForce} />
+          <CheckBox
+            label={t('hypervisors.forget', { count: machines.length })}
+            value={force}
+            onChange={setForce}
+          />
         </>
       )}
     </Confirm>
-  )
-}
-
-interface ForgetBoxProps {
-  readonly count: number
-  readonly isChecked: boolean
-  readonly onChange: (isChecked: boolean) => void
-}
-
-function ForgetBox({ count, isChecked, onChange }: ForgetBoxProps): ReactElement {
-  const { t } = useTranslation()
-  const id = useId()
-  return (
-    <Checkbox
-      id={id}
-      label={t('hypervisors.forget', { count })}
-      isChecked={isChecked}
-      onChange={(_event, on) => {
-        onChange(on)
-      }}
-    />
   )
 }

@@ -1,5 +1,4 @@
-import { Checkbox } from '@patternfly/react-core'
-import type { UseQueryResult } from '@tanstack/react-query'
+import type { UseMutationResult, UseQueryResult } from '@tanstack/react-query'
 import { type ReactElement, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type {
@@ -11,7 +10,7 @@ import type {
 import type { Machine } from '../../broker/api/machines.js'
 import { api, type ApiError, path } from '../api/client.js'
 import { useAct, useGet } from '../api/queries.js'
-import { ChoiceField } from '../parts/fields.js'
+import { CheckBox, ChoiceField } from '../parts/fields.js'
 import { useParam } from '../parts/choice-filter.js'
 import { Confirm } from '../parts/confirm.js'
 import { Loaded } from '../parts/loaded.js'
@@ -33,12 +32,7 @@ export function PopulateDialogue({ initial, begun, close }: PopulateDialogueProp
   const [force, setForce] = useState(false)
   const [start, setStart] = useState(false)
   const preview = usePreview(initial, wanted)
-  const populate = useAct(
-    async () =>
-      await api<JobRef>('POST', path`/machines/${initial.name}/populate`, {
-        body: { ...(wanted === '' ? {} : { generation: wanted }), force, start },
-      }),
-  )
+  const populate = usePopulate(initial, wanted)
   const later = preview.data?.machines.filter(({ inUse }) => inUse !== null).length ?? 0
   const forces = force && later > 0
   return (
@@ -52,18 +46,28 @@ export function PopulateDialogue({ initial, begun, close }: PopulateDialogueProp
       error={populate.error}
       close={close}
       onConfirm={() => {
-        populate.mutate(undefined, {
-          onSuccess: ({ job }) => {
-            begun(job)
+        populate.mutate(
+          { force, start },
+          {
+            onSuccess: ({ job }) => {
+              begun(job)
+            },
           },
-        })
+        )
       }}
     >
       <MustBeOff machine={initial} />
       <ChooseGeneration initial={initial} wanted={wanted} set={setWanted} />
       <Loaded query={preview}>{(data) => <Effects preview={data} force={force} />}</Loaded>
-      {later > 0 && <ForceBox count={later} isChecked={force} onChange={setForce} />}
-      <StartBox isChecked={start} onChange={setStart} />
+      {later > 0 && (
+        <CheckBox
+          label={t('images.force', { count: later })}
+          hint={t('images.forceMeans')}
+          value={force}
+          onChange={setForce}
+        />
+      )}
+      <CheckBox label={t('images.start')} value={start} onChange={setStart} />
     </Confirm>
   )
 }
@@ -79,37 +83,20 @@ function usePreview(initial: Machine, wanted: string): UseQueryResult<PopulatePr
   ])
 }
 
-interface BoxProps {
-  readonly isChecked: boolean
-  readonly onChange: (isChecked: boolean) => void
+interface PopulateChoice {
+  readonly force: boolean
+  readonly start: boolean
 }
 
-function ForceBox({ count, isChecked, onChange }: BoxProps & { count: number }): ReactElement {
-  const { t } = useTranslation()
-  return (
-    <Checkbox
-      id="populate-force"
-      label={t('images.force', { count })}
-      description={t('images.forceMeans')}
-      isChecked={isChecked}
-      onChange={(_event, on) => {
-        onChange(on)
-      }}
-    />
-  )
-}
-
-function StartBox({ isChecked, onChange }: BoxProps): ReactElement {
-  const { t } = useTranslation()
-  return (
-    <Checkbox
-      id="populate-start"
-      label={t('images.start')}
-      isChecked={isChecked}
-      onChange={(_event, on) => {
-        onChange(on)
-      }}
-    />
+function usePopulate(
+  { name }: Machine,
+  wanted: string,
+): UseMutationResult<JobRef, ApiError, PopulateChoice> {
+  return useAct(
+    async (choice: PopulateChoice) =>
+      await api<JobRef>('POST', path`/machines/${name}/populate`, {
+        body: { ...(wanted === '' ? {} : { generation: wanted }), ...choice },
+      }),
   )
 }
 

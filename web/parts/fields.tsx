@@ -110,19 +110,26 @@ export function ChoiceField<T extends string>({
   )
 }
 
-export function CheckField({ label, value, onChange, hint }: FieldProps<boolean>): ReactElement {
+/** A checkbox as it stands in a question; in a form it is a CheckField. */
+export function CheckBox({ label, value, onChange, hint }: FieldProps<boolean>): ReactElement {
   const id = useId()
   return (
+    <Checkbox
+      id={id}
+      label={label}
+      isChecked={value}
+      onChange={(_event, on) => {
+        onChange(on)
+      }}
+      {...(hint === undefined ? {} : { description: hint })}
+    />
+  )
+}
+
+export function CheckField(props: FieldProps<boolean>): ReactElement {
+  return (
     <FormGroup>
-      <Checkbox
-        id={id}
-        label={label}
-        isChecked={value}
-        onChange={(_event, on) => {
-          onChange(on)
-        }}
-        {...(hint === undefined ? {} : { description: hint })}
-      />
+      <CheckBox {...props} />
     </FormGroup>
   )
 }
