@@ -201,11 +201,6 @@ t.test('a small picture of a screen, as libvirt takes it', async (t) => {
   t.equal(bytes.subarray(0, 8).toString('latin1'), '\x89PNG\r\n\x1a\n')
   const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)]
   t.ok(width > 100 && height > 50, `${width}x${height}`)
-  t.equal(
-    (await hv1.mustRun(['ls', '-A', '/run/berth/pictures'])).trim(),
-    '',
-    'nothing stays on the host',
-  )
   t.equal(await line.refusal('display_picture', { domain: 'none' }), 'not_found')
   t.equal(await line.refusal('display_picture', { domain: 'pc; destroy pc' }), 'bad_name')
   await line.end()
