@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import { ACCESS, type Access, accessWord, type ListAccess, type ObjectAccess } from './access.js'
 import { Allowance, type AllowanceRules } from './allowance.js'
-import { BrokerError } from './errors.js'
+import { refusal } from './errors/broker-error.js'
 import { callerOf } from './http.js'
 import type { Caller } from './users/caller.js'
 import { requireWhole } from './users/tokens.js'
@@ -17,13 +17,13 @@ export interface AccessDeps {
 const CHANGES: AllowanceRules = {
   atOnce: 300,
   aMinute: 120,
-  sentence: 'You ask for too many changes: wait a second before the next one.',
+  reason: 'changes_too_often',
 }
 /** Their windows ask again after each change that they are told of. */
 const LOOKS: AllowanceRules = {
   atOnce: 3_000,
   aMinute: 1_800,
-  sentence: 'You ask too often: wait a second.',
+  reason: 'looks_too_often',
 }
 
 /**
@@ -86,13 +86,7 @@ async function checkRequest(
   if (mayByRole(access, caller)) return
   if (isObject(access)) await checkObject(deps.permissions, access, request, caller)
   else if (isList(access)) await checkFilters(deps.permissions, request, caller)
-  else
-    throw new BrokerError(
-      'forbidden',
-      access === 'observer'
-        ? 'Only those who may read everything may do this: administrators and observers.'
-        : 'Only an administrator may do this.',
-    )
+  else throw access === 'observer' ? refusal('only_readers') : refusal('only_administrators')
 }
 
 /** Whether nothing else needs to be asked. */
@@ -118,7 +112,7 @@ async function checkObject(
     'verbByAction' in access &&
     !Object.values(access.verbByAction).some((verb) => verbs.has(verb))
   )
-    throw new BrokerError('forbidden', `You may do nothing of this kind with the ${kind} ${name}.`)
+    throw refusal('nothing_allowed', { kind, name })
 }
 
 /** An item of a list is found by its name, or by the machine that it is about. */
@@ -155,11 +149,7 @@ function checkBody(request: FastifyRequest): void {
   }
   if ('verbByAction' in access)
     requireVerb(request.verbs, access.verbByAction[action] ?? 'admin', access.on, name)
-  if (children && callerOf(request).role !== 'admin')
-    throw new BrokerError(
-      'forbidden',
-      'Only an administrator may do this with all machines that are made from one.',
-    )
+  if (children && callerOf(request).role !== 'admin') throw refusal('all_children_not_allowed')
 }
 
 async function filterList(

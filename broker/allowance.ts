@@ -1,11 +1,12 @@
-import { BrokerError } from './errors.js'
+import { refusal } from './errors/broker-error.js'
+import type { PlainReason } from './errors/reasons.js'
 
 export interface AllowanceRules {
   /** So many at once; then as many as have come back since. */
   readonly atOnce: number
   readonly aMinute: number
   /** What the one who asks too often is told. */
-  readonly sentence: string
+  readonly reason: PlainReason
 }
 
 /** More keys than these come from a flood; those that asked longest ago are forgotten. */
@@ -27,7 +28,7 @@ export class Allowance {
 
   /** Throws `too_many_requests`. */
   count(key: string): void {
-    const { atOnce, aMinute, sentence } = this.rules
+    const { atOnce, aMinute, reason } = this.rules
     const now = this.nowMs()
     const known = this.#left.get(key)
     const count = known
@@ -36,6 +37,6 @@ export class Allowance {
     this.#left.delete(key)
     if (this.#left.size >= MOST_KEYS) this.#left.delete(this.#left.keys().next().value ?? key)
     this.#left.set(key, { count: Math.max(0, count - 1), atMs: now })
-    if (count < 1) throw new BrokerError('too_many_requests', sentence)
+    if (count < 1) throw refusal(reason)
   }
 }

@@ -3,6 +3,7 @@ import { metadataOf } from './assignments/records.js'
 import type { Assignments } from './assignments/service.js'
 import type { ConsoleAnswers } from './consoles/assembly.js'
 import type { DomainExtrasOf } from './machines/definition.js'
+import type { Held } from './machines/service.js'
 import { stayAnswer } from './may-stay.js'
 import { shownHolder } from './occupancy/policy.js'
 import { strictest } from './pools/policy.js'
@@ -107,24 +108,22 @@ export function consoleAnswers(deps: {
  */
 export function machineAnswers(store: Store): {
   extrasOf: DomainExtrasOf
-  holdersOf: (machineIds: readonly string[]) => Promise<string | null>
+  holderOf: (machineId: string) => Promise<Held | null>
 } {
   return {
     extrasOf: async (machine) => ({
       metadata: await metadataOf(store, machine),
       features: strictest((await poolsOf(store, machine.id)).map((pool) => pool.policy)),
     }),
-    holdersOf: async (machineIds) => {
-      const rows = await store
+    holderOf: async (machineId) => {
+      const row = await store
         .selectFrom('assignment')
         .innerJoin('machine', 'machine.id', 'assignment.machine_id')
         .select(['machine.name', 'assignment.holder'])
-        .where('machine_id', 'in', [...machineIds])
+        .where('machine_id', '=', machineId)
         .where((eb) => eb.or([eb('pool_id', 'is not', null), eb('fixed', '=', 1)]))
-        .execute()
-      return rows.length === 0
-        ? null
-        : rows.map((row) => `${shownHolder(row.holder)} has ${row.name}`).join(', ')
+        .executeTakeFirst()
+      return row === undefined ? null : { person: shownHolder(row.holder), machine: row.name }
     },
   }
 }

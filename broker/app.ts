@@ -12,9 +12,12 @@ import type { Logger } from 'pino'
 import { subnetOf } from './addresses.js'
 import { type AccessDeps, enforceAccess } from './access-check.js'
 import { headAnswers } from './answer-headers.js'
+import type { ErrorBody } from './api/common.js'
 import { BODY_BYTES, boundBodies } from './bodies.js'
 import { boundConnections, type ConnectionBounds } from './connections.js'
-import { BrokerError, ERRORS } from './errors.js'
+import { BrokerError, refusal } from './errors/broker-error.js'
+import { ERRORS } from './errors/codes.js'
+import { parametersOnWire } from './errors/sentence.js'
 import { KeptText } from './kept-text.js'
 import { storeFault } from './store/faults.js'
 import type { ReverseProxies } from './forwarded.js'
@@ -24,7 +27,7 @@ import { shareAnswers } from './live/shared-answers.js'
 import { SESSION_COOKIE } from './users/browser.js'
 import type { Permissions } from './users/permissions.js'
 import { secureAnswers } from './security-headers.js'
-import { explainFaults } from './validation.js'
+import { explainFaults, fieldRefusal } from './validation.js'
 import { refuseNul } from './nul.js'
 import { boundRequests } from './open-requests.js'
 import { serveWebPages } from './web-pages.js'
@@ -66,12 +69,12 @@ const CIPHERS = [
 const OPENAPI_RATE = { rateLimit: { max: 60, timeWindow: 60_000 } }
 /** Longer names reach the schema, whose refusal names the field. */
 const LONGEST_PARAMETER = 2_000
-const FASTIFY_CODES: Readonly<Record<string, keyof typeof ERRORS>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'too_large',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'media_type_unknown',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_request',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
-}
+const FASTIFY_REASONS = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'body_not_json',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'request_malformed',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'request_malformed',
+} as const
 
 /** Builds the HTTP side; what it may do comes in `deps`. Nothing listens yet. */
 export async function buildApp(deps: AppDeps): Promise<App> {
@@ -137,13 +140,15 @@ async function servePages(app: App): Promise<void> {
   app.setNotFoundHandler(
     (request, reply) =>
       pageFor(request, reply) ??
-      reply.code(404).send({
-        code: 'route_unknown',
-        message:
-          `There is nothing at ${request.method} ${request.url.slice(0, 100)}; ` +
-          '/api/v1/openapi.json lists what there is.',
-        requestId: request.id,
-      }),
+      reply.code(404).send(
+        bodyOf(
+          refusal('address_not_there', {
+            method: request.method,
+            address: request.url.slice(0, 100),
+          }),
+          request,
+        ),
+      ),
   )
 }
 
@@ -152,7 +157,7 @@ async function limitRates(app: App): Promise<void> {
     global: false,
     keyGenerator: (request) => subnetOf(request.ip),
     errorResponseBuilder: (_request, context) =>
-      new BrokerError('too_many_requests', `Too many attempts: try again in ${context.after}.`),
+      refusal('too_many_attempts', { seconds: Math.ceil(context.ttl / 1000) }),
   })
 }
 
@@ -213,12 +218,7 @@ async function serveRoutes(app: App, { rootRoutes, routes }: AppDeps): Promise<v
 function takeForwarded(app: App, proxies: ReverseProxies): void {
   app.addHook('onRequest', async (request) => {
     proxies.settle(request.raw.headers, request.raw.socket.remoteAddress)
-    if (request.raw.headers['x-forwarded-proto'] === 'http')
-      throw new BrokerError(
-        'forbidden',
-        'The proxy in front of the broker took this request without TLS (X-Forwarded-Proto: ' +
-          'http): open the address with https://.',
-      )
+    if (request.raw.headers['x-forwarded-proto'] === 'http') throw refusal('proxy_without_tls')
   })
 }
 
@@ -228,37 +228,55 @@ function answerError(
   reply: FastifyReply,
 ): void {
   const error = storeFault(thrown) ?? thrown
-  const known = error instanceof BrokerError
-  const status = error.statusCode ?? 500
-  const code = known ? error.code : codeOf(error, status)
-  if (code === 'internal')
+  const shown = shownError(error)
+  if (shown.code === 'internal')
     request.log.error({ err: error, route: request.routeOptions.url }, 'request failed')
-  else if (status >= 500)
+  else if (shown.statusCode >= 500)
     request.log.warn(
       { err: error, route: request.routeOptions.url },
       'request was answered with a fault of something else',
     )
-  const message = code === 'internal' ? INTERNAL_FAULT : known ? error.message : sentence(error)
-  const details = known ? error.details : undefined
-  void reply
-    .code(known ? status : ERRORS[code].status)
-    .send({ code, message, requestId: request.id, ...(details === undefined ? {} : { details }) })
+  void reply.code(shown.statusCode).send(bodyOf(shown, request))
 }
 
-function codeOf({ code }: FastifyError, status: number): keyof typeof ERRORS {
-  return FASTIFY_CODES[code] ?? (status < 500 ? 'invalid_request' : 'internal')
+/** What of an error leaves the broker: of its own faults nothing. */
+function shownError(error: FastifyError | BrokerError): BrokerError {
+  if (error instanceof BrokerError)
+    return error.code === 'internal' ? refusal('internal_fault') : error
+  const said = error.message.replace(/\.$/, '')
+  if (isKnown(error.code)) return refusal(FASTIFY_REASONS[error.code], { said })
+  if ((error.statusCode ?? 500) >= 500) return refusal('internal_fault')
+  const [first] = error.validation ?? []
+  return first
+    ? fieldRefusal(fieldOf(first, error.validationContext), first.message ?? 'is not accepted')
+    : refusal('request_malformed', { said })
 }
 
-const INTERNAL_FAULT = 'The broker has a fault; its log has the details under this request id.'
+function bodyOf(
+  { code, reason, parameters, message, details }: BrokerError,
+  request: FastifyRequest,
+): ErrorBody {
+  return {
+    code,
+    reason,
+    parameters: parametersOnWire(parameters),
+    message,
+    requestId: request.id,
+    ...(details === undefined ? {} : { details: [...details] }),
+  }
+}
 
-/** Validation faults name the field. */
-function sentence(error: FastifyError): string {
-  const first = error.validation?.[0]
-  if (!first) return `${error.message.replace(/\.$/, '')}.`
-  const { additionalProperties: extra } = (first.params ?? {}) as { additionalProperties?: unknown }
-  const field = `${error.validationContext ?? 'body'}${first.instancePath.replaceAll('/', '.')}`
-  const what = extra === undefined ? field : `${field} ${String(extra)}`
-  return `${what}: ${(first.message ?? 'is not accepted').replace(/\.$/, '')}.`
+function isKnown(code: string): code is keyof typeof FASTIFY_REASONS {
+  return Object.hasOwn(FASTIFY_REASONS, code)
+}
+
+function fieldOf(
+  { instancePath, params }: { instancePath: string; params?: unknown },
+  where = 'body',
+): string {
+  const { additionalProperties: extra } = (params ?? {}) as { additionalProperties?: unknown }
+  const field = `${where}${instancePath.replaceAll('/', '.')}`
+  return extra === undefined ? field : `${field} ${String(extra)}`
 }
 
 function errorTable(): string {

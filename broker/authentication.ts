@@ -1,6 +1,6 @@
 import type {} from '@fastify/cookie'
 import type { FastifyRequest } from 'fastify'
-import { BrokerError } from './errors.js'
+import { refusal } from './errors/broker-error.js'
 import { requireOwnPage, requireSameSite, SESSION_COOKIE } from './users/browser.js'
 import type { Caller } from './users/caller.js'
 import type { OwnSite } from './users/own-site.js'
@@ -26,8 +26,7 @@ export function authentication(
       return await users.callerOfProxy(person, request.ip)
     }
     const secret = request.cookies[SESSION_COOKIE]
-    if (secret === undefined || secret === '')
-      throw new BrokerError('unauthenticated', 'This needs a login: run "berth login".')
+    if (secret === undefined || secret === '') throw refusal('login_needed')
     const caller = await users.deps.sessions.authenticate(secret, request.ip, inBackground(request))
     requireOwnPage(request, secret, site)
     return caller

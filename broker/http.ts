@@ -12,7 +12,7 @@ import type { Server } from 'node:https'
 import { ErrorBody } from './api/common.js'
 import type { Access } from './access.js'
 import type { Verb } from './api/permissions.js'
-import { BrokerError } from './errors.js'
+import { refusal } from './errors/broker-error.js'
 import type { Caller } from './users/caller.js'
 
 /** The application as routes see it: schemas give the types. */
@@ -40,7 +40,7 @@ declare module 'fastify' {
 
 /** The caller of a route that needs a token. */
 export function callerOf(request: FastifyRequest): Caller {
-  if (!request.caller) throw new BrokerError('unauthenticated', 'Log in first: run "berth login".')
+  if (!request.caller) throw refusal('login_needed')
   return request.caller
 }
 

@@ -1,6 +1,6 @@
 import { verifyChain } from './audit/chain.js'
 import { type Config, dataFile } from './config.js'
-import { BrokerError } from './errors.js'
+import { refusal } from './errors/broker-error.js'
 import { SQLITE_FILE } from './foundation.js'
 import { lockDataDirectory } from './store/data-directory.js'
 import { copyStore, type Moved } from './store/move.js'
@@ -23,8 +23,7 @@ export interface MoveOptions {
  */
 export async function moveStore({ config, to, passwordFile, say }: MoveOptions): Promise<Moved> {
   const places = { from: placeOf(config, config.store ?? 'sqlite'), to: placeOf(config, to) }
-  if (places.from === places.to)
-    throw new BrokerError('internal', `The broker's database is ${shown(places.to)} already.`)
+  if (places.from === places.to) throw refusal('move_to_itself', { place: shown(places.to) })
   const unlock = lockDataDirectory(config.dataDir)
   const opened: Store[] = []
   const open = async (place: string, file: string): Promise<Store> => {
@@ -54,7 +53,7 @@ export async function moveStore({ config, to, passwordFile, say }: MoveOptions):
 function placeOf(config: Config, where: string): string {
   if (where === 'sqlite') return dataFile(config, SQLITE_FILE)
   const fault = placeFault(where)
-  if (fault !== null) throw new BrokerError('internal', `--to "${where}": ${fault}.`)
+  if (fault !== null) throw refusal('move_place_wrong', { place: where, fault })
   return where
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { BrokerError } from './errors.js'
+import { refusal } from './errors/broker-error.js'
 
 const NUL = '\0'
 
@@ -13,10 +13,7 @@ export function refuseNul(app: FastifyInstance): void {
       const where = placeOfNul(request[part])
       if (where === null) continue
       const place = [part === 'body' ? '' : part, ...where].filter((name) => name !== '').join('.')
-      throw new BrokerError(
-        'invalid_request',
-        `${place === '' ? 'The body' : place} holds a NUL character: leave it out.`,
-      )
+      throw place === '' ? refusal('nul_in_body') : refusal('nul_in_field', { field: place })
     }
   })
 }

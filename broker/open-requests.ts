@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { subnetOf } from './addresses.js'
-import { BrokerError } from './errors.js'
+import { refusal } from './errors/broker-error.js'
 import { type ConnectionBounds, mostFor } from './connections.js'
 import { throughProxy } from './http.js'
 
@@ -16,10 +16,7 @@ export function boundRequests(app: FastifyInstance, bounds: ConnectionBounds): v
     const subnet = subnetOf(request.ip)
     const count = open.get(subnet) ?? 0
     if (count >= mostFor(bounds, request.ip))
-      throw new BrokerError(
-        'too_many_connections',
-        `Too many requests of ${request.ip} are open at once: try again when some have ended.`,
-      )
+      throw refusal('too_many_open_requests', { address: request.ip })
     open.set(subnet, count + 1)
     const ended = (): void => {
       const left = (open.get(subnet) ?? 1) - 1

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { Authority } from './certificates/authority.js'
-import { BrokerError } from './errors.js'
+import { refusal } from './errors/broker-error.js'
 import type { App } from './http.js'
 import { KeptText } from './kept-text.js'
 import type { Metrics } from './metrics.js'
@@ -54,6 +54,6 @@ export function operationsRoutes(deps: OperationsDeps) {
 
 function installerFor(publicKey: string): string {
   const file = INSTALLER.find((url) => existsSync(url))
-  if (!file) throw new BrokerError('internal', 'The installer was not built: run "npm run build".')
+  if (!file) throw refusal('installer_not_built')
   return readFileSync(file, 'utf8').replaceAll('@PUBLIC_KEY@', publicKey)
 }

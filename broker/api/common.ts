@@ -63,7 +63,17 @@ export function oneOf<const T extends readonly string[]>(
 
 export const ErrorBody = strictObject({
   code: Type.String({ description: 'One of the closed list of error codes' }),
-  message: Type.String({ description: 'What is wrong, where, and what to do' }),
+  reason: Type.String({
+    description: 'Why exactly, one of the closed list of reasons of the code',
+  }),
+  parameters: Type.Record(
+    Type.String(),
+    Type.Union([Type.String(), Type.Number(), Type.Array(Type.String())]),
+    { description: 'What the sentence of the reason is about: names, figures, instants' },
+  ),
+  message: Type.String({
+    description: 'The sentence of the reason in English: what is wrong, where, and what to do',
+  }),
   requestId: Type.String(),
   details: Type.Optional(Type.Array(Type.Unknown())),
 })

@@ -1,5 +1,5 @@
 import type { Actor } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import { shownHolder } from '../occupancy/policy.js'
 import { poolById, type PoolWithPolicy, requirePool } from '../pools/store.js'
@@ -119,8 +119,7 @@ export class Claims {
     wish: AssignWish,
   ): Promise<Claimed> {
     const { now } = this.deps
-    if (pool.state === 'deleting')
-      throw new BrokerError('not_found', `The pool ${pool.name} is being deleted.`)
+    if (pool.state === 'deleting') throw refusal('pool_hands_out_no_more', { pool: pool.name })
     const held = await tx
       .selectFrom('assignment')
       .select(['machine_id', 'pool_id'])
@@ -131,13 +130,7 @@ export class Claims {
       await this.#giving.again(tx, pool, holder, mine.machine_id, wish)
       return { machineId: mine.machine_id, queue: null }
     }
-    if (pool.maintenance === 1)
-      throw new BrokerError(
-        'maintenance',
-        `${pool.name} is in ` +
-          `maintenance${pool.maintenance_reason === '' ? '' : `: ${pool.maintenance_reason}`}. ` +
-          'It is handed out again when that ends.',
-      )
+    if (pool.maintenance === 1) throw inMaintenance(pool)
     refuseTooMany(pool, holder, held.length)
     const head = await headOfQueue(tx, pool.id, now())
     const given =
@@ -145,11 +138,15 @@ export class Claims {
         ? await this.#giving.give(tx, pool, holder, by, wish)
         : null
     if (given !== null) return { machineId: given, queue: null }
-    const { sentence, nextFreeAt } = await exhausted(tx, pool, now())
-    if (!queue) throw new BrokerError('pool_exhausted', sentence)
+    const { refused, nextFreeAt } = await exhausted(tx, pool, now())
+    if (!queue) throw refused
     return {
       machineId: null,
-      queue: { ...(await wait(tx, pool.id, holder, now())), sentence, nextFreeAt },
+      queue: {
+        ...(await wait(tx, pool.id, holder, now())),
+        sentence: refused.message,
+        nextFreeAt,
+      },
     }
   }
 
@@ -183,18 +180,12 @@ export class Claims {
     holder: string,
   ): void {
     const who = shownHolder(held.holder)
-    const first = `release it first with "berth release ${name}`
-    if (held.fixed === 1) throw new BrokerError('assigned', `${name} is ${who}'s: ${first}".`)
+    if (held.fixed === 1) throw refusal('desktop_held_for_good', { machine: name, person: who })
     if (held.holder === holder) return
     const unknown = this.#unknownUse(id)
     if (unknown !== null)
-      throw new BrokerError(
-        'assigned',
-        `It is not known whether ${who} is connected to ${name}: ${unknown} ` +
-          `${first.replace('release', 'Release')} --force".`,
-      )
-    if (held.connected === 1)
-      throw new BrokerError('assigned', `${who} is connected to ${name}: ${first} --force".`)
+      throw refusal('holder_perhaps_connected', { machine: name, person: who, why: unknown })
+    if (held.connected === 1) throw refusal('holder_connected', { machine: name, person: who })
   }
 
   /**
@@ -212,11 +203,7 @@ export class Claims {
         .selectAll()
         .where('machine_id', '=', machine.id)
         .executeTakeFirst()
-      if (!held)
-        throw new BrokerError(
-          'not_found',
-          `Nobody has ${machine.name}: there is nothing to release.`,
-        )
+      if (!held) throw refusal('nothing_to_release', { machine: machine.name })
       this.#refuseUsed(machine, held, wish)
       const pool = held.pool_id === null ? null : await poolById(tx, held.pool_id)
       await endAssignment(this.deps, tx, held, pool, by, wish)
@@ -231,20 +218,12 @@ export class Claims {
   ): void {
     const who = shownHolder(held.holder)
     if (wish.still?.(held) === false)
-      throw new BrokerError('assigned', `${who} came back to ${name} in this moment.`)
+      throw refusal('holder_came_back', { machine: name, person: who })
     if (wish.force) return
-    if (held.connected === 1)
-      throw new BrokerError(
-        'assigned',
-        `${who} is connected to ${name}: use --force to take it all the same.`,
-      )
+    if (held.connected === 1) throw refusal('release_cuts', { machine: name, person: who })
     const unknown = untouched(held) ? null : this.#unknownUse(id)
     if (unknown !== null)
-      throw new BrokerError(
-        'assigned',
-        `It is not known whether ${who} is connected to ${name}: ${unknown} ` +
-          'Use --force to take it all the same.',
-      )
+      throw refusal('release_may_cut', { machine: name, person: who, why: unknown })
   }
 
   /** A sentence that says why it is not known who uses the machine, or null. */
@@ -267,9 +246,13 @@ export class Claims {
 
 function refuseTooMany(pool: PoolWithPolicy, holder: string, count: number): void {
   if (count >= pool.policy.maxPerUser)
-    throw new BrokerError(
-      'too_many_desktops',
-      `${shownHolder(holder)} has ${count} ${count === 1 ? 'desktop' : 'desktops'}, as many ` +
-        `as ${pool.name} allows: release one first.`,
-    )
+    throw count === 1
+      ? refusal('one_desktop_allowed', { person: shownHolder(holder), pool: pool.name })
+      : refusal('desktops_allowed', { person: shownHolder(holder), count, pool: pool.name })
+}
+
+function inMaintenance({ name, maintenance_reason: why }: PoolWithPolicy): BrokerError {
+  return why === ''
+    ? refusal('pool_in_maintenance', { pool: name })
+    : refusal('pool_in_maintenance_for', { pool: name, why })
 }

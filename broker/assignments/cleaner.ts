@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { BERTH } from '../audit/store.js'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError, refusal, sentenceOf } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { GoldenImages } from '../machines/golden-images.js'
@@ -130,11 +130,9 @@ export class Cleaner {
       : await this.deps.machines.power(row.name, { action: 'shutdown' }, BERTH)
     const ended = await this.deps.jobs.ended(job)
     const target = ended.targets.find((one) => one.name === row.name)
-    if (target?.state !== 'done')
-      throw new BrokerError(
-        'hypervisor_refused',
-        target?.message || ended.message || 'It was not cleaned.',
-      )
+    if (target?.state === 'done') return
+    const said = target?.message || ended.message
+    throw said ? refusal('other_job_failed', { said }) : refusal('not_cleaned')
   }
 
   /** Clean: free for the next, or for the one who was promised it. */

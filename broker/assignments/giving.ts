@@ -1,5 +1,5 @@
 import { type Actor, BERTH, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import { shownHolder } from '../occupancy/policy.js'
 import { enterDesktop, type PoolWithPolicy } from '../pools/store.js'
@@ -53,10 +53,7 @@ export class Giving {
     wish: AssignWish,
   ): Promise<void> {
     if (wish.machineId !== undefined && wish.machineId !== machineId)
-      throw new BrokerError(
-        'assigned',
-        `${shownHolder(holder)} has another desktop of ${pool.name} already: release that first.`,
-      )
+      throw refusal('other_desktop_held', { person: shownHolder(holder), pool: pool.name })
     const now = await tx
       .selectFrom('assignment')
       .innerJoin('machine', 'machine.id', 'assignment.machine_id')
@@ -169,10 +166,7 @@ export class Giving {
       .onConflict((oc) => oc.doNothing())
       .executeTakeFirst()
     if (numInsertedOrUpdatedRows !== 1n)
-      throw new BrokerError(
-        'assigned',
-        `${machine.name} is somebody's already: release it first with "berth release ${machine.name}".`,
-      )
+      throw refusal('desktop_held_by_somebody', { machine: machine.name })
     // Also of whom an administrator gives one out of turn: else it would be their turn once more.
     const since = pool === null ? null : await leaveQueue(tx, pool.id, holder)
     // Who was given one unasked has not waited, and does not count as one who got it at once.
@@ -210,14 +204,8 @@ async function notFree(tx: Queries, machineId: string, pool: PoolWithPolicy): Pr
     .where('desktop.machine_id', '=', machineId)
     .executeTakeFirstOrThrow()
   if (row.holder !== null)
-    return new BrokerError(
-      'assigned',
-      `${shownHolder(row.holder)} has ${row.name}: release it first with "berth release ${row.name}".`,
-    )
-  return new BrokerError(
-    'assigned',
-    `${row.name} is ${row.state}, not free: "berth pool show ${pool.name}" tells why.`,
-  )
+    return refusal('desktop_held', { person: shownHolder(row.holder), machine: row.name })
+  return refusal('desktop_not_free', { machine: row.name, state: row.state, pool: pool.name })
 }
 
 /** What a pool that keeps desktops still has from their last time. */

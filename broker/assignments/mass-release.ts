@@ -1,6 +1,7 @@
 import type { Cleaning } from '../api/pool-policy.js'
 import { type Actor, BERTH } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
+import { someOf } from '../errors/sentence.js'
 import { shownHolder } from '../occupancy/policy.js'
 import { requirePool } from '../pools/store.js'
 import type { Store } from '../store/open.js'
@@ -51,13 +52,10 @@ export async function refuseAssigned(
     .limit(6)
     .execute()
   if (held.length > 0 && !force)
-    throw new BrokerError(
-      'assigned',
-      `${held
-        .slice(0, 5)
-        .map((row) => `${shownHolder(row.holder)} has ${row.name}`)
-        .join(', ')}${held.length > 5 ? ', …' : ''}: release them first, or use --force.`,
-    )
+    throw refusal('pool_assigned', {
+      pool: pool.name,
+      desktops: someOf(held.map((row) => `${row.name} (${shownHolder(row.holder)})`)),
+    })
 }
 
 /** For a deletion: every assignment of the pool ends. */

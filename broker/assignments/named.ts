@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Usage } from '../occupancy/usage.js'
 import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
@@ -26,8 +26,7 @@ export async function claimNamed(
     .executeTakeFirst()
   const mine = held?.holder === holder
   const reason = held === undefined || mine ? null : await usage.reason(machineId)
-  if (reason !== null)
-    throw new BrokerError('busy', `Another thin client or person uses this machine (${reason}).`)
+  if (reason !== null) throw refusal('named_in_use', { why: reason })
   const now = clock()
   await inTransaction(store, async (tx) => {
     await refusePooledOrBusy(tx, machineId)
@@ -50,11 +49,7 @@ async function refusePooledOrBusy(tx: Queries, machineId: string): Promise<void>
     .where('machine_id', '=', machineId)
     .limit(1)
     .executeTakeFirst()
-  if (member)
-    throw new BrokerError(
-      'assigned',
-      `It is a member of the pool ${member.name}, which hands it out: name the pool in clients.xml (desktop-pool).`,
-    )
+  if (member) throw refusal('machine_is_pooled', { pool: member.name })
   const job = await tx
     .selectFrom('job_lock')
     .innerJoin('job', 'job.id', 'job_lock.job_id')
@@ -62,7 +57,7 @@ async function refusePooledOrBusy(tx: Queries, machineId: string): Promise<void>
     .where('job_lock.machine_id', '=', machineId)
     .where('job.kind', '!=', 'power')
     .executeTakeFirst()
-  if (job) throw new BrokerError('busy', `It is being made ready (job ${job.id}, ${job.kind}).`)
+  if (job) throw refusal('named_made_ready', { job: job.id, kind: job.kind })
 }
 
 async function takeNamed(
@@ -83,7 +78,7 @@ async function takeNamed(
           : eb('ticket_at', '=', held.ticket_at),
       )
       .executeTakeFirst()
-    if (numDeletedRows !== 1n) throw new BrokerError('busy', 'Another thin client was quicker.')
+    if (numDeletedRows !== 1n) throw refusal('named_taken')
   }
   const values = {
     machine_id: machineId,
@@ -104,6 +99,5 @@ async function takeNamed(
     .values(values)
     .onConflict((oc) => oc.doNothing())
     .executeTakeFirst()
-  if (inserted.numInsertedOrUpdatedRows !== 1n)
-    throw new BrokerError('busy', 'Another thin client was quicker.')
+  if (inserted.numInsertedOrUpdatedRows !== 1n) throw refusal('named_taken')
 }

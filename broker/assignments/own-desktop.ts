@@ -1,5 +1,5 @@
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import { enterDesktop } from '../pools/store.js'
 import type { Store } from '../store/open.js'
@@ -25,8 +25,7 @@ export async function extendTime(
       .select(['session_at', 'connected'])
       .where('machine_id', '=', machine.id)
       .executeTakeFirst()
-    if (!held)
-      throw new BrokerError('not_found', `Nobody has ${machine.name}: there is nothing to extend.`)
+    if (!held) throw refusal('nothing_to_extend', { machine: machine.name })
     await tx
       .updateTable('assignment')
       .set({
@@ -52,10 +51,7 @@ export async function orderRebuild(
   by: Actor,
 ): Promise<void> {
   if (machine.parent_id === null)
-    throw new BrokerError(
-      'wrong_type',
-      `${machine.name} is made from no initial machine: there is nothing to rebuild it from.`,
-    )
+    throw refusal('nothing_to_rebuild_from', { machine: machine.name })
   const change = { unclean: 'rebuild' as const, tries: 0, retry_at: 0 }
   const now = clock()
   await inTransaction(store, async (tx) => {
@@ -64,11 +60,7 @@ export async function orderRebuild(
       .select('state')
       .where('machine_id', '=', machine.id)
       .executeTakeFirst()
-    if (!desktop)
-      throw new BrokerError(
-        'wrong_type',
-        `${machine.name} is in no pool: populate its initial machine to renew it.`,
-      )
+    if (!desktop) throw refusal('rebuild_needs_pool', { machine: machine.name })
     if (desktop.state === 'assigned') {
       await tx.updateTable('desktop').set(change).where('machine_id', '=', machine.id).execute()
       await tx
@@ -77,10 +69,7 @@ export async function orderRebuild(
         .where('machine_id', '=', machine.id)
         .execute()
     } else if (!(await enterDesktop(tx, machine.id, 'cleaning', change, now)))
-      throw new BrokerError(
-        'busy',
-        `${machine.name} is ${desktop.state}: try again when that has ended.`,
-      )
+      throw refusal('desktop_not_to_rebuild', { machine: machine.name, state: desktop.state })
     await recordEvent(tx, by, 'desktop.rebuild', `machine:${machine.name}`, {
       before: desktop.state,
     })

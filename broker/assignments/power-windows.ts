@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { BERTH, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { Machines } from '../machines/service.js'
 import { shownHolder } from '../occupancy/policy.js'

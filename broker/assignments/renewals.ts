@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { BERTH } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError } from '../errors/broker-error.js'
 import { generationName } from '../images/store.js'
 import type { GoldenImages } from '../machines/golden-images.js'
 import type { Usage } from '../occupancy/usage.js'

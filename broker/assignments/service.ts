@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { ClaimAnswer, Desktop } from '../api/assignments.js'
 import { type Actor, BERTH } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { Observer } from '../machines/observer.js'
 import type { GoldenImages } from '../machines/golden-images.js'
@@ -135,7 +135,7 @@ export class Assignments {
       this.deps.now(),
       this.deps.observer.occupancy,
     )
-    if (!desktop) throw new BrokerError('not_found', `Nobody has ${machine.name}.`)
+    if (!desktop) throw refusal('nobody_has_it', { machine: machineName })
     return desktop
   }
 
@@ -154,10 +154,7 @@ export class Assignments {
     const machine =
       wish.machine === undefined ? null : await requireMachine(this.deps.store, wish.machine)
     if (machine && !(await poolsOf(this.deps.store, machine.id)).some((one) => one.id === pool.id))
-      throw new BrokerError(
-        'not_found',
-        `${machine.name} is no member of ${pool.name}: make it one with "berth pool add ${pool.name} ${machine.name}".`,
-      )
+      throw refusal('no_member_yet', { machine: machine.name, pool: pool.name })
     const assign: AssignWish = {
       byAdministrator: true,
       fixed: wish.fixed ?? false,
@@ -181,10 +178,7 @@ export class Assignments {
     if (pool)
       return await this.assign(pool.name, user, { ...wish, machine: machine.name }, by, signal)
     if (machine.type === 'source' || machine.type === 'initial')
-      throw new BrokerError(
-        'wrong_type',
-        `${machine.name} is a ${machine.type} machine: only vdi and simple machines are handed to people.`,
-      )
+      throw refusal('type_not_handed_out', { machine: machine.name, type: machine.type })
     const holder = `user:${nameKey(personName(user))}`
     await this.deps.claims.dedicate(machine, holder, by)
     return await this.#whenReady(holder, machine.id, wish.waitMs ?? 0, signal)
@@ -274,10 +268,7 @@ export class Assignments {
       .where('assignment.machine_id', '=', machine.id)
       .executeTakeFirst()
     if (row && row.unclean !== null && (holder === null || row.holder === holder))
-      throw new BrokerError(
-        'busy',
-        `${machine.name} is cleaned after its last use: it can be opened when that is done.`,
-      )
+      throw refusal('desktop_unclean', { machine: machine.name })
   }
 
   /** What those who sit before this machine's screen are to be told, if it is theirs; null: nothing. */

@@ -1,5 +1,5 @@
 import type { Desktop } from '../api/assignments.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { Observer } from '../machines/observer.js'
 import { poolsOf } from '../pools/store.js'
@@ -51,11 +51,7 @@ async function movedTo(store: Store, holder: string, machineId: string): Promise
           .where('holder', '=', holder)
           .where('pool_id', 'in', pools)
           .executeTakeFirst()
-  if (!other)
-    throw new BrokerError(
-      'desktop_failed',
-      'The desktop was taken away while it was made ready: ask again.',
-    )
+  if (!other) throw refusal('desktop_taken_away')
   return other.machine_id
 }
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import { writePrivate } from '../store/private-file.js'
 
 x509.cryptoProvider.set(webcrypto)
@@ -160,14 +160,7 @@ export function curlPin(certificatePem: string): string {
 
 function unusable(certificateFile: string, cause: unknown): BrokerError {
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new BrokerError(
-    'internal',
-    `The broker's own CA, ${certificateFile}, cannot be used (${why}): restore ca.pem and ` +
-      'ca-key.pem from a backup. Without a backup, remove both and start the broker; then tell ' +
-      'every thin client and command line the new fingerprint, which the broker logs at its ' +
-      'start.',
-    { cause },
-  )
+  return refusal('authority_unusable', { path: certificateFile, said: why }, { cause })
 }
 
 function escapeName(name: string): string {

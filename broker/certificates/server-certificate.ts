@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { type Config, dataFile } from '../config.js'
 import { writePrivate } from '../store/private-file.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Authority } from './authority.js'
 
 /**
@@ -38,11 +38,9 @@ function configured(files: { key: string; certificate: string }): { key: string;
   try {
     prove(cert, key)
   } catch (error) {
-    throw new BrokerError(
-      'internal',
-      `tls-certificate ${files.certificate} and tls-key ${files.key} cannot be used together ` +
-        `(${(error as Error).message}): the first holds the server's certificate and its ` +
-        "chain, the second that certificate's private key, both as PEM.",
+    throw refusal(
+      'certificate_unusable',
+      { certificate: files.certificate, key: files.key, said: (error as Error).message },
       { cause: error },
     )
   }

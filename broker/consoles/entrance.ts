@@ -1,6 +1,6 @@
 import type { Holder } from '../api/machines.js'
 import { recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { type DisplayItem, lookOf } from '../machines/displays.js'
 import type { Store } from '../store/open.js'
@@ -78,7 +78,8 @@ export class Entrance {
       .link(machine.hypervisor)
       .request<{ items: DisplayItem[] }>('displays', { domains: [machine.name] })
     const atDisplay = items.map(lookOf).flatMap((look) => {
-      if ('fault' in look) throw new BrokerError('timeout', `${machine.hypervisor}: ${look.fault}`)
+      if ('fault' in look)
+        throw refusal('host_late', { hypervisor: machine.hypervisor, said: look.fault })
       return look.viewers.map(plainAddress)
     })
     const screens = tunnels
@@ -110,11 +111,7 @@ export class Entrance {
       mayTake,
     })
     if (step === 'give' || step === 'take') return step === 'take'
-    if (step === 'forbid')
-      throw new BrokerError(
-        'forbidden',
-        `You may not take the console of ${machine.name} from somebody else.`,
-      )
+    if (step === 'forbid') throw refusal('console_not_to_take', { machine: machine.name })
     const mayKnow = login(['takeConsole', 'assign']) && (await this.deps.mayKnow(asker, machine.id))
     throw inUse(machine.name, occupant, mayKnow)
   }
@@ -157,16 +154,15 @@ export class Entrance {
   }
 }
 
-function inUse(name: string, occupant: Occupant | null, mayKnow: boolean): BrokerError {
-  const who = occupant && mayKnow ? occupantShown(occupant) : 'Somebody else'
-  const has = occupant?.connected === false ? 'is just opening' : 'has'
-  return new BrokerError(
-    'console_in_use',
-    `${who} ${has} the console of ${name}: wait until it is closed, or take it over.`,
-  )
-}
-
-function occupantShown({ holder, address, sinceMs }: Occupant): string {
-  const who = holder ? actorName(holder) : 'A viewer that was given no ticket here'
-  return `${who} (${address}, since ${new Date(sinceMs).toISOString()})`
+function inUse(machine: string, occupant: Occupant | null, mayKnow: boolean): BrokerError {
+  const isOpening = occupant?.connected === false
+  if (!occupant || !mayKnow)
+    return refusal(isOpening ? 'console_opening' : 'console_held', { machine })
+  const { holder, address, sinceMs } = occupant
+  const seat = { machine, address, since: new Date(sinceMs) }
+  if (!holder) return refusal('console_held_without_ticket', seat)
+  return refusal(isOpening ? 'console_opening_by' : 'console_held_by', {
+    ...seat,
+    person: actorName(holder),
+  })
 }

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { ConsoleMachine } from './asker.js'
 
@@ -25,17 +25,14 @@ export async function guestAddresses(
     .request<{ items: GuestAddress[] }>('guest_addresses', { domain: machine.name })
     .catch((error: unknown) => {
       if (error instanceof BrokerError && error.code === 'not_found')
-        throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`, {
-          cause: error,
-        })
+        throw refusal('machine_off', { machine: machine.name }, { cause: error })
       throw error
     })
   if (items.length === 0)
-    throw new BrokerError(
-      'address_unknown',
-      `${machine.hypervisor} knows no address of ${machine.name}: is its network up, and is ` +
-        'it on a network of that host?',
-    )
+    throw refusal('guest_address_unknown', {
+      hypervisor: machine.hypervisor,
+      machine: machine.name,
+    })
   return [...items].sort(
     (a, b) => Number(a.address.includes(':')) - Number(b.address.includes(':')),
   )

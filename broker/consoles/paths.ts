@@ -1,5 +1,5 @@
 import type { MachinePath } from '../api/consoles.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError } from '../errors/broker-error.js'
 import { isHidden, isLocal } from '../hypervisors/listen.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { type GuestAddress, guestAddresses, probe } from './guest-ports.js'

@@ -83,7 +83,7 @@ function pathRoutes(app: App, consoles: Consoles, site: OwnSite): void {
     }),
     async (request, reply) => {
       const machine = await requireMachine(consoles.deps.store, request.params.name)
-      requireUpgrade(request, site, '"berth port-forward"')
+      requireUpgrade(request, site, 'port_forward_needed')
       await forwardPort(
         consoles,
         machine,
@@ -122,7 +122,7 @@ function screenRoutes(app: App, consoles: Consoles, site: OwnSite): void {
     route('Its screen as a WebSocket: the ticket first, then RFB', { params: NameParams }),
     async (request, reply) => {
       const machine = await requireMachine(consoles.deps.store, request.params.name)
-      requireUpgrade(request, site, 'a browser: /machines/NAME/console')
+      requireUpgrade(request, site, 'browser_needed')
       const webSocket = await upgrade(request, reply)
       if (webSocket) await consoles.screens.serve(machine, askerOf(request), webSocket)
     },

@@ -4,7 +4,8 @@ import type { WebSocket } from 'ws'
 import type { Screen, ScreenClose, ScreenRequest } from '../api/consoles.js'
 import type { Holder } from '../api/machines.js'
 import { recordEvent } from '../audit/store.js'
-import { BrokerError, type ErrorCode } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
+import type { ErrorCode } from '../errors/codes.js'
 import type { Events } from '../events/bus.js'
 import type { DesktopFeatures } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
@@ -76,8 +77,7 @@ export class Screens {
       await refuseNotReady(asker, machine)
       if (watch) await this.#requireMayWatch(machine, asker, loginVerbs)
       const { running, occupant, spice } = await entrance.find(machine)
-      if (!running)
-        throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`)
+      if (!running) throw refusal('machine_off', { machine: machine.name })
       const { clipboard } = await features(machine.id)
       const screen = (): Screen => ({
         ticket: this.#ticket(machine, asker, watch, clipboard),
@@ -236,11 +236,7 @@ export class Screens {
     const may =
       (loginVerbs === undefined || loginVerbs.has('takeConsole')) &&
       (await this.deps.mayTake(asker, machine.id))
-    if (!may)
-      throw new BrokerError(
-        'forbidden',
-        `You may not watch the screen of ${machine.name}: that needs the permission takeConsole.`,
-      )
+    if (!may) throw refusal('console_not_to_watch', { machine: machine.name })
   }
 
   async #noteWatching(machine: ConsoleMachine, asker: Asker, begins: boolean): Promise<void> {

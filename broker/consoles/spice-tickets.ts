@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { ConsoleWay } from '../api/consoles.js'
 import type { SpiceConsole } from '../api/machines.js'
 import { spiceSubject } from '../certificates/authority.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
 import { isHidden } from '../hypervisors/listen.js'
 import type { DesktopFeatures } from '../hypervisors/domain-xml.js'
 import type { Hypervisors } from '../hypervisors/service.js'
@@ -34,15 +34,9 @@ export class SpiceTickets {
   refuseImpossible(machine: ConsoleMachine, via: ConsoleWay): void {
     const hidden = isHidden(this.deps.hypervisors.row(machine.hypervisor))
     if (via === 'direct' && hidden)
-      throw new BrokerError(
-        'console_unreachable',
-        `The displays of ${machine.hypervisor} listen on its loopback only: use --via proxy.`,
-      )
+      throw refusal('displays_on_loopback', { hypervisor: machine.hypervisor })
     if (this.deps.proxyPort() === 0 && (via === 'proxy' || hidden))
-      throw new BrokerError(
-        'console_unreachable',
-        'The broker has no console proxy: set console-proxy-port in its settings.',
-      )
+      throw refusal('console_proxy_missing')
   }
 
   /** A ticket that QEMU has accepted; `cut`: who has the console until then and loses it. */
@@ -104,9 +98,7 @@ export class SpiceTickets {
         if (error instanceof BrokerError && error.code === 'console_unreachable')
           throw this.#hidden(machine, error)
         if (error instanceof BrokerError && error.code === 'not_found')
-          throw new BrokerError('machine_off', `${machine.name} is not running: start it first.`, {
-            cause: error,
-          })
+          throw refusal('machine_off', { machine: machine.name }, { cause: error })
         throw error
       })
     return { tlsPort, listen }
@@ -126,12 +118,9 @@ export class SpiceTickets {
   }
 
   #hidden({ name, hypervisor }: ConsoleMachine, cause: BrokerError): BrokerError {
-    const what = `The display of ${name} listens on the loopback of ${hypervisor} only`
-    return new BrokerError(
-      'console_unreachable',
-      this.deps.proxyPort() === 0
-        ? `${what}, and the broker has no console proxy: set console-proxy-port in its settings.`
-        : `${what}: use --via proxy.`,
+    return refusal(
+      this.deps.proxyPort() === 0 ? 'display_without_way' : 'display_on_loopback',
+      { machine: name, hypervisor },
       { cause },
     )
   }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { ConsoleMachine } from './asker.js'
 
@@ -27,14 +27,9 @@ export class Thumbnails {
    * `console_in_use`, `machine_off` and what the hypervisor says.
    */
   async of(machine: ConsoleMachine & { readonly power: string }, asker: string): Promise<Buffer> {
-    if (machine.power !== 'running')
-      throw new BrokerError('machine_off', `${machine.name} does not run, so it has no picture.`)
+    if (machine.power !== 'running') throw refusal('no_picture', { machine: machine.name })
     const others = (await this.deps.connected(machine.name)).filter((name) => name !== asker)
-    if (others.length > 0)
-      throw new BrokerError(
-        'console_in_use',
-        `Somebody works at ${machine.name}: open its console to watch, which is told there.`,
-      )
+    if (others.length > 0) throw refusal('picture_of_somebody', { machine: machine.name })
     const { now } = this.deps
     const kept = this.#kept.get(machine.id)
     if (kept && now() - kept.at < KEPT_MS) return await kept.png

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { ScreenClose } from '../api/consoles.js'
 import type { Holder } from '../api/machines.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 
 /**
  * What a connection that the broker carries is. console: a channel of a SPICE viewer, which QEMU
@@ -66,18 +66,11 @@ export class Tunnels extends EventEmitter<{ change: [string] }> {
 
   /** Counts one in from now on; `cut` ends it. Gives the function that counts it out. Throws `too_many_connections`. */
   admit(carried: Carried, cut: (cut: Cut) => void): () => void {
-    if (this.#open.size >= MOST_TUNNELS)
-      throw new BrokerError(
-        'too_many_connections',
-        `The broker already carries ${MOST_TUNNELS} connections: try again when some have ended.`,
-      )
+    if (this.#open.size >= MOST_TUNNELS) throw refusal('too_many_tunnels', { most: MOST_TUNNELS })
     const holder = holderKey(carried.holder)
     const own = this.#byHolder.get(holder) ?? 0
     if (own >= MOST_TUNNELS_OF_ONE)
-      throw new BrokerError(
-        'too_many_connections',
-        `You already have ${MOST_TUNNELS_OF_ONE} connections through the broker: close some.`,
-      )
+      throw refusal('too_many_tunnels_of_one', { most: MOST_TUNNELS_OF_ONE })
     const tunnel = { ...carried, since: this.now(), cut }
     this.#open.add(tunnel)
     this.#byHolder.set(holder, own + 1)

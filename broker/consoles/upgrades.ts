@@ -3,7 +3,8 @@ import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { LARGEST_MESSAGE_BYTES } from '../api/byte-socket.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
+import type { PlainReason } from '../errors/reasons.js'
 import type { App } from '../http.js'
 import type { OwnSite } from '../users/own-site.js'
 
@@ -41,12 +42,15 @@ export function acceptUpgrades(app: App): void {
  * Throws `upgrade_required` for a plain request, `forbidden` for one that a page of another site
  * makes: browsers send cookies with such, and ask nobody.
  */
-export function requireUpgrade(request: FastifyRequest, site: OwnSite, program: string): void {
+export function requireUpgrade(
+  request: FastifyRequest,
+  site: OwnSite,
+  otherwise: PlainReason,
+): void {
   if (!waiting.has(request.raw) || request.headers.upgrade?.toLowerCase() !== 'websocket')
-    throw new BrokerError('upgrade_required', `This address speaks WebSocket only: use ${program}.`)
+    throw refusal(otherwise)
   const { origin } = request.headers
-  if (origin !== undefined && !site.isOrigin(origin, request))
-    throw new BrokerError('forbidden', 'Pages of other sites may not open connections here.')
+  if (origin !== undefined && !site.isOrigin(origin, request)) throw refusal('socket_of_other_site')
 }
 
 /**
@@ -58,7 +62,7 @@ export async function upgrade(
   reply: FastifyReply,
 ): Promise<WebSocket | null> {
   const found = waiting.get(request.raw)
-  if (!found) throw new BrokerError('upgrade_required', 'This address speaks WebSocket only.')
+  if (!found) throw refusal('websocket_needed')
   reply.hijack()
   reply.raw.detachSocket(found.socket as Parameters<ServerResponse['detachSocket']>[0])
   return await new Promise((resolve) => {

@@ -1,7 +1,7 @@
 import { CHECKS, type CheckId, type Finding } from '../api/checks.js'
 import type { FindingResult } from '../api/finding-meaning.js'
 import type { TargetState } from '../api/jobs.js'
-import { sentenceOf } from '../errors.js'
+import { sentenceOf } from '../errors/broker-error.js'
 import type { Contact, ContactStage, Visit } from '../hypervisors/contact.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import type { Hypervisors } from '../hypervisors/service.js'

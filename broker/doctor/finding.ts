@@ -1,5 +1,6 @@
 import { type Finding, type FindingCode, FINDINGS } from '../api/checks.js'
 import { FINDING_RESULTS } from '../api/finding-meaning.js'
+import { filled } from '../errors/sentence.js'
 
 /** One thing that a check says, before it is put into words. */
 export interface Said {
@@ -46,8 +47,4 @@ export function findingOf({ measured, says }: Judgement): Finding {
       }
     }),
   }
-}
-
-function filled(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? '')
 }

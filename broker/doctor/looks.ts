@@ -1,5 +1,5 @@
 import type { CheckId } from '../api/checks.js'
-import { sentenceOf } from '../errors.js'
+import { sentenceOf } from '../errors/broker-error.js'
 import {
   type CertificateLook,
   judgeCertificate,

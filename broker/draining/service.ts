@@ -1,7 +1,7 @@
 import type { DrainMachine, DrainRequest, DrainState } from '../api/drains.js'
 import { type Actor, recordEvent } from '../audit/store.js'
 import { durationMs } from '../config.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { Queries } from '../store/open.js'
 import type { DrainRow } from '../store/tables.js'
@@ -133,11 +133,7 @@ function deadlineOf(deadline: string | undefined): number | null {
   if (deadline === undefined) return null
   const withinMs = durationMs(deadline.toUpperCase())
   if (withinMs < LEAST_DEADLINE_MS)
-    throw new BrokerError(
-      'invalid_request',
-      'The deadline is sooner than a minute: those who work there must be warned first.',
-      { details: [{ field: 'deadline' }] },
-    )
+    throw refusal('deadline_too_soon', {}, { details: [{ field: 'deadline' }] })
   return withinMs
 }
 

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { connect } from 'node:net'
 import type { Client } from 'ssh2'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError, sentenceOf } from '../errors/broker-error.js'
 import { HelperChannel, type RequestOptions } from './helper-channel.js'
 import type { LinkSettings } from './link-settings.js'
 import { openHelper, openSsh, scanHostKey } from './ssh-connection.js'

@@ -1,5 +1,6 @@
+import { refusal } from '../errors/broker-error.js'
 import { at, attribute, elementsOf, ensure, textIn, type XmlElement } from '../xml/tree.js'
-import { mebibytesOf, refuse } from './domain-reading.js'
+import { mebibytesOf, nameIn } from './domain-reading.js'
 
 export function setMemory(domain: XmlElement, mib: number): void {
   const memory = ensure(domain, 'memory')
@@ -19,19 +20,15 @@ export function setMemory(domain: XmlElement, mib: number): void {
 
 /** Throws when so much memory does not fit to the rest of the domain. */
 function refuseMemory(domain: XmlElement, mib: number): void {
-  if (at(domain, 'cpu', 'numa'))
-    refuse(domain, 'has NUMA cells, which share out its memory: change it with "virsh edit".')
+  if (at(domain, 'cpu', 'numa')) throw refusal('domain_numa_memory', { domain: nameIn(domain) })
   if (elementsOf(at(domain, 'devices'), 'memory').length > 0)
-    refuse(domain, 'has memory modules: change its memory with "virsh edit".')
+    throw refusal('domain_memory_modules', { domain: nameIn(domain) })
   const most = at(domain, 'maxMemory')
   if (most && mebibytesOf(most) < mib)
-    refuse(domain, `may have at most ${mebibytesOf(most)} MiB (maxMemory).`)
+    throw refusal('domain_max_memory', { domain: nameIn(domain), mebibytes: mebibytesOf(most) })
   const limit = at(domain, 'memtune', 'hard_limit')
   if (limit && mebibytesOf(limit) < mib)
-    refuse(
-      domain,
-      `may use at most ${mebibytesOf(limit)} MiB of the host (memtune hard_limit), QEMU's own included.`,
-    )
+    throw refusal('domain_hard_limit', { domain: nameIn(domain), mebibytes: mebibytesOf(limit) })
 }
 
 const TOPOLOGY = ['sockets', 'dies', 'clusters', 'cores', 'threads'] as const
@@ -39,18 +36,12 @@ const TOPOLOGY = ['sockets', 'dies', 'clusters', 'cores', 'threads'] as const
 export function setVcpus(domain: XmlElement, count: number): void {
   const vcpu = ensure(domain, 'vcpu')
   if (Number(textIn(vcpu) || 1) === count) return
-  if (at(domain, 'vcpus'))
-    refuse(domain, 'lists its vCPUs one by one (<vcpus>): change them with "virsh edit".')
-  if (at(domain, 'cpu', 'numa'))
-    refuse(domain, 'has NUMA cells, which share out its vCPUs: change them with "virsh edit".')
+  if (at(domain, 'vcpus')) throw refusal('domain_lists_vcpus', { domain: nameIn(domain) })
+  if (at(domain, 'cpu', 'numa')) throw refusal('domain_numa_vcpus', { domain: nameIn(domain) })
   const pinned = elementsOf(at(domain, 'cputune')).some((one) =>
     numbersOf(attribute(one, one.name === 'vcpupin' ? 'vcpu' : 'vcpus')).some((id) => id >= count),
   )
-  if (pinned)
-    refuse(
-      domain,
-      `has settings in <cputune> for vCPUs that it would no longer have: change them with "virsh edit".`,
-    )
+  if (pinned) throw refusal('domain_cputune', { domain: nameIn(domain) })
   setTopology(domain, count)
   vcpu.children = [String(count)]
   if (Number(attribute(vcpu, 'current')) > count) delete vcpu.attributes['current']
@@ -83,12 +74,7 @@ function setTopology(domain: XmlElement, count: number): void {
     sockets: of('sockets'),
   }
   if (count % threads !== 0 || of('dies') * of('clusters') !== 1)
-    refuse(
-      domain,
-      `has a CPU topology of ${sockets} sockets, ${cores} cores and ${threads} threads, into ` +
-        `which ${count} vCPUs do not fit: choose another number, or change the topology with ` +
-        '"virsh edit".',
-    )
+    throw refusal('domain_topology', { domain: nameIn(domain), sockets, cores, threads, count })
   topology.attributes['sockets'] = '1'
   topology.attributes['cores'] = String(count / threads)
 }

@@ -1,3 +1,4 @@
+import { refusal } from '../errors/broker-error.js'
 import {
   at,
   attribute,
@@ -18,7 +19,7 @@ import {
   sourceOf,
   systemDisk,
   writeDomain,
-  refuse,
+  nameIn,
 } from './domain-reading.js'
 import { setMemory, setVcpus } from './domain-capacity.js'
 
@@ -101,24 +102,16 @@ function setNetwork(domain: XmlElement, network: string, mac = ''): void {
   const [card] = cards
   if (networkOf(card) === network) return
   if (card && !MOVABLE.includes(attribute(card, 'type')))
-    refuse(
-      domain,
-      `has a first network card of the kind ${attribute(card, 'type')}, which is not moved ` +
-        'to another network: change it with "virsh edit".',
-    )
+    throw refusal('domain_card_kind', { domain: nameIn(domain), kind: attribute(card, 'type') })
   if (network === 'none') {
     if (cards.length > 1)
-      refuse(
-        domain,
-        `has ${cards.length} network cards, and it is not clear which of them is to go: take ` +
-          'it away with "virsh detach-interface".',
-      )
+      throw refusal('domain_several_cards', { domain: nameIn(domain), count: cards.length })
     remove(devices, (child) => child === card)
     return
   }
   const [type = '', name = ''] = splitOnce(network)
   if (type === 'other' || name === '')
-    refuse(domain, `cannot be put on ${network}: name a network or a bridge of its host.`)
+    throw refusal('domain_network', { domain: nameIn(domain), network })
   const source = element('source', sourceAttributes(type, name))
   if (!card) {
     devices.children.push(
@@ -157,7 +150,7 @@ function setDisk(domain: XmlElement, path: string): void {
   const now = sourceOf(disk)
   if (now.kind === 'path' && now.path === path) return
   if (attribute(disk, 'device') === 'lun')
-    refuse(domain, 'starts from a SCSI device that is passed through: no image takes its place.')
+    throw refusal('domain_scsi_device', { domain: nameIn(domain) })
   disk.attributes['type'] = 'file'
   // These describe the disk that goes.
   remove(disk, (child) =>

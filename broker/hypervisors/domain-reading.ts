@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import {
   at,
   attribute,
@@ -86,12 +86,12 @@ export function parseDomainXml(xml: string): ParsedDomain {
 export function parseDomain(xml: string): XmlElement {
   const parsed = parseTree(xml)
   if ('fault' in parsed)
-    throw new BrokerError(
-      'invalid_request',
-      `The domain XML is refused: line ${parsed.fault.line}, column ${parsed.fault.column}: ${parsed.fault.message}.`,
-    )
-  if (parsed.root.name !== 'domain')
-    throw new BrokerError('invalid_request', 'The domain XML has no <domain> element.')
+    throw refusal('domain_xml_malformed', {
+      line: parsed.fault.line,
+      column: parsed.fault.column,
+      said: parsed.fault.message,
+    })
+  if (parsed.root.name !== 'domain') throw refusal('domain_xml_without_domain')
   return parsed.root
 }
 
@@ -259,10 +259,7 @@ export function mebibytesOf(size: XmlElement | undefined): number {
   return Math.round((Number(textIn(size) || 0) * unit) / 1_048_576)
 }
 
-/** Throws `invalid_request`; the sentence begins with the domain's name. */
-export function refuse(domain: XmlElement, sentence: string): never {
-  throw new BrokerError(
-    'invalid_request',
-    `${textIn(at(domain, 'name')) || 'The domain'} ${sentence}`,
-  )
+/** What a sentence about a domain begins with. */
+export function nameIn(domain: XmlElement): string {
+  return textIn(at(domain, 'name')) || 'The domain'
 }

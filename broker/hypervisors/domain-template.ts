@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import {
   at,
   attribute,
@@ -187,12 +187,7 @@ export function refuseShared(template: string): void {
       .filter((arg) => /[/:]|port|path/.test(attribute(arg, 'value')))
       .map((arg) => `the QEMU argument ${attribute(arg, 'value')}`),
   ]
-  if (shared.length > 0)
-    throw new BrokerError(
-      'invalid_request',
-      `The domain XML is for more than one machine, and ${shared.join(', ')} can belong to ` +
-        `one only: take ${shared.length === 1 ? 'it' : 'them'} out.`,
-    )
+  if (shared.length > 0) throw refusal('domain_xml_shared', { parts: shared })
 }
 
 function firmwareShared(domain: XmlElement): string[] {

@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { parseTree, type XmlElement } from '../xml/tree.js'
 import { buildXml, type XmlNode as Node } from '../xml/xml.js'
 import type { DesktopFeatures } from './domain-patch.js'
@@ -132,11 +132,7 @@ function interfaces({ network, mac }: DomainSpec): Node[] {
     bridge: { '@_bridge': name },
     direct: { '@_dev': name, '@_mode': 'bridge' },
   }[type]
-  if (!source)
-    throw new BrokerError(
-      'invalid_request',
-      `A network card of the kind ${name} is not made by Berth: name a network or a bridge.`,
-    )
+  if (!source) throw refusal('card_kind_unknown', { kind: name })
   return [{ '@_type': type, mac: { '@_address': mac }, source, model: { '@_type': 'virtio' } }]
 }
 

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import type { Duplex } from 'node:stream'
-import { BrokerError, type ErrorCode } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import type { HelperEvent } from '../events/map.js'
 
 export interface RequestOptions {
@@ -33,17 +33,17 @@ const DEFAULT_TIMEOUT_MS = 30_000
 const LONGEST_LINE_BYTES = 16 * 1024 * 1024
 
 /** What the helper's error codes are called here. */
-const CODES: Readonly<Record<string, ErrorCode>> = {
-  not_found: 'not_found',
-  exists: 'name_taken',
-  foreign: 'foreign',
-  hidden: 'console_unreachable',
-  in_use: 'machine_running',
-  no_space: 'no_space',
-  bad_image: 'image_refused',
-  cancelled: 'cancelled',
-  timeout: 'timeout',
-}
+const REASONS_OF_HELPERS = {
+  not_found: 'host_has_none',
+  exists: 'host_has_one',
+  foreign: 'host_has_foreign',
+  hidden: 'host_display_hidden',
+  in_use: 'host_file_in_use',
+  no_space: 'host_full',
+  bad_image: 'host_image_bad',
+  cancelled: 'host_cancelled',
+  timeout: 'host_late',
+} as const
 
 /** JSON lines to the helper of one hypervisor. Emits `event` (HelperEvent) and, once, `close`. */
 export class HelperChannel extends EventEmitter<{ event: [HelperEvent]; close: [] }> {
@@ -80,19 +80,13 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent]; close: [
     const [line] = (await once(this, 'hello', {
       signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#gone.signal]),
     }).catch((cause: unknown) => {
-      throw new BrokerError(
-        'hypervisor_unreachable',
-        `${this.hypervisor}: the helper does not answer; run the install line of "berth ` +
-          `hypervisor show ${this.hypervisor}" again.`,
-        { cause },
-      )
+      throw refusal('helper_silent', { hypervisor: this.hypervisor }, { cause })
     })) as unknown as [{ protocol?: number; version?: string }]
     if (line.protocol !== 1)
-      throw new BrokerError(
-        'hypervisor_refused',
-        `${this.hypervisor} has a helper of another Berth ` +
-          `(protocol ${String(line.protocol)}): run the install line again.`,
-      )
+      throw refusal('helper_of_other_berth', {
+        hypervisor: this.hypervisor,
+        protocol: String(line.protocol),
+      })
     return { version: line.version ?? 'unknown' }
   }
 
@@ -102,7 +96,7 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent]; close: [
    */
   async request<T>(op: string, args: object, options: RequestOptions = {}): Promise<T> {
     if (this.#closed) throw this.#lost()
-    if (options.signal?.aborted) throw new BrokerError('cancelled', 'The operation was cancelled.')
+    if (options.signal?.aborted) throw refusal('operation_cancelled')
     const id = `r${this.#next++}`
     const { operation, fence } = options
     return await new Promise<T>((resolve, reject) => {
@@ -124,11 +118,11 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent]; close: [
             cancel()
             this.#settle(id, (pending) => {
               pending.reject(
-                new BrokerError(
-                  'timeout',
-                  `${this.hypervisor} did not answer "${op}" within ${timeoutMs / 1000} s; ` +
-                    'it is looked up before anything is repeated.',
-                ),
+                refusal('helper_late', {
+                  hypervisor: this.hypervisor,
+                  operation: op,
+                  seconds: timeoutMs / 1000,
+                }),
               )
             })
           }, timeoutMs)
@@ -208,10 +202,7 @@ export class HelperChannel extends EventEmitter<{ event: [HelperEvent]; close: [
   }
 
   #lost(): BrokerError {
-    return new BrokerError(
-      'hypervisor_unreachable',
-      `The line to ${this.hypervisor} was lost; Berth looks what was done when it is back.`,
-    )
+    return refusal('line_lost', { hypervisor: this.hypervisor })
   }
 }
 
@@ -221,7 +212,13 @@ export function errorOf(hypervisor: string, error: unknown): BrokerError {
     code?: string
     message?: string
   }
-  return new BrokerError(CODES[code] ?? 'hypervisor_refused', `${hypervisor}: ${message}`, {
-    cause: error,
-  })
+  return refusal(
+    isKnown(code) ? REASONS_OF_HELPERS[code] : 'host_refused',
+    { hypervisor, said: message },
+    { cause: error },
+  )
+}
+
+function isKnown(code: string): code is keyof typeof REASONS_OF_HELPERS {
+  return Object.hasOwn(REASONS_OF_HELPERS, code)
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
 import type { LibvirtAnswer, LibvirtCall } from './libvirt-process.js'
 
 interface Waiting {
@@ -134,11 +134,7 @@ class LibvirtProcess {
     }, END_AFTER_CUT_MS)
     this.#waiting.set(id, { resolve: () => {}, reject: () => {}, timer: last })
     waiting.reject(
-      new BrokerError(
-        'timeout',
-        `${hypervisor}: libvirt did not answer "${method}" within ${timeoutMs / 1000} s; it ` +
-          'is looked up before anything is repeated.',
-      ),
+      refusal('libvirt_late', { hypervisor, operation: method, seconds: timeoutMs / 1000 }),
     )
   }
 
@@ -156,12 +152,7 @@ class LibvirtProcess {
     this.alive = false
     for (const waiting of this.#waiting.values()) {
       clearTimeout(waiting.timer)
-      waiting.reject(
-        new BrokerError(
-          'hypervisor_unreachable',
-          'The libvirt process ended; it is started again.',
-        ),
-      )
+      waiting.reject(refusal('libvirt_process_ended'))
     }
     this.#waiting.clear()
   }
@@ -180,12 +171,8 @@ function named(error: Error, hypervisor: string): BrokerError {
   if (error instanceof BrokerError) return error
   const fault = error instanceof LibvirtFault ? error.fault : 'refused'
   if (fault === 'foreign')
-    return new BrokerError('foreign', `${hypervisor}: ${error.message}.`, { cause: error })
+    return refusal('libvirt_foreign', { hypervisor, said: error.message }, { cause: error })
   return fault === 'lost'
-    ? new BrokerError(
-        'hypervisor_unreachable',
-        `The line to libvirt on ${hypervisor} was lost (${error.message}).`,
-        { cause: error },
-      )
-    : new BrokerError('hypervisor_refused', `${hypervisor}: ${error.message}.`, { cause: error })
+    ? refusal('libvirt_line_lost', { hypervisor, said: error.message }, { cause: error })
+    : refusal('libvirt_refused', { hypervisor, said: error.message }, { cause: error })
 }

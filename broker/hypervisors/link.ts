@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Duplex } from 'node:stream'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { type BrokerError, refusal, sentenceOf } from '../errors/broker-error.js'
 import { type Contact, type ContactStage, tryContact, visit, type Visited } from './contact.js'
 import type { HelperChannel, RequestOptions } from './helper-channel.js'
 import { parseDomainXml } from './domain-xml.js'
@@ -150,11 +150,10 @@ export class SshLink implements HypervisorLink {
 
   #away(): BrokerError {
     const minutes = Math.floor((performance.now() - this.#changedMs) / 60_000)
-    return new BrokerError(
-      'hypervisor_unreachable',
-      `${this.name} is not ` +
-        `reachable${minutes > 0 ? ` since ${minutes} min` : ''}: ${this.#status.reason || 'connecting'}`,
-    )
+    const why = this.#status.reason || 'connecting'
+    return minutes > 0
+      ? refusal('hypervisor_away_since', { hypervisor: this.name, minutes, why })
+      : refusal('hypervisor_away', { hypervisor: this.name, why })
   }
 
   async #libvirt(
@@ -247,11 +246,7 @@ export class SshLink implements HypervisorLink {
         () => false,
       )
       missed = lives ? 0 : missed + 1
-      if (missed === MISSED_PINGS)
-        throw new BrokerError(
-          'hypervisor_unreachable',
-          `The helper on ${this.name} does not answer; another one is started.`,
-        )
+      if (missed === MISSED_PINGS) throw refusal('helper_restarted', { hypervisor: this.name })
       if (lives) await this.#refreshFacts(helper)
     }
   }

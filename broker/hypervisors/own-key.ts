@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import type { Logger } from 'pino'
 import ssh2, { type ParsedKey } from 'ssh2'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { writePrivate } from '../store/private-file.js'
 
 export interface OwnKey {
@@ -53,12 +53,7 @@ export async function ownKey(path: string, { log, isEnrolled }: OwnKeyDeps): Pro
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     if (await isEnrolled())
-      throw new BrokerError(
-        'internal',
-        `The key for the hypervisors, ${path}, cannot be used (${why}): restore it from a ` +
-          `backup. Without a backup, remove it, start the broker and ${NEXT_STEP}.`,
-        { cause: error },
-      )
+      throw refusal('own_key_unusable', { path, said: why, next: NEXT_STEP }, { cause: error })
     log.warn(
       { path, why },
       'the key for the hypervisors could not be used and no hypervisor knows it: a new one was made',

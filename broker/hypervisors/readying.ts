@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { sentenceOf } from '../errors.js'
+import { sentenceOf } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 
 export interface ReadyingDeps {

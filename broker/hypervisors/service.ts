@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Hypervisor, HypervisorAdd, HypervisorPatch } from '../api/hypervisors.js'
 import type { AuditAction } from '../audit/actions.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { Occupancy } from '../occupancy/occupancy.js'
 import type { Queries, Store } from '../store/open.js'
@@ -75,18 +75,14 @@ export class Hypervisors {
   /** Throws `not_found`. */
   row(name: string): HypervisorRow {
     const row = this.#rows.get(name)
-    if (!row)
-      throw new BrokerError(
-        'not_found',
-        `There is no hypervisor ${name}: "berth hypervisor list" shows all.`,
-      )
+    if (!row) throw refusal('hypervisor_unknown', { hypervisor: name })
     return row
   }
 
   link(name: string): HypervisorLink {
     this.row(name)
     const link = this.#links.get(name)
-    if (!link) throw new BrokerError('hypervisor_unreachable', `${name} is not connected.`)
+    if (!link) throw refusal('hypervisor_not_connected', { hypervisor: name })
     return link
   }
 
@@ -155,10 +151,7 @@ export class Hypervisors {
       .where('hypervisor', '=', name)
       .executeTakeFirstOrThrow()
     if (patch.directories && count > 0)
-      throw new BrokerError(
-        'has_dependants',
-        `${name} has ${count} machines whose disks lie in its directories: delete them first.`,
-      )
+      throw refusal('hypervisor_directories_used', { hypervisor: name, count })
     await this.#update(
       name,
       {
@@ -184,10 +177,11 @@ export class Hypervisors {
     const row = this.row(name)
     const offered = await scanHostKey(row.address, row.port)
     if (offered.fingerprint !== fingerprint)
-      throw new BrokerError(
-        'host_key_changed',
-        `${name} shows ${offered.fingerprint} now, not ${fingerprint}: look again before you trust it.`,
-      )
+      throw refusal('host_key_other', {
+        hypervisor: name,
+        offered: offered.fingerprint,
+        fingerprint,
+      })
     await this.#update(name, { host_key_fingerprint: fingerprint }, by, 'hypervisor.trust', {
       before: row.host_key_fingerprint,
       after: fingerprint,

@@ -1,19 +1,18 @@
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import { METADATA_URI } from './domain-xml.js'
 import { errorOf } from './helper-channel.js'
 import type { SimulatedDomain, SimulatedHost } from './simulated.js'
 
 /** As the helper refuses. */
-export function refusal(code: string, message: string): BrokerError {
+export function helperRefusal(code: string, message: string): BrokerError {
   return errorOf('simulated', { code, message })
 }
 
 /** As libvirt refuses. */
 export function noDomain(name: string): BrokerError {
-  return new BrokerError(
-    'hypervisor_refused',
-    `Domain not found: no domain with matching name '${name}'`,
-  )
+  return refusal('simulated_refusal', {
+    said: `Domain not found: no domain with matching name '${name}'`,
+  })
 }
 
 /** The domain that is meant, or undefined when it is not there; refuses when name and UUID are not of one domain. */
@@ -24,10 +23,10 @@ export function identified(
 ): SimulatedDomain | undefined {
   const [found] = [...host.domains].filter(([, domain]) => domain.uuid === uuid)
   if (found && found[0] !== name)
-    throw refusal('foreign', `the domain with the UUID ${String(uuid)} is called ${found[0]}`)
+    throw helperRefusal('foreign', `the domain with the UUID ${String(uuid)} is called ${found[0]}`)
   const named = host.domains.get(String(name))
   if (named && named.uuid !== uuid)
-    throw refusal('foreign', `the domain ${String(name)} is another one (UUID ${named.uuid})`)
+    throw helperRefusal('foreign', `the domain ${String(name)} is another one (UUID ${named.uuid})`)
   return named
 }
 
@@ -42,6 +41,6 @@ export function withMetadata(xml: string, element: string): string {
 }
 
 export function restart(domain: SimulatedDomain | undefined, name: string): void {
-  if (!domain?.running) throw refusal('not_found', `${name} is not running`)
+  if (!domain?.running) throw helperRefusal('not_found', `${name} is not running`)
   if (domain.destroyOnReboot) domain.running = false
 }

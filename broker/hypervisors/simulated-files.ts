@@ -1,7 +1,7 @@
 import type { BatchItem } from './helper-channel.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError } from '../errors/broker-error.js'
 import type { Directory, Mark, SimulatedHost } from './simulated.js'
-import { identified, refusal } from './simulated-domains.js'
+import { identified, helperRefusal } from './simulated-domains.js'
 
 export interface Doomed {
   readonly name: string
@@ -49,7 +49,10 @@ export function ownOf(
   if (!host[dir].has(name)) return null
   const mark = host.marks.get(`${dir}/${name}`)
   if (mark?.owner !== owner)
-    throw refusal('foreign', `${dir}/${name} was not made by Berth for this; it is left as it is`)
+    throw helperRefusal(
+      'foreign',
+      `${dir}/${name} was not made by Berth for this; it is left as it is`,
+    )
   return mark
 }
 
@@ -57,7 +60,7 @@ export function makeImage(host: SimulatedHost, name: string, mark: Mark): unknow
   const before = ownOf(host, 'images', name, mark.owner)
   if (before !== null) {
     if (before.operation === undefined || before.operation !== mark.operation)
-      throw refusal('exists', `${name} exists already`)
+      throw helperRefusal('exists', `${name} exists already`)
     return before.result
   }
   host.images.set(name, null)
@@ -72,9 +75,9 @@ export function removeImage(
 ): void {
   const mark = ownOf(host, dir, name, owner)
   if (mark !== null && made_by && mark.operation !== made_by)
-    throw refusal('foreign', `${name} was made by another operation`)
+    throw helperRefusal('foreign', `${name} was made by another operation`)
   if (dir === 'images' && [...host.overlays.values()].includes(name))
-    throw refusal('in_use', `${name} has overlays`)
+    throw helperRefusal('in_use', `${name} has overlays`)
   host[dir].delete(name)
   host.marks.delete(`${dir}/${name}`)
 }
@@ -84,11 +87,11 @@ export function removeImage(
  * by its base, the rest by being there.
  */
 export function adopt(host: SimulatedHost, { dir, name, owner, bases = [] }: Old): void {
-  if (!host[dir].has(name)) throw refusal('not_found', `there is no image ${name}`)
+  if (!host[dir].has(name)) throw helperRefusal('not_found', `there is no image ${name}`)
   const base = host[dir].get(name) ?? ''
   if (host.marks.has(`${dir}/${name}`)) ownOf(host, dir, name, owner)
   else if (bases.length > 0 && !bases.includes(base))
-    throw refusal('foreign', `${name} is not Berth's`)
+    throw helperRefusal('foreign', `${name} is not Berth's`)
   else host.marks.set(`${dir}/${name}`, { owner, operation: undefined, result: {} })
 }
 
@@ -105,13 +108,13 @@ export function makeOverlay(
   { name, base, fresh, owner }: NewOverlay,
   operation: string | undefined,
 ): void {
-  if (!host.images.has(base)) throw refusal('not_found', `there is no image ${base}`)
+  if (!host.images.has(base)) throw helperRefusal('not_found', `there is no image ${base}`)
   ownOf(host, 'overlays', name, owner)
   const made = host.marks.get(`overlays/${name}`)?.operation
   const isMadeByThis = operation !== undefined && made === operation
   if ((isMadeByThis || !fresh) && host.overlays.get(name) === base) return
   if (host.domains.get(name.replace(/\.qcow2$/, ''))?.running)
-    throw refusal('in_use', `a running machine has ${name} open`)
+    throw helperRefusal('in_use', `a running machine has ${name} open`)
   host.overlays.set(name, base)
   host.marks.set(`overlays/${name}`, { owner, operation, result: {} })
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import type { Contact, ContactStage, Visited } from './contact.js'
 import { parseDomainXml } from './domain-xml.js'
 import type { RequestOptions } from './helper-channel.js'
@@ -13,7 +13,7 @@ import type {
   ManagedLink,
 } from './hypervisor.js'
 import type { SimulatedDomain, SimulatedHost } from './simulated.js'
-import { identified, noDomain, powerOf, refusal } from './simulated-domains.js'
+import { identified, noDomain, powerOf, helperRefusal } from './simulated-domains.js'
 import { type Args, factsOf, OPS } from './simulated-operations.js'
 
 /** The line to a simulated host. */
@@ -91,7 +91,7 @@ export class SimulatedLink implements ManagedLink {
       () => {
         const { fence = this.host.fence } = options
         if (fence < this.host.fence)
-          throw refusal(
+          throw helperRefusal(
             'fenced',
             `This host already follows a newer broker (fence ${this.host.fence}, this request has ${fence}).`,
           )
@@ -100,7 +100,7 @@ export class SimulatedLink implements ManagedLink {
           options.operation === undefined ? undefined : this.host.journal.get(options.operation)
         if (known !== undefined) return known as T
         const act = OPS[op]
-        if (!act) throw refusal('bad_request', `the operation ${op} is unknown`)
+        if (!act) throw helperRefusal('bad_request', `the operation ${op} is unknown`)
         const result = (act(this.host, args as Args, options.operation) ?? {}) as T
         if (options.operation !== undefined) this.host.journal.set(options.operation, result)
         return result
@@ -112,11 +112,7 @@ export class SimulatedLink implements ManagedLink {
   async openConnection(host: string, port: number): Promise<Duplex> {
     return await this.#call('connect', () => {
       const found = this.host.onConnection(host, port)
-      if (!found)
-        throw new BrokerError(
-          'connection_refused',
-          `Nothing answers at ${host} port ${port}, as seen from the hypervisor.`,
-        )
+      if (!found) throw refusal('port_refused', { place: `${host} port ${port}` })
       return found
     })
   }
@@ -124,15 +120,16 @@ export class SimulatedLink implements ManagedLink {
   async openDisplay(domain: string): Promise<Duplex> {
     return await this.#call('display_open', () => {
       if (!this.host.domains.get(domain)?.running)
-        throw refusal('not_found', `${domain} is not running`)
+        throw helperRefusal('not_found', `${domain} is not running`)
       const found = this.host.onDisplay(domain)
-      if (!found) throw refusal('libvirt', `${domain} has no VNC display on a socket of its own`)
+      if (!found)
+        throw helperRefusal('libvirt', `${domain} has no VNC display on a socket of its own`)
       return found
     })
   }
 
   async openStream(): Promise<Duplex> {
-    throw new BrokerError('hypervisor_refused', 'A simulated host carries no images.')
+    throw refusal('simulated_without_images')
   }
 
   async listDomains(): Promise<DomainState[]> {
@@ -168,10 +165,9 @@ export class SimulatedLink implements ManagedLink {
       domain,
       (domain) => {
         if (domain.running)
-          throw new BrokerError(
-            'hypervisor_refused',
-            'Requested operation is not valid: domain is already running',
-          )
+          throw refusal('simulated_refusal', {
+            said: 'Requested operation is not valid: domain is already running',
+          })
         domain.running = true
         domain.boots += 1
       },
@@ -234,7 +230,7 @@ export class SimulatedLink implements ManagedLink {
 
   async #call<T>(call: string, act: () => T, signal?: AbortSignal): Promise<T> {
     if (this.#status.state !== 'up') throw this.#away()
-    if (signal?.aborted) throw new BrokerError('cancelled', 'The operation was cancelled.')
+    if (signal?.aborted) throw refusal('operation_cancelled')
     this.host.onCall(call)
     const result = act()
     if (this.host.latencyMs > 0) await delay(this.host.latencyMs)
@@ -244,9 +240,6 @@ export class SimulatedLink implements ManagedLink {
   }
 
   #away(): BrokerError {
-    return new BrokerError(
-      'hypervisor_unreachable',
-      `${this.name} is not reachable: ${this.#status.reason}`,
-    )
+    return refusal('hypervisor_away', { hypervisor: this.name, why: this.#status.reason })
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { HostFacts, LinkSettings } from './hypervisor.js'
 import type { Directory, Looks, SimulatedHost } from './simulated.js'
-import { identified, refusal, restart, withMetadata } from './simulated-domains.js'
+import { identified, helperRefusal, restart, withMetadata } from './simulated-domains.js'
 import {
   adopt,
   type Doomed,
@@ -92,7 +92,7 @@ export const OPS: Readonly<Record<string, Op>> = {
     // what is meant is gone, whoever has its name
     if (![...host.domains.values()].some((domain) => domain.uuid === uuid)) return
     const found = identified(host, name, uuid)
-    if (found?.running) throw refusal('in_use', `${String(name)} is running`)
+    if (found?.running) throw helperRefusal('in_use', `${String(name)} is running`)
     if (found) host.domains.delete(String(name))
   },
   domain_reboot: (host, { name, uuid }) => {
@@ -103,26 +103,26 @@ export const OPS: Readonly<Record<string, Op>> = {
   },
   domain_metadata: (host, { name, uuid, xml }) => {
     const found = identified(host, name, uuid)
-    if (!found) throw refusal('not_found', `there is no domain ${String(name)}`)
+    if (!found) throw helperRefusal('not_found', `there is no domain ${String(name)}`)
     found.xml = withMetadata(found.xml, String(xml))
   },
   ticket: (host, { domain, uuid, password, connected, reachable }) => {
     const found = identified(host, domain, uuid)
-    if (!found?.running) throw refusal('not_found', `${String(domain)} is not running`)
+    if (!found?.running) throw helperRefusal('not_found', `${String(domain)} is not running`)
     if (reachable === true && host.listen === '127.0.0.1')
-      throw refusal('hidden', `the display of ${String(domain)} listens on the loopback only`)
+      throw helperRefusal('hidden', `the display of ${String(domain)} listens on the loopback only`)
     found.ticket = String(password)
     if (connected === 'disconnect') host.seat(String(domain), [])
     return { tls_port: 5901, listen: host.listen, valid_until_ms: Date.now() + 30_000 }
   },
   disconnect: (host, { domain, uuid }) => {
     if (!identified(host, domain, uuid)?.running)
-      throw refusal('not_found', `${String(domain)} is not running`)
+      throw helperRefusal('not_found', `${String(domain)} is not running`)
     host.seat(String(domain), [])
   },
   guest_addresses: (host, { domain }) => {
     if (!host.domains.get(String(domain))?.running)
-      throw refusal('not_found', `${String(domain)} is not running`)
+      throw helperRefusal('not_found', `${String(domain)} is not running`)
     return {
       items: (host.addresses.get(String(domain)) ?? []).map((address) => ({
         address,
@@ -132,7 +132,7 @@ export const OPS: Readonly<Record<string, Op>> = {
   },
   display_picture: (host, { domain }) => {
     if (!host.domains.get(String(domain))?.running)
-      throw refusal('not_found', `${String(domain)} is not running`)
+      throw helperRefusal('not_found', `${String(domain)} is not running`)
     return { png: ONE_PIXEL }
   },
   displays: (host, { domains }) => ({

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { Client, type ClientChannel, type ConnectConfig } from 'ssh2'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { type BrokerError, refusal, sentenceOf } from '../errors/broker-error.js'
 
 export interface SshTarget {
   readonly name: string
@@ -71,17 +71,15 @@ export async function openSsh(
   } catch (cause) {
     client.destroy()
     if (offered !== undefined && offered !== target.hostKeyFingerprint) {
-      throw new BrokerError(
+      throw refusal(
         'host_key_changed',
-        `${target.name} shows the host key ${offered}, pinned ` +
-          `is ${target.hostKeyFingerprint}: if the host was reinstalled, run "berth hypervisor ` +
-          `trust ${target.name}".`,
+        { hypervisor: target.name, offered, pinned: target.hostKeyFingerprint },
         { cause },
       )
     }
-    throw new BrokerError(
-      'hypervisor_unreachable',
-      `${target.name} (${target.address} port ${target.port}): ${reasonOf(cause)}`,
+    throw refusal(
+      'hypervisor_not_reached',
+      { hypervisor: target.name, address: target.address, port: target.port, why: reasonOf(cause) },
       { cause },
     )
   }
@@ -150,9 +148,9 @@ export async function scanHostKey(
   const fault = await ended
   client.destroy()
   if (!found)
-    throw new BrokerError(
-      'hypervisor_unreachable',
-      `${address} port ${port}: ${reasonOf(fault ?? new Error('it closed the connection'))}`,
+    throw refusal(
+      'address_not_reached',
+      { address, port, why: reasonOf(fault ?? new Error('it closed the connection')) },
       { cause: fault },
     )
   return found
@@ -198,20 +196,10 @@ export async function openForward(
       else if (channel) resolve(channel)
     }
     const onClose = (): void => {
-      settle(
-        new BrokerError(
-          'hypervisor_unreachable',
-          `${place} cannot be reached: the line to the hypervisor was lost.`,
-        ),
-      )
+      settle(refusal('port_line_lost', { place }))
     }
     const timer = setTimeout(() => {
-      settle(
-        new BrokerError(
-          'connection_refused',
-          `Nothing answers at ${place} within ${withinMs} ms, as seen from the hypervisor.`,
-        ),
-      )
+      settle(refusal('port_silent', { place, ms: withinMs }))
     }, withinMs)
     client.setMaxListeners(0).once('close', onClose)
     client.forwardOut(ORIGIN.address, ORIGIN.port, to.host, to.port, (error, channel) => {
@@ -227,16 +215,8 @@ export async function openForward(
 
 function forwardFault(error: Error, place: string): BrokerError {
   if ((error as { reason?: unknown }).reason === PROHIBITED)
-    return new BrokerError(
-      'hypervisor_refused',
-      `The hypervisor's sshd refuses to forward to ${place}: set AllowTcpForwarding yes for the account berth.`,
-      { cause: error },
-    )
-  return new BrokerError(
-    'connection_refused',
-    `Nothing answers at ${place}, as seen from the hypervisor.`,
-    { cause: error },
-  )
+    return refusal('forwarding_refused', { place }, { cause: error })
+  return refusal('port_refused', { place }, { cause: error })
 }
 
 /**
@@ -267,9 +247,9 @@ async function openChannel<T extends Duplex>(
   return await new Promise((resolve, reject) => {
     const lost = (cause?: Error): void => {
       reject(
-        new BrokerError(
-          'hypervisor_unreachable',
-          `${what} cannot be reached: ${cause?.message ?? 'the line was lost'}.`,
+        refusal(
+          'port_not_reached',
+          { place: what, said: cause?.message ?? 'the line was lost' },
           { cause },
         ),
       )

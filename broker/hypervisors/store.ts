@@ -1,6 +1,7 @@
 import type { Directories, HypervisorAdd } from '../api/hypervisors.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
+import { someOf } from '../errors/sentence.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { HypervisorRow } from '../store/tables.js'
@@ -58,11 +59,7 @@ export async function insertHypervisor(store: Store, row: HypervisorRow, by: Act
       .select('name')
       .where('name', '=', row.name)
       .executeTakeFirst()
-    if (machine)
-      throw new BrokerError(
-        'name_taken',
-        `There is a machine ${machine.name} already, and jobs name both: choose another name for the hypervisor.`,
-      )
+    if (machine) throw refusal('hypervisor_named_like_machine', { machine: machine.name })
     await tx.insertInto('hypervisor').values(row).execute()
     await recordEvent(tx, by, 'hypervisor.add', `hypervisor:${row.name}`, {
       address: row.address,
@@ -108,12 +105,10 @@ function stillNeeded(
   name: string,
   machines: ReadonlyArray<{ readonly name: string }>,
 ): BrokerError {
-  const names = machines.map((machine) => machine.name).slice(0, 5)
-  return new BrokerError(
-    'has_dependants',
-    `${name} still has machines (${names.join(', ')}${machines.length > 5 ? ', …' : ''}): ` +
-      'delete them first, or use --force to forget them.',
-  )
+  return refusal('hypervisor_has_machines', {
+    hypervisor: name,
+    machines: someOf(machines.map((machine) => machine.name)),
+  })
 }
 
 /** Throws `name_taken` where there is one of this name, or at this address. */
@@ -122,26 +117,14 @@ export function refuseTwin(
   { name, address }: HypervisorAdd,
   port: number,
 ): void {
-  if (rows.some((row) => row.name === name))
-    throw new BrokerError(
-      'name_taken',
-      `There is a hypervisor ${name} already: choose another name.`,
-    )
+  if (rows.some((row) => row.name === name)) throw refusal('hypervisor_taken', { hypervisor: name })
   const twin = rows.find((row) => row.address === address && row.port === port)
-  if (twin)
-    throw new BrokerError(
-      'name_taken',
-      `${address} port ${port} is the hypervisor ${twin.name} already.`,
-    )
+  if (twin) throw refusal('hypervisor_address_taken', { address, port, hypervisor: twin.name })
 }
 
 /** The kind of virtualisation its guests run under. Throws while it has not been probed. */
 export function requireVirtType(row: HypervisorRow): 'kvm' | 'qemu' {
   const type = row.virt_type_setting === 'auto' ? row.virt_type : row.virt_type_setting
-  if (!type)
-    throw new BrokerError(
-      'hypervisor_unreachable',
-      `It is not known yet whether ${row.name} runs guests under kvm: wait until it is up, or set --virt-type.`,
-    )
+  if (!type) throw refusal('virt_type_unknown', { hypervisor: row.name })
   return type
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { finished, pipeline } from 'node:stream/promises'
 import { type Duplex, Transform } from 'node:stream'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
 import { errorOf } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 
@@ -36,11 +36,11 @@ export async function carryImage(
     if (done) return
     await send(from, receiver, { image, offset }, signal, onProgress)
   } catch (error) {
-    if (signal.aborted) throw new BrokerError('cancelled', 'The job was cancelled.')
+    if (signal.aborted) throw refusal('job_cancelled')
     if (error instanceof BrokerError) throw error
-    throw new BrokerError(
-      'hypervisor_unreachable',
-      `The line from ${from.name} to ${to.name} was lost while ${image.file} was carried; it goes on from there.`,
+    throw refusal(
+      'image_line_lost',
+      { from: from.name, to: to.name, file: image.file },
       { cause: error },
     )
   } finally {

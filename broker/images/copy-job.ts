@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
@@ -173,11 +173,9 @@ export async function ensureOnHypervisor(
   if (holders.includes(hypervisor)) return
   const holder = holders.find((name) => deps.link(name).status().state === 'up')
   if (holder === undefined)
-    throw new BrokerError(
-      'hypervisor_unreachable',
-      `${generation.file} lies on ${holders.join(', ') || 'no hypervisor'}, which does not ` +
-        `answer: it is carried to ${hypervisor} when that is back.`,
-    )
+    throw holders.length === 0
+      ? refusal('image_nowhere', { file: generation.file, hypervisor })
+      : refusal('image_holders_away', { file: generation.file, hypervisors: holders, hypervisor })
   await carryImage(deps.link(holder), deps.link(hypervisor), generation, signal, onProgress)
   await recordCopy(deps.store, generation.id, hypervisor)
 }
@@ -204,10 +202,9 @@ async function bootOverlay(deps: ImageDeps, context: JobContext<CopyInput>): Pro
       )
     const failed = items.find((item) => !item.ok)
     if (failed)
-      throw new BrokerError(
-        'hypervisor_refused',
-        `${initial.hypervisor}: ${failed.error?.message ?? 'the boot disk could not be made'}`,
-      )
+      throw failed.error
+        ? refusal('host_refused', { hypervisor: initial.hypervisor, said: failed.error.message })
+        : refusal('boot_disk_failed', { hypervisor: initial.hypervisor })
     await deps.store
       .updateTable('machine')
       .set({ generation_id: generation.id })
@@ -225,10 +222,10 @@ function diskPlace(
   const name = basename(source.disk)
   if (dirname(source.disk) === directories?.images.path) return { dir: 'images', name }
   if (dirname(source.disk) === directories?.overlays.path) return { dir: 'overlays', name }
-  throw new BrokerError(
-    'invalid_request',
-    `The disk of ${source.name} (${source.disk}) lies outside ` +
-      `of ${directories?.images.path ?? 'the image directory'}: move it there, or make its ` +
-      `directory the image directory with "berth hypervisor set ${link.name} --images-dir".`,
-  )
+  throw refusal('disk_outside', {
+    machine: source.name,
+    disk: source.disk,
+    directory: directories?.images.path ?? 'the image directory',
+    hypervisor: link.name,
+  })
 }

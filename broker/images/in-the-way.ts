@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 
@@ -17,13 +17,17 @@ export interface Wanted {
 export async function whatIsInTheWay(
   link: HypervisorLink,
   wanted: readonly Wanted[],
-): Promise<Map<string, string>> {
+): Promise<Map<string, BrokerError>> {
   const { items } = await link.request<{ items: BatchItem[] }>('in_the_way', { items: wanted })
   return new Map(
     items.flatMap(({ name, ok, error }) =>
-      ok ? [] : [[name, `${link.name}: ${error?.message ?? 'something is in the way'}`] as const],
+      ok ? [] : [[name, inTheWay(link.name, error?.message)] as const],
     ),
   )
+}
+
+function inTheWay(hypervisor: string, said = 'something is in the way'): BrokerError {
+  return refusal('host_has_foreign', { hypervisor, said })
 }
 
 /** Throws `foreign`, naming what is in the way. */
@@ -31,6 +35,6 @@ export async function refuseWhatIsInTheWay(
   link: HypervisorLink,
   wanted: readonly Wanted[],
 ): Promise<void> {
-  const [sentence] = (await whatIsInTheWay(link, wanted)).values()
-  if (sentence !== undefined) throw new BrokerError('foreign', sentence)
+  const [first] = (await whatIsInTheWay(link, wanted)).values()
+  if (first !== undefined) throw first
 }

@@ -1,5 +1,5 @@
 import type { Generation } from '../api/images.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Queries } from '../store/open.js'
 import type { GenerationRow, MachineRow } from '../store/tables.js'
 import { mapInTurns } from '../turn.js'
@@ -69,12 +69,9 @@ export async function requireGeneration(
     .$if(name !== undefined, (q) => q.where('number', '=', Number(name?.slice(1))))
     .executeTakeFirst()
   if (row) return row
-  throw new BrokerError(
-    'no_generation',
-    name === undefined
-      ? `${initial.name} has no image yet: copy one with "berth image copy ${initial.name}".`
-      : `${initial.name} has no generation ${name}: "berth image generations ${initial.name}" shows what there is.`,
-  )
+  throw name === undefined
+    ? refusal('image_missing', { machine: initial.name })
+    : refusal('generation_unknown', { machine: initial.name, generation: name })
 }
 
 export interface WrittenImage {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TargetState } from '../api/jobs.js'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError, refusal, sentenceOf } from '../errors/broker-error.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import { setTarget } from './store.js'
@@ -166,7 +166,7 @@ export class JobContext<I> {
     let giveUp = (): void => {}
     const cancelled = new Promise<never>((_resolve, reject) => {
       giveUp = () => {
-        reject(new BrokerError('cancelled', 'The job was cancelled.'))
+        reject(refusal('job_cancelled'))
       }
       this.signal.addEventListener('abort', giveUp)
     })
@@ -179,8 +179,8 @@ export class JobContext<I> {
 
   refuseIfCancelled(): void {
     const failure = this.#journal.get(FAILED)
-    if (failure !== undefined) throw new BrokerError('cancelled', String(failure))
-    if (this.signal.aborted) throw new BrokerError('cancelled', 'The job was cancelled.')
+    if (failure !== undefined) throw refusal('other_job_cancelled', { said: String(failure) })
+    if (this.signal.aborted) throw refusal('job_cancelled')
   }
 
   /**

@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import { countFailure } from '../background.js'
 import { type Job, JOB_ENDED } from '../api/jobs.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { Queries, Store } from '../store/open.js'
 import { afterCommit, inTransaction } from '../store/transaction.js'
@@ -114,10 +114,7 @@ export class JobRunner {
     await inTransaction(this.deps.store, async (tx) => {
       // Also one that has not begun is ended by its own undo: what its creation reserved is taken back.
       if (!(await enterState(tx, id, 'cancelling')))
-        throw new BrokerError(
-          'job_finished',
-          `Job ${id} has ended (${job.state}): there is nothing to cancel.`,
-        )
+        throw refusal('job_ended', { job: id, state: job.state })
       await recordEvent(tx, by, 'job.cancel', `job:${id}`)
     })
     this.#running.get(id)?.abort()
@@ -250,8 +247,7 @@ export class JobRunner {
     log.info({ subject: row.subject, resumed: journal.size > 0 }, 'job runs')
     let fault: unknown
     try {
-      if (!kind)
-        throw new BrokerError('internal', `This Berth does not know jobs of the kind ${row.kind}.`)
+      if (!kind) throw refusal('job_kind_unknown', { kind: row.kind })
       await kind.run(context)
     } catch (error) {
       fault = error

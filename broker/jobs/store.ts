@@ -1,5 +1,5 @@
 import { type Job, JOB_ENDED, type JobState, type TargetState } from '../api/jobs.js'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import type { Queries, Store } from '../store/open.js'
 import type { JobRow } from '../store/tables.js'
 import { mapInTurns } from '../turn.js'
@@ -75,11 +75,7 @@ export async function refuseIfLocked(
       .limit(1)
       .executeTakeFirst()
     if (taken)
-      throw new BrokerError(
-        'busy',
-        `Job ${taken.id} (${taken.kind}) works on ${taken.name}: wait for it, or cancel it ` +
-          `with "berth job cancel ${taken.id}".`,
-      )
+      throw refusal('job_works_on_it', { job: taken.id, kind: taken.kind, machine: taken.name })
   }
 }
 
@@ -230,8 +226,5 @@ function instant(ms: number): string {
 }
 
 export function noSuchJob(id: string): BrokerError {
-  return new BrokerError(
-    'not_found',
-    `There is no job ${id}: "berth job list" shows the recent ones.`,
-  )
+  return refusal('job_unknown', { job: id })
 }

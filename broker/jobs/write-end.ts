@@ -1,4 +1,4 @@
-import { sentenceOf } from '../errors.js'
+import { sentenceOf } from '../errors/broker-error.js'
 import type { Queries } from '../store/open.js'
 import { doneBefore } from './context.js'
 import { failuresIn, stateAtEnd } from './ending.js'

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
 import type { Caller } from '../users/caller.js'
 import type { Changes } from './changes.js'
 
@@ -66,10 +66,7 @@ export class Streams {
     const beside = this.#ofLogin.get(login) ?? new Set()
     const ofPerson = this.#ofPerson.get(caller.key) ?? 0
     if (beside.size >= MOST_OF_LOGIN || ofPerson >= MOST_OF_PERSON || this.#inAll >= MOST_IN_ALL)
-      throw new BrokerError(
-        'too_many_connections',
-        `You have too many live pages open (${beside.size} by this login): close some.`,
-      )
+      throw refusal('too_many_live_pages', { count: beside.size })
     this.#ofLogin.set(login, beside.add(stream))
     this.#ofPerson.set(caller.key, ofPerson + 1)
     this.#inAll += 1

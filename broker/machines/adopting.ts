@@ -1,7 +1,7 @@
 import type { Static } from '@sinclair/typebox'
 import type { ForeignDomain, MachineAdopt, MachineType } from '../api/machines.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { parseDomainXml } from '../hypervisors/domain-xml.js'
 import { inTransaction } from '../store/transaction.js'
 import type { NewMachine } from '../store/tables.js'
@@ -36,11 +36,7 @@ export async function adoptDomain(
   const link = hypervisors.link(wish.hypervisor)
   const domains = await link.listDomains()
   if (!domains.some((domain) => domain.name === wish.name))
-    throw new BrokerError(
-      'not_found',
-      `${wish.hypervisor} has no domain ${wish.name}: "berth hypervisor ` +
-        `domains ${wish.hypervisor}" shows those that can be adopted.`,
-    )
+    throw refusal('domain_not_offered', { hypervisor: wish.hypervisor, machine: wish.name })
   const xml = await link.domainXml(wish.name)
   const domain = parseDomainXml(xml)
   const type = wish.type ?? 'simple'

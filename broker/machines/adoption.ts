@@ -1,5 +1,5 @@
 import type { MachineType } from '../api/machines.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { DiskSource, ParsedDomain } from '../hypervisors/domain-xml.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 
@@ -47,11 +47,7 @@ export function isManaged(disk: string | null): boolean {
 /** Images are made from files: a machine without one cannot be anything but simple. */
 export function refuseUnmanaged(name: string, disk: string | null, type: MachineType): void {
   if (type !== 'simple' && !isManaged(disk))
-    throw new BrokerError(
-      'wrong_type',
-      `The disk of ${name} (${disk ?? ''}) is no file of its host: it can be a simple ` +
-        'machine only, for its power and console.',
-    )
+    throw refusal('disk_not_managed', { machine: name, disk: disk ?? '' })
 }
 
 /** What whoever adopts a domain ought to know of it, in sentences. */

@@ -22,7 +22,7 @@ import { Observer } from './observer.js'
 import { populateJob } from './populate-job.js'
 import { Power } from './power.js'
 import { Restarts } from './restarts.js'
-import { Machines } from './service.js'
+import { type Held, Machines } from './service.js'
 
 export interface MachinePartsDeps {
   readonly store: Store
@@ -35,8 +35,8 @@ export interface MachinePartsDeps {
   readonly changes: Changes
   readonly hook?: StepHook
   readonly extrasOf: DomainExtrasOf
-  /** Who has one of these machines, in words; null: nobody. Answered by those who hand machines out. */
-  readonly holdersOf: (machineIds: readonly string[]) => Promise<string | null>
+  /** Who has this machine; null: nobody. Answered by those who hand machines out. */
+  readonly holderOf: (machineId: string) => Promise<Held | null>
   readonly usage: Usage
 }
 

@@ -1,6 +1,6 @@
 import type { DiscardChanges, MachinePatch, MachineType } from '../api/machines.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Queries } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { MachineRow } from '../store/tables.js'
@@ -61,11 +61,7 @@ export async function changeDiscard(
   return await inTransaction(deps.store, async (tx) => {
     const rows = await machineOrChildren(tx, name, wish.children ?? false)
     const other = rows.find((row) => row.type !== 'vdi')
-    if (other)
-      throw new BrokerError(
-        'wrong_type',
-        `${other.name} is a ${other.type} machine: only vdi machines throw their changes away.`,
-      )
+    if (other) throw refusal('type_keeps_changes', { machine: other.name, type: other.type })
     for (const row of rows) {
       const onReboot = wish.onReboot ?? row.discard_on_reboot === 1
       const change = {

@@ -1,6 +1,6 @@
 import type { MachineCreate } from '../api/machines.js'
 import type { Actor } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { refuseShared } from '../hypervisors/domain-template.js'
 import { domainXml, parseDomainXml } from '../hypervisors/domain-xml.js'
 import type { Queries } from '../store/open.js'
@@ -61,21 +61,13 @@ export async function insertMachine(
     .select(['name', 'hypervisor'])
     .where((eb) => eb.or([eb('name', '=', row.name), eb('id', '=', row.id)]))
     .executeTakeFirst()
-  if (taken)
-    throw new BrokerError(
-      'name_taken',
-      `There is a machine ${taken.name} on ${taken.hypervisor} already: choose another name.`,
-    )
+  if (taken) throw refusal('machine_taken', { machine: taken.name, hypervisor: taken.hypervisor })
   const hypervisor = await tx
     .selectFrom('hypervisor')
     .select('name')
     .where((eb) => eb(eb.fn<string>('lower', ['name']), '=', row.name.toLowerCase()))
     .executeTakeFirst()
-  if (hypervisor)
-    throw new BrokerError(
-      'name_taken',
-      `There is a hypervisor ${hypervisor.name} already, and jobs name both: choose another name for the machine.`,
-    )
+  if (hypervisor) throw refusal('machine_named_like_hypervisor', { hypervisor: hypervisor.name })
   await tx.insertInto('machine').values(row).execute()
   await takeMacs(tx, row, macs)
 }
@@ -121,11 +113,7 @@ function newRow(
   parent: MachineRow | null,
   mac: string,
 ): NewMachine & { id: string; name: string; hypervisor: string } {
-  if ((wish.discardChanges ?? false) && wish.type !== 'vdi')
-    throw new BrokerError(
-      'wrong_type',
-      'Only vdi machines throw their changes away: leave "discardChanges" out.',
-    )
+  if ((wish.discardChanges ?? false) && wish.type !== 'vdi') throw refusal('discard_is_for_vdi')
   return {
     id: newMachineId(),
     name,

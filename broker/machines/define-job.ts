@@ -1,4 +1,5 @@
-import { BrokerError, type ErrorCode, sentenceOf } from '../errors.js'
+import { BrokerError, refusal, sentenceOf } from '../errors/broker-error.js'
+import type { ErrorCode } from '../errors/codes.js'
 import { refuseWhatIsInTheWay } from '../images/in-the-way.js'
 import { type JobContext, TAKEN_BACK } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
@@ -42,10 +43,9 @@ async function makeOne(
   const { diskBytes, created } = context.input
   try {
     if (context.isDone(machine.name, TAKEN_BACK))
-      throw new BrokerError(
-        context.signal.aborted ? 'cancelled' : 'hypervisor_refused',
-        await context.finish(machine.name, TAKEN_BACK, async () => ''),
-      )
+      throw refusal(context.signal.aborted ? 'other_job_cancelled' : 'other_job_failed', {
+        said: await context.finish(machine.name, TAKEN_BACK, async () => ''),
+      })
     if (created)
       await context.step(machine.name, LOOKED, async () => {
         await refuseForeign(deps, machine, diskBytes !== null)

@@ -16,7 +16,7 @@ import { listenOf } from '../hypervisors/listen.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { DomainId } from '../hypervisors/hypervisor.js'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Queries } from '../store/open.js'
 import type { HypervisorRow, MachineRow } from '../store/tables.js'
 
@@ -149,17 +149,16 @@ function hardwarePatch(spec: DomainSpec, asked: readonly Asked[]): DomainPatch {
 function requireSameDomain(machine: MachineRow, template: string): void {
   const { name, uuid, disk } = parseDomainXml(template)
   if (name !== machine.name || (uuid !== '' && uuid !== machine.id))
-    throw new BrokerError(
-      'invalid_request',
-      `The domain XML is of ${name} (UUID ${uuid}), and ${machine.name} is an adopted domain ` +
-        `with the UUID ${machine.id}: give one of the same domain.`,
-    )
+    throw refusal('domain_xml_of_other', {
+      domain: name,
+      uuid,
+      machine: machine.name,
+      machineUuid: machine.id,
+    })
   if (machine.disk?.startsWith('/') === true && disk !== machine.disk)
-    throw new BrokerError(
-      'invalid_request',
-      `The system disk in the domain XML is ${disk ?? 'none'}, and the ` +
-        `adopted ${machine.name} has ${machine.disk}: name that.`,
-    )
+    throw disk === null
+      ? refusal('domain_xml_without_disk', { machine: machine.name, machineDisk: machine.disk })
+      : refusal('domain_xml_other_disk', { disk, machine: machine.name, machineDisk: machine.disk })
 }
 
 /** What the host has of a machine and what it is to have. Nothing is changed. */
@@ -192,7 +191,7 @@ export async function defineMachine(
     .where('id', '=', machineId)
     .executeTakeFirstOrThrow()
   const { current, wanted } = await plannedDefinition(deps, machine, asked)
-  if (signal?.aborted === true) throw new BrokerError('cancelled', 'The job was cancelled.')
+  if (signal?.aborted === true) throw refusal('job_cancelled')
   if (current === null || !sameDefinition(wanted, current))
     await deps.hypervisors.link(machine.hypervisor).defineDomain(wanted)
 }
@@ -201,8 +200,7 @@ export async function defineMachine(
 export function requireItems(hypervisor: string, items: readonly BatchItem[]): void {
   const failed = items.find((item) => !item.ok)
   if (failed)
-    throw new BrokerError(
-      'hypervisor_refused',
-      `${hypervisor}: ${failed.name}: ${failed.error?.message ?? 'no reason given'}`,
-    )
+    throw failed.error
+      ? refusal('host_refused_item', { hypervisor, name: failed.name, said: failed.error.message })
+      : refusal('host_gave_no_reason', { hypervisor, name: failed.name })
 }

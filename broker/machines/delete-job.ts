@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
 import { collectGenerations } from '../images/collector.js'
@@ -102,11 +102,7 @@ async function refuseDependants(deps: MachineJobDeps, machine: JobMachine): Prom
     .where('type', '=', 'vdi')
     .limit(1)
     .executeTakeFirst()
-  if (left)
-    throw new BrokerError(
-      'has_dependants',
-      `${left.name}, which is made from ${machine.name}, could not be deleted.`,
-    )
+  if (left) throw refusal('child_left', { child: left.name, machine: machine.name })
 }
 
 /** Where a machine's own disk is on its host, in the words of the helper. */
@@ -181,11 +177,7 @@ async function forgetMachine(
     .execute()
   for (const generation of generations) {
     const where = await copiesOf(deps.store, generation.id)
-    if (where.length > 0)
-      throw new BrokerError(
-        'hypervisor_unreachable',
-        `Its images on ${where.join(', ')} could not be removed: try again when that answers.`,
-      )
+    if (where.length > 0) throw refusal('images_left', { hypervisors: where })
   }
   await inTransaction(deps.store, async (tx) => {
     await also(tx)

@@ -1,6 +1,6 @@
 import type { PopulatePreview, PopulateRequest } from '../api/images.js'
 import type { Actor } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { CopyInput } from '../images/copy-job.js'
 import {
@@ -40,8 +40,7 @@ export class GoldenImages {
   async copy(name: string, sourceName: string | undefined, by: Actor): Promise<string> {
     const initial = await requireType(this.deps.store, name, ['initial'])
     const given = sourceName ?? (await nameOf(this.deps.store, initial.parent_id))
-    if (given === undefined)
-      throw new BrokerError('invalid_request', `${name} has no source: name one with --source.`)
+    if (given === undefined) throw refusal('source_missing', { machine: name })
     const source = await requireType(this.deps.store, given, ['source', 'simple', 'vdi'])
     for (const machine of [source, initial]) await this.deps.observer.requireOff(machine.name)
     const job = await inTransaction(this.deps.store, async (tx) => {
@@ -99,11 +98,7 @@ export class GoldenImages {
       const rows = (await childrenOf(tx, initial.id)).filter(
         (row) => row.type === 'vdi' && (only?.includes(row.id) ?? true),
       )
-      if (rows.length === 0)
-        throw new BrokerError(
-          'not_found',
-          `No vdi machine is made from ${name}: create some with "berth machine create --type vdi --parent ${name}".`,
-        )
+      if (rows.length === 0) throw refusal('no_vdi_machines', { machine: name })
       const input = populateInput(initial, rows, generation, request)
       const holders = await copiesOf(tx, generation.id)
       const carryTo = [...new Set(rows.map((row) => row.hypervisor))].filter(
@@ -159,12 +154,7 @@ export class GoldenImages {
 
   async importImage(name: string, path: string, by: Actor): Promise<string> {
     const machine = await requireType(this.deps.store, name, ['simple', 'source'])
-    if (machine.adopted === 1)
-      throw new BrokerError(
-        'foreign',
-        `${name} was adopted: its disk was there before Berth, which puts nothing in its ` +
-          'place. Create a machine and import the image there.',
-      )
+    if (machine.adopted === 1) throw refusal('adopted_keeps_disk', { machine: name })
     await this.deps.observer.requireOff(name)
     const job = await inTransaction(
       this.deps.store,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
 import type { Leftover as ShownLeftover } from '../api/machines.js'
 import { BERTH, recordEvent } from '../audit/store.js'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError, refusal, sentenceOf } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { BatchItem } from '../hypervisors/helper-channel.js'
 import type { HypervisorLink } from '../hypervisors/hypervisor.js'
@@ -203,8 +203,8 @@ async function removeFile(link: HypervisorLink, row: LeftoverRow): Promise<void>
   })
   const [item] = items
   if (item && !item.ok)
-    throw new BrokerError(
-      item.error?.code === 'foreign' ? 'foreign' : 'hypervisor_refused',
-      `${link.name}: ${item.error?.message ?? 'no reason given'}`,
-    )
+    throw refusal(item.error?.code === 'foreign' ? 'host_has_foreign' : 'host_refused', {
+      hypervisor: link.name,
+      said: item.error?.message ?? 'no reason given',
+    })
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Queries } from '../store/open.js'
 
 const MOST_DRAWS = 200
@@ -20,7 +20,7 @@ export async function freeMac(tx: Queries, draw = randomMac): Promise<string> {
     const mac = draw()
     if ((await ownerOf(tx, [mac])) === null) return mac
   }
-  throw new BrokerError('mac_taken', 'No free MAC address was found: too many are taken.')
+  throw refusal('no_free_mac')
 }
 
 /** Notes that the machine has these cards. Throws `mac_taken` when another machine has one of them. */
@@ -32,12 +32,12 @@ export async function takeMacs(
   const wanted = [...new Set(macs.map((mac) => mac.toLowerCase()))]
   const other = await ownerOf(tx, wanted)
   if (other !== null && other.id !== machine.id)
-    throw new BrokerError(
-      'mac_taken',
-      `${machine.name} has the MAC address ${other.mac}, and so has ${other.name} ` +
-        `on ${other.hypervisor}: both would lose their connections. Give one of them another ` +
-        'with "virsh edit".',
-    )
+    throw refusal('mac_taken', {
+      machine: machine.name,
+      mac: other.mac,
+      other: other.name,
+      hypervisor: other.hypervisor,
+    })
   for (const mac of wanted)
     await tx
       .insertInto('machine_mac')

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
 import type { PowerState } from '../api/machines.js'
 import { BERTH, recordEvent } from '../audit/store.js'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { refusal, sentenceOf } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { DomainState, HypervisorLink } from '../hypervisors/hypervisor.js'
 import type { HelperEvent } from '../events/map.js'
@@ -96,10 +96,10 @@ export class Observer {
       .select(['id', 'name', 'hypervisor'])
       .where('name', '=', name)
       .executeTakeFirst()
-    if (!machine) throw new BrokerError('not_found', `There is no machine ${name}.`)
+    if (!machine) throw refusal('machine_unknown', { machine: name })
     const power = await this.powerNow(machine)
     if (power !== 'off' && power !== 'missing' && power !== 'crashed')
-      throw new BrokerError('machine_running', `${name} is ${power}: shut it down first.`)
+      throw refusal('machine_not_off', { machine: name, power })
   }
 
   /** Looks at a hypervisor soon; many calls make one look. */
@@ -139,8 +139,7 @@ export class Observer {
     const faults = await this.#noteFaults(looks, machines)
     for (const id of occupancy.noteLook(hypervisor, looks, startMs))
       this.deps.events.publish('viewersChanged', id)
-    if (faults > 1 && faults === machines.filter(hasQemu).length)
-      throw new BrokerError('timeout', 'None of its machines says who is connected to it.')
+    if (faults > 1 && faults === machines.filter(hasQemu).length) throw refusal('displays_silent')
     await this.#noteSeen(hypervisor)
     this.deps.events.publish('hypervisorSeen', hypervisor)
   }

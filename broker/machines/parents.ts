@@ -1,5 +1,6 @@
 import type { MachineType } from '../api/machines.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
+import { someOf } from '../errors/sentence.js'
 import type { Queries } from '../store/open.js'
 import type { MachineRow } from '../store/tables.js'
 import { childrenOf, requireType } from './store.js'
@@ -28,19 +29,12 @@ export async function parentFor(
 ): Promise<MachineRow | null> {
   const wanted = PARENT_TYPE[type]
   if (!wanted) {
-    if (parent !== undefined)
-      throw new BrokerError(
-        'invalid_request',
-        `A ${type} machine has no parent: leave "parent" out.`,
-      )
+    if (parent !== undefined) throw refusal('type_has_no_parent', { type })
     return null
   }
   if (parent === undefined) {
     if (type === 'initial') return null // its source may be named at each copy
-    throw new BrokerError(
-      'invalid_request',
-      'A vdi machine needs the initial machine it is made from: give "parent".',
-    )
+    throw refusal('vdi_needs_parent')
   }
   return await requireType(tx, parent, type === 'initial' ? ['source', 'simple'] : [wanted])
 }
@@ -52,19 +46,15 @@ export async function refuseTypeChange(
   type: MachineType,
 ): Promise<void> {
   if (row.power !== 'off' && row.power !== 'missing')
-    throw new BrokerError(
-      'machine_running',
-      `${row.name} is ${row.power}: shut it down before its type or parent is changed.`,
-    )
+    throw refusal('type_change_needs_off', { machine: row.name, power: row.power })
   const children = await childrenOf(tx, row.id)
   const fits = children.every(
     (child) => PARENT_TYPE[child.type] === type || (child.type === 'initial' && type === 'simple'),
   )
   if (fits) return
-  const names = children.slice(0, 5).map((child) => child.name)
-  const [are, them] = children.length === 1 ? ['is', 'it'] : ['are', 'them']
-  throw new BrokerError(
-    'has_dependants',
-    `${names.join(', ')} ${are} made from ${row.name}: a ${type} machine cannot carry ${them}.`,
-  )
+  throw refusal('type_cannot_carry', {
+    machine: row.name,
+    children: someOf(children.map((child) => child.name)),
+    type,
+  })
 }

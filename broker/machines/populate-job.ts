@@ -155,7 +155,7 @@ async function withoutForeign(
       })),
     )
   })
-  for (const [name, sentence] of inTheWay) await context.end(name, 'failed', sentence)
+  for (const [name, { message }] of inTheWay) await context.end(name, 'failed', message)
   return machines.filter(({ name }) => !inTheWay.has(name))
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PowerAction, PowerState } from '../api/machines.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { Store } from '../store/open.js'
 import type { MachineRow } from '../store/tables.js'
@@ -60,10 +60,7 @@ export class Power {
       const power = await this.deps.observer.powerNow(machine)
       if (power === 'running') return 'It was running already.'
       if (power === 'missing')
-        throw new BrokerError(
-          'not_found',
-          `${machine.hypervisor} has no domain ${machine.name}: populate its initial again, or delete the machine.`,
-        )
+        throw refusal('domain_missing', { hypervisor: machine.hypervisor, machine: machine.name })
       if (power === 'paused' || power === 'suspended') {
         await link.resumeDomain(domainOf(machine))
         return 'It was paused and goes on.'
@@ -117,8 +114,7 @@ export class Power {
     refuseIfCancelled(signal)
     await link.shutdownDomain(domainOf(machine))
     if (await this.#untilDead(machine, timeoutMs, signal)) return ''
-    if (signal.aborted)
-      throw new BrokerError('cancelled', 'The job was cancelled; the guest may still shut down.')
+    if (signal.aborted) throw refusal('job_cancelled_shutdown')
     await link.destroyDomain(domainOf(machine))
     return `The guest did not shut down within ${Math.round(timeoutMs / 1000)} s; the plug was pulled.`
   }
@@ -134,8 +130,7 @@ export class Power {
     signal: AbortSignal,
   ): Promise<string> {
     const power = await this.deps.observer.powerNow(machine)
-    if (power !== 'running')
-      throw new BrokerError('machine_off', `${machine.name} is ${power}: start it instead.`)
+    if (power !== 'running') throw refusal('machine_not_running', { machine: machine.name, power })
     refuseIfCancelled(signal)
     await this.deps.store
       .updateTable('machine')
@@ -145,11 +140,7 @@ export class Power {
     await this.deps.hypervisors.link(machine.hypervisor).request(op, domainOf(machine))
     if (machine.discard_on_reboot === 0) return ''
     if (!(await this.#untilDead(machine, offWithinMs, signal))) {
-      if (signal.aborted)
-        throw new BrokerError(
-          'cancelled',
-          'The job was cancelled; the guest may still reboot, and is started again then.',
-        )
+      if (signal.aborted) throw refusal('job_cancelled_reboot')
       return (
         `Its guest has not gone down within ${Math.round(offWithinMs / 1000)} s; when it does, ` +
         'it is started again.'
@@ -176,7 +167,7 @@ export class Power {
       .selectAll()
       .where('id', '=', id)
       .executeTakeFirst()
-    if (!machine) throw new BrokerError('not_found', 'The machine was deleted meanwhile.')
+    if (!machine) throw refusal('machine_deleted')
     return {
       ...machine,
       disk:
@@ -190,12 +181,11 @@ export class Power {
 
 /** Before what a host would do; what it has begun is not cut off. */
 function refuseIfCancelled(signal: AbortSignal): void {
-  if (signal.aborted) throw new BrokerError('cancelled', 'The job was cancelled.')
+  if (signal.aborted) throw refusal('job_cancelled')
 }
 
 function refuseNoDisk(machine: MachineRow): void {
   if (hasDisk(machine)) return
   const { name, type } = machine
-  const first = type === 'vdi' ? 'populate its initial machine' : `run "berth image copy ${name}"`
-  throw new BrokerError('no_generation', `${name} has no disk yet: ${first} first.`)
+  throw refusal(type === 'vdi' ? 'overlay_missing' : 'disk_missing', { machine: name })
 }

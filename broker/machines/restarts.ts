@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
 import { BERTH } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { Store } from '../store/open.js'
 import type { Endings } from './endings.js'

@@ -10,7 +10,8 @@ import type {
   PowerRequest,
 } from '../api/machines.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
+import { someOf } from '../errors/sentence.js'
 import type { Events } from '../events/bus.js'
 import { DEAD } from '../occupancy/policy.js'
 import type { Queries } from '../store/open.js'
@@ -31,12 +32,18 @@ import {
   requireMachine,
 } from './store.js'
 
+/** A machine that somebody has: both as they are called. */
+export interface Held {
+  readonly person: string
+  readonly machine: string
+}
+
 export interface MachinesDeps extends OrderDeps {
   readonly events: Events
   readonly observer: Observer
   readonly shutdownTimeoutMs: number
-  /** Who has one of these machines, in words; null: nobody. Answered by those who hand machines out. */
-  readonly holdersOf: (machineIds: readonly string[]) => Promise<string | null>
+  /** Who has this machine; null: nobody. Answered by those who hand machines out. */
+  readonly holderOf: (machineId: string) => Promise<Held | null>
 }
 
 /** What callers may ask of machines. Every change is one transaction that records the wish, then a job does it. */
@@ -46,7 +53,7 @@ export class Machines {
   async show(name: string): Promise<Machine> {
     const row = await requireMachine(this.deps.store, name)
     const [machine] = await this.#list({ ids: [row.id] })
-    if (!machine) throw new BrokerError('not_found', `There is no machine ${name}.`)
+    if (!machine) throw refusal('machine_unknown', { machine: name })
     return machine
   }
 
@@ -116,9 +123,9 @@ export class Machines {
       this.deps.hypervisors.link(machine.hypervisor).status().state === 'up'
     )
       await this.deps.observer.powerNow(machine)
-    const holders = force ? null : await this.deps.holdersOf([machine.id])
-    if (holders !== null)
-      throw new BrokerError('assigned', `${holders}: release it first, or use --force.`)
+    const holder = force ? null : await this.deps.holderOf(machine.id)
+    if (holder !== null)
+      throw refusal('machine_held', { person: holder.person, machine: holder.machine })
     return await inTransaction(this.deps.store, async (tx) => {
       const row = await requireMachine(tx, name)
       const children = await childrenOf(tx, row.id)
@@ -232,17 +239,15 @@ export class Machines {
 /** Throws `has_dependants` where others are made from it, and `machine_running`. */
 function refuseNeeded({ name, power, adopted }: MachineRow, children: readonly MachineRow[]): void {
   if (children.length > 0) {
-    const names = children.slice(0, 5).map((child) => child.name)
-    if (children.length > 5) names.push('…')
-    const [are, them] = children.length === 1 ? ['machine is', 'it'] : ['machines are', 'them']
-    throw new BrokerError(
-      'has_dependants',
-      `${children.length} ${are} made from ${name} (${names.join(', ')}): delete ${them} first, or use --force.`,
-    )
+    const [only] = children
+    throw children.length === 1 && only
+      ? refusal('one_child', { machine: name, child: only.name })
+      : refusal('has_children', {
+          count: children.length,
+          machine: name,
+          children: someOf(children.map((child) => child.name)),
+        })
   }
   if (adopted === 0 && !DEAD.includes(power))
-    throw new BrokerError(
-      'machine_running',
-      `${name} is ${power}: shut it down first, or use --force.`,
-    )
+    throw refusal('machine_not_off_force', { machine: name, power })
 }

@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 
 /**
  * At most so many at a time for each key; the others wait in the order in which they came, until
@@ -65,5 +65,5 @@ function refuseIfAborted(signal: AbortSignal | undefined): void {
 }
 
 function cancelled(): BrokerError {
-  return new BrokerError('cancelled', 'The job was cancelled before its turn came.')
+  return refusal('job_cancelled_in_queue')
 }

@@ -1,5 +1,5 @@
 import type { Machine, MachineType, PowerState } from '../api/machines.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { generationName } from '../images/store.js'
 import type { Use } from '../occupancy/occupancy.js'
 import type { Queries } from '../store/open.js'
@@ -13,11 +13,7 @@ export async function requireMachine(queries: Queries, name: string): Promise<Ma
     .selectAll()
     .where('name', '=', name)
     .executeTakeFirst()
-  if (!row)
-    throw new BrokerError(
-      'not_found',
-      `There is no machine ${name}: "berth machine list" shows all.`,
-    )
+  if (!row) throw refusal('machine_unknown', { machine: name })
   return row
 }
 
@@ -29,17 +25,12 @@ export async function requireType(
 ): Promise<MachineRow> {
   const row = await requireMachine(queries, name)
   if (!types.includes(row.type))
-    throw new BrokerError(
-      'wrong_type',
-      `${name} is a ${row.type} machine; this needs ${oneOf(types)}.`,
-    )
+    throw refusal('type_wrong', {
+      machine: name,
+      type: row.type,
+      types,
+    })
   return row
-}
-
-function oneOf(types: readonly MachineType[]): string {
-  const [first = '', ...others] = types
-  if (others.length > 0) return `one of ${types.join(', ')}`
-  return first === 'initial' ? `an ${first}` : `a ${first}`
 }
 
 /** The machines made from this one: the initials of a source, the vdi machines of an initial; sorted by name. */
@@ -61,7 +52,7 @@ export async function machineOrChildren(
   const row = await requireMachine(queries, name)
   if (!children) return [row]
   const rows = await childrenOf(queries, row.id)
-  if (rows.length === 0) throw new BrokerError('not_found', `No machine is made from ${name}.`)
+  if (rows.length === 0) throw refusal('no_children', { machine: name })
   return rows
 }
 

@@ -1,7 +1,7 @@
 import type { Verb } from '../api/permissions.js'
 import type { ApplyResult, Pool } from '../api/pools.js'
 import type { Actor } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { requireMachine } from '../machines/store.js'
 import type { Queries } from '../store/open.js'
 import { grantsOn, removeGrant, setGrant } from '../users/grants.js'
@@ -10,7 +10,7 @@ import { membersByHand, poolGrants } from './as-documents.js'
 import { changePool } from './changing.js'
 import { createPool } from './creating.js'
 import type { Wanted, WantedGrant, WantedPool } from './document-forms.js'
-import { refusal } from './document-reading.js'
+import { documentsRefused } from './document-reading.js'
 import { listPools } from './listing.js'
 import { addByHand, takeOut } from './members.js'
 import { changedPolicy, defaultPolicy, faultsOfPolicy, resizedPolicy } from './policy.js'
@@ -52,21 +52,14 @@ export class Applying {
   async #refuseUnknown(wanted: Wanted, pools: readonly Pool[]): Promise<void> {
     const existing = new Set(pools.map((pool) => pool.name.toLowerCase()))
     const named = new Set(wanted.pools.map((pool) => pool.name.toLowerCase()))
-    if (named.size < wanted.pools.length)
-      throw new BrokerError(
-        'invalid_request',
-        'A pool is described twice: leave one description out.',
-      )
+    if (named.size < wanted.pools.length) throw refusal('pool_described_twice')
     for (const machine of wanted.machines) {
       await requireMachine(this.tx, machine.name)
       const unknown = machine.pools.find(
         (pool) => !existing.has(pool.toLowerCase()) && !named.has(pool.toLowerCase()),
       )
       if (unknown !== undefined)
-        throw new BrokerError(
-          'not_found',
-          `${machine.name} names the pool ${unknown}, which does not exist: describe it in the same file.`,
-        )
+        throw refusal('documents_name_unknown_pool', { machine: machine.name, pool: unknown })
     }
     for (const pool of wanted.pools)
       for (const machine of pool.members ?? []) await requireMachine(this.tx, machine)
@@ -267,7 +260,7 @@ function refuseBadPolicies(wanted: Wanted, existing: readonly Pool[]): void {
       message: `${name}: ${field} ${fault}`,
     }))
   })
-  if (faults.length > 0) throw refusal(faults)
+  if (faults.length > 0) throw documentsRefused(faults)
 }
 
 function fieldsOf(wanted: WantedPool, pool: Pool | undefined): Change['fields'] {

@@ -1,5 +1,5 @@
 import { BERTH } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError } from '../errors/broker-error.js'
 import type { JobContext } from '../jobs/context.js'
 import { requireMachine } from '../machines/store.js'
 import type { Hardware } from './wishes.js'

@@ -1,5 +1,5 @@
 import { BERTH } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Job } from '../api/jobs.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
@@ -28,7 +28,7 @@ export function buildJob(deps: PoolJobDeps): JobKind<BuildInput> {
         names,
       } = context.input
       const pool = await poolById(deps.store, id)
-      if (!pool) throw new BrokerError('not_found', `The pool ${name} was deleted meanwhile.`)
+      if (!pool) throw refusal('named_pool_gone', { pool: name })
       await waitBeforeNext(deps, pool, pool.tries + 1) // until it is known that this try succeeded
       const image = `${name} golden image`
       const initial = await context.step(
@@ -67,11 +67,7 @@ async function createMembers(
   const hardware = JSON.parse(pool.hardware) as Hardware
   const memoryMib = hardware.memoryMib ?? initial.memory_mib
   const places = placeMembers(missing.length, memoryMib, await placesFor(deps, pool))
-  if (places.includes(''))
-    throw new BrokerError(
-      'hypervisor_unreachable',
-      'No hypervisor on which the pool may live is up and out of maintenance.',
-    )
+  if (places.includes('')) throw refusal('no_hypervisor_for_pool')
   const { golden: _, ...wishes } = hardware
   const wish = {
     type: 'vdi' as const,
@@ -158,7 +154,7 @@ async function finishMember(
         return void (await enterDesktop(deps.store, row.id, 'free', {}, deps.now(), ['building']))
       if (row) await deps.jobs.ended(await deps.machines.remove(name, true, BERTH))
       context.refuseIfCancelled()
-      throw new BrokerError('hypervisor_refused', await reasonFor(deps, context, name))
+      throw refusal('other_job_failed', { said: await reasonFor(deps, context, name) })
     })
     await context.end(name, 'done')
     return true

@@ -1,7 +1,7 @@
 import type { PoolPatch } from '../api/pools.js'
 import type { PoolPolicy } from '../api/pool-policy.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Queries } from '../store/open.js'
 import { buildMembers, numbersOf, refuseForeignNames } from './member-jobs.js'
 import { changedPolicy, idleSinceAfterChange, missingNumbers, resizedPolicy } from './policy.js'
@@ -61,10 +61,7 @@ export async function changePool(
 /** Throws `invalid_request` where its members could be made from nothing. */
 function requireGolden({ name, initial_id: initialId, hardware }: PoolWithPolicy): void {
   if (initialId === null && (JSON.parse(hardware) as Hardware).golden === undefined)
-    throw new BrokerError(
-      'invalid_request',
-      `${name} has no golden machine to make members from: add machines with "berth pool add ${name} MACHINE".`,
-    )
+    throw refusal('pool_without_golden', { pool: name })
 }
 
 /** Who has a desktop keeps it for a while, also where the new retention has passed already. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { PoolCreate } from '../api/pools.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { requireMachine } from '../machines/store.js'
 import type { Queries } from '../store/open.js'
 import type { MachineRow } from '../store/tables.js'
@@ -78,12 +78,7 @@ async function knownHypervisors(tx: Queries, { hypervisors = [] }: PoolCreate): 
 /** How many members it builds at first. Throws `invalid_request` where they could be made from nothing. */
 function firstSize({ size: wished, policy }: PoolCreate, golden: MachineRow | null): number {
   const size = wished ?? policy?.min ?? (golden ? 1 : 0)
-  if (size > 0 && !golden)
-    throw new BrokerError(
-      'invalid_request',
-      `A pool that builds ${size} members needs the golden machine they are made from: ` +
-        'give "from", or a size of 0.',
-    )
+  if (size > 0 && !golden) throw refusal('pool_needs_golden', { count: size })
   return size
 }
 
@@ -93,12 +88,7 @@ async function refuseTaken(queries: Queries, name: string): Promise<void> {
     .select('name')
     .where('name', '=', name)
     .executeTakeFirst()
-  if (taken)
-    throw new BrokerError(
-      'name_taken',
-      `There is a pool ${taken.name} already: choose another name, or change its size with ` +
-        `"berth pool resize ${taken.name} N".`,
-    )
+  if (taken) throw refusal('pool_taken', { pool: taken.name })
 }
 
 /** Its name as it is written. Throws `not_found`. */
@@ -108,11 +98,7 @@ async function knownHypervisor(queries: Queries, name: string): Promise<string> 
     .select('name')
     .where('name', '=', name)
     .executeTakeFirst()
-  if (!row)
-    throw new BrokerError(
-      'not_found',
-      `There is no hypervisor ${name}: "berth hypervisor list" shows all.`,
-    )
+  if (!row) throw refusal('hypervisor_unknown', { hypervisor: name })
   return row.name
 }
 

@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 
 const MOST_DOCUMENTS = 1_000
 const MOST_LINES = 20_000
@@ -12,20 +12,11 @@ const MOST_MARKS = 10_000
 export function refuseTooMuch(yaml: string): void {
   const documents = yaml.split(/^---/m)
   if (documents.length > MOST_DOCUMENTS || count(yaml, /\n/g) > MOST_LINES)
-    throw new BrokerError(
-      'invalid_request',
-      `That is more than ${MOST_DOCUMENTS} documents or ${MOST_LINES} lines: apply them in parts.`,
-    )
+    throw refusal('too_many_documents', { documents: MOST_DOCUMENTS, lines: MOST_LINES })
   if (documents.some((document) => document.length > LONGEST_DOCUMENT))
-    throw new BrokerError(
-      'invalid_request',
-      `A single document has more than ${LONGEST_DOCUMENT} characters: no pool needs so many.`,
-    )
+    throw refusal('document_too_long', { most: LONGEST_DOCUMENT })
   if (documents.some((document) => count(document, MARKS) > MOST_MARKS))
-    throw new BrokerError(
-      'invalid_request',
-      `A single document has more than ${MOST_MARKS} lists, entries and quotes: no pool needs so many.`,
-    )
+    throw refusal('document_too_full', { most: MOST_MARKS })
 }
 
 function count(text: string, what: RegExp): number {

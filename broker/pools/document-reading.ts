@@ -1,7 +1,7 @@
 import pLimit from 'p-limit'
 import { Value } from '@sinclair/typebox/value'
 import { Composer, type Document, isMap, isScalar, LineCounter, Parser, visit } from 'yaml'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import { Turn } from '../turn.js'
 import { refuseTooMuch } from './document-bounds.js'
 import { FORMS, type WantedGrant, type Wanted, take } from './document-forms.js'
@@ -37,24 +37,22 @@ async function read(yaml: string): Promise<Wanted> {
     await turn.passed()
   }
   // Where the text is no YAML, what it means is a guess.
-  if (malformed.length > 0) throw refusal(malformed)
-  if (faults.length > 0) throw refusal(faults)
+  if (malformed.length > 0) throw documentsRefused(malformed)
+  if (faults.length > 0) throw documentsRefused(faults)
   return wanted
 }
 
 /** The sentence has the first fault, the details have them all, in the order of their lines. */
-export function refusal(faults: readonly Fault[]): BrokerError {
+export function documentsRefused(faults: readonly Fault[]): BrokerError {
   const sorted = [...faults].sort((a, b) => a.line - b.line)
   const [first] = sorted
-  const more =
-    sorted.length === 1
-      ? ''
-      : ` (${sorted.length - 1} more ${sorted.length === 2 ? 'fault' : 'faults'} in the details)`
-  return new BrokerError(
-    'invalid_request',
-    `The documents are refused, line ${first?.line ?? 1}: ${(first?.message ?? '').replace(/\.$/, '')}${more}.`,
-    { details: sorted },
-  )
+  const more = sorted.length - 1
+  const where = { line: first?.line ?? 1, fault: (first?.message ?? '').replace(/\.$/, '') }
+  const extras = { details: sorted }
+  if (more <= 0) return refusal('documents_refused', where, extras)
+  return more === 1
+    ? refusal('documents_refused_twice', where, extras)
+    : refusal('documents_refused_often', { ...where, more }, extras)
 }
 
 function readDocument(

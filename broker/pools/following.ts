@@ -1,5 +1,5 @@
 import { BERTH } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Job } from '../api/jobs.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobContext } from '../jobs/context.js'
@@ -65,8 +65,7 @@ export async function follow(
 ): Promise<void> {
   const job = await finished(jobs, context, id)
   if (job.state !== 'succeeded')
-    throw new BrokerError(
-      job.state === 'cancelled' ? 'cancelled' : 'hypervisor_refused',
-      job.targets.find((target) => target.state === 'failed')?.message ?? job.message,
-    )
+    throw refusal(job.state === 'cancelled' ? 'other_job_cancelled' : 'other_job_failed', {
+      said: job.targets.find((target) => target.state === 'failed')?.message ?? job.message,
+    })
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { PowerState } from '../api/machines.js'
 import { BERTH } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'

@@ -1,5 +1,5 @@
 import type { Actor } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Queries } from '../store/open.js'
 import type { BuildInput } from './following.js'
@@ -117,10 +117,5 @@ export async function refuseForeignNames(
     )
     .limit(1)
     .executeTakeFirst()
-  if (taken)
-    throw new BrokerError(
-      'name_taken',
-      `There is a machine ${taken.name} already, and a member of ${pool} would be called so: ` +
-        'choose another name for the pool, or delete that machine.',
-    )
+  if (taken) throw refusal('member_name_taken', { machine: taken.name, pool })
 }

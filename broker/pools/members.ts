@@ -1,5 +1,5 @@
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { requireMachine } from '../machines/store.js'
 import { shownHolder } from '../occupancy/policy.js'
 import type { Queries } from '../store/open.js'
@@ -18,10 +18,7 @@ export async function addByHand(
   refuseDeleting(pool)
   const machine = await requireMachine(tx, machineName)
   if (machine.type === 'source' || machine.type === 'initial')
-    throw new BrokerError(
-      'wrong_type',
-      `${machine.name} is a ${machine.type} machine: only vdi and simple machines are handed to people.`,
-    )
+    throw refusal('type_not_handed_out', { machine: machine.name, type: machine.type })
   await refuseHeld(deps, tx, machine)
   await addMember(tx, pool.id, machine, { built: false, state: 'free' }, deps.now())
   await recordEvent(tx, by, 'pool.add', `pool:${pool.name}`, { machine: machine.name })
@@ -50,22 +47,14 @@ async function refuseHeld(
     .where('machine_id', '=', machine.id)
     .executeTakeFirst()
   if (held?.fixed === 1)
-    throw new BrokerError(
-      'assigned',
-      `${shownHolder(held.holder)} has ${machine.name}: release it first with ` +
-        `"berth release ${machine.name}".`,
-    )
+    throw refusal('desktop_held', { person: shownHolder(held.holder), machine: machine.name })
   const { viewers, unknown } = observer.occupancy.use(machine.id)
   if (held !== undefined && viewers.length === 0 && unknown !== null)
-    throw new BrokerError(
-      'assigned',
-      `It is not known whether somebody is connected to ${machine.name}: ${unknown.replace(/\.$/, '')}.`,
-    )
-  if (viewers.length > 0)
-    throw new BrokerError(
-      'assigned',
-      `Somebody is connected to ${machine.name}: wait until they have left.`,
-    )
+    throw refusal('machine_use_unknown', {
+      machine: machine.name,
+      why: `${unknown.replace(/\.$/, '')}.`,
+    })
+  if (viewers.length > 0) throw refusal('machine_in_use', { machine: machine.name })
   await tx.deleteFrom('assignment').where('machine_id', '=', machine.id).execute()
 }
 
@@ -85,18 +74,14 @@ export async function takeOut(
     .where('machine_id', '=', machine.id)
     .where('pool_id', '=', pool.id)
     .executeTakeFirst()
-  if (held)
-    throw new BrokerError(
-      'assigned',
-      `${machine.name} is assigned: release it first with "berth release ${machine.name}".`,
-    )
+  if (held) throw refusal('member_assigned', { machine: machine.name })
   const member = await tx
     .selectFrom('pool_member')
     .select('built')
     .where('pool_id', '=', pool.id)
     .where('machine_id', '=', machine.id)
     .executeTakeFirst()
-  if (!member) throw new BrokerError('not_found', `${machine.name} is no member of ${pool.name}.`)
+  if (!member) throw refusal('no_member', { machine: machine.name, pool: pool.name })
   await removeMember(tx, pool.id, machine.id)
   if (member.built === 1)
     await tx

@@ -1,6 +1,6 @@
 import type { Job } from '../api/jobs.js'
 import { BERTH, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
 import { endFailed, type JobContext } from '../jobs/context.js'
 import type { JobKind } from '../jobs/runner.js'
 import { OTHER_JOB_TRIES } from './build-image.js'
@@ -73,10 +73,7 @@ async function removeOne(
       .where('machine_id', '=', machine.id)
       .executeTakeFirst()
     if (state && !(await enterDesktop(deps.store, machine.id, 'deleting', {}, deps.now())))
-      throw new BrokerError(
-        'assigned',
-        `${row.name} is ${state.state}: it was given to somebody meanwhile.`,
-      )
+      throw refusal('member_given_meanwhile', { machine: row.name, state: state.state })
     try {
       const job = await finished(
         deps.jobs,
@@ -107,7 +104,7 @@ async function removeOne(
 async function keepAfterAll(deps: RemoveDeps, machine: { readonly id: string }): Promise<never> {
   const reason = 'Its removal was cancelled: rebuild it, or remove it again.'
   await enterDesktop(deps.store, machine.id, 'failed', { reason }, deps.now(), ['deleting'])
-  throw new BrokerError('cancelled', 'The job was cancelled; it was not deleted.')
+  throw refusal('job_cancelled_removal')
 }
 
 async function forgetPool(
@@ -151,11 +148,7 @@ async function refuseLeft(deps: RemoveDeps, context: JobContext<RemoveInput>): P
         : context.input.machines.map((machine) => machine.id),
     )
     .execute()
-  if (left.length > 0)
-    throw new BrokerError(
-      'has_dependants',
-      `${left.map((row) => row.name).join(', ')} could not be deleted: delete the pool again when that is mended.`,
-    )
+  if (left.length > 0) throw refusal('members_left', { machines: left.map((row) => row.name) })
 }
 
 /** The pool's initial machine, unless something else is made from it. */
@@ -191,5 +184,5 @@ async function removeInitial(
 
 function failureOf({ targets, message }: Job): BrokerError {
   const failed = targets.find((target) => target.state === 'failed')
-  return new BrokerError('hypervisor_refused', failed?.message ?? message)
+  return refusal('other_job_failed', { said: failed?.message ?? message })
 }

@@ -1,7 +1,7 @@
 import type { Static } from '@sinclair/typebox'
 import type { Pool, PoolCreate, PoolDetail, PoolMaintenance, PoolPatch } from '../api/pools.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { inTransaction } from '../store/transaction.js'
 import { changePool } from './changing.js'
 import { createPool, requireGoldenOff } from './creating.js'
@@ -157,7 +157,7 @@ export class Pools {
 
   async #toApi(id: string): Promise<Pool> {
     const [pool] = await listPools(this.deps.store, { id })
-    if (!pool) throw new BrokerError('not_found', 'The pool was deleted meanwhile.')
+    if (!pool) throw refusal('pool_gone')
     return pool
   }
 }

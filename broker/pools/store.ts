@@ -1,7 +1,7 @@
 import type { ExpressionBuilder } from 'kysely'
 import type { DesktopState } from '../api/pools.js'
 import type { PoolPolicy } from '../api/pool-policy.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Queries } from '../store/open.js'
 import type { DesktopRow, PoolRow, Tables } from '../store/tables.js'
 
@@ -30,8 +30,7 @@ export async function requirePool(queries: Queries, name: string): Promise<PoolW
     .selectAll()
     .where('name', '=', name)
     .executeTakeFirst()
-  if (!row)
-    throw new BrokerError('not_found', `There is no pool ${name}: "berth pool list" shows all.`)
+  if (!row) throw refusal('pool_unknown', { pool: name })
   return readPool(row)
 }
 

@@ -1,5 +1,5 @@
 import type { PoolPolicy } from '../api/pool-policy.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Observer } from '../machines/observer.js'
@@ -42,9 +42,9 @@ export function wakeFor({ events }: PoolsDeps, tx: Queries, poolId: string): voi
 export function checkedPolicy(policy: PoolPolicy): PoolPolicy {
   const faults = faultsOfPolicy(policy)
   if (faults.length > 0)
-    throw new BrokerError(
-      'invalid_request',
-      `The policy is refused: ${faults.map(({ field, fault }) => `${field} ${fault}`).join('; ')}.`,
+    throw refusal(
+      'policy_refused',
+      { faults: faults.map(({ field, fault }) => `${field} ${fault}`).join('; ') },
       { details: faults },
     )
   return policy
@@ -52,5 +52,5 @@ export function checkedPolicy(policy: PoolPolicy): PoolPolicy {
 
 /** Throws `busy`. */
 export function refuseDeleting(pool: PoolWithPolicy): void {
-  if (pool.state === 'deleting') throw new BrokerError('busy', `${pool.name} is being deleted.`)
+  if (pool.state === 'deleting') throw refusal('pool_being_deleted', { pool: pool.name })
 }

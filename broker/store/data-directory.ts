@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 
 /**
  * Makes the data directory (0700) and takes it for this process. The lock is an open transaction of
@@ -17,11 +17,7 @@ export function lockDataDirectory(path: string): () => void {
     lock.exec('BEGIN EXCLUSIVE')
   } catch (cause) {
     lock.close()
-    throw new BrokerError(
-      'internal',
-      `Another broker uses ${path}: stop it first, or set another data-dir.`,
-      { cause },
-    )
+    throw refusal('data_directory_used', { path }, { cause })
   }
   return () => {
     lock.close()

@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3'
 import { DatabaseError } from 'pg'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
+import { REASONS } from '../errors/reasons.js'
 
 /** A database server did not answer: it may be there again at the next try. */
 export class StoreAway extends Error {
@@ -26,40 +27,35 @@ const NEVER = /^$/
  */
 const FAULTS = [
   {
-    code: 'store_busy',
     sqlite: /^SQLITE_(BUSY|LOCKED|PROTOCOL)/,
     postgresql: /^(40001|40P01|55P03)$/,
     system: [],
-    what: 'another program has locked the database',
+    reason: 'store_locked',
   },
   {
-    code: 'store_busy',
     sqlite: NEVER,
     postgresql: /^53300$/,
     system: [],
-    what: 'the database server takes no more connections',
+    reason: 'store_crowded',
   },
   {
-    code: 'store_busy',
     sqlite: NEVER,
     postgresql: /^57014$/,
     system: [],
-    what: 'the database took too long',
+    reason: 'store_slow',
   },
   {
-    code: 'store_full',
     sqlite: /^SQLITE_FULL/,
     postgresql: /^53100$/,
     system: ['ENOSPC', 'EDQUOT'],
-    what: "the disk that holds the broker's data is full",
+    reason: 'store_full',
   },
   {
-    code: 'store_unwritable',
     sqlite: /^SQLITE_(READONLY|IOERR|CANTOPEN|CORRUPT|NOTADB)/,
     // Connections, logins, memory, servers that start or stop, standbys, disks, damaged files.
     postgresql: /^(08...|25006|28...|3D000|53[02]00|57P0.|58...|XX00[12])$/,
     system: ['EROFS', 'EIO', 'EMFILE', 'ENFILE'],
-    what: "the broker's data cannot be read or written",
+    reason: 'store_unwritable',
   },
 ] as const
 /** How many transactions wait, and for how long, is bounded: this one waited for too long. */
@@ -77,7 +73,7 @@ const REPEATED = /^40(001|P01)$/
  */
 export function isStoreFault(error: unknown): boolean {
   return error instanceof BrokerError
-    ? FAULTS.some(({ code }) => code === error.code)
+    ? FAULTS.some(({ reason }) => REASONS[reason].code === error.code)
     : storeFault(error) !== null
 }
 
@@ -94,20 +90,13 @@ export function storeFault(error: unknown): BrokerError | null {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
   const fault = faultOf(error, error.code)
   if (!fault) return null
-  const outcome =
-    error instanceof StoreAway && error.isUnsure
-      ? `It is not known whether this was done: the database did not answer (${error.code}). Look, then try again`
-      : `Nothing was changed: ${fault.what} (${error.code}). Try again`
-  return new BrokerError(
-    fault.code,
-    `${outcome}; the broker's administrator finds the reason in /readyz and in its log.`,
-    { cause: error },
-  )
+  const isUnsure = error instanceof StoreAway && error.isUnsure
+  return refusal(isUnsure ? 'store_unsure' : fault.reason, { fault: error.code }, { cause: error })
 }
 
 function faultOf(error: Error, code: string): (typeof FAULTS)[number] | undefined {
-  if (error instanceof StoreCrowded) return FAULTS.find((one) => one.code === 'store_busy')
-  if (error instanceof StoreAway) return FAULTS.find((one) => one.code === 'store_unwritable')
+  if (error instanceof StoreCrowded) return FAULTS.find((one) => one.reason === 'store_locked')
+  if (error instanceof StoreAway) return FAULTS.find((one) => one.reason === 'store_unwritable')
   if (error instanceof Database.SqliteError) return FAULTS.find(({ sqlite }) => sqlite.test(code))
   if (error instanceof DatabaseError) return FAULTS.find((one) => one.postgresql.test(code))
   return FAULTS.find(({ system }) => (system as readonly string[]).includes(code))

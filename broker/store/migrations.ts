@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type Database from 'better-sqlite3'
 import { type Kysely, type Migration, Migrator, sql } from 'kysely'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Store } from './store-types.js'
 
 /** By name, in the order of the names: `014` brings a database from version 13 to 14. */
@@ -72,11 +72,7 @@ export async function migrate(store: Store, migrations: Migrations): Promise<voi
 }
 
 function refuseNewer(version: number, known: number): void {
-  if (version > known)
-    throw new BrokerError(
-      'internal',
-      `The database has schema version ${version}, this Berth knows ${known}: start the newer Berth.`,
-    )
+  if (version > known) throw refusal('schema_newer', { version, known })
 }
 
 function versionOf(database: Database.Database): number {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { PostgresAdapter, sql } from 'kysely'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { Turn } from '../turn.js'
 import { storeFault } from './faults.js'
 import type { Queries, Store } from './store-types.js'
@@ -97,11 +97,7 @@ async function refuseFilled(to: Queries): Promise<void> {
       .select(sql<number>`1`.as('one'))
       .limit(1)
       .execute()
-    if (row.length > 0)
-      throw new BrokerError(
-        'internal',
-        `The database to move to is not empty (it has rows in ${table}): name an empty one.`,
-      )
+    if (row.length > 0) throw refusal('move_to_filled', { table })
   }
 }
 
@@ -125,11 +121,7 @@ async function insertAll(to: Queries, table: Table, rows: readonly Row[]): Promi
     await to.insertInto(table).values(rows).execute()
   } catch (cause) {
     if (storeFault(cause) !== null || !(cause instanceof Error)) throw cause
-    throw new BrokerError(
-      'internal',
-      `A row of ${table} does not fit into the other database (${cause.message}): nothing was moved.`,
-      { cause },
-    )
+    throw refusal('move_row_unfit', { table, said: cause.message }, { cause })
   }
 }
 
@@ -184,11 +176,7 @@ async function compareTable(
 ): Promise<void> {
   const [before, after] = [await digestOf(from, table, key), await digestOf(to, table, key)]
   if (before === after) return
-  throw new BrokerError(
-    'internal',
-    `The table ${table} is not the same in both databases, so nothing was moved. ` +
-      'Please report this, with the versions of Berth and PostgreSQL.',
-  )
+  throw refusal('move_table_differs', { table })
 }
 
 /** A hash over all rows, whatever order their columns have. */

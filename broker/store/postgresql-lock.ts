@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
 import { StoreAway } from './faults.js'
 
 /** "berth" in ASCII: the name of the advisory lock (https://www.postgresql.org/docs/15/explicit-locking.html). */
@@ -97,8 +97,5 @@ export class StoreLock {
 }
 
 function inUse(): BrokerError {
-  return new BrokerError(
-    'store_busy',
-    'Another broker works with this database: stop it first, or give this one a database of its own.',
-  )
+  return refusal('store_of_other_broker')
 }

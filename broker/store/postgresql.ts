@@ -14,7 +14,7 @@ import {
 } from 'kysely'
 import pg from 'pg'
 import { parseIntoClientConfig } from 'pg-connection-string'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { StoreAway } from './faults.js'
 import { migrate, postgresqlMigrations } from './migrations.js'
 import type { Store, StoreOptions } from './store-types.js'
@@ -121,17 +121,16 @@ async function refuseUnfit(store: Store, url: string): Promise<void> {
   if (!found) return
   const isPlain = [found.collate, found.type].every((locale) => PLAIN.includes(locale))
   if (found.encoding !== 'UTF8' || !isPlain || found.provider !== 'c')
-    throw new BrokerError(
-      'internal',
-      `The database ${shownPlace(url)} has encoding ${found.encoding} and locale ` +
-        `${found.provider === 'c' ? found.collate : 'of ICU'}: create it with ENCODING 'UTF8' ` +
-        "LOCALE 'C' TEMPLATE template0, and from PostgreSQL 15 on LOCALE_PROVIDER libc.",
-    )
+    throw refusal('database_locale', {
+      place: shownPlace(url),
+      encoding: found.encoding,
+      locale: found.provider === 'c' ? found.collate : 'of ICU',
+    })
   if (found.number < 130_000)
-    throw new BrokerError(
-      'internal',
-      `The database ${shownPlace(url)} is on PostgreSQL ${Math.floor(found.number / 10_000)}: use 13 or newer.`,
-    )
+    throw refusal('database_old', {
+      place: shownPlace(url),
+      version: Math.floor(found.number / 10_000),
+    })
 }
 
 /**
@@ -154,12 +153,7 @@ export async function durabilityFault(store: Store): Promise<string | null> {
 function notOpened(url: string, error: unknown): unknown {
   if (!(error instanceof StoreAway || error instanceof pg.DatabaseError)) return error
   const { message } = error.cause instanceof Error ? error.cause : error
-  return new BrokerError(
-    'internal',
-    `The database ${shownPlace(url)} cannot be used (${message}): ` +
-      'see to the server, or correct "store" in the settings.',
-    { cause: error },
-  )
+  return refusal('database_not_opened', { place: shownPlace(url), said: message }, { cause: error })
 }
 
 class StoreDialect extends PostgresDialect {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import Database from 'better-sqlite3'
 import { Kysely, type SqliteDatabase } from 'kysely'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import { migrate, refuseNewerFile, sqliteMigrations } from './migrations.js'
 import type { Store } from './store-types.js'
 import { FairSqliteDialect } from './sqlite-driver.js'
@@ -40,11 +40,7 @@ export async function openSqlite(path: string, onWrite: OnWrite): Promise<Store>
 
 function prepare(database: Database.Database, path: string): void {
   const damaged = (why: string, cause?: unknown): BrokerError =>
-    new BrokerError(
-      'internal',
-      `The database ${path} is damaged (${why}): restore it from a backup.`,
-      { cause },
-    )
+    refusal('database_damaged', { path, said: why }, { cause })
   try {
     for (const pragma of [
       'journal_mode = WAL',

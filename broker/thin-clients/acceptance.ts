@@ -1,5 +1,5 @@
 import type { AcceptRequest, Asker } from '../api/thin-clients.js'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import { lettersOf } from './shown-code.js'
 
 /** The device as its row says, and whether it is here and shows its key. */
@@ -51,20 +51,14 @@ function ofNobody(
 }
 
 function nobodyAsks(id: string, address: string | undefined): BrokerError {
-  const from = address === undefined ? '' : ` from ${address}`
-  return new BrokerError(
-    'code_needed',
-    `No device asks in the place of ${id}${from} now: switch it on, and look at its screen.`,
-  )
+  return address === undefined
+    ? refusal('nobody_asks', { id })
+    : refusal('nobody_asks_from', { id, address })
 }
 
 function byCode(askers: readonly Asker[], code: string): Acceptance {
   const found = askers.find((one) => lettersOf(one.code) === lettersOf(code))
-  if (!found)
-    throw new BrokerError(
-      'code_needed',
-      'No device that asks now has this code: look at its screen again. A device that waits asks every half minute.',
-    )
+  if (!found) throw refusal('nobody_has_code')
   return { kind: 'for', asker: `code:${found.code}` }
 }
 
@@ -72,11 +66,8 @@ function doubt(
   { id, here, accepted, address }: AcceptedSubject,
   askers: readonly Asker[],
 ): BrokerError {
-  const list = askers.map((one) => `${one.address} (${one.code})`).join(', ')
-  const self = accepted && here ? ` The device itself is at ${address} and shows its key.` : ''
-  return new BrokerError(
-    'code_needed',
-    `Several devices ask in the place of ${id}: ${list}.${self} Give the code that stands on ` +
-      'the screen of the right one.',
-  )
+  const list = askers.map((one) => `${one.address} (${one.code})`)
+  return accepted && here
+    ? refusal('several_ask_and_itself', { id, askers: list, address })
+    : refusal('several_ask', { id, askers: list })
 }

@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
 import type { Fault } from '../api/clients-xml.js'
 import type { Actor } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { Store } from '../store/open.js'
 import { ClientsXmlVersions } from './clients-versions.js'
@@ -115,11 +115,9 @@ export class ClientsXmlFile {
       const parsed = await this.check(text)
       const errors = parsed.faults.filter((fault) => fault.severity === 'error').length
       if (!parsed.file)
-        throw new BrokerError(
-          'clients_xml_invalid',
-          `clients.xml has ${errors === 1 ? 'a fault' : `${errors} faults`}; the file in force stays.`,
-          { details: parsed.faults },
-        )
+        throw errors === 1
+          ? refusal('clients_xml_fault', {}, { details: parsed.faults })
+          : refusal('clients_xml_faults', { count: errors }, { details: parsed.faults })
       if (have !== undefined && have !== etagOf(this.text())) throw await this.#changedMeanwhile()
       await this.#write(text)
       await this.#loadIfChanged(by)
@@ -130,12 +128,11 @@ export class ClientsXmlFile {
   async #changedMeanwhile(): Promise<BrokerError> {
     const [last] = await this.versions.list()
     const known = last !== undefined && last.etag === etagOf(this.text())
-    const who = !known || last.by === BY_FILE.actor ? 'on the disk' : `by ${last.by}`
-    return new BrokerError(
-      'changed_meanwhile',
-      `clients.xml was changed ${who}${known ? ` at ${last.at}` : ''}, after you had read ` +
-        'it: look at the newer one and make your change again.',
-    )
+    if (!known) return refusal('clients_xml_changed')
+    const at = new Date(last.at)
+    return last.by === BY_FILE.actor
+      ? refusal('clients_xml_changed_at', { at })
+      : refusal('clients_xml_changed_by', { person: last.by, at })
   }
 
   async #write(text: string): Promise<void> {

@@ -1,6 +1,6 @@
 import type { ClientsXmlVersion, ClientsXmlVersionText } from '../api/clients-xml.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 
@@ -74,12 +74,7 @@ export class ClientsXmlVersions {
       .selectAll()
       .where('id', '=', id)
       .executeTakeFirst()
-    if (!row)
-      throw new BrokerError(
-        'not_found',
-        `There is no version ${id} of clients.xml: the last ${MOST_KEPT} are kept, and ` +
-          '"berth clients-xml history" shows them.',
-      )
+    if (!row) throw refusal('clients_xml_version_unknown', { version: id, most: MOST_KEPT })
     const { author, at, ...rest } = row
     return { ...rest, by: author, at: new Date(at).toISOString() }
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { CodeDevice } from '../api/device-logins.js'
 import { choicesOf, type ChoicesDeps } from '../assignments/choices.js'
 import { recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import type { AccountRow, ThinClientRow } from '../store/tables.js'
 import type { Caller } from '../users/caller.js'
 import type { LoginLimits } from '../users/login-limits.js'
@@ -101,7 +101,7 @@ export class DeviceCodes {
       .where('provider', '=', device.id)
       .where('expires_at', '>', now())
       .executeTakeFirst()
-    if (!row) throw new BrokerError('unauthenticated', 'The code has run out: begin again.')
+    if (!row) throw refusal('code_run_out')
     const { answer } = JSON.parse(row.state) as HandleState
     if (answer === null) return null
     const { numDeletedRows } = await store
@@ -117,8 +117,7 @@ export class DeviceCodes {
             .where('name', '=', answer.account)
             .where('disabled', '=', 0)
             .executeTakeFirst()
-    if (!account)
-      throw new BrokerError('unauthenticated', 'The login was refused in the browser: begin again.')
+    if (!account) throw refusal('code_refused')
     return account
   }
 
@@ -135,10 +134,7 @@ export class DeviceCodes {
     const { store } = this.deps
     const { hash, deviceId, state, shown } = await this.#find(code, person)
     if (confirm && (await choicesOf(this.deps, person, state.pools)).length === 0)
-      throw new BrokerError(
-        'forbidden',
-        'You may use no desktop at this thin client: ask an administrator.',
-      )
+      throw refusal('no_desktop_at_device')
     const answered: HandleState = { answer: { account: confirm ? person.actor : null } }
     await inTransaction(store, async (tx) => {
       const { numDeletedRows } = await tx
@@ -197,10 +193,7 @@ export class DeviceCodes {
 }
 
 function noSuchCode(): BrokerError {
-  return new BrokerError(
-    'not_found',
-    'No thin client shows this code now: look at its screen again, since a code lasts ten minutes and is good once.',
-  )
+  return refusal('code_unknown')
 }
 
 function codeHash(code: string): string {

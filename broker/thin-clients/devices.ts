@@ -7,7 +7,7 @@ import type {
 } from '../api/thin-clients.js'
 import type { AuditAction } from '../audit/actions.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import { requireMachine } from '../machines/store.js'
 import { requirePool } from '../pools/store.js'
 import type { Assignments } from '../assignments/service.js'
@@ -71,11 +71,7 @@ export class Devices {
     { machine = null, pool = null }: AssignRequest,
     by: Actor,
   ): Promise<ThinClient> {
-    if (machine !== null && pool !== null)
-      throw new BrokerError(
-        'invalid_request',
-        'A device gets a machine or a pool of its own, not both.',
-      )
+    if (machine !== null && pool !== null) throw refusal('device_machine_or_pool')
     const change = {
       assigned_machine_id:
         machine === null ? null : (await requireMachine(this.deps.store, machine)).id,
@@ -132,8 +128,7 @@ export class Devices {
     const taken = (await this.#rows().execute()).some(
       (other) => other.id !== id && wanted !== '' && sameName(other.name, wanted),
     )
-    if (taken)
-      throw new BrokerError('name_taken', `Another thin client has the name ${wanted} already.`)
+    if (taken) throw refusal('device_name_taken', { name: wanted })
     return await this.#change(id, { name: wanted }, by, 'thin-client.rename', {
       before: row.name,
       after: wanted,
@@ -228,7 +223,7 @@ export class Devices {
     })
     this.deps.tell(id)
     const found = (await this.list()).find((client) => client.id === id)
-    if (!found) throw new BrokerError('not_found', `The thin client ${id} was removed meanwhile.`)
+    if (!found) throw refusal('thin_client_removed', { id })
     return found
   }
 }
@@ -238,8 +233,5 @@ function sameName(one: string, other: string): boolean {
 }
 
 function noSuch(id: string): BrokerError {
-  return new BrokerError(
-    'not_found',
-    `There is no thin client ${id}: "berth thin-client list" shows all.`,
-  )
+  return refusal('thin_client_unknown', { id })
 }

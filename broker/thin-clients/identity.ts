@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { inNetworks, type Network } from '../addresses.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import { GroupedWrites } from '../store/grouped-writes.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
@@ -134,8 +134,7 @@ export class Identities {
       .selectAll()
       .where('id', '=', id)
       .executeTakeFirst()
-    if (!device)
-      throw new BrokerError('device_unknown', 'This device was removed meanwhile: ask again.')
+    if (!device) throw refusal('device_removed')
     return known(device, key, await macsOf(store, id), caller)
   }
 

@@ -6,7 +6,7 @@ import type { Assignments } from '../assignments/service.js'
 import { recordEvent } from '../audit/store.js'
 import type { Asker, ConsoleMachine } from '../consoles/asker.js'
 import { directRdp } from '../consoles/paths.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import type { JobRunner } from '../jobs/runner.js'
 import type { Machines } from '../machines/service.js'
@@ -127,8 +127,7 @@ export class Opening {
         console: null,
       }
     const machine = desktop ? await this.#facts(desktop.machine, opener, wakers) : null
-    if (!desktop || !machine)
-      throw new BrokerError('not_found', 'The desktop was deleted meanwhile.')
+    if (!desktop || !machine) throw refusal('desktop_deleted')
     if (desktop.phase === 'preparing' || machine.power !== 'running')
       return {
         state: 'starting',
@@ -208,7 +207,7 @@ export class Opening {
         desktopPool: target.desktopPool,
         title: target.desktopPool,
       })
-    if (!machine) throw new BrokerError('not_found', 'The machine was deleted meanwhile.')
+    if (!machine) throw refusal('machine_deleted')
     await this.#require('accessConsole', machine, opener)
     await this.deps.assignments.claimNamed(machine.id, opener.holder)
     return await this.#console(machine, opener)
@@ -243,11 +242,7 @@ export class Opening {
 
   async #require(verb: Verb, machine: MachineFacts, opener: Opener): Promise<void> {
     if (!(await opener.may(verb, machine.name)))
-      throw new BrokerError(
-        'forbidden',
-        `You may not do this with ${machine.name}: it needs the permission "${verb}", which ` +
-          'an administrator can grant.',
-      )
+      throw refusal('machine_permission_needed', { machine: machine.name, verb })
   }
 
   readonly #startFailure = (machineId: string): string | null => {

@@ -8,7 +8,7 @@ import {
   type OrderState,
 } from '../api/device-orders.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { ThinClientOrderRow, ThinClientRow } from '../store/tables.js'
@@ -80,11 +80,7 @@ export class Orders {
    * `too_many_requests`.
    */
   async give(device: ThinClientRow, wish: Wish, by: Actor): Promise<OrderState> {
-    if (device.accepted === 0)
-      throw new BrokerError(
-        'device_unknown',
-        `${device.mac} is not accepted, so it is told nothing: run "berth thin-client accept ${device.id}" first.`,
-      )
+    if (device.accepted === 0) throw refusal('device_not_told', { mac: device.mac, id: device.id })
     const now = this.deps.now()
     const row: ThinClientOrderRow = {
       id: randomUUID(),
@@ -171,7 +167,7 @@ export class Orders {
       .where('id', '=', id)
       .where('thin_client_id', '=', device.id)
       .executeTakeFirst()
-    if (!row) throw new BrokerError('not_found', `There is no order ${id} for ${device.mac}.`)
+    if (!row) throw refusal('order_unknown', { order: id, mac: device.mac })
     await this.#finish(id, outcome, sentence)
   }
 
@@ -251,10 +247,7 @@ async function insertUnlessOpen(
     const same = row.kind === 'message' ? undefined : open.find(({ kind }) => kind === row.kind)
     if (same) return same
     if (open.length >= MOST_OPEN)
-      throw new BrokerError(
-        'too_many_requests',
-        `${open.length} orders already wait for ${device.mac}: wait until it has taken them, or two minutes.`,
-      )
+      throw refusal('too_many_orders', { count: open.length, mac: device.mac })
     await tx.insertInto('thin_client_order').values(row).execute()
     const kept = tx
       .selectFrom('thin_client_order')

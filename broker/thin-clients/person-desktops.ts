@@ -1,6 +1,6 @@
 import type { ChooseRequest } from '../api/device-logins.js'
 import type { Choice, LoginWays } from '../api/thin-clients.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { AccountRow, ThinClientRow } from '../store/tables.js'
 import type { Providers } from '../users/providers.js'
 import type { Users } from '../users/service.js'
@@ -167,10 +167,7 @@ export class PersonDesktops {
   #refuseHaste(device: ThinClientRow): void {
     const now = performance.now()
     if (now - (this.#begun.get(device.id) ?? -BEGIN_GAP_MS) < BEGIN_GAP_MS)
-      throw new BrokerError(
-        'too_many_requests',
-        'A login was begun at this screen a moment ago: wait a little.',
-      )
+      throw refusal('login_just_begun')
     this.#begun.set(device.id, now)
   }
 
@@ -181,8 +178,7 @@ export class PersonDesktops {
     { pool, machine }: ChooseRequest,
   ): Promise<void> {
     const login = await this.deps.logins.of(device)
-    if (!login)
-      throw new BrokerError('unauthenticated', 'Nobody is logged in at this screen: log in first.')
+    if (!login) throw refusal('nobody_at_screen')
     const wanted =
       pool !== undefined
         ? { kind: 'pool', name: pool }
@@ -190,15 +186,11 @@ export class PersonDesktops {
           ? { kind: 'machine', name: machine }
           : null
     if (wanted === null || (pool !== undefined && machine !== undefined))
-      throw new BrokerError('invalid_request', 'Choose a pool or a machine.')
+      throw refusal('nothing_chosen')
     const choice = (await choicesOf(this.deps, login.person, target.pools)).find(
       (one) => one.kind === wanted.kind && one.name.toLowerCase() === wanted.name.toLowerCase(),
     )
-    if (!choice)
-      throw new BrokerError(
-        'not_found',
-        `${wanted.name} is none of the desktops that you may use here.`,
-      )
+    if (!choice) throw refusal('not_offered', { name: wanted.name })
     await this.deps.logins.choose(device, choice)
   }
 
@@ -210,10 +202,7 @@ export class PersonDesktops {
       expiresAt: null,
     })
     if ((await choicesOf(this.deps, person, target.pools)).length === 0)
-      throw new BrokerError(
-        'forbidden',
-        `${account.name} may use no desktop at this screen: ask an administrator, or log in as somebody else.`,
-      )
+      throw refusal('no_desktop_at_screen', { account: account.name })
     await this.deps.logins.begin(device, account)
     return account.name
   }

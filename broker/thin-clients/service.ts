@@ -7,7 +7,7 @@ import type { AskAnswer, ReportAnswer, ReportRequest } from '../api/thin-clients
 import type { Claims } from '../assignments/claims.js'
 import type { Assignments } from '../assignments/service.js'
 import type { Consoles } from '../consoles/service.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Events } from '../events/bus.js'
 import type { Reply } from '../http.js'
 import type { Hypervisors } from '../hypervisors/service.js'
@@ -77,7 +77,7 @@ const POLL_JITTER = 0.2
 const QUESTIONS: AllowanceRules = {
   atOnce: 600,
   aMinute: 60,
-  sentence: 'This device asks too often: once a second will do.',
+  reason: 'device_asks_too_often',
 }
 
 /** What should this thin client do now? */
@@ -248,11 +248,7 @@ export class ThinClients {
   /** The device that shows its key. Throws `device_unknown`. */
   async deviceAt({ key, address }: Place): Promise<ThinClientRow> {
     const device = await this.#identities.byKey(key)
-    if (!device)
-      throw new BrokerError(
-        'device_unknown',
-        'This device does not show its key: ask first what to do.',
-      )
+    if (!device) throw refusal('device_without_key')
     return { ...device, address }
   }
 
@@ -261,11 +257,7 @@ export class ThinClients {
     const device = await this.deviceAt(place)
     const entry = await entryOf(this.deps, device, normalMacs(place.macs), place.address)
     const target = entry?.targets.find((one) => one.protocol === 'login')
-    if (!target)
-      throw new BrokerError(
-        'invalid_request',
-        'Nobody logs in at this device: clients.xml has no target LOGIN for it.',
-      )
+    if (!target) throw refusal('no_login_here')
     return { device, target }
   }
 
@@ -279,8 +271,7 @@ export class ThinClients {
   }
 
   #refuseStopping(): void {
-    if (this.#stopping)
-      throw new BrokerError('shutting_down', 'The broker is stopping: ask again in a few seconds.')
+    if (this.#stopping) throw refusal('broker_stopping')
   }
 
   /** Which of the devices that were seen would get something else by this file than by the one in force. */

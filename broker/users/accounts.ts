@@ -1,6 +1,6 @@
 import type { User, UserCreate, UserPatch } from '../api/users.js'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { AccountRow } from '../store/tables.js'
@@ -57,11 +57,7 @@ export class Accounts {
         .select(['name', 'source'])
         .where('name_key', '=', nameKey(name))
         .executeTakeFirst()
-      if (taken)
-        throw new BrokerError(
-          'name_taken',
-          `There is an account ${taken.name} (${taken.source}) already: choose another name.`,
-        )
+      if (taken) throw refusal('account_taken', { account: taken.name, source: taken.source })
       const roles = grantable(wish.roles ?? [])
       await tx
         .insertInto('account')
@@ -150,10 +146,7 @@ export class Accounts {
     await inTransaction(this.deps.store, async (tx) => {
       const account = await requireAccount(tx, name)
       if (account.source !== 'local')
-        throw new BrokerError(
-          'invalid_request',
-          `${account.name} comes from ${account.source}: the password is changed there.`,
-        )
+        throw refusal('password_elsewhere', { account: account.name, source: account.source })
       await tx
         .updateTable('account')
         .set({ password_hash: passwordHash })
@@ -255,7 +248,7 @@ export async function requireAccount(queries: Queries, name: string): Promise<Ac
 }
 
 function noSuchAccount(name: string): BrokerError {
-  return new BrokerError('not_found', `There is no account ${name}: "berth user list" shows all.`)
+  return refusal('account_unknown', { account: name })
 }
 
 async function rolesGivenHere(queries: Queries, account: string): Promise<string[]> {
@@ -289,9 +282,5 @@ async function requireAdministrator(tx: Queries): Promise<void> {
     .where('disabled', '=', 0)
     .where('password_hash', 'is not', null)
     .executeTakeFirst()
-  if (!left)
-    throw new BrokerError(
-      'last_administrator',
-      'This is the last administrator with a password here: make another one first.',
-    )
+  if (!left) throw refusal('last_administrator')
 }

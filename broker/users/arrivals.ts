@@ -1,5 +1,5 @@
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Queries } from '../store/open.js'
 import type { AccountRow } from '../store/tables.js'
 import { nameKey, personName } from './names.js'
@@ -44,11 +44,7 @@ export function rolesOfGroups(
  */
 export async function arrive(tx: Queries, person: Arrival, address: string): Promise<AccountRow> {
   const account = (await findAccount(tx, person)) ?? (await makeAccount(tx, person, address))
-  if (account.disabled === 1)
-    throw new BrokerError(
-      'forbidden',
-      `The account ${account.name} is disabled: ask an administrator.`,
-    )
+  if (account.disabled === 1) throw refusal('account_disabled', { account: account.name })
   await refreshRoles(tx, account, person, { actor: account.name, address })
   if (account.display_name !== person.displayName)
     await tx
@@ -75,12 +71,9 @@ async function findAccount(tx: Queries, person: Arrival): Promise<AccountRow | u
     .where('name_key', '=', nameKey(personName(person.name)))
     .executeTakeFirst()
   if (named && (named.source !== person.source || named.subject !== person.subject)) {
-    throw new BrokerError(
-      'forbidden',
-      `There is another account ${named.name} already, which comes ` +
-        `from ${named.source === person.source ? 'another person there' : named.source}: an ` +
-        'administrator has to rename or delete it.',
-    )
+    throw named.source === person.source
+      ? refusal('account_of_other_person', { account: named.name })
+      : refusal('account_of_other_source', { account: named.name, source: named.source })
   }
   return named
 }

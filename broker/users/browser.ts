@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { timingSafeEqual } from 'node:crypto'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { OwnSite, Reached } from './own-site.js'
 import { csrfToken } from './sessions.js'
 
@@ -26,12 +26,7 @@ export function requireSameSite(asked: Asked, own: OwnSite): void {
     (site !== undefined && site !== 'same-origin' && site !== 'none') ||
     (origin !== undefined && !own.isOrigin(origin, asked)) ||
     (site !== undefined && !own.isOwn(asked))
-  if (foreign)
-    throw new BrokerError(
-      'forbidden',
-      "This request was made by another site, and is refused: open Berth's own pages, under " +
-        "one of the broker's public names.",
-    )
+  if (foreign) throw refusal('made_by_other_site')
 }
 
 /**
@@ -44,17 +39,10 @@ export function requireOwnPage(asked: Asked, secret: string, own: OwnSite): void
   requireSameSite(asked, own)
   if (upgrade) return // a browser's WebSocket sends no header of ours, but always its origin
   if (asked.headers.origin === undefined && asked.headers['sec-fetch-site'] === undefined)
-    throw new BrokerError(
-      'forbidden',
-      'A request with a cookie must say where it comes from (Origin or Sec-Fetch-Site): programs use a token.',
-    )
+    throw refusal('origin_missing')
   const given = Buffer.from(String(asked.headers['x-berth-csrf'] ?? ''))
   const wanted = Buffer.from(csrfToken(secret))
-  if (given.length !== wanted.length || !timingSafeEqual(given, wanted))
-    throw new BrokerError(
-      'forbidden',
-      'The header x-berth-csrf is missing or wrong: GET /api/v1/session tells it.',
-    )
+  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) throw refusal('csrf_wrong')
 }
 
 /** Our own address as the browser knows it; a Host header that names none of our names is not believed. */

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { DirectoryTest } from '../api/users.js'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError, refusal, sentenceOf } from '../errors/broker-error.js'
+import { REASONS } from '../errors/reasons.js'
 import type { DirectorySettings } from '../login-settings.js'
 import { type Arrival, rolesOfGroups } from './arrivals.js'
 import type { AccountState, PasswordAnswer } from './directory-answers.js'
@@ -67,7 +68,7 @@ export class Directories {
         if (answer.kind === 'refused')
           this.log.warn(
             { directory, dn: found.dn, code: answer.state.code },
-            `a directory refuses an account: ${answer.state.said}`,
+            `a directory refuses an account: ${REASONS[answer.state.reason].sentence}`,
           )
         if (answer.kind !== 'right')
           return { known: true, answer: { directory, name: found.name, ...answer } }
@@ -97,10 +98,9 @@ export class Directories {
   async test(name: string, user: string, password: string | undefined): Promise<DirectoryTest> {
     const search = this.#searches.get(name)
     if (!search)
-      throw new BrokerError(
-        'not_found',
-        `There is no directory ${name}: the settings have ${this.names().join(', ') || 'none'}.`,
-      )
+      throw this.names().length === 0
+        ? refusal('no_directories', { directory: name })
+        : refusal('directory_unknown', { directory: name, directories: this.names() })
     const steps: DirectoryTest['steps'] = []
     const tell: Tell = (step, said) => {
       steps.push({ step, said })
@@ -150,7 +150,7 @@ function saidOf(answer: PasswordAnswer | null): string {
     case 'wrong':
       return 'It is wrong.'
     case 'refused':
-      return `The account is refused (${answer.state.code}). ${answer.state.said}`
+      return `The account is refused (${answer.state.code}). ${REASONS[answer.state.reason].sentence}`
     case 'could-not-say':
       return 'No server can say whether it is right: a login would answer 503, and count no try.'
   }

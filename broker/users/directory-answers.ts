@@ -6,7 +6,8 @@ import {
   SizeLimitExceededError,
   TimeLimitExceededError,
 } from 'ldapts'
-import { sentenceOf } from '../errors.js'
+import { sentenceOf } from '../errors/broker-error.js'
+import type { PlainReason } from '../errors/reasons.js'
 
 /**
  * Why an account may not log in although it exists. `proven`: told only after a right password, so
@@ -14,7 +15,7 @@ import { sentenceOf } from '../errors.js'
  */
 export interface AccountState {
   readonly code: string
-  readonly said: string
+  readonly reason: PlainReason
   readonly proven: boolean
 }
 
@@ -32,15 +33,15 @@ export type PasswordAnswer =
  * Active Directory's reasons behind "invalid credentials" (MS-ERREF, in hex); all but the lock are
  * given after a right password only.
  */
-const STATES: Readonly<Record<string, readonly [said: string, proven: boolean]>> = {
-  '530': ['The account may not log in at this time of the day.', true],
-  '531': ['The account may not log in at this computer.', true],
-  '532': ['The password has expired: set a new one at another computer first.', true],
-  '533': ['The account is disabled.', true],
-  '701': ['The account has expired.', true],
-  '773': ['The password has to be changed first, at another computer.', true],
-  '775': ['The account is locked, since the password was wrong too often.', false],
-  '52f': ['A restriction of the account forbids the login.', false],
+const STATES: Readonly<Record<string, readonly [reason: PlainReason, proven: boolean]>> = {
+  '530': ['account_hours', true],
+  '531': ['account_computer', true],
+  '532': ['account_password_expired', true],
+  '533': ['account_disabled_there', true],
+  '701': ['account_expired', true],
+  '773': ['account_password_change', true],
+  '775': ['account_locked', false],
+  '52f': ['account_restricted', false],
 }
 /**
  * Also behind "invalid credentials": no logon server, no domain, and calls to other controllers
@@ -56,7 +57,7 @@ export function answerOfFailure(error: unknown): PasswordAnswer {
       kind: 'refused',
       state: {
         code: 'no-password',
-        said: 'The account has no password in the directory.',
+        reason: 'account_without_password',
         proven: false,
       },
     }
@@ -65,7 +66,7 @@ export function answerOfFailure(error: unknown): PasswordAnswer {
   if (FAULTS.includes(code)) return { kind: 'could-not-say', cause: error }
   const state = STATES[code]
   return state
-    ? { kind: 'refused', state: { code, said: state[0], proven: state[1] } }
+    ? { kind: 'refused', state: { code, reason: state[0], proven: state[1] } }
     : { kind: 'wrong' }
 }
 

@@ -1,5 +1,5 @@
 import type { Client, Entry } from 'ldapts'
-import { sentenceOf } from '../errors.js'
+import { sentenceOf } from '../errors/broker-error.js'
 import type { DirectorySettings } from '../login-settings.js'
 import { isLimit } from './directory-answers.js'
 import {

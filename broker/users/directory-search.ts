@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type Client, InvalidCredentialsError, SizeLimitExceededError } from 'ldapts'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError, refusal, sentenceOf } from '../errors/broker-error.js'
 import { durationMs } from '../config.js'
 import type { DirectorySettings } from '../login-settings.js'
 import { answerOfFailure, type PasswordAnswer } from './directory-answers.js'
@@ -46,10 +46,9 @@ export class DirectorySearch {
     }
     const cause = new Error(faults.join('; '))
     if (refusing.length < this.settings.urls.length) throw this.unreachable(cause)
-    throw new BrokerError(
-      'directory_unreachable',
-      `The directory ${this.settings.name} (${refusing.join(', ')}) refuses the name or ` +
-        'password in bind-dn and bind-password-file.',
+    throw refusal(
+      'directory_login_refused',
+      { directory: this.settings.name, urls: refusing },
       { cause },
     )
   }
@@ -124,11 +123,7 @@ export class DirectorySearch {
   }
 
   unreachable(cause: unknown): BrokerError {
-    return new BrokerError(
-      'directory_unreachable',
-      `The directory ${this.settings.name} does not answer: try again later, or ask an administrator.`,
-      { cause },
-    )
+    return refusal('directory_silent', { directory: this.settings.name }, { cause })
   }
 
   #connection(url: string): ConnectionSettings {

@@ -11,7 +11,7 @@ import {
 } from '../api/permissions.js'
 import { Value } from '@sinclair/typebox/value'
 import { type Actor, recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import { nameKey, personName } from './names.js'
@@ -200,10 +200,7 @@ export async function removeGrant(
   }
   const before = await grantAt(tx, place)
   if (before.length === 0)
-    throw new BrokerError(
-      'not_found',
-      `The ${subjectKind} ${subject} has no grant on the ${on.kind} ${on.name}: "berth grant list" shows all.`,
-    )
+    throw refusal('grant_unknown', { subjectKind, subject, kind: on.kind, name: on.name })
   await tx
     .deleteFrom('permission_grant')
     .where('object_kind', '=', place.object_kind)
@@ -250,10 +247,7 @@ async function grantAt(
 function subjectOf({ subjectKind, subject }: Pick<GrantSet, 'subjectKind' | 'subject'>): string {
   if (subjectKind === 'user') return personName(subject)
   if (!Value.Check(RoleName, subject))
-    throw new BrokerError(
-      'invalid_request',
-      `body.subject is not the name of a role: ${RoleName.description ?? ''}.`,
-    )
+    throw refusal('role_name_wrong', { form: RoleName.description ?? '' })
   return nameKey(subject)
 }
 

@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 
 /**
  * A path of this broker and nothing else: `//evil.example` and `\\evil.example` are other hosts to
@@ -8,9 +8,6 @@ export function localPath(text: string): string {
   const base = 'https://berth.invalid'
   const url = URL.canParse(text, base) ? new URL(text, base) : null
   if (!url || url.origin !== base || !/^\/(?![/\\])/.test(text))
-    throw new BrokerError(
-      'invalid_request',
-      'querystring.returnTo: must be a path of this broker, such as /machines.',
-    )
+    throw refusal('return_address_wrong')
   return `${url.pathname}${url.search}${url.hash}`
 }

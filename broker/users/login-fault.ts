@@ -1,48 +1,24 @@
 import * as oidc from 'openid-client'
-import { BrokerError, sentenceOf } from '../errors.js'
+import { type BrokerError, refusal, sentenceOf } from '../errors/broker-error.js'
 import type { ProviderSettings } from '../login-settings.js'
 import { isNoAnswer, isRefusedClient } from './provider-connection.js'
 import { clockReason, networkReason } from './provider-faults.js'
 
 /** A login that failed, in one sentence for whoever wanted to log in. */
 export function loginFault(provider: ProviderSettings, error: unknown): BrokerError {
-  const unreachable = (sentence: string): BrokerError =>
-    new BrokerError('provider_unreachable', sentence, { cause: error })
-  if (isNoAnswer(error))
-    return unreachable(
-      `The login provider ${provider.name} cannot answer just now: try again later.`,
-    )
-  if (isRefusedClient(error))
-    return unreachable(
-      `The login provider ${provider.name} does not take Berth's client-id or secret: an ` +
-        'administrator has to check the settings ("berth provider test").',
-    )
+  const extras = { cause: error }
+  const about = { provider: provider.name }
+  if (isNoAnswer(error)) return refusal('provider_busy', about, extras)
+  if (isRefusedClient(error)) return refusal('provider_refuses_client', about, extras)
   if (error instanceof oidc.ResponseBodyError || error instanceof oidc.AuthorizationResponseError)
-    return new BrokerError(
-      'unauthenticated',
-      `The login provider ${provider.name} refused the login (${error.error}): begin again.`,
-      { cause: error },
-    )
-  if (isSharedKey(error))
-    return unreachable(
-      `The login provider ${provider.name} signs with the client's secret (HS256), which ` +
-        'proves nothing to others: an administrator has to choose a signing key (RS256 or ' +
-        'ES256) there.',
-    )
+    return refusal('provider_refused_login', { ...about, said: error.error }, extras)
+  if (isSharedKey(error)) return refusal('provider_shared_key', about, extras)
   const clock = clockReason(error)
-  if (clock !== null)
-    return unreachable(
-      `The clocks of the login provider ${provider.name} and of the broker differ: by the ` +
-        `broker's, ${clock}. An administrator has to let both follow the same time (NTP).`,
-    )
+  if (clock !== null) return refusal('provider_clock', { ...about, why: clock }, extras)
   const why = networkReason(error)
-  if (why !== null)
-    return unreachable(
-      `The login provider ${provider.name} cannot be asked. ${why} Try again later, or ask an administrator.`,
-    )
-  return unreachable(
-    `The login provider ${provider.name} did not answer as it should (${sentenceOf(error).slice(0, 200)}).`,
-  )
+  if (why !== null) return refusal('provider_not_reached', { ...about, why }, extras)
+  const said = sentenceOf(error).slice(0, 200)
+  return refusal('provider_wrong_answer', { ...about, said }, extras)
 }
 
 /** Whether an ID token was refused since its header names an HMAC. */

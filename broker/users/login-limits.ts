@@ -1,5 +1,5 @@
 import { siteOf, subnetOf } from '../addresses.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import { nameKey } from './names.js'
@@ -80,10 +80,7 @@ export class LoginLimits {
         ...rows.filter((row) => row.last_at <= now).map((row) => row.blocked_until),
       )
       if (until > now)
-        throw new BrokerError(
-          'too_many_requests',
-          `Too many attempts: try again in ${Math.ceil((until - now) / 1000)} seconds.`,
-        )
+        throw refusal('too_many_attempts', { seconds: Math.ceil((until - now) / 1000) })
       for (const [subject, freeTries] of subjects) {
         const failures = (rows.find((row) => row.subject === subject)?.failures ?? 0) + 1
         const change = {

@@ -1,4 +1,4 @@
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 
 const LONGEST = 200
 /** Control characters, line separators, and marks that turn the direction of text: a name must look like what it is. */
@@ -11,12 +11,8 @@ const RESERVED = /^(berth$|thin-client:|job:)/
 export function personName(text: string): string {
   const name = text.normalize('NFC').trim()
   if (name === '' || [...name].length > LONGEST || NOT_IN_A_NAME.test(name))
-    throw new BrokerError(
-      'invalid_request',
-      `The name of a person has 1 to ${LONGEST} characters and no control characters: choose another one.`,
-    )
-  if (RESERVED.test(nameKey(name)))
-    throw new BrokerError('invalid_request', `The name ${name} is Berth's own: choose another one.`)
+    throw refusal('person_name_form', { most: LONGEST })
+  if (RESERVED.test(nameKey(name))) throw refusal('person_name_reserved', { name })
   return name
 }
 

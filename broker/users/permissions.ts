@@ -1,5 +1,5 @@
 import type { ObjectKind, Verb } from '../api/permissions.js'
-import { BrokerError } from '../errors.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import type { Queries } from '../store/open.js'
 import type { GrantRow } from '../store/tables.js'
 import { Turn } from '../turn.js'
@@ -102,10 +102,7 @@ export function toGrantOn(row: GrantRow): GrantOn {
 
 /** The same words for what does not exist and for what must not be seen. */
 export function noSuch(kind: ObjectKind, name: string): BrokerError {
-  return new BrokerError(
-    'not_found',
-    `There is no ${kind} ${name.slice(0, 100)}: "berth ${kind} list" shows all.`,
-  )
+  return refusal('object_unknown', { kind, name: name.slice(0, 100) })
 }
 
 export function requireVerb(
@@ -114,10 +111,5 @@ export function requireVerb(
   kind: ObjectKind,
   name: string,
 ): void {
-  if (!verbs.has(verb))
-    throw new BrokerError(
-      'forbidden',
-      `You may not do this with the ${kind} ${name}: it needs the permission "${verb}", ` +
-        'which an administrator can grant.',
-    )
+  if (!verbs.has(verb)) throw refusal('permission_needed', { kind, name, verb })
 }

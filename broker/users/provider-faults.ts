@@ -1,4 +1,4 @@
-import { BrokerError, sentenceOf } from '../errors.js'
+import { BrokerError, sentenceOf } from '../errors/broker-error.js'
 
 /** By the code of the fault: what Node says of names and connections. */
 const NETWORK: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import * as oidc from 'openid-client'
 import type { Logger } from 'pino'
 import type { ProviderTest } from '../api/users.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
 import type { ProviderSettings } from '../login-settings.js'
 import type { Store } from '../store/open.js'
 import { type Arrival, rolesOfGroups } from './arrivals.js'
@@ -106,11 +106,7 @@ export class Providers {
       redirectUri: string
       returnTo: string
     } | null
-    if (!kept)
-      throw new BrokerError(
-        'unauthenticated',
-        'This login was not begun in this browser, or too long ago: begin again.',
-      )
+    if (!kept) throw refusal('provider_login_elsewhere')
     const config = await this.#config(provider)
     try {
       const tokens = await oidc.authorizationCodeGrant(
@@ -134,10 +130,7 @@ export class Providers {
     const provider = this.#provider(name)
     const config = await this.#config(provider)
     if (config.serverMetadata().device_authorization_endpoint === undefined)
-      throw new BrokerError(
-        'invalid_request',
-        `The provider ${name} has no login by a code: use a browser.`,
-      )
+      throw refusal('provider_without_codes', { provider: name })
     try {
       const begun = await oidc.initiateDeviceAuthorization(config, { scope: provider.scope })
       const handle = randomBytes(32).toString('base64url')
@@ -175,8 +168,7 @@ export class Providers {
       .where('kind', '=', 'device')
       .where('expires_at', '>', this.deps.now())
       .executeTakeFirst()
-    if (!row)
-      throw new BrokerError('unauthenticated', 'This login is unknown or too old: begin again.')
+    if (!row) throw refusal('provider_login_unknown')
     const provider = this.#provider(row.provider)
     const config = await this.#config(provider)
     const { deviceCode } = JSON.parse(row.state) as { deviceCode: string }
@@ -210,7 +202,7 @@ export class Providers {
 
   #provider(name: string): ProviderSettings {
     const provider = this.deps.settings.find((one) => one.name === name)
-    if (!provider) throw new BrokerError('not_found', `There is no login provider ${name}.`)
+    if (!provider) throw refusal('provider_unknown', { provider: name })
     return provider
   }
 
@@ -235,14 +227,9 @@ export class Providers {
         return known.config
       }
       const why = networkReason(error)
-      throw new BrokerError(
-        'provider_unreachable',
-        why === null
-          ? `The login provider ${provider.name} does not answer as it should: try again ` +
-              'later, or ask an administrator.'
-          : `The login provider ${provider.name} cannot be asked. ${why} Try again later, or ask an administrator.`,
-        { cause: error },
-      )
+      throw why === null
+        ? refusal('provider_wrong', { provider: provider.name }, { cause: error })
+        : refusal('provider_not_reached', { provider: provider.name, why }, { cause: error })
     }
   }
 
@@ -264,11 +251,10 @@ export class Providers {
         : { ...(await oidc.fetchUserInfo(config, tokens.access_token, idToken.sub)), ...idToken }
     const name = claimAt(claims, provider['name-claim'])
     if (typeof name !== 'string' || name === '')
-      throw new BrokerError(
-        'unauthenticated',
-        `The login provider ${provider.name} says no "${provider['name-claim']}" of this ` +
-          'person: an administrator has to mend the setting name-claim.',
-      )
+      throw refusal('provider_without_name', {
+        provider: provider.name,
+        claim: provider['name-claim'],
+      })
     const { groups, missing } = groupsOf(claims, provider['roles-claim'])
     const unknown = Object.keys(provider.roles).length === 0 ? null : missing
     if (unknown !== null)

@@ -3,7 +3,8 @@ import type { Logger } from 'pino'
 import { inBackground } from '../background.js'
 import type { Role } from '../api/users.js'
 import { recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { BrokerError, refusal } from '../errors/broker-error.js'
+import { REASONS } from '../errors/reasons.js'
 import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import type { SteadyClock } from '../steady-clock.js'
@@ -112,9 +113,9 @@ export class Users {
       return account
     }
     await this.#noteRefusal(name, address, account ?? refused)
-    if (account !== null) throw new BrokerError('account_refused', account.state.said)
+    if (account !== null) throw refusal(account.state.reason)
     await delay(REFUSAL_STEP_MS - ((performance.now() - begun) % REFUSAL_STEP_MS))
-    throw new BrokerError('unauthenticated', 'The name or the password is wrong.')
+    throw refusal('login_wrong')
   }
 
   /** Null: wrong. Throws when nobody can say. */
@@ -162,7 +163,11 @@ export class Users {
   async #noteRefusal(name: string, address: string, refused: Refused | null): Promise<void> {
     const actor = refused?.name ?? (await this.#accountNamed(name))?.name ?? UNKNOWN_NAME
     const detail = refused
-      ? { directory: refused.directory, code: refused.state.code, said: refused.state.said }
+      ? {
+          directory: refused.directory,
+          code: refused.state.code,
+          said: REASONS[refused.state.reason].sentence,
+        }
       : {}
     await recordEvent(this.store, { actor, address }, 'login', 'account', detail, 'refused')
   }
@@ -200,17 +205,14 @@ export class Users {
       .where('name', '=', by.actor)
       .executeTakeFirstOrThrow()
     if (account.source !== 'local')
-      throw new BrokerError(
-        'invalid_request',
-        `${account.name} comes from ${account.source}: change the password there.`,
-      )
+      throw refusal('own_password_elsewhere', { account: account.name, source: account.source })
     // Only they themselves, being logged in, come here: what strangers guess elsewhere does not
     // keep them from a new password.
     const origin = { address: by.address, known: 'password-change' }
     const right = await this.limits.attempt(by.actor, origin, async () =>
       (await isPassword(account.password_hash, oldPassword)) ? true : null,
     )
-    if (right === null) throw new BrokerError('unauthenticated', 'The old password is wrong.')
+    if (right === null) throw refusal('old_password_wrong')
     const passwordHash = await hashPassword(newPassword)
     await inTransaction(this.store, async (tx) => {
       await tx

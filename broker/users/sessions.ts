@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Queries, Store } from '../store/open.js'
 import { type Caller, callerFor } from './caller.js'
 import { secretHash } from './tokens.js'
@@ -59,7 +59,7 @@ export class Sessions {
       .select(['hash', 'seen_at', 'expires_at', 'account.name', 'name_key', 'source'])
       .executeTakeFirst()
     if (!row || row.expires_at <= now || row.seen_at + this.limits.sessionIdleMs <= now)
-      throw new BrokerError('unauthenticated', 'The session has ended: log in again.')
+      throw refusal('session_ended')
     if (!inBackground && now - row.seen_at > Math.min(SEEN_STEP_MS, this.limits.sessionIdleMs / 4))
       await this.store
         .updateTable('web_session')

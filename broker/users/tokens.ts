@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { Scope } from '../api/permissions.js'
 import type { Token, TokenCreate } from '../api/users.js'
 import { recordEvent } from '../audit/store.js'
-import { BrokerError } from '../errors.js'
+import { refusal } from '../errors/broker-error.js'
 import type { Queries, Store } from '../store/open.js'
 import { inTransaction } from '../store/transaction.js'
 import { type Caller, callerFor } from './caller.js'
@@ -73,11 +73,7 @@ export class Tokens {
         'source',
       ])
       .executeTakeFirst()
-    if (!row || (row.expires_at !== null && row.expires_at <= now))
-      throw new BrokerError(
-        'unauthenticated',
-        'The token is unknown or has expired: run "berth login".',
-      )
+    if (!row || (row.expires_at !== null && row.expires_at <= now)) throw refusal('token_ended')
     if (row.last_used_at === null || now - row.last_used_at > LAST_USED_STEP_MS)
       await this.store
         .updateTable('token')
@@ -102,17 +98,9 @@ export class Tokens {
     const more = !isNarrow(by)
       ? undefined
       : (scopes ?? []).find((scope) => by.scopes?.includes(scope) !== true)
-    if (more !== undefined)
-      throw new BrokerError(
-        'forbidden',
-        `This token has no scope "${more}", so it cannot make one that has.`,
-      )
+    if (more !== undefined) throw refusal('scope_missing', { scope: more })
     if (wish.validForMs !== undefined && wish.validForMs > this.longestMs)
-      throw new BrokerError(
-        'invalid_request',
-        `body.validForMs: a token is good for at most ${Math.floor(this.longestMs / DAY_MS)} ` +
-          'days here (setting token-lifetime).',
-      )
+      throw refusal('token_too_long', { days: Math.floor(this.longestMs / DAY_MS) })
     const wished = Date.now() + (wish.validForMs ?? this.longestMs)
     const bound = by.scopes === null ? null : by.expiresAt
     return await inTransaction(this.store, async (tx) => {
@@ -162,11 +150,7 @@ export class Tokens {
         .where('name', '=', name)
         .$if(isNarrow(by), (q) => q.where('name', '=', by.token))
         .executeTakeFirst()
-      if (numDeletedRows === 0n)
-        throw new BrokerError(
-          'not_found',
-          `There is no token "${name}": "berth token list" shows all.`,
-        )
+      if (numDeletedRows === 0n) throw refusal('token_unknown', { token: name })
       await recordEvent(tx, by, 'token.revoke', `token:${name}`)
     })
   }
@@ -188,11 +172,7 @@ export async function revokeOf(
     const found =
       rows.find(({ hash }) => hash.slice(0, ID_LENGTH) === token) ??
       rows.find(({ name }) => name === token)
-    if (!found)
-      throw new BrokerError(
-        'not_found',
-        `${account} has no token "${token}": "berth user tokens ${account}" shows all.`,
-      )
+    if (!found) throw refusal('token_of_account_unknown', { account, token })
     await tx.deleteFrom('token').where('hash', '=', found.hash).execute()
     await recordEvent(tx, by, 'token.revoke', `token:${found.name}`, { of: account })
   })
@@ -204,8 +184,7 @@ export function isNarrow({ scopes }: Pick<Caller, 'scopes'>): boolean {
 
 /** For what a token with scopes must not do to its account. Throws `forbidden`. */
 export function requireWhole(by: Caller): void {
-  if (isNarrow(by))
-    throw new BrokerError('forbidden', 'A token with scopes may not do this: log in as a person.')
+  if (isNarrow(by)) throw refusal('scoped_token_not_allowed')
 }
 
 export function secretHash(secret: string): string {
@@ -242,20 +221,12 @@ async function refuseTakenOrMany(tx: Queries, account: string, name: string): Pr
     .where('account', '=', account)
     .where('name', '=', name)
     .executeTakeFirst()
-  if (taken)
-    throw new BrokerError(
-      'name_taken',
-      `There is a token "${name}" already: revoke it or choose another name.`,
-    )
+  if (taken) throw refusal('token_taken', { token: name })
   const { count } = await tx
     .selectFrom('token')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('account', '=', account)
     .where('kind', '=', 'program')
     .executeTakeFirstOrThrow()
-  if (count >= MOST_OF_PERSON)
-    throw new BrokerError(
-      'too_many_tokens',
-      `You have ${count} tokens already, the most that one person may have: revoke some first.`,
-    )
+  if (count >= MOST_OF_PERSON) throw refusal('too_many_tokens', { count })
 }

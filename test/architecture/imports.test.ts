@@ -7,7 +7,7 @@ import { importsOf, textOf, TYPESCRIPT_FILES } from './tree.js'
  * routes of every room are its HTTP edge and may import it.
  */
 const ROOMS = [
-  'errors.ts',
+  'errors',
   'allowance.ts',
   'addresses.ts',
   'steady-clock.ts',

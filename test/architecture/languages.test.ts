@@ -2,7 +2,7 @@ import { test } from 'tap'
 import ts from 'typescript'
 import { FINDINGS } from '../../broker/api/checks.js'
 import { POWER_ACTIONS } from '../../broker/api/machines.js'
-import { ERRORS } from '../../broker/errors.js'
+import { ERRORS } from '../../broker/errors/codes.js'
 import { nodesOf, syntaxOf, textOf, TYPESCRIPT_FILES } from './tree.js'
 
 type Texts = { readonly [key: string]: string | Texts }

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import t from 'tap'
 import { backgroundFailures, failedWithin, inBackground } from '../../broker/background.js'
-import { BrokerError } from '../../broker/errors.js'
+import { refusal } from '../../broker/errors/broker-error.js'
 import { until } from '../support/until.js'
 
 const log = pino({ level: 'silent' })
@@ -26,7 +26,7 @@ const diskFault = Object.assign(new Error('read-only file system'), { code: 'ERO
 t.test('a database that takes no writes uses up no try', async (t) => {
   for (const [what, error] of [
     ['test.disk', diskFault],
-    ['test.store', new BrokerError('store_unwritable', 'Nothing was changed.')],
+    ['test.store', refusal('store_unwritable', { fault: 'EIO' })],
   ] as const) {
     const begun = failing(what, 3, error, 1)
     await until(() => begun() === 4, { withinMs: 15_000, what: 'it is done in the end' })

@@ -5,7 +5,7 @@ import { createServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { ErrorBody } from '../../broker/api/common.js'
 import { Job } from '../../broker/api/jobs.js'
-import { ERRORS, type ErrorCode } from '../../broker/errors.js'
+import { type ErrorCode, ERRORS } from '../../broker/errors/codes.js'
 import type { ServerCertificate } from './certificates.js'
 import { conforming } from './samples.js'
 
@@ -111,6 +111,8 @@ export function answer(
 export function refuse(code: ErrorCode, message: string, details?: readonly unknown[]): Respond {
   const body = conforming(ErrorBody, {
     code,
+    reason: 'request_malformed',
+    parameters: { said: message },
     message,
     requestId: 'req-1',
     ...(details === undefined ? {} : { details: [...details] }),

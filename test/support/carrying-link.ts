@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import { BrokerError } from '../../broker/errors.js'
+import { refusal } from '../../broker/errors/broker-error.js'
 import { type SimulatedHost } from '../../broker/hypervisors/simulated.js'
 import { SimulatedLink } from '../../broker/hypervisors/simulated-link.js'
 
@@ -15,7 +15,7 @@ const HEADER_BYTES = 12
 export class CarryingLink extends SimulatedLink {
   override async openStream(): Promise<Duplex> {
     if (this.status().state !== 'up')
-      throw new BrokerError('hypervisor_unreachable', `${this.name} is not reachable.`)
+      throw refusal('hypervisor_not_connected', { hypervisor: this.name })
     this.host.onCall('stream')
     return new HelperStream(this.host)
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t, { type Test as T } from 'tap'
-import { ERRORS } from '../../../broker/errors.js'
+import { ERRORS } from '../../../broker/errors/codes.js'
 import type { RawAnswer } from '../../support/api-client.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'

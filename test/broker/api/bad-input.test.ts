@@ -1,6 +1,6 @@
 import { request } from 'node:https'
 import t from 'tap'
-import { ERRORS } from '../../../broker/errors.js'
+import { ERRORS } from '../../../broker/errors/codes.js'
 import type { RawAnswer } from '../../support/api-client.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { ROUTES } from './routes.js'

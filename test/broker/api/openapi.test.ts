@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ERRORS } from '../../../broker/errors.js'
+import { ERRORS } from '../../../broker/errors/codes.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { ROUTES } from './routes.js'
 

@@ -1,7 +1,7 @@
 import { queueAnswer } from '../../../broker/answers.js'
 import type { PoolPolicyPatch } from '../../../broker/api/pool-policy.js'
 import { BERTH } from '../../../broker/audit/store.js'
-import { BrokerError } from '../../../broker/errors.js'
+import { BrokerError, refusal } from '../../../broker/errors/broker-error.js'
 import type { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
 import { Engine } from '../../support/simulated-engine.js'
 import { until } from '../../support/until.js'
@@ -97,7 +97,7 @@ export class PoolWorld {
     for (const host of hosts)
       host.onCall = (call) => {
         if (call === 'start' && world.#failing.has(host.name))
-          throw new BrokerError('hypervisor_refused', 'it does not start today')
+          throw refusal('simulated_refusal', { said: 'it does not start today' })
       }
     await world.#rest()
     return world

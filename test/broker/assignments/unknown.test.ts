@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Desktop } from '../../../broker/api/assignments.js'
 import type { Hypervisor } from '../../../broker/api/hypervisors.js'
 import type { Machine } from '../../../broker/api/machines.js'
-import { BrokerError } from '../../../broker/errors.js'
+import { refusal } from '../../../broker/errors/broker-error.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { desktopOf, office, poolOf, untilMembers } from '../pools/office.js'
@@ -13,7 +13,11 @@ import { desktopOf, office, poolOf, untilMembers } from '../pools/office.js'
  */
 
 const RETENTION = { retention: 'PT2S', disconnectGrace: 'PT0S' }
-const SILENT = new BrokerError('timeout', 'hv1: libvirt did not answer.')
+const SILENT = refusal('libvirt_late', {
+  hypervisor: 'hv1',
+  operation: 'list',
+  seconds: 20,
+})
 
 async function place(
   test: { teardown: (act: () => Promise<void>) => void },

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { pino } from 'pino'
 import t from 'tap'
 import { BERTH } from '../../../broker/audit/store.js'
-import { BrokerError } from '../../../broker/errors.js'
+import { refusal } from '../../../broker/errors/broker-error.js'
 import { Events } from '../../../broker/events/bus.js'
 import { Hypervisors } from '../../../broker/hypervisors/service.js'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
@@ -27,7 +27,7 @@ t.test('a host that could not be made ready says so, and is made ready later', a
     openLink: (_name, settings, events) => new SimulatedLink(host, { settings, events }),
     prepare: async () => {
       tries += 1
-      if (tries <= 2) throw new BrokerError('no_space', 'hv1: its disk is full.')
+      if (tries <= 2) throw refusal('host_full', { hypervisor: 'hv1', said: 'its disk is full.' })
     },
   })
   const ready: string[] = []

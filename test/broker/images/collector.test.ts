@@ -1,6 +1,6 @@
 import t, { type Test as T } from 'tap'
 import { BERTH } from '../../../broker/audit/store.js'
-import { BrokerError } from '../../../broker/errors.js'
+import { refusal } from '../../../broker/errors/broker-error.js'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
 import { Engine } from '../../support/simulated-engine.js'
 import { until } from '../../support/until.js'
@@ -51,7 +51,7 @@ t.test('the job does not wait for it, nor fails with it; it is tried again', asy
     host.onCall = (call) => {
       if (call !== 'image_remove') return
       refused += 1
-      throw new BrokerError('hypervisor_refused', 'It was refused on order.')
+      throw refusal('simulated_refusal', { said: 'It was refused on order.' })
     }
   }
   await populate(it)
@@ -70,8 +70,7 @@ t.test('what lies on a host that is away is collected when it comes back', async
   await assertCollected(t, it)
   await it.engine.succeeded(await it.engine.images.copy('gold', undefined, BERTH))
   hv2.onCall = (call) => {
-    if (call === 'image_remove')
-      throw new BrokerError('hypervisor_unreachable', 'The line is lost.')
+    if (call === 'image_remove') throw refusal('line_lost', { hypervisor: 'hv2' })
   }
   await populate(it)
   t.same(await states(it), ['g3 ready hv1 hv2', 'g2 collecting hv2'])
@@ -94,7 +93,7 @@ t.test('a restart takes it up again', async (t) => {
   for (const host of it.hosts)
     host.onCall = (call) => {
       if (call === 'image_remove')
-        throw new BrokerError('hypervisor_refused', 'It was refused on order.')
+        throw refusal('simulated_refusal', { said: 'It was refused on order.' })
     }
   await populate(it)
   await it.engine.stop()
@@ -114,7 +113,7 @@ t.test('a generation that is being collected is not given out any more', async (
   for (const host of it.hosts)
     host.onCall = (call) => {
       if (call === 'image_remove')
-        throw new BrokerError('hypervisor_refused', 'It was refused on order.')
+        throw refusal('simulated_refusal', { said: 'It was refused on order.' })
     }
   await populate(it)
   await t.rejects(it.engine.images.populate('gold', { generation: 'g1' }, BERTH), {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { BrokerError } from '../../../broker/errors.js'
+import { refusal } from '../../../broker/errors/broker-error.js'
 import { brokenRules } from './invariants.js'
 import {
   forget,
@@ -46,8 +46,8 @@ function faultAt(wanted: string): (label: string) => void {
         : label === wanted
     ) {
       throw wanted.includes(' done')
-        ? new BrokerError('hypervisor_unreachable', 'The answer was lost on order.')
-        : new BrokerError('hypervisor_refused', 'It was refused on order.')
+        ? refusal('line_lost', { hypervisor: 'hv1' })
+        : refusal('simulated_refusal', { said: 'It was refused on order.' })
     }
   }
 }

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { Job } from '../../../broker/api/jobs.js'
 import { BERTH } from '../../../broker/audit/store.js'
-import { BrokerError } from '../../../broker/errors.js'
+import { BrokerError, refusal } from '../../../broker/errors/broker-error.js'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
 import { Engine } from '../../support/simulated-engine.js'
 import { brokenRules } from './invariants.js'
@@ -174,7 +174,7 @@ class Walk {
         one.onAnswer = () => {
           this.#lookAtBases()
         }
-        throw new BrokerError('hypervisor_unreachable', 'The answer was lost on order.')
+        throw refusal('line_lost', { hypervisor: 'hv1' })
       }
     }
   }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { BERTH } from '../../../broker/audit/store.js'
-import { BrokerError } from '../../../broker/errors.js'
+import { refusal } from '../../../broker/errors/broker-error.js'
 import { parseDomain, parseDomainXml } from '../../../broker/hypervisors/domain-reading.js'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
 import { freeMac } from '../../../broker/machines/macs.js'
@@ -71,7 +71,7 @@ t.test(
     })
     host.onCall = (call) => {
       if (call === 'define')
-        throw new BrokerError('hypervisor_refused', 'unsupported configuration')
+        throw refusal('simulated_refusal', { said: 'unsupported configuration' })
     }
     const { job } = await engine.machines.change('win10', { memoryMib: 5000 }, BERTH)
     t.match(await engine.ended(job), { state: 'failed' })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { BERTH } from '../../../broker/audit/store.js'
-import { BrokerError } from '../../../broker/errors.js'
+import { refusal } from '../../../broker/errors/broker-error.js'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
 import { Engine } from '../../support/simulated-engine.js'
 import { until } from '../../support/until.js'
@@ -73,7 +73,7 @@ t.test('a disk that was put in place of the own one stays', async (t) => {
   host.onCall = (call) => {
     if (call !== 'define') return
     host.marks.delete('images/pc.qcow2')
-    throw new BrokerError('hypervisor_refused', 'It was refused on order.')
+    throw refusal('simulated_refusal', { said: 'It was refused on order.' })
   }
   t.match(await engine.ended((await create(engine, 'pc')).job), { state: 'failed' })
   t.ok(host.images.has('pc.qcow2'))
@@ -92,7 +92,7 @@ t.test('an undo that cannot reach its host is done when that is back', async (t)
   host.onAnswer = (call) => {
     if (call !== 'define') return
     host.link?.setUp(false)
-    throw new BrokerError('hypervisor_refused', 'It was refused on order.')
+    throw refusal('simulated_refusal', { said: 'It was refused on order.' })
   }
   t.match(await engine.ended((await create(engine, 'pc')).job), { state: 'failed' })
   host.onAnswer = () => {}

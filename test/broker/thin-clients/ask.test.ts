@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { ClientsXmlCheck } from '../../../broker/api/clients-xml.js'
 import type { AskAnswer } from '../../../broker/api/thin-clients.js'
-import { BrokerError } from '../../../broker/errors.js'
+import { refusal } from '../../../broker/errors/broker-error.js'
 import { until } from '../../support/until.js'
 import { clientsXml, Desk, entry, newMac, office } from './desk.js'
 
@@ -174,7 +174,8 @@ t.test('what hinders is said in a sentence', async (t) => {
   t.match(await desk.ask(), { state: 'unknown', sentence: /No desktop is configured/ })
   await clientsXml(broker, entry(`mac="${desk.macs[0] ?? ''}"`, 'spice:pc-1'))
   broker.host().onCall = (call) => {
-    if (call === 'start') throw new BrokerError('hypervisor_refused', 'hv1: no memory is left.')
+    if (call === 'start')
+      throw refusal('host_refused', { hypervisor: 'hv1', said: 'no memory is left.' })
   }
   await desk.ask()
   await until(

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
 import { backgroundFailures } from '../../../broker/background.js'
-import { BrokerError } from '../../../broker/errors.js'
+import { refusal } from '../../../broker/errors/broker-error.js'
 import { until } from '../../support/until.js'
 import { clientsXml, Desk, entry, newMac, office } from './desk.js'
 
@@ -54,7 +54,7 @@ t.test(
     host.onCall = (call) => {
       if (call !== 'start') return
       starts += 1
-      throw new BrokerError('hypervisor_refused', 'no memory is left on this host')
+      throw refusal('simulated_refusal', { said: 'no memory is left on this host' })
     }
     const desk = new Desk(broker, mac)
     await until(async () => /no memory is left/.test((await desk.ask()).sentence), {
@@ -95,7 +95,8 @@ t.test('a failed start counts for some seconds, whatever is done to the clock', 
   await clientsXml(broker, entry(`mac="${mac}"`, 'spice:pc-1'))
   let isFull = true
   broker.host().onCall = (call) => {
-    if (call === 'start' && isFull) throw new BrokerError('hypervisor_refused', 'no memory is left')
+    if (call === 'start' && isFull)
+      throw refusal('simulated_refusal', { said: 'no memory is left' })
   }
   const desk = new Desk(broker, mac)
   await until(async () => /no memory is left/.test((await desk.ask()).sentence), {

@@ -1,7 +1,7 @@
 /**
- * The closed list of errors. Each code has one HTTP status and one line for
- * docs/reference/errors.md, which is made from this table. The message of a BrokerError is for the
- * reader: what is wrong, where, what to do. The cause is for the log only.
+ * The closed list of error codes: what a program acts upon. Each has one HTTP status and one line
+ * for docs/reference/errors.md, which is made from this table. Why exactly something was refused,
+ * and the sentence for the reader, is in the reasons.
  */
 export const ERRORS = {
   invalid_request: {
@@ -186,31 +186,3 @@ export const ERRORS = {
 } as const satisfies Record<string, { status: number; meaning: string }>
 
 export type ErrorCode = keyof typeof ERRORS
-
-/**
- * An error that may be shown. `message`: one sentence for the reader. `options.cause`: for the log.
- * `details`: listed faults, safe to show.
- */
-export class BrokerError extends Error {
-  override readonly name = 'BrokerError'
-
-  constructor(
-    readonly code: ErrorCode,
-    message: string,
-    options: ErrorOptions & { details?: readonly unknown[] } = {},
-  ) {
-    super(message, options)
-    this.details = options.details
-  }
-
-  readonly details: readonly unknown[] | undefined
-
-  get statusCode(): number {
-    return ERRORS[this.code].status
-  }
-}
-
-/** The sentence of any thrown value, for logs and for journals; BrokerErrors keep theirs. */
-export function sentenceOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
