@@ -78,6 +78,7 @@ export const ErrorBody = strictObject({
   details: Type.Optional(Type.Array(Type.Unknown())),
 })
 export type ErrorBody = Static<typeof ErrorBody>
+export type ErrorParameters = ErrorBody['parameters']
 
 export const Maintenance = strictObject({ on: Type.Boolean(), reason: Type.Optional(Reason) })
 export const NameParams = strictObject({ name: Name })

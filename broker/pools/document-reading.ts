@@ -51,8 +51,8 @@ export function documentsRefused(faults: readonly Fault[]): BrokerError {
   const extras = { details: sorted }
   if (more <= 0) return refusal('documents_refused', where, extras)
   return more === 1
-    ? refusal('documents_refused_twice', where, extras)
-    : refusal('documents_refused_often', { ...where, more }, extras)
+    ? refusal('documents_refused_with_one_more', where, extras)
+    : refusal('documents_refused_with_more', { ...where, more }, extras)
 }
 
 function readDocument(

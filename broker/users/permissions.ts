@@ -102,7 +102,10 @@ export function toGrantOn(row: GrantRow): GrantOn {
 
 /** The same words for what does not exist and for what must not be seen. */
 export function noSuch(kind: ObjectKind, name: string): BrokerError {
-  return refusal('object_unknown', { kind, name: name.slice(0, 100) })
+  const shown = name.slice(0, 100)
+  return kind === 'machine'
+    ? refusal('machine_unknown', { machine: shown })
+    : refusal('pool_unknown', { pool: shown })
 }
 
 export function requireVerb(

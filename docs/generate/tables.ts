@@ -4,6 +4,7 @@ import { PoolPolicy } from '../../broker/api/pool-policy.js'
 import { AUDIT_ACTIONS } from '../../broker/audit/actions.js'
 import { SETTINGS } from '../../broker/settings.js'
 import { ERRORS } from '../../broker/errors/codes.js'
+import { REASONS } from '../../broker/errors/reasons.js'
 import { LOGIN_SETTINGS } from '../../broker/login-settings.js'
 import { Metrics, type MetricsDeps } from '../../broker/metrics.js'
 import { EXIT_CODES } from '../../cli/exit-codes.js'
@@ -41,6 +42,7 @@ export const TABLES: Readonly<Record<string, () => string>> = {
       ['code', 'HTTP', 'meaning'],
       Object.entries(ERRORS).map(([name, { status, meaning }]) => [code(name), status, meaning]),
     ),
+  'error-reasons': reasons,
   'exit-codes': () =>
     table(
       ['code', 'meaning'],
@@ -66,6 +68,26 @@ export const TABLES: Readonly<Record<string, () => string>> = {
       ['route', 'who may call it', 'what it does'],
       routesOfTheApi().map(({ route, access, summary }) => [code(route), access, summary]),
     ),
+}
+
+/** A list under each code; what the sentences have in braces are the parameters. */
+function reasons(): string {
+  return Object.keys(ERRORS)
+    .flatMap((name) => {
+      const own = Object.entries(REASONS).filter(([, reason]) => reason.code === name)
+      return own.length === 0
+        ? []
+        : [
+            `### ${code(name)}\n\n${table(
+              ['reason', 'sentence'],
+              own.map(([reason, { sentence }]) => [
+                code(reason),
+                sentence.replace(/\{\{(\w+)\}\}/g, '`{$1}`').replaceAll('<', '&lt;'),
+              ]),
+            )}`,
+          ]
+    })
+    .join('\n\n')
 }
 
 function loginSettings(name: keyof typeof LOGIN_SETTINGS): string {

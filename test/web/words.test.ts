@@ -4,6 +4,7 @@ import type { TFunction } from 'i18next'
 import t from 'tap'
 import { TYPESCRIPT_FILES, textOf } from '../architecture/tree.js'
 import { ROOT } from '../support/broker-process.js'
+import type { ErrorParameters } from '../../broker/api/common.js'
 import { instantOf } from '../../web/audit/local-days.js'
 import { pageWays, WAYS } from '../../web/frame/page-ways.js'
 import { refusalWords } from '../../web/frame/refusal-words.js'
@@ -86,28 +87,30 @@ t.test('columns go by their rank until the rest has room; what must be there sta
 })
 
 t.test('a refused field is called as the form calls it', async (t) => {
-  const said = (message: string, code = 'invalid_request'): string | null =>
-    refusalWords(words, { code, message })
+  const said = (reason: string, field: string, rest: ErrorParameters = {}): string | null =>
+    refusalWords(words, { reason, parameters: { field, ...rest } })
   t.equal(
-    said('body.password: must be string length greater or equal to 12.'),
+    said('field_too_short', 'body.password', { least: '12' }),
     'Password: too short; at least 12.',
   )
   t.equal(
-    said('body.size: must be integer to be greater or equal to 0.'),
+    said('field_too_small', 'body.size', { least: '0' }),
     'Desktops to provision: too small; at least 0.',
   )
   t.equal(
-    said('body.policy.retention: is not of this form: a duration (PT4H).'),
+    said('field_form', 'body.policy.retention', { form: 'a duration (PT4H)' }),
     'Keep after disconnect: use this form: a duration (PT4H).',
   )
+  t.equal(said('field_too_long', 'body.roles.0', { most: '200' }), 'Roles: too long; at most 200.')
+  t.equal(said('field_missing', 'body.name'), 'Name: this is needed.')
+  t.equal(said('field_number', 'body.unheardOf'), 'unheardOf: a number is needed.')
   t.equal(
-    said('body.roles.0: must be string length less or equal to 200.'),
-    'Roles: too long; at most 200.',
+    said('field_choices', 'body.protocols.0', { choices: ['spice', 'rdp'] })
+      ?.split(': ')
+      .at(-1),
+    'spice, rdp.',
   )
-  t.equal(said('body.name: is missing.'), 'Name: this is needed.')
-  t.equal(said('body.unheardOf: must be number.'), 'unheardOf: a number is needed.')
-  t.equal(said('The pool has no image.'), null)
-  t.equal(said('body.size: must be number.', 'busy'), null)
+  t.equal(said('field_refused', 'body.size', { said: 'must be red' }), null)
 })
 
 t.test('what a command does is told as the pages do it', async (t) => {

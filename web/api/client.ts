@@ -1,6 +1,9 @@
-import type { ErrorBody } from '../../broker/api/common.js'
+import type { ErrorBody, ErrorParameters } from '../../broker/api/common.js'
 
-/** What the broker refused: its sentence is `message`, `code` one of its closed list. */
+/**
+ * What the broker refused: `code` and `reason` are of its closed lists, `message` is its sentence in
+ * English.
+ */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
   constructor(
@@ -8,6 +11,8 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly details: readonly unknown[] = [],
+    readonly reason = '',
+    readonly parameters: ErrorParameters = {},
   ) {
     super(message)
   }
@@ -105,6 +110,8 @@ async function refusal(response: Response): Promise<ApiError> {
     body.code ?? 'internal',
     body.message ?? `HTTP ${response.status}`,
     body.details,
+    body.reason,
+    body.parameters,
   )
 }
 

@@ -11,33 +11,21 @@ import { type ReactElement, useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ApiError } from '../api/client.js'
 import { pageWays } from './page-ways.js'
+import { localTimes, reasonTold } from './reason-told.js'
 import { refusalWords } from './refusal-words.js'
 
 /**
- * What a refusal says to the reader: in English the broker's own sentence, which names what is
- * wrong and what to do; in another language what the code of the closed list means, and then that
- * sentence. A refused field is called as its form calls it, and what is to be done is told as these
- * pages do it.
+ * What a refusal says to the reader, in their language: the sentence of its reason. A refused field
+ * is called as its form calls it. In English, and where the broker knows a reason that these pages
+ * do not, it is the broker's own sentence, with what is to be done told as these pages do it.
  */
 export function sentenceOf(t: TFunction, error: ApiError): string {
   if (error.code === 'no_connection') return t('frame.noConnection')
-  const refused = refusalWords(t, error)
-  if (refused !== null) return refused
+  const told = refusalWords(t, error) ?? reasonTold(t, error)
+  if (told !== null) return told
   const meaning: string = t(`errors.${error.code}` as 'errors.internal', { defaultValue: '' })
   const sentence = localTimes(pageWays(t, error.message))
   return meaning === '' ? sentence : `${meaning} (${sentence})`
-}
-
-const INSTANT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g
-
-/** Instants in a sentence as the reader's clock shows them. */
-function localTimes(sentence: string): string {
-  return sentence.replace(INSTANT, (text) =>
-    new Date(text).toLocaleString(document.documentElement.lang, {
-      dateStyle: 'medium',
-      timeStyle: 'short',
-    }),
-  )
 }
 
 /** Instead of what could not be loaded. */

@@ -1,4 +1,5 @@
 import type { TFunction } from 'i18next'
+import type { ErrorParameters } from '../../broker/api/common.js'
 
 /** What the forms call the fields of the API. */
 const LABELS = {
@@ -49,28 +50,33 @@ const LABELS = {
   until: 'audit.until',
 } as const
 
-/** As the broker's validator says it (broker/validation.ts); what is in brackets goes into the words. */
-const FAULTS = [
-  [/^must be (?:string|array) length (?:to be )?greater or equal to (\d+)/, 'tooShort'],
-  [/^must be (?:string|array) length (?:to be )?less or equal to (\d+)/, 'tooLong'],
-  [/^must be \w+ to be greater or equal to (-?[\d.]+)/, 'tooSmall'],
-  [/^must be \w+ to be less or equal to (-?[\d.]+)/, 'tooLarge'],
-  [/^must be (?:integer|number)$/, 'number'],
-  [/^is missing/, 'missing'],
-  [/^is not of this form: (.*)/, 'form'],
-  [/^must be one of (?:these: )?(.*)/, 'oneOf'],
-] as const
-const REFUSED = /^(?:body|querystring|params)\.([\w.]+): ((?:must|is) .*?)\.?$/
+/** What a refused field lacks, by the broker's reason: the words for it, and the parameter that goes into them. */
+const FAULTS = {
+  field_too_short: ['tooShort', 'least'],
+  field_too_long: ['tooLong', 'most'],
+  field_too_small: ['tooSmall', 'least'],
+  field_too_large: ['tooLarge', 'most'],
+  field_number: ['number', ''],
+  field_whole_number: ['number', ''],
+  field_missing: ['missing', ''],
+  field_form: ['form', 'form'],
+  field_choices: ['oneOf', 'choices'],
+  field_forms: ['oneOf', 'choices'],
+} as const
 
 /** Which field of a form was refused and why, in the form's own words; null where the refusal is of another kind. */
 export function refusalWords(
   t: TFunction,
-  { code, message }: { readonly code: string; readonly message: string },
+  { reason, parameters }: { readonly reason: string; readonly parameters: ErrorParameters },
 ): string | null {
-  const [, at = '', what = ''] = (code === 'invalid_request' && REFUSED.exec(message)) || []
-  const [pattern, fault] = FAULTS.find(([one]) => one.test(what)) ?? []
-  if (pattern === undefined || fault === undefined) return null
-  const named = at.split('.').findLast((part) => !/^\d+$/.test(part)) ?? at
+  if (!isFault(reason)) return null
+  const [fault, figure] = FAULTS[reason]
+  const at = String(parameters['field']).split('.').slice(1)
+  const named = at.findLast((part) => !/^\d+$/.test(part)) ?? at.join('.')
   const field = named in LABELS ? t(LABELS[named as keyof typeof LABELS]) : named
-  return `${field}: ${t(`refusals.${fault}`, { figure: pattern.exec(what)?.[1] ?? '' })}`
+  return `${field}: ${t(`refusals.${fault}`, { figure: [parameters[figure] ?? ''].flat().join(', ') })}`
+}
+
+function isFault(reason: string): reason is keyof typeof FAULTS {
+  return Object.hasOwn(FAULTS, reason)
 }

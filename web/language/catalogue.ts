@@ -35,9 +35,15 @@ export async function startCatalogue(): Promise<void> {
 
 export async function speak(language: Language): Promise<void> {
   if (language === 'lt' && !i18next.hasResourceBundle('lt', 'translation'))
-    i18next.addResourceBundle('lt', 'translation', (await import('./lt.json')).default)
+    i18next.addResourceBundle('lt', 'translation', await lithuanian())
   await i18next.changeLanguage(language)
   document.documentElement.lang = language
+}
+
+/** With the broker's refusals by their reasons. English has none: those are the broker's own sentences. */
+async function lithuanian(): Promise<object> {
+  const [texts, reasons] = await Promise.all([import('./lt.json'), import('./reasons.lt.json')])
+  return { ...texts.default, reasons: reasons.default }
 }
 
 export async function chooseLanguage(language: Language): Promise<void> {

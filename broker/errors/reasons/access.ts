@@ -56,11 +56,6 @@ export const ACCESS_REASONS = {
     'too_many_requests',
     'You ask for too many changes: wait a second before the next one.',
   ),
-  machine_unknown_here: says('not_found', 'There is no machine {{machine}}.'),
-  object_unknown: says(
-    'not_found',
-    'There is no {{kind}} {{name}}: "berth {{kind}} list" shows all.',
-  ),
   grant_unknown: says(
     'not_found',
     'The {{subjectKind}} {{subject}} has no grant on the {{kind}} {{name}}: "berth grant list" shows all.',

@@ -65,11 +65,11 @@ export const POOL_REASONS = {
     'invalid_request',
     'The documents are refused, line {{line}}: {{fault}}.',
   ),
-  documents_refused_twice: says(
+  documents_refused_with_one_more: says(
     'invalid_request',
     'The documents are refused, line {{line}}: {{fault}} (1 more fault in the details).',
   ),
-  documents_refused_often: says(
+  documents_refused_with_more: says(
     'invalid_request',
     'The documents are refused, line {{line}}: {{fault}} ({{more}} more faults in the details).',
   ),

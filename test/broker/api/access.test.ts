@@ -310,10 +310,10 @@ t.test('what one may not see answers as what does not exist', async (t) => {
   )
   t.same(
     (await alice.raw('GET', '/api/v1/machines?parent=pc-2')).text
-      .replace('pc-2', 'NAME')
+      .replaceAll('pc-2', 'NAME')
       .replace(/"requestId":"[^"]*"/, ''),
     (await alice.raw('GET', '/api/v1/machines?parent=pc-9')).text
-      .replace('pc-9', 'NAME')
+      .replaceAll('pc-9', 'NAME')
       .replace(/"requestId":"[^"]*"/, ''),
   )
   t.same(await alice.get('/jobs'), { jobs: [] })

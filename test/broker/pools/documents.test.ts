@@ -425,7 +425,7 @@ ${SEED_POOL}  spares: 3
   t.match(faults, [
     /^4 metadata\.name is not of this form: Letters, digits, dot, dash, underscore; starts/,
     /^6 spec\.colour is not a field/,
-    /^7 spec\.size must be integer/,
+    /^7 spec\.size must be a whole number/,
     /^8 spec\.retention is not of this form/,
     /^14 spec\.permissions\.1\.may\.0 must be one of start/,
     /^16 apiVersion "berth\/v2" with kind "Pool" is not known: use berth\/v1 Pool, or/,
