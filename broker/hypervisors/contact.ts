@@ -72,9 +72,7 @@ export async function visit(settings: LinkSettings, privateKey: string): Promise
   try {
     ssh = await openSsh(settings, privateKey, AbortSignal.timeout(2 * HELLO_TIMEOUT_MS))
   } catch (error) {
-    const refused =
-      error instanceof BrokerError &&
-      (error.cause as { level?: string } | undefined)?.level === 'client-authentication'
+    const refused = error instanceof BrokerError && error.reason === 'ssh_login_refused'
     return { fault: refused ? 'refused' : 'failed', reason: sentenceOf(error) }
   }
   try {

@@ -77,13 +77,12 @@ export async function openSsh(
         { cause },
       )
     }
-    throw refusal(
-      'hypervisor_not_reached',
-      { hypervisor: target.name, address: target.address, port: target.port, why: reasonOf(cause) },
-      { cause },
-    )
+    throw notReached(`${target.name} (${target.address} port ${target.port})`, cause)
   }
 }
+
+/** The host closed the connection during the login. */
+class HungUp extends Error {}
 
 /**
  * A host that hangs up after its first line and before the login emits `close` and no error, and
@@ -92,7 +91,7 @@ export async function openSsh(
 async function ready(client: Client, signal: AbortSignal): Promise<void> {
   const hungUp = new AbortController()
   const onClose = (): void => {
-    hungUp.abort(new Error('it closed the connection during the login; was sshd restarted?'))
+    hungUp.abort(new HungUp('it closed the connection during the login'))
   }
   client.once('close', onClose)
   try {
@@ -104,18 +103,23 @@ async function ready(client: Client, signal: AbortSignal): Promise<void> {
   }
 }
 
-function reasonOf(cause: unknown): string {
-  const level = (cause as { level?: string }).level
-  const code = (cause as NodeJS.ErrnoException).code
-  if (level === 'client-authentication')
-    return 'it refuses the broker\'s key; run the install line of "berth hypervisor show" on it as root.'
-  if (code === 'ECONNREFUSED') return 'nothing listens there; is sshd running?'
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name is not known in the DNS.'
-  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
-    return 'no route to it; is the host on and the network up?'
-  if (level === 'client-timeout' || code === 'ETIMEDOUT')
-    return 'no answer; is the host on and the network up?'
-  return sentenceOf(cause).replace(/[.?]?$/, (end) => end || '.')
+/** `cause`: what ssh2 said; undefined: the host closed the connection without a word. */
+function notReached(place: string, cause: unknown): BrokerError {
+  const extras = cause === undefined ? {} : { cause }
+  const reason = cause === undefined ? 'ssh_closed' : reasonOf(cause)
+  if (reason !== null) return refusal(reason, { place }, extras)
+  const said = sentenceOf(cause).replace(/[.?]$/, '')
+  return refusal('ssh_failed', { place, said }, extras)
+}
+
+function reasonOf(cause: unknown) {
+  const { level, code } = cause as { level?: string; code?: string }
+  if (cause instanceof HungUp) return 'ssh_hung_up'
+  if (level === 'client-authentication') return 'ssh_login_refused'
+  if (code === 'ECONNREFUSED') return 'ssh_port_closed'
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'ssh_name_unknown'
+  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'ssh_no_route'
+  return level === 'client-timeout' || code === 'ETIMEDOUT' ? 'ssh_no_answer' : null
 }
 
 /** Looks which host key an address shows; nothing else is said to it. Throws `hypervisor_unreachable`. */
@@ -147,12 +151,7 @@ export async function scanHostKey(
   })
   const fault = await ended
   client.destroy()
-  if (!found)
-    throw refusal(
-      'address_not_reached',
-      { address, port, why: reasonOf(fault ?? new Error('it closed the connection')) },
-      { cause: fault },
-    )
+  if (!found) throw notReached(`${address} port ${port}`, fault)
   return found
 }
 

@@ -43,11 +43,30 @@ export const HYPERVISOR_REASONS = {
     'hypervisor_unreachable',
     '{{hypervisor}} is not reachable since {{minutes}} min: {{why}}',
   ),
-  hypervisor_not_reached: says(
+  ssh_login_refused: says(
     'hypervisor_unreachable',
-    '{{hypervisor}} ({{address}} port {{port}}): {{why}}',
+    "{{place}}: it refuses the broker's key; run the install line of",
+    '"berth hypervisor show" on it as root.',
   ),
-  address_not_reached: says('hypervisor_unreachable', '{{address}} port {{port}}: {{why}}'),
+  ssh_port_closed: says(
+    'hypervisor_unreachable',
+    '{{place}}: nothing listens there; is sshd running?',
+  ),
+  ssh_name_unknown: says('hypervisor_unreachable', '{{place}}: the name is not known in the DNS.'),
+  ssh_no_route: says(
+    'hypervisor_unreachable',
+    '{{place}}: no route to it; is the host on and the network up?',
+  ),
+  ssh_no_answer: says(
+    'hypervisor_unreachable',
+    '{{place}}: no answer; is the host on and the network up?',
+  ),
+  ssh_hung_up: says(
+    'hypervisor_unreachable',
+    '{{place}}: it closed the connection during the login; was sshd restarted?',
+  ),
+  ssh_closed: says('hypervisor_unreachable', '{{place}}: it closed the connection.'),
+  ssh_failed: says('hypervisor_unreachable', '{{place}}: {{said}}.'),
   port_not_reached: says('hypervisor_unreachable', '{{place}} cannot be reached: {{said}}.'),
   port_line_lost: says(
     'hypervisor_unreachable',

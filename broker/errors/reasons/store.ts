@@ -88,8 +88,8 @@ export const STORE_REASONS = {
   ),
   certificate_unusable: says(
     'internal',
-    'tls-certificate {{certificate}} and tls-key {{key}} cannot be used together ({{said}}): the first',
-    "holds the server's certificate and its chain, the second that certificate's private key,",
-    'both as PEM.',
+    'The files tls-certificate {{certificate}} and tls-key {{key}} cannot be used together',
+    "({{said}}): the first holds the server's certificate and its chain,",
+    "the second that certificate's private key, both as PEM.",
   ),
 }
