@@ -1,6 +1,6 @@
 import type { Holder } from '../api/machines.js'
 import { recordEvent } from '../audit/store.js'
-import { BrokerError, refusal } from '../errors/broker-error.js'
+import { type BrokerError, refusal } from '../errors/broker-error.js'
 import type { Hypervisors } from '../hypervisors/service.js'
 import { type DisplayItem, lookOf } from '../machines/displays.js'
 import type { Store } from '../store/open.js'
