@@ -39,7 +39,7 @@ t.test(
       .getByLabel(/^On\s*\*?$/)
       .fill('class')
     await dialogue(page).getByLabel('Who').fill('Ann')
-    await dialogue(page).getByText('These Ann has there already').waitFor()
+    await dialogue(page).getByText('Ann has these permissions there already').waitFor()
     t.same(
       await Promise.all(
         ['get and start', 'stop', 'reset', 'open the screen', 'release', 'extend'].map(

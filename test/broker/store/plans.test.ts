@@ -142,7 +142,7 @@ t.test('no statement reads a large table from end to end, nor sorts one', async 
 
 /** The first rows in the order of the primary key, whatever they are: reading stops after them. */
 function isNewestOf(text: string): boolean {
-  return /order by "id"( desc)? limit \?$/.test(text) && !/\bwhere\b/.test(text)
+  return /order by "(id|at)"( desc)? limit \?$/.test(text) && !/\bwhere\b/.test(text)
 }
 
 function plan(database: Database.Database, text: string): Array<{ detail: string }> {
