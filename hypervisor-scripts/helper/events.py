@@ -14,7 +14,7 @@ LONGEST_BACKOFF_MS = 15_000
 
 
 class Relay:
-    """Keeps one listening process running (libvirt_events.py), with backoff; the broker is told when it comes and goes."""
+    """Keeps a listening process running (libvirt_events.py); the broker is told when it comes and goes."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel

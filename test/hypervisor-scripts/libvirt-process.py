@@ -1,4 +1,4 @@
-"""Processes of the helper that ask a real libvirtd which is killed, in a mount namespace: says what became of each question.
+"""The helper asks a real libvirtd that is killed, in a mount namespace: says what became of each question.
 
 argv: the folder of the helper. Prints JSON: {name: [code or "", words or answer, how often it was asked]}.
 """

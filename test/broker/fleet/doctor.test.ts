@@ -137,7 +137,8 @@ t.test('a host without python3-libvirt: the package is named', async (t) => {
   await host.mustRun([
     'sh',
     '-c',
-    'for one in /usr/lib/python3/dist-packages/libvirtmod.*.so; do mount --bind /dev/null $one; done; pkill -f [l]ibvirt_verbs',
+    'for one in /usr/lib/python3/dist-packages/libvirtmod.*.so; do mount --bind /dev/null $one; ' +
+      'done; pkill -f [l]ibvirt_verbs',
   ])
   const [said] = (await check()).get('libvirt')?.says ?? []
   t.equal(said?.code, 'libvirt-silent')
