@@ -28,7 +28,7 @@ const FORBIDDEN: ReadonlyArray<{
   },
   {
     word: /eslint-disable|@ts-ignore|@ts-nocheck|@ts-expect-error/,
-    why: 'mend what it hides',
+    why: 'fix what it hides',
     files: TYPESCRIPT_FILES,
   },
   { word: /\|\|\s*true\b/, why: 'a failure is an answer, not to be swallowed', files: SHELL_FILES },

@@ -87,55 +87,56 @@ t.test('every setting may be given', async (t) => {
   )
 })
 
+const FAULTS: ReadonlyArray<readonly [text: string, fault: string | RegExp]> = [
+  [
+    '\nlisten-prot: 443',
+    `${FILE}:2: listen-prot is not a setting; docs/reference/settings.md lists all of them.`,
+  ],
+  ['listen-port: https', /^\/etc\/berth\/broker\.yaml:1: listen-port: .*integer/],
+  ['listen-port: 70000', /:1: listen-port: .*65535/],
+  ['listen-port: 1.5', /:1: listen-port: .*integer/],
+  ['# a comment\n\npublic-names: berth.example.org', /:3: public-names: .*array/],
+  ['public-names: [""]', /:1: public-names: /],
+  ['release-after: 5 minutes', /:1: release-after: /],
+  ['release-after: P', /:1: release-after: /],
+  ['release-after: PT', /:1: release-after: /],
+  ['release-after: 300', /:1: release-after: .*string/],
+  ['libvirt-processes: 0', /:1: libvirt-processes: /],
+  ['log-level: loud', /:1: log-level: /],
+  [
+    'thin-client-networks: [10.1.0.0/16, office]',
+    `${FILE}:1: thin-client-networks: "office" is not a network such as 10.1.0.0/16.`,
+  ],
+  [
+    'trusted-proxies: [10.1.0.5, 10.1/16]',
+    `${FILE}:1: trusted-proxies: "10.1/16" is not an address or a network such as 10.1.0.5 or 10.1.0.0/24.`,
+  ],
+  [
+    'trusted-proxies: [proxy.example.org]',
+    `${FILE}:1: trusted-proxies: "proxy.example.org" is not an address or a network such as 10.1.0.5 or 10.1.0.0/24.`,
+  ],
+  [
+    'trusted-proxies: ["::/0"]',
+    `${FILE}:1: trusted-proxies: "::/0" would believe everybody: name the proxies' own addresses.`,
+  ],
+  ['trusted-proxies: 10.1.0.5', /:1: trusted-proxies: .*array/],
+  ['trusted-proxies: [10.1.0.0/33]', /:1: trusted-proxies: "10.1.0.0\/33" is not /],
+  ['thin-client-networks: [10/8]', /"10\/8" is not a network/],
+  ['thin-client-networks: [10.1.0.1]', /"10.1.0.1" is not a network/],
+  [
+    '\ntls-certificate: /a.pem',
+    /tls-key: tls-certificate and tls-key are given together or not at all\.$/,
+  ],
+  ['data-dir: null', /:1: data-dir: .*string/],
+  ['- a list', /:1: the file: .*object/],
+  ['just words', /:1: the file: .*object/],
+  ['listen-port: 1\nlisten-port: 2', /:2: .*unique/i],
+  ['a: [1', /:1: /],
+  ['listen-port: !!int x', /:1: /],
+]
+
 t.test('each fault is told with its file and line', async (t) => {
-  const table: ReadonlyArray<readonly [text: string, fault: string | RegExp]> = [
-    [
-      '\nlisten-prot: 443',
-      `${FILE}:2: listen-prot is not a setting; docs/reference/settings.md lists all of them.`,
-    ],
-    ['listen-port: https', /^\/etc\/berth\/broker\.yaml:1: listen-port: .*integer/],
-    ['listen-port: 70000', /:1: listen-port: .*65535/],
-    ['listen-port: 1.5', /:1: listen-port: .*integer/],
-    ['# a comment\n\npublic-names: berth.example.org', /:3: public-names: .*array/],
-    ['public-names: [""]', /:1: public-names: /],
-    ['release-after: 5 minutes', /:1: release-after: /],
-    ['release-after: P', /:1: release-after: /],
-    ['release-after: PT', /:1: release-after: /],
-    ['release-after: 300', /:1: release-after: .*string/],
-    ['libvirt-processes: 0', /:1: libvirt-processes: /],
-    ['log-level: loud', /:1: log-level: /],
-    [
-      'thin-client-networks: [10.1.0.0/16, office]',
-      `${FILE}:1: thin-client-networks: "office" is not a network such as 10.1.0.0/16.`,
-    ],
-    [
-      'trusted-proxies: [10.1.0.5, 10.1/16]',
-      `${FILE}:1: trusted-proxies: "10.1/16" is not an address or a network such as 10.1.0.5 or 10.1.0.0/24.`,
-    ],
-    [
-      'trusted-proxies: [proxy.example.org]',
-      `${FILE}:1: trusted-proxies: "proxy.example.org" is not an address or a network such as 10.1.0.5 or 10.1.0.0/24.`,
-    ],
-    [
-      'trusted-proxies: ["::/0"]',
-      `${FILE}:1: trusted-proxies: "::/0" would believe everybody: name the proxies' own addresses.`,
-    ],
-    ['trusted-proxies: 10.1.0.5', /:1: trusted-proxies: .*array/],
-    ['trusted-proxies: [10.1.0.0/33]', /:1: trusted-proxies: "10.1.0.0\/33" is not /],
-    ['thin-client-networks: [10/8]', /"10\/8" is not a network/],
-    ['thin-client-networks: [10.1.0.1]', /"10.1.0.1" is not a network/],
-    [
-      '\ntls-certificate: /a.pem',
-      /tls-key: tls-certificate and tls-key are given together or not at all\.$/,
-    ],
-    ['data-dir: null', /:1: data-dir: .*string/],
-    ['- a list', /:1: the file: .*object/],
-    ['just words', /:1: the file: .*object/],
-    ['listen-port: 1\nlisten-port: 2', /:2: .*unique/i],
-    ['a: [1', /:1: /],
-    ['listen-port: !!int x', /:1: /],
-  ]
-  for (const [text, fault] of table) {
+  for (const [text, fault] of FAULTS) {
     const faults = faultsOf(text)
     t.ok(
       faults.some((one) => (typeof fault === 'string' ? one === fault : fault.test(one))),

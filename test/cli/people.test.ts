@@ -5,30 +5,26 @@ import { CliUnderTest, type Ended, type RunOptions } from './run-cli.js'
 
 t.setTimeout(240_000)
 
-t.test('people, roles, grants and the audit log, by a real broker', async (t) => {
-  const [cli, broker] = [await CliUnderTest.compile(), await SimulatedBroker.start()]
-  t.teardown(async () => {
-    await broker.remove()
-    cli.remove()
-  })
-  await broker.addHypervisors()
-  await broker.admin.succeeded(
-    (
-      await broker.admin.post<{ job: string }>('/machines', {
-        name: 'pc-1',
-        type: 'simple',
-        hypervisors: ['hv1'],
-        network: 'none',
-      })
-    ).job,
-  )
-  const env = {
-    BERTH_BROKER: `127.0.0.1:${broker.broker.port}`,
-    BERTH_CA: join(broker.directory, 'data', 'ca.pem'),
-  }
-  const berth = async (words: readonly string[], options: RunOptions = {}): Promise<Ended> =>
-    await cli.run(words, { ...options, env: { ...env, BERTH_TOKEN: broker.token, ...options.env } })
+const [cli, broker] = [await CliUnderTest.compile(), await SimulatedBroker.start()]
+t.teardown(async () => {
+  await broker.remove()
+  cli.remove()
+})
+await broker.addHypervisors()
+await broker.admin.done('/machines', {
+  name: 'pc-1',
+  type: 'simple',
+  hypervisors: ['hv1'],
+  network: 'none',
+})
+const env = {
+  BERTH_BROKER: `127.0.0.1:${broker.broker.port}`,
+  BERTH_CA: join(broker.directory, 'data', 'ca.pem'),
+}
+const berth = async (words: readonly string[], options: RunOptions = {}): Promise<Ended> =>
+  await cli.run(words, { ...options, env: { ...env, BERTH_TOKEN: broker.token, ...options.env } })
 
+t.test('people and roles', async (t) => {
   t.match(
     await berth(
       [
@@ -58,6 +54,9 @@ t.test('people, roles, grants and the audit log, by a real broker', async (t) =>
     code: 0,
     stdout: /roles: +desk \(local\), staff \(local\)/,
   })
+})
+
+t.test('grants of a role', async (t) => {
   t.match(await berth(['grant', 'add', 'machine:pc-1', 'start', '--role', 'staff']), {
     code: 0,
     stdout: /machine:pc-1 +role:staff +start\n/,
@@ -87,7 +86,9 @@ t.test('people, roles, grants and the audit log, by a real broker', async (t) =>
     stdout: /machine:pc-1 +start +A grant to the role staff on this machine: start\./,
   })
   t.match(await berth(['role', 'list']), { code: 0, stdout: /\nstaff +1 +1/ })
+})
 
+t.test('a person does what they may, until their account is disabled', async (t) => {
   const login = await berth(
     [
       'login',
@@ -119,6 +120,9 @@ t.test('people, roles, grants and the audit log, by a real broker', async (t) =>
     stdout: /disabled: +yes/,
   })
   t.match(await alice(['whoami']), { code: 3 })
+})
+
+t.test('accounts are changed and deleted', async (t) => {
   t.match(await berth(['user', 'change', 'alice@example.org']), { code: 2 })
   for (const words of [
     ['password', 'alice@example.org', '--password-file', '-'],
@@ -132,7 +136,9 @@ t.test('people, roles, grants and the audit log, by a real broker', async (t) =>
       words.join(' '),
     )
   t.match(await berth(['user', 'delete', 'admin']), { code: 1, stderr: /last administrator/ })
+})
 
+t.test('the audit log is shown, exported and verified', async (t) => {
   t.match(await berth(['audit', 'tail', '--action', 'account.*', '--limit', '1']), {
     code: 0,
     stdout: /admin +127\.0\.0\.1 +account\.remove +account:alice@example\.org +ok\n/,
@@ -151,6 +157,9 @@ t.test('people, roles, grants and the audit log, by a real broker', async (t) =>
     code: 1,
     stdout: /cut off/,
   })
+})
+
+t.test('directories and providers that are not there', async (t) => {
   t.match(await berth(['directory', 'list']), { code: 0 })
   t.match(await berth(['directory', 'test', 'alice']), {
     code: 2,

@@ -1,30 +1,9 @@
-import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { PoolDetail } from '../../broker/api/pools.js'
 import { office, show, untilMembers } from '../broker/pools/office.js'
-import { addPerson, allow } from '../support/people.js'
+import { addPerson } from '../support/people.js'
+import { berthOf } from './pool-cli.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
-import { until } from '../support/until.js'
-import { CliUnderTest, type Ended, type RunOptions } from './run-cli.js'
-
-const cli = await CliUnderTest.compile()
-t.teardown(() => {
-  cli.remove()
-})
-
-/** `berth` against a real broker with simulated hosts, as its first administrator. */
-function berthOf(broker: SimulatedBroker, token = broker.token) {
-  const env = {
-    BERTH_BROKER: broker.url.replace('https://', ''),
-    BERTH_CA: join(broker.directory, 'data', 'ca.pem'),
-    BERTH_TOKEN: token,
-  }
-  return async (line: string | string[], options: RunOptions = {}): Promise<Ended> =>
-    await cli.run(typeof line === 'string' ? line.split(' ') : line, {
-      ...options,
-      env: { ...env, ...options.env },
-    })
-}
 
 t.test('the walk of a small team: create, list, assign, release, delete', async (t) => {
   const broker = await office()
@@ -69,69 +48,70 @@ t.test('the walk of a small team: create, list, assign, release, delete', async 
   })
 })
 
+const EVERY_FIELD = [
+  'pool',
+  'create',
+  'lab',
+  '--from',
+  'golden-desktop',
+  '--size',
+  '1',
+  '--max',
+  '4',
+  '--spares',
+  '1',
+  '--retention',
+  'PT4h',
+  '--on-release',
+  'rebuild',
+  '--on-expiry',
+  'keep',
+  '--disconnect-grace',
+  'PT2M',
+  '--cool-down',
+  'PT1H',
+  '--max-session',
+  'PT9H',
+  '--max-per-user',
+  '2',
+  '--protocols',
+  'rdp,spice',
+  '--clipboard',
+  'off',
+  '--file-transfer',
+  'off',
+  '--usb',
+  'off',
+  '--login-on-assignment',
+  'on',
+  '--on-shutdown',
+  'release',
+  '--time-zone',
+  'Europe/Vilnius',
+  '--schedule',
+  '0 7 * * 1-5 = spares 5',
+  '--schedule',
+  '0 20 * * * = stop warn',
+  '--hypervisor',
+  'hv2',
+  '--memory',
+  '1GiB',
+  '--vcpus',
+  '2',
+  '--network',
+  'none',
+  '--discard-changes',
+  '--namespace',
+  'school',
+]
+
 t.test('every field of the policy, and what is wrong with one', async (t) => {
   const broker = await office()
   t.teardown(async () => {
     await broker.remove()
   })
   const berth = berthOf(broker)
-  const wish = [
-    'pool',
-    'create',
-    'lab',
-    '--from',
-    'golden-desktop',
-    '--size',
-    '1',
-    '--max',
-    '4',
-    '--spares',
-    '1',
-    '--retention',
-    'PT4h',
-    '--on-release',
-    'rebuild',
-    '--on-expiry',
-    'keep',
-    '--disconnect-grace',
-    'PT2M',
-    '--cool-down',
-    'PT1H',
-    '--max-session',
-    'PT9H',
-    '--max-per-user',
-    '2',
-    '--protocols',
-    'rdp,spice',
-    '--clipboard',
-    'off',
-    '--file-transfer',
-    'off',
-    '--usb',
-    'off',
-    '--login-on-assignment',
-    'on',
-    '--on-shutdown',
-    'release',
-    '--time-zone',
-    'Europe/Vilnius',
-    '--schedule',
-    '0 7 * * 1-5 = spares 5',
-    '--schedule',
-    '0 20 * * * = stop warn',
-    '--hypervisor',
-    'hv2',
-    '--memory',
-    '1GiB',
-    '--vcpus',
-    '2',
-    '--network',
-    'none',
-    '--discard-changes',
-    '--namespace',
-    'school',
-  ]
-  t.match(await berth(wish), { code: 0 })
+  t.match(await berth(EVERY_FIELD), { code: 0 })
   const { pool, members } = await show(broker, 'lab')
   t.match(pool, {
     namespace: 'school',
@@ -161,6 +141,15 @@ t.test('every field of the policy, and what is wrong with one', async (t) => {
     },
   })
   t.match(members, [{ machine: 'lab-1', hypervisor: 'hv2' }])
+  await shownAndChanged(t, berth, broker)
+  await faultsAreNamed(t, berth)
+})
+
+async function shownAndChanged(
+  t: Test,
+  berth: ReturnType<typeof berthOf>,
+  broker: SimulatedBroker,
+): Promise<void> {
   t.match((await berth('pool list')).stdout, /^lab \(ns\/school, 1 member\)\n/)
   t.match(await berth('pool set lab --max-session none --schedule none --usb on'), {
     code: 0,
@@ -188,6 +177,9 @@ t.test('every field of the policy, and what is wrong with one', async (t) => {
     pool: { name: 'lab' },
     members: [{ machine: 'lab-1' }],
   })
+}
+
+async function faultsAreNamed(t: Test, berth: ReturnType<typeof berthOf>): Promise<void> {
   const faults: Array<[string[], number, RegExp]> = [
     [['--retention', '4 hours'], 1, /retention/],
     [['--spares', 'many'], 2, /whole number/],
@@ -204,7 +196,7 @@ t.test('every field of the policy, and what is wrong with one', async (t) => {
       { code, stderr, stdout: '' },
       words.join(' '),
     )
-})
+}
 
 t.test('resize both ways, members by hand, maintenance, force', async (t) => {
   const broker = await office()
@@ -244,6 +236,14 @@ t.test('resize both ways, members by hand, maintenance, force', async (t) => {
     code: 0,
     stdout: /^old-pc is yours: .*\nconnect: berth connect old-pc\n/,
   })
+  await takenAndAssignedByHand(t, berth, broker)
+})
+
+async function takenAndAssignedByHand(
+  t: Test,
+  berth: ReturnType<typeof berthOf>,
+  broker: SimulatedBroker,
+): Promise<void> {
   t.match(await berth('pool remove lab old-pc'), {
     code: 1,
     stderr: /release it first with "berth release old-pc"/,
@@ -267,88 +267,4 @@ t.test('resize both ways, members by hand, maintenance, force', async (t) => {
     code: 2,
     stderr: /berth assign POOL USER, or berth assign --machine MACHINE USER/,
   })
-})
-
-t.test('a person claims, waits in the queue, and sees what is his', async (t) => {
-  const broker = await office()
-  t.teardown(async () => {
-    await broker.remove()
-  })
-  const berth = berthOf(broker)
-  await berth('pool create lab --from golden-desktop --size 1')
-  const eve = berthOf(broker, (await addPerson(broker, 'eve')).token ?? '')
-  t.match(
-    await eve('claim lab'),
-    { code: 1, stderr: /no pool lab/ },
-    'what he may not see is not there',
-  )
-  await allow(broker, 'eve', ['start', 'accessConsole', 'release'], 'lab', 'pool')
-  await berth('assign lab bob')
-  t.match(await eve('pool list'), { code: 0, stdout: 'lab (all are taken)\n' })
-  t.match(await eve('claim lab'), {
-    code: 1,
-    stderr: new RegExp(
-      'lab has no free desktop \\(1 of 1 are assigned\\): ' +
-        "the next may become free at .* UTC, when somebody's time is over\\.",
-    ),
-  })
-  const waiting = cli.start(['claim', 'lab', '--wait'], {
-    env: {
-      BERTH_BROKER: broker.url.replace('https://', ''),
-      BERTH_CA: join(broker.directory, 'data', 'ca.pem'),
-      BERTH_TOKEN: (await addPerson(broker, 'eve')).token ?? '',
-    },
-  })
-  await until(() => /Place 1 in the queue\. lab has no free desktop/.test(waiting.seen()), {
-    withinMs: 20_000,
-    what: 'the place is shown',
-  })
-  t.match(await berth('pool list'), { stdout: /^lab \(1 member, 1 waiting\)/ })
-  await berth('release lab-1')
-  t.match(await waiting.ended, {
-    code: 0,
-    stdout: /^lab-1 is yours: It can be opened\.\nconnect: berth connect lab-1\n/,
-  })
-  t.match(await eve('pool list'), {
-    stdout: /^lab \(yours: lab-1\)\n {2}lab-1 {2}assigned to eve {2}running\n$/,
-  })
-  t.match(await eve('pool show lab'), { stdout: /for you: +yours: lab-1\n/ })
-  t.match(await eve('desktops --mine'), { code: 0, stdout: /lab-1 +lab +eve +ready/ })
-  t.match(await eve('release lab-1'), { code: 0 })
-})
-
-t.test('apply, diff and export', async (t) => {
-  const broker = await office()
-  t.teardown(async () => {
-    await broker.remove()
-  })
-  const berth = berthOf(broker)
-  const file = cli.file(
-    'pools.yaml',
-    'apiVersion: berth/v1\nkind: Pool\nmetadata:\n  name: lab\nspec:\n  from: ' +
-      'golden-desktop\n  size: 1\n  retention: PT4H\n',
-  )
-  t.match(await berth(`diff -f ${file}`), {
-    code: 1,
-    stdout: /^pool\/lab create\n(.*\n)* {2}size: - -> 1\n/,
-  })
-  t.match(await berth('pool list -o json'), { stdout: '{\n  "pools": []\n}\n' })
-  t.match(await berth(`apply -f ${file}`), {
-    code: 0,
-    stdout: /^pool\/lab created\n/,
-    stderr: /pool-build lab/,
-  })
-  t.match(await berth(`diff -f ${file}`), { code: 0, stdout: 'pool/lab unchanged\n' })
-  const { stdout: yaml } = await berth('export')
-  t.match(await berth('diff -f -', { input: yaml }), { code: 0, stdout: 'pool/lab unchanged\n' })
-  const bad = cli.file(
-    'bad.yaml',
-    'apiVersion: berth/v1\nkind: Pool\nmetadata:\n  name: lab\nspec:\n  colour: blue\n  size: many\n',
-  )
-  t.match(await berth(`apply -f ${bad}`), {
-    code: 1,
-    stdout: '',
-    stderr: new RegExp(`${bad}:6:1: error: spec\\.colour.*\\n.*${bad}:7:1: error: spec\\.size`),
-  })
-  t.match(await berth('apply -f /nowhere'), { code: 2, stderr: /does not exist/ })
-})
+}

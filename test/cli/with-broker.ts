@@ -5,6 +5,8 @@ import { type TestAuthority, makeAuthority } from './certificates.js'
 import { CliUnderTest, type Ended, type RunOptions } from './run-cli.js'
 import { type StubBroker, startStubBroker } from './stub-broker.js'
 
+/** What an administrator pastes on a new hypervisor. */
+export const INSTALL_LINE = 'curl -fsS https://broker/install/hypervisor.sh | bash'
 export const TOKEN = 'berth-token-of-the-test'
 
 export interface Bench {

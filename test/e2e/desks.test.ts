@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { Machine } from '../../broker/api/machines.js'
 import type { ThinClient } from '../../broker/api/thin-clients.js'
 import type { Desk } from '../fleet/desk.js'
 import type { GuestScreen } from '../fleet/guest-image.js'
-import { startScreen, type Screen } from '../fleet/screen.js'
+import { type Screen, startScreen } from '../fleet/screen.js'
 import { BerthOnFleet } from '../support/berth-on-fleet.js'
 import { until } from '../support/until.js'
 import { type DeskAgent, startAgent, untilShown } from './desk-agent.js'
@@ -66,35 +66,9 @@ t.test(
       'only the TLS port of the display listens',
     )
 
-    t.test('while it is in use a populate leaves it alone', async (t) => {
-      await berth.writeGeneration('golden', 'two')
-      await berth.copy('base')
-      t.match(await berth.populate('base'), {
-        state: 'succeeded',
-        targets: [
-          { name: 'pc-1', state: 'skipped', message: /In use \(viewer at/ },
-          { name: 'pc-2', state: 'done' },
-        ],
-      })
-      t.match(await pc1(), { generation: 'g1', renewPending: true, power: 'running' })
-      await shown({ generation: 'one' }, 5_000)
-    })
+    populateLeavesItAlone(t)
 
-    t.test('the broker being away stops no running desktop', async (t) => {
-      await berth.broker.kill()
-      await shown({ name: 'pc-1' }, 5_000)
-      await berth.restartBroker()
-      await berth.untilHypervisor('hv1', 'up')
-      await until(async () => (await pc1()).viewers.length > 0, {
-        withinMs: 15_000,
-        what: 'the viewer is known again',
-      })
-      t.match(
-        await pc1(),
-        { renewPending: true, generation: 'g1' },
-        'and nothing was taken from anybody',
-      )
-    })
+    brokerAway(t)
 
     t.test(
       'when its user leaves it is renewed, and comes back with the new generation',
@@ -112,6 +86,40 @@ t.test(
     )
   },
 )
+
+function populateLeavesItAlone(t: Test) {
+  t.test('while it is in use a populate leaves it alone', async (t) => {
+    await berth.writeGeneration('golden', 'two')
+    await berth.copy('base')
+    t.match(await berth.populate('base'), {
+      state: 'succeeded',
+      targets: [
+        { name: 'pc-1', state: 'skipped', message: /In use \(viewer at/ },
+        { name: 'pc-2', state: 'done' },
+      ],
+    })
+    t.match(await pc1(), { generation: 'g1', renewPending: true, power: 'running' })
+    await shown({ generation: 'one' }, 5_000)
+  })
+}
+
+function brokerAway(t: Test) {
+  t.test('the broker being away stops no running desktop', async (t) => {
+    await berth.broker.kill()
+    await shown({ name: 'pc-1' }, 5_000)
+    await berth.restartBroker()
+    await berth.untilHypervisor('hv1', 'up')
+    await until(async () => (await pc1()).viewers.length > 0, {
+      withinMs: 15_000,
+      what: 'the viewer is known again',
+    })
+    t.match(
+      await pc1(),
+      { renewPending: true, generation: 'g1' },
+      'and nothing was taken from anybody',
+    )
+  })
+}
 
 t.test(
   'maintenance: the screen says why, and the desktop comes by itself when it ends',

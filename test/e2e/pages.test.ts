@@ -23,13 +23,12 @@ t.teardown(async () => {
   await browser.close()
 })
 await berth.makeSource('golden', 'one')
-const { job } = await berth.api.post<{ job: string }>('/pools', {
+await berth.api.done('/pools', {
   name: 'lab',
   from: 'golden',
   size: 2,
   ...SMALL,
 })
-await berth.api.succeeded(job)
 await berth.api.post('/users', { name: 'alice', password: PASSWORD })
 await berth.api.put('/grants', {
   kind: 'pool',

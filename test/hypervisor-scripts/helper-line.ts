@@ -13,7 +13,7 @@ export type Answer = {
 
 const answerTimeoutMs = 60_000
 
-/** A helper process and the line to it, as the broker has it but without SSH. */
+/** A helper process and the connection to it, as the broker has it but without SSH. */
 export class HelperLine {
   readonly messages: Json[] = []
   readonly #child: ChildProcessWithoutNullStreams
@@ -72,7 +72,7 @@ export class HelperLine {
     return answer.ok ? `no refusal: ${JSON.stringify(answer.result)}` : answer.error.code
   }
 
-  /** Ends the line and gives the exit code. */
+  /** Ends the connection and gives the exit code. */
   async end(): Promise<number | null> {
     if (this.#child.exitCode !== null) return this.#child.exitCode
     const ended = once(this.#child, 'exit')

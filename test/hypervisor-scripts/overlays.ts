@@ -2,9 +2,16 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { type Test } from 'tap'
 import { type FleetHost } from '../fleet/fleet-host.js'
 import { type HelperLine } from './helper-line.js'
-import { defineDomain, doomed, openElsewhere, openHelper, owner, uuidOf } from './prepared-host.js'
+import {
+  defineDomain,
+  doomed,
+  folder,
+  openElsewhere,
+  openHelper,
+  owner,
+  uuidOf,
+} from './prepared-host.js'
 
-const folder = '/var/lib/berth'
 const item = (name: string, base = 'base.qcow2', fresh = false) => ({ name, base, fresh, owner })
 
 /** Overlays and throw-away layers. Expects base.qcow2 in the images directory. */

@@ -9,6 +9,8 @@ import { HelperLine } from './helper-line.js'
 
 export const scripts = join(ROOT, 'hypervisor-scripts')
 export const helperPath = '/usr/local/libexec/berth/berth-helper'
+/** Where Berth's files are on a host. */
+export const folder = '/var/lib/berth'
 export const roomy = {
   images: '/var/lib/berth/images',
   overlays: '/var/lib/berth/overlays',

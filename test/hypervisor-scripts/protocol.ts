@@ -53,20 +53,65 @@ async function hello(t: Test, host: FleetHost): Promise<void> {
   t.equal(await line.end(), 0)
 }
 
+const BAD_LINES = [
+  '',
+  'x',
+  '[]',
+  '"a"',
+  '{"op":"ping"}',
+  '{"id":7,"op":"ping"}',
+  '{"id":"","op":"ping"}',
+  `{"id":"${'x'.repeat(200)}","op":"ping"}`,
+  '['.repeat(100_000),
+]
+
+const REFUSALS: [string, unknown, Record<string, unknown>?][] = [
+  ['nothing', {}],
+  ['ping', { x: 1 }],
+  ['ping', []],
+  ['ping', {}, { extra: 1 }],
+  ['ping', {}, { operation: 'a b' }],
+  ['ping', {}, { fence: 1.5 }],
+  ['ping', {}, { fence: -1 }],
+  ['ping', {}, { fence: true }],
+  ['image_create', { name: 'a.qcow2', owner }],
+  ['image_create', { name: 'a.qcow2', size_bytes: 512 }],
+  ['image_create', { name: 7, size_bytes: 512, owner }],
+  ['image_create', { name: 'a.qcow2', size_bytes: '512', owner }],
+  ['image_create', { name: 'a.qcow2', size_bytes: 1e30, owner }],
+  ['overlay_create', { items: [{ name: 'a.qcow2', base: 'b.qcow2', fresh: 'yes', owner }] }],
+  [
+    'overlay_create',
+    { items: [{ name: 'a.qcow2', base: 'b.qcow2', fresh: true, owner, more: 1 }] },
+  ],
+  ['image_remove', { dir: 'transient', items: [] }],
+  ['ticket', { domain: 'a', uuid: uuidOf('a'), password: 'x', ttl_seconds: 10, connected: 'keep' }],
+  [
+    'ticket',
+    {
+      domain: 'a',
+      uuid: uuidOf('a'),
+      password: 'x'.repeat(61),
+      ttl_seconds: 10,
+      connected: 'keep',
+    },
+  ],
+  [
+    'ticket',
+    {
+      domain: 'a',
+      uuid: uuidOf('a'),
+      password: 'x'.repeat(24),
+      ttl_seconds: 31,
+      connected: 'keep',
+    },
+  ],
+  ['guest_agent', { domain: 'a', uuid: uuidOf('a'), command: 'guest-exec', arguments: {} }],
+]
+
 async function badRequests(t: Test, host: FleetHost): Promise<void> {
   const line = await openHelper(host)
-  const lines = [
-    '',
-    'x',
-    '[]',
-    '"a"',
-    '{"op":"ping"}',
-    '{"id":7,"op":"ping"}',
-    '{"id":"","op":"ping"}',
-    `{"id":"${'x'.repeat(200)}","op":"ping"}`,
-    '['.repeat(100_000),
-  ]
-  for (const bad of [...lines, 'y'.repeat(3 << 20)]) {
+  for (const bad of [...BAD_LINES, 'y'.repeat(3 << 20)]) {
     line.messages.length = 0
     line.write(`${bad}\n`)
     t.match(
@@ -76,53 +121,7 @@ async function badRequests(t: Test, host: FleetHost): Promise<void> {
     )
   }
   line.write(Buffer.from([0xff, 0xfe, 10]))
-  const refusals: [string, unknown, Record<string, unknown>?][] = [
-    ['nothing', {}],
-    ['ping', { x: 1 }],
-    ['ping', []],
-    ['ping', {}, { extra: 1 }],
-    ['ping', {}, { operation: 'a b' }],
-    ['ping', {}, { fence: 1.5 }],
-    ['ping', {}, { fence: -1 }],
-    ['ping', {}, { fence: true }],
-    ['image_create', { name: 'a.qcow2', owner }],
-    ['image_create', { name: 'a.qcow2', size_bytes: 512 }],
-    ['image_create', { name: 7, size_bytes: 512, owner }],
-    ['image_create', { name: 'a.qcow2', size_bytes: '512', owner }],
-    ['image_create', { name: 'a.qcow2', size_bytes: 1e30, owner }],
-    ['overlay_create', { items: [{ name: 'a.qcow2', base: 'b.qcow2', fresh: 'yes', owner }] }],
-    [
-      'overlay_create',
-      { items: [{ name: 'a.qcow2', base: 'b.qcow2', fresh: true, owner, more: 1 }] },
-    ],
-    ['image_remove', { dir: 'transient', items: [] }],
-    [
-      'ticket',
-      { domain: 'a', uuid: uuidOf('a'), password: 'x', ttl_seconds: 10, connected: 'keep' },
-    ],
-    [
-      'ticket',
-      {
-        domain: 'a',
-        uuid: uuidOf('a'),
-        password: 'x'.repeat(61),
-        ttl_seconds: 10,
-        connected: 'keep',
-      },
-    ],
-    [
-      'ticket',
-      {
-        domain: 'a',
-        uuid: uuidOf('a'),
-        password: 'x'.repeat(24),
-        ttl_seconds: 31,
-        connected: 'keep',
-      },
-    ],
-    ['guest_agent', { domain: 'a', uuid: uuidOf('a'), command: 'guest-exec', arguments: {} }],
-  ]
-  for (const [op, args, more] of refusals)
+  for (const [op, args, more] of REFUSALS)
     t.equal(
       await line.refusal(op, args, more),
       'bad_request',
@@ -132,23 +131,24 @@ async function badRequests(t: Test, host: FleetHost): Promise<void> {
   await line.end()
 }
 
+const BAD_NAMES = [
+  '../x.qcow2',
+  'a/b.qcow2',
+  '.qcow2',
+  '-a.qcow2',
+  `${'a'.repeat(300)}.qcow2`,
+  'ü.qcow2',
+  '$(id).qcow2',
+  'a\n.qcow2',
+  'a\0.qcow2',
+  'a b.qcow2',
+  'a',
+  '',
+]
+
 async function hostileNames(t: Test, host: FleetHost): Promise<void> {
   const line = await openHelper(host)
-  const names = [
-    '../x.qcow2',
-    'a/b.qcow2',
-    '.qcow2',
-    '-a.qcow2',
-    `${'a'.repeat(300)}.qcow2`,
-    'ü.qcow2',
-    '$(id).qcow2',
-    'a\n.qcow2',
-    'a\0.qcow2',
-    'a b.qcow2',
-    'a',
-    '',
-  ]
-  for (const name of names) {
+  for (const name of BAD_NAMES) {
     t.equal(
       await line.refusal('image_create', { name, size_bytes: 512, owner }),
       'bad_name',

@@ -73,6 +73,11 @@ export class ApiClient {
     return ended
   }
 
+  /** Orders a job by a POST, and waits until it has succeeded. */
+  async done(path: string, body: unknown = {}): Promise<void> {
+    await this.succeeded((await this.post<{ job: string }>(path, body)).job)
+  }
+
   /** Any request, any answer; `path` may also be outside of the API. */
   async raw(
     method: string,

@@ -43,7 +43,7 @@ class HelperStream extends Duplex {
     try {
       while (this.#receiving ? this.#takeFrame() : this.#takeLine()) continue
     } catch {
-      this.destroy() // a fault that a test has ordered: the line is cut
+      this.destroy() // a fault that a test has ordered: the connection is cut
     }
     done()
   }

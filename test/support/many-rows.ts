@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import { defaultPolicy } from '../../broker/pools/policy.js'
 
-export interface House {
+export interface Site {
   /** How many of each kind: machines, pools of one machine, people, devices, jobs. */
   readonly count: number
   readonly hosts: number
@@ -15,14 +15,14 @@ const AT = 1_750_000_000_000
 type Row = Readonly<Record<string, string | number | null>>
 
 /**
- * Writes a house with so many of everything straight into a database that a broker has made:
+ * Writes a site with so many of everything straight into a database that a broker has made:
  * `person-7` has `pc-7` of `pool-7`, and looks at it on the device of that number.
  */
-export function fillHouse(database: Database.Database, house: House): void {
-  const numbers = Array.from({ length: house.count }, (_, index) => index)
+export function fillSite(database: Database.Database, site: Site): void {
+  const numbers = Array.from({ length: site.count }, (_, index) => index)
   database.transaction(() => {
-    fillHosts(database, house)
-    fillMachines(database, house, numbers)
+    fillHosts(database, site)
+    fillMachines(database, site, numbers)
     fillPeople(database, numbers)
     fillPools(database, numbers)
     fillDevices(database, numbers)
@@ -40,7 +40,7 @@ function insert(database: Database.Database, table: string, rows: readonly Row[]
   for (const row of rows) statement.run(row)
 }
 
-function fillHosts(database: Database.Database, { hosts }: House): void {
+function fillHosts(database: Database.Database, { hosts }: Site): void {
   insert(
     database,
     'hypervisor',
@@ -62,7 +62,7 @@ function fillHosts(database: Database.Database, { hosts }: House): void {
 
 function fillMachines(
   database: Database.Database,
-  { hosts, generations }: House,
+  { hosts, generations }: Site,
   numbers: readonly number[],
 ): void {
   const machine = (id: string, type: string, host: number): Row => ({

@@ -1,13 +1,8 @@
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Logger, pino } from 'pino'
 import type { Job } from '../../broker/api/jobs.js'
 import { machineAnswers } from '../../broker/answers.js'
-import {
-  assembleHandingOut,
-  type HandingOut,
-  type HandingOutDeps,
-} from '../../broker/assignments/assembly.js'
+import { type HandingOut } from '../../broker/assignments/assembly.js'
 import { BERTH } from '../../broker/audit/store.js'
 import { Events } from '../../broker/events/bus.js'
 import { Hypervisors } from '../../broker/hypervisors/service.js'
@@ -18,38 +13,21 @@ import { importJob } from '../../broker/images/import-job.js'
 import type { StepHook } from '../../broker/jobs/context.js'
 import { JobRunner } from '../../broker/jobs/runner.js'
 import { SQLITE_FILE } from '../../broker/foundation.js'
-import { Changes } from '../../broker/live/changes.js'
 import { GoldenImages } from '../../broker/machines/golden-images.js'
 import { defineJob } from '../../broker/machines/define-job.js'
 import { deleteJob } from '../../broker/machines/delete-job.js'
 import { powerJob } from '../../broker/machines/jobs.js'
-import { FairClock } from '../../broker/occupancy/fair-clock.js'
-import { Occupancy } from '../../broker/occupancy/occupancy.js'
-import { Endings } from '../../broker/machines/endings.js'
 import { Leftovers } from '../../broker/machines/leftovers.js'
 import { Observer } from '../../broker/machines/observer.js'
 import { populateJob } from '../../broker/machines/populate-job.js'
 import { Power } from '../../broker/machines/power.js'
 import { Machines } from '../../broker/machines/service.js'
-import { Usage } from '../../broker/occupancy/usage.js'
 import { openStore, type Store } from '../../broker/store/open.js'
 import { targetsOf } from './api-client.js'
-import { CarryingLink } from './carrying-link.js'
 import { databaseIn, dropDatabaseIn } from './database.js'
 import { FINGERPRINT, temporaryDirectory } from './simulated-broker.js'
 import { until } from './until.js'
-
-export interface EngineOptions {
-  readonly hosts: readonly SimulatedHost[]
-  /** An earlier engine's data; without one a new directory is made. */
-  readonly directory?: string
-  readonly log?: Logger
-  readonly now?: () => number
-  readonly monotonicMs?: () => number
-  readonly releaseAfterMs?: number
-  /** Who waits may have a desktop; without it, everybody. */
-  readonly mayHave?: (store: Store) => HandingOutDeps['mayHave']
-}
+import { assemble, type EngineOptions, type Parts } from './engine-parts.js'
 
 /**
  * What broker.ts makes, without its HTTP side, users and thin clients: it starts in milliseconds,
@@ -57,120 +35,51 @@ export interface EngineOptions {
  */
 export class Engine {
   hook: StepHook = () => {}
+  readonly #parts: Parts
 
   private constructor(
     readonly options: EngineOptions,
     readonly directory: string,
     readonly store: Store,
-    readonly events: Events,
-    readonly hypervisors: Hypervisors,
-    readonly observer: Observer,
-    readonly jobs: JobRunner,
-    readonly machines: Machines,
-    readonly images: GoldenImages,
-    readonly usage: Usage,
-    readonly handingOut: HandingOut,
-    readonly collector: Collector,
-    readonly leftovers: Leftovers,
-  ) {}
+  ) {
+    this.#parts = assemble(options, store, (point) => {
+      this.hook(point)
+    })
+  }
+
+  get events(): Events {
+    return this.#parts.events
+  }
+  get hypervisors(): Hypervisors {
+    return this.#parts.hypervisors
+  }
+  get observer(): Observer {
+    return this.#parts.observer
+  }
+  get jobs(): JobRunner {
+    return this.#parts.jobs
+  }
+  get machines(): Machines {
+    return this.#parts.machines
+  }
+  get images(): GoldenImages {
+    return this.#parts.images
+  }
+  get handingOut(): HandingOut {
+    return this.#parts.handingOut
+  }
+  get collector(): Collector {
+    return this.#parts.collector
+  }
+  get leftovers(): Leftovers {
+    return this.#parts.leftovers
+  }
 
   static async start(options: EngineOptions): Promise<Engine> {
     const directory = options.directory ?? temporaryDirectory()
-    const log = options.log ?? pino({ level: 'silent' })
-    const store = await openStore(await databaseIn(directory))
-    const events = new Events(log)
-    const monotonicMs = options.monotonicMs ?? (() => performance.now())
-    const releaseAfterMs = options.releaseAfterMs ?? 300_000
-    const occupancy = new Occupancy({ monotonicMs, maxAgeMs: 120_000 })
-    const fairClock = new FairClock({ store, now: options.now ?? Date.now, monotonicMs })
-    const usage = new Usage({ store, occupancy, now: () => fairClock.now(), releaseAfterMs })
-    const hypervisors = new Hypervisors({
-      occupancy,
-      store,
-      events,
-      log,
-      prepare: async () => {},
-      openLink: (name, settings, events) =>
-        new CarryingLink(hostNamed(options.hosts, name), { settings, events }),
-    })
-    const observer = new Observer({
-      store,
-      events,
-      hypervisors,
-      occupancy,
-      log,
-      everyMs: 60_000,
-      displayTimeoutMs: 2_000,
-    })
-    const endings = new Endings({ events, monotonicMs: () => performance.now() })
-    const jobs = new JobRunner({
-      store,
-      events,
-      log,
-      hook: (point) => {
-        engine.hook(point)
-      },
-    })
-    const machines = new Machines({
-      store,
-      events,
-      hypervisors,
-      jobs,
-      observer,
-      shutdownTimeoutMs: 1_000,
-      ...machineAnswers(store),
-    })
-    const images = new GoldenImages({
-      store,
-      hypervisors,
-      jobs,
-      observer,
-      usage,
-    })
-    const handingOut = assembleHandingOut({
-      store,
-      events,
-      changes: new Changes(),
-      hypervisors,
-      observer,
-      endings,
-      machines,
-      goldenImages: images,
-      jobs,
-      log,
-      fairClock,
-      usage,
-      releaseAfterMs,
-      graceMs: 60_000,
-      now: options.now ?? Date.now,
-      mayHave: options.mayHave?.(store) ?? (async () => true),
-    })
-    const collector = new Collector({
-      store,
-      events,
-      hypervisors,
-      log,
-      hook: (point) => {
-        engine.hook(point)
-      },
-    })
-    const leftovers = new Leftovers({ store, events, hypervisors, log })
-    const engine = new Engine(
-      options,
-      directory,
-      store,
-      events,
-      hypervisors,
-      observer,
-      jobs,
-      machines,
-      images,
-      usage,
-      handingOut,
-      collector,
-      leftovers,
-    )
+    const engine = new Engine(options, directory, await openStore(await databaseIn(directory)))
     engine.#registerJobs()
+    const { hypervisors, observer, handingOut, collector, leftovers, jobs } = engine.#parts
     await hypervisors.start()
     observer.start()
     handingOut.start()
@@ -182,7 +91,8 @@ export class Engine {
   }
 
   #registerJobs(): void {
-    const { store, hypervisors, observer, jobs, usage, leftovers } = this
+    const { store } = this
+    const { hypervisors, observer, jobs, usage, leftovers } = this.#parts
     const images = {
       store,
       link: (name: string) => hypervisors.link(name),
@@ -301,10 +211,4 @@ export function copyOfHost(host: SimulatedHost): SimulatedHost {
   for (const [file, mark] of host.marks) copy.marks.set(file, mark)
   copy.fence = host.fence
   return copy
-}
-
-function hostNamed(hosts: readonly SimulatedHost[], name: string): SimulatedHost {
-  const host = hosts.find((one) => one.name === name)
-  if (!host) throw new Error(`there is no host ${name}`)
-  return host
 }

@@ -12,7 +12,7 @@ import type { SimulatedBroker } from '../support/simulated-broker.js'
 t.setTimeout(240_000)
 
 /**
- * A third of the answers never arrive: the broker has done what was asked, and the line is cut.
+ * A third of the answers never arrive: the broker has done what was asked, and the connection is cut.
  * Gives how many were lost.
  */
 function loseAThird(broker: SimulatedBroker): () => number {
@@ -48,7 +48,7 @@ function deviceOf(broker: SimulatedBroker, directory: string): BrokerLink {
   return new BrokerLink(command, files, () => undefined, Math.random)
 }
 
-/** Asks as the agent does, until an answer comes; each failure is one of the line. */
+/** Asks as the agent does, until an answer comes; each failure is one of the connection. */
 async function ask(link: BrokerLink, mac: string): Promise<AskAnswer> {
   for (let tries = 0; tries < 50; tries++) {
     try {

@@ -5,10 +5,12 @@ import { createConnection } from 'node:net'
 import t, { type Test, test } from 'tap'
 import { until } from '../support/until.js'
 import { ready } from './answers.js'
-import { startSpiceMachine } from './spice-machine.js'
+import { type SpiceMachine, startSpiceMachine } from './spice-machine.js'
 import { folder, GREEN, seeColour, stage } from './viewer-stage.js'
 import { startDisplay, startFor } from './x-display.js'
 import { freePort } from '../support/free-port.js'
+import type { AgentUnderTest } from './agent-under-test.js'
+import type { BrokerStandIn } from './broker-stand-in.js'
 
 t.setTimeout(900_000)
 const TICKET = '5f1e0c9b7a3d4826'
@@ -79,6 +81,11 @@ test('in an X server of its own', async (t) => {
   const authority = { XAUTHORITY: join(directory, 'run/xauthority') }
   await seeColour(display, join(directory, 'screen.png'), [400, 300], GREEN, authority)
   await agent.says('This display has no mode 800x600; it keeps its own.')
+  nobodySeesItWithoutTheCookie(t, display)
+  await serverEndsWithTheAgent(t, machine, broker, agent, directory)
+})
+
+function nobodySeesItWithoutTheCookie(t: Test, display: string) {
   t.throws(
     () =>
       execFileSync('xrandr', ['-display', display, '--query'], {
@@ -87,6 +94,15 @@ test('in an X server of its own', async (t) => {
       }),
     'without the cookie nobody sees the screen',
   )
+}
+
+async function serverEndsWithTheAgent(
+  t: Test,
+  machine: SpiceMachine,
+  broker: BrokerStandIn,
+  agent: AgentUnderTest,
+  directory: string,
+): Promise<void> {
   await machine.qmp.execute('quit').catch(() => undefined)
   await until(() => broker.questions.length >= 2, {
     withinMs: 30_000,
@@ -98,7 +114,7 @@ test('in an X server of its own', async (t) => {
     `-auth ${directory}`,
     'the X server is gone',
   )
-})
+}
 
 /** cage refuses to run as root. */
 const AS_NOBODY =

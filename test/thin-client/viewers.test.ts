@@ -1,7 +1,7 @@
-import { test } from 'tap'
+import { test, type Test } from 'tap'
 import { DEFAULT_VIEWER_OPTIONS as DEFAULTS } from '../../broker/api/thin-clients.js'
-import { MissingProgram, chooseDisplay, placeViewer } from '../../thin-client/display.js'
-import { viewerCommand } from '../../thin-client/viewers/command.js'
+import { chooseDisplay, MissingProgram, placeViewer } from '../../thin-client/display.js'
+import { viewerCommand, type ViewerCommand } from '../../thin-client/viewers/command.js'
 import { X_SESSION } from '../../thin-client/x-session.js'
 import { HORIZON, RDP, SPICE, TICKET } from './answers.js'
 
@@ -146,9 +146,10 @@ test('which display', async (t) => {
   t.throws(() => chooseDisplay('existing', {}, everything), MissingProgram)
 })
 
+const PLACE = { display: ':3', vt: 7, authorityFile: '/run/a', command: undefined }
+
 test('the viewer is placed into each display', async (t) => {
   const viewer = viewerCommand(HORIZON, DEFAULTS, { horizonCommand: ['view', '{pool}'] })
-  const place = { display: ':3', vt: 7, authorityFile: '/run/a', command: undefined }
   const find = but('setpriv')
   t.strictSame(placeViewer(viewer, 'existing', DEFAULTS, find, undefined), {
     program: '/usr/bin/view',
@@ -162,7 +163,32 @@ test('the viewer is placed into each display', async (t) => {
     args: ['--', '/bin/sh', '-c', String, 'berth-wayland-session', '/usr/bin/view', 'Sales desk'],
     exitCodeOn3: true,
   })
-  t.strictSame(placeViewer(viewer, 'x', DEFAULTS, find, place), {
+  inAnXServer(t, viewer, find)
+  const own = placeViewer(
+    viewer,
+    'x',
+    { ...DEFAULTS, multiMonitor: true, resolution: '1280x800' },
+    find,
+    { ...PLACE, vt: undefined, command: ['/opt/Xfoo', '{display}', '{vt}', '-x'] },
+  )
+  t.strictSame(own.args.slice(4, 6), ['1280x800', 'all'])
+  t.strictSame(own.args.slice(-5), ['/opt/Xfoo', ':3', '-x', '-auth', '/run/a'])
+  t.strictSame(placeViewer(viewer, 'existing', DEFAULTS, everything, undefined).args, [
+    '--pdeathsig',
+    'TERM',
+    '--',
+    '/usr/bin/view',
+    'Sales desk',
+  ])
+  t.throws(
+    () => placeViewer(viewer, 'existing', DEFAULTS, but('view'), undefined),
+    new MissingProgram('This device cannot show the desktop: the program view is not installed.'),
+  )
+  t.throws(() => placeViewer(viewer, 'wayland', DEFAULTS, but('cage'), undefined), MissingProgram)
+})
+
+function inAnXServer(t: Test, viewer: ViewerCommand, find: (name: string) => string | undefined) {
+  t.strictSame(placeViewer(viewer, 'x', DEFAULTS, find, PLACE), {
     program: '/usr/bin/xinit',
     environment: { XAUTHORITY: '/run/a' },
     exitCodeOn3: true,
@@ -187,25 +213,4 @@ test('the viewer is placed into each display', async (t) => {
       '/run/a',
     ],
   })
-  const own = placeViewer(
-    viewer,
-    'x',
-    { ...DEFAULTS, multiMonitor: true, resolution: '1280x800' },
-    find,
-    { ...place, vt: undefined, command: ['/opt/Xfoo', '{display}', '{vt}', '-x'] },
-  )
-  t.strictSame(own.args.slice(4, 6), ['1280x800', 'all'])
-  t.strictSame(own.args.slice(-5), ['/opt/Xfoo', ':3', '-x', '-auth', '/run/a'])
-  t.strictSame(placeViewer(viewer, 'existing', DEFAULTS, everything, undefined).args, [
-    '--pdeathsig',
-    'TERM',
-    '--',
-    '/usr/bin/view',
-    'Sales desk',
-  ])
-  t.throws(
-    () => placeViewer(viewer, 'existing', DEFAULTS, but('view'), undefined),
-    new MissingProgram('This device cannot show the desktop: the program view is not installed.'),
-  )
-  t.throws(() => placeViewer(viewer, 'wayland', DEFAULTS, but('cage'), undefined), MissingProgram)
-})
+}

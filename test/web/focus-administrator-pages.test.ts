@@ -1,11 +1,12 @@
-import type { Browser, Locator, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import t from 'tap'
 import { poolOf } from '../broker/pools/office.js'
 import { loaded, startBrowser } from '../support/browser.js'
 import type { SimulatedBroker } from '../support/simulated-broker.js'
-import { type Asked, keepsFocus, untilFocused, untilNowhere } from './dialogue-focus.js'
+import { keepsFocus, untilFocused, untilNowhere } from './dialogue-focus.js'
 import { goldenOffice } from './golden-office.js'
 import { PASSWORD, person, windowOf } from './pages-office.js'
+import { button, ended, goneRow, heading, type Row, row } from './focus-rows.js'
 
 t.setTimeout(480_000)
 let broker: SimulatedBroker
@@ -21,33 +22,6 @@ t.teardown(async () => {
   await browser.close()
   await broker.remove()
 })
-
-/**
- * A dialogue of a page: the names of its opener's button, of the menu's item, of what does it; and
- * how the rest is found in the page.
- */
-interface Row extends Pick<Asked, 'item' | 'fill' | 'act' | 'leave' | 'told'> {
-  readonly path: string
-  readonly opener: string | RegExp
-  readonly done?: (page: Page) => Promise<unknown>
-}
-
-const button = (page: Page, name: string | RegExp): Locator =>
-  page.getByRole('button', { name, exact: true })
-const row = (page: Page, text: string): Locator => page.getByRole('row').filter({ hasText: text })
-const goneRow =
-  (text: string) =>
-  async (page: Page): Promise<void> => {
-    await row(page, text).waitFor({ state: 'detached', timeout: 10_000 })
-  }
-const heading =
-  (name: string) =>
-  async (page: Page): Promise<void> => {
-    await page.getByRole('heading', { level: 1, name, exact: true }).waitFor()
-  }
-const ended = async (page: Page): Promise<void> => {
-  await page.getByText('Succeeded').first().waitFor({ timeout: 15_000 })
-}
 
 const MACHINES: readonly Row[] = [
   {

@@ -29,7 +29,7 @@ export type Act =
     }
   | NamedAct
   | { readonly do: 'wait' | 'clock step'; readonly minutes: number }
-  | { readonly do: 'cut' | 'mend' | 'start fails' | 'starts work'; readonly host: string }
+  | { readonly do: 'cut' | 'reconnect' | 'start fails' | 'starts work'; readonly host: string }
   | { readonly do: 'resize'; readonly size: number }
   | { readonly do: 'restart'; readonly awayMinutes: number }
 
@@ -90,7 +90,7 @@ export const ACT: fc.Arbitrary<Act> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constantFrom('cut' as const, 'mend' as const), host }),
+    arbitrary: fc.record({ do: fc.constantFrom('cut' as const, 'reconnect' as const), host }),
   },
   {
     weight: 1,

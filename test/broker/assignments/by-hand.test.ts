@@ -82,18 +82,12 @@ t.test(
     t.teardown(async () => {
       await broker.remove()
     })
-    await broker.admin.succeeded(
-      (
-        await broker.admin.post<{ job: string }>('/machines', {
-          name: 'pc',
-          type: 'simple',
-          hypervisors: ['hv1'],
-        })
-      ).job,
-    )
-    await broker.admin.succeeded(
-      (await broker.admin.post<{ job: string }>('/machines/pc/power', { action: 'start' })).job,
-    )
+    await broker.admin.done('/machines', {
+      name: 'pc',
+      type: 'simple',
+      hypervisors: ['hv1'],
+    })
+    await broker.admin.done('/machines/pc/power', { action: 'start' })
     await broker.run(
       'INSERT INTO assignment (machine_id, holder, assigned_at, idle_since) SELECT id, ' +
         "'thin-client:desk', 1, 1 FROM machine WHERE name = 'pc'",

@@ -6,7 +6,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
 import { ACT } from './acts.js'
-import { MINUTE_MS, PoolWorld } from './pool-world.js'
+import { MINUTE_MS } from './pool-memory.js'
+import { PoolWorld } from './pool-world.js'
 
 t.setTimeout(1_800_000)
 
@@ -128,7 +129,7 @@ t.test('time while broker or host is away, or which a clock invents, does not co
   const host = await world.hostOf('ann')
   await world.act({ do: 'cut', host })
   await world.act({ do: 'wait', minutes: 60 })
-  await world.act({ do: 'mend', host })
+  await world.act({ do: 'reconnect', host })
   t.ok(await world.has('ann'), 'the host was away')
   // A host that is back is looked at first, and then watched for the grace time.
   await world.act({ do: 'wait', minutes: 4 })

@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { Offer } from '../../../broker/api/offers.js'
 import { median } from '../../../broker/assignments/start-times.js'
 import { ApiClient } from '../../support/api-client.js'
@@ -38,13 +38,12 @@ t.test('what a person may use, and nothing else', async (t) => {
   })
   await poolOf(broker, 'desks', 2, { protocols: ['spice'] })
   await poolOf(broker, 'secret', 1)
-  const { job } = await broker.admin.post<{ job: string }>('/machines', {
+  await broker.admin.done('/machines', {
     name: 'pc-{n}',
     type: 'simple',
     count: 2,
     hypervisors: ['hv1'],
   })
-  await broker.admin.succeeded(job)
   const [alice, bob, eve] = [
     await person(broker, 'alice'),
     await person(broker, 'bob'),
@@ -54,33 +53,7 @@ t.test('what a person may use, and nothing else', async (t) => {
     await allow(broker, name, ['start', 'accessConsole', 'extend'], 'desks', 'pool')
   await allow(broker, 'alice', ['accessConsole'], 'pc-1', 'machine')
 
-  t.match(
-    (await offersOf(alice)).map(({ kind, name, state, own, free, image }) => ({
-      kind,
-      name,
-      state,
-      own,
-      free,
-      image,
-    })),
-    [
-      // What it is made from is not theirs to know.
-      { kind: 'pool', name: 'desks', state: 'free', own: true, free: 2, image: null },
-      { kind: 'machine', name: 'pc-1', state: 'free', own: true, free: null, image: null },
-    ],
-  )
-  const all = await offersOf(broker.admin)
-  t.match(all[0], { name: 'desks', image: 'golden-desktop' })
-  t.same(
-    all.map(({ name, own }) => [name, own]),
-    [
-      ['desks', false],
-      ['pc-1', false],
-      ['pc-2', false],
-      ['secret', false],
-    ],
-    'an administrator may all, and none of it was given to him',
-  )
+  await beforeAnyClaim(t, alice, broker)
 
   await alice.post('/pools/desks/claim', { waitMs: 20_000 })
   const [hers] = await offersOf(alice)
@@ -111,6 +84,11 @@ t.test('what a person may use, and nothing else', async (t) => {
     'number',
   )
 
+  await fullAndQueued(t, bob, eve)
+  await takenForADrain(t, broker, hers, alice, eve)
+})
+
+async function fullAndQueued(t: Test, bob: ApiClient, eve: ApiClient): Promise<void> {
   await bob.post('/pools/desks/claim', { waitMs: 20_000 })
   await eve.post('/pools/desks/claim', { wait: true })
   t.match((await offersOf(eve))[0], {
@@ -122,6 +100,45 @@ t.test('what a person may use, and nothing else', async (t) => {
   })
   await eve.delete('/pools/desks/claim')
   t.match((await offersOf(eve))[0], { waiting: 0, queue: null })
+}
+
+async function beforeAnyClaim(t: Test, alice: ApiClient, broker: SimulatedBroker): Promise<void> {
+  t.match(
+    (await offersOf(alice)).map(({ kind, name, state, own, free, image }) => ({
+      kind,
+      name,
+      state,
+      own,
+      free,
+      image,
+    })),
+    [
+      // What it is made from is not theirs to know.
+      { kind: 'pool', name: 'desks', state: 'free', own: true, free: 2, image: null },
+      { kind: 'machine', name: 'pc-1', state: 'free', own: true, free: null, image: null },
+    ],
+  )
+  const all = await offersOf(broker.admin)
+  t.match(all[0], { name: 'desks', image: 'golden-desktop' })
+  t.same(
+    all.map(({ name, own }) => [name, own]),
+    [
+      ['desks', false],
+      ['pc-1', false],
+      ['pc-2', false],
+      ['secret', false],
+    ],
+    'an administrator may all, and none of it was given to him',
+  )
+}
+
+async function takenForADrain(
+  t: Test,
+  broker: SimulatedBroker,
+  hers: Offer | undefined,
+  alice: ApiClient,
+  eve: ApiClient,
+): Promise<void> {
   const { hypervisor } = await broker.admin.get<{ hypervisor: string }>(
     `/machines/${hers?.desktop?.machine ?? ''}`,
   )
@@ -137,4 +154,4 @@ t.test('what a person may use, and nothing else', async (t) => {
     { message: /There is no pool secret/ },
     'what he may not see does not exist',
   )
-})
+}

@@ -72,58 +72,61 @@ t.test('a session goes on over a short absence, and ends after the longest time'
   t.equal(sessionEndsAt(held(), limited), null)
 })
 
+const LONG = policy({ maxSession: 'PT8H' })
+
+const IN_SESSION: Partial<Times> = { connected: 1, session_at: NOON }
+
+const ENDS: Array<[string, Partial<Times>, ReturnType<typeof policy>, number, object]> = [
+  ['not before its time', {}, policy(), minutes(59), { do: 'nothing' }],
+  ['at its time', {}, policy(), minutes(60), { do: 'take', because: 'expired' }],
+  ['never while connected', { connected: 1 }, policy(), minutes(9_999), { do: 'nothing' }],
+  [
+    'what is kept on expiry stays',
+    {},
+    policy({ onExpiry: 'keep' }),
+    minutes(9_999),
+    { do: 'nothing' },
+  ],
+  ['long before the end of the session', IN_SESSION, LONG, minutes(464), { do: 'nothing' }],
+  [
+    'a warning a quarter of an hour before',
+    IN_SESSION,
+    LONG,
+    minutes(465),
+    { do: 'warn', takenAt: minutes(480) },
+  ],
+  [
+    'warned once',
+    { ...IN_SESSION, warned_for: minutes(480) },
+    LONG,
+    minutes(470),
+    { do: 'nothing' },
+  ],
+  [
+    'at the announced time',
+    { ...IN_SESSION, warned_for: minutes(480) },
+    LONG,
+    minutes(480),
+    { do: 'take', because: 'session' },
+  ],
+  [
+    'never without a warning: a broker that was away warns first',
+    IN_SESSION,
+    LONG,
+    minutes(600),
+    { do: 'warn', takenAt: minutes(601) },
+  ],
+  [
+    'and waits for what it said',
+    { ...IN_SESSION, warned_for: minutes(601) },
+    LONG,
+    minutes(600.5),
+    { do: 'nothing' },
+  ],
+]
+
 t.test('what the reaper does', async (t) => {
-  const long = policy({ maxSession: 'PT8H' })
-  const inSession: Partial<Times> = { connected: 1, session_at: NOON }
-  const rows: Array<[string, Partial<Times>, ReturnType<typeof policy>, number, object]> = [
-    ['not before its time', {}, policy(), minutes(59), { do: 'nothing' }],
-    ['at its time', {}, policy(), minutes(60), { do: 'take', because: 'expired' }],
-    ['never while connected', { connected: 1 }, policy(), minutes(9_999), { do: 'nothing' }],
-    [
-      'what is kept on expiry stays',
-      {},
-      policy({ onExpiry: 'keep' }),
-      minutes(9_999),
-      { do: 'nothing' },
-    ],
-    ['long before the end of the session', inSession, long, minutes(464), { do: 'nothing' }],
-    [
-      'a warning a quarter of an hour before',
-      inSession,
-      long,
-      minutes(465),
-      { do: 'warn', takenAt: minutes(480) },
-    ],
-    [
-      'warned once',
-      { ...inSession, warned_for: minutes(480) },
-      long,
-      minutes(470),
-      { do: 'nothing' },
-    ],
-    [
-      'at the announced time',
-      { ...inSession, warned_for: minutes(480) },
-      long,
-      minutes(480),
-      { do: 'take', because: 'session' },
-    ],
-    [
-      'never without a warning: a broker that was away warns first',
-      inSession,
-      long,
-      minutes(600),
-      { do: 'warn', takenAt: minutes(601) },
-    ],
-    [
-      'and waits for what it said',
-      { ...inSession, warned_for: minutes(601) },
-      long,
-      minutes(600.5),
-      { do: 'nothing' },
-    ],
-  ]
-  for (const [what, times, given, now, expected] of rows)
+  for (const [what, times, given, now, expected] of ENDS)
     t.match(due(held(times), given, now), expected, what)
 })
 
@@ -166,62 +169,64 @@ t.test('the phase that is shown', async (t) => {
     )
 })
 
+const GOOD: Seen = {
+  hostUp: true,
+  hostAwayMs: 0,
+  power: 'off',
+  hasDisk: true,
+  busy: false,
+  unclean: null,
+  startsFailed: 0,
+  hostLeaves: 'no',
+}
+
+const STEPS: Array<[string, Partial<Seen>, boolean, object]> = [
+  ['off: start', {}, false, { do: 'start' }],
+  ['running: ready', { power: 'running' }, false, { do: 'ready' }],
+  [
+    'unclean: clean first, whatever the power',
+    { power: 'running', unclean: 'stop' },
+    false,
+    { do: 'clean' },
+  ],
+  ['unclean and off', { unclean: 'rebuild' }, false, { do: 'clean' }],
+  ['a job is at it', { busy: true, power: 'running' }, false, { do: 'wait' }],
+  ['shutting down', { power: 'shutting-down' }, false, { do: 'wait' }],
+  ['unknown', { power: 'unknown' }, false, { do: 'wait' }],
+  ['its host is away for a moment', { hostUp: false, hostAwayMs: 5_000 }, false, { do: 'wait' }],
+  [
+    'its host stays away',
+    { hostUp: false, hostAwayMs: 11_000 },
+    false,
+    { do: 'move', failed: false },
+  ],
+  ['who has worked on it keeps it', { hostUp: false, hostAwayMs: 11_000 }, true, { do: 'wait' }],
+  [
+    'its host is emptied, and nobody has worked on it',
+    { hostLeaves: 'soon' },
+    false,
+    { do: 'move', failed: false, because: 'its hypervisor is emptied', orStart: true },
+  ],
+  ['its host is emptied, and he has worked on it', { hostLeaves: 'soon' }, true, { do: 'start' }],
+  [
+    'its host is emptied, and it runs',
+    { hostLeaves: 'soon', power: 'running' },
+    false,
+    { do: 'ready' },
+  ],
+  ['its host is to be empty', { hostLeaves: 'over' }, true, { do: 'rest' }],
+  ['one start that failed', { startsFailed: 1 }, false, { do: 'start' }],
+  [
+    'it does not start',
+    { startsFailed: 2 },
+    false,
+    { do: 'move', failed: true, because: 'it does not start' },
+  ],
+  ['its domain is gone', { power: 'missing' }, false, { do: 'move', failed: true }],
+  ['it has no disk', { hasDisk: false }, false, { do: 'move', failed: true }],
+]
+
 t.test('one step towards a desktop that runs and is clean', async (t) => {
-  const good: Seen = {
-    hostUp: true,
-    hostAwayMs: 0,
-    power: 'off',
-    hasDisk: true,
-    busy: false,
-    unclean: null,
-    startsFailed: 0,
-    hostLeaves: 'no',
-  }
-  const rows: Array<[string, Partial<Seen>, boolean, object]> = [
-    ['off: start', {}, false, { do: 'start' }],
-    ['running: ready', { power: 'running' }, false, { do: 'ready' }],
-    [
-      'unclean: clean first, whatever the power',
-      { power: 'running', unclean: 'stop' },
-      false,
-      { do: 'clean' },
-    ],
-    ['unclean and off', { unclean: 'rebuild' }, false, { do: 'clean' }],
-    ['a job is at it', { busy: true, power: 'running' }, false, { do: 'wait' }],
-    ['shutting down', { power: 'shutting-down' }, false, { do: 'wait' }],
-    ['unknown', { power: 'unknown' }, false, { do: 'wait' }],
-    ['its host is away for a moment', { hostUp: false, hostAwayMs: 5_000 }, false, { do: 'wait' }],
-    [
-      'its host stays away',
-      { hostUp: false, hostAwayMs: 11_000 },
-      false,
-      { do: 'move', failed: false },
-    ],
-    ['who has worked on it keeps it', { hostUp: false, hostAwayMs: 11_000 }, true, { do: 'wait' }],
-    [
-      'its host is emptied, and nobody has worked on it',
-      { hostLeaves: 'soon' },
-      false,
-      { do: 'move', failed: false, because: 'its hypervisor is emptied', orStart: true },
-    ],
-    ['its host is emptied, and he has worked on it', { hostLeaves: 'soon' }, true, { do: 'start' }],
-    [
-      'its host is emptied, and it runs',
-      { hostLeaves: 'soon', power: 'running' },
-      false,
-      { do: 'ready' },
-    ],
-    ['its host is to be empty', { hostLeaves: 'over' }, true, { do: 'rest' }],
-    ['one start that failed', { startsFailed: 1 }, false, { do: 'start' }],
-    [
-      'it does not start',
-      { startsFailed: 2 },
-      false,
-      { do: 'move', failed: true, because: 'it does not start' },
-    ],
-    ['its domain is gone', { power: 'missing' }, false, { do: 'move', failed: true }],
-    ['it has no disk', { hasDisk: false }, false, { do: 'move', failed: true }],
-  ]
-  for (const [what, more, begun, step] of rows)
-    t.match(nextStep({ ...good, ...more }, begun), step, what)
+  for (const [what, more, begun, step] of STEPS)
+    t.match(nextStep({ ...GOOD, ...more }, begun), step, what)
 })

@@ -80,7 +80,7 @@ export class QueueMemory {
     return faults
   }
 
-  /** Whoever is in front of him, with an undoubted right to be. */
+  /** Those who are in front of this person, with an undoubted right to be. */
   #before(user: string, nowMs: number): string[] {
     const names = [...this.#waiters.keys()]
     const own = names.indexOf(user)

@@ -99,20 +99,7 @@ t.test(
       await broker.remove()
     })
     await poolOf(broker, 'devpool', 3, { retention: 'PT4H', clipboard: false })
-    await broker.admin.put('/grants', {
-      kind: 'pool',
-      object: 'devpool',
-      subjectKind: 'role',
-      subject: 'staff',
-      verbs: ['start', 'accessConsole'],
-    })
-    await broker.admin.put('/grants', {
-      kind: 'pool',
-      object: 'devpool',
-      subjectKind: 'user',
-      subject: 'Älice "the" O\'Neil',
-      verbs: ['*'],
-    })
+    await grantToStaffAndAPerson(broker)
     await broker.admin.post('/pools/devpool/assign', { user: 'alice@example.org' })
     await untilMembers(broker, 'devpool', ['assigned running', 'free off', 'free off'])
     await until(() => carried(broker, 'devpool-1').metadata?.assignment === 'alice@example.org', {
@@ -147,11 +134,26 @@ t.test(
     )
     await broker.admin.post('/machines/devpool-1/release', {})
     await untilMembers(broker, 'devpool', ['free off', 'free off', 'free off'])
-    await broker.admin.succeeded(
-      (await broker.admin.post<{ job: string }>('/machines/devpool-golden/populate', {})).job,
-    )
+    await broker.admin.done('/machines/devpool-golden/populate', {})
   },
 )
+
+async function grantToStaffAndAPerson(broker: SimulatedBroker): Promise<void> {
+  await broker.admin.put('/grants', {
+    kind: 'pool',
+    object: 'devpool',
+    subjectKind: 'role',
+    subject: 'staff',
+    verbs: ['start', 'accessConsole'],
+  })
+  await broker.admin.put('/grants', {
+    kind: 'pool',
+    object: 'devpool',
+    subjectKind: 'user',
+    subject: 'Älice "the" O\'Neil',
+    verbs: ['*'],
+  })
+}
 
 t.test('a desktop that was not clean is not handed out by a database made again', async (t) => {
   const broker = await office()

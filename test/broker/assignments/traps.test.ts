@@ -2,44 +2,9 @@ import t from 'tap'
 import type { ClaimAnswer, Desktop } from '../../../broker/api/assignments.js'
 import { nameKey } from '../../../broker/users/names.js'
 import { addPerson, allow } from '../../support/people.js'
-import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
-import { desktopOf, office, poolOf, show, untilMembers } from '../pools/office.js'
-
-/* Ten faults that systems of this kind have had. */
-async function place(
-  t: { teardown: (act: () => Promise<void>) => void },
-  size: number,
-  policy: object = {},
-  hosts = 2,
-): Promise<SimulatedBroker> {
-  const broker = await office({ hosts })
-  t.teardown(async () => {
-    await broker.remove()
-  })
-  await poolOf(broker, 'p', size, policy)
-  return broker
-}
-const claim = async (broker: SimulatedBroker, name: string): Promise<ClaimAnswer> =>
-  await (await addPerson(broker, name)).post<ClaimAnswer>('/pools/p/claim', { waitMs: 5_000 })
-const everyone = async (broker: SimulatedBroker): Promise<void> => {
-  await broker.admin.put('/grants', {
-    kind: 'pool',
-    object: 'p',
-    subjectKind: 'role',
-    subject: 'user',
-    verbs: ['start', 'accessConsole', 'release'],
-  })
-}
-const hostOf = async (broker: SimulatedBroker, machine: string) =>
-  broker.host(
-    (
-      await broker.rows<{ hypervisor: string }>(
-        'SELECT hypervisor FROM machine WHERE name = ?',
-        machine,
-      )
-    )[0]?.hypervisor,
-  )
+import { desktopOf, office, show, untilMembers } from '../pools/office.js'
+import { claim, everyone, hostOf, place } from './three-desktops.js'
 
 t.test(
   '1: a desktop is taken in the moment in which it is chosen: no two people get the same',
@@ -76,7 +41,7 @@ t.test('2: what is in use does not expire, however long it is used', async (t) =
   t.match(await desktopOf(broker, 'p-1'), { holder: 'ann', expiresAt: null })
 })
 
-t.test('3: who asks again gets the same: nobody drains a pool', async (t) => {
+t.test('3: a person who asks again gets the same desktop: nobody empties a pool', async (t) => {
   const broker = await place(t, 3)
   await everyone(broker)
   const ann = await addPerson(broker, 'ann')
@@ -214,7 +179,7 @@ t.test('7: the longest unused is given first: what was used is noted', async (t)
 })
 
 t.test(
-  '8: who may not has no effect: nothing is assigned, nothing is started, nothing is written but that it was refused',
+  '8: a person without permission has no effect: nothing is assigned, nothing is started, nothing is written but that it was refused',
   async (t) => {
     const broker = await place(t, 1)
     const state = async (): Promise<string> =>
@@ -284,7 +249,7 @@ t.test(
     await broker.admin.post('/machines/p-1/rebuild')
     await until(async () => (await show(broker, 'p')).members[0]?.state === 'free', {
       withinMs: 20_000,
-      what: 'it is mended',
+      what: 'it works again',
     })
     t.match((await claim(broker, 'bob')).desktop, { machine: 'p-1' })
     await until(() => (broker.host().domains.get('p-1')?.boots ?? 0) > bootsOfAnn, {

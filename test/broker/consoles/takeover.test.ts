@@ -12,14 +12,13 @@ export async function withMachine(t: Test, config: object = {}): Promise<Simulat
     await broker.remove()
   })
   await broker.addHypervisors()
-  const { job } = await broker.admin.post<{ job: string }>('/machines', {
+  await broker.admin.done('/machines', {
     name: 'pc-1',
     type: 'simple',
     hypervisors: ['hv1'],
     memoryMib: 64,
     diskGib: 1,
   })
-  await broker.admin.succeeded(job)
   const started = await broker.admin.post<{ job: string }>('/machines/pc-1/power', {
     action: 'start',
   })

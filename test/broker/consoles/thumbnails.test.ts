@@ -45,16 +45,12 @@ t.test('through the API: those who may take a screen over, and nobody else', asy
   t.teardown(async () => {
     await broker.remove()
   })
-  await broker.admin.succeeded(
-    (
-      await broker.admin.post<{ job: string }>('/machines', {
-        name: 'pc',
-        type: 'simple',
-        hypervisors: ['hv1'],
-        network: 'none',
-      })
-    ).job,
-  )
+  await broker.admin.done('/machines', {
+    name: 'pc',
+    type: 'simple',
+    hypervisors: ['hv1'],
+    network: 'none',
+  })
   const [ann, boss] = [await addPerson(broker, 'ann'), await addPerson(broker, 'boss')]
   await allow(broker, 'ann', ['start', 'accessConsole'], 'pc')
   await allow(broker, 'boss', ['takeConsole'], 'pc')
@@ -62,9 +58,7 @@ t.test('through the API: those who may take a screen over, and nobody else', asy
     status: 409,
     body: { code: 'machine_off' },
   })
-  await broker.admin.succeeded(
-    (await broker.admin.post<{ job: string }>('/machines/pc/power', { action: 'start' })).job,
-  )
+  await broker.admin.done('/machines/pc/power', { action: 'start' })
   t.match(await ann.raw('GET', '/api/v1/machines/pc/thumbnail'), { status: 403 })
   const picture = await until(
     async () => {

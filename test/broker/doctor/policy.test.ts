@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { FINDINGS, type FindingCode } from '../../../broker/api/checks.js'
+import { type FindingCode, FINDINGS } from '../../../broker/api/checks.js'
 import { Authority } from '../../../broker/certificates/authority.js'
 import { judgeCertificate, judgeDisplayAddress } from '../../../broker/doctor/display-policy.js'
 import { findingOf, type Judgement, says } from '../../../broker/doctor/finding.js'
@@ -23,18 +23,7 @@ import {
   judgeFiles,
   sizeText,
 } from '../../../broker/doctor/storage-policy.js'
-
-type Case = readonly [string, Judgement, readonly FindingCode[]]
-function table(name: string, cases: readonly Case[]): void {
-  t.test(name, async (t) => {
-    for (const [what, judgement, codes] of cases)
-      t.same(
-        judgement.says.map(({ code }) => code),
-        codes,
-        what,
-      )
-  })
-}
+import { table } from './judgement-table.js'
 
 const sshd = (settings: Record<string, string>): Judgement =>
   judgeSshd({
@@ -103,7 +92,7 @@ table('clock, libvirt, programs, virtualisation', [
   ],
   ['older', judgeLibvirt({ libvirt: '8.10.0', qemu: '7.0.0' }, null), ['libvirt-old']],
   [
-    'not through the line',
+    'not through the connection',
     judgeLibvirt({ libvirt: '9.0.0', qemu: '7.2.0' }, 'It is away.'),
     ['libvirt-unreached'],
   ],

@@ -1,66 +1,11 @@
 import t, { type Test } from 'tap'
 import type { ClaimAnswer } from '../../../broker/api/assignments.js'
-import type { DrainState } from '../../../broker/api/drains.js'
 import type { Hypervisor } from '../../../broker/api/hypervisors.js'
-import type { AuditEvent } from '../../../broker/api/users.js'
 import { addPerson } from '../../support/people.js'
-import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
-import { desktopOf, office, poolOf, show } from '../pools/office.js'
-
-async function place(t: Test, size: number, policy: object = {}): Promise<SimulatedBroker> {
-  const broker = await office({ hosts: 2 })
-  t.teardown(async () => {
-    await broker.remove()
-  })
-  await poolOf(broker, 'p', size, policy)
-  await broker.admin.put('/grants', {
-    kind: 'pool',
-    object: 'p',
-    subjectKind: 'role',
-    subject: 'user',
-    verbs: ['start', 'accessConsole', 'release'],
-  })
-  return broker
-}
-const claim = async (broker: SimulatedBroker, name: string): Promise<string> =>
-  (await (await addPerson(broker, name)).post<ClaimAnswer>('/pools/p/claim', { waitMs: 5_000 }))
-    .desktop?.machine ?? ''
-const hostOf = async (broker: SimulatedBroker, machine: string): Promise<string> =>
-  (
-    await broker.rows<{ hypervisor: string }>(
-      'SELECT hypervisor FROM machine WHERE name = ?',
-      machine,
-    )
-  )[0]?.hypervisor ?? ''
-const drain = async (
-  broker: SimulatedBroker,
-  host: string,
-  wish: object = {},
-): Promise<DrainState> => await broker.admin.post<DrainState>(`/hypervisors/${host}/drain`, wish)
-const state = async (broker: SimulatedBroker, host: string): Promise<DrainState> =>
-  await broker.admin.get<DrainState>(`/hypervisors/${host}/drain`)
-const actions = async (broker: SimulatedBroker, object: string): Promise<string[]> =>
-  (
-    await broker.admin.get<{ events: AuditEvent[] }>(`/events?object=${encodeURIComponent(object)}`)
-  ).events
-    .map(({ action }) => action)
-    .reverse()
-const members = async (broker: SimulatedBroker): Promise<string[]> =>
-  (await show(broker, 'p')).members.map(
-    ({ machine, state, hypervisor }) => `${machine} ${state} ${hypervisor}`,
-  )
-
-async function untilEmpty(broker: SimulatedBroker, host: string): Promise<DrainState> {
-  return await until(
-    async () => {
-      const now = await state(broker, host)
-      if (now.drain?.emptyAt == null) throw new Error(JSON.stringify(now))
-      return now
-    },
-    { withinMs: 20_000, what: `${host} is empty` },
-  )
-}
+import { desktopOf, show } from '../pools/office.js'
+import { actions, claim, drain, hostOf, members, place, state, untilEmpty } from './drained-pool.js'
+import type { SimulatedBroker } from '../../support/simulated-broker.js'
 
 t.test(
   "free members are built elsewhere, their holders' ones stay until they leave, then it is empty",
@@ -78,39 +23,8 @@ t.test(
       withinMs: 5_000,
       what: 'ann is connected',
     })
-    const plan = await state(broker, host)
-    t.equal(plan.drain, null)
-    t.match(
-      plan.machines.find(({ machine }) => machine === mine),
-      { step: 'holder', holder: 'ann', connected: true, until: null, pool: 'p' },
-    )
-    t.equal(
-      plan.machines.filter(({ step }) => step === 'move').length,
-      2,
-      'the plan says who and what is affected',
-    )
-    t.match(
-      await broker.admin.get<Hypervisor>(`/hypervisors/${host}`),
-      { drain: null, maintenance: false },
-      'and nothing was done',
-    )
-    const begun = await drain(broker, host, { reason: 'New memory', message: 'Please leave.' })
-    t.match(begun, {
-      drain: { total: 3, message: 'Please leave.', deadline: null, emptyAt: null },
-      sentence: '3 of 3 left.',
-    })
-    t.match(await broker.admin.get<Hypervisor>(`/hypervisors/${host}`), {
-      drain: 'draining',
-      state: 'maintenance',
-      reason: 'New memory',
-    })
-    await until(
-      async () => {
-        const now = await members(broker)
-        return now.length === 6 && now.filter((line) => line.endsWith(`free ${other}`)).length === 5
-      },
-      { withinMs: 20_000, what: 'the others are built elsewhere' },
-    )
+    await planSaysWhatIsAffected(t, broker, host, mine)
+    await begunAndMoved(t, broker, host, other)
     const left = await state(broker, host)
     t.match(left, { left: 1, sentence: '1 of 3 left.' })
     t.equal((await desktopOf(broker, mine)).sentence, 'Connected. Please leave.')
@@ -141,6 +55,55 @@ t.test(
     ])
   },
 )
+
+async function planSaysWhatIsAffected(
+  t: Test,
+  broker: SimulatedBroker,
+  host: string,
+  mine: string,
+): Promise<void> {
+  const plan = await state(broker, host)
+  t.equal(plan.drain, null)
+  t.match(
+    plan.machines.find(({ machine }) => machine === mine),
+    { step: 'holder', holder: 'ann', connected: true, until: null, pool: 'p' },
+  )
+  t.equal(
+    plan.machines.filter(({ step }) => step === 'move').length,
+    2,
+    'the plan says who and what is affected',
+  )
+  t.match(
+    await broker.admin.get<Hypervisor>(`/hypervisors/${host}`),
+    { drain: null, maintenance: false },
+    'and nothing was done',
+  )
+}
+
+async function begunAndMoved(
+  t: Test,
+  broker: SimulatedBroker,
+  host: string,
+  other: string,
+): Promise<void> {
+  const begun = await drain(broker, host, { reason: 'New memory', message: 'Please leave.' })
+  t.match(begun, {
+    drain: { total: 3, message: 'Please leave.', deadline: null, emptyAt: null },
+    sentence: '3 of 3 left.',
+  })
+  t.match(await broker.admin.get<Hypervisor>(`/hypervisors/${host}`), {
+    drain: 'draining',
+    state: 'maintenance',
+    reason: 'New memory',
+  })
+  await until(
+    async () => {
+      const now = await members(broker)
+      return now.length === 6 && now.filter((line) => line.endsWith(`free ${other}`)).length === 5
+    },
+    { withinMs: 20_000, what: 'the others are built elsewhere' },
+  )
+}
 
 t.test('undone: it is a host like any other again', async (t) => {
   const broker = await place(t, 2)
@@ -263,127 +226,3 @@ t.test(
     await untilEmpty(broker, 'hv1')
   },
 )
-
-t.test('what cannot move is shut down or named; domains of others too', async (t) => {
-  const broker = await office({ hosts: 1 })
-  t.teardown(async () => {
-    await broker.remove()
-  })
-  await poolOf(broker, 'p', 2, { spares: 1 })
-  await until(
-    async () =>
-      (await show(broker, 'p')).members
-        .map(({ power }) => power)
-        .sort()
-        .join() === 'off,running' &&
-      (await broker.rows('SELECT 1 FROM job WHERE finished_at IS NULL')).length === 0,
-    { withinMs: 10_000, what: 'one spare runs, and nothing more is to be done' },
-  )
-  await broker.admin.succeeded(
-    (
-      await broker.admin.post<{ job: string }>('/machines/golden-desktop/power', {
-        action: 'start',
-      })
-    ).job,
-  )
-  const host = broker.host()
-  host.domains.set('foreign', {
-    uuid: 'c0ffee00-0000-4000-8000-000000000001',
-    running: true,
-    boots: 1,
-    disk: null,
-    destroyOnReboot: false,
-    ticket: null,
-    xml: '<domain/>',
-  })
-  const plan = await state(broker, 'hv1')
-  t.same(plan.others, ['foreign'])
-  await drain(broker, 'hv1')
-  await until(async () => (await show(broker, 'p')).members.every(({ power }) => power === 'off'), {
-    withinMs: 10_000,
-    what: 'the spare is off',
-  })
-  t.equal(
-    (await show(broker, 'p')).members.length,
-    2,
-    'nothing was deleted for which there is no other place',
-  )
-  const now = await state(broker, 'hv1')
-  t.match(
-    now.machines.find(({ machine }) => machine === 'golden-desktop'),
-    { step: 'by-hand', sentence: /shut it down yourself/ },
-  )
-  t.match(now, {
-    left: 2,
-    drain: { emptyAt: null },
-    sentence: /1 of 2 left, and 1 domain that is not Berth's/,
-  })
-  t.ok(host.domains.get('golden-desktop')?.running && host.domains.get('foreign')?.running)
-  await broker.admin.succeeded(
-    (
-      await broker.admin.post<{ job: string }>('/machines/golden-desktop/power', {
-        action: 'poweroff',
-      })
-    ).job,
-  )
-  host.domains.delete('foreign')
-  await untilEmpty(broker, 'hv1')
-})
-
-t.test('a desktop that is kept for its last holder is not built again', async (t) => {
-  const broker = await place(t, 2, { onRelease: 'keep' })
-  const mine = await claim(broker, 'ann')
-  const host = await hostOf(broker, mine)
-  await broker.admin.post(`/machines/${mine}/release`, {})
-  await drain(broker, host)
-  await untilEmpty(broker, host)
-  t.equal(await hostOf(broker, mine), host)
-  t.notOk(broker.host(host).domains.get(mine)?.running)
-})
-
-t.test(
-  "a deadline: warned, then taken; one that is somebody's for good is shut down and stays his",
-  async (t) => {
-    const broker = await place(t, 2)
-    await broker.admin.post('/pools/p/assign', { user: 'ann', waitMs: 5_000 })
-    const mine =
-      (await show(broker, 'p')).members.find(({ holder }) => holder === 'ann')?.machine ?? ''
-    const host = await hostOf(broker, mine)
-    broker.host(host).seat(mine, ['10.9.9.9'])
-    await until(async () => (await desktopOf(broker, mine)).phase === 'connected', {
-      withinMs: 5_000,
-      what: 'ann is connected',
-    })
-    await t.rejects(drain(broker, host, { deadline: 'PT10S' }), {
-      code: 'invalid_request',
-      message: /warned first/,
-    })
-    await t.rejects(drain(broker, host, { deadline: 'tomorrow' }), { code: 'invalid_request' })
-    await drain(broker, host, { deadline: 'PT10M' })
-    await until(
-      async () =>
-        (await desktopOf(broker, mine)).warning?.sentence.startsWith(
-          'Its hypervisor is emptied in 10 minutes',
-        ) === true,
-      { withinMs: 5_000, what: 'she is warned' },
-    )
-    await until(async () => (await actions(broker, `machine:${mine}`)).includes('desktop.warn'), {
-      withinMs: 5_000,
-      what: 'and that is in the audit log',
-    })
-    t.equal((await desktopOf(broker, mine)).holder, 'ann', 'she keeps it until then')
-    await broker.run('UPDATE drain SET deadline = 1, warned_at = 2')
-    t.match(
-      (await state(broker, host)).machines.find(({ machine }) => machine === mine),
-      { step: 'take' },
-    )
-  },
-)
-
-t.test('who may not', async (t) => {
-  const broker = await place(t, 1)
-  const ann = await addPerson(broker, 'ann')
-  await t.rejects(ann.post('/hypervisors/hv1/drain'), { code: 'forbidden' })
-  await t.rejects(ann.get('/hypervisors/hv1/drain'), { code: 'forbidden' })
-  await t.rejects(broker.admin.post('/hypervisors/hv9/drain'), { code: 'not_found' })
-})

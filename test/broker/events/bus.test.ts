@@ -65,7 +65,7 @@ t.test('one listener of several events', async (t) => {
   t.same(heard, ['m1', 'm2'])
 })
 
-t.test('whoever waits for one thing is not woken for others', async (t) => {
+t.test('a subscriber to one event is not woken for others', async (t) => {
   const { events } = stage()
   const heard: string[] = []
   const end = events.subscribeAbout('assignmentChanged', 'm1', (id) => {

@@ -1,97 +1,28 @@
-import { type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import t from 'tap'
-import type { MachinePathList, Session } from '../../../broker/api/consoles.js'
+import t, { type Test } from 'tap'
+import type { MachinePathList } from '../../../broker/api/consoles.js'
 import type { SpiceConsole } from '../../../broker/api/machines.js'
 import { domainXml } from '../../../broker/hypervisors/domain-xml.js'
-import type { Desk } from '../../fleet/desk.js'
-import { readGuestScreen } from '../../fleet/guest-image.js'
-import { type Screen, startScreen } from '../../fleet/screen.js'
 import { openHelper } from '../../hypervisor-scripts/prepared-host.js'
-import { BerthOnFleet } from '../../support/berth-on-fleet.js'
-import { ROOT } from '../../support/broker-process.js'
 import { until } from '../../support/until.js'
+import {
+  berth,
+  berthAt,
+  desk,
+  ended,
+  hv1,
+  inGuest,
+  other,
+  PROXY_PORT,
+  screen,
+  second,
+  sessions,
+  shows,
+} from './two-screens.js'
 
 t.setTimeout(900_000)
-const PROXY_PORT = 8444
-const berth = await BerthOnFleet.start({
-  hosts: 1,
-  name: 'consoles',
-  settings: { 'console-proxy-port': PROXY_PORT },
-})
-t.teardown(async () => {
-  await berth.stop()
-})
-const hv1 = berth.host(1)
-const pictures = mkdtempSync(join(tmpdir(), 'berth-pictures-'))
-writeFileSync(join(pictures, 'ca.pem'), berth.broker.ca)
-const ENVIRONMENT = {
-  BERTH_BROKER: `${berth.fleet.gateway}:${berth.broker.port}`,
-  BERTH_CA: join(pictures, 'ca.pem'),
-  BERTH_TOKEN: berth.api.token ?? '',
-  HOME: pictures,
-}
-
-// A NAT network of libvirt's own: nobody outside of the host reaches its guests.
-await hv1.mustRun([
-  'bash',
-  '-c',
-  `cat > /tmp/net.xml <<'X'
-<network><name>inside</name><forward mode='nat'/><bridge name='virbr7'/>
-<ip address='192.168.77.1' netmask='255.255.255.0'>
-<dhcp><range start='192.168.77.10' end='192.168.77.99'/></dhcp></ip></network>
-X
-virsh net-define /tmp/net.xml && virsh net-start inside`,
-])
-await berth.api.patch('/hypervisors/hv1', { displayAddress: '127.0.0.1' })
-await berth.untilHypervisor('hv1', 'up')
-await berth.makeSource('pc', 'one')
-await berth.api
-  .patch<{ job: string }>('/machines/pc', { network: 'network:inside' })
-  .then(async ({ job }) => {
-    await berth.api.succeeded(job)
-  })
-await berth.power('pc', 'start')
-await berth.screenOf('pc', { name: 'pc' })
-const [desk, other] = [await berth.fleet.addDesk(), await berth.fleet.addDesk()]
-const [screen, second] = [await startScreen(desk), await startScreen(other)]
-
-interface Running {
-  readonly child: ChildProcessWithoutNullStreams
-  said: string
-}
-function berthAt(at: Desk, on: Screen | null, words: string[]): Running {
-  const child = at.spawnInside([process.execPath, join(ROOT, 'dist/cli/main.js'), ...words], {
-    env: { ...ENVIRONMENT, ...(on ? { DISPLAY: on.display } : {}) },
-  })
-  const running = { child, said: '' }
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (data: Buffer) => {
-      running.said += data.toString()
-    })
-  return running
-}
-const ended = async ({ child }: Running): Promise<number | null> =>
-  await until(
-    () => (child.exitCode !== null || child.signalCode !== null ? { code: child.exitCode } : null),
-    { withinMs: 20_000, what: 'berth has ended' },
-  ).then(({ code }) => code)
-async function shows(on: Screen, machine: string): Promise<void> {
-  await until(
-    async () => {
-      await on.screenshot(join(pictures, 'screen.png'))
-      return (await readGuestScreen(join(pictures, 'screen.png'))).name === machine
-    },
-    { withinMs: 60_000, everyMs: 500, what: `the screen shows ${machine}` },
-  )
-}
-const sessions = async (): Promise<Session[]> =>
-  (await berth.api.get<{ sessions: Session[] }>('/sessions')).sessions
-const inGuest = async (script: string): Promise<string> =>
-  await berth.inGuest('pc', hv1, '/bin/busybox', ['sh', '-c', script])
 
 t.test(
   "a viewer outside of the host's network sees a display that listens on the host's loopback, through the proxy",
@@ -132,47 +63,7 @@ t.test(
       'sshd counts forwarded channels as no sessions',
     )
 
-    await t.test(
-      'takeover: the old viewer ends, the new one shows, and both are told',
-      async (t) => {
-        const database = new Database(join(berth.directory, 'data', 'berth.sqlite'))
-        database.prepare('UPDATE console_seat SET holder = ?').run('alice')
-        database.close()
-        await t.rejects(berth.api.post<SpiceConsole>('/machines/pc/console'), {
-          code: 'console_in_use',
-          message: /alice/,
-        })
-        const refused = berthAt(other, second, ['connect', 'pc'])
-        t.equal(await ended(refused), 1)
-        t.match(refused.said, /has the console of pc: wait until it is closed, or take it over/)
-        const taker = berthAt(other, second, ['connect', 'pc', '--take', '--full-screen'])
-        await shows(second, 'pc')
-        await until(() => /pc was taken from alice, who had it since/.test(taker.said), {
-          withinMs: 10_000,
-          what: 'the taker is told from whom',
-        })
-        await until(
-          async () =>
-            (await desk.run(['ss', '-tnH', 'state', 'established'])).stdout.includes(
-              `:${PROXY_PORT}`,
-            ) === false,
-          { withinMs: 10_000, what: 'the old tunnels are closed' },
-        )
-        await until(async () => (await sessions())[0]?.address === other.address, {
-          withinMs: 10_000,
-          what: 'the new session is seen',
-        })
-        const { events } = await berth.api.get<{
-          events: Array<{ action: string; detail: object }>
-        }>('/events')
-        t.match(
-          events.find(({ action }) => action === 'console.take'),
-          { detail: { from: 'alice', address: desk.address } },
-        )
-        taker.child.kill('SIGKILL')
-        await other.run(['pkill', 'remote-viewer'])
-      },
-    )
+    await takeover(t)
     viewer.child.kill('SIGKILL')
     await desk.run(['pkill', 'remote-viewer'])
     await until(async () => (await sessions()).length === 0, {
@@ -181,6 +72,47 @@ t.test(
     })
   },
 )
+
+async function takeover(t: Test): Promise<void> {
+  await t.test('takeover: the old viewer ends, the new one shows, and both are told', async (t) => {
+    const database = new Database(join(berth.directory, 'data', 'berth.sqlite'))
+    database.prepare('UPDATE console_seat SET holder = ?').run('alice')
+    database.close()
+    await t.rejects(berth.api.post<SpiceConsole>('/machines/pc/console'), {
+      code: 'console_in_use',
+      message: /alice/,
+    })
+    const refused = berthAt(other, second, ['connect', 'pc'])
+    t.equal(await ended(refused), 1)
+    t.match(refused.said, /has the console of pc: wait until it is closed, or take it over/)
+    const taker = berthAt(other, second, ['connect', 'pc', '--take', '--full-screen'])
+    await shows(second, 'pc')
+    await until(() => /pc was taken from alice, who had it since/.test(taker.said), {
+      withinMs: 10_000,
+      what: 'the taker is told from whom',
+    })
+    await until(
+      async () =>
+        (await desk.run(['ss', '-tnH', 'state', 'established'])).stdout.includes(
+          `:${PROXY_PORT}`,
+        ) === false,
+      { withinMs: 10_000, what: 'the old tunnels are closed' },
+    )
+    await until(async () => (await sessions())[0]?.address === other.address, {
+      withinMs: 10_000,
+      what: 'the new session is seen',
+    })
+    const { events } = await berth.api.get<{
+      events: Array<{ action: string; detail: object }>
+    }>('/events')
+    t.match(
+      events.find(({ action }) => action === 'console.take'),
+      { detail: { from: 'alice', address: desk.address } },
+    )
+    taker.child.kill('SIGKILL')
+    await other.run(['pkill', 'remote-viewer'])
+  })
+}
 
 t.test('a token of a real console is of no use from another place', async (t) => {
   const { host, tlsPort, proxy } = await berth.api.post<SpiceConsole>('/machines/pc/console')
@@ -195,18 +127,7 @@ t.test('a token of a real console is of no use from another place', async (t) =>
 })
 
 t.test("a port of a guest behind the host's NAT is reached, and nothing else", async (t) => {
-  await inGuest(
-    `modprobe virtio_net; ip link set lo up; ip link set eth0 up; printf '#!/bin/sh\\n[ "$1" ` +
-      `= bound ] && ip addr add $ip/24 dev eth0\\n' > /tmp/dhcp; chmod +x /tmp/dhcp; udhcpc -q ` +
-      '-n -i eth0 -s /tmp/dhcp > /tmp/log 2>&1; mkdir -p /tmp/www; dd if=/dev/urandom ' +
-      'of=/tmp/www/big bs=1M count=8 2>/dev/null; httpd -p 80 -h /tmp/www; httpd -p 22 -h ' +
-      '/tmp/www',
-  )
-  // A guest may say anything of itself: the host's own address, and that of another machine.
-  await inGuest(
-    `ip addr add ${hv1.address}/32 dev lo; ip addr add ${berth.fleet.gateway}/32 dev lo; ip ` +
-      'addr add 192.168.77.200/32 dev eth0',
-  )
+  await serveInTheGuest()
   const line = await openHelper(hv1, null)
   const { items } = (await line.must('guest_addresses', { domain: 'pc' })) as {
     items: Array<{ address: string; source: string }>
@@ -251,6 +172,21 @@ t.test("a port of a guest behind the host's NAT is reached, and nothing else", a
   t.equal(await ended(running), 1)
   t.match(running.said, /pc is not running/)
 })
+
+async function serveInTheGuest(): Promise<void> {
+  await inGuest(
+    `modprobe virtio_net; ip link set lo up; ip link set eth0 up; printf '#!/bin/sh\\n[ "$1" ` +
+      `= bound ] && ip addr add $ip/24 dev eth0\\n' > /tmp/dhcp; chmod +x /tmp/dhcp; udhcpc -q ` +
+      '-n -i eth0 -s /tmp/dhcp > /tmp/log 2>&1; mkdir -p /tmp/www; dd if=/dev/urandom ' +
+      'of=/tmp/www/big bs=1M count=8 2>/dev/null; httpd -p 80 -h /tmp/www; httpd -p 22 -h ' +
+      '/tmp/www',
+  )
+  // A guest may say anything of itself: the host's own address, and that of another machine.
+  await inGuest(
+    `ip addr add ${hv1.address}/32 dev lo; ip addr add ${berth.fleet.gateway}/32 dev lo; ip ` +
+      'addr add 192.168.77.200/32 dev eth0',
+  )
+}
 
 t.test('what a policy forbids is forbidden by QEMU itself', async (t) => {
   const xml = domainXml({

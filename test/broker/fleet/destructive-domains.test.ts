@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ROOT } from '../../support/broker-process.js'
-import { ROWS, walkOperations } from './destructive-walk.js'
+import { ROWS } from './destructive-rows.js'
+import { walkOperations } from './destructive-walk.js'
 
 t.setTimeout(900_000)
 

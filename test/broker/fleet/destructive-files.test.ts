@@ -1,5 +1,6 @@
 import t from 'tap'
-import { ROWS, walkOperations } from './destructive-walk.js'
+import { ROWS } from './destructive-rows.js'
+import { walkOperations } from './destructive-walk.js'
 
 t.setTimeout(900_000)
 

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
 import {
-  CHECKS,
   type CheckId,
+  CHECKS,
   type CheckStarted,
   type Finding,
 } from '../../../broker/api/checks.js'

@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { ClaimAnswer } from '../../../broker/api/assignments.js'
 import type { DrainState } from '../../../broker/api/drains.js'
 import type { PoolDetail } from '../../../broker/api/pools.js'
@@ -26,21 +26,7 @@ t.test(
   'a real host is emptied: free desktops are built on the other, a running one stays until ' +
     'its deadline, then the host may be switched off',
   async (t) => {
-    await berth.makeSource('golden', 'one', berth.host(2))
-    const { job } = await berth.api.post<{ job: string }>('/pools', {
-      name: 'lab',
-      from: 'golden',
-      size: 4,
-    })
-    await berth.api.succeeded(job)
-    await berth.api.post('/users', { name: 'ann', password: PASSWORD })
-    await berth.api.put('/grants', {
-      kind: 'pool',
-      object: 'lab',
-      subjectKind: 'user',
-      subject: 'ann',
-      verbs: ['start', 'accessConsole'],
-    })
+    await makePool()
     const [first, second] = berth.fleet.hosts.map(({ name }) => name)
     if (!first || !second) throw new Error('two hosts were asked for')
     // The golden machine is on the second host, so the first is the one that can be switched off.
@@ -76,34 +62,61 @@ t.test(
       },
       { withinMs: 90_000, everyMs: 300, what: 'three are free on the other host' },
     )
-    const answer = await new ApiClient(berth.api.url, berth.api.ca, token).post<ClaimAnswer>(
-      '/pools/lab/claim',
-    )
-    t.match(
-      answer.desktop,
-      { machine: mine, warning: { sentence: /^Its hypervisor is emptied/ } },
-      'she is warned',
-    )
-    const empty = await until(
-      async () => {
-        const now = await state(first)
-        return now.drain?.emptyAt == null ? null : now
-      },
-      { withinMs: 200_000, everyMs: 500, what: 'it is empty' },
-    )
-    t.equal(empty.left, 0)
-    t.same(await domains(1), [])
-    await berth.host(1).powerCut()
-    await berth.untilHypervisor(first, 'maintenance')
-    t.match(await state(first), { left: 0, sentence: 'It is empty: it may be switched off.' })
-    const again = await new ApiClient(berth.api.url, berth.api.ca, token).post<ClaimAnswer>(
-      '/pools/lab/claim',
-      { waitMs: 60_000 },
-    )
-    t.equal(
-      (await members()).find(({ machine }) => machine === again.desktop?.machine)?.hypervisor,
-      second,
-      'she gets another one, on the other host',
-    )
+    await untilEmptyAndOff(t, token, mine, first, second)
   },
 )
+
+async function makePool(): Promise<void> {
+  await berth.makeSource('golden', 'one', berth.host(2))
+  await berth.api.done('/pools', {
+    name: 'lab',
+    from: 'golden',
+    size: 4,
+  })
+  await berth.api.post('/users', { name: 'ann', password: PASSWORD })
+  await berth.api.put('/grants', {
+    kind: 'pool',
+    object: 'lab',
+    subjectKind: 'user',
+    subject: 'ann',
+    verbs: ['start', 'accessConsole'],
+  })
+}
+
+async function untilEmptyAndOff(
+  t: Test,
+  token: string,
+  mine: string,
+  first: string,
+  second: string,
+): Promise<void> {
+  const answer = await new ApiClient(berth.api.url, berth.api.ca, token).post<ClaimAnswer>(
+    '/pools/lab/claim',
+  )
+  t.match(
+    answer.desktop,
+    { machine: mine, warning: { sentence: /^Its hypervisor is emptied/ } },
+    'she is warned',
+  )
+  const empty = await until(
+    async () => {
+      const now = await state(first)
+      return now.drain?.emptyAt == null ? null : now
+    },
+    { withinMs: 200_000, everyMs: 500, what: 'it is empty' },
+  )
+  t.equal(empty.left, 0)
+  t.same(await domains(1), [])
+  await berth.host(1).powerCut()
+  await berth.untilHypervisor(first, 'maintenance')
+  t.match(await state(first), { left: 0, sentence: 'It is empty: it may be switched off.' })
+  const again = await new ApiClient(berth.api.url, berth.api.ca, token).post<ClaimAnswer>(
+    '/pools/lab/claim',
+    { waitMs: 60_000 },
+  )
+  t.equal(
+    (await members()).find(({ machine }) => machine === again.desktop?.machine)?.hypervisor,
+    second,
+    'she gets another one, on the other host',
+  )
+}

@@ -29,13 +29,12 @@ const TERMINATE = 'kill -TERM $(cat /run/libvirt/qemu/p-1.pid)'
 t.test(
   'a guest that is killed stays its holder’s; one that is shut down from inside is given back',
   async (t) => {
-    const { job } = await berth.api.post<{ job: string }>('/pools', {
+    await berth.api.done('/pools', {
       name: 'p',
       from: 'golden',
       size: 1,
       policy: { onShutdown: 'release' },
     })
-    await berth.api.succeeded(job)
     await berth.api.post('/users', { name: 'ann', password: 'a long enough password' })
     const give = async (): Promise<void> => {
       await until(

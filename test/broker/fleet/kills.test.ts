@@ -114,13 +114,12 @@ t.test('a source, its machines, a pool, and what is of others', async () => {
   await berth.create({ name: 'pc-{n}', count: 4, type: 'vdi', parent: 'base', ...more })
   await berth.copy('base')
   await berth.populate('base')
-  const { job } = await berth.api.post<{ job: string }>('/pools', {
+  await berth.api.done('/pools', {
     name: 'desks',
     from: 'golden',
     size: PEOPLE.length,
     policy: {},
   })
-  await berth.api.succeeded(job)
   await berth.api.put('/grants', {
     kind: 'pool',
     object: 'desks',

@@ -3,7 +3,8 @@ import t from 'tap'
 import { SshLink } from '../../../broker/hypervisors/link.js'
 import { lineToHost } from '../../support/line-to-host.js'
 import { until } from '../../support/until.js'
-import { linkContract, type LinkUnderTest } from '../hypervisors/link-contract.js'
+import { linkContract } from '../hypervisors/link-contract.js'
+import type { LinkUnderTest } from '../hypervisors/link-under-test.js'
 
 t.setTimeout(900_000)
 
@@ -40,7 +41,7 @@ async function again({ link }: LinkUnderTest): Promise<void> {
   await until(() => link.status().state === 'up' && link.status().sinceMs !== sinceMs, {
     withinMs: 30_000,
     everyMs: 5,
-    what: 'the line is made again',
+    what: 'the connection is made again',
   })
   await link.listDomains()
 }
@@ -67,27 +68,30 @@ t.test('fifty reconnects leave no file, connection or thread behind', async (t) 
   await line.close()
 })
 
-t.test('a helper that dies while the line is made does not leave it up without one', async (t) => {
-  const line = open()
-  await line.link.untilUp(30_000)
-  for (let round = 0; round < 25; round += 1) {
-    ;(line.link as SshLink).reconnect()
-    const killAt = performance.now() + round * 25
-    await until(() => performance.now() >= killAt, {
-      withinMs: 2_000,
-      everyMs: 5,
-      what: 'a moment',
-    })
-    await host.kill('helper')
-    await until(
-      async () => {
-        await line.link.request('ping', {}, { timeoutMs: 2_000 })
-        await line.link.listDomains()
-        return true
-      },
-      { withinMs: 30_000, everyMs: 20, what: `it works again after a death ${round * 25} ms on` },
-    )
-  }
-  t.pass('each time another helper came')
-  await line.close()
-})
+t.test(
+  'a helper that dies while the connection is made does not leave it up without one',
+  async (t) => {
+    const line = open()
+    await line.link.untilUp(30_000)
+    for (let round = 0; round < 25; round += 1) {
+      ;(line.link as SshLink).reconnect()
+      const killAt = performance.now() + round * 25
+      await until(() => performance.now() >= killAt, {
+        withinMs: 2_000,
+        everyMs: 5,
+        what: 'a moment',
+      })
+      await host.kill('helper')
+      await until(
+        async () => {
+          await line.link.request('ping', {}, { timeoutMs: 2_000 })
+          await line.link.listDomains()
+          return true
+        },
+        { withinMs: 30_000, everyMs: 20, what: `it works again after a death ${round * 25} ms on` },
+      )
+    }
+    t.pass('each time another helper came')
+    await line.close()
+  },
+)

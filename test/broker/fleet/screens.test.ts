@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { type Screen, SCREEN_CLOSES, type Session } from '../../../broker/api/consoles.js'
 import { mustRun } from '../../fleet/command.js'
 import { readGuestScreen } from '../../fleet/guest-image.js'
@@ -104,32 +104,7 @@ t.test(
       { viewers: [berth.fleet.gateway] },
       "QEMU's own word for it, the broker's connection, is not counted beside it",
     )
-    await t.test('who only looks sees the same, and his keys do not arrive', async (t) => {
-      await until(async () => (await keysRow(viewer)) === empty, {
-        withinMs: 20_000,
-        everyMs: 200,
-        what: 'the row is empty',
-      })
-      const watching = await open({ watch: true })
-      t.match(await readGuestScreen(await look(watching.viewer)), { name: 'pc' })
-      watching.viewer.type('nothing')
-      viewer.type('z')
-      await until(async () => (await keysRow(viewer)) !== empty, {
-        withinMs: 20_000,
-        everyMs: 200,
-        what: 'a key of the one who has it',
-      })
-      const one = await keysRow(viewer)
-      t.equal(await keysRow(watching.viewer), one)
-      erase(viewer, 'z')
-      viewer.type('z')
-      await until(async () => (await keysRow(viewer)) === one, {
-        withinMs: 20_000,
-        everyMs: 200,
-        what: 'the same key, alone, looks the same: nothing else was typed',
-      })
-      watching.webSocket.close()
-    })
+    await watcherTypesNothing(t, viewer, empty)
     webSocket.close()
     await until(async () => (await sessions()).length === 0, {
       withinMs: 10_000,
@@ -137,6 +112,35 @@ t.test(
     })
   },
 )
+
+async function watcherTypesNothing(t: Test, viewer: RfbClient, empty: string): Promise<void> {
+  await t.test('who only looks sees the same, and his keys do not arrive', async (t) => {
+    await until(async () => (await keysRow(viewer)) === empty, {
+      withinMs: 20_000,
+      everyMs: 200,
+      what: 'the row is empty',
+    })
+    const watching = await open({ watch: true })
+    t.match(await readGuestScreen(await look(watching.viewer)), { name: 'pc' })
+    watching.viewer.type('nothing')
+    viewer.type('z')
+    await until(async () => (await keysRow(viewer)) !== empty, {
+      withinMs: 20_000,
+      everyMs: 200,
+      what: 'a key of the one who has it',
+    })
+    const one = await keysRow(viewer)
+    t.equal(await keysRow(watching.viewer), one)
+    erase(viewer, 'z')
+    viewer.type('z')
+    await until(async () => (await keysRow(viewer)) === one, {
+      withinMs: 20_000,
+      everyMs: 200,
+      what: 'the same key, alone, looks the same: nothing else was typed',
+    })
+    watching.webSocket.close()
+  })
+}
 
 t.test(
   "the host lets the broker's account in once, to the display of a domain's own QEMU, and to nothing else",

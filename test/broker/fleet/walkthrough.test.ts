@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { Desktop } from '../../../broker/api/assignments.js'
 import type { MachineList } from '../../../broker/api/machines.js'
 import type { PoolDetail } from '../../../broker/api/pools.js'
@@ -86,21 +86,25 @@ t.test(
     )
 
     // 7. The whole pool goes, and nothing of it is left: no row, no domain, no file.
-    t.match(await berth('pool delete devpool --yes'), { code: 0, stdout: /succeeded/ })
-    t.same(
-      (await onFleet.api.get<MachineList>('/machines')).machines.map((machine) => machine.name),
-      ['golden-desktop'],
-    )
-    for (const host of hosts)
-      t.equal(
-        (await host.mustRun(['virsh', 'list', '--all', '--name'])).trim(),
-        host.name === 'hv1' ? 'golden-desktop' : '',
-        host.name,
-      )
-    t.same(filesOnHosts(), before)
-    t.match(await berth('pool list'), { stdout: /There is no pool/ })
+    await nothingIsLeft(t, before)
   },
 )
+
+async function nothingIsLeft(t: Test, before: string[]): Promise<void> {
+  t.match(await berth('pool delete devpool --yes'), { code: 0, stdout: /succeeded/ })
+  t.same(
+    (await onFleet.api.get<MachineList>('/machines')).machines.map((machine) => machine.name),
+    ['golden-desktop'],
+  )
+  for (const host of hosts)
+    t.equal(
+      (await host.mustRun(['virsh', 'list', '--all', '--name'])).trim(),
+      host.name === 'hv1' ? 'golden-desktop' : '',
+      host.name,
+    )
+  t.same(filesOnHosts(), before)
+  t.match(await berth('pool list'), { stdout: /There is no pool/ })
+}
 
 /** What a real libvirt has kept of what the broker wrote into the domain's metadata, as it comes back from there. */
 async function carried(machine: string) {
@@ -177,29 +181,7 @@ t.test(
       everyMs: 500,
       what: 'the running domain says whose it is',
     })
-    t.match(await carried('devpool-1'), {
-      pool: 'devpool',
-      generation: 'g1',
-      assignment: 'alice@example.org',
-      record: {
-        desktop: { state: 'assigned' },
-        assignment: { holder: 'user:alice@example.org', pool: 'devpool' },
-        pools: [{ grants: [['user', 'Žąsė "the" <goose> & co', 'start,accessConsole']] }],
-      },
-    })
-    t.match(
-      await carried('devpool-2'),
-      {
-        pool: 'devpool',
-        assignment: undefined,
-        record: { desktop: { state: 'free' }, assignment: null },
-      },
-      'and one that is off that it is free',
-    )
-    t.match((await carried('devpool-golden')).record, {
-      generations: [{ number: 1, current: 1 }],
-      usedBy: [{ name: 'devpool' }],
-    })
+    await domainsCarryTheirState(t)
     const before = await everything()
 
     await loseDatabase()
@@ -223,13 +205,43 @@ t.test(
       stdout: 'There is nothing that the database does not have.\n',
     })
 
-    t.match(await berth('unassign devpool-1'), { code: 0 })
-    await onFleet.untilPower('devpool-1', 'off', 60_000)
-    t.match(await berth('populate devpool-golden'), { code: 0 }, 'its images are known')
-    t.match(await berth('pool delete devpool --yes'), { code: 0, stdout: /succeeded/ })
-    t.same(
-      (await onFleet.api.get<MachineList>('/machines')).machines.map((machine) => machine.name),
-      ['golden-desktop'],
-    )
+    await takeApart(t)
   },
 )
+
+async function domainsCarryTheirState(t: Test): Promise<void> {
+  t.match(await carried('devpool-1'), {
+    pool: 'devpool',
+    generation: 'g1',
+    assignment: 'alice@example.org',
+    record: {
+      desktop: { state: 'assigned' },
+      assignment: { holder: 'user:alice@example.org', pool: 'devpool' },
+      pools: [{ grants: [['user', 'Žąsė "the" <goose> & co', 'start,accessConsole']] }],
+    },
+  })
+  t.match(
+    await carried('devpool-2'),
+    {
+      pool: 'devpool',
+      assignment: undefined,
+      record: { desktop: { state: 'free' }, assignment: null },
+    },
+    'and one that is off that it is free',
+  )
+  t.match((await carried('devpool-golden')).record, {
+    generations: [{ number: 1, current: 1 }],
+    usedBy: [{ name: 'devpool' }],
+  })
+}
+
+async function takeApart(t: Test): Promise<void> {
+  t.match(await berth('unassign devpool-1'), { code: 0 })
+  await onFleet.untilPower('devpool-1', 'off', 60_000)
+  t.match(await berth('populate devpool-golden'), { code: 0 }, 'its images are known')
+  t.match(await berth('pool delete devpool --yes'), { code: 0, stdout: /succeeded/ })
+  t.same(
+    (await onFleet.api.get<MachineList>('/machines')).machines.map((machine) => machine.name),
+    ['golden-desktop'],
+  )
+}

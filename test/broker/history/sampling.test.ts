@@ -24,7 +24,7 @@ const QUIET: Omit<Sample, 'at'> = {
   waitedMs: [],
 }
 
-interface House {
+interface Site {
   readonly store: Store
   readonly tables: string[]
   readonly clock: { now: number }
@@ -32,7 +32,7 @@ interface House {
 }
 
 /** A store with a history of its own, whose clock stands at noon; `again` is the same after a restart. */
-async function house(t: Test): Promise<House & { again: () => SiteHistory }> {
+async function site(t: Test): Promise<Site & { again: () => SiteHistory }> {
   const tables: string[] = []
   const store = await openStore(await emptyDatabase(), {
     onWrite: (table) => {
@@ -51,7 +51,7 @@ async function house(t: Test): Promise<House & { again: () => SiteHistory }> {
 t.test(
   'one sample a minute, also over restarts; the minutes of a pause stay unknown',
   async (t) => {
-    const { store, clock, history, again } = await house(t)
+    const { store, clock, history, again } = await site(t)
     await history.sample()
     clock.now += 20_000
     await again().sample()
@@ -79,7 +79,7 @@ t.test(
 )
 
 t.test('eight days are kept; what is older goes in small parts', async (t) => {
-  const { store, clock, history } = await house(t)
+  const { store, clock, history } = await site(t)
   const old = NOON - KEPT_MS - DAY_MS
   await inTransaction(store, async (tx) => {
     for (let minute = 0; minute < 500; minute++)
@@ -100,7 +100,7 @@ t.test('eight days are kept; what is older goes in small parts', async (t) => {
 t.test(
   'a new sample is told under its own topic, and answers are made once for all until then',
   async (t) => {
-    const { store, tables, clock, history } = await house(t)
+    const { store, tables, clock, history } = await site(t)
     await history.sample()
     t.ok(tables.includes('history_minute'))
     const first = await history.of('day')
@@ -122,7 +122,7 @@ t.test(
 t.test(
   'starts are those of the journal, waits those of the audit log, each in its minute',
   async (t) => {
-    const { store, clock, history } = await house(t)
+    const { store, clock, history } = await site(t)
     const at = NOON - MINUTE_MS
     const job = async (
       id: string,
@@ -130,32 +130,7 @@ t.test(
       startedAt: number,
       steps: ReadonlyArray<readonly [string, string, number, string]>,
     ): Promise<void> => {
-      await store
-        .insertInto('job')
-        .values({
-          id,
-          kind,
-          subject: 'm',
-          state: 'succeeded',
-          input: '{}',
-          created_by: 'admin',
-          owner: null,
-          lease_until: null,
-          created_at: startedAt,
-          started_at: startedAt,
-          finished_at: null,
-        })
-        .execute()
-      for (const [position, [name, step, stepAt, result]] of steps.entries()) {
-        await store
-          .insertInto('job_target')
-          .values({ job_id: id, name, position, state: 'done' })
-          .execute()
-        await store
-          .insertInto('job_step')
-          .values({ job_id: id, target: name, step, result: JSON.stringify(result), at: stepAt })
-          .execute()
-      }
+      await putJob(store, id, kind, startedAt, steps)
     }
     await job('alone', 'power', at - 5_000, [['a', 'start', at + 7_000, '']])
     await job('ran-already', 'power', at, [['b', 'start', at + 1, 'It was running already.']])
@@ -188,3 +163,38 @@ t.test(
     })
   },
 )
+
+async function putJob(
+  store: Store,
+  id: string,
+  kind: string,
+  startedAt: number,
+  steps: readonly (readonly [string, string, number, string])[],
+): Promise<void> {
+  await store
+    .insertInto('job')
+    .values({
+      id,
+      kind,
+      subject: 'm',
+      state: 'succeeded',
+      input: '{}',
+      created_by: 'admin',
+      owner: null,
+      lease_until: null,
+      created_at: startedAt,
+      started_at: startedAt,
+      finished_at: null,
+    })
+    .execute()
+  for (const [position, [name, step, stepAt, result]] of steps.entries()) {
+    await store
+      .insertInto('job_target')
+      .values({ job_id: id, name, position, state: 'done' })
+      .execute()
+    await store
+      .insertInto('job_step')
+      .values({ job_id: id, target: name, step, result: JSON.stringify(result), at: stepAt })
+      .execute()
+  }
+}

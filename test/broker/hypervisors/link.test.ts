@@ -27,7 +27,7 @@ t.test('a host that hangs up at any byte of a new connection is tried again at o
     const { link, statuses } = host.open()
     await until(() => link.status().state === 'up' && host.accepted > first, {
       ...soon,
-      what: `the line is up after the host hung up at byte ${bytes}`,
+      what: `the connection is up after the host hung up at byte ${bytes}`,
     })
     t.match(statuses[0], { state: 'unreachable' }, `byte ${bytes}: ${statuses[0]?.reason ?? ''}`)
     await link.close()
@@ -61,7 +61,7 @@ t.test('a helper that answers no ping any more is replaced', async (t) => {
   host.answers = (helper) => helper !== hung
   await until(() => host.helpers > hung && link.status().state === 'up', {
     ...soon,
-    what: 'another helper serves the line',
+    what: 'another helper serves the connection',
   })
   t.ok(statuses.some(({ reason }) => reason.includes('helper on hv1 does not answer')))
   t.same(await link.request('facts', {}), {})

@@ -53,7 +53,7 @@ t.test('a host that could not be made ready says so, and is made ready later', a
   await until(() => tries === 1, { withinMs: 5_000, what: 'it is prepared again' })
   host.link?.setUp(false)
   await hypervisors.stop()
-  t.equal(tries, 1, 'and not while its line is down')
+  t.equal(tries, 1, 'and not while its connection is down')
   await store.destroy()
   rmSync(directory, { recursive: true })
 })

@@ -4,7 +4,8 @@ import type { LinkStatus } from '../../../broker/hypervisors/hypervisor.js'
 import { SimulatedHost } from '../../../broker/hypervisors/simulated.js'
 import { SimulatedLink } from '../../../broker/hypervisors/simulated-link.js'
 import { FINGERPRINT } from '../../support/simulated-broker.js'
-import { linkContract, type LinkUnderTest } from './link-contract.js'
+import { linkContract } from './link-contract.js'
+import type { LinkUnderTest } from './link-under-test.js'
 
 const host = new SimulatedHost('hv1')
 

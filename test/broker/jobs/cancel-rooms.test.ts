@@ -134,7 +134,7 @@ t.test('a check whose look hangs is cancelled at once', async (t) => {
 
 t.test('starts that wait for their turn never begin', async (t) => {
   const broker = await place(t)
-  const { job: made } = await broker.admin.post<{ job: string }>('/machines', {
+  await broker.admin.done('/machines', {
     name: 'pc-{n}',
     count: 12,
     type: 'simple',
@@ -142,7 +142,6 @@ t.test('starts that wait for their turn never begin', async (t) => {
     network: 'none',
     diskGib: 1,
   })
-  await broker.admin.succeeded(made)
   await broker.admin.post('/machines', {
     name: 'base',
     type: 'initial',
@@ -187,13 +186,12 @@ t.test('starts that wait for their turn never begin', async (t) => {
 
 t.test('of many new machines on a slow host few are begun, and these are soon gone', async (t) => {
   const broker = await place(t)
-  const { job: other } = await broker.admin.post<{ job: string }>('/machines', {
+  await broker.admin.done('/machines', {
     name: 'kept',
     type: 'simple',
     hypervisors: ['hv1'],
     diskGib: 1,
   })
-  await broker.admin.succeeded(other)
   const host = broker.host()
   const before = { domains: [...host.domains.keys()], images: [...host.images.keys()] }
   host.latencyMs = 400

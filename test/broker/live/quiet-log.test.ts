@@ -30,7 +30,7 @@ t.test('an open page leaves nothing in the log and nothing in the audit', async 
   t.equal(await audit(), events)
 })
 
-t.test('in a house in which nothing happens nothing is told', async (t) => {
+t.test('on a site on which nothing happens, nothing is told', async (t) => {
   const broker = await SimulatedBroker.start()
   t.teardown(async () => {
     await broker.remove()

@@ -133,27 +133,30 @@ t.test('a machine that is deleted by force while its host is away leaves nothing
   await engine.remove()
 })
 
-t.test('whoever took the name meanwhile keeps it when the machine is deleted', async (t) => {
-  const host = new SimulatedHost('hv1')
-  const engine = await engineOn(host)
-  await engine.succeeded((await create(engine, 'pc')).job)
-  host.domains.delete('pc')
-  putForeign(host, 'pc')
-  host.marks.delete('images/pc.qcow2')
-  await engine.observer.lookNow('hv1')
-  const power = async (action: 'start' | 'poweroff' | 'reset') =>
-    await engine.ended(await engine.machines.power('pc', { action }, BERTH))
-  t.match(await power('start'), { state: 'failed' })
-  t.match((await power('reset')).state, 'failed')
-  t.notOk(host.domains.get('pc')?.running)
-  t.match(await engine.ended(await engine.machines.remove('pc', false, BERTH)), {
-    state: 'succeeded',
-    targets: [{ message: /not made by Berth/ }],
-  })
-  t.equal(host.domains.get('pc')?.uuid, FOREIGN_UUID)
-  t.ok(host.images.has('pc.qcow2'))
-  await engine.remove()
-})
+t.test(
+  'a foreign domain that took the name meanwhile keeps it when the machine is deleted',
+  async (t) => {
+    const host = new SimulatedHost('hv1')
+    const engine = await engineOn(host)
+    await engine.succeeded((await create(engine, 'pc')).job)
+    host.domains.delete('pc')
+    putForeign(host, 'pc')
+    host.marks.delete('images/pc.qcow2')
+    await engine.observer.lookNow('hv1')
+    const power = async (action: 'start' | 'poweroff' | 'reset') =>
+      await engine.ended(await engine.machines.power('pc', { action }, BERTH))
+    t.match(await power('start'), { state: 'failed' })
+    t.match((await power('reset')).state, 'failed')
+    t.notOk(host.domains.get('pc')?.running)
+    t.match(await engine.ended(await engine.machines.remove('pc', false, BERTH)), {
+      state: 'succeeded',
+      targets: [{ message: /not made by Berth/ }],
+    })
+    t.equal(host.domains.get('pc')?.uuid, FOREIGN_UUID)
+    t.ok(host.images.has('pc.qcow2'))
+    await engine.remove()
+  },
+)
 
 t.test('a foreign image or overlay is in the way of a copy and of a populate', async (t) => {
   const hosts = [new SimulatedHost('hv1'), new SimulatedHost('hv2')]

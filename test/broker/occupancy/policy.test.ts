@@ -13,14 +13,41 @@ const held = (more: Partial<Held> = {}): Held => ({
   ...more,
 })
 
+const BY_NAME: Partial<Held> = { pool_id: null, holder: 'thin-client:1' }
+
+const USES: Array<[string, Held | null, readonly string[], PowerState, RegExp | null]> = [
+  ["nobody's", null, [], 'running', null],
+  ["nobody's, and its host does not answer", null, [], 'unknown', /does not answer/],
+  ['a viewer of anybody', null, ['10.0.0.9'], 'running', /viewer at 10\.0\.0\.9/],
+  ["somebody's out of a pool, also when it is off", held(), [], 'off', /assigned to ann/],
+  ["somebody's for good", held({ pool_id: null, fixed: 1 }), [], 'off', /assigned to ann/],
+  ["a thin client's that is off", held(BY_NAME), [], 'off', null],
+  ['whose host does not answer', held(BY_NAME), [], 'unknown', /does not answer/],
+  ['just handed out', held({ ...BY_NAME, ticket_at: NOON }), [], 'running', /just handed out/],
+  ['the ticket is old', held({ ...BY_NAME, ticket_at: NOON - 2 * MINUTE_MS }), [], 'running', null],
+  [
+    'the viewer just left',
+    held({ ...BY_NAME, disconnected_at: NOON - MINUTE_MS }),
+    [],
+    'running',
+    /left 60 s ago/,
+  ],
+  [
+    'it left long ago',
+    held({ ...BY_NAME, disconnected_at: NOON - 9 * MINUTE_MS }),
+    [],
+    'running',
+    null,
+  ],
+]
+
 t.test('what counts as in use', async (t) => {
-  const byName: Partial<Held> = { pool_id: null, holder: 'thin-client:1' }
   const hangs = 'QEMU of pc-1 did not answer within 2000 ms.'
   const unknowns: Array<[string, Held | null, PowerState]> = [
     ["nobody's", null, 'running'],
     ["nobody's, off when it was last seen", null, 'off'],
-    ["a thin client's", held(byName), 'running'],
-    ['its viewer left long ago', held({ ...byName, disconnected_at: 1 }), 'running'],
+    ["a thin client's", held(BY_NAME), 'running'],
+    ['its viewer left long ago', held({ ...BY_NAME, disconnected_at: 1 }), 'running'],
   ]
   for (const [what, times, power] of unknowns)
     t.match(
@@ -28,38 +55,7 @@ t.test('what counts as in use', async (t) => {
       /not known who is connected: QEMU of pc-1 did not answer within 2000 ms$/,
       `${what}, and its viewers are not known`,
     )
-  const rows: Array<[string, Held | null, readonly string[], PowerState, RegExp | null]> = [
-    ["nobody's", null, [], 'running', null],
-    ["nobody's, and its host does not answer", null, [], 'unknown', /does not answer/],
-    ['a viewer, whosever', null, ['10.0.0.9'], 'running', /viewer at 10\.0\.0\.9/],
-    ["somebody's out of a pool, also when it is off", held(), [], 'off', /assigned to ann/],
-    ["somebody's for good", held({ pool_id: null, fixed: 1 }), [], 'off', /assigned to ann/],
-    ["a thin client's that is off", held(byName), [], 'off', null],
-    ['whose host does not answer', held(byName), [], 'unknown', /does not answer/],
-    ['just handed out', held({ ...byName, ticket_at: NOON }), [], 'running', /just handed out/],
-    [
-      'the ticket is old',
-      held({ ...byName, ticket_at: NOON - 2 * MINUTE_MS }),
-      [],
-      'running',
-      null,
-    ],
-    [
-      'the viewer just left',
-      held({ ...byName, disconnected_at: NOON - MINUTE_MS }),
-      [],
-      'running',
-      /left 60 s ago/,
-    ],
-    [
-      'it left long ago',
-      held({ ...byName, disconnected_at: NOON - 9 * MINUTE_MS }),
-      [],
-      'running',
-      null,
-    ],
-  ]
-  for (const [what, times, viewers, power, reason] of rows) {
+  for (const [what, times, viewers, power, reason] of USES) {
     const found = reasonInUse(times, { viewers, unknown: null }, power, NOON, 5 * MINUTE_MS)
     if (reason === null) t.equal(found, null, what)
     else t.match(found, reason, what)

@@ -214,25 +214,19 @@ t.test(
     t.teardown(async () => {
       await broker.remove()
     })
-    await broker.admin.succeeded(
-      (
-        await broker.admin.post<{ job: string }>('/machines', {
-          name: 'pc-{n}',
-          type: 'simple',
-          count: 2,
-          hypervisors: ['hv1'],
-        })
-      ).job,
-    )
+    await broker.admin.done('/machines', {
+      name: 'pc-{n}',
+      type: 'simple',
+      count: 2,
+      hypervisors: ['hv1'],
+    })
     await broker.admin.post('/machines/pc-1/assign', { user: 'bob', fixed: true })
     await broker.admin.post('/pools', { name: 'hand' })
     await t.rejects(broker.admin.post('/pools/hand/members', { machine: 'pc-1' }), {
       code: 'assigned',
       message: /bob has pc-1/,
     })
-    await broker.admin.succeeded(
-      (await broker.admin.post<{ job: string }>('/machines/pc-2/power', { action: 'start' })).job,
-    )
+    await broker.admin.done('/machines/pc-2/power', { action: 'start' })
     broker.host().viewers.set('pc-2', ['10.1.1.1'])
     broker.host().push('pc-2', 'viewer')
     await until(
@@ -248,7 +242,7 @@ t.test(
 )
 
 t.test(
-  'a free desktop in which somebody was let in is cleaned before the next one gets it',
+  'a free desktop that somebody was able to open is cleaned before the next one gets it',
   async (t) => {
     const broker = await office({ hosts: 1 })
     t.teardown(async () => {

@@ -1,17 +1,14 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { until } from '../../support/until.js'
 import { office, poolOf, show, untilMembers } from './office.js'
+import type { SimulatedBroker } from '../../support/simulated-broker.js'
 
 const copyAndPopulate = async (
   broker: Awaited<ReturnType<typeof office>>,
   initial: string,
 ): Promise<void> => {
-  await broker.admin.succeeded(
-    (await broker.admin.post<{ job: string }>(`/machines/${initial}/copy`, {})).job,
-  )
-  await broker.admin.succeeded(
-    (await broker.admin.post<{ job: string }>(`/machines/${initial}/populate`, {})).job,
-  )
+  await broker.admin.done(`/machines/${initial}/copy`, {})
+  await broker.admin.done(`/machines/${initial}/populate`, {})
 }
 const standing = async (
   broker: Awaited<ReturnType<typeof office>>,
@@ -63,22 +60,30 @@ t.test(
       'and it ran on',
     )
 
-    await broker.admin.post('/machines/lab-2/release', {})
-    await until(
-      async () => (await standing(broker, 'lab')).join() === 'lab-1 g2,lab-2 g2,lab-3 g2',
-      { withinMs: 30_000, what: 'the released one is renewed' },
-    )
-    await untilMembers(broker, 'lab', ['free off', 'free off', 'free off'])
-    t.same((await show(broker, 'lab')).pool.generations, [
-      { generation: 'g2', members: 3, current: true },
-    ])
-    t.match(overlay('lab-2'), /g2/)
-    await until(async () => (await broker.rows('SELECT number FROM generation')).length === 1, {
-      withinMs: 30_000,
-      what: 'the old image, on which nobody stands, is collected',
-    })
+    await renewedWhenReleased(t, broker, overlay)
   },
 )
+
+async function renewedWhenReleased(
+  t: Test,
+  broker: SimulatedBroker,
+  overlay: (machine: string) => string | null | undefined,
+): Promise<void> {
+  await broker.admin.post('/machines/lab-2/release', {})
+  await until(async () => (await standing(broker, 'lab')).join() === 'lab-1 g2,lab-2 g2,lab-3 g2', {
+    withinMs: 30_000,
+    what: 'the released one is renewed',
+  })
+  await untilMembers(broker, 'lab', ['free off', 'free off', 'free off'])
+  t.same((await show(broker, 'lab')).pool.generations, [
+    { generation: 'g2', members: 3, current: true },
+  ])
+  t.match(overlay('lab-2'), /g2/)
+  await until(async () => (await broker.rows('SELECT number FROM generation')).length === 1, {
+    withinMs: 30_000,
+    what: 'the old image, on which nobody stands, is collected',
+  })
+}
 
 t.test(
   "a member that is made later stands on the new image; forced, the assigned one does too, and stays its holder's",

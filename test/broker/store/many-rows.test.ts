@@ -29,15 +29,15 @@ import type { Caller } from '../../../broker/users/caller.js'
 import { Grants } from '../../../broker/users/grants.js'
 import { LoginLimits } from '../../../broker/users/login-limits.js'
 import { BusyTurns } from '../../support/busy-turns.js'
-import { fillHouse } from '../../support/many-rows.js'
+import { fillSite } from '../../support/many-rows.js'
 import { Statements } from '../../support/statements.js'
 import { permissionsOf } from '../assignments/pool-grants.js'
 
 // What makes a list, or looks after many at once, asks the database as often for a thousand as for
-// ten: else each look of a big house is thousands of questions.
+// ten: else each look of a big site is thousands of questions.
 const FEW = 10
 const MANY = 1_000
-/** Of a big house; a list of so many must not keep everybody else waiting. */
+/** Of a big site; a list of so many must not keep everybody else waiting. */
 const VERY_MANY = 10_000
 const LONGEST_PAUSE_MS = 250
 /** Long lists are read in parts of some hundred rows. */
@@ -49,12 +49,12 @@ t.teardown(() => {
   statements.stop()
 })
 
-async function houseOf(t: Test, count: number): Promise<Store> {
+async function siteOf(t: Test, count: number): Promise<Store> {
   const directory = mkdtempSync(join(tmpdir(), 'berth-rows-'))
   const path = join(directory, 'berth.sqlite')
   const store = await openStore(path)
   const database = new Database(path)
-  fillHouse(database, { count, hosts: count, generations: count })
+  fillSite(database, { count, hosts: count, generations: count })
   database.close()
   t.teardown(async () => {
     await store.destroy()
@@ -160,7 +160,7 @@ const LISTS: Readonly<Record<string, (store: Store) => Promise<number>>> = {
 }
 
 t.test('no list asks the database once for each of its rows', async (t) => {
-  const [few, many] = [await houseOf(t, FEW), await houseOf(t, MANY)]
+  const [few, many] = [await siteOf(t, FEW), await siteOf(t, MANY)]
   for (const [what, list] of Object.entries(LISTS)) {
     statements.take()
     t.ok((await list(few)) >= FEW, `${what}: ten`)
@@ -173,7 +173,7 @@ t.test('no list asks the database once for each of its rows', async (t) => {
 })
 
 t.test('while a long list is made, others go on', async (t) => {
-  const store = await houseOf(t, VERY_MANY)
+  const store = await siteOf(t, VERY_MANY)
   const turns = new BusyTurns()
   const ofOnePool: typeof LISTS = {
     'members of a pool': async () => {

@@ -78,7 +78,7 @@ t.test('the file system becomes read-only', async (t) => {
   await broker.stop()
   await mustRun(['umount', data])
   const { code } = await runCommand(['e2fsck', '-fy', disk])
-  t.ok(code === 0 || code === 1, 'the file system is mended')
+  t.ok(code === 0 || code === 1, 'the file system is repaired')
   device = await mount()
   await broker.start()
   admin = await broker.login()

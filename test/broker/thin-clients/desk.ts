@@ -192,13 +192,12 @@ export async function office(
     },
   })
   await broker.addHypervisors()
-  const { job } = await broker.admin.post<{ job: string }>('/machines', {
+  await broker.admin.done('/machines', {
     name: 'pc-{n}',
     type: 'simple',
     count: machines,
     hypervisors: ['hv1'],
   })
-  await broker.admin.succeeded(job)
   await until(
     async () => (await broker.rows("SELECT id FROM machine WHERE power != 'off'")).length === 0,
     {

@@ -87,7 +87,7 @@ t.test(
     )
     const boss = new Desk(broker, bossMac)
     boss.hostname = 'boss-pc'
-    t.same(await gets(broker, boss), ['pc-3'], 'whoever names a MAC first has not taken it')
+    t.same(await gets(broker, boss), ['pc-3'], 'the first to name a MAC has not taken it')
     await own.ask()
     await broker.admin.post(`/thin-clients/${device}/accept`, {})
     t.same(await gets(broker, own), ['pc-2'])

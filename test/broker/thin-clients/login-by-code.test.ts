@@ -1,12 +1,19 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Value } from '@sinclair/typebox/value'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { ProviderSettings } from '../../../broker/login-settings.js'
 import { until } from '../../support/until.js'
-import { CLIENT_SECRET, startProvider, Walker } from '../users/openid-provider.js'
+import {
+  CLIENT_SECRET,
+  type OpenIdProvider,
+  startProvider,
+  Walker,
+} from '../users/openid-provider.js'
 import { device, listed, peopleOffice, untilLogin } from './people-office.js'
 import { freePort } from '../../support/free-port.js'
+import type { SimulatedBroker } from '../../support/simulated-broker.js'
+import type { Desk } from './desk.js'
 
 t.setTimeout(360_000)
 
@@ -21,35 +28,7 @@ interface Begun {
 t.test(
   'a code on the screen of a thin client, confirmed in any browser, by a real provider',
   async (t) => {
-    const port = await freePort()
-    const provider = await startProvider(`https://127.0.0.1:${port}`)
-    writeFileSync(join(provider.folder, 'secret'), `${CLIENT_SECRET}\n`)
-    const settings = Value.Default(ProviderSettings, {
-      name: 'corp',
-      title: 'The corporation',
-      issuer: provider.issuer,
-      'client-id': 'berth',
-      'client-secret-file': join(provider.folder, 'secret'),
-      'ca-file': provider.ca,
-      scope: 'openid profile groups',
-      roles: { Desks: ['staff'] },
-    }) as ProviderSettings
-    provider.claims = {
-      'sub-1': { preferred_username: 'alice@example.test', groups: ['desks'] },
-      'sub-2': { preferred_username: 'bob@example.test', groups: [] },
-    }
-    const broker = await peopleOffice({ config: { listenPort: port, oidcProviders: [settings] } })
-    t.teardown(async () => {
-      await broker.remove()
-      await provider.remove()
-    })
-    await broker.admin.put('/grants', {
-      kind: 'pool',
-      object: 'p',
-      subjectKind: 'role',
-      subject: 'staff',
-      verbs: ['start', 'accessConsole'],
-    })
+    const { broker, provider } = await corporationOffice(t)
     const confirm = async ({ verificationUri, userCode }: Begun): Promise<void> => {
       const browser = new Walker([broker.ca, readFileSync(provider.ca, 'utf8')])
       const tokenIn = (text: string): string | undefined =>
@@ -116,21 +95,68 @@ t.test(
     t.match(await listed(broker, desk), { person: 'alice@example.test' })
     await desk.person('logout')
 
-    const late = await begin()
-    await broker.run('UPDATE login_flow SET expires_at = 1')
-    t.match(
-      await untilAnswered(late.handle),
-      { status: 401, body: { message: 'This login is unknown or too old: begin again.' } },
-      'a code that has run out',
-    )
-    provider.who = 'sub-2'
-    const poor = await begin()
-    await confirm(poor)
-    t.match(await untilAnswered(poor.handle), {
-      status: 403,
-      body: { message: /^bob@example\.test may use no desktop at this screen/ },
-    })
-    await untilLogin(desk, /Log in/)
-    t.match(await listed(broker, desk), { person: null })
+    await tooLateOrWithoutDesktop(t, begin, broker, untilAnswered, provider, confirm, desk)
   },
 )
+
+async function corporationOffice(t: Test) {
+  const port = await freePort()
+  const provider = await startProvider(`https://127.0.0.1:${port}`)
+  writeFileSync(join(provider.folder, 'secret'), `${CLIENT_SECRET}\n`)
+  const settings = Value.Default(ProviderSettings, {
+    name: 'corp',
+    title: 'The corporation',
+    issuer: provider.issuer,
+    'client-id': 'berth',
+    'client-secret-file': join(provider.folder, 'secret'),
+    'ca-file': provider.ca,
+    scope: 'openid profile groups',
+    roles: { Desks: ['staff'] },
+  }) as ProviderSettings
+  provider.claims = {
+    'sub-1': { preferred_username: 'alice@example.test', groups: ['desks'] },
+    'sub-2': { preferred_username: 'bob@example.test', groups: [] },
+  }
+  const broker = await peopleOffice({ config: { listenPort: port, oidcProviders: [settings] } })
+  t.teardown(async () => {
+    await broker.remove()
+    await provider.remove()
+  })
+  await broker.admin.put('/grants', {
+    kind: 'pool',
+    object: 'p',
+    subjectKind: 'role',
+    subject: 'staff',
+    verbs: ['start', 'accessConsole'],
+  })
+  return { broker, provider }
+}
+
+async function tooLateOrWithoutDesktop(
+  t: Test,
+  begin: () => Promise<Begun>,
+  broker: SimulatedBroker,
+  untilAnswered: (
+    handle: string,
+  ) => Promise<{ status: number; body: { name: string | null; message: string } }>,
+  provider: OpenIdProvider,
+  confirm: ({ verificationUri, userCode }: Begun) => Promise<void>,
+  desk: Desk,
+): Promise<void> {
+  const late = await begin()
+  await broker.run('UPDATE login_flow SET expires_at = 1')
+  t.match(
+    await untilAnswered(late.handle),
+    { status: 401, body: { message: 'This login is unknown or too old: begin again.' } },
+    'a code that has run out',
+  )
+  provider.who = 'sub-2'
+  const poor = await begin()
+  await confirm(poor)
+  t.match(await untilAnswered(poor.handle), {
+    status: 403,
+    body: { message: /^bob@example\.test may use no desktop at this screen/ },
+  })
+  await untilLogin(desk, /Log in/)
+  t.match(await listed(broker, desk), { person: null })
+}

@@ -1,9 +1,10 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { CodeDevice } from '../../../broker/api/device-logins.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
 import { ApiClient, ApiFault } from '../../support/api-client.js'
 import { until } from '../../support/until.js'
 import { account, device, listed, PASSWORD, peopleOffice } from './people-office.js'
+import type { Desk } from './desk.js'
 
 t.setTimeout(240_000)
 
@@ -82,66 +83,85 @@ t.test(
       'forbidden',
       'one who may use nothing there',
     )
-    await alice.post('/device-login/answer', { code: begun.userCode, confirm: true })
-    t.match(await listed(broker, desk), { person: null }, 'not before the device asks')
-    t.match(await desk.person('login/code/poll', { handle: begun.handle }), {
-      status: 200,
-      body: { name: 'alice' },
-    })
-    t.match(await desk.askUntil('ready', 10_000), { person: 'alice' })
-    t.match(
-      await desk.person('login/code/poll', { handle: begun.handle }),
-      { status: 200, body: { name: 'alice' } },
-      'told again, as the answer may have been lost',
-    )
-    t.match(await (await device(broker)).person('login/code/poll', { handle: begun.handle }), {
-      status: 401,
-    })
-    t.equal(
-      (await fault(alice.post('/device-login/answer', { code: begun.userCode, confirm: true })))
-        .code,
-      'not_found',
-      'the code too',
-    )
-    t.equal(
-      (
-        await broker.rows(
-          "SELECT 1 FROM event WHERE action = 'thin-client.confirm-code' AND actor = 'alice'",
-        )
-      ).length,
-      1,
-    )
+    await confirmedOnce(t, alice, begun, broker, desk)
     await desk.person('logout')
 
-    const refused = await begin()
-    await alice.post('/device-login/answer', { code: refused.userCode, confirm: false })
-    t.match(await desk.person('login/code/poll', { handle: refused.handle }), {
-      status: 401,
-      body: { message: /refused in the browser/ },
-    })
-
-    const first = await begin()
-    const second = await begin()
-    t.equal(
-      (await fault(alice.post('/device-login/look', { code: first.userCode }))).code,
-      'not_found',
-      'a new code takes the place of the old one',
-    )
-    await broker.run('UPDATE login_flow SET expires_at = 1')
-    t.equal(
-      (await fault(alice.post('/device-login/look', { code: second.userCode }))).code,
-      'not_found',
-      'it has run out',
-    )
-    t.match(await desk.person('login/code/poll', { handle: second.handle }), { status: 401 })
-    t.equal(
-      (await broker.rows('SELECT state FROM login_flow WHERE state LIKE ?', `%${second.handle}%`))
-        .length,
-      0,
-      'the handle is kept as a hash',
-    )
+    await refusedReplacedAndTooLate(t, begin, alice, desk, broker)
   },
 )
+
+async function confirmedOnce(
+  t: Test,
+  alice: ApiClient,
+  begun: Begun,
+  broker: SimulatedBroker,
+  desk: Desk,
+): Promise<void> {
+  await alice.post('/device-login/answer', { code: begun.userCode, confirm: true })
+  t.match(await listed(broker, desk), { person: null }, 'not before the device asks')
+  t.match(await desk.person('login/code/poll', { handle: begun.handle }), {
+    status: 200,
+    body: { name: 'alice' },
+  })
+  t.match(await desk.askUntil('ready', 10_000), { person: 'alice' })
+  t.match(
+    await desk.person('login/code/poll', { handle: begun.handle }),
+    { status: 200, body: { name: 'alice' } },
+    'told again, as the answer may have been lost',
+  )
+  t.match(await (await device(broker)).person('login/code/poll', { handle: begun.handle }), {
+    status: 401,
+  })
+  t.equal(
+    (await fault(alice.post('/device-login/answer', { code: begun.userCode, confirm: true }))).code,
+    'not_found',
+    'the code too',
+  )
+  t.equal(
+    (
+      await broker.rows(
+        "SELECT 1 FROM event WHERE action = 'thin-client.confirm-code' AND actor = 'alice'",
+      )
+    ).length,
+    1,
+  )
+}
+
+async function refusedReplacedAndTooLate(
+  t: Test,
+  begin: () => Promise<Begun>,
+  alice: ApiClient,
+  desk: Desk,
+  broker: SimulatedBroker,
+): Promise<void> {
+  const refused = await begin()
+  await alice.post('/device-login/answer', { code: refused.userCode, confirm: false })
+  t.match(await desk.person('login/code/poll', { handle: refused.handle }), {
+    status: 401,
+    body: { message: /refused in the browser/ },
+  })
+
+  const first = await begin()
+  const second = await begin()
+  t.equal(
+    (await fault(alice.post('/device-login/look', { code: first.userCode }))).code,
+    'not_found',
+    'a new code takes the place of the old one',
+  )
+  await broker.run('UPDATE login_flow SET expires_at = 1')
+  t.equal(
+    (await fault(alice.post('/device-login/look', { code: second.userCode }))).code,
+    'not_found',
+    'it has run out',
+  )
+  t.match(await desk.person('login/code/poll', { handle: second.handle }), { status: 401 })
+  t.equal(
+    (await broker.rows('SELECT state FROM login_flow WHERE state LIKE ?', `%${second.handle}%`))
+      .length,
+    0,
+    'the handle is kept as a hash',
+  )
+}
 
 t.test(
   'another device has nothing from a handle, and who guesses codes has to wait, but may log in',

@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { ORDER_KINDS, type OrderState } from '../../../broker/api/device-orders.js'
 import type { ThinClient, ThinClientDetail } from '../../../broker/api/thin-clients.js'
 import { ORDER_LIFETIME_MS } from '../../../broker/thin-clients/orders.js'
@@ -161,34 +161,7 @@ t.test(
       await broker.remove()
     })
     const { desk, id } = await deskThatKnows(broker)
-    for (const text of [
-      '',
-      '   ',
-      'a\nb',
-      'a\tb',
-      '\u001b[2J',
-      'a\u0000b',
-      '\u009b31m',
-      'line\u2028break',
-      'turn\u202ed',
-      'x'.repeat(501),
-      7,
-      null,
-    ]) {
-      t.match(
-        await broker.admin.raw('POST', `/api/v1/thin-clients/${id}/message`, { text }),
-        { status: 400, body: { code: 'invalid_request' } },
-        encodeURIComponent(String(text)),
-      )
-    }
-    for (const seconds of [4, 3601, 1.5, 'long'])
-      t.match(
-        await broker.admin.raw('POST', `/api/v1/thin-clients/${id}/message`, {
-          text: 'x',
-          seconds,
-        }),
-        { status: 400 },
-      )
+    await badTextsAreRefused(t, broker, id)
     t.match(
       await order(broker, id, 'message', { text: `$(reboot) "%s" '; \\n <b>${'🍲'.repeat(200)}` }),
       { state: 'pending' },
@@ -218,6 +191,37 @@ t.test(
     })
   },
 )
+
+async function badTextsAreRefused(t: Test, broker: SimulatedBroker, id: string): Promise<void> {
+  for (const text of [
+    '',
+    '   ',
+    'a\nb',
+    'a\tb',
+    '\u001b[2J',
+    'a\u0000b',
+    '\u009b31m',
+    'line\u2028break',
+    'turn\u202ed',
+    'x'.repeat(501),
+    7,
+    null,
+  ]) {
+    t.match(
+      await broker.admin.raw('POST', `/api/v1/thin-clients/${id}/message`, { text }),
+      { status: 400, body: { code: 'invalid_request' } },
+      encodeURIComponent(String(text)),
+    )
+  }
+  for (const seconds of [4, 3601, 1.5, 'long'])
+    t.match(
+      await broker.admin.raw('POST', `/api/v1/thin-clients/${id}/message`, {
+        text: 'x',
+        seconds,
+      }),
+      { status: 400 },
+    )
+}
 
 t.test('who is here is seen, and a device may have a pool of its own', async (t) => {
   const broker = await office(1)

@@ -19,14 +19,13 @@ async function place(
   await broker.admin.delete<{ job: string }>('/pools/p').then(async ({ job }) => {
     await broker.admin.succeeded(job)
   })
-  const { job } = await broker.admin.post<{ job: string }>('/pools', {
+  await broker.admin.done('/pools', {
     name: 'p',
     from: 'golden-desktop',
     size: 1,
     network,
     policy: { protocols: ['rdp', 'spice'], ...policy },
   })
-  await broker.admin.succeeded(job)
   const rdp = { answers: true, probes: 0 }
   broker.host().addresses.set('p-1', [GUEST])
   broker.host().onConnection = (host, port) => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { pino } from 'pino'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { chainOldRows, verifyChain } from '../../../broker/audit/chain.js'
 import { recordEvent } from '../../../broker/audit/store.js'
 import { sqliteBlocks } from '../../../broker/store/migrations.js'
@@ -138,6 +138,21 @@ t.test('filters, export that anybody can check, verify, and the head in the log'
   t.match(await broker.admin.raw('GET', '/api/v1/events?since=yesterday'), { status: 400 })
   const { text, headers } = await broker.admin.raw('GET', '/api/v1/events/export')
   t.match(headers, { 'content-type': /^application\/jsonl/ })
+  const previous = hashesByHand(t, text)
+  t.match(await broker.admin.post('/events/verify', { head: previous }), {
+    good: true,
+    head: { hash: previous },
+  })
+  t.match(await broker.admin.post('/events/verify', { head: 'f'.repeat(64) }), { good: false })
+  await broker.remove()
+  const told = lines
+    .map((line) => JSON.parse(line) as { msg: string; hash: string })
+    .filter(({ msg }) => msg === 'audit head')
+    .at(-1)
+  t.equal(told?.hash, previous, 'the last head is in the log when the broker has stopped')
+})
+
+function hashesByHand(t: Test, text: string) {
   let previous = '0'.repeat(64)
   for (const line of text.trim().split('\n')) {
     const event = JSON.parse(line) as Exported
@@ -158,15 +173,5 @@ t.test('filters, export that anybody can check, verify, and the head in the log'
     )
     previous = event.hash
   }
-  t.match(await broker.admin.post('/events/verify', { head: previous }), {
-    good: true,
-    head: { hash: previous },
-  })
-  t.match(await broker.admin.post('/events/verify', { head: 'f'.repeat(64) }), { good: false })
-  await broker.remove()
-  const told = lines
-    .map((line) => JSON.parse(line) as { msg: string; hash: string })
-    .filter(({ msg }) => msg === 'audit head')
-    .at(-1)
-  t.equal(told?.hash, previous, 'the last head is in the log when the broker has stopped')
-})
+  return previous
+}

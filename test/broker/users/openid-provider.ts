@@ -45,7 +45,19 @@ export async function startProvider(brokerUrl: string): Promise<OpenIdProvider> 
       await Promise.resolve()
     },
   }
-  const provider = new Provider(issuer, {
+  const provider = providerAt(issuer, brokerUrl, state)
+  const answer = provider.callback()
+  server.on('request', (asked, response) => {
+    if (!(asked.url ?? '').startsWith('/interaction/')) void answer(asked, response)
+    else if (state.who === '')
+      void provider.interactionFinished(asked, response, { error: 'access_denied' })
+    else void provider.interactionFinished(asked, response, { login: { accountId: state.who } })
+  })
+  return state
+}
+
+function providerAt(issuer: string, brokerUrl: string, state: OpenIdProvider) {
+  return new Provider(issuer, {
     clients: [
       {
         client_id: 'berth',
@@ -79,14 +91,6 @@ export async function startProvider(brokerUrl: string): Promise<OpenIdProvider> 
       return grant
     },
   })
-  const answer = provider.callback()
-  server.on('request', (asked, response) => {
-    if (!(asked.url ?? '').startsWith('/interaction/')) void answer(asked, response)
-    else if (state.who === '')
-      void provider.interactionFinished(asked, response, { error: 'access_denied' })
-    else void provider.interactionFinished(asked, response, { login: { accountId: state.who } })
-  })
-  return state
 }
 
 interface Page {

@@ -1,54 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { Value } from '@sinclair/typebox/value'
-import t from 'tap'
-import { ProviderSettings } from '../../../broker/login-settings.js'
+import t, { type Test } from 'tap'
 import { claimAt, groupsOf } from '../../../broker/users/claims.js'
 import { ApiClient } from '../../support/api-client.js'
-import { SimulatedBroker } from '../../support/simulated-broker.js'
-import { type OpenIdProvider, CLIENT_SECRET, startProvider, Walker } from './openid-provider.js'
-import { freePort } from '../../support/free-port.js'
-
-async function office(t: Pick<typeof import('tap').t, 'teardown'>): Promise<{
-  broker: SimulatedBroker
-  provider: OpenIdProvider
-  host: string
-  walker: () => Walker
-}> {
-  const port = await freePort()
-  const provider = await startProvider(`https://127.0.0.1:${port}`)
-  writeFileSync(join(provider.folder, 'secret'), `${CLIENT_SECRET}\n`)
-  const settings = Value.Default(ProviderSettings, {
-    name: 'corp',
-    title: 'The corporation',
-    issuer: provider.issuer,
-    'client-id': 'berth',
-    'client-secret-file': join(provider.folder, 'secret'),
-    'ca-file': provider.ca,
-    scope: 'openid profile groups',
-    roles: { Desks: ['staff'], Root: ['admin'] },
-  }) as ProviderSettings
-  const broker = await SimulatedBroker.start({
-    config: { listenPort: port, oidcProviders: [settings] },
-  })
-  t.teardown(async () => {
-    await broker.remove()
-    await provider.remove()
-  })
-  provider.claims = {
-    'sub-1': {
-      preferred_username: 'alice@example.test',
-      name: 'Alice',
-      groups: ['desks', 'others'],
-    },
-  }
-  return {
-    broker,
-    provider,
-    host: `127.0.0.1:${port}`,
-    walker: () => new Walker([broker.ca, readFileSync(provider.ca, 'utf8')]),
-  }
-}
+import { office } from './openid-office.js'
+import type { SimulatedBroker } from '../../support/simulated-broker.js'
+import type { OpenIdProvider } from './openid-provider.js'
 
 t.test('a claim by its name, also inside of others', async (t) => {
   t.same(claimAt({ 'a.b': 1, a: { b: 2 } }, 'a.b'), 1)
@@ -107,19 +62,7 @@ t.test(
       password: true,
       providers: [{ name: 'corp', title: 'The corporation' }],
     })
-    const begun = await broker.anybody.raw('GET', '/api/v1/login/oidc/corp?returnTo=/machines')
-    const asked = new URL(String(begun.headers['location']))
-    t.match(Object.fromEntries(asked.searchParams), {
-      code_challenge_method: 'S256',
-      code_challenge: /.{43}/,
-      state: /.{20}/,
-      nonce: /.{20}/,
-      redirect_uri: `https://${host}/api/v1/login/oidc/corp/callback`,
-    })
-    t.match(
-      (begun.headers['set-cookie'] as string[])[0],
-      /^__Host-berth-login=.*HttpOnly; Secure; SameSite=Lax/,
-    )
+    await beginsWithPkce(t, broker, host)
     const page = await browser.open(
       `${broker.url}/api/v1/login/oidc/corp?returnTo=${encodeURIComponent('/openapi.json?x=1')}`,
     )
@@ -144,22 +87,47 @@ t.test(
       source: 'corp',
       hasPassword: false,
     })
-    const { csrf } = (
-      await broker.anybody.raw('GET', '/api/v1/session', undefined, {
-        cookie: `__Host-berth=${session}`,
-      })
-    ).body as { csrf: string }
-    t.match(
-      await broker.anybody.raw('DELETE', '/api/v1/session', undefined, {
-        cookie: `__Host-berth=${session}`,
-        'x-berth-csrf': csrf,
-        origin: broker.url,
-      }),
-      { status: 200, body: { goTo: new RegExp(`^${provider.issuer}/session/end`) } },
-    )
+    await logsOutAtBoth(t, broker, session, provider)
     t.same(await broker.rows('SELECT * FROM web_session'), [])
   },
 )
+
+async function beginsWithPkce(t: Test, broker: SimulatedBroker, host: string): Promise<void> {
+  const begun = await broker.anybody.raw('GET', '/api/v1/login/oidc/corp?returnTo=/machines')
+  const asked = new URL(String(begun.headers['location']))
+  t.match(Object.fromEntries(asked.searchParams), {
+    code_challenge_method: 'S256',
+    code_challenge: /.{43}/,
+    state: /.{20}/,
+    nonce: /.{20}/,
+    redirect_uri: `https://${host}/api/v1/login/oidc/corp/callback`,
+  })
+  t.match(
+    (begun.headers['set-cookie'] as string[])[0],
+    /^__Host-berth-login=.*HttpOnly; Secure; SameSite=Lax/,
+  )
+}
+
+async function logsOutAtBoth(
+  t: Test,
+  broker: SimulatedBroker,
+  session: string,
+  provider: OpenIdProvider,
+): Promise<void> {
+  const { csrf } = (
+    await broker.anybody.raw('GET', '/api/v1/session', undefined, {
+      cookie: `__Host-berth=${session}`,
+    })
+  ).body as { csrf: string }
+  t.match(
+    await broker.anybody.raw('DELETE', '/api/v1/session', undefined, {
+      cookie: `__Host-berth=${session}`,
+      'x-berth-csrf': csrf,
+      origin: broker.url,
+    }),
+    { status: 200, body: { goTo: new RegExp(`^${provider.issuer}/session/end`) } },
+  )
+}
 
 t.test(
   'a login that another browser began, that was changed, or is repeated is refused',
@@ -199,25 +167,29 @@ t.test(
     const refused = await other.open(wrongCode.href)
     t.match(refused, { status: 401, text: /invalid_grant/ })
     t.equal(other.cookie(host, '__Host-berth'), undefined)
-    for (const returnTo of ['https://evil.example/', '//evil.example', '/\\evil.example'])
-      t.match(
-        await broker.anybody.raw(
-          'GET',
-          `/api/v1/login/oidc/corp?returnTo=${encodeURIComponent(returnTo)}`,
-        ),
-        { status: 400 },
-      )
-    t.match(await broker.anybody.raw('GET', '/api/v1/login/oidc/other'), { status: 404 })
-    const forged = await broker.broker.app.inject({
-      url: '/api/v1/login/oidc/corp',
-      headers: { host: 'evil.example' },
-    })
-    t.notOk(
-      String(forged.headers.location).includes('evil.example'),
-      'a forged Host header goes nowhere',
-    )
+    await foreignAddressesGoNowhere(t, broker)
   },
 )
+
+async function foreignAddressesGoNowhere(t: Test, broker: SimulatedBroker): Promise<void> {
+  for (const returnTo of ['https://evil.example/', '//evil.example', '/\\evil.example'])
+    t.match(
+      await broker.anybody.raw(
+        'GET',
+        `/api/v1/login/oidc/corp?returnTo=${encodeURIComponent(returnTo)}`,
+      ),
+      { status: 400 },
+    )
+  t.match(await broker.anybody.raw('GET', '/api/v1/login/oidc/other'), { status: 404 })
+  const forged = await broker.broker.app.inject({
+    url: '/api/v1/login/oidc/corp',
+    headers: { host: 'evil.example' },
+  })
+  t.notOk(
+    String(forged.headers.location).includes('evil.example'),
+    'a forged Host header goes nowhere',
+  )
+}
 
 t.test('who a person is hangs on the subject, not on the name', async (t) => {
   const { broker, provider, walker } = await office(t)

@@ -96,8 +96,28 @@ t.test('a good provider passes every step, and what it does not say is told', as
 
 t.test('each fault has its own sentence', async (t) => {
   const { stub, test, change } = await stage(t)
-  const faults: Array<[string, () => void, string, RegExp]> = [
-    // The header has whole seconds.
+  const faults: Array<[string, () => void, string, RegExp]> = faultsOf(stub)
+  const secret = readFileSync(stub.secretFile)
+  for (const [what, spoil, name, wanted] of faults) {
+    spoil()
+    const seen = await test()
+    t.match(step(seen, name), wanted, what)
+    t.equal(seen.good, step(seen, name).startsWith('good'), `${what}: the whole`)
+    for (const { said } of seen.steps) t.match(said, /^[^\n]{5,400}$/)
+    Object.assign(stub, {
+      skewMs: 0,
+      alg: 'RS256',
+      metadata: {},
+      instead: {},
+      keys: [{ kty: 'RSA', use: 'sig' }],
+    })
+    writeFileSync(stub.secretFile, secret)
+  }
+  await faultsOfTheSettings(t, change, test, stub)
+})
+
+function faultsOf(stub: StubProvider): [string, () => void, string, RegExp][] {
+  return [
     ['clock', () => (stub.skewMs = 120_000), 'clock', /^fault: .*1(19|20) seconds ahead of/],
     ['clock', () => (stub.skewMs = -45_000), 'clock', /^fault: .*4[456] seconds behind/],
     ['a small skew', () => (stub.skewMs = 10_000), 'clock', /^good: .*no harm/],
@@ -133,22 +153,14 @@ t.test('each fault has its own sentence', async (t) => {
       /^fault: /,
     ],
   ]
-  const secret = readFileSync(stub.secretFile)
-  for (const [what, spoil, name, wanted] of faults) {
-    spoil()
-    const seen = await test()
-    t.match(step(seen, name), wanted, what)
-    t.equal(seen.good, step(seen, name).startsWith('good'), `${what}: the whole`)
-    for (const { said } of seen.steps) t.match(said, /^[^\n]{5,400}$/)
-    Object.assign(stub, {
-      skewMs: 0,
-      alg: 'RS256',
-      metadata: {},
-      instead: {},
-      keys: [{ kty: 'RSA', use: 'sig' }],
-    })
-    writeFileSync(stub.secretFile, secret)
-  }
+}
+
+async function faultsOfTheSettings(
+  t: Test,
+  change: (settings: Record<string, unknown>) => Promise<void>,
+  test: () => Promise<ProviderTest>,
+  stub: StubProvider,
+): Promise<void> {
   for (const [issuer, wanted] of [
     ['https://127.0.0.1:1', /refuses the connection/],
     ['https://no-such-name.invalid', /name/],
@@ -165,7 +177,7 @@ t.test('each fault has its own sentence', async (t) => {
   stub.metadata = { token_endpoint_auth_methods_supported: ['client_secret_basic'] }
   await change({ 'token-auth': 'post' })
   t.match(step(await test(), 'token-auth'), /^fault: .*client_secret_basic only/)
-})
+}
 
 t.test('the secret goes as the provider takes it, or as the settings say', async (t) => {
   const { stub, logIn, change } = await stage(t)

@@ -1,8 +1,9 @@
 import { pino } from 'pino'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { Directories } from '../../../broker/users/directories.js'
 import { directorySettings, personOf } from './directory-config.js'
-import { AD_BASE, REALM, startSamba } from './samba.js'
+import { AD_BASE, REALM, type SambaDomain, startSamba } from './samba.js'
+import type { Arrival } from '../../../broker/users/arrivals.js'
 
 t.setTimeout(240_000)
 
@@ -14,14 +15,7 @@ t.test(
       await domain.remove()
     })
     const password = 'Correct-Horse-7'
-    for (const user of ['alice', 'bob', 'carol'])
-      await domain.tool('user', 'create', user, password, `--given-name=${user}`)
-    for (const group of ['Desktops', 'Floor 2', 'Building'])
-      await domain.tool('group', 'add', group)
-    await domain.tool('group', 'addmembers', 'Floor 2', 'alice')
-    await domain.tool('group', 'addmembers', 'Building', 'Floor 2')
-    await domain.tool('group', 'addmembers', 'Desktops', 'Building')
-    await domain.tool('user', 'disable', 'carol')
+    await makePeopleAndGroups(domain, password)
     const settings = directorySettings({
       type: 'active-directory',
       urls: ['ldaps://127.0.0.1:1', domain.url],
@@ -39,33 +33,7 @@ t.test(
     const directories = new Directories([settings], pino({ level: 'silent' }))
     const login = async (...words: Parameters<Directories['login']>) =>
       personOf(await directories.login(...words))
-    const alice = {
-      source: 'corp',
-      name: 'alice',
-      displayName: 'alice',
-      roles: ['building', 'staff'],
-    }
-    for (const name of ['alice', 'ALICE', `alice@${REALM}`, `Alice@${REALM.toUpperCase()}`])
-      t.match(await login(name, password, null), alice, name)
-    t.match(await login('bob', password, null), { name: 'bob', roles: [] })
-    t.match(
-      await login(`Administrator@${REALM}`, 'Passw0rd-of-the-administrator', null),
-      null,
-      "Samba's administrator has no userPrincipalName",
-    )
-    t.match(await login('Administrator', 'Passw0rd-of-the-administrator', null), {
-      roles: ['admin'],
-    })
-    for (const [name, given] of [
-      ['alice', 'wrong'],
-      ['alice', ''],
-      ['carol', password],
-      ['nobody', password],
-      ['*', password],
-      ['alice*', password],
-      ['AD\\alice', password],
-    ] as const)
-      t.equal(await login(name, given, null), null, `${name} ${given}`)
+    await whoGetsIn(t, login, password)
     const base = AD_BASE.split(',').map((part) => `DC=${part.slice('DC='.length).toLowerCase()}`)
     t.match(await directories.test('corp', `alice@${REALM}`, password), {
       good: true,
@@ -78,21 +46,7 @@ t.test(
       good: false,
       steps: [{}, {}, {}, {}, { said: /refused \(533\).*disabled/ }],
     })
-    await domain.tool('user', 'create', 'dora', password)
-    await domain.tool('user', 'setexpiry', 'dora', '--days=0')
-    await domain.tool('user', 'create', 'emil', password, '--must-change-at-next-login')
-    for (const [name, code] of [
-      ['carol', '533'],
-      ['dora', '701'],
-      ['emil', '773'],
-    ] as const) {
-      t.match(
-        await directories.login(name, password, null),
-        { kind: 'refused', name, state: { code, proven: true } },
-        name,
-      )
-      t.match(await directories.login(name, 'wrong', null), { kind: 'wrong' }, `${name}, wrong`)
-    }
+    await refusedWithTheReason(t, domain, password, directories)
     t.match(
       personOf(
         await new Directories(
@@ -105,3 +59,70 @@ t.test(
     )
   },
 )
+
+async function makePeopleAndGroups(domain: SambaDomain, password: string): Promise<void> {
+  for (const user of ['alice', 'bob', 'carol'])
+    await domain.tool('user', 'create', user, password, `--given-name=${user}`)
+  for (const group of ['Desktops', 'Floor 2', 'Building']) await domain.tool('group', 'add', group)
+  await domain.tool('group', 'addmembers', 'Floor 2', 'alice')
+  await domain.tool('group', 'addmembers', 'Building', 'Floor 2')
+  await domain.tool('group', 'addmembers', 'Desktops', 'Building')
+  await domain.tool('user', 'disable', 'carol')
+}
+
+async function whoGetsIn(
+  t: Test,
+  login: (user: string, password: string, only: string | null) => Promise<Arrival | null>,
+  password: string,
+): Promise<void> {
+  const alice = {
+    source: 'corp',
+    name: 'alice',
+    displayName: 'alice',
+    roles: ['building', 'staff'],
+  }
+  for (const name of ['alice', 'ALICE', `alice@${REALM}`, `Alice@${REALM.toUpperCase()}`])
+    t.match(await login(name, password, null), alice, name)
+  t.match(await login('bob', password, null), { name: 'bob', roles: [] })
+  t.match(
+    await login(`Administrator@${REALM}`, 'Passw0rd-of-the-administrator', null),
+    null,
+    "Samba's administrator has no userPrincipalName",
+  )
+  t.match(await login('Administrator', 'Passw0rd-of-the-administrator', null), {
+    roles: ['admin'],
+  })
+  for (const [name, given] of [
+    ['alice', 'wrong'],
+    ['alice', ''],
+    ['carol', password],
+    ['nobody', password],
+    ['*', password],
+    ['alice*', password],
+    ['AD\\alice', password],
+  ] as const)
+    t.equal(await login(name, given, null), null, `${name} ${given}`)
+}
+
+async function refusedWithTheReason(
+  t: Test,
+  domain: SambaDomain,
+  password: string,
+  directories: Directories,
+): Promise<void> {
+  await domain.tool('user', 'create', 'dora', password)
+  await domain.tool('user', 'setexpiry', 'dora', '--days=0')
+  await domain.tool('user', 'create', 'emil', password, '--must-change-at-next-login')
+  for (const [name, code] of [
+    ['carol', '533'],
+    ['dora', '701'],
+    ['emil', '773'],
+  ] as const) {
+    t.match(
+      await directories.login(name, password, null),
+      { kind: 'refused', name, state: { code, proven: true } },
+      name,
+    )
+    t.match(await directories.login(name, 'wrong', null), { kind: 'wrong' }, `${name}, wrong`)
+  }
+}

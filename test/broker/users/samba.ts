@@ -39,6 +39,39 @@ export async function startSamba(): Promise<SambaDomain> {
   const address = `127.77.${process.pid % 250}.${1 + Math.floor(Math.random() * 250)}`
   const { certificate, key } = await ownCertificate(folder, [address])
   chmodSync(key, 0o600) // samba refuses a key that others may read
+  const settings = await provision(folder, address, certificate, key)
+  const server = spawn(
+    'setpriv',
+    ['--pdeathsig', 'KILL', 'samba', '-F', '-M', 'single', '--no-process-group', '-s', settings],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  server.stderr.on('data', (said: Buffer) => {
+    appendFileSync(join(folder, 'said'), said)
+  })
+  await until(async () => await listens(LDAPS_PORT, address), {
+    withinMs: 30_000,
+    everyMs: 100,
+    what: 'Samba listens',
+  })
+  const passwordFile = join(folder, 'bind-password')
+  writeFileSync(passwordFile, ADMIN_PASSWORD)
+  return {
+    url: `ldaps://${address}`,
+    ca: certificate,
+    passwordFile,
+    tool: async (...words) => {
+      await mustRun(['samba-tool', ...words, '-s', settings])
+    },
+    remove: async () => {
+      const gone = once(server, 'exit')
+      server.kill('SIGKILL')
+      await gone
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function provision(folder: string, address: string, certificate: string, key: string) {
   await mustRun([
     'samba-tool',
     'domain',
@@ -75,33 +108,5 @@ export async function startSamba(): Promise<SambaDomain> {
       `[global]\n${global.map((line) => `\t${line}\n`).join('')}`,
     ),
   )
-  const server = spawn(
-    'setpriv',
-    ['--pdeathsig', 'KILL', 'samba', '-F', '-M', 'single', '--no-process-group', '-s', settings],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  )
-  server.stderr.on('data', (said: Buffer) => {
-    appendFileSync(join(folder, 'said'), said)
-  })
-  await until(async () => await listens(LDAPS_PORT, address), {
-    withinMs: 30_000,
-    everyMs: 100,
-    what: 'Samba listens',
-  })
-  const passwordFile = join(folder, 'bind-password')
-  writeFileSync(passwordFile, ADMIN_PASSWORD)
-  return {
-    url: `ldaps://${address}`,
-    ca: certificate,
-    passwordFile,
-    tool: async (...words) => {
-      await mustRun(['samba-tool', ...words, '-s', settings])
-    },
-    remove: async () => {
-      const gone = once(server, 'exit')
-      server.kill('SIGKILL')
-      await gone
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
+  return settings
 }

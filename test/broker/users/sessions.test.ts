@@ -1,8 +1,8 @@
 import { pino } from 'pino'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { localPath } from '../../../broker/users/local-path.js'
 import { isOneOf } from '../../../broker/users/trusted-proxy.js'
-import { ApiClient } from '../../support/api-client.js'
+import { ApiClient, type RawAnswer } from '../../support/api-client.js'
 import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { until } from '../../support/until.js'
 import { BrowserClient } from './browser-client.js'
@@ -28,45 +28,13 @@ t.test('a session: cookie, forged requests, log-out', async (t) => {
     await broker.remove()
   })
   const browser = new BrowserClient(broker)
-  t.match(
-    await browser.ask(
-      'POST',
-      '/api/v1/session',
-      { name: 'admin', password: broker.adminPassword },
-      { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
-    ),
-    { status: 403 },
-    'another site logs nobody in',
-  )
-  const answer = await browser.logIn('admin', broker.adminPassword)
-  t.match(answer, { status: 200, body: { name: 'admin', role: 'admin', csrf: /.{40}/ } })
-  const [cookie = ''] = answer.headers['set-cookie'] as string[]
-  t.match(cookie, /^__Host-berth=[\w-]{43}; /)
-  for (const part of ['HttpOnly', 'Secure', 'SameSite=Strict', 'Path=/', 'Expires='])
-    t.ok(cookie.includes(part), part)
-  t.notMatch(cookie, /Domain=/i)
+  await cookieOfALogin(t, browser, broker)
   t.match(await browser.ask('GET', '/api/v1/session'), {
     status: 200,
     body: { csrf: browser.csrf },
   })
   t.match(await browser.ask('POST', '/api/v1/tokens', { name: 'a' }), { status: 201 })
-  const forged: ReadonlyArray<Record<string, string>> = [
-    { 'x-berth-csrf': '' },
-    { 'x-berth-csrf': 'x'.repeat(43) },
-    { origin: 'https://evil.example' },
-    { 'sec-fetch-site': 'cross-site' },
-    { 'sec-fetch-site': 'same-site' },
-    { origin: 'null' },
-  ]
-  for (const headers of forged)
-    t.match(
-      await browser.ask('POST', '/api/v1/tokens', { name: 'b' }, headers),
-      { status: 403, body: { code: 'forbidden' } },
-      JSON.stringify(headers),
-    )
-  t.match(await browser.ask('DELETE', '/api/v1/tokens/a', undefined, { 'x-berth-csrf': '' }), {
-    status: 403,
-  })
+  await forgedIsRefused(t, browser)
   const bare = {
     cookie: `__Host-berth=${browser.cookies.get('__Host-berth') ?? ''}`,
     'x-berth-csrf': browser.csrf,
@@ -98,6 +66,50 @@ t.test('a session: cookie, forged requests, log-out', async (t) => {
   )
   t.same(await broker.rows('SELECT * FROM web_session'), [])
 })
+
+async function cookieOfALogin(
+  t: Test,
+  browser: BrowserClient,
+  broker: SimulatedBroker,
+): Promise<void> {
+  t.match(
+    await browser.ask(
+      'POST',
+      '/api/v1/session',
+      { name: 'admin', password: broker.adminPassword },
+      { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
+    ),
+    { status: 403 },
+    'another site logs nobody in',
+  )
+  const answer = await browser.logIn('admin', broker.adminPassword)
+  t.match(answer, { status: 200, body: { name: 'admin', role: 'admin', csrf: /.{40}/ } })
+  const [cookie = ''] = answer.headers['set-cookie'] as string[]
+  t.match(cookie, /^__Host-berth=[\w-]{43}; /)
+  for (const part of ['HttpOnly', 'Secure', 'SameSite=Strict', 'Path=/', 'Expires='])
+    t.ok(cookie.includes(part), part)
+  t.notMatch(cookie, /Domain=/i)
+}
+
+async function forgedIsRefused(t: Test, browser: BrowserClient): Promise<void> {
+  const forged: ReadonlyArray<Record<string, string>> = [
+    { 'x-berth-csrf': '' },
+    { 'x-berth-csrf': 'x'.repeat(43) },
+    { origin: 'https://evil.example' },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    { origin: 'null' },
+  ]
+  for (const headers of forged)
+    t.match(
+      await browser.ask('POST', '/api/v1/tokens', { name: 'b' }, headers),
+      { status: 403, body: { code: 'forbidden' } },
+      JSON.stringify(headers),
+    )
+  t.match(await browser.ask('DELETE', '/api/v1/tokens/a', undefined, { 'x-berth-csrf': '' }), {
+    status: 403,
+  })
+}
 
 t.test(
   "a new password of one's own ends the other logins, and neither this browser nor this command line",
@@ -200,6 +212,37 @@ t.test("a trusted proxy names the person; anybody else's header counts for nothi
   })
   const ask = async (headers: Record<string, string>, method = 'GET', path = '/api/v1/whoami') =>
     await broker.anybody.raw(method, path, method === 'GET' ? undefined : {}, headers)
+  await headerNamesThePerson(t, ask, broker)
+  await broker.stop()
+  const other = await SimulatedBroker.start({
+    directory: broker.directory,
+    config: { trustedProxy: { ...proxy, addresses: ['192.0.2.1'] } },
+    log: pino(
+      { level: 'warn' },
+      {
+        write: (line: string) => {
+          lines.push(line)
+        },
+      },
+    ),
+  })
+  for (let round = 0; round < 3; round += 1)
+    t.match(
+      await other.anybody.raw('GET', '/api/v1/whoami', undefined, {
+        'x-remote-user': 'harry@example.org',
+        'x-forwarded-for': '192.0.2.1',
+      }),
+      { status: 401 },
+    )
+  t.equal(lines.filter((line) => line.includes('only the trusted proxy')).length, 1, 'told once')
+  await other.stop()
+})
+
+async function headerNamesThePerson(
+  t: Test,
+  ask: (headers: Record<string, string>, method?: string, path?: string) => Promise<RawAnswer>,
+  broker: SimulatedBroker,
+): Promise<void> {
   t.match(
     await ask({
       'x-remote-user': 'harry@example.org',
@@ -240,27 +283,4 @@ t.test("a trusted proxy names the person; anybody else's header counts for nothi
     { status: 403 },
     'nor does another site ask in his name',
   )
-  await broker.stop()
-  const other = await SimulatedBroker.start({
-    directory: broker.directory,
-    config: { trustedProxy: { ...proxy, addresses: ['192.0.2.1'] } },
-    log: pino(
-      { level: 'warn' },
-      {
-        write: (line: string) => {
-          lines.push(line)
-        },
-      },
-    ),
-  })
-  for (let round = 0; round < 3; round += 1)
-    t.match(
-      await other.anybody.raw('GET', '/api/v1/whoami', undefined, {
-        'x-remote-user': 'harry@example.org',
-        'x-forwarded-for': '192.0.2.1',
-      }),
-      { status: 401 },
-    )
-  t.equal(lines.filter((line) => line.includes('only the trusted proxy')).length, 1, 'told once')
-  await other.stop()
-})
+}

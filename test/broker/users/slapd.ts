@@ -42,27 +42,7 @@ export async function startSlapd(ldif: string): Promise<Slapd> {
   mkdirSync(join(folder, 'db'))
   const { certificate, key } = await ownCertificate(folder, ['127.0.0.1'])
   const [secure, plain] = [await freePort(), await freePort()]
-  writeFileSync(
-    join(folder, 'slapd.conf'),
-    [
-      ...['core', 'cosine', 'inetorgperson', 'nis'].map(
-        (name) => `include /etc/ldap/schema/${name}.schema`,
-      ),
-      'modulepath /usr/lib/ldap',
-      'moduleload back_mdb',
-      `pidfile ${folder}/pid`,
-      `TLSCertificateFile ${certificate}`,
-      `TLSCertificateKeyFile ${key}`,
-      'disallow bind_anon',
-      'require authc',
-      'database mdb',
-      `suffix ${BASE}`,
-      `directory ${folder}/db`,
-      `rootdn ${ROOT_DN}`,
-      `rootpw "${ROOT_PASSWORD}"`,
-      '',
-    ].join('\n'),
-  )
+  writeSettings(folder, certificate, key)
   writeFileSync(join(folder, 'data.ldif'), ldif)
   await mustRun(['slapadd', '-f', join(folder, 'slapd.conf'), '-l', join(folder, 'data.ldif')])
   const passwordFile = join(folder, 'bind-password')
@@ -115,6 +95,30 @@ export async function startSlapd(ldif: string): Promise<Slapd> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+function writeSettings(folder: string, certificate: string, key: string) {
+  writeFileSync(
+    join(folder, 'slapd.conf'),
+    [
+      ...['core', 'cosine', 'inetorgperson', 'nis'].map(
+        (name) => `include /etc/ldap/schema/${name}.schema`,
+      ),
+      'modulepath /usr/lib/ldap',
+      'moduleload back_mdb',
+      `pidfile ${folder}/pid`,
+      `TLSCertificateFile ${certificate}`,
+      `TLSCertificateKeyFile ${key}`,
+      'disallow bind_anon',
+      'require authc',
+      'database mdb',
+      `suffix ${BASE}`,
+      `directory ${folder}/db`,
+      `rootdn ${ROOT_DN}`,
+      `rootpw "${ROOT_PASSWORD}"`,
+      '',
+    ].join('\n'),
+  )
 }
 
 function ownAll(folder: string): void {

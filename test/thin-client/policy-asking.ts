@@ -1,0 +1,168 @@
+import { DEVICE_KEY, ready, waiting } from './answers.js'
+import { ask, asking, fresh, idle, launch, nextReport, type Row, show } from './policy-rows.js'
+
+/** While it asks and waits. */
+export const ASKING: readonly Row[] = [
+  {
+    when: 'started',
+    state: fresh,
+    event: { type: 'started' },
+    becomes: { phase: 'asking', ended: true },
+    steps: [{ ...ask, ended: true }],
+  },
+  {
+    when: 'a pause is over',
+    state: { ...idle, mark: 'm1', note: 'n' },
+    event: { type: 'pause-over' },
+    becomes: { phase: 'asking' },
+    steps: [{ do: 'ask', have: 'm1', waitMs: 240_000, note: 'n', ended: false }],
+  },
+  {
+    when: 'told something new',
+    state: asking,
+    event: { type: 'answered', answer: waiting({ askAgainMs: 5000 }), tookMs: 100 },
+    random: 0.5,
+    becomes: { phase: 'pausing', mark: 'm1' },
+    steps: [show(waiting().sentence), { do: 'pause', pauseMs: 550 }],
+  },
+  {
+    when: 'told the same at once',
+    state: { ...asking, mark: 'm1' },
+    event: { type: 'answered', answer: waiting({ askAgainMs: 5100 }), tookMs: 100 },
+    random: 0.5,
+    becomes: { phase: 'pausing' },
+    steps: [show(waiting().sentence), { do: 'pause', pauseMs: 5500 }],
+  },
+  {
+    when: 'told the same after a long poll',
+    state: { ...asking, mark: 'm1' },
+    event: { type: 'answered', answer: waiting({ askAgainMs: 5000 }), tookMs: 58_000 },
+    becomes: { phase: 'pausing' },
+    steps: [show(waiting().sentence), { do: 'pause', pauseMs: 500 }],
+  },
+  {
+    when: 'given a key',
+    state: asking,
+    event: { type: 'answered', answer: waiting({ deviceKey: DEVICE_KEY }), tookMs: 100 },
+    becomes: { phase: 'pausing' },
+    steps: [
+      { do: 'keep-key', deviceKey: DEVICE_KEY },
+      show(waiting().sentence),
+      { do: 'pause', pauseMs: 500 },
+    ],
+  },
+  {
+    when: 'ready',
+    state: { ...asking, mark: 'm0', note: 'n', brokerPauseMs: 900 },
+    event: { type: 'answered', answer: ready(), tookMs: 100 },
+    becomes: { phase: 'showing', mark: undefined, note: undefined, brokerPauseMs: 0, run: 1 },
+    steps: [show('Showing pc-01.'), launch, nextReport],
+  },
+  {
+    when: 'the broker is away',
+    state: asking,
+    event: { type: 'ask-failed', sentence: 'Away.', retryAfterMs: null, tookMs: 10 },
+    becomes: { phase: 'pausing', brokerPauseMs: 500 },
+    steps: [show('Away.'), { do: 'pause', pauseMs: 500 }],
+  },
+  {
+    when: 'still away',
+    state: { ...asking, brokerPauseMs: 10_000 },
+    event: { type: 'ask-failed', sentence: 'Away.', retryAfterMs: null, tookMs: 10 },
+    random: 1,
+    becomes: { brokerPauseMs: 30_000 },
+    steps: [show('Away.'), { do: 'pause', pauseMs: 30_000 }],
+  },
+  {
+    when: 'the broker says when',
+    state: asking,
+    event: { type: 'ask-failed', sentence: 'Busy.', retryAfterMs: 40_000, tookMs: 10 },
+    random: 0.5,
+    becomes: { phase: 'pausing' },
+    steps: [show('Busy.'), { do: 'pause', pauseMs: 44_000 }],
+  },
+  {
+    when: 'a held question is cut off: the broker may have been restarted',
+    state: asking,
+    event: { type: 'ask-failed', sentence: 'Cut.', retryAfterMs: null, tookMs: 60_000 },
+    becomes: { wasCut: true, longPollMs: 240_000 },
+    steps: [show('Cut.'), { do: 'pause', pauseMs: 500 }],
+  },
+  {
+    when: 'one is cut off again: this network ends what is silent',
+    state: { ...asking, wasCut: true },
+    event: { type: 'ask-failed', sentence: 'Cut.', retryAfterMs: null, tookMs: 60_000 },
+    becomes: { longPollMs: 48_000 },
+    steps: [show('Cut.'), { do: 'pause', pauseMs: 500 }],
+  },
+  {
+    when: 'it is held for less on such a network',
+    state: { ...idle, mark: 'm1', longPollMs: 48_000 },
+    event: { type: 'pause-over' },
+    becomes: { longPollMs: 48_000 },
+    steps: [{ do: 'ask', have: 'm1', waitMs: 48_000, note: undefined, ended: false }],
+  },
+  {
+    when: 'the network cuts at once: it is not asked all the time',
+    state: { ...asking, wasCut: true, longPollMs: 30_000 },
+    event: { type: 'ask-failed', sentence: 'Cut.', retryAfterMs: null, tookMs: 21_000 },
+    becomes: { longPollMs: 25_000 },
+    steps: [show('Cut.'), { do: 'pause', pauseMs: 500 }],
+  },
+  {
+    when: 'a question that was held in full: the cut before was no property of the network',
+    state: { ...asking, wasCut: true, mark: 'm0' },
+    event: { type: 'answered', answer: waiting({ mark: 'm0' }), tookMs: 230_000 },
+    becomes: { wasCut: false, longPollMs: 240_000 },
+    steps: [show(waiting().sentence), { do: 'pause', pauseMs: 500 }],
+  },
+  {
+    when: 'the settings are faulty',
+    state: asking,
+    event: { type: 'settings-faulty', sentence: 'Line 3.' },
+    becomes: { phase: 'pausing' },
+    steps: [show('Line 3.'), { do: 'pause', pauseMs: 2000 }],
+  },
+  {
+    when: 'someone may log in',
+    state: { ...asking, ended: true },
+    event: {
+      type: 'answered',
+      answer: waiting({ state: 'login', ways: { password: true, providers: [] } }),
+      tookMs: 100,
+    },
+    becomes: { phase: 'pausing', ended: false },
+    steps: [
+      {
+        do: 'show',
+        sentence: waiting().sentence,
+        form: { kind: 'login', ways: { password: true, providers: [] } },
+      },
+      { do: 'pause', pauseMs: 500 },
+    ],
+  },
+  {
+    when: 'he may choose',
+    state: asking,
+    event: {
+      type: 'answered',
+      answer: waiting({ state: 'choose', person: 'ann', choices: [] }),
+      tookMs: 100,
+    },
+    becomes: { phase: 'pausing' },
+    steps: [
+      { do: 'show', sentence: waiting().sentence, form: { kind: 'choose', choices: [] } },
+      { do: 'pause', pauseMs: 500 },
+    ],
+  },
+  {
+    when: 'he waits',
+    state: asking,
+    event: { type: 'answered', answer: waiting({ person: 'ann' }), tookMs: 100 },
+    becomes: { phase: 'pausing' },
+    steps: [
+      { do: 'show', sentence: waiting().sentence, form: { kind: 'leave' } },
+      { do: 'pause', pauseMs: 500 },
+    ],
+  },
+]
