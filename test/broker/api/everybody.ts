@@ -37,7 +37,7 @@ interface Somebody {
 
 const PLAIN = { known: true, reads: false, all: false, verbs: [] }
 
-/** Nobody, people with every single permission on pc-1, the roles of the whole site, and tokens with every single scope. */
+/** Nobody, people with every single permission on pc-1, the site roles, and tokens with every single scope. */
 export async function everybody(broker: SimulatedBroker): Promise<Somebody[]> {
   const people: Somebody[] = [
     { ...PLAIN, name: 'nobody', client: broker.anybody, known: false },

@@ -3,7 +3,7 @@ import { readDocuments } from '../../../broker/pools/document-reading.js'
 import { ClientsReading } from '../../../broker/thin-clients/clients-reading.js'
 import { parseTree } from '../../../broker/xml/tree.js'
 
-// Everybody who may send a text may send one that is nothing but what its parser finds hardest. Others are served meanwhile.
+// Everybody who may send a text may send one that its parser finds hardest. Others are served meanwhile.
 const LONGEST_PAUSE_MS = 200
 const MIB = 1_048_576
 const DOMAIN_BYTES = 262_144
