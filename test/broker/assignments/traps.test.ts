@@ -179,7 +179,7 @@ t.test('7: the longest unused is given first: what was used is noted', async (t)
 })
 
 t.test(
-  '8: a person without permission has no effect: nothing is assigned, nothing is started, nothing is written but that it was refused',
+  '8: without permission nothing is assigned, nothing is started, nothing is written but that it was refused',
   async (t) => {
     const broker = await place(t, 1)
     const state = async (): Promise<string> =>
