@@ -88,7 +88,7 @@ t.test(
     })
     await t.rejects(broker.admin.delete('/pools/lab'), {
       code: 'assigned',
-      message: /ann has lab-2/,
+      message: /lab-2 \(ann\)/,
     })
     await broker.admin.patch('/pools/lab', { size: 0, force: true })
     await until(async () => (await show(broker, 'lab')).members.length === 0, {
