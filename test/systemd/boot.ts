@@ -34,7 +34,7 @@ export interface BootOptions {
   readonly memoryMib?: number
   /** More words for the kernel command line, such as `berth.display=wayland`. */
   readonly kernelWords?: readonly string[]
-  /** Starts a command line; for a device in a network namespace. QEMU itself runs as the user that this starts it as. */
+  /** Starts a command line; for a device in a network namespace. QEMU runs as the user that this starts it as. */
   readonly start?: (argv: string[]) => ChildProcess
 }
 

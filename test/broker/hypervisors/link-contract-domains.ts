@@ -76,7 +76,8 @@ export async function foreignDomains(t: Test, { link, virtType }: LinkUnderTest)
       `in the way of ${what}`,
     )
   }
-  await link.request('domain_undefine', { name: DOMAIN, uuid: OTHER_UUID }) // that one is gone, no matter which domain has the name now
+  // That one is gone, no matter which domain has the name now.
+  await link.request('domain_undefine', { name: DOMAIN, uuid: OTHER_UUID })
   await t.rejects(link.request('domain_undefine', { name: 'contract-else', uuid: UUID }), {
     code: 'foreign',
   })
