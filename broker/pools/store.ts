@@ -1,24 +1,25 @@
+import { LRUCache } from 'lru-cache'
 import type { ExpressionBuilder } from 'kysely'
 import type { DesktopState } from '../api/pools.js'
 import type { PoolPolicy } from '../api/pool-policy.js'
 import { refusal } from '../errors/broker-error.js'
 import type { Queries } from '../store/open.js'
 import type { DesktopRow, PoolRow, Tables } from '../store/tables.js'
+import { defaultPolicy } from './policy.js'
 
 /** A pool with its policy read. */
 export interface PoolWithPolicy extends Omit<PoolRow, 'policy'> {
   readonly policy: PoolPolicy
 }
 
-const POLICIES = new Map<string, PoolPolicy>()
-const MOST_POLICIES = 1_000
+const POLICIES = new LRUCache<string, PoolPolicy>({ max: 1_000 })
 
 /** Policies are few and read at every claim: the same text gives the same object. */
 export function readPool(row: PoolRow): PoolWithPolicy {
   const known = POLICIES.get(row.policy)
   if (known) return { ...row, policy: known }
-  if (POLICIES.size >= MOST_POLICIES) POLICIES.clear()
-  const policy = JSON.parse(row.policy) as PoolPolicy
+  // A policy that was stored before a field existed has that field's default.
+  const policy: PoolPolicy = { ...defaultPolicy(), ...(JSON.parse(row.policy) as PoolPolicy) }
   POLICIES.set(row.policy, policy)
   return { ...row, policy }
 }

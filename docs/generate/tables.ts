@@ -33,7 +33,7 @@ export const TABLES: Readonly<Record<string, () => string>> = {
       ['field', 'default', 'meaning'],
       fieldsOf(PoolPolicy.properties).map(([name, { default: value, description = '' }]) => [
         code(name),
-        code(JSON.stringify(value).replaceAll('"', '')),
+        value === '' ? '(empty)' : code(JSON.stringify(value).replaceAll('"', '')),
         description,
       ]),
     ),

@@ -251,7 +251,7 @@ async function takenAndAssignedByHand(
   t.match(await berth('rebuild old-pc --yes'), { code: 1, stderr: /made from no initial machine/ })
   t.match(await berth('pool delete lab --yes'), {
     code: 1,
-    stderr: /admin has old-pc: release them first, or use --force/,
+    stderr: /old-pc \(admin\)\. Release them first, or use --force/,
   })
   t.match(await berth('release old-pc'), { code: 0 })
   t.match(await berth('pool remove lab old-pc'), { code: 0 })
