@@ -107,20 +107,25 @@ export interface Place {
   readonly members: number
 }
 
+/** What is free wobbles, and was looked at a while ago: hosts that lack no more than this part of the most are alike. */
+const ALIKE = 0.1
+
 /**
  * Spreads `count` machines of `memoryMib` over the places: each goes where most memory would be
- * left, then where fewest members are, then by name.
+ * left, or, of places that are alike in that, where fewest members are; then by name.
  */
 export function placeMembers(count: number, memoryMib: number, places: readonly Place[]): string[] {
   const left = places.map((place) => ({ ...place }))
   return Array.from({ length: count }, () => {
-    left.sort(
-      (a, b) =>
-        b.freeMib - a.freeMib ||
-        a.members - b.members ||
-        a.hypervisor.localeCompare(b.hypervisor, 'en'),
-    )
+    const mostFree = Math.max(...left.map(({ freeMib }) => freeMib))
     const [best] = left
+      .filter(({ freeMib }) => mostFree - freeMib <= Math.max(mostFree, 0) * ALIKE)
+      .sort(
+        (a, b) =>
+          a.members - b.members ||
+          b.freeMib - a.freeMib ||
+          a.hypervisor.localeCompare(b.hypervisor, 'en'),
+      )
     if (!best) return ''
     best.freeMib -= memoryMib
     best.members += 1

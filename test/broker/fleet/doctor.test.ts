@@ -143,11 +143,7 @@ t.test('a host without python3-libvirt: the package is named', async (t) => {
   const [said] = (await check()).get('libvirt')?.says ?? []
   t.equal(said?.code, 'libvirt-silent')
   t.match(said?.sentence, /install the package python3-libvirt/)
-  await host.mustRun([
-    'sh',
-    '-c',
-    'umount /usr/lib/python3/dist-packages/libvirtmod.*.so; pkill -f [l]ibvirt_verbs',
-  ])
+  await host.mustRun(['sh', '-c', 'umount /usr/lib/python3/dist-packages/libvirtmod.*.so'])
   t.equal((await check()).get('libvirt')?.result, 'ok')
 })
 

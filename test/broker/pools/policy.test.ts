@@ -172,6 +172,12 @@ t.test(
       ['a', 'b'],
       'full hosts are still spread over',
     )
+    t.same(placeMembers(3, 1_000, [place('a', -500), place('b', -600)]), ['a', 'b', 'a'])
+    t.same(
+      placeMembers(4, 100, [place('a', 9_000), place('b', 9_500)]),
+      ['b', 'a', 'b', 'a'],
+      'free memory wobbles',
+    )
     t.same(placeMembers(2, 1_000, []), ['', ''])
   },
 )
