@@ -34,7 +34,7 @@ t.test(
     t.teardown(async () => {
       await agent.stop()
     })
-    await logsInAtTheWindow(t, display, directory, held, broker)
+    await logsInAtTheWindow(t, { display, directory, broker, waits: () => held !== undefined })
     t.notMatch(agent.screen() + agent.log(), /sesame-93817/)
     held?.()
     const { pid, processes } = await viewers.recorded('remote-viewer')
@@ -55,10 +55,12 @@ t.test(
 
 async function logsInAtTheWindow(
   t: Test,
-  display: string,
-  directory: string,
-  held: (() => void) | undefined,
-  broker: BrokerStandIn,
+  {
+    display,
+    directory,
+    broker,
+    waits,
+  }: { display: string; directory: string; broker: BrokerStandIn; waits: () => boolean },
 ): Promise<void> {
   const key = async (...words: string[]): Promise<void> => {
     await run('xdotool', words, { env: { ...process.env, DISPLAY: display } })
@@ -85,7 +87,7 @@ async function logsInAtTheWindow(
     },
     { withinMs: 10_000, everyMs: 200, what: 'the window shows something' },
   )
-  await until(() => held !== undefined, { withinMs: 10_000, what: 'it waits for news' })
+  await until(waits, { withinMs: 10_000, what: 'it waits for news' })
   await key('windowfocus', '--sync', window.trim(), 'type', 'ann')
   await key('key', 'Return')
   await key('type', 'sesame-93817')

@@ -101,7 +101,7 @@ t.test(
 t.test('the same where the page has no script at all', async (t) => {
   const { page, context } = await withMissing(t, /\/assets\/index-[^/]*\.js$/, Infinity)
   await page.goto(it.broker.url)
-  await page.getByRole('alert').getByText('could not be fetched').waitFor({ timeout: 30_000 })
+  await page.getByRole('alert').getByText('could not be loaded').waitFor({ timeout: 30_000 })
   await context.unrouteAll()
   await page.getByRole('button', { name: 'Reload the page' }).click()
   await page.locator('#login-name').waitFor({ timeout: 20_000 })
