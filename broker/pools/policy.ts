@@ -107,7 +107,7 @@ export interface Place {
   readonly members: number
 }
 
-/** What is free wobbles, and was looked at a while ago: hosts that lack no more than this part of the most are alike. */
+/** What is free wobbles, and was looked at a while ago: hosts that lack no more than this part are alike. */
 const ALIKE = 0.1
 
 /**
