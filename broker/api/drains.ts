@@ -3,7 +3,7 @@ import { Instant, Name, nullable, oneOf, strictObject } from './common.js'
 import { Duration } from './pool-policy.js'
 
 /**
- * What becomes of a machine on a hypervisor that is emptied. rest: it is off, and stays; holder:
+ * What becomes of a machine on a hypervisor that is being emptied. rest: it is off, and stays; holder:
  * somebody has it, and it waits until they leave; job: a job works on it, or it is made ready;
  * unknown: its power is not known; move: a pool's own member, deleted here and built elsewhere;
  * stop: free, and shut down; take: its holder's time is over; by-hand: it runs and is not Berth's

@@ -108,7 +108,7 @@ export function warningOf(
       emptiedAt,
       now,
       (when) =>
-        `Its hypervisor is emptied ${when}: save your work and leave; then get another one.`,
+        `Its hypervisor will be emptied ${when}: save your work and leave; then get another one.`,
     )
   const expires = expiresAt(held, policy)
   const session = held.connected === 1 ? sessionEndsAt(held, policy) : null
@@ -171,7 +171,7 @@ export interface Seen {
   readonly busy: boolean
   readonly unclean: 'stop' | 'rebuild' | null
   readonly startsFailed: number
-  /** Its host is emptied: soon, or its deadline is over. */
+  /** Its host is being emptied: soon, or its deadline is over. */
   readonly hostLeaves: 'no' | 'soon' | 'over'
 }
 
@@ -207,14 +207,14 @@ export function nextStep(seen: Seen, begun: boolean): Step {
   return stepBeforeLeaving(seen, begun) ?? stepOnHost(seen, begun)
 }
 
-/** What a host that is emptied demands; null: nothing yet. */
+/** What a host that is being emptied demands; null: nothing yet. */
 function stepBeforeLeaving(seen: Seen, begun: boolean): Step | null {
   if (seen.hostLeaves === 'over' && seen.power !== 'running') return { do: 'rest' }
   if (seen.hostLeaves !== 'soon' || begun || !DEAD.includes(seen.power)) return null
   return {
     do: 'move',
     failed: false,
-    because: 'its hypervisor is emptied',
+    because: 'its hypervisor is being emptied',
     ...(seen.unclean === null ? { orStart: true as const } : {}),
   }
 }

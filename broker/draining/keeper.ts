@@ -97,7 +97,7 @@ export class DrainKeeper {
         await this.#attempt(machine.id, async () => {
           await this.deps.claims.release(machine, BERTH, {
             force: true,
-            because: `${drain.hypervisor} is emptied`,
+            because: `${drain.hypervisor} is being emptied`,
           })
         })
     }
@@ -142,7 +142,7 @@ export class DrainKeeper {
       for (const { name, holder } of held)
         await recordEvent(tx, BERTH, 'desktop.warn', `machine:${name}`, {
           holder,
-          sentence: `${drain.hypervisor} is emptied.`,
+          sentence: `${drain.hypervisor} is being emptied.`,
         })
     })
     for (const { id } of held) this.deps.events.publish('drainTold', id)

@@ -2,7 +2,7 @@ import type { DrainStep } from '../api/drains.js'
 import type { MachineType, PowerState } from '../api/machines.js'
 import type { DesktopState } from '../api/pools.js'
 
-/** What is known of a machine on a hypervisor that is emptied, or is to be. */
+/** What is known of a machine on a hypervisor that is being emptied, or is to be. */
 export interface MachineFacts {
   readonly name: string
   readonly type: MachineType
@@ -29,7 +29,7 @@ const RUNS: readonly PowerState[] = ['running', 'paused', 'shutting-down']
 const BEING_MADE: readonly DesktopState[] = ['building', 'cleaning', 'deleting']
 
 /**
- * The next step with a machine of a host that is emptied; pure. `over`: the deadline has passed,
+ * The next step with a machine of a host that is being emptied; pure. `over`: the deadline has passed,
  * and its holder was warned.
  */
 export function drainStep(facts: MachineFacts, over: boolean): DrainStep {

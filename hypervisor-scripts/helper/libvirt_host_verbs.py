@@ -1,18 +1,29 @@
 """What libvirt is asked of the host itself; see libvirt_verbs.py."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Set
+
+try:
+    import libvirt
+except ImportError:
+    libvirt = None
 
 Args = Dict[str, Any]
 
 
 def networks(connection: Any, args: Args) -> Any:
-    """[{name, uuid, active, autostart}] of libvirt's networks."""
+    """[{name, uuid, active, autostart}] of libvirt's networks; one that vanishes meanwhile spoils nothing."""
+
+    def having(flag: int) -> Set[str]:
+        return {one.UUIDString() for one in connection.listAllNetworks(flag)}
+
+    active = having(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)
+    autostart = having(libvirt.VIR_CONNECT_LIST_NETWORKS_AUTOSTART)
     return [
         {
             "name": one.name(),
             "uuid": one.UUIDString(),
-            "active": bool(one.isActive()),
-            "autostart": bool(one.autostart()),
+            "active": one.UUIDString() in active,
+            "autostart": one.UUIDString() in autostart,
         }
         for one in connection.listAllNetworks(0)
     ]

@@ -65,6 +65,10 @@ class Process:
         said = json.loads(self._exchange(line, timeout_ms))
         if "lost" in said:
             raise Lost(said["lost"])
+        if "failed" in said:
+            raise Failure(
+                "internal", f'The helper failed in asking libvirt ({verb}): {said["failed"]}.'
+            )
         if "refused" in said:
             if said["reason"] == "missing":
                 raise Refused(said["refused"], "missing")

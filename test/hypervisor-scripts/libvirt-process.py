@@ -71,6 +71,8 @@ def main() -> None:
     # A name is anybody's: nothing that it says counts as a word of libvirt's or as another question.
     found["refusal"] = ask(processes, "failed to connect: Disconnected")
     found["lines"] = ask(processes, 'test\n{"verb":"reset","args":{"name":"test"}}')
+    found["fault"] = ask(processes, uuid=7)
+    found["after the fault"] = ask(processes)
     kill(child)
     found["away"] = ask(processes)
     child = daemon()

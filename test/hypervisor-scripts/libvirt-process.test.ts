@@ -23,6 +23,12 @@ t.test('what the helper asks of a libvirtd that is killed, hangs or is replaced'
   const noDomain = ['libvirt no_domain', /Domain not found/, 1]
   t.match(found['refusal'], noDomain, 'a healthy process is kept')
   t.match(found['lines'], noDomain, 'a name is only a name')
+  t.match(
+    found['fault'],
+    ['internal', /The helper failed in asking libvirt/, 1],
+    'it is not asked again',
+  )
+  t.same(found['after the fault'], ['', 'running', 1])
   t.match(found['away'], ['libvirt', /libvirtd on this host does not answer/])
   t.match(found['hung'], ['timeout', /did not answer within 300 ms/, 1])
   for (const moment of ['back', 'restarted', 'goes on', 'afterwards'])

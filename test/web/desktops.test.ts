@@ -201,7 +201,7 @@ t.test('before a desktop is taken he is warned, and extends it; Lithuanian; a ph
 })
 
 t.test(
-  'who works on a host that is emptied is told so at his card and at his screen, with what the administrator says',
+  'a person on a host that is being emptied is told so on their card and on their screen, with the reason',
   async (t) => {
     await person(broker, 'gus')
     await untilFree()

@@ -43,7 +43,7 @@ const atPage = async (path: string, options: PageOptions = {}) =>
 const row = (page: Page, text: string) => page.getByRole('row').filter({ hasText: text })
 
 t.test(
-  'a host is emptied by clicks: it says who is affected, how far it is, and when it may be switched off',
+  'a host is being emptied by clicks: it says who is affected, how far it is, and when it may be switched off',
   async (t) => {
     const { page, faults, close } = await atPage(`/hypervisors/${host}`)
     await page

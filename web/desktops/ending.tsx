@@ -27,7 +27,7 @@ function useEnd(offer: Offer | undefined): End | null {
   })
   const { desktop = null, takenFor = null, verbs = [] } = offer ?? {}
   if (!desktop?.warning || takenFor === null) return null
-  const mayExtend = verbs.includes('extend') && takenFor !== 'drain' // a host that is emptied waits for nobody
+  const mayExtend = verbs.includes('extend') && takenFor !== 'drain' // a host that is being emptied waits for nobody
   return {
     title: t(`desktops.takenFor.${takenFor}`),
     left: t('desktops.takenIn', {

@@ -14,7 +14,7 @@ import { PageHead } from '../parts/page-head.js'
 import { When } from '../parts/when.js'
 import { affectedBy, DrainMachines } from './drain-machines.js'
 
-/** How far a hypervisor is emptied; or what would happen, and the way to begin. */
+/** How far a hypervisor is being emptied; or what would happen, and the way to begin. */
 export function DrainPage({ session }: { session: Session }): ReactElement {
   const { name = '' } = useParams()
   const { t } = useTranslation()

@@ -202,14 +202,19 @@ const STEPS: Array<[string, Partial<Seen>, boolean, object]> = [
   ],
   ['who has worked on it keeps it', { hostUp: false, hostAwayMs: 11_000 }, true, { do: 'wait' }],
   [
-    'its host is emptied, and nobody has worked on it',
+    'its host is being emptied, and nobody has worked on it',
     { hostLeaves: 'soon' },
     false,
-    { do: 'move', failed: false, because: 'its hypervisor is emptied', orStart: true },
+    { do: 'move', failed: false, because: 'its hypervisor is being emptied', orStart: true },
   ],
-  ['its host is emptied, and he has worked on it', { hostLeaves: 'soon' }, true, { do: 'start' }],
   [
-    'its host is emptied, and it runs',
+    'its host is being emptied, and he has worked on it',
+    { hostLeaves: 'soon' },
+    true,
+    { do: 'start' },
+  ],
+  [
+    'its host is being emptied, and it runs',
     { hostLeaves: 'soon', power: 'running' },
     false,
     { do: 'ready' },

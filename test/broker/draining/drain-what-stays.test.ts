@@ -104,7 +104,7 @@ t.test(
     await until(
       async () =>
         (await desktopOf(broker, mine)).warning?.sentence.startsWith(
-          'Its hypervisor is emptied in 10 minutes',
+          'Its hypervisor will be emptied in 10 minutes',
         ) === true,
       { withinMs: 5_000, what: 'she is warned' },
     )

@@ -107,7 +107,7 @@ const CASES: ReadonlyArray<[string, Partial<MachineFacts>, boolean, DrainStep, R
   ['a paused one', { desktop: null, movable: null, power: 'paused' }, false, 'stop', /shut down/],
 ]
 for (const [what, change, over, wanted, sentence] of CASES) {
-  t.test(`a host is emptied: ${what}`, async (t) => {
+  t.test(`a host is being emptied: ${what}`, async (t) => {
     const facts = { ...FREE, ...change }
     const step = drainStep(facts, over)
     t.equal(step, wanted)

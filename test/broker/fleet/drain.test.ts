@@ -23,7 +23,7 @@ const domains = async (number: number): Promise<string[]> =>
     .sort()
 
 t.test(
-  'a real host is emptied: free desktops are built on the other, a running one stays until ' +
+  'a real host is being emptied: free desktops are built on the other, a running one stays until ' +
     'its deadline, then the host may be switched off',
   async (t) => {
     await makePool()
@@ -95,7 +95,7 @@ async function untilEmptyAndOff(
   )
   t.match(
     answer.desktop,
-    { machine: mine, warning: { sentence: /^Its hypervisor is emptied/ } },
+    { machine: mine, warning: { sentence: /^Its hypervisor is being emptied/ } },
     'she is warned',
   )
   const empty = await until(
