@@ -95,7 +95,7 @@ async function untilEmptyAndOff(
   )
   t.match(
     answer.desktop,
-    { machine: mine, warning: { sentence: /^Its hypervisor is being emptied/ } },
+    { machine: mine, warning: { sentence: /^Its hypervisor will be emptied/ } },
     'she is warned',
   )
   const empty = await until(

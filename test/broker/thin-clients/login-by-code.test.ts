@@ -1,15 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { Value } from '@sinclair/typebox/value'
+import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { ProviderSettings } from '../../../broker/login-settings.js'
 import { until } from '../../support/until.js'
-import {
-  CLIENT_SECRET,
-  type OpenIdProvider,
-  startProvider,
-  Walker,
-} from '../users/openid-provider.js'
+import { type OpenIdProvider, startProvider, Walker } from '../users/openid-provider.js'
+import { corporationSettings } from '../users/openid-office.js'
 import { device, listed, peopleOffice, untilLogin } from './people-office.js'
 import { freePort } from '../../support/free-port.js'
 import type { SimulatedBroker } from '../../support/simulated-broker.js'
@@ -102,17 +95,7 @@ t.test(
 async function corporationOffice(t: Test) {
   const port = await freePort()
   const provider = await startProvider(`https://127.0.0.1:${port}`)
-  writeFileSync(join(provider.folder, 'secret'), `${CLIENT_SECRET}\n`)
-  const settings = Value.Default(ProviderSettings, {
-    name: 'corp',
-    title: 'The corporation',
-    issuer: provider.issuer,
-    'client-id': 'berth',
-    'client-secret-file': join(provider.folder, 'secret'),
-    'ca-file': provider.ca,
-    scope: 'openid profile groups',
-    roles: { Desks: ['staff'] },
-  }) as ProviderSettings
+  const settings = corporationSettings(provider, { Desks: ['staff'] })
   provider.claims = {
     'sub-1': { preferred_username: 'alice@example.test', groups: ['desks'] },
     'sub-2': { preferred_username: 'bob@example.test', groups: [] },

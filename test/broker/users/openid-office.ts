@@ -6,6 +6,25 @@ import { SimulatedBroker } from '../../support/simulated-broker.js'
 import { CLIENT_SECRET, type OpenIdProvider, startProvider, Walker } from './openid-provider.js'
 import { freePort } from '../../support/free-port.js'
 
+/** The settings of a broker for this provider, whose secret is written where they say. `roles`: by group. */
+export function corporationSettings(
+  provider: OpenIdProvider,
+  roles: Readonly<Record<string, readonly string[]>>,
+): ProviderSettings {
+  const secret = join(provider.folder, 'secret')
+  writeFileSync(secret, `${CLIENT_SECRET}\n`)
+  return Value.Default(ProviderSettings, {
+    name: 'corp',
+    title: 'The corporation',
+    issuer: provider.issuer,
+    'client-id': 'berth',
+    'client-secret-file': secret,
+    'ca-file': provider.ca,
+    scope: 'openid profile groups',
+    roles,
+  }) as ProviderSettings
+}
+
 export async function office(t: Pick<typeof import('tap').t, 'teardown'>): Promise<{
   broker: SimulatedBroker
   provider: OpenIdProvider
@@ -14,17 +33,7 @@ export async function office(t: Pick<typeof import('tap').t, 'teardown'>): Promi
 }> {
   const port = await freePort()
   const provider = await startProvider(`https://127.0.0.1:${port}`)
-  writeFileSync(join(provider.folder, 'secret'), `${CLIENT_SECRET}\n`)
-  const settings = Value.Default(ProviderSettings, {
-    name: 'corp',
-    title: 'The corporation',
-    issuer: provider.issuer,
-    'client-id': 'berth',
-    'client-secret-file': join(provider.folder, 'secret'),
-    'ca-file': provider.ca,
-    scope: 'openid profile groups',
-    roles: { Desks: ['staff'], Root: ['admin'] },
-  }) as ProviderSettings
+  const settings = corporationSettings(provider, { Desks: ['staff'], Root: ['admin'] })
   const broker = await SimulatedBroker.start({
     config: { listenPort: port, oidcProviders: [settings] },
   })
